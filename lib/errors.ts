@@ -1,0 +1,34 @@
+/** Exit codes, kept from the original program so that scripts around it go on working. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  modprobe: 10,
+  queue: 20,
+  nft: 40,
+  ipAddress: 51,
+  ipLink: 52,
+  ipFou: 53,
+  tunnelCreate: 100,
+  tunnelUpdate: 101,
+  send: 120,
+  notImplemented: 127,
+  cleanup: 200,
+} as const;
+
+/** One of the documented exit codes. */
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/**
+ * A failure that ends the program with a known exit code. Its message is one line for the administrator:
+ * what could not be done, why, and, where there is one, the cure. It never contains a secret.
+ */
+export class IpipouError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,29 @@
+const LAST = 0xffff_ffff;
+const QUAD_REGEXP = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+
+/** Reads a dotted quad (four decimal bytes, no leading zeros, nothing around it) as a number; else null. */
+export function parseIpv4(text: string): number | null {
+  const bytes = QUAD_REGEXP.exec(text)?.slice(1).map(Number);
+  if (bytes === undefined || bytes.some((byte) => byte > 255)) return null;
+  return bytes.reduce((address, byte) => address * 256 + byte, 0);
+}
+
+/** Writes an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
+export function formatIpv4(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
+}
+
+/** The address `count` after `text`, before it when negative; null when there is none or `text` is none. */
+export function addIpv4(text: string, count: number): string | null {
+  const address = parseIpv4(text);
+  if (address === null) return null;
+  const sum = address + count;
+  return sum < 0 || sum > LAST ? null : formatIpv4(sum);
+}
+
+/** Tells whether a host can have this address: not 0.0.0.0, not multicast, not 255.255.255.255. */
+export function isHostIpv4(text: string): boolean {
+  const address = parseIpv4(text);
+  if (address === null || address === 0 || address === LAST) return false;
+  return address >>> 28 !== 0xe;
+}

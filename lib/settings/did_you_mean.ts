@@ -1,0 +1,73 @@
+import { tomlPathOf } from "./option.ts";
+import { OPTIONS } from "./options.ts";
+
+const TOML_KEYS = OPTIONS.flatMap((option) => {
+  const path = tomlPathOf(option);
+  return path === null
+    ? []
+    : [{ long: option.long, table: path.slice(0, -1).join("."), key: path.at(-1) ?? "" }];
+});
+const LONG_NAMES = OPTIONS.flatMap((option) => option.long ?? []);
+// More would compare a whole mistyped file with every name there is.
+const LONGEST_COMPARED = 64;
+
+/** A long option like `name` (without hyphens), as `did you mean --fou-local-port?`; else where to look. */
+export function suggestOption(name: string): string {
+  const wanted = toKebab(name);
+  const ending = LONG_NAMES.filter((long) => long.endsWith(`-${wanted}`));
+  const found = nearest(wanted, LONG_NAMES) ?? (ending.length === 1 ? ending[0] : undefined);
+  return found === undefined ? "ipipou --help lists the options" : `did you mean --${found}?`;
+}
+
+/** A TOML key like `key` in `table` (empty: none), as ``did you mean `dev` in [fou]?``; else where to look. */
+export function suggestKey(table: string, key: string): string {
+  const wanted = toKebab(key);
+  const inTable = TOML_KEYS.filter((known) => known.table === table);
+  const near = nearest(wanted, inTable.map((known) => known.key));
+  const found = TOML_KEYS.find(({ long }) => long === wanted || long === `${table}-${wanted}`) ??
+    inTable.find((known) => known.key === near) ??
+    TOML_KEYS.find((known) => known.key === wanted) ??
+    TOML_KEYS.find(({ long }) => long === nearest(`${table}-${wanted}`.replace(/^-/, ""), LONG_NAMES));
+  if (found === undefined) return elsewhere(`${table}-${wanted}`);
+  if (found.table === table) return `did you mean \`${found.key}\`?`;
+  return `did you mean \`${found.key}\` ${
+    found.table === "" ? "above the first [table]" : `in [${found.table}]`
+  }?`;
+}
+
+function elsewhere(joined: string): string {
+  const name = joined.replace(/^-/, "");
+  return OPTIONS.some((option) => option.commandLineOnly && option.long === name)
+    ? `--${name} is for the command line only`
+    : "ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]";
+}
+
+/** The one of `names` that is the fewest changes of a letter away from `wanted`; none when all are far. */
+export function nearest(wanted: string, names: readonly string[]): string | undefined {
+  if (wanted.length > LONGEST_COMPARED) return undefined;
+  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  return names
+    .map((name) => ({ name, distance: editDistance(wanted, name) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance)[0]?.name;
+}
+
+/** `fouLocalPort` and `FOU_LOCAL_PORT` are `fou-local-port`. */
+function toKebab(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replaceAll("_", "-").toLowerCase();
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries()) {
+      next.push(
+        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)),
+      );
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

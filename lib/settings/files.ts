@@ -1,0 +1,64 @@
+import { SettingsError, showPath } from "./errors.ts";
+
+/** What came of reading a file. */
+export type FileRead =
+  /** `mode`: its permission bits. */
+  | { readonly ok: true; readonly text: string; readonly mode: number }
+  /** `reason`: in the system's words. */
+  | { readonly ok: false; readonly missing: boolean; readonly reason: string };
+
+/** Reads a whole text file; does not throw. */
+export type ReadFile = (path: string) => FileRead;
+
+const CONFIG_FOLDER = "/etc/ipipou/";
+const OTHERS_CAN_READ = 0o004;
+
+/** A file's text, and whether any user of this host can read it too. */
+interface TextFile {
+  readonly path: string;
+  readonly text: string;
+  readonly isPublic: boolean;
+}
+
+/**
+ * Reads a file that must be there.
+ *
+ * @param place what named it
+ * @throws {SettingsError} when it cannot be read
+ */
+export function readText(read: ReadFile, path: string, place: string): TextFile {
+  const file = read(path);
+  if (file.ok) return { path, text: file.text, isPublic: (file.mode & OTHERS_CAN_READ) !== 0 };
+  const cure = file.missing
+    ? "make it, or name another"
+    : "make it a UTF-8 text file that this user can read";
+  throw new SettingsError(`Cannot read ${showPath(path)} (${place}): ${file.reason}; ${cure}`);
+}
+
+/**
+ * Reads the configuration file that `--config NAME` names: a path when it begins with `/`, `./` or `../`,
+ * else a file of /etc/ipipou whose `.toml` may be left out.
+ *
+ * @throws {SettingsError} when it cannot be read, or is a file of version 0.1
+ */
+export function readConfig(read: ReadFile, name: string): TextFile {
+  const isPath = /^\.{0,2}\//.test(name);
+  const path = isPath ? name : CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.toml`);
+  if (path.endsWith(".conf")) throw refuseOld(path);
+  const old = path.replace(/\.toml$/, ".conf");
+  if (old !== path && isMissing(read(path)) && !isMissing(read(old))) throw refuseOld(old);
+  return readText(read, path, "--config");
+}
+
+function isMissing(file: FileRead): boolean {
+  return !file.ok && file.missing;
+}
+
+function refuseOld(path: string): SettingsError {
+  const wanted = showPath(path.replace(/conf$/, "toml"));
+  return new SettingsError(
+    `Cannot read ${
+      showPath(path)
+    } (--config): .conf files of version 0.1 are not read; write it as TOML, in ${wanted}`,
+  );
+}

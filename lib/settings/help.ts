@@ -1,0 +1,97 @@
+import { type Option, TOML_TABLES } from "./option.ts";
+import { OPTION_GROUPS } from "./options.ts";
+
+const WIDTH = 80;
+const INDENT = 28;
+
+const ABOUT =
+  "Authenticated IPIP-over-UDP (FOU) tunnels for Linux: the kernel carries the data, this program " +
+  "lets the right client in and follows it when its address changes.";
+
+/** What is done, and the command line that does it. */
+const EXAMPLES = [
+  ["Make a key pair: a line with the private key, a line with the public key", "ipipou --auth-keygen"],
+  [
+    "Server on UDP port 10001 of eth0, 172.28.0.2 in the tunnel",
+    "ipipou -s -n 1 -b @eth0 --auth-secret-file FILE --auth-remote-pubkey-b64 KEY",
+  ],
+  [
+    "Its client",
+    "ipipou -n 1 -b @eth0 -r vpn.example.com:10001 --tunl-ip 172.28.0.3 " +
+    "--auth-key-file FILE --auth-secret-file FILE",
+  ],
+  ["The same with all of it in /etc/ipipou/office.toml", "ipipou --config office"],
+] as const;
+
+const FILES = [
+  "/etc/ipipou/NAME.toml is what --config NAME reads. A NAME that begins with /, ./ or ../ is a path. " +
+  "A FILE named in it is looked for beside it.",
+  `--TABLE-KEY is KEY in [TABLE], for the tables ${TOML_TABLES.join(", ")}; ` +
+  "any other option is a key above the first table; --no-KEY is KEY = false. For example:",
+];
+
+const TOML_EXAMPLE = `\
+server = true
+number = 1
+[fou]
+local = "@eth0"
+[auth]
+remote-pubkey-b64 = "KEY"
+secret-file = "office.secret"`;
+
+/** The text of `--help`, at most 80 columns wide. */
+export function helpText(): string {
+  const groups = OPTION_GROUPS.map(({ title, options }) =>
+    [`${title}:`, ...options.flatMap((option) => describe(option))].join("\n")
+  );
+  const examples = EXAMPLES.flatMap(([what, command]) => [...wrap(`# ${what}`, 2), ...wrapCommand(command)]);
+  const files = [
+    ...FILES.flatMap((paragraph) => wrap(paragraph, 2)),
+    "",
+    ...TOML_EXAMPLE.split("\n").map(indentBy(6)),
+  ];
+  return [
+    "Usage: ipipou [OPTIONS]",
+    wrap(ABOUT, 0).join("\n"),
+    ["Options", ...groups].join("\n\n"),
+    ["Examples:", ...examples].join("\n"),
+    ["Files:", ...files].join("\n"),
+  ].join("\n\n") + "\n";
+}
+
+function describe(option: Option): string[] {
+  const short = option.short === undefined ? "    " : `-${option.short}${option.long === null ? "" : ", "}`;
+  const long = option.long === null ? "" : `--${option.long}`;
+  const label = `  ${short}${long} ${option.metavar ?? ""}`.trimEnd();
+  const text = wrap(option.help + notes(option), INDENT);
+  if (label.length > INDENT - 2) return [label, ...text];
+  return [label.padEnd(INDENT) + (text[0] ?? "").slice(INDENT), ...text.slice(1)];
+}
+
+function notes(option: Option): string {
+  const all = [];
+  if (option.default !== undefined) all.push(`default: ${option.default}`);
+  if (option.later) all.push("not available yet");
+  return all.length === 0 ? "" : ` (${all.join("; ")})`;
+}
+
+function indentBy(count: number): (line: string) => string {
+  return (line) => " ".repeat(count) + line;
+}
+
+function wrap(text: string, indent: number, suffix = ""): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || indent + line.length + 1 + word.length + suffix.length > WIDTH) {
+      lines.push(word);
+    } else lines.splice(-1, 1, `${line} ${word}`);
+  }
+  return lines.map((line, index) => indentBy(indent)(line) + (index < lines.length - 1 ? suffix : ""));
+}
+
+/** Lines that a shell puts together again. */
+function wrapCommand(command: string): string[] {
+  const [first = "", ...rest] = wrap(command, 6, " \\");
+  return [first.slice(2), ...rest];
+}

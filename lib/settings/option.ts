@@ -1,0 +1,131 @@
+/** A secret that is kept in a file of its own. */
+export interface SecretFile {
+  readonly file: string;
+}
+
+/** Everything that can be given, each under one name however it is spelled; all of it is optional. */
+export interface Values {
+  server: boolean;
+  number: number;
+  /** How many `-v`. */
+  verbose: number;
+  verb: number;
+  logTime: boolean;
+  logPid: boolean;
+  localIp: string;
+  localPort: number;
+  device: string;
+  encapCsum: boolean;
+  remoteHost: string;
+  remotePort: number;
+  tunnelDevice: string;
+  tunnelIp: string;
+  tunnelPeerIp: string;
+  /** Text as it is, or bytes. */
+  token: string | Uint8Array<ArrayBuffer> | SecretFile;
+  privateKey: Uint8Array<ArrayBuffer> | SecretFile;
+  remotePublicKey: Uint8Array<ArrayBuffer>;
+  secret: string | SecretFile;
+  byRemoteIp: boolean;
+  byRemotePort: boolean;
+  maxTimeDiscrepancy: number;
+  lifetime: number;
+  reply: boolean;
+  authPacketTtl: number;
+  altIp: string;
+  forceAlt: boolean;
+  queueNumber: number;
+  queueMaxLength: number;
+  nftTable: string;
+  nftCounter: boolean;
+  keepalive: number;
+  reauthOnly: boolean;
+}
+
+/** The name of one thing that can be given. */
+export type Slot = keyof Values;
+
+/** The slots that can hold a `T`. */
+type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
+
+/** What an option takes, and which slot it fills. */
+export type Kind =
+  /** Does something else than run. */
+  | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
+  /** Names a configuration file; each one given is read. */
+  | { readonly kind: "config" }
+  /** Takes no value; each time it is given counts. */
+  | { readonly kind: "count"; readonly slot: "verbose" }
+  /** Takes no value on the command line, `true` or `false` in TOML. */
+  | { readonly kind: "flag"; readonly slot: SlotFor<boolean>; readonly gives: boolean }
+  | { readonly kind: "integer"; readonly slot: SlotFor<number>; readonly min: number; readonly max: number }
+  /** Whole seconds, or whole seconds, minutes or hours with their unit: `25s`, `5m`, `2h`. */
+  | { readonly kind: "duration"; readonly slot: SlotFor<number> }
+  | { readonly kind: "text"; readonly slot: "token" | "secret" }
+  | { readonly kind: "base64"; readonly slot: "token" }
+  /** 32 bytes in base64. */
+  | { readonly kind: "privateKey"; readonly slot: "privateKey" }
+  | { readonly kind: "publicKey"; readonly slot: "remotePublicKey" }
+  | { readonly kind: "secretFile"; readonly slot: SlotFor<SecretFile> }
+  | { readonly kind: "ipv4"; readonly slot: SlotFor<string> }
+  | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" }
+  | { readonly kind: "nftTable"; readonly slot: "nftTable" }
+  /** Must be one of a few words. Nothing depends on it yet. */
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
+  /** `[IP][:PORT][@DEV]` */
+  | { readonly kind: "local" }
+  /** `[HOST|IP][:PORT]` */
+  | { readonly kind: "remote" };
+
+interface Described {
+  /** Name without the two hyphens; null when there is only the short one. */
+  readonly long: string | null;
+  /** One letter. */
+  readonly short?: string;
+  /** How the value is called in the help. */
+  readonly metavar?: string;
+  /** One sentence, no full stop. */
+  readonly help: string;
+  readonly default?: string;
+  /** The only mode in which it has an effect. */
+  readonly mode?: "client" | "server";
+  /** The value is never shown. */
+  readonly secret?: true;
+  /** Has no TOML key. */
+  readonly commandLineOnly?: true;
+  /** Not in version 0.1, so it must not make an abbreviation ambiguous that worked there. */
+  readonly neverAbbreviated?: true;
+  /** Checked, then refused as not available yet. */
+  readonly later?: true;
+}
+
+/** One option: everything the parsers, the checks and the help know of it. */
+export type Option = Described & Kind;
+
+/** Options that the help shows together. */
+export interface OptionGroup {
+  readonly title: string;
+  readonly options: readonly Option[];
+}
+
+/** The tables a TOML file can have. */
+export const TOML_TABLES = ["fou", "tunl", "auth", "nft", "nfq", "log", "encap"] as const;
+
+/** The option's name in messages, as `-n/--number`. */
+export function nameOf(option: Option): string {
+  const names = [];
+  if (option.short !== undefined) names.push(`-${option.short}`);
+  if (option.long !== null) names.push(`--${option.long}`);
+  return names.join("/");
+}
+
+/**
+ * The option's TOML key, outermost table first: `--TABLE-KEY` is KEY in [TABLE], any other name is a key at
+ * the top of the file, and a leading `no-` is dropped. Null when it has none.
+ */
+export function tomlPathOf(option: Option): readonly string[] | null {
+  if (option.long === null || option.commandLineOnly) return null;
+  const name = option.long.replace(/^no-/, "");
+  const table = TOML_TABLES.find((table) => name.startsWith(`${table}-`));
+  return table === undefined ? [name] : [table, name.slice(table.length + 1)];
+}

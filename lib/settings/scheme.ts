@@ -1,0 +1,117 @@
+import type { Scheme } from "../auth/scheme.ts";
+import { HIDDEN, SettingsError, showPath } from "./errors.ts";
+import { type ReadFile, readText } from "./files.ts";
+import type { Given, GivenValues } from "./given.ts";
+import type { SecretFile } from "./option.ts";
+import { decodeKey, Refusal } from "./values.ts";
+
+const DEFAULT_SECRET = "netprickle.com";
+/** What fits the least MTU of IPv4 (576), and that of Ethernet (1500), less the IP and UDP headers. */
+const SAFE_TOKEN_LENGTH = 548;
+const LONGEST_TOKEN = 1472;
+
+/** What choosing a scheme needs to know. */
+export interface SchemeContext {
+  readonly mode: "client" | "server";
+  readonly read: ReadFile;
+  /** Takes one warning, a line. */
+  readonly warn: (warning: string) => void;
+}
+
+/**
+ * Chooses how this side proves itself, or how the far side has to: a token if there is one, else the key that
+ * is needed for it (own of a client, the far side's on a server), else nothing.
+ *
+ * @throws {SettingsError} for a token or key that cannot be used, or whose file cannot be read
+ */
+export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContext): Scheme {
+  const { token, privateKey, remotePublicKey } = given;
+  const [needed, spare] = context.mode === "client"
+    ? [privateKey, remotePublicKey]
+    : [remotePublicKey, privateKey];
+  if (token !== undefined) {
+    for (const key of [needed, spare]) {
+      if (key !== undefined) context.warn(`${key.place} has no effect beside ${token.place}`);
+    }
+    return { kind: "token", token: readToken(token, context) };
+  }
+  if (needed === undefined) {
+    const missing = context.mode === "client" ? "auth-key-file" : "auth-remote-pubkey-b64";
+    if (spare !== undefined) {
+      context.warn(`${spare.place} has no effect on a ${context.mode} without --${missing}`);
+    }
+    return { kind: "port" };
+  }
+  const secret = given.secret === undefined ? DEFAULT_SECRET : load(given.secret, context).value;
+  if (secret === DEFAULT_SECRET) {
+    context.warn(
+      "The shared secret is the default one, which everybody knows: " +
+        "give both sides the same --auth-secret-file",
+    );
+  }
+  return {
+    kind: "ed25519",
+    privateKey: privateKey === undefined ? null : readKey(privateKey, context),
+    remotePublicKey: remotePublicKey?.value ?? null,
+    secret,
+  };
+}
+
+/** A secret's value, and how to name it in an error. */
+interface Loaded<T> {
+  readonly value: T | string;
+  readonly what: string;
+}
+
+function load<T>({ value, place }: Given<T | SecretFile>, { read, warn }: SchemeContext): Loaded<T> {
+  if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
+  const file = readText(read, value.file, place);
+  const what = `the content of ${showPath(file.path)} (${place})`;
+  const text = file.text.replace(/\r?\n$/, "");
+  if (text === "") throw new SettingsError(`Cannot use ${what}: it is empty`);
+  if (file.isPublic) warn(warnOfPublic(file.path));
+  return { value: text, what };
+}
+
+function isSecretFile(value: unknown): value is SecretFile {
+  return typeof value === "object" && value !== null && "file" in value;
+}
+
+/** The warning for a file with secrets that any user of the host can read. */
+export function warnOfPublic(path: string): string {
+  const shown = showPath(path);
+  return `${shown} holds secrets and every user of this host can read it: chmod o-r ${shown}`;
+}
+
+function readToken(
+  given: NonNullable<GivenValues["token"]>,
+  context: SchemeContext,
+): Uint8Array<ArrayBuffer> {
+  const { value, what } = load(given, context);
+  const token = typeof value === "string" ? new TextEncoder().encode(value) : value;
+  const { length } = token;
+  if (length === 0 || length > LONGEST_TOKEN) {
+    throw new SettingsError(`Cannot use ${what}: must be 1 to ${LONGEST_TOKEN} bytes, but it is ${length}`);
+  }
+  if (length > SAFE_TOKEN_LENGTH) {
+    context.warn(
+      `${given.place} is ${length} bytes: over ${SAFE_TOKEN_LENGTH} it may not get through every network`,
+    );
+  }
+  return token;
+}
+
+/** The first line of a key's file is the key, so that what `--auth-keygen` printed can be used as it is. */
+function readKey(
+  given: NonNullable<GivenValues["privateKey"]>,
+  context: SchemeContext,
+): Uint8Array<ArrayBuffer> {
+  const { value, what } = load(given, context);
+  if (typeof value !== "string") return value;
+  try {
+    return decodeKey(value.replace(/\n.*$/s, "").trim());
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new SettingsError(`Cannot use ${what}: its first line ${error.message}`);
+  }
+}

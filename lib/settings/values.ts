@@ -1,0 +1,181 @@
+import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
+import { isHostIpv4 } from "../ipv4.ts";
+import type { Assign } from "./given.ts";
+import type { Kind } from "./option.ts";
+
+/** The longest time one JavaScript timer can wait, in whole seconds (24 days). */
+const LONGEST_DURATION = 2_147_483;
+const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600 };
+
+const BASE64_REGEXP = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/;
+const DEVICE_REGEXP = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/;
+const NFT_TABLE_REGEXP = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
+const HOST_LABEL_REGEXP = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
+const LONGEST_HOST = 253;
+
+const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
+const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
+
+/** A value that cannot be taken. The message is what it must be; the caller knows what it is and where. */
+export class Refusal extends Error {}
+
+/** What can be said in a TOML file too. */
+export type LastingKind = Exclude<Kind, { kind: "command" | "config" | "count" }>;
+
+/** What takes a value on the command line too. */
+type ValueKind = Exclude<LastingKind, { kind: "flag" }>;
+
+/** What a value of this kind must be, to follow "must be". */
+export function describeKind(kind: LastingKind): string {
+  switch (kind.kind) {
+    case "integer":
+      return `a whole number from ${kind.min} to ${kind.max}`;
+    case "duration":
+      return `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`;
+    case "flag":
+      return "true or false";
+    case "text":
+      return "text";
+    case "base64":
+      return "standard base64";
+    case "privateKey":
+    case "publicKey":
+      return `${KEY_LENGTH} bytes in standard base64`;
+    case "secretFile":
+      return "the path of a file";
+    case "ipv4":
+      return IPV4_FORM;
+    case "device":
+      return DEVICE_FORM;
+    case "nftTable":
+      return "a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
+    case "choice":
+      return kind.choices.join(" or ");
+    case "local":
+      return "[IP][:PORT][@DEV] with at least one of them";
+    case "remote":
+      return "[HOST|IP][:PORT] with at least one of them";
+  }
+}
+
+/**
+ * Reads the text of a value and assigns what it says.
+ *
+ * @param folder put before the path of a secret's file that is not absolute: empty, or ending in `/`
+ * @throws {Refusal} when the text is not what the kind must be
+ */
+export function readValue(kind: ValueKind, text: string, folder: string, assign: Assign): void {
+  switch (kind.kind) {
+    case "integer":
+      return assign(kind.slot, readInteger(kind, /^-?\d+$/.test(text) ? Number(text) : NaN));
+    case "duration":
+      return assign(kind.slot, readDuration(kind, text));
+    case "text":
+      return assign(kind.slot, text);
+    case "base64":
+      return assign(kind.slot, decodeBase64(text) ?? refuse(kind));
+    case "privateKey":
+      return assign(kind.slot, decodeKey(text));
+    case "publicKey":
+      return assign(kind.slot, readPublicKey(text));
+    case "secretFile":
+      if (text === "" || text.endsWith("/")) refuse(kind);
+      return assign(kind.slot, { file: text.startsWith("/") ? text : folder + text });
+    case "ipv4":
+      return assign(kind.slot, isHostIpv4(text) ? text : refuse(kind));
+    case "device":
+      return assign(kind.slot, DEVICE_REGEXP.test(text) ? text : refuse(kind));
+    case "nftTable":
+      return assign(kind.slot, NFT_TABLE_REGEXP.test(text) ? text : refuse(kind));
+    case "choice":
+      return kind.choices.includes(text) ? undefined : refuse(kind);
+    case "local":
+      return readLocal(text, assign);
+    case "remote":
+      return readRemote(text, assign);
+  }
+}
+
+function refuse(kind: LastingKind): never {
+  throw new Refusal(`must be ${describeKind(kind)}`);
+}
+
+/**
+ * Checks a whole number against the range of its kind and returns it.
+ *
+ * @throws {Refusal} when it is out of range or not whole
+ */
+export function readInteger(kind: { kind: "integer" } & Kind, value: number): number {
+  return Number.isInteger(value) && value >= kind.min && value <= kind.max ? value : refuse(kind);
+}
+
+function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
+  const [, count = "", unit = ""] = /^(\d+)([smh]?)$/.exec(text) ?? [];
+  const seconds = Number(count) * (SECONDS_PER_UNIT[unit] ?? NaN);
+  return count !== "" && seconds <= LONGEST_DURATION ? seconds : refuse(kind);
+}
+
+/** Decodes standard base64, padded or not; null when it is none. */
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  return BASE64_REGEXP.test(text)
+    ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+    : null;
+}
+
+/**
+ * Decodes a key: 32 bytes in standard base64, padded or not.
+ *
+ * @throws {Refusal} when it is something else
+ */
+export function decodeKey(text: string): Uint8Array<ArrayBuffer> {
+  const key = decodeBase64(text);
+  const mustBe = `must be ${KEY_LENGTH} bytes in standard base64`;
+  if (key === null) throw new Refusal(mustBe);
+  if (key.length !== KEY_LENGTH) throw new Refusal(`${mustBe}, but it is ${key.length} bytes`);
+  return key;
+}
+
+function readPublicKey(text: string): Uint8Array<ArrayBuffer> {
+  const key = decodeKey(text);
+  if (isWeakPublicKey(key)) {
+    throw new Refusal("must be a key made with --auth-keygen: this one is weak, anyone can sign for it");
+  }
+  return key;
+}
+
+function readPort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new Refusal("the port must be a whole number from 1 to 65535");
+}
+
+/** Cuts `text` in two at the first `mark`; the second part is null when there is none. */
+function cut(text: string, mark: string): [string, string | null] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, null] : [text.slice(0, at), text.slice(at + mark.length)];
+}
+
+function readLocal(text: string, assign: Assign): void {
+  if (text === "") refuse({ kind: "local" });
+  const [address, device] = cut(text, "@");
+  const [ip, port] = cut(address, ":");
+  if (ip !== "" && !isHostIpv4(ip)) throw new Refusal(`the address must be ${IPV4_FORM}`);
+  if (device !== null && !DEVICE_REGEXP.test(device)) throw new Refusal(`the device must be ${DEVICE_FORM}`);
+  if (ip !== "") assign("localIp", ip);
+  if (port !== null) assign("localPort", readPort(port));
+  if (device !== null) assign("device", device);
+}
+
+function readRemote(text: string, assign: Assign): void {
+  if (text === "") refuse({ kind: "remote" });
+  const [host, port] = cut(text, ":");
+  if (host !== "" && !isHost(host)) throw new Refusal("the host must be an IPv4 address or a host name");
+  if (host !== "") assign("remoteHost", host);
+  if (port !== null) assign("remotePort", readPort(port));
+}
+
+function isHost(text: string): boolean {
+  if (/^[\d.]+$/.test(text)) return isHostIpv4(text);
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
+  return name.length <= LONGEST_HOST && name.split(".").every((label) => HOST_LABEL_REGEXP.test(label));
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { parseInvocation } from "../../../lib/settings/command_line.ts";
+import { helpText } from "../../../lib/settings/help.ts";
+import { OPTIONS } from "../../../lib/settings/options.ts";
+import { parseToml } from "../../../lib/settings/toml.ts";
+import { PUBLIC_KEY } from "./good_input.ts";
+import { load } from "./memory_files.ts";
+
+const HELP = helpText();
+
+Deno.test("helpText() is at most 80 columns wide and has no space at a line's end", () => {
+  for (const line of HELP.split("\n")) {
+    assert.ok(line.length <= 80, line);
+    assert.doesNotMatch(line, /\s$/);
+  }
+});
+
+Deno.test("helpText() lists every option with its value, sentence and default", () => {
+  const words = HELP.replace(/\s+/g, " ");
+  for (const option of OPTIONS) {
+    const names = [option.short && `-${option.short}`, option.long && `--${option.long}`].filter(Boolean)
+      .join(", ");
+    const label = option.metavar === undefined ? names : `${names} ${option.metavar}`;
+    assert.ok(words.includes(` ${label} ${option.help}`), label);
+    if (option.default !== undefined) assert.ok(words.includes(`default: ${option.default}`), label);
+  }
+});
+
+Deno.test("helpText() has its parts in order", () => {
+  const places = ["Usage:", "Options", "Examples:", "Files:"].map((part) => HELP.indexOf(`${part}`));
+  assert.deepEqual(places, [...places].sort((a, b) => a - b));
+  assert.equal(places[0], 0);
+});
+
+Deno.test("helpText() gives examples that work", () => {
+  const files = { "/etc/ipipou/office.toml": "", FILE: "RuBZkT23na2Q4QH1xfmZCfRgSgPt5s362UPAFbecTso=" };
+  const commands = [...HELP.replaceAll("\\\n", " ").matchAll(/^ {4}ipipou (.*)$/gm)].map(([, words = ""]) =>
+    words.split(/\s+/)
+  );
+  assert.equal(commands.length, 4);
+  for (const words of commands) {
+    const argv = words.map((word) => word === "KEY" ? PUBLIC_KEY : word === "FILE" ? "{dir}/FILE" : word);
+    const invocation = parseInvocation(argv);
+    if (invocation.kind === "run" && invocation.configs.length === 0) {
+      assert.deepEqual(load(argv, files).warnings, []);
+    }
+  }
+});
+
+Deno.test("helpText() shows a TOML file that works", () => {
+  const toml = HELP.slice(HELP.indexOf("For example:") + "For example:".length).replace("KEY", PUBLIC_KEY);
+  const { given } = parseToml(toml, "/x.toml");
+  assert.deepEqual(Object.keys(given), ["server", "number", "device", "remotePublicKey", "secret"]);
+});

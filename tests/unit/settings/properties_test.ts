@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { EXIT, IpipouError } from "../../../lib/errors.ts";
+import { type Option, tomlPathOf } from "../../../lib/settings/option.ts";
+import { OPTIONS } from "../../../lib/settings/options.ts";
+import { formatIpv4 } from "../../../lib/ipv4.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
+import { BASES, GOOD_FILES, GOOD_INPUTS, PUBLIC_KEY } from "./good_input.ts";
+import { load } from "./memory_files.ts";
+
+const RUNS = { numRuns: 2000 };
+const SECRET = "S3cr3tOfTheTest";
+
+interface Outcome {
+  readonly settings: Settings | null;
+  /** Everything that was said, errors and warnings. */
+  readonly said: readonly string[];
+}
+
+/** What came of it; anything but settings and a refusal fails the test. */
+function outcomeOf(argv: readonly string[], files: Readonly<Record<string, string>> = {}): Outcome {
+  try {
+    const { settings, warnings } = load(argv, files, 0o644);
+    return { settings, said: warnings };
+  } catch (error) {
+    if (error instanceof TypeError && error.message.startsWith("Cannot load settings of")) {
+      return { settings: null, said: [] };
+    }
+    assert.ok(error instanceof IpipouError, String(error instanceof Error ? error.stack : error));
+    assert.ok(error.exitCode === EXIT.usage || error.exitCode === EXIT.notImplemented);
+    return { settings: null, said: [error.message] };
+  }
+}
+
+function assertLines(said: readonly string[]): void {
+  for (const line of said) {
+    assert.ok(line.length < 1000, line);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+  }
+}
+
+const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+const names = OPTIONS.flatMap(({ long, short }) =>
+  [long === null ? [] : `--${long}`, short === undefined ? [] : `-${short}`].flat()
+);
+const values = GOOD_INPUTS.flatMap(({ argv }) => argv.filter((word) => !word.startsWith("-")));
+const goodWords = fc.constantFrom(...GOOD_INPUTS.map(({ argv }) => argv));
+const badWords = fc.oneof(
+  fc.constantFrom(...names, ...values).map((word) => [word]),
+  fc.tuple(fc.constantFrom(...names), anyText).map(([name, text]) => [`${name}=${text}`]),
+  fc.tuple(fc.constantFrom(...names), fc.nat(12)).map(([name, length]) => [name.slice(0, length)]),
+  anyText.map((text) => [text]),
+);
+const anyArgv = fc.array(fc.oneof({ weight: 4, arbitrary: goodWords }, badWords), { maxLength: 8 }).map((
+  words,
+) => words.flat());
+
+const goodLines = fc.constantFrom(...GOOD_INPUTS.flatMap(({ toml }) => toml ?? []));
+const keys = OPTIONS.flatMap((option) => tomlPathOf(option)?.join(".") ?? []);
+const tomlValues = fc.oneof(
+  fc.constantFrom(
+    "true",
+    "1",
+    "-1",
+    "1.5",
+    "inf",
+    "''",
+    "'''a\nb'''",
+    "[]",
+    "[[1], {a = 1}]",
+    "{}",
+    "{a = {b = 1}}",
+    "1979-05-27",
+    "07:32:00",
+  ),
+  anyText.map((text) => JSON.stringify(text)),
+);
+const badLines = fc.oneof(
+  fc.tuple(fc.constantFrom(...keys), tomlValues).map(([key, value]) => `${key} = ${value}`),
+  fc.tuple(anyText, tomlValues).map(([key, value]) => `${JSON.stringify(key)} = ${value}`),
+  fc.constantFrom(
+    "[fou]",
+    "[auth]",
+    "[[auth]]",
+    "[a.b]",
+    "[fou.local]",
+    "#",
+    "",
+    "= 1",
+    '"""',
+    "__proto__ = 1",
+    "[constructor]",
+  ),
+  anyText,
+);
+const anyToml = fc.array(fc.oneof(goodLines, badLines), { maxLength: 6 }).map((lines) => lines.join("\n"));
+
+Deno.test("loadSettings() makes of any command line settings or one line of refusal", () => {
+  fc.assert(fc.property(anyArgv, (argv) => assertLines(outcomeOf(argv, GOOD_FILES).said)), RUNS);
+});
+
+Deno.test("loadSettings() makes of any file settings or one line of refusal", () => {
+  fc.assert(
+    fc.property(anyToml, fc.constantFrom("", BASES.client, BASES.server), (toml, base) => {
+      const files = { ...GOOD_FILES, "base.toml": base, "any.toml": toml };
+      assertLines(outcomeOf(["--config", "{dir}/base.toml", "--config", "{dir}/any.toml"], files).said);
+    }),
+    RUNS,
+  );
+});
+
+Deno.test("loadSettings() refuses a file nested deeper than any stack", () => {
+  const depth = 20_000;
+  const brackets = `x = ${"[".repeat(depth)}`;
+  const braces = `x = ${"{a=".repeat(depth)}`;
+  const closed = [`${brackets}${"]".repeat(depth)}`, `${braces}1${"}".repeat(depth)}`];
+  for (
+    const deep of [brackets, braces, ...closed, `[${"a.".repeat(depth)}a]`, `${"a.".repeat(depth)}a = 1`]
+  ) {
+    assert.equal(outcomeOf(["--config", "{dir}/x.toml"], { "x.toml": deep }).settings, null);
+  }
+});
+
+const secretOptions = OPTIONS.filter(({ secret }) => secret);
+
+Deno.test("loadSettings() never says a secret of the command line", () => {
+  const secretWords = fc.tuple(fc.constantFrom(...secretOptions), fc.boolean(), anyText).map(
+    ([{ long }, attached, more]) => {
+      const text = SECRET + more;
+      return attached ? [`--${long}=${text}`] : [`--${long}`, text];
+    },
+  );
+  const argvs = fc.tuple(anyArgv, secretWords, anyArgv, fc.constantFrom("client", "server"));
+  fc.assert(
+    fc.property(argvs, ([before, secret, after, mode]) => {
+      const files = { ...GOOD_FILES, "base.toml": BASES[mode] };
+      const { said } = outcomeOf(["--config", "{dir}/base.toml", ...before, ...secret, ...after], files);
+      for (const line of said) assert.ok(!line.includes(SECRET), line);
+    }),
+    RUNS,
+  );
+});
+
+Deno.test("loadSettings() never says a secret of a file", () => {
+  const wraps = ["'X'", '"X"', "'''X'''", "X", "'X", '"X\\q"', "['X']", "{ a = 'X' }", "'X' 1"];
+  const lines = fc.tuple(fc.constantFrom(...secretOptions), fc.constantFrom(...wraps)).map(
+    ([option, wrap]) => `${tomlPathOf(option)?.join(".")} = ${wrap.replace("X", SECRET)}`,
+  );
+  fc.assert(
+    fc.property(anyToml, lines, anyToml, (before, secret, after) => {
+      const files = {
+        ...GOOD_FILES,
+        "base.toml": BASES.client,
+        "any.toml": [before, secret, after].join("\n"),
+      };
+      const { said } = outcomeOf(["--config", "{dir}/base.toml", "--config", "{dir}/any.toml"], files);
+      for (const line of said) assert.ok(!line.includes(SECRET), line);
+    }),
+    RUNS,
+  );
+});
+
+Deno.test("loadSettings() never says what is in a secret's file", () => {
+  const options = OPTIONS.flatMap((option) => option.kind === "secretFile" ? [`--${option.long}`] : []);
+  fc.assert(fc.property(fc.constantFrom(...options), anyText, anyText, (option, before, after) => {
+    const files = { ...GOOD_FILES, secret: `${before}${SECRET}${after}`, "base.toml": BASES.client };
+    const { said } = outcomeOf(["--config", "{dir}/base.toml", option, "{dir}/secret"], files);
+    for (const line of said) assert.ok(!line.includes(SECRET), line);
+  }));
+});
+
+/** A value of the kind as it stands on the command line and in TOML; null for kinds that the tables cover. */
+function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: string }> | null {
+  const text = (words: fc.Arbitrary<string>) => words.map((word) => ({ word, toml: tomlString(word) }));
+  switch (option.kind) {
+    case "integer":
+      return fc.integer({ min: option.min, max: Math.min(option.max, 70_000) }).map(String).map((word) => ({
+        word,
+        toml: word,
+      }));
+    case "duration":
+      return fc.integer({ min: 0, max: 2_147_483 }).map(String).map((word) => ({ word, toml: word }));
+    case "ipv4":
+      return text(fc.integer({ min: 1, max: 0xdfff_ffff }).map(formatIpv4));
+    case "device":
+      return text(fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}$/));
+    case "nftTable":
+      return text(fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,20}$/));
+    case "privateKey":
+    case "base64":
+      return text(
+        fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => btoa(String.fromCharCode(...bytes))),
+      );
+    case "publicKey":
+      return text(fc.constant(PUBLIC_KEY));
+    case "text":
+      return text(anyText.filter((words) => words.isWellFormed()));
+    case "flag":
+      return fc.constant({ word: "", toml: String(!option.long?.startsWith("no-")) });
+    default:
+      return null;
+  }
+}
+
+function tomlString(text: string): string {
+  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
+}
+
+const lasting = OPTIONS.flatMap((option) => {
+  const value = valueOf(option);
+  return value === null || !("slot" in option) ? [] : [{ option, value, slot: option.slot }];
+});
+const saidBothWays = fc.uniqueArray(fc.constantFrom(...lasting), {
+  selector: ({ slot }) => slot,
+  maxLength: 6,
+})
+  .chain((chosen) =>
+    fc.tuple(...chosen.map(({ option, value }) =>
+      value.map(({ word, toml }) => ({
+        argv: option.kind === "flag" ? `--${option.long}` : `--${option.long}=${word}`,
+        line: `${tomlPathOf(option)?.join(".")} = ${toml}`,
+      }))
+    ))
+  );
+
+Deno.test("loadSettings() makes the same of a command line and of a file that says the same", () => {
+  let settled = 0;
+  fc.assert(
+    fc.property(saidBothWays, fc.constantFrom("client", "server"), (said, mode) => {
+      const files = { "base.toml": BASES[mode], "same.toml": said.map(({ line }) => line).join("\n") };
+      const base = ["--config", "{dir}/base.toml"];
+      const fromWords = outcomeOf([...base, ...said.map(({ argv }) => argv)], files);
+      const fromFile = outcomeOf([...base, "--config", "{dir}/same.toml"], files);
+      assert.deepEqual(fromFile.settings, fromWords.settings, fromFile.said.join("\n"));
+      if (fromFile.settings !== null) settled++;
+    }),
+    RUNS,
+  );
+  assert.ok(settled > RUNS.numRuns / 4, `only ${settled} were settings`);
+});

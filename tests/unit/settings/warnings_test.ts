@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { BASES, GOOD_INPUTS, PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { nameOf } from "../../../lib/settings/option.ts";
+import { OPTIONS } from "../../../lib/settings/options.ts";
+import { load } from "./memory_files.ts";
+
+const CLIENT = ["-b", "192.0.2.1", "-r", "198.51.100.1:10000", "--tunl-ip", "172.28.0.1"];
+const SERVER = ["-s", "-b", "@eth0", "--auth-remote-pubkey-b64", PUBLIC_KEY];
+const PLAIN = { client: CLIENT, server: ["-s", "-b", "@eth0"] };
+const FILES = { key: PRIVATE_KEY, secret: "hunter2", token: "hunter2" };
+const SECRET = ["--auth-secret-file", "{dir}/secret"];
+
+const CASES: readonly {
+  name: string;
+  argv: string[];
+  files?: Record<string, string>;
+  mode?: number;
+  warnings: string[];
+}[] = [
+  {
+    name: "nothing about a client with key and secret in files",
+    argv: [...CLIENT, ...SECRET, "--auth-key-file", "{dir}/key"],
+    warnings: [],
+  },
+  { name: "nothing about a server with key and secret", argv: [...SERVER, ...SECRET], warnings: [] },
+  { name: "nothing about a client that proves nothing", argv: CLIENT, warnings: [] },
+  {
+    name: "the default secret, given or not",
+    argv: [...SERVER],
+    warnings: [
+      "The shared secret is the default one, which everybody knows: give both sides the same --auth-secret-file",
+    ],
+  },
+  {
+    name: "each secret on the command line, once",
+    argv: [...CLIENT, "--auth-secret", "hunter2", "--auth-secret", "hunter2", "--auth-key-b64", PRIVATE_KEY],
+    warnings: [
+      "The value of --auth-secret shows in the process list to every user of this host: use --auth-secret-file or a configuration file",
+      "The value of --auth-key-b64 shows in the process list to every user of this host: use --auth-key-file or a configuration file",
+    ],
+  },
+  {
+    name: "a token on the command line",
+    argv: [...CLIENT, "--auth-token-b64", "AAAA"],
+    warnings: [
+      "The value of --auth-token-b64 shows in the process list to every user of this host: use --auth-token-file or a configuration file",
+    ],
+  },
+  {
+    name: "a server open to anyone",
+    argv: ["-s", "-b", "@eth0"],
+    warnings: [
+      "Anyone who can send to the server's UDP port is let in, as nothing is authenticated: give --auth-remote-pubkey-b64",
+    ],
+  },
+  {
+    name: "nothing about a server that lets in one address",
+    argv: ["-s", "-b", "@eth0", "-r", "192.0.2.9", "--auth-by-remote-ip"],
+    warnings: [],
+  },
+  {
+    name: "a remote that a server does not compare with",
+    argv: [...SERVER, ...SECRET, "-r", "192.0.2.9:1"],
+    warnings: [
+      "The address of -r/--fou-remote has no effect on a server without --auth-by-remote-ip",
+      "The port of -r/--fou-remote has no effect on a server without --auth-by-remote-port",
+    ],
+  },
+  {
+    name: "a server's key without the far side's",
+    argv: ["-s", "-b", "@eth0", "--auth-key-file", "{dir}/key"],
+    warnings: [
+      "--auth-key-file has no effect on a server without --auth-remote-pubkey-b64",
+      "Anyone who can send to the server's UDP port is let in, as nothing is authenticated: give --auth-remote-pubkey-b64",
+    ],
+  },
+  {
+    name: "a client's far key without its own",
+    argv: [...CLIENT, "--auth-remote-pubkey-b64", PUBLIC_KEY],
+    warnings: ["--auth-remote-pubkey-b64 has no effect on a client without --auth-key-file"],
+  },
+  {
+    name: "keys beside a token",
+    argv: [...SERVER, "--auth-token-file", "{dir}/token", "--auth-key-file", "{dir}/key"],
+    warnings: [
+      "--auth-remote-pubkey-b64 has no effect beside --auth-token-file",
+      "--auth-key-file has no effect beside --auth-token-file",
+    ],
+  },
+  {
+    name: "a long token",
+    argv: [...CLIENT, "--auth-token-file", "{dir}/long"],
+    files: { long: "x".repeat(549) },
+    warnings: ["--auth-token-file is 549 bytes: over 548 it may not get through every network"],
+  },
+  {
+    name: "nothing about a token that always fits",
+    argv: [...CLIENT, "--auth-token-file", "{dir}/fits"],
+    files: { fits: "x".repeat(548) },
+    warnings: [],
+  },
+  {
+    name: "a place in a file",
+    argv: ["--config", "{dir}/c.toml"],
+    files: { "c.toml": `keepalive = 5\n${BASES.server}\nremote-pubkey-b64 = "${PUBLIC_KEY}"\n[tunl]` },
+    warnings: [
+      "keepalive at /dir/c.toml:1:13 has no effect on a server",
+      "The address of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-ip",
+      "The port of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-port",
+    ],
+  },
+  {
+    name: "a file with a secret in it that all can read",
+    argv: ["--config", "{dir}/c.toml"],
+    files: { "c.toml": BASES.client },
+    mode: 0o644,
+    warnings: ["/dir/c.toml holds secrets and every user of this host can read it: chmod o-r /dir/c.toml"],
+  },
+  {
+    name: "nothing about a file with a secret that its group can read",
+    argv: ["--config", "{dir}/c.toml"],
+    files: { "c.toml": BASES.client },
+    mode: 0o640,
+    warnings: [],
+  },
+  {
+    name: "files of secrets that all can read, not the file that names them",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }" },
+    mode: 0o604,
+    warnings: [
+      "/dir/secret holds secrets and every user of this host can read it: chmod o-r /dir/secret",
+      "/dir/key holds secrets and every user of this host can read it: chmod o-r /dir/key",
+    ],
+  },
+];
+
+for (const { name, argv, files, mode, warnings } of CASES) {
+  Deno.test(`loadSettings() warns of ${name}`, () => {
+    const later = OPTIONS.filter((option) => option.later).map(({ long }) => `--${long}`);
+    if (argv.some((word) => later.includes(word))) {
+      assert.throws(() => load(argv, { ...FILES, ...files }, mode), { exitCode: 127 });
+    } else {
+      assert.deepEqual(load(argv, { ...FILES, ...files }, mode).warnings, warnings);
+    }
+  });
+}
+
+const OTHER = { client: "server", server: "client" } as const;
+
+for (const option of OPTIONS.filter((option) => !option.later)) {
+  const input = GOOD_INPUTS.find((input) => input.option === option.long);
+  if (option.mode === undefined || option.long === "reauth-only" || input === undefined) continue;
+  const other = OTHER[option.mode];
+  Deno.test(`loadSettings() warns that ${nameOf(option)} has no effect on a ${other}`, () => {
+    const warning = `${nameOf(option)} has no effect on a ${other}`;
+    assert.ok(load([...PLAIN[other], ...input.argv]).warnings.includes(warning));
+    assert.ok(
+      !load([...PLAIN[option.mode ?? other], ...input.argv, "-r", "192.0.2.9:1"]).warnings.includes(warning),
+    );
+  });
+}

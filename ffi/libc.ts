@@ -1,0 +1,269 @@
+import { constants } from "node:os";
+import { EXIT } from "../lib/errors.ts";
+import { type LibrarySource, openLibrary } from "./library.ts";
+
+const SOURCE: LibrarySource = {
+  name: "the C library",
+  files: ["libc.so.6", "libc.so", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"],
+  override: "IPIPOU_LIBC",
+  cure: "use a system with glibc or musl",
+  exitCode: EXIT.failure,
+};
+
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" }, // int *
+  strerror: {
+    parameters: [
+      "i32", // int errnum
+    ],
+    result: "pointer", // char *
+  },
+  close: {
+    parameters: [
+      "i32", // int fd
+    ],
+    result: "i32",
+  },
+  socket: {
+    parameters: [
+      "i32", // int domain
+      "i32", // int type
+      "i32", // int protocol
+    ],
+    result: "i32",
+  },
+  setsockopt: {
+    parameters: [
+      "i32", // int sockfd
+      "i32", // int level
+      "i32", // int optname
+      "buffer", // const void *optval
+      "u32", // socklen_t optlen
+    ],
+    result: "i32",
+  },
+  getsockopt: {
+    parameters: [
+      "i32", // int sockfd
+      "i32", // int level
+      "i32", // int optname
+      "buffer", // void *optval
+      "buffer", // socklen_t *optlen
+    ],
+    result: "i32",
+  },
+  inet_pton: {
+    parameters: [
+      "i32", // int af
+      "buffer", // const char *src
+      "buffer", // void *dst
+    ],
+    result: "i32",
+  },
+  sendto: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // const void *buf
+      "usize", // size_t len
+      "i32", // int flags
+      "buffer", // const struct sockaddr *dest_addr
+      "u32", // socklen_t addrlen
+    ],
+    result: "isize", // ssize_t
+  },
+  recv: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // void *buf
+      "usize", // size_t len
+      "i32", // int flags
+    ],
+    result: "isize", // ssize_t
+  },
+  open: {
+    parameters: [
+      "buffer", // const char *pathname
+      "i32", // int flags
+    ],
+    result: "i32",
+  },
+  flock: {
+    parameters: [
+      "i32", // int fd
+      "i32", // int operation
+    ],
+    result: "i32",
+  },
+  flockElsewhere: {
+    name: "flock",
+    parameters: [
+      "i32", // int fd
+      "i32", // int operation
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  eventfd: {
+    parameters: [
+      "u32", // unsigned int initval
+      "i32", // int flags
+    ],
+    result: "i32",
+  },
+  eventfd_read: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // eventfd_t *value
+    ],
+    result: "i32",
+  },
+  eventfd_write: {
+    parameters: [
+      "i32", // int fd
+      "u64", // eventfd_t value
+    ],
+    result: "i32",
+  },
+  poll: {
+    parameters: [
+      "buffer", // struct pollfd *fds
+      "usize", // nfds_t nfds
+      "i32", // int timeout
+    ],
+    result: "i32",
+  },
+  pollElsewhere: {
+    name: "poll",
+    parameters: [
+      "buffer", // struct pollfd *fds
+      "usize", // nfds_t nfds
+      "i32", // int timeout
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+export const MSG_DONTWAIT = 0x40;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
+const POLLIN = 1;
+
+/** A C call that failed: "Cannot bind the raw socket to device eth9: ENODEV (No such device)". */
+export class SysError extends Error {
+  /** The C function. */
+  readonly call: string;
+  readonly errno: number;
+  /** The errno's name: "ENODEV". */
+  readonly code: string;
+
+  /**
+   * @param action what could not be done, in words that follow "Cannot"
+   * @param description what the C library says about `errno`
+   */
+  constructor(action: string, call: string, errno: number, description: string) {
+    const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ??
+      `errno ${errno}`;
+    super(`Cannot ${action}: ${code} (${description})`);
+    this.name = "SysError";
+    this.call = call;
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+/**
+ * The C library, opened for one owner, which closes it. Several may be open; one is only used on the thread that
+ * opened it.
+ */
+export class Libc {
+  readonly #library = openLibrary(SOURCE, SYMBOLS);
+  /** `errno` of this thread. Reading it through memory spares a call between the failure and its reason. */
+  readonly #errno = new Deno.UnsafePointerView(this.#library.symbols.__errno_location()!);
+
+  get symbols(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+    return this.#library.symbols;
+  }
+
+  /** Why the latest synchronous call failed. Calls made on another thread (`nonblocking`) leave nothing here. */
+  get errno(): number {
+    return this.#errno.getInt32();
+  }
+
+  /** A failure as an error, by default that of the latest synchronous call; `action` follows "Cannot". */
+  error(action: string, call: string, errno = this.errno): SysError {
+    const description = Deno.UnsafePointerView.getCString(this.#library.symbols.strerror(errno)!);
+    return new SysError(action, call, errno, description);
+  }
+
+  /** Passes on the result of a synchronous call, or throws its failure as a `SysError`. */
+  check(action: string, call: keyof typeof SYMBOLS, result: number | bigint): number {
+    if (result < 0) throw this.error(action, call);
+    return Number(result);
+  }
+
+  /**
+   * Reads one message into `buffer`, without waiting.
+   *
+   * @returns its length, or null when there is none
+   * @throws {SysError}
+   */
+  receive(action: string, fd: number, buffer: Uint8Array<ArrayBuffer>): number | null {
+    const length = this.symbols.recv(fd, buffer, BigInt(buffer.length), MSG_DONTWAIT);
+    if (length < 0 && this.errno === constants.errno.EAGAIN) return null;
+    return this.check(action, "recv", length);
+  }
+
+  /**
+   * Waits, on another thread, until one of `fds` can be read or has an error to tell.
+   *
+   * @returns for each of them, whether that is so
+   * @throws {SysError}
+   */
+  async pollReadable(action: string, fds: readonly number[]): Promise<boolean[]> {
+    const length = BigInt(fds.length);
+    const pollfds = new Int32Array(fds.flatMap((fd) => [fd, POLLIN])); // events and revents share the second word
+    let ready = await this.symbols.pollElsewhere(pollfds, length, -1);
+    // The other thread keeps its errno to itself: ask again here, without waiting, to learn it (or that it is over).
+    if (ready < 0) ready = this.symbols.poll(pollfds, length, 0);
+    this.check(action, "poll", ready);
+    const revents = new Uint16Array(pollfds.buffer);
+    return fds.map((_, index) => revents[index * 4 + 3] !== 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+}
+
+/** Ends a `poll` from within the program: readable from `signal()` until `clear()`. */
+export class EventFd {
+  readonly #libc: Libc;
+  #fd: number;
+
+  /** @throws {SysError} */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    const fd = libc.symbols.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    this.#fd = libc.check("make an event descriptor", "eventfd", fd);
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Does nothing once closed. */
+  signal(): void {
+    if (this.#fd >= 0) this.#libc.symbols.eventfd_write(this.#fd, 1n);
+  }
+
+  clear(): void {
+    this.#libc.symbols.eventfd_read(this.#fd, new BigUint64Array(1));
+  }
+
+  [Symbol.dispose](): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd >= 0) this.#libc.symbols.close(fd);
+  }
+}

@@ -1,0 +1,330 @@
+import { constants } from "node:os";
+import { EXIT, IpipouError } from "../lib/errors.ts";
+import { EventFd, Libc, SysError } from "./libc.ts";
+import { type LibrarySource, openLibrary } from "./library.ts";
+
+const SOURCE: LibrarySource = {
+  name: "libnetfilter_queue",
+  files: ["libnetfilter_queue.so.1", "libnetfilter_queue.so"],
+  override: "IPIPOU_LIBNETFILTER_QUEUE",
+  cure: "install it (package libnetfilter-queue1 in Debian)",
+  exitCode: EXIT.queue,
+};
+
+/** `nfq_callback`: returns below 0 to stop. */
+const CALLBACK = {
+  parameters: [
+    "pointer", // struct nfq_q_handle *qh
+    "pointer", // struct nfgenmsg *nfmsg
+    "pointer", // struct nfq_data *nfad
+    "pointer", // void *data
+  ],
+  result: "i32",
+} as const satisfies Deno.UnsafeCallbackDefinition;
+
+const SYMBOLS = {
+  nfq_open: { parameters: [], result: "pointer" }, // struct nfq_handle *
+  nfq_close: {
+    parameters: [
+      "pointer", // struct nfq_handle *h
+    ],
+    result: "i32",
+  },
+  nfq_fd: {
+    parameters: [
+      "pointer", // struct nfq_handle *h
+    ],
+    result: "i32",
+  },
+  nfq_create_queue: {
+    parameters: [
+      "pointer", // struct nfq_handle *h
+      "u16", // uint16_t num
+      "function", // nfq_callback *cb
+      "pointer", // void *data
+    ],
+    result: "pointer", // struct nfq_q_handle *
+  },
+  nfq_destroy_queue: {
+    parameters: [
+      "pointer", // struct nfq_q_handle *qh
+    ],
+    result: "i32",
+  },
+  nfq_set_mode: {
+    parameters: [
+      "pointer", // struct nfq_q_handle *qh
+      "u8", // uint8_t mode
+      "u32", // uint32_t range
+    ],
+    result: "i32",
+  },
+  nfq_set_queue_maxlen: {
+    parameters: [
+      "pointer", // struct nfq_q_handle *qh
+      "u32", // uint32_t queuelen
+    ],
+    result: "i32",
+  },
+  nfq_handle_packet: {
+    parameters: [
+      "pointer", // struct nfq_handle *h
+      "buffer", // char *buf
+      "i32", // int len
+    ],
+    result: "i32",
+  },
+  nfq_get_msg_packet_hdr: {
+    parameters: [
+      "pointer", // struct nfq_data *nfad
+    ],
+    result: "pointer", // struct nfqnl_msg_packet_hdr *
+  },
+  nfq_get_payload: {
+    parameters: [
+      "pointer", // struct nfq_data *nfad
+      "buffer", // unsigned char **data
+    ],
+    result: "i32",
+  },
+  nfq_set_verdict: {
+    parameters: [
+      "pointer", // struct nfq_q_handle *qh
+      "u32", // uint32_t id
+      "u32", // uint32_t verdict
+      "u32", // uint32_t data_len
+      "pointer", // const unsigned char *buf
+    ],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const NF_DROP = 0;
+const NFQNL_COPY_PACKET = 2;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_NO_ENOBUFS = 5;
+const NLMSG_ERROR = 2;
+
+/** Room in a message for everything beside the packet's bytes; the kernel sends some 300 bytes of attributes. */
+const ATTRIBUTES_LENGTH = 4096;
+
+/** What the receive buffer is charged for a message beside its packet's bytes; the kernel doubles the request. */
+const MESSAGE_COST = 1024;
+
+/** The kernel takes a signed 32-bit number and doubles it. */
+const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
+
+/** Messages read before timers, signals and the rest of the program get their turn. */
+const MESSAGES_PER_TURN = 64;
+
+/** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
+const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
+
+/** How to open a `PacketQueue`. */
+export interface PacketQueueOptions {
+  /** The netfilter queue, 0-65535. */
+  readonly number: number;
+  /** Packets that may wait; the kernel drops those that come when it is full. */
+  readonly maxLength: number;
+  /** Bytes copied of each packet, counted from its IPv4 header; longer ones arrive cut. */
+  readonly copyRange: number;
+}
+
+/**
+ * The reading end of a netfilter queue that is a dead end: a packet in it has done its work once it was read, so
+ * each one is dropped at that moment and only a copy of its bytes goes on. Needs CAP_NET_ADMIN.
+ */
+export class PacketQueue {
+  readonly #name: string;
+  readonly #message: Uint8Array<ArrayBuffer>;
+  readonly #libc: Libc;
+  readonly #symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  readonly #wake: EventFd;
+  readonly #handle: Deno.PointerValue;
+  readonly #fd: number;
+  /** Holds the queue's number. */
+  readonly #binding: DisposableStack;
+  /** Holds everything else, which a pending poll still uses. */
+  readonly #resources: DisposableStack;
+  /** Copies of packets that were dropped and not handed out yet. */
+  readonly #received: Uint8Array<ArrayBuffer>[] = [];
+  #polling = false;
+  #closed = false;
+
+  private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
+    this.#name = `netfilter queue ${number}`;
+    this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
+    using resources = new DisposableStack();
+    this.#libc = resources.use(new Libc());
+    const library = resources.adopt(openLibrary(SOURCE, SYMBOLS), (library) => library.close());
+    const symbols = this.#symbols = library.symbols;
+    this.#wake = resources.use(new EventFd(this.#libc));
+    // C keeps the callback's address as long as the handle, so it is made before the handle and freed after it.
+    const callback = resources.adopt(
+      new Deno.UnsafeCallback(CALLBACK, (queue, _message, data) => this.#take(queue, data)),
+      (callback) => callback.close(),
+    );
+    const handle = this.#handle = symbols.nfq_open();
+    if (handle === null) throw this.#libc.error(`open ${this.#name}`, "nfq_open");
+    resources.defer(() => symbols.nfq_close(handle));
+    this.#fd = symbols.nfq_fd(handle);
+    using binding = new DisposableStack();
+    const queue = symbols.nfq_create_queue(handle, number, callback.pointer, null);
+    if (queue === null) throw bindError(number, this.#libc.error(`bind ${this.#name}`, "nfq_create_queue"));
+    binding.defer(() => symbols.nfq_destroy_queue(queue));
+    this.#configure(queue, maxLength, copyRange);
+    this.#binding = binding.move();
+    this.#resources = resources.move();
+  }
+
+  /**
+   * Becomes the reader of a queue.
+   *
+   * @throws {IpipouError} exit code 20 and the cure: the library is missing, another process has the queue,
+   *   CAP_NET_ADMIN is missing, the kernel refuses. But for the first, its cause is a `SysError`
+   */
+  static open(options: PacketQueueOptions): PacketQueue {
+    try {
+      return new PacketQueue(options);
+    } catch (cause) {
+      throw asQueueError(cause);
+    }
+  }
+
+  /**
+   * Hands out the queue's packets, each a copy from its IPv4 header on, until `close()` or `signal` ends it. What
+   * was not asked for waits in the kernel, up to the queue's length. One reader at a time.
+   *
+   * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
+   */
+  async *packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    const isOver = () => this.#closed || signal?.aborted === true;
+    const wake = () => this.#wake.signal();
+    signal?.addEventListener("abort", wake);
+    try {
+      while (!isOver()) {
+        for (let turn = 0; turn < MESSAGES_PER_TURN && !isOver() && this.#receive(); turn++) {
+          yield* this.#received.splice(0);
+        }
+        if (!isOver()) await this.#waitUntilReadable();
+      }
+    } catch (cause) {
+      throw asQueueError(cause);
+    } finally {
+      signal?.removeEventListener("abort", wake);
+    }
+  }
+
+  /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
+  close(): void {
+    this.#closed = true;
+    this.#binding.dispose();
+    if (this.#polling) this.#wake.signal();
+    else this.#resources.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #configure(queue: Deno.PointerValue, maxLength: number, copyRange: number): void {
+    const set = (level: number, option: number, value: number) =>
+      this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
+    const action = `set up ${this.#name}`;
+    // Packets wait in this buffer, so it must hold a full queue. Beyond net.core.rmem_max that takes CAP_NET_ADMIN
+    // in the first user namespace; where it is denied, bursts beyond the buffer are dropped and counted.
+    const bufferLength = Math.min(maxLength * (copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
+    if (set(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
+      this.#libc.check(action, "setsockopt", set(SOL_SOCKET, SO_RCVBUF, bufferLength));
+    }
+    // Without it a full buffer makes the kernel drop everything until it was read empty, and recv say ENOBUFS, which
+    // tells no more than the counters in QUEUE_TABLE.
+    this.#libc.check(action, "setsockopt", set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1));
+    if (this.#symbols.nfq_set_queue_maxlen(queue, maxLength) < 0) {
+      throw this.#libc.error(`set the length of ${this.#name} to ${maxLength}`, "nfq_set_queue_maxlen");
+    }
+    // Last, because packets come from here on.
+    if (this.#symbols.nfq_set_mode(queue, NFQNL_COPY_PACKET, copyRange) < 0) {
+      throw this.#libc.error(`have ${this.#name} copy ${copyRange} bytes a packet`, "nfq_set_mode");
+    }
+  }
+
+  async #waitUntilReadable(): Promise<void> {
+    if (this.#polling) throw new TypeError(`Cannot read ${this.#name} as another reader waits for it`);
+    this.#polling = true;
+    try {
+      const [, woken] = await this.#libc.pollReadable(`wait for ${this.#name}`, [this.#fd, this.#wake.fd]);
+      if (woken) this.#wake.clear();
+    } finally {
+      this.#polling = false;
+      if (this.#closed) this.#resources.dispose();
+    }
+  }
+
+  /** Fills `#received` with the packet of the next message, if it has one. False: there is neither. */
+  #receive(): boolean {
+    if (this.#received.length > 0) return true; // came while a setting waited for its answer
+    const action = `read ${this.#name}`;
+    const length = this.#libc.receive(action, this.#fd, this.#message);
+    if (length === null) return false;
+    const errno = errorIn(this.#message);
+    // The verdict on a packet that the kernel had dropped by itself, as it does when the packet's device goes down.
+    if (errno === constants.errno.ENOENT) return true;
+    if (errno !== null) throw this.#libc.error(action, "recv", errno);
+    if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
+      throw this.#libc.error(action, "nfq_handle_packet");
+    }
+    return true;
+  }
+
+  /** Called by C for each packet: drops it and keeps a copy. Below 0 with errno set when the kernel did not. */
+  #take(queue: Deno.PointerValue, data: Deno.PointerValue): number {
+    const header = this.#symbols.nfq_get_msg_packet_hdr(data);
+    if (header === null) return 0; // no packet, so no verdict either
+    const start = new BigUint64Array(1);
+    const length = this.#symbols.nfq_get_payload(data, start);
+    const payload = Deno.UnsafePointer.create(start[0]!);
+    if (length > 0 && payload !== null) {
+      const packet = new Uint8Array(length);
+      new Deno.UnsafePointerView(payload).copyInto(packet);
+      this.#received.push(packet);
+    }
+    const id = new Uint8Array(4); // the first member of struct nfqnl_msg_packet_hdr, in network order
+    new Deno.UnsafePointerView(header).copyInto(id);
+    return this.#symbols.nfq_set_verdict(queue, new DataView(id.buffer).getUint32(0), NF_DROP, 0, null);
+  }
+}
+
+/** The errno in a netlink message (struct nlmsghdr, then a negative errno); null when it reports no error. */
+function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
+  const type = new Uint16Array(message.buffer, 4, 1)[0]; // a view of its own: the buffer may have any length
+  return type === NLMSG_ERROR ? -new Int32Array(message.buffer, 16, 1)[0]! : null;
+}
+
+function asQueueError(cause: unknown): unknown {
+  return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
+}
+
+/** Names the cause of a refused bind, which errno alone leaves open. */
+function bindError(number: number, cause: SysError): SysError | IpipouError {
+  const { EINVAL, EPERM } = constants.errno;
+  if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;
+  const reason = cause.errno === EPERM ? whyForbidden(number) : "load the kernel module nfnetlink_queue";
+  return new IpipouError(`${cause.message}: ${reason}`, EXIT.queue, { cause });
+}
+
+/** The kernel says EPERM both to who may not and to who comes late. */
+function whyForbidden(number: number): string {
+  let table;
+  try {
+    table = Deno.readTextFileSync(QUEUE_TABLE);
+  } catch {
+    return `CAP_NET_ADMIN is missing, or another process has the queue (root sees which in ${QUEUE_TABLE})`;
+  }
+  const holder = table.match(new RegExp(`^ *${number} +(\\d+)`, "m"))?.[1];
+  if (holder === undefined) return "CAP_NET_ADMIN is missing";
+  return `another process has it (netlink port id ${holder} in ${QUEUE_TABLE}), choose another queue number`;
+}

@@ -1,0 +1,85 @@
+import { Libc, MSG_DONTWAIT } from "./libc.ts";
+
+const AF_INET = 2;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const IPPROTO_RAW = 255;
+const IPPROTO_IP = 0;
+const IP_TTL = 2;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
+
+/** Sends whole IPv4 packets, header included. Needs CAP_NET_RAW. */
+export class RawSocket {
+  readonly #resources: DisposableStack;
+  readonly #libc: Libc;
+  readonly #fd: number;
+
+  private constructor(resources: DisposableStack, libc: Libc, fd: number) {
+    this.#resources = resources;
+    this.#libc = libc;
+    this.#fd = fd;
+  }
+
+  /**
+   * @param options.device network device all packets leave by; null: where the routes lead
+   * @throws {SysError} EPERM without CAP_NET_RAW, ENODEV when there is no such device
+   */
+  static open(options: { readonly device: string | null }): RawSocket {
+    const { device } = options;
+    using resources = new DisposableStack();
+    const libc = resources.use(new Libc());
+    const socket = libc.symbols.socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    const fd = resources.adopt(
+      libc.check("open a raw socket", "socket", socket),
+      (fd) => libc.symbols.close(fd),
+    );
+    if (device !== null) {
+      const name = new TextEncoder().encode(device);
+      const bound = libc.symbols.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+      libc.check(`bind the raw socket to device ${device}`, "setsockopt", bound);
+    }
+    return new RawSocket(resources.move(), libc, fd);
+  }
+
+  /**
+   * Sends a packet, without waiting. The kernel fills in total length and header checksum, and the identification
+   * and source address where they are 0.
+   *
+   * @param packet a whole IPv4 packet
+   * @param destination IPv4 address that routing goes by; as a rule the one in the packet
+   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall's), EMSGSIZE, EAGAIN (the send buffer is full)
+   * @throws {TypeError} when the socket is closed or `destination` is no IPv4 address
+   */
+  send(packet: Uint8Array, destination: string): void {
+    if (this.#resources.disposed) {
+      throw new TypeError(`Cannot send to ${destination} as the raw socket is closed`);
+    }
+    const { symbols } = this.#libc;
+    const address = new Uint8Array(16); // struct sockaddr_in: family, port, address, padding
+    new Uint16Array(address.buffer)[0] = AF_INET;
+    if (symbols.inet_pton(AF_INET, new TextEncoder().encode(`${destination}\0`), address.subarray(4)) !== 1) {
+      throw new TypeError(`Cannot send to ${destination} as it is no IPv4 address`);
+    }
+    const bytes = packet.slice(); // C cannot be lent memory that other threads may share
+    const sent = symbols.sendto(this.#fd, bytes, BigInt(bytes.length), MSG_DONTWAIT, address, address.length);
+    this.#libc.check(`send to ${destination}`, "sendto", sent);
+  }
+
+  /** The system's TTL for packets that say nothing else: net.ipv4.ip_default_ttl. @throws {SysError} */
+  get defaultTtl(): number {
+    const ttl = new Int32Array(1);
+    const result = this.#libc.symbols.getsockopt(this.#fd, IPPROTO_IP, IP_TTL, ttl, new Uint32Array([4]));
+    this.#libc.check("read the default TTL", "getsockopt", result);
+    return ttl[0]!;
+  }
+
+  /** May be called again. */
+  close(): void {
+    this.#resources.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { EventFd, Libc, SysError } from "../../../ffi/libc.ts";
+
+const NO_FD = 1 << 30;
+
+/** Lowers the soft limit of open files, which poll(2) does not exceed either, for the caller's scope. */
+function limitOpenFiles(limit: number): Disposable {
+  const RLIMIT_NOFILE = 7;
+  const library = Deno.dlopen("libc.so.6", {
+    getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+  const before = new BigUint64Array(2); // struct rlimit: soft, hard
+  library.symbols.getrlimit(RLIMIT_NOFILE, before);
+  library.symbols.setrlimit(RLIMIT_NOFILE, new BigUint64Array([BigInt(limit), before[1]!]));
+  return {
+    [Symbol.dispose]() {
+      library.symbols.setrlimit(RLIMIT_NOFILE, before);
+      library.close();
+    },
+  };
+}
+
+Deno.test("SysError says what, why and keeps the codes", () => {
+  const error = new SysError("bind the raw socket to device eth9", "setsockopt", 19, "No such device");
+  assert.equal(error.message, "Cannot bind the raw socket to device eth9: ENODEV (No such device)");
+  assert.deepEqual([error.name, error.call, error.errno, error.code], [
+    "SysError",
+    "setsockopt",
+    19,
+    "ENODEV",
+  ]);
+});
+
+Deno.test("SysError names an errno it does not know by its number", () => {
+  assert.equal(new SysError("go on", "go", 4095, "Unknown error 4095").code, "errno 4095");
+});
+
+Deno.test("check() passes a result on and turns a failure into a SysError", () => {
+  using libc = new Libc();
+  assert.equal(libc.check("count", "recv", 7n), 7);
+  assert.throws(() => libc.check("close it", "close", libc.symbols.close(NO_FD)), {
+    name: "SysError",
+    message: "Cannot close it: EBADF (Bad file descriptor)",
+    call: "close",
+  });
+});
+
+Deno.test("receive() throws the failure of recv", () => {
+  using libc = new Libc();
+  assert.throws(() => libc.receive("read", NO_FD, new Uint8Array(8)), { code: "EBADF", call: "recv" });
+});
+
+Deno.test("pollReadable() wakes for the descriptor that was signalled, even while it waits", async () => {
+  using libc = new Libc();
+  using quiet = new EventFd(libc);
+  using loud = new EventFd(libc);
+  const fds = [quiet.fd, loud.fd];
+  const waiting = libc.pollReadable("wait", fds);
+  loud.signal();
+  assert.deepEqual(await waiting, [false, true]);
+  assert.deepEqual(await libc.pollReadable("wait", fds), [false, true], "readable until cleared");
+  loud.clear();
+  quiet.signal();
+  assert.deepEqual(await libc.pollReadable("wait", fds), [true, false]);
+});
+
+Deno.test("pollReadable() reports a descriptor that is not open", async () => {
+  using libc = new Libc();
+  assert.deepEqual(await libc.pollReadable("wait", [NO_FD]), [true]);
+});
+
+Deno.test("pollReadable() tells why poll failed although errno stayed on the other thread", async () => {
+  using libc = new Libc();
+  using _limit = limitOpenFiles(64);
+  await assert.rejects(libc.pollReadable("wait", new Array(65).fill(NO_FD)), {
+    message: "Cannot wait: EINVAL (Invalid argument)",
+    call: "poll",
+  });
+});
+
+Deno.test("EventFd does nothing once closed", () => {
+  using libc = new Libc();
+  const event = new EventFd(libc);
+  event[Symbol.dispose]();
+  event[Symbol.dispose]();
+  event.signal();
+  assert.equal(event.fd, -1);
+});

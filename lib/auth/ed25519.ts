@@ -1,0 +1,53 @@
+import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
+
+/** Bytes of the time, Unix seconds, big-endian. */
+const TIME_LENGTH = 5;
+/** Bytes of random salt. */
+export const SALT_LENGTH = 4;
+/** Bytes of the payload: signature, time, salt. The signature is over time, salt and the shared secret. */
+export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
+
+/** The parts of a payload in the signed form. */
+export interface SignedPayload {
+  readonly signature: Uint8Array;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  /** What the signature is over: time, salt, any trailing bytes, then the secret. */
+  readonly message: Uint8Array;
+}
+
+/** Signs the time and salt with the 32-byte seed `privateKey`: 73 bytes. */
+export function makeSignedPayload(
+  privateKey: Uint8Array,
+  secret: string,
+  timestamp: number,
+  salt: Uint8Array,
+): Uint8Array {
+  const payload = new Uint8Array(SIGNED_PAYLOAD_LENGTH);
+  const time = new DataView(payload.buffer, SIGNATURE_LENGTH, TIME_LENGTH);
+  time.setUint8(0, Math.floor(timestamp / 2 ** 32));
+  time.setUint32(1, timestamp % 2 ** 32);
+  payload.set(salt, SIGNATURE_LENGTH + TIME_LENGTH);
+  payload.set(signMessage(withSecret(payload, secret), privateKey), 0);
+  return payload;
+}
+
+/** Takes a signed payload apart; null when it is too short to be one. */
+export function parseSignedPayload(payload: Uint8Array, secret: string): SignedPayload | null {
+  if (payload.length < SIGNED_PAYLOAD_LENGTH) return null;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  return {
+    signature: payload.slice(0, SIGNATURE_LENGTH),
+    timestamp: view.getUint8(SIGNATURE_LENGTH) * 2 ** 32 + view.getUint32(SIGNATURE_LENGTH + 1),
+    message: withSecret(payload, secret),
+  };
+}
+
+function withSecret(payload: Uint8Array, secret: string): Uint8Array {
+  const signed = payload.subarray(SIGNATURE_LENGTH);
+  const secretBytes = new TextEncoder().encode(secret);
+  const message = new Uint8Array(signed.length + secretBytes.length);
+  message.set(signed, 0);
+  message.set(secretBytes, signed.length);
+  return message;
+}

@@ -1,0 +1,88 @@
+/** An IPv4 address and a UDP port. */
+export interface Endpoint {
+  /** Dotted quad. */
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** A UDP datagram with its addresses. */
+export interface Datagram {
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly payload: Uint8Array;
+}
+
+const IP_HEADER_LENGTH = 20;
+const UDP_HEADER_LENGTH = 8;
+const UDP_PROTOCOL = 17;
+
+/** Most bytes the headers before a UDP payload can take: an IPv4 header with all options, and UDP's. */
+export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
+
+/** Writes an endpoint as `IP:PORT`. */
+export function formatEndpoint({ ip, port }: Endpoint): string {
+  return `${ip}:${port}`;
+}
+
+/** Tells whether two endpoints are the same. */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.ip === b.ip && a.port === b.port;
+}
+
+/** Reads an IPv4 packet that carries a whole UDP datagram; anything else, or a cut one, gives null. */
+export function parseUdpPacket(packet: Uint8Array): Datagram | null {
+  if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;
+  const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
+  const headerLength = (view.getUint8(0) & 0x0f) * 4;
+  const isUdp = view.getUint8(0) >> 4 === 4 && view.getUint8(9) === UDP_PROTOCOL;
+  const isFragment = (view.getUint16(6) & 0x3fff) !== 0;
+  if (!isUdp || isFragment || headerLength < IP_HEADER_LENGTH) return null;
+  if (packet.length < headerLength + UDP_HEADER_LENGTH) return null;
+  const udpLength = view.getUint16(headerLength + 4);
+  if (udpLength < UDP_HEADER_LENGTH || packet.length < headerLength + udpLength) return null;
+  return {
+    source: { ip: readAddress(packet, 12), port: view.getUint16(headerLength) },
+    destination: { ip: readAddress(packet, 16), port: view.getUint16(headerLength + 2) },
+    payload: packet.slice(headerLength + UDP_HEADER_LENGTH, headerLength + udpLength),
+  };
+}
+
+/**
+ * Makes the IPv4 packet of a UDP datagram. The kernel fills in the header's identification and checksum. The
+ * UDP checksum is a real one: the original program sends 0, which some NATs drop, and accepts either.
+ */
+export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: number): Uint8Array {
+  const udpLength = UDP_HEADER_LENGTH + payload.length;
+  const packet = new Uint8Array(IP_HEADER_LENGTH + udpLength);
+  const view = new DataView(packet.buffer);
+  view.setUint8(0, 0x45);
+  view.setUint16(2, packet.length);
+  view.setUint8(8, ttl);
+  view.setUint8(9, UDP_PROTOCOL);
+  packet.set(addressBytes(source.ip), 12);
+  packet.set(addressBytes(destination.ip), 16);
+  view.setUint16(IP_HEADER_LENGTH, source.port);
+  view.setUint16(IP_HEADER_LENGTH + 2, destination.port);
+  view.setUint16(IP_HEADER_LENGTH + 4, udpLength);
+  packet.set(payload, IP_HEADER_LENGTH + UDP_HEADER_LENGTH);
+  const pseudoHeader = [...packet.subarray(12, 20), 0, UDP_PROTOCOL, udpLength >> 8, udpLength & 0xff];
+  const checksum = internetChecksum([...pseudoHeader, ...packet.subarray(IP_HEADER_LENGTH)]);
+  view.setUint16(IP_HEADER_LENGTH + 6, checksum === 0 ? 0xffff : checksum);
+  return packet;
+}
+
+/** The ones' complement sum of RFC 1071. */
+function internetChecksum(bytes: readonly number[]): number {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+function readAddress(packet: Uint8Array, offset: number): string {
+  return packet.subarray(offset, offset + 4).join(".");
+}
+
+function addressBytes(address: string): number[] {
+  return address.split(".").map(Number);
+}

@@ -1,0 +1,58 @@
+import { NamespaceLock } from "../../ffi/namespace_lock.ts";
+import { reauthenticate, startClient } from "../daemon/client.ts";
+import type { Daemon, DaemonContext } from "../daemon/context.ts";
+import { Server } from "../daemon/server.ts";
+import { Signals } from "../daemon/signals.ts";
+import { Kernel } from "../kernel/kernel.ts";
+import { Runner } from "../kernel/runner.ts";
+import type { KernelState } from "../kernel/state.ts";
+import type { Log } from "../log.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** Kernel modules that either side needs. */
+const MODULES = ["fou", "ipip"];
+
+/**
+ * Runs a server or a client until SIGTERM or SIGINT, then removes everything it made. A failure to start leaves
+ * the kernel as it was; a later failure leaves the tunnels as they are, for the next start to take over.
+ *
+ * @throws {IpipouError} when it cannot start, or cannot go on
+ */
+export async function run(settings: Settings, log: Log): Promise<void> {
+  using signals = new Signals();
+  const runner = new Runner(log);
+  const kernel = new Kernel(settings, runner, () => NamespaceLock.take());
+  const context: DaemonContext = { settings, kernel, log, stop: signals.stop };
+  if (settings.reauthOnly) return await reauthenticate(context);
+  await loadModules(runner, log);
+  using daemon = await startOrUndo(context, signals);
+  if (daemon === null) return;
+  await daemon.serve();
+  log.notice(`${signals.stop.reason}: stopping`);
+  await kernel.remove();
+}
+
+async function startOrUndo(context: DaemonContext, signals: Signals): Promise<Daemon | null> {
+  const { settings, kernel, stop } = context;
+  const before = (await kernel.observe()).own;
+  try {
+    return await (settings.mode === "server" ? Server.start(context) : startClient(context, signals));
+  } catch (error) {
+    if (isEmpty(before)) await kernel.remove();
+    if (error === stop.reason) return null;
+    throw error;
+  }
+}
+
+function isEmpty({ tunnels, listeners, gate }: KernelState): boolean {
+  return tunnels.size + listeners.size === 0 && gate === null;
+}
+
+/** A kernel may have them built in, or a container's host loaded: what is really missing shows later, by name. */
+async function loadModules(runner: Runner, log: Log): Promise<void> {
+  try {
+    await runner.modprobe(MODULES);
+  } catch (error) {
+    log.info(`${(error as Error).message.trim()}; going on, they may be there`);
+  }
+}

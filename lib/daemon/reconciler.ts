@@ -1,0 +1,58 @@
+import { Backoff } from "../backoff.ts";
+import type { Log } from "../log.ts";
+import { waitUntil } from "./wait.ts";
+
+/**
+ * Runs one change of the kernel at a time, for callers who never wait for it: requests that come while one runs
+ * are served together by the next. A change that fails is tried again until it succeeds or the program stops.
+ */
+export class Reconciler {
+  readonly #change: () => Promise<void>;
+  readonly #log: Log;
+  readonly #stop: AbortSignal;
+  #waiting: (() => void)[] = [];
+  #running: Promise<void> | null = null;
+
+  /** @param change brings the kernel to what is wanted at the time of the call */
+  constructor(change: () => Promise<void>, log: Log, stop: AbortSignal) {
+    this.#change = change;
+    this.#log = log;
+    this.#stop = stop;
+  }
+
+  /** Asks for a change; `then` is called once a change that began afterwards has succeeded. */
+  request(then: () => void): void {
+    this.#waiting.push(then);
+    this.#running ??= this.#run().finally(() => this.#running = null);
+  }
+
+  /** Resolves when no change is under way. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff();
+    let failedBefore = false;
+    while (this.#waiting.length > 0 && !this.#stop.aborted) {
+      const served = this.#waiting.splice(0);
+      try {
+        await this.#change();
+        for (const then of served) then();
+        backoff.reset();
+        failedBefore = false;
+      } catch (error) {
+        this.#waiting.unshift(...served);
+        await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
+        failedBefore = true;
+      }
+    }
+  }
+
+  /** The first failure is tried again at once: as a rule something had changed behind our back. */
+  async #pause({ message }: Error, delay: number): Promise<void> {
+    if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
+    this.#log.error(`${message}; trying again in ${delay / 1000} s`);
+    await waitUntil(Date.now() + delay, this.#stop);
+  }
+}

@@ -1,0 +1,88 @@
+import { type Authenticator, makeAuthenticator, type Refusal } from "./auth/scheme.ts";
+import { type Datagram, type Endpoint, sameEndpoint } from "./packet.ts";
+import type { Peer } from "./settings/settings.ts";
+
+/** A peer that proved who it is: from where, and until when that is good. */
+export interface Admission {
+  readonly remote: Endpoint;
+  /** Unix milliseconds; null: for ever. In the past: its tunnel stands, its packets are shut out. */
+  readonly expiresAt: number | null;
+}
+
+/** What an auth packet led to. */
+export type Outcome =
+  | {
+    readonly kind: "admitted";
+    readonly peer: Peer;
+    readonly admission: Admission;
+    /** Where the peer was before; null when it is new, the same endpoint when it only renewed. */
+    readonly previous: Endpoint | null;
+  }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+/** How wrong a packet is: of several peers' refusals the one that came closest to yes is told. */
+const REFUSALS_BY_CLOSENESS: readonly Refusal[] = [
+  "time too far from ours",
+  "wrong remote port",
+  "wrong remote address",
+  "wrong signature",
+  "wrong token",
+  "wrong length",
+];
+
+/**
+ * The server's state machine: who is admitted, from where. It decides from auth packets alone; what follows in
+ * the kernel is derived from `admissions`.
+ */
+export class Gate {
+  readonly #peers: readonly { readonly peer: Peer; readonly authenticate: Authenticator }[];
+  readonly #remoteAddresses: ReadonlyMap<string, string>;
+  readonly #admissions = new Map<string, Admission>();
+
+  /** @param remoteAddresses IPv4 address of each peer with a known remote host, by peer name */
+  constructor(peers: readonly Peer[], remoteAddresses: ReadonlyMap<string, string>) {
+    this.#peers = peers.map((peer) => ({
+      peer,
+      authenticate: makeAuthenticator(peer.scheme, peer.maxTimeDiscrepancy),
+    }));
+    this.#remoteAddresses = remoteAddresses;
+  }
+
+  /** Admitted peers by name. */
+  get admissions(): ReadonlyMap<string, Admission> {
+    return this.#admissions;
+  }
+
+  /** Takes over what an earlier run admitted. */
+  adopt(peer: string, admission: Admission): void {
+    this.#admissions.set(peer, admission);
+  }
+
+  /** Decides about one datagram. @param now Unix milliseconds */
+  handle({ source, payload }: Datagram, now: number): Outcome {
+    const refusals = new Set<Refusal>();
+    for (const { peer, authenticate } of this.#peers) {
+      const refusal = authenticate(payload, Math.floor(now / 1000)) ?? this.#checkRemote(peer, source);
+      if (refusal === null) return this.#admit(peer, source, now);
+      refusals.add(refusal);
+    }
+    return { kind: "refused", refusal: REFUSALS_BY_CLOSENESS.find((refusal) => refusals.has(refusal))! };
+  }
+
+  #checkRemote(peer: Peer, source: Endpoint): Refusal | null {
+    if (peer.byRemote.ip && this.#remoteAddresses.get(peer.name) !== source.ip) return "wrong remote address";
+    if (peer.byRemote.port && peer.remote.port !== source.port) return "wrong remote port";
+    return null;
+  }
+
+  #admit(peer: Peer, source: Endpoint, now: number): Outcome {
+    const previous = this.#admissions.get(peer.name)?.remote ?? null;
+    const admission = { remote: source, expiresAt: peer.lifetime === 0 ? null : now + peer.lifetime * 1000 };
+    for (const [name, other] of this.#admissions) {
+      // A NAT gives an endpoint to one host at a time: the one that proved itself last.
+      if (sameEndpoint(other.remote, source)) this.#admissions.set(name, { ...other, expiresAt: now });
+    }
+    this.#admissions.set(peer.name, admission);
+    return { kind: "admitted", peer, admission, previous };
+  }
+}

@@ -1,0 +1,151 @@
+import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
+import type { Log } from "../log.ts";
+
+/** A program this one may run, and the Debian package that has it. */
+const PACKAGES = { ip: "iproute2", nft: "nftables", modprobe: "kmod" } as const;
+const TIMEOUT_MILLISECONDS = 60_000;
+
+/** A command that failed: what was run, how it ended and what it said. */
+export class CommandError extends Error {
+  readonly argv: readonly string[];
+  /** Exit code of the program. */
+  readonly code: number;
+  readonly stderr: string;
+
+  constructor(argv: readonly string[], code: number, stderr: string) {
+    super(`${argv.join(" ")}: exit code ${code}: ${stderr.trim()}`);
+    this.name = "CommandError";
+    this.argv = argv;
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+/** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
+export class Runner {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /**
+   * Runs the commands of one `ip -batch`, up to the first that fails.
+   *
+   * @returns what they printed
+   * @throws {IpipouError} naming the command that failed; its `cause` is the {@linkcode CommandError}
+   */
+  async ip(commands: readonly string[], options: readonly string[] = []): Promise<string> {
+    for (const command of commands) this.#log.command(["ip", ...options, command].join(" "));
+    try {
+      return await this.#run("ip", [...options, "-batch", "-"], commands);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      const command = failedIpCommand(error, commands);
+      throw new IpipouError(`Cannot run 'ip ${command}': ${reason(error)}`, ipExitCode(error, command), {
+        cause: error,
+      });
+    }
+  }
+
+  /** Runs the commands of one `nft -f` as one transaction: all of them take effect or none. */
+  async nft(commands: readonly string[]): Promise<void> {
+    for (const command of commands) this.#log.command(`nft '${command}'`);
+    await this.#nft(["-f", "-"], commands);
+  }
+
+  /** Lists a table as `nft -j` does; an empty list where it is not there. */
+  async nftTable(table: string): Promise<unknown[]> {
+    this.#log.command(`nft -j list table ip ${table}`);
+    try {
+      const listing = await this.#run("nft", ["-j", "list", "table", "ip", table], []);
+      return (JSON.parse(listing) as { nftables: unknown[] }).nftables;
+    } catch (error) {
+      if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
+      throw nftError(error, `list table ip ${table}`);
+    }
+  }
+
+  /** Loads kernel modules. */
+  async modprobe(modules: readonly string[]): Promise<void> {
+    this.#log.command(`modprobe -a ${modules.join(" ")}`);
+    await this.#run("modprobe", ["-a", ...modules], []);
+  }
+
+  async #nft(args: readonly string[], commands: readonly string[]): Promise<void> {
+    try {
+      await this.#run("nft", args, commands);
+    } catch (error) {
+      throw nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
+    }
+  }
+
+  async #run(
+    program: keyof typeof PACKAGES,
+    args: readonly string[],
+    input: readonly string[],
+  ): Promise<string> {
+    const child = spawn(program, args);
+    const writer = child.stdin.getWriter();
+    // A program that ends before it has read everything says why by its exit code.
+    const written = writer.write(new TextEncoder().encode(input.map((line) => `${line}\n`).join("")))
+      .then(() => writer.close()).catch(() => {});
+    const { code, stdout, stderr } = await child.output();
+    await written;
+    if (code !== 0) throw new CommandError([program, ...args], code, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout);
+  }
+}
+
+function spawn(program: keyof typeof PACKAGES, args: readonly string[]): Deno.ChildProcess {
+  try {
+    return new Deno.Command(program, {
+      args: [...args],
+      env: { LC_ALL: "C" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
+    throw new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause: error });
+  }
+}
+
+/** What `ip fou` says, and ends without naming the line, where the kernel has no FOU. */
+const NO_FOU = "Error talking to the kernel";
+
+/** The command that failed; where `ip` ended without naming the line, as far as can be told. */
+function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
+  const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
+  if (line !== undefined) return commands[Number(line) - 1]!;
+  if (stderr.includes(NO_FOU)) return commands.find((command) => command.startsWith("fou"))!;
+  return commands.length === 1 ? commands[0]! : "-batch -";
+}
+
+/** What the program said, in one line, without the words that only repeat where. */
+function reason({ stderr, code }: CommandError): string {
+  const lines = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
+  return lines.map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ") ||
+    `exit code ${code}`;
+}
+
+function ipExitCode(error: CommandError, command: string): ExitCode {
+  if (/Unknown device type|Operation not supported/.test(error.stderr)) return EXIT.modprobe;
+  if (error.stderr.includes(NO_FOU)) return EXIT.modprobe;
+  if (command.startsWith("fou")) return EXIT.ipFou;
+  return command.startsWith("address") ? EXIT.ipAddress : EXIT.ipLink;
+}
+
+function failedNftCommand({ stderr }: CommandError, commands: readonly string[]): string {
+  const line = Number(/^\S+:(\d+):\d+-\d+: Error/m.exec(stderr)?.[1] ?? 1);
+  return commands[line - 1] ?? "";
+}
+
+function nftError(error: unknown, command: string): unknown {
+  if (!(error instanceof CommandError)) return error;
+  const message = /Error: (.*)/.exec(error.stderr)?.[1] ?? error.stderr.trim();
+  return new IpipouError(`Cannot run nft '${command}': ${message}`, EXIT.nft, { cause: error });
+}

@@ -1,0 +1,276 @@
+import type { IpDevice, IpFou, Listing, NftObject } from "../../../lib/kernel/observe.ts";
+import type { Transition } from "../../../lib/kernel/plan.ts";
+
+interface FakeDevice {
+  kind: string;
+  alias?: string;
+  remote: string;
+  local: string;
+  sport: number;
+  dport: number;
+  csum: boolean;
+  link: string | null;
+  up: boolean;
+  addresses: { local: string; peer: string }[];
+}
+
+interface FakeChain {
+  rules: string[];
+}
+
+/** A command that the kernel refused, with its words. */
+export class Refused extends Error {}
+
+/**
+ * A kernel in memory that understands just the commands a plan may have, refuses what the real one refuses, and
+ * throws at any other word. It shows its state in the form of `ip -j` and `nft -j`.
+ */
+export class FakeKernel {
+  readonly devices = new Map<string, FakeDevice>();
+  readonly listeners = new Map<string, string | null>();
+  readonly tables = new Map<
+    string,
+    { chains: Map<string, FakeChain>; sets: Map<string, Map<string, string>> }
+  >();
+  /** Commands carried out so far. */
+  count = 0;
+
+  addDevice(name: string, fields: Partial<FakeDevice> = {}): void {
+    this.devices.set(name, {
+      kind: "veth",
+      remote: "",
+      local: "",
+      sport: 0,
+      dport: 0,
+      csum: false,
+      link: null,
+      up: true,
+      addresses: [],
+      ...fields,
+    });
+  }
+
+  /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */
+  run({ close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
+    const steps = [() => this.nft(close), ...ip.map((line) => () => this.ip(line)), () => this.nft(open)];
+    for (const step of steps) {
+      beforeEach();
+      step();
+    }
+  }
+
+  ip(line: string): void {
+    this.count++;
+    const [object, verb] = line.split(" ");
+    const words = line.split(" ").slice(2);
+    switch (`${object} ${verb}`) {
+      case "link add":
+        return this.#linkAdd(words);
+      case "link set":
+        return this.#linkSet(words);
+      case "link delete":
+        if (!this.devices.delete(value(words, "dev"))) throw new Refused(`Cannot find device in: ${line}`);
+        return;
+      case "address add":
+      case "address delete":
+        return this.#address(verb!, words);
+      case "fou add":
+      case "fou del":
+        return this.#fou(verb!, words);
+      default:
+        throw new TypeError(`Unknown command: ip ${line}`);
+    }
+  }
+
+  /** One transaction: all or nothing. */
+  nft(lines: readonly string[]): void {
+    const before = structuredClone(this.tables);
+    try {
+      for (const line of lines) this.#nftLine(line);
+      if (lines.length > 0) this.count++;
+    } catch (error) {
+      this.tables.clear();
+      for (const [name, table] of before) this.tables.set(name, table);
+      throw error;
+    }
+  }
+
+  #linkAdd(words: string[]): void {
+    const name = value(words, "name");
+    if (this.devices.has(name)) throw new Refused(`File exists: ${name}`);
+    const device: FakeDevice = {
+      kind: "ipip",
+      ...outer(words),
+      link: words.at(-2) === "dev" ? words.at(-1)! : null,
+      up: false,
+      addresses: [],
+    };
+    this.#checkPair(name, device);
+    this.devices.set(name, device);
+  }
+
+  #linkSet(words: string[]): void {
+    const name = value(words, "dev");
+    const device = this.devices.get(name);
+    if (device === undefined) throw new Refused(`Cannot find device ${name}`);
+    if (words.includes("alias")) device.alias = value(words, "alias");
+    if (words.at(-1) === "up") device.up = true;
+    if (!words.includes("remote")) return;
+    this.#checkPair(name, { ...device, ...outer(words) });
+    Object.assign(device, outer(words));
+  }
+
+  #checkPair(name: string, { local, remote }: FakeDevice): void {
+    for (const [other, device] of this.devices) {
+      if (other !== name && device.kind === "ipip" && device.local === local && device.remote === remote) {
+        throw new Refused(`File exists: ${local} ${remote}`);
+      }
+    }
+  }
+
+  #address(verb: string, words: string[]): void {
+    const local = words[0]!.split("/")[0]!;
+    const peer = words.includes("peer") ? value(words, "peer") : local;
+    const device = this.devices.get(value(words, "dev"));
+    if (device === undefined) throw new Refused("Cannot find device");
+    const index = device.addresses.findIndex((address) => address.local === local && address.peer === peer);
+    if (verb === "add" && index >= 0) throw new Refused("File exists");
+    if (verb === "delete" && index < 0) throw new Refused("Cannot assign requested address");
+    if (verb === "add") device.addresses.push({ local, peer });
+    else device.addresses.splice(index, 1);
+  }
+
+  #fou(verb: string, words: string[]): void {
+    const key = `${value(words, "local")}:${value(words, "port")}`;
+    const device = words.includes("dev") ? value(words, "dev") : null;
+    if (verb === "del") {
+      if (this.listeners.get(key) !== device) throw new Refused("Invalid argument");
+      this.listeners.delete(key);
+      return;
+    }
+    if (this.listeners.has(key)) throw new Refused("Address already in use");
+    this.listeners.set(key, device);
+  }
+
+  #nftLine(line: string): void {
+    const [verb, kind, , table, name, ...rest] = line.split(" ");
+    if (`${verb} ${kind}` === "add table") {
+      if (!this.tables.has(table!)) this.tables.set(table!, { chains: new Map(), sets: new Map() });
+      return;
+    }
+    const found = this.tables.get(table!);
+    if (found === undefined) throw new Refused(`No such table: ${line}`);
+    const { chains, sets } = found;
+    switch (`${verb} ${kind}`) {
+      case "add chain":
+        if (!chains.has(name!)) chains.set(name!, { rules: [] });
+        return;
+      case "flush chain":
+        chainOf(chains, name!).rules = [];
+        return;
+      case "delete chain":
+        if (chainOf(chains, name!).rules.length > 0) throw new Refused(`Device or resource busy: ${line}`);
+        chains.delete(name!);
+        return;
+      case "add rule":
+        chainOf(chains, name!).rules.push(rest.join(" "));
+        return;
+      case "add map":
+      case "add set":
+        if (!sets.has(name!)) sets.set(name!, new Map());
+        return;
+      case "delete map":
+      case "delete set":
+        if (!sets.delete(name!)) throw new Refused(`No such set: ${line}`);
+        return;
+      case "add element":
+      case "delete element":
+        return changeElement(verb!, sets.get(name!), rest.join(" "), line);
+      default:
+        throw new TypeError(`Unknown command: nft ${line}`);
+    }
+  }
+
+  /** What `ip -j -d address show`, `ip -j fou show` and `nft -j list table` would print. */
+  list(table: string): Listing {
+    return { devices: [...this.devices].map(showDevice), fou: this.#showFou(), nft: this.#showTable(table) };
+  }
+
+  #showFou(): IpFou[] {
+    return [...this.listeners].map(([key, dev]) => {
+      const [local, port] = key.split(":");
+      return { port: Number(port), family: "inet", local: local!, ...(dev === null ? {} : { dev }) };
+    });
+  }
+
+  #showTable(name: string): NftObject[] {
+    const table = this.tables.get(name);
+    if (table === undefined) return [];
+    const sets = [...table.sets].map(([name, elements]): NftObject =>
+      /^(remotes|locals)-/.test(name)
+        ? { map: { name, elem: [...elements].map(([key, data]) => [showKey(key), data]) } }
+        : { set: { name, elem: [...elements.keys()] } }
+    );
+    const chains = [...table.chains].flatMap(([chain, { rules }]): NftObject[] => [
+      { chain: { name: chain } },
+      ...rules.map((rule): NftObject => {
+        const comment = /comment "(.*)"$/.exec(rule)?.[1];
+        return { rule: comment === undefined ? { chain } : { chain, comment } };
+      }),
+    ]);
+    return [...sets, ...chains];
+  }
+}
+
+function value(words: string[], key: string): string {
+  const found = words[words.indexOf(key) + 1];
+  if (!words.includes(key) || found === undefined) throw new TypeError(`No ${key} in: ${words.join(" ")}`);
+  return found;
+}
+
+function outer(words: string[]) {
+  return {
+    remote: value(words, "remote"),
+    local: value(words, "local"),
+    sport: Number(value(words, "encap-sport")),
+    dport: Number(value(words, "encap-dport")),
+    csum: words.includes("encap-csum"),
+  };
+}
+
+function chainOf(chains: Map<string, FakeChain>, name: string): FakeChain {
+  const chain = chains.get(name);
+  if (chain === undefined) throw new Refused(`No such chain: ${name}`);
+  return chain;
+}
+
+function changeElement(verb: string, set: Map<string, string> | undefined, text: string, line: string): void {
+  const match = /^\{ ([\d.]+(?: \. \d+)?)(?: timeout \d{1,8}s\d{1,3}ms)?(?: : (.+))? \}$/.exec(text);
+  if (set === undefined || match === null) throw new Refused(`No such set, or bad element: ${line}`);
+  const [, key, data = ""] = match;
+  if (verb === "delete") {
+    if (!set.delete(key!)) throw new Refused(`No such element: ${line}`);
+  } else {
+    if (set.has(key!) && set.get(key!) !== data) throw new Refused(`File exists: ${line}`);
+    set.set(key!, data);
+  }
+}
+
+function showKey(key: string): { concat: [string, number] } {
+  const [ip, port] = key.split(" . ");
+  return { concat: [ip!, Number(port)] };
+}
+
+function showDevice([ifname, device]: [string, FakeDevice]): IpDevice {
+  const { kind, remote, local, sport, dport, csum, link, alias, up, addresses } = device;
+  const encap = { type: "fou", sport, dport, csum };
+  const data = kind === "ipip" ? { remote, local, ...(link === null ? {} : { link }), encap } : {};
+  return {
+    ifname,
+    flags: up ? ["UP"] : [],
+    link_type: kind === "ipip" ? "ipip" : "ether",
+    linkinfo: { info_kind: kind, info_data: data },
+    addr_info: addresses.map(({ local, peer }) => ({ family: "inet", local, address: peer })),
+    ...(alias === undefined ? {} : { ifalias: alias }),
+  };
+}

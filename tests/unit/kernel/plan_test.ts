@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Admission } from "../../../lib/gate.ts";
+import { desiredState } from "../../../lib/kernel/desired.ts";
+import { type Identity, sortOut } from "../../../lib/kernel/observe.ts";
+import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
+import { EMPTY_STATE, remoteKey } from "../../../lib/kernel/state.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+import { FakeKernel, Refused } from "./fake_kernel.ts";
+
+const NOW = 1_700_000_000_000;
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+
+function identityOf({ peers, nft, local }: Settings): Identity {
+  return {
+    name: peers[0]!.name,
+    table: nft.table,
+    devices: new Set(peers.map((peer) => peer.tunnel.device)),
+    port: local.port,
+    alts: new Set(peers.map((peer) => peer.altIp)),
+  };
+}
+
+function newKernel(): FakeKernel {
+  const kernel = new FakeKernel();
+  kernel.addDevice("eth0", { addresses: [{ local: "192.0.2.1", peer: "192.0.2.1" }] });
+  kernel.addDevice("tunl0", { kind: "ipip", remote: "any", local: "any" });
+  return kernel;
+}
+
+function plan(
+  kernel: FakeKernel,
+  settings: Settings,
+  admissions: ReadonlyMap<string, Admission>,
+): Transition {
+  const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  const desired = desiredState(settings, OUTSIDE, admissions, observed, NOW);
+  return planTransition(observed.own, desired, NOW);
+}
+
+function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
+  const { own } = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  return planTransition(own, { ...EMPTY_STATE, gate: null }, NOW);
+}
+
+function admission(ip: string, port: number): Admission {
+  return { remote: { ip, port }, expiresAt: null };
+}
+
+function acceptedRemotes(kernel: FakeKernel): string[] {
+  const remotes = kernel.tables.get("ipipou")?.sets.get("remotes-p0") ?? new Map<string, string>();
+  return [...remotes.keys()].map((key) => key.replace(" . ", ":"));
+}
+
+const PEERS: Peer[] = [0, 1, 2].map((index) =>
+  samplePeer({
+    name: `p${index}`,
+    tunnel: { device: `p${index}`, ip: `172.28.0.${index * 2}`, peerIp: `172.28.0.${index * 2 + 1}` },
+    altIp: `172.29.0.${index}`,
+  })
+);
+const HUB = sampleSettings({ peers: PEERS });
+
+/** Few addresses and ports, so that peers meet, share, and swap. */
+const admissionsArbitrary = fc.array(
+  fc.option(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }))),
+  {
+    minLength: 3,
+    maxLength: 3,
+  },
+).map((places) => {
+  const admissions = new Map<string, Admission>();
+  const seen = new Set<string>();
+  places.forEach((place, index) => {
+    if (place === null || seen.has(String(place))) return;
+    seen.add(String(place));
+    admissions.set(`p${index}`, admission(`198.51.100.${place[0]}`, 1000 + place[1]));
+  });
+  return admissions;
+});
+
+Deno.test("planTransition() makes a tunnel with one ip and one nft run", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings();
+  kernel.run(plan(kernel, settings, new Map()));
+  const { close, ip, open } = plan(
+    kernel,
+    settings,
+    new Map([["ipipou0", admission("198.51.100.2", 40001)]]),
+  );
+  assert.deepEqual(close, []);
+  assert.deepEqual(ip, [
+    "link add name ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 " +
+    "encap fou encap-sport 10000 encap-dport 40001 mode ipip dev eth0",
+    "link set dev ipipou0 alias ipipou:ipipou0",
+    "address add 172.28.0.0 peer 172.28.0.1 dev ipipou0",
+    "link set dev ipipou0 up",
+  ]);
+  assert.deepEqual(open, [
+    "add element ip ipipou remotes-ipipou0 { 198.51.100.2 . 40001 : accept }",
+    "add element ip ipipou addresses-ipipou0 { 198.51.100.2 }",
+  ]);
+});
+
+Deno.test("planTransition() sets the gate up before the listener, and removes it after", () => {
+  const kernel = newKernel();
+  const start = plan(kernel, sampleSettings(), new Map());
+  assert.ok(start.close.length > 0 && start.open.length === 0);
+  assert.deepEqual(start.ip, ["fou add port 10000 ipproto 4 local 192.0.2.1 dev eth0"]);
+  kernel.run(start);
+  const stop = planRemoval(kernel, sampleSettings());
+  assert.deepEqual(stop.close, []);
+  assert.deepEqual(stop.ip, ["fou del port 10000 ipproto 4 local 192.0.2.1 dev eth0"]);
+  assert.ok(stop.open.length > 0);
+});
+
+Deno.test("planTransition() lets a moving peer in by the new way before it shuts the old one", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings();
+  kernel.run(plan(kernel, settings, new Map([["ipipou0", admission("198.51.100.2", 40001)]])));
+  const move = plan(kernel, settings, new Map([["ipipou0", admission("198.51.100.2", 40002)]]));
+  assert.deepEqual(move.close, []);
+  assert.equal(move.ip.length, 1);
+  assert.ok(move.open.includes("add element ip ipipou remotes-ipipou0 { 198.51.100.2 . 40002 : accept }"));
+  assert.ok(move.open.includes("delete element ip ipipou remotes-ipipou0 { 198.51.100.2 . 40001 }"));
+});
+
+Deno.test("planTransition() renews a lifetime in one transaction and nothing else", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings();
+  const remote = { ip: "198.51.100.2", port: 40001 };
+  kernel.run(plan(kernel, settings, new Map([["ipipou0", { remote, expiresAt: NOW + 5_000 }]])));
+  const renewal = plan(kernel, settings, new Map([["ipipou0", { remote, expiresAt: NOW + 60_000 }]]));
+  assert.deepEqual([renewal.close, renewal.ip], [[], []]);
+  assert.match(renewal.open.at(-1)!, /timeout 60s0ms : accept/);
+});
+
+Deno.test("planTransition() shuts out a peer whose lifetime is over, and keeps its tunnel", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings();
+  const remote = { ip: "198.51.100.2", port: 40001 };
+  kernel.run(plan(kernel, settings, new Map([["ipipou0", { remote, expiresAt: null }]])));
+  kernel.run(plan(kernel, settings, new Map([["ipipou0", { remote, expiresAt: NOW - 1 }]])));
+  assert.deepEqual(kernel.tables.get("ipipou")?.sets.get("remotes-ipipou0"), new Map());
+  assert.ok(kernel.devices.has("ipipou0"));
+});
+
+Deno.test("planTransition() replaces a gate that lost a rule", () => {
+  const kernel = newKernel();
+  kernel.run(plan(kernel, sampleSettings(), new Map()));
+  kernel.tables.get("ipipou")!.chains.get("fou-ipipou0")!.rules.pop();
+  const repair = plan(kernel, sampleSettings(), new Map());
+  assert.ok(repair.open.some((line) => line.startsWith("add rule ip ipipou fou-ipipou0")));
+  kernel.run(repair);
+  assert.deepEqual(plan(kernel, sampleSettings(), new Map()).open, []);
+});
+
+Deno.test("planTransition() leaves a foreign listener and a foreign private address alone", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings({ peers: [samplePeer({ forceAlt: true })] });
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  kernel.ip("fou add port 10000 ipproto 4 local 192.0.2.1");
+  kernel.ip("address add 172.29.0.0/32 dev eth0 scope global");
+  kernel.run(plan(kernel, settings, admissions));
+  assert.deepEqual(plan(kernel, settings, admissions).ip, []);
+  kernel.run(planRemoval(kernel, settings));
+  assert.deepEqual([...kernel.listeners.keys()], ["192.0.2.1:10000"]);
+  assert.deepEqual(kernel.devices.get("eth0")!.addresses.map(({ local }) => local), [
+    "192.0.2.1",
+    "172.29.0.0",
+  ]);
+});
+
+Deno.test("planTransition() gives a peer a private address where another's tunnel has the place", () => {
+  const kernel = newKernel();
+  kernel.addDevice("other", { kind: "ipip", remote: "198.51.100.2", local: "192.0.2.1" });
+  kernel.run(plan(kernel, sampleSettings(), new Map([["ipipou0", admission("198.51.100.2", 40001)]])));
+  assert.equal(kernel.devices.get("ipipou0")!.local, "172.29.0.0");
+});
+
+Deno.test("planTransition() leads from any admissions to any others, and then to nothing to do", () => {
+  fc.assert(
+    fc.property(fc.array(admissionsArbitrary, { minLength: 1, maxLength: 6 }), (history) => {
+      const kernel = newKernel();
+      for (const admissions of history) {
+        kernel.run(plan(kernel, HUB, admissions));
+        const again = plan(kernel, HUB, admissions);
+        assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+        const wanted = [...admissions.values()].map(({ remote }) => remoteKey(remote)).sort();
+        assert.deepEqual(acceptedRemotes(kernel).sort(), wanted);
+      }
+      kernel.run(planRemoval(kernel, HUB));
+      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+      assert.equal(kernel.listeners.size, 0);
+      assert.deepEqual(kernel.tables.get("ipipou"), { chains: new Map(), sets: new Map() });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("planTransition() finds the way on after a crash between any two changes", () => {
+  const crash = new Error("killed");
+  fc.assert(
+    fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, HUB, before));
+      const started = kernel.count;
+      const allowed = new Set([...before.values(), ...after.values()].map(({ remote }) => remoteKey(remote)));
+      try {
+        kernel.run(plan(kernel, HUB, after), () => {
+          for (const key of acceptedRemotes(kernel)) assert.ok(allowed.has(key), `${key} was let in`);
+          if (kernel.count - started >= killAt) throw crash;
+        });
+      } catch (error) {
+        if (error !== crash) throw error;
+      }
+      kernel.run(plan(kernel, HUB, after));
+      const again = plan(kernel, HUB, after);
+      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+      kernel.run(planRemoval(kernel, HUB));
+      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+      assert.equal(kernel.listeners.size, 0);
+      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("FakeKernel refuses two devices with the same outer addresses, as the kernel does", () => {
+  const kernel = newKernel();
+  const words =
+    "type ipip remote 198.51.100.2 local 192.0.2.1 encap fou encap-sport 1 encap-dport 2 mode ipip";
+  kernel.ip(`link add name a ${words}`);
+  assert.throws(() => kernel.ip(`link add name b ${words}`), Refused);
+});

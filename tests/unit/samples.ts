@@ -1,0 +1,36 @@
+import type { Peer, Settings } from "../../lib/settings/settings.ts";
+
+/** A peer with nothing special about it, but for `fields`. */
+export function samplePeer(fields: Partial<Peer> = {}): Peer {
+  return {
+    name: "ipipou0",
+    tunnel: { device: fields.name ?? "ipipou0", ip: "172.28.0.0", peerIp: "172.28.0.1" },
+    remote: { host: null, port: null },
+    byRemote: { ip: false, port: false },
+    scheme: { kind: "token", token: new TextEncoder().encode("a token of 24 characters") },
+    maxTimeDiscrepancy: 0,
+    lifetime: 0,
+    reply: false,
+    altIp: "172.29.0.0",
+    forceAlt: false,
+    ...fields,
+  };
+}
+
+/** A server's settings with nothing special about them, but for `fields`. */
+export function sampleSettings(fields: Partial<Settings> = {}): Settings {
+  return {
+    mode: "server",
+    number: 0,
+    local: { ip: "192.0.2.1", device: "eth0", port: 10000 },
+    encapCsum: null,
+    queue: { number: 0, maxLength: 24 },
+    nft: { table: "ipipou", counter: true },
+    keepalive: 0,
+    authPacketTtl: null,
+    reauthOnly: false,
+    log: { verbosity: 0, time: false, pid: false },
+    peers: [samplePeer()],
+    ...fields,
+  };
+}

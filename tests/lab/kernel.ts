@@ -1,0 +1,233 @@
+import { createHash } from "node:crypto";
+import { must, run } from "../../tools/command.ts";
+import { aptGet } from "../../tools/packages.ts";
+import { say } from "../../tools/say.ts";
+import { INITRAMFS_INIT, INITRAMFS_MODULES } from "./guest.ts";
+
+/** A stock Debian kernel, ready to boot; all paths are absolute. */
+export interface Kernel {
+  /** As `uname -r` says it. */
+  release: string;
+  vmlinuz: string;
+  initramfs: string;
+  /** What belongs at `/lib/modules`. */
+  modules: string;
+}
+
+/** A kernel package at one version, and the apt options with which this machine can download it. */
+interface KernelPackage {
+  name: string;
+  version: string;
+  aptOptions: string[];
+}
+
+const META_PACKAGE = "linux-image-amd64";
+
+/** Where Debian's mirrors keep a kernel that is not the machine's own release's. */
+const SUITE_OF_KERNEL: Record<string, string> = { "6.1": "bookworm", "6.12": "bookworm-backports" };
+
+/**
+ * The directory that keeps kernels between runs: `$IPIPOU_LAB_DIR`, or `ipipou-lab` in the user's cache.
+ */
+export function cacheDirectory(env: (name: string) => string | undefined = Deno.env.get): string {
+  const userCache = env("XDG_CACHE_HOME") || `${env("HOME") || "/root"}/.cache`;
+  return env("IPIPOU_LAB_DIR") || `${userCache}/ipipou-lab`;
+}
+
+/**
+ * Finds, and on first use downloads and unpacks, a kernel.
+ *
+ * `line` is the first two numbers of its version ("6.12"); without it, the one of this machine's Debian release.
+ * Throws an Error that names what could not be found or downloaded.
+ */
+export async function prepareKernel(line?: string): Promise<Kernel> {
+  if (Deno.build.arch !== "x86_64") {
+    throw new Error(`Cannot boot the lab on ${Deno.build.arch}: its kernels are for x86_64`);
+  }
+  const wanted = await findPackage(line);
+  const recipe = createHash("sha256").update(INITRAMFS_INIT + INITRAMFS_MODULES.join()).digest("hex").slice(
+    0,
+    8,
+  );
+  const directory = `${cacheDirectory()}/${wanted.name}_${wanted.version}_${recipe}`;
+  if (!await exists(directory)) await build(wanted, directory);
+  return await describe(directory);
+}
+
+/**
+ * The kernel image package that a metapackage stands for, by `apt-cache show` of all versions of the metapackage,
+ * newest first; undefined when none is of the line asked for.
+ */
+export function kernelOf(aptCacheShow: string, line?: string): { name: string; version: string } | undefined {
+  for (const [, name, version] of aptCacheShow.matchAll(/^Depends: .*?\b(linux-image-\d\S+) \(= (\S+)\)/gm)) {
+    if (line === undefined || name!.startsWith(`linux-image-${line}.`)) {
+      return { name: name!, version: version! };
+    }
+  }
+  return undefined;
+}
+
+async function findPackage(line: string | undefined): Promise<KernelPackage> {
+  const offered = async (aptOptions: string[]) => {
+    const shown = await run(["apt-cache", ...aptOptions, "show", META_PACKAGE]);
+    const found = kernelOf(shown.stdout, line);
+    return found && { ...found, aptOptions };
+  };
+  let found = await offered([]);
+  if (found) return found;
+  // Images of fresh machines often come without package lists.
+  if ((await run(["apt-cache", "show", META_PACKAGE])).code !== 0) {
+    say("Fetching the package lists (to find a kernel for the lab)");
+    await aptGet(["update"]);
+    found = await offered([]);
+    if (found) return found;
+  }
+  const suite = SUITE_OF_KERNEL[line ?? ""];
+  if (suite === undefined) {
+    const known = Object.keys(SUITE_OF_KERNEL).join(", ");
+    throw new Error(
+      `Cannot find kernel ${line ?? ""}: apt offers no such ${META_PACKAGE} here; known ones: ${known}`,
+    );
+  }
+  const aptOptions = await privateSuite(suite);
+  found = await offered(aptOptions);
+  if (!found) {
+    say(`Fetching the package list of ${suite} (for kernel ${line})`);
+    await aptGet([...aptOptions, "update"]);
+    found = await offered(aptOptions);
+  }
+  if (!found) throw new Error(`Cannot find kernel ${line}: neither this machine's apt nor ${suite} has it`);
+  return found;
+}
+
+/**
+ * Apt options that make one suite of this machine's own Debian mirror visible, with lists of their own, so
+ * that the machine's configuration stays as it is.
+ */
+async function privateSuite(suite: string): Promise<string[]> {
+  const targets = await must([
+    "apt-get",
+    "indextargets",
+    "--format",
+    "$(ORIGIN) $(REPO_URI) $(RELEASE)",
+    "Identifier: Packages",
+  ]);
+  const mirror = /^Debian (\S+) [a-z]+$/m.exec(targets)?.[1];
+  if (mirror === undefined) {
+    throw new Error(`Cannot find ${suite}: apt is configured with no Debian mirror here`);
+  }
+  const directory = `${cacheDirectory()}/apt-${suite}`;
+  await Deno.mkdir(`${directory}/lists/partial`, { recursive: true });
+  await Deno.mkdir(`${directory}/cache/archives/partial`, { recursive: true });
+  const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  await Deno.writeTextFile(
+    `${directory}/sources.list`,
+    `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`,
+  );
+  return [
+    `Dir::Etc::SourceList=${directory}/sources.list`,
+    "Dir::Etc::SourceParts=-",
+    `Dir::State::Lists=${directory}/lists`,
+    `Dir::Cache=${directory}/cache`,
+  ].flatMap((option) => ["-o", option]);
+}
+
+/** Everything is made beside `directory` and renamed into place, so that a half-made kernel is never found. */
+async function build(wanted: KernelPackage, directory: string): Promise<void> {
+  await Deno.mkdir(cacheDirectory(), { recursive: true });
+  const work = await Deno.makeTempDir({ dir: cacheDirectory(), prefix: "new-" });
+  try {
+    say(
+      `Fetching ${wanted.name} ${wanted.version} (the lab's kernel, about 100 MB; kept in ${cacheDirectory()})`,
+    );
+    await download([`${wanted.name}=${wanted.version}`, "busybox-static"], wanted.aptOptions, work);
+    say("Unpacking it and making its initramfs");
+    await extract(`${work}/${wanted.name}_*.deb`, `${work}/kernel`);
+    await extract(`${work}/busybox-static_*.deb`, `${work}/busybox`);
+    const kernel = await describe(work);
+    await must(["depmod", "--basedir", `${work}/kernel`, kernel.release]);
+    await makeInitramfs(work, kernel);
+    try {
+      await Deno.rename(work, directory);
+    } catch (error) {
+      // Another run was faster, with the same result.
+      if (!await exists(directory)) throw error;
+    }
+  } finally {
+    await Deno.remove(work, { recursive: true }).catch(() => {});
+  }
+}
+
+async function download(packages: string[], aptOptions: string[], cwd: string): Promise<void> {
+  // Root may write where apt's own user may not; without this apt warns about it at length.
+  const asRoot = ["-o", "APT::Sandbox::User=root"];
+  for (const name of packages) {
+    const options = name.startsWith("linux-") ? [...asRoot, ...aptOptions] : asRoot;
+    try {
+      await aptGet([...options, "download", name], { cwd });
+    } catch {
+      // A list older than the mirror names files that are gone.
+      say("Fetching the package lists again (they may be older than the mirror)");
+      await aptGet([...options, "update"]);
+      await aptGet([...options, "download", name], { cwd });
+    }
+  }
+}
+
+/** Extracts and removes a package file; what it has in /bin or /lib, as older ones do, comes to /usr. */
+async function extract(deb: string, target: string): Promise<void> {
+  for (const directory of ["bin", "lib"]) {
+    await Deno.mkdir(`${target}/usr/${directory}`, { recursive: true });
+    await Deno.symlink(`usr/${directory}`, `${target}/${directory}`);
+  }
+  await must([
+    "sh",
+    "-c",
+    `dpkg --fsys-tarfile ${deb} | tar -x --keep-directory-symlink -C "$0" && rm ${deb}`,
+    target,
+  ]);
+}
+
+/** Packs busybox, the init script and the modules it loads (numbered in the order of loading) as a cpio archive. */
+async function makeInitramfs(work: string, kernel: Kernel): Promise<void> {
+  const root = `${work}/initramfs`;
+  for (const name of ["bin", "modules", "proc", "sys", "dev", "host", "overlay", "new"]) {
+    await Deno.mkdir(`${root}/${name}`, { recursive: true });
+  }
+  const busybox = `${root}/bin/busybox`;
+  await Deno.copyFile(`${work}/busybox/usr/bin/busybox`, busybox);
+  const files = new Set<string>();
+  for (const module of INITRAMFS_MODULES) {
+    const modprobe = [
+      "modprobe",
+      "--dirname",
+      `${work}/kernel`,
+      "--set-version",
+      kernel.release,
+      "--show-depends",
+    ];
+    for (const [, file] of (await must([...modprobe, module])).matchAll(/^insmod (\S+)/gm)) files.add(file!);
+  }
+  let number = 100;
+  for (const file of files) {
+    const target = `${root}/modules/${number++}-${file.slice(file.lastIndexOf("/") + 1)}`;
+    await Deno.copyFile(file, target);
+    if (target.endsWith(".xz")) await must([busybox, "unxz", target]);
+  }
+  await Deno.writeTextFile(`${root}/init`, INITRAMFS_INIT, { mode: 0o755 });
+  await must(["sh", "-c", "find . | cpio -o -H newc --quiet > ../initramfs.cpio"], { cwd: root });
+  await Deno.remove(root, { recursive: true });
+}
+
+async function describe(directory: string): Promise<Kernel> {
+  const modules = `${directory}/kernel/lib/modules`;
+  for await (const { name: release } of Deno.readDir(modules)) {
+    const vmlinuz = `${directory}/kernel/boot/vmlinuz-${release}`;
+    return { release, vmlinuz, modules, initramfs: `${directory}/initramfs.cpio` };
+  }
+  throw new Error(`Cannot find a kernel in ${directory}: remove it and try again`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

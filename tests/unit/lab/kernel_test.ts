@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { cacheDirectory, kernelOf } from "../../lab/kernel.ts";
+
+const SHOWN = `Package: linux-image-amd64
+Version: 6.12.95-1~bpo12+1
+Depends: linux-image-6.12.95+deb12-amd64 (= 6.12.95-1~bpo12+1)
+
+Package: linux-image-amd64
+Version: 6.1.192-2
+Depends: linux-image-6.1.0-56-amd64 (= 6.1.192-2)
+Description: for Linux 6.12
+`;
+
+Deno.test("kernelOf() takes the first version offered, or the first of the line asked for", () => {
+  const newest = { name: "linux-image-6.12.95+deb12-amd64", version: "6.12.95-1~bpo12+1" };
+  assert.deepEqual(kernelOf(SHOWN), newest);
+  assert.deepEqual(kernelOf(SHOWN, "6.12"), newest);
+  assert.deepEqual(kernelOf(SHOWN, "6.1"), { name: "linux-image-6.1.0-56-amd64", version: "6.1.192-2" });
+});
+
+Deno.test("kernelOf() finds no other line, and nothing in no output", () => {
+  assert.equal(kernelOf(SHOWN, "6.11"), undefined);
+  assert.equal(kernelOf(SHOWN, "5.10"), undefined);
+  assert.equal(kernelOf(""), undefined);
+});
+
+Deno.test("cacheDirectory() is IPIPOU_LAB_DIR, or in the user's cache", () => {
+  const of = (env: Record<string, string>) => cacheDirectory((name) => env[name]);
+  assert.equal(of({ IPIPOU_LAB_DIR: "/srv/lab", XDG_CACHE_HOME: "/x", HOME: "/h" }), "/srv/lab");
+  assert.equal(of({ XDG_CACHE_HOME: "/x", HOME: "/h" }), "/x/ipipou-lab");
+  assert.equal(of({ HOME: "/h" }), "/h/.cache/ipipou-lab");
+  assert.equal(of({ IPIPOU_LAB_DIR: "", XDG_CACHE_HOME: "", HOME: "" }), "/root/.cache/ipipou-lab");
+});

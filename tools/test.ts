@@ -1,0 +1,192 @@
+import { parseArgs } from "node:util";
+import { labPackages, runInLab } from "../tests/lab/lab.ts";
+import { build } from "./build.ts";
+import { type Counts, countTests } from "./junit.ts";
+import { ensurePackages } from "./packages.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+const USAGE = `Usage: deno task test [OPTION]...
+  --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
+  --here               end-to-end tests on this machine's own kernel, in separate namespaces
+  --only unit|e2e      unit tests only, or the end-to-end tests only with what they need
+  --filter REGEXP      only tests with such a name`;
+
+/** What tests use beside what the lab needs: an ed25519 that is not ours. */
+const PACKAGES = ["python3-nacl"];
+
+/** How long the end-to-end tests may take, boot included, in seconds. */
+const E2E_SECONDS = 720;
+
+interface Options {
+  kernel?: string;
+  here: boolean;
+  only?: string;
+  filter?: string;
+}
+
+/** A part of the whole; resolves with its counts. A check counts as one, and so does a stage that throws. */
+interface Stage {
+  name: string;
+  kind: "check" | "tests";
+  run: () => Promise<Counts>;
+}
+
+const BUILD = "build";
+
+const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
+const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
+
+function stages(options: Options): Stage[] {
+  const { kernel, here, only } = options;
+  const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
+  const packages = checks(
+    "packages",
+    () => done(ensurePackages([...labPackages(here), ...PACKAGES], "the tests")),
+  );
+  const sources = [
+    checks("format", () => check(["fmt", "--check"])),
+    checks("lint", () => check(["lint"])),
+    checks("types", () => check(["check", "."])),
+  ];
+  const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
+  const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
+  const executable = checks(BUILD, () => done(build()));
+  const e2e = tests("end-to-end tests", () => testInLab(options));
+  switch (only) {
+    case undefined:
+      return [packages, ...sources, unit, ...here ? [] : [lab], executable, e2e];
+    case "unit":
+      return [unit];
+    case "e2e":
+      return [packages, executable, e2e];
+    default:
+      throw new Error(`--only must be unit or e2e: ${only}`);
+  }
+}
+
+function checks(name: string, run: Stage["run"]): Stage {
+  return { name, kind: "check", run };
+}
+
+function tests(name: string, run: Stage["run"]): Stage {
+  return { name, kind: "tests", run };
+}
+
+async function done(work: Promise<unknown>): Promise<Counts> {
+  await work;
+  return PASSED;
+}
+
+/** Runs Deno with its output on ours. */
+async function deno(args: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
+  const command = new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, env, stdin: "null" });
+  return (await command.spawn().status).success;
+}
+
+async function check(args: readonly string[]): Promise<Counts> {
+  return await deno(args) ? PASSED : FAILED;
+}
+
+async function testHere(directory: string, options: Options, env: Record<string, string>): Promise<Counts> {
+  const report = await Deno.makeTempFile({ prefix: "ipipou-junit-" });
+  try {
+    const args = ["test", "-A", "--no-check", `--junit-path=${report}`, ...filter(options), directory];
+    const success = await deno(args, env);
+    return judge(success, await Deno.readTextFile(report), options);
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+async function testInLab(options: Options): Promise<Counts> {
+  // The lab has no network: all modules must be in Deno's cache before.
+  if (!await deno(["test", "--no-run", "--no-check", "--quiet", "tests/e2e"])) return FAILED;
+  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), "--parallel", "tests/e2e"];
+  const script = 'exec "$@" --junit-path="$LAB_RESULT"';
+  const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
+    cwd: ROOT,
+    here: options.here,
+    timeoutSeconds: E2E_SECONDS,
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+  });
+  return judge(code === 0, result, options);
+}
+
+function filter(options: Options): string[] {
+  return options.filter === undefined ? [] : [`--filter=/${options.filter}/`];
+}
+
+/** Counts a stage that failed, whatever its report says, or that ran no test though all were asked for, as failed. */
+function judge(success: boolean, report: string, options: Options): Counts {
+  const counts = countTests(report);
+  const empty = counts.passed + counts.failed === 0 && options.filter === undefined;
+  if (empty) print("No test ran");
+  return (empty || !success) && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+async function run(stage: Stage): Promise<Counts> {
+  print(`\n== ${stage.name}`);
+  const started = Date.now();
+  let counts: Counts;
+  try {
+    counts = await stage.run();
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    counts = FAILED;
+  }
+  const ignored = counts.ignored > 0 ? `, ${counts.ignored} ignored` : "";
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  print(`== ${stage.name}: ${counts.passed} passed, ${counts.failed} failed${ignored} in ${seconds} s`);
+  return counts;
+}
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+function parse(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      kernel: { type: "string" },
+      here: { type: "boolean", default: false },
+      only: { type: "string" },
+      filter: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const { help, ...options } = values;
+  return help ? undefined : options;
+}
+
+async function main(args: string[]): Promise<number> {
+  const options = parse(args);
+  if (options === undefined) {
+    print(USAGE);
+    return 0;
+  }
+  const total = { passed: 0, failed: 0 };
+  let testsRun = 0;
+  for (const stage of stages(options)) {
+    const { passed, failed } = await run(stage);
+    total.passed += passed;
+    total.failed += failed;
+    if (stage.kind === "tests") testsRun += passed + failed;
+    // What comes after it would run an old executable, or none.
+    if (stage.name === BUILD && failed > 0) break;
+  }
+  if (testsRun === 0) {
+    print("\nNo test ran");
+    total.failed++;
+  }
+  print(`\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+try {
+  Deno.exit(await main(Deno.args));
+} catch (error) {
+  print(`${error instanceof Error ? error.message : error}\n${USAGE}`);
+  Deno.exit(2);
+}

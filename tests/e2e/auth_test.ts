@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const SECRET = "of both sides";
+
+interface Case {
+  readonly name: string;
+  readonly server: string[];
+  readonly client: string[];
+}
+
+async function schemes(scenario: Scenario): Promise<Case[]> {
+  const { privateKey, publicKey } = await makeKeys();
+  const keyFile = await scenario.write("key", `${privateKey}\n`);
+  const secretFile = await scenario.write("secret", `${SECRET}\n`);
+  const tokenFile = await scenario.write("token", "open sesame\n");
+  const secret = ["--auth-secret-file", secretFile];
+  return [
+    { name: "port", server: [], client: [] },
+    { name: "token", server: ["--auth-token-file", tokenFile], client: ["--auth-token", "open sesame"] },
+    {
+      name: "ed25519",
+      server: ["--auth-remote-pubkey-b64", publicKey, ...secret],
+      client: ["--auth-key-file", keyFile, ...secret],
+    },
+  ];
+}
+
+Deno.test("each scheme connects through a NAT and directly", async (t) => {
+  await using scenario = await Scenario.create({ direct: true });
+  for (const { name, server: serverArgs, client: clientArgs } of await schemes(scenario)) {
+    await t.step(name, async () => {
+      const server = await scenario.server(...serverArgs);
+      const natted = await scenario.client("client", ...clientArgs);
+      await server.waitForLine(/tunnel up to 198\.51\.100\.2:/, PATIENCE);
+      await scenario.ping("client");
+      assert.equal((await natted.kill()).code, 0);
+      const direct = await scenario.client("direct", ...clientArgs);
+      await server.waitForLine(/moved from 198\.51\.100\.2:\d+ to 203\.0\.113\.2:10001/, PATIENCE);
+      await scenario.ping("direct");
+      assert.equal((await direct.kill()).code, 0);
+      assert.equal((await server.kill()).code, 0);
+    });
+  }
+});
+
+Deno.test("whoever does not have it all is refused, and the server goes on", async (t) => {
+  await using scenario = await Scenario.create({ direct: true });
+  const { privateKey, publicKey } = await makeKeys();
+  const other = await makeKeys();
+  const to = ["--from", `203.0.113.2:${PORT}`, "--to", `192.0.2.1:${PORT}`];
+  const good = ["--key", privateKey, "--secret", SECRET];
+  const past = String(Math.floor(Date.now() / 1000) - 3600);
+  const server = await scenario.server(
+    ...["-vvv", "--auth-remote-pubkey-b64", publicKey, "--auth-secret", SECRET],
+    ...["--auth-max-time-discrepancy", "600"],
+  );
+  const readByServer = [
+    { name: "another key", args: ["--key", other.privateKey, "--secret", SECRET], why: "wrong signature" },
+    { name: "another secret", args: ["--key", privateKey, "--secret", "another"], why: "wrong signature" },
+    { name: "a time too old", args: [...good, "--time", past], why: "time too far from ours" },
+    { name: "73 bytes of nothing", args: ["--hex", "00".repeat(73)], why: "wrong signature" },
+  ];
+  for (const { name, args, why } of readByServer) {
+    await t.step(name, async () => {
+      await scenario.send("direct", ...to, ...args);
+      await server.waitForLine(
+        new RegExp(`refused auth packet from 203\\.0\\.113\\.2:10001: ${why}`),
+        PATIENCE,
+      );
+    });
+  }
+  const droppedByGate = [
+    { name: "72 bytes", args: [...good, "--cut", "1"] },
+    { name: "74 bytes", args: [...good, "--append", "00"] },
+    { name: "an empty datagram", args: [] },
+    {
+      name: "an IPv4 packet of 73 bytes",
+      args: ["--hex", `4500004900000000400400000a0000010a000002${"00".repeat(53)}`],
+    },
+  ];
+  for (const { name, args } of droppedByGate) {
+    await t.step(`${name}, by the gate itself`, async () => {
+      const before = await strangersDropped(scenario);
+      await scenario.send("direct", ...to, ...args);
+      assert.equal(await strangersDropped(scenario), before + 1);
+    });
+  }
+  await t.step("none of them has a tunnel", async () => {
+    const devices = await scenario.network.must("server", ["ip", "link"]);
+    assert.doesNotMatch(devices, /ipipou1/);
+  });
+  await t.step("the right one is let in afterwards", async () => {
+    await scenario.send("direct", ...to, ...good);
+    await server.waitForLine(/tunnel up to 203\.0\.113\.2:10001/, PATIENCE);
+  });
+});
+
+Deno.test("a wrong token is refused, the right one accepted", async () => {
+  await using scenario = await Scenario.create({ direct: true });
+  const to = ["--from", `203.0.113.2:${PORT}`, "--to", `192.0.2.1:${PORT}`];
+  const server = await scenario.server("--auth-token", "open sesame");
+  await scenario.send("direct", ...to, "--token", "open simsim");
+  await server.waitForLine(/refused auth packet from 203\.0\.113\.2:10001: wrong token/, PATIENCE);
+  await scenario.send("direct", ...to, "--token", "open sesame");
+  await server.waitForLine(/tunnel up to 203\.0\.113\.2:10001/, PATIENCE);
+});
+
+Deno.test("data of strangers never gets in, nor does bare IPIP of an admitted address", async () => {
+  await using scenario = await Scenario.create({ direct: true });
+  const server = await scenario.server("--auth-token", "open sesame");
+  await scenario.client("client", "--auth-token", "open sesame");
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  const inner = ["remote", "192.0.2.1", "local"];
+  const fou = ["encap", "fou", "encap-sport", String(PORT), "encap-dport", String(PORT)];
+  const add = (host: "direct" | "nat", ...words: string[]) =>
+    scenario.network.must(host, ["ip", "link", "add", "name", "probe", "type", "ipip", ...words]);
+  await add("direct", ...inner, "203.0.113.2", ...fou);
+  await add("nat", ...inner, "198.51.100.2");
+  for (const host of ["direct", "nat"] as const) {
+    await scenario.network.must(host, [
+      "ip",
+      "address",
+      "add",
+      INNER.client,
+      "peer",
+      INNER.server,
+      "dev",
+      "probe",
+    ]);
+    await scenario.network.must(host, ["ip", "link", "set", "dev", "probe", "up"]);
+  }
+  const strangers = await strangersDropped(scenario);
+  assert.equal(await scenario.answers("direct"), false);
+  assert.equal(await strangersDropped(scenario), strangers + 3);
+  assert.equal(await scenario.answers("nat"), false);
+  assert.equal(await scenario.counted("ip protocol"), 3);
+});
+
+/** Packets that the gate dropped because no admitted remote sent them. */
+async function strangersDropped(scenario: Scenario): Promise<number> {
+  const rules = await scenario.network.must("server", [
+    "nft",
+    "list",
+    "chain",
+    "ip",
+    "ipipou",
+    "fou-ipipou1",
+  ]);
+  return Number(/^\s*counter packets (\d+) bytes \d+ drop$/m.exec(rules)![1]);
+}

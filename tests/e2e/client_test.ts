@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { eventually, INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const TOKEN = ["--auth-token", "open sesame"];
+const REMOTE = ["-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client];
+
+Deno.test("a NAT that changes its mind is followed at the next keepalive", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  await scenario.client("client", "--keepalive", "1", ...TOKEN);
+  await server.waitForLine(/tunnel up to 198\.51\.100\.2:10001/, PATIENCE);
+  const flood = scenario.network.spawn("client", ["ping", "-i0.2", INNER.server]);
+  await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
+  await scenario.network.remapNat();
+  await server.waitForLine(/moved from 198\.51\.100\.2:10001 to 198\.51\.100\.2:20\d{3}/, PATIENCE);
+  await flood.waitForLine(/bytes from/, PATIENCE);
+});
+
+Deno.test("SIGUSR1 sends an auth packet; SIGHUP and SIGUSR2 are ignored by both sides", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  for (const signal of ["SIGHUP", "SIGUSR2"] as const) {
+    server.signal(signal);
+    client.signal(signal);
+  }
+  server.signal("SIGUSR1");
+  client.signal("SIGUSR1");
+  await server.waitForLine(/authenticated again/, PATIENCE);
+  await scenario.ping("client");
+});
+
+Deno.test("--reauth-only sends one auth packet beside a running client and touches nothing", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await client.kill("SIGKILL");
+  const before = await scenario.snapshot("client");
+  const again = scenario.start("client", "-n1", "-b@eth0", ...REMOTE, ...TOKEN, "--reauth-only");
+  await server.waitForLine(/authenticated again/, PATIENCE);
+  assert.equal((await again.exit).code, 0);
+  assert.equal(await scenario.snapshot("client"), before);
+});
+
+Deno.test("the server may be a name of /etc/hosts, and may come to have an address later", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  const args = ["-n1", "-b@eth0", "-r", `vpn.example:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
+  const client = scenario.start("client", ...args);
+  await client.waitForLine(/Cannot find the IPv4 address of vpn\.example: .*trying again/, PATIENCE);
+  const before = await Deno.readTextFile("/etc/hosts");
+  try {
+    await Deno.writeTextFile("/etc/hosts", "192.0.2.1 vpn.example\n", { append: true });
+    await server.waitForLine(/tunnel up/, PATIENCE);
+    await scenario.ping("client");
+  } finally {
+    await Deno.writeTextFile("/etc/hosts", before);
+  }
+});
+
+Deno.test("a client whose server's name is never found stops when it is told to", async () => {
+  await using scenario = await Scenario.create();
+  const before = await scenario.snapshot("client");
+  const args = ["-n1", "-b@eth0", "-r", `nowhere.invalid:${PORT}`, "--tunl-ip", INNER.client];
+  const client = scenario.start("client", ...args);
+  await client.waitForLine(/trying again/, PATIENCE);
+  assert.equal((await client.kill()).code, 0);
+  assert.equal(await scenario.snapshot("client"), before);
+});
+
+Deno.test("without a route the auth packet is sent when there is one", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  await scenario.network.must("client", ["ip", "route", "delete", "default"]);
+  const client = scenario.start("client", "-n1", "-b10.0.1.2", ...REMOTE, ...TOKEN);
+  await client.waitForLine(/ENETUNREACH.*trying again/, PATIENCE);
+  await scenario.network.must("client", ["ip", "route", "add", "default", "via", "10.0.1.1"]);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+});
+
+Deno.test("auth packets have a right UDP checksum, and the TTL they are told to have or the system's", async () => {
+  await using scenario = await Scenario.create();
+  await scenario.network.must("client", ["tee", "/proc/sys/net/ipv4/ip_default_ttl"], { stdin: "77" });
+  const filter = ["-i", "eth0", "-nvv", "-l", "udp", "port", String(PORT), "and", "udp[4:2] == 19"];
+  const capture = scenario.network.spawn("client", ["tcpdump", ...filter]);
+  await capture.waitForLine(/listening on eth0/, PATIENCE);
+  for (const [ttl, expected] of [[[], 77], [["--auth-packet-ttl", "9"], 9]] as const) {
+    const args = ["-n1", "-b@eth0", ...REMOTE, ...TOKEN, "--reauth-only", ...ttl];
+    assert.equal((await scenario.start("client", ...args).exit).code, 0);
+    await capture.waitForLine(new RegExp(`ttl ${expected},`), PATIENCE);
+    await capture.waitForLine(
+      /10\.0\.1\.2\.10001 > 192\.0\.2\.1\.10001: \[udp sum ok\] UDP, length 11/,
+      PATIENCE,
+    );
+  }
+});
+
+Deno.test("secrets show in no log, argument list of children, or kernel object", async () => {
+  await using scenario = await Scenario.create();
+  const { privateKey, publicKey } = await makeKeys();
+  const secret = "never to be seen";
+  const keyFile = await scenario.write("client.key", privateKey);
+  const secretFile = await scenario.write("secret", secret);
+  const both = ["-vvv", "--auth-secret-file", secretFile];
+  const server = await scenario.server(...both, "--auth-remote-pubkey-b64", publicKey);
+  const client = await scenario.client("client", ...both, "--auth-key-file", keyFile);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const kernel = await scenario.snapshot("server") + await scenario.snapshot("client");
+  const processes = await scenario.network.must("client", [
+    "sh",
+    "-c",
+    "cat /proc/[0-9]*/cmdline | tr '\\0' ' '",
+  ]);
+  const seen = [...server.lines, ...client.lines, kernel, processes].join("\n");
+  assert.ok(seen.includes(IPIPOU));
+  for (const hidden of [secret, privateKey]) assert.ok(!seen.includes(hidden), `${hidden} was seen`);
+});
+
+Deno.test("a tunnel is made by two programs: one ip and one nft", async () => {
+  await using scenario = await Scenario.create();
+  const calls = `${scenario.directory}/calls`;
+  for (const program of ["ip", "nft"]) {
+    const path = `${scenario.directory}/${program}`;
+    await Deno.writeTextFile(
+      path,
+      `#!/bin/sh\necho "${program} $*" >> ${calls}\nexec /usr/sbin/${program} "$@"\n`,
+    );
+    await Deno.chmod(path, 0o755);
+  }
+  const env = { PATH: `${scenario.directory}:/usr/sbin:/usr/bin:/sbin:/bin` };
+  const args = ["-s", "-n1", "-b@eth0", ...TOKEN];
+  const server = scenario.network.spawn("server", [IPIPOU, "-v", ...args], env);
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  await Deno.writeTextFile(calls, "");
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  assert.equal(await Deno.readTextFile(calls), "ip -batch -\nnft -f -\n");
+  await server.waitForLine(/authenticated again/, PATIENCE);
+  assert.equal(await Deno.readTextFile(calls), "ip -batch -\nnft -f -\n");
+  await eventually("the tunnel works", () => scenario.answers("client"));
+});

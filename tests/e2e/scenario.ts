@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { must } from "../../tools/command.ts";
+import { type Host, Network, type NetworkOptions } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+
+/** The executable that users get. */
+export const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
+/** Makes and sends packets with another language's ed25519. */
+export const STAND_IN = new URL("stand_in.py", import.meta.url).pathname;
+
+/** Milliseconds that any step may take under emulation on a busy machine. */
+export const PATIENCE = 60_000;
+
+/** UDP port of both sides. */
+export const PORT = 10001;
+/** Inner address of the server and of the client. */
+export const INNER = { server: "172.28.0.2", client: "172.28.0.3" } as const;
+
+/** Two key pairs, in base64, of the executable's own making. */
+export interface Keys {
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+/** Makes a key pair the way a user does. */
+export async function makeKeys(): Promise<Keys> {
+  const [privateKey, publicKey] = (await must([IPIPOU, "--auth-keygen"])).split("\n");
+  return { privateKey: privateKey!, publicKey: publicKey! };
+}
+
+/** A network, and the program on its hosts. */
+export class Scenario implements AsyncDisposable {
+  readonly network: Network;
+  /** For files of this scenario. */
+  readonly directory: string;
+  readonly #resources: AsyncDisposableStack;
+
+  private constructor(network: Network, directory: string, resources: AsyncDisposableStack) {
+    this.network = network;
+    this.directory = directory;
+    this.#resources = resources;
+  }
+
+  static async create(options: Omit<NetworkOptions, "prefix"> = {}): Promise<Scenario> {
+    await using resources = new AsyncDisposableStack();
+    // What appears in every namespace with the modules (tunl0) must be there before anything is compared.
+    await must(["modprobe", "-a", "fou", "ipip"]);
+    const prefix = crypto.randomUUID().slice(0, 4);
+    const network = resources.use(await Network.create({ ...options, prefix }));
+    const directory = await Deno.makeTempDir({ prefix: "ipipou-e2e-" });
+    resources.defer(() => Deno.remove(directory, { recursive: true }));
+    return new Scenario(network, directory, resources.move());
+  }
+
+  /** Writes a file only root can read; returns its path. */
+  async write(name: string, text: string): Promise<string> {
+    const path = `${this.directory}/${name}`;
+    await Deno.writeTextFile(path, text, { mode: 0o600 });
+    return path;
+  }
+
+  /** Starts a server and waits until its gate stands. */
+  async server(...args: string[]): Promise<Process> {
+    const server = this.start("server", "-s", "-n1", "-b", "@eth0", ...args);
+    await server.waitForLine(/waiting for clients at/, PATIENCE);
+    return server;
+  }
+
+  /** Starts a client and waits until its tunnel is set up. */
+  async client(host: Host, ...args: string[]): Promise<Process> {
+    const remote = ["-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client];
+    const client = this.start(host, "-n1", "-b", "@eth0", ...remote, ...args);
+    await client.waitForLine(/set up/, PATIENCE);
+    return client;
+  }
+
+  /** Starts the program on a host, with every command it runs in its log. */
+  start(host: Host, ...args: string[]): Process {
+    return this.network.spawn(host, [IPIPOU, "-vv", ...args]);
+  }
+
+  /** Resolves once a ping through the tunnel is answered. */
+  async ping(host: Host, address: string = INNER.server): Promise<void> {
+    await this.network.must(host, ["ping", "-c1", "-W5", "-w30", address]);
+  }
+
+  /** Tells whether one of a few pings is answered, for where none should be. */
+  async answers(host: Host, address: string = INNER.server): Promise<boolean> {
+    return (await this.network.run(host, ["ping", "-c3", "-i0.2", "-W1", address])).code === 0;
+  }
+
+  /** Sends one UDP datagram whose payload the stand-in makes of `args`. */
+  async send(host: Host, ...args: string[]): Promise<void> {
+    await this.network.must(host, ["/usr/bin/python3", STAND_IN, "send", ...args]);
+  }
+
+  /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
+  async snapshot(host: Host): Promise<string> {
+    const commands = [
+      ["ip", "-d", "link"],
+      ["ip", "-4", "address"],
+      ["ip", "route"],
+      ["ip", "fou", "show"],
+      ["nft", "-s", "list", "ruleset"],
+    ];
+    const outputs = [];
+    for (const command of commands) outputs.push(await this.network.must(host, command));
+    return outputs.join("\n");
+  }
+
+  /** The packets that a rule of the server's gate counted, by a text that stands in that rule alone. */
+  async counted(text: string): Promise<number> {
+    const rules = await this.network.must("server", ["nft", "list", "table", "ip", "ipipou"]);
+    const lines = rules.split("\n").filter((line) => line.includes(text));
+    assert.equal(lines.length, 1, `${text} stands in ${lines.length} lines of:\n${rules}`);
+    return Number(/counter packets (\d+)/.exec(lines[0]!)![1]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+}
+
+/** Asks until the answer is yes. */
+export async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + PATIENCE;
+  while (!await ask()) {
+    if (Date.now() > deadline) throw new Error(`In vain waited until ${what}`);
+  }
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { type CommandOptions, run } from "../../tools/command.ts";
+import type { BadInput } from "../unit/settings/bad_input.ts";
+
+/** The executable that users get. */
+const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
+
+/**
+ * Runs the executable as a user would, with one bad input: it must end with the right exit code, say what is
+ * wrong in one line, and nothing else.
+ *
+ * @param options.enter what goes before the command, to run it elsewhere
+ */
+export async function refuses(
+  input: BadInput,
+  { enter = [], ...options }: CommandOptions & { enter?: readonly string[] },
+): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-bad-" });
+  try {
+    for (const [name, text] of Object.entries(input.files ?? {})) {
+      await Deno.writeTextFile(`${directory}/${name}`, text, { mode: 0o600 });
+    }
+    const argv = input.argv.map((word) => word.replaceAll("{dir}", directory));
+    const { code, stdout, stderr } = await run([...enter, IPIPOU, ...argv], options);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^ipipou: [^\n]+\n$/);
+    assert.match(stderr, input.message);
+    assert.equal(code, input.exit);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}

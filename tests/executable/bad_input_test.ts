@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { BAD_INPUTS, type BadInput } from "../unit/settings/bad_input.ts";
+import { refuses } from "./bad_input.ts";
+
+/** How many run at the same time. */
+const JOBS = 4;
+
+/** A folder with stand-ins for the programs that change the kernel; each leaves a file `called`. */
+async function makeTraps(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-traps-" });
+  for (const program of ["ip", "nft", "modprobe"]) {
+    await Deno.writeTextFile(`${directory}/${program}`, `#!/bin/sh\ntouch ${directory}/called\n`, {
+      mode: 0o755,
+    });
+  }
+  return directory;
+}
+
+Deno.test("the executable refuses every bad input with one line, and runs no program that could change anything", async (t) => {
+  const traps = await makeTraps();
+  const waiting = [...BAD_INPUTS];
+  const step = (input: BadInput) => ({
+    name: input.name,
+    fn: () => refuses(input, { env: { PATH: `${traps}:${Deno.env.get("PATH")}` } }),
+    // Steps that run side by side must not be told apart by what is open.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    sanitizeExit: false,
+  });
+  const work = async () => {
+    for (let input = waiting.shift(); input !== undefined; input = waiting.shift()) await t.step(step(input));
+  };
+  try {
+    await Promise.all(Array.from({ length: JOBS }, work));
+    const left = await Array.fromAsync(Deno.readDir(traps), ({ name }) => name);
+    assert.deepEqual(left.sort(), ["ip", "modprobe", "nft"]);
+  } finally {
+    await Deno.remove(traps, { recursive: true });
+  }
+});
+
+Deno.test("the traps catch a good input", async () => {
+  const traps = await makeTraps();
+  try {
+    const command = new Deno.Command(new URL("../../dist/ipipou", import.meta.url).pathname, {
+      args: ["-s", "-b@eth0", "--auth-token", "x"],
+      env: { PATH: `${traps}:${Deno.env.get("PATH")}` },
+      stderr: "null",
+    });
+    await command.output();
+    assert.ok((await Deno.stat(`${traps}/called`)).isFile);
+  } finally {
+    await Deno.remove(traps, { recursive: true });
+  }
+});

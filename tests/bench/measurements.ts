@@ -1,0 +1,138 @@
+/**
+ * What a tunnel costs. Times under emulation mean little by themselves, so each is told as a multiple of the time that
+ * one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
+ */
+import { INNER, PATIENCE, Scenario } from "../e2e/scenario.ts";
+
+const TOKEN = ["--auth-token", "a token for measuring"];
+const ROUNDS = 5;
+const IPERF_SECONDS = 4;
+
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+async function repeat(rounds: number, measure: () => Promise<number>): Promise<number[]> {
+  const values = [];
+  for (let round = 0; round < rounds; round++) values.push(await measure());
+  return values;
+}
+
+async function residentMiB(pid: number): Promise<string> {
+  const status = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
+  const mib = (key: string) =>
+    (Number(new RegExp(`^${key}: +(\\d+)`, "m").exec(status)![1]) / 1024).toFixed(0);
+  return `RSS ${mib("Rss")}, PSS ${mib("Pss")} MiB`;
+}
+
+/** Received bits per second. */
+async function throughput({ network }: Scenario, address: string, ...args: string[]): Promise<number> {
+  const run = ["iperf3", "-J", "-c", address, "-t", String(IPERF_SECONDS), ...args];
+  const report = JSON.parse(await network.must("direct", run));
+  return (report.end.sum_received ?? report.end.sum).bits_per_second;
+}
+
+/** A FOU tunnel as one makes it by hand, with no gate, beside ours. */
+async function makeByHand({ network }: Scenario): Promise<void> {
+  const ends = { server: ["192.0.2.1", "203.0.113.2"], direct: ["203.0.113.2", "192.0.2.1"] } as const;
+  const inner = { server: ["172.30.0.1", "172.30.0.2"], direct: ["172.30.0.2", "172.30.0.1"] } as const;
+  await network.must("server", ["ip", "address", "add", "192.0.2.11/24", "dev", "eth0"]);
+  await network.must("direct", ["ip", "address", "add", "203.0.113.12/24", "dev", "eth0"]);
+  const second = (address: string) => address.replace(/\.1$/, ".11").replace(/\.2$/, ".12");
+  for (const host of ["server", "direct"] as const) {
+    const [local, remote] = ends[host].map(second);
+    const fou = "encap fou encap-sport 7000 encap-dport 7000";
+    const lines = [
+      `fou add port 7000 ipproto 4 local ${local}`,
+      `link add name byhand type ipip remote ${remote} local ${local} ${fou} dev eth0`,
+      `address add ${inner[host][0]} peer ${inner[host][1]} dev byhand`,
+      "link set dev byhand up",
+    ];
+    await network.must(host, ["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
+  }
+}
+
+async function measureTimes(scenario: Scenario): Promise<void> {
+  const { network } = scenario;
+  const yardstick = median(
+    await repeat(9, () => timed(() => network.run("server", ["ip", "link", "show", "lo"]))),
+  );
+  const tell = (what: string, values: number[]) =>
+    print(
+      `${what}: median ${median(values).toFixed(0)} ms, ${
+        (median(values) / yardstick).toFixed(1)
+      } yardsticks`,
+    );
+  print(`yardstick (ip netns exec NS ip link show lo): ${yardstick.toFixed(0)} ms`);
+  const starts: number[] = [];
+  const ups: number[] = [];
+  const pings: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    const server = await scenario.server(...TOKEN, "--encap-csum");
+    starts.push(performance.now() - start);
+    const clientStart = performance.now();
+    const client = scenario.start(
+      "client",
+      "-n1",
+      "-b@eth0",
+      "-r192.0.2.1:10001",
+      "--tunl-ip",
+      INNER.client,
+      ...TOKEN,
+    );
+    const sent = client.waitForLine(/sent auth packet/, PATIENCE).then(() => performance.now());
+    const ping = ["ping", "-c1", "-i0.05", "-W1", "-w60", INNER.server];
+    await client.waitForLine(/set up/, PATIENCE);
+    await network.must("client", ping);
+    pings.push(performance.now() - clientStart);
+    await server.waitForLine(/tunnel up/, PATIENCE);
+    ups.push(performance.now() - await sent);
+    if (round === 0) {
+      for (const [name, { pid }] of Object.entries({ server, client })) {
+        print(`${name}: ${await residentMiB(pid)}`);
+      }
+    }
+    await Promise.all([client.kill(), server.kill()]);
+  }
+  tell("server start to gate ready", starts);
+  tell("client start to first ping", pings);
+  tell("auth packet sent to tunnel up, at most", ups);
+}
+
+async function measureThroughput(scenario: Scenario): Promise<void> {
+  const { network } = scenario;
+  const server = await scenario.server(...TOKEN);
+  await scenario.client("direct", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await makeByHand(scenario);
+  const iperf = network.spawn("server", ["iperf3", "-s", "--forceflush"]);
+  await iperf.waitForLine(/Server listening/, PATIENCE);
+  const paths = { outside: "192.0.2.1", "by hand": "172.30.0.1", ours: INNER.server };
+  for (const [kind, args] of Object.entries({ TCP: [], "TCP from the server": ["-R"] })) {
+    const best = new Map<string, number>();
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [path, address] of Object.entries(paths)) {
+        best.set(path, Math.max(best.get(path) ?? 0, await throughput(scenario, address, ...args)));
+      }
+    }
+    const rate = (path: string) => `${(best.get(path)! / 1e6).toFixed(0)} Mbit/s ${path}`;
+    const ratio = (path: string) => (best.get("ours")! / best.get(path)!).toFixed(2);
+    print(`${kind}, best of ${ROUNDS}: ${Object.keys(paths).map(rate).join(", ")}`);
+    print(`${kind}: ours to by hand ${ratio("by hand")}, ours to outside ${ratio("outside")}`);
+  }
+}
+
+await using scenario = await Scenario.create({ direct: true });
+await measureTimes(scenario);
+await measureThroughput(scenario);

@@ -1,0 +1,30 @@
+import { build } from "../../tools/build.ts";
+import { say } from "../../tools/say.ts";
+import { LabError, runInLab } from "../lab/lab.ts";
+
+/** Seconds that the scene may take under emulation. */
+const TIMEOUT = 300;
+
+const SCENE = new URL("scene.ts", import.meta.url).pathname;
+
+/** Makes the executable and plays the scene in the lab. Resolves with the exit code of the scene. */
+async function main(): Promise<number> {
+  await build();
+  // The lab has no network: all modules must be in Deno's cache before.
+  const cache = new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", SCENE] });
+  if (!(await cache.spawn().status).success) return 1;
+  say(
+    "Starting a virtual machine with a Debian kernel that sees this machine's files; what it writes is thrown away",
+  );
+  const isColourful = Deno.stdout.isTerminal() && !Deno.noColor;
+  const argv = [Deno.execPath(), "run", "-A", "--no-check", "--cached-only", SCENE];
+  const env = { IPIPOU_DEMO_COLOUR: isColourful ? "1" : "" };
+  return (await runInLab(argv, { timeoutSeconds: TIMEOUT, env })).code;
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  say(error instanceof LabError || error instanceof Error ? error.message : String(error));
+  Deno.exit(1);
+}

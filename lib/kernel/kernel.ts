@@ -68,9 +68,11 @@ export class Kernel {
       port: local.port,
       alts: new Set(peers.map((peer) => peer.altIp)),
     };
-    const lists = await this.#runner.ip(["address show", "fou show"], ["-json", "-details"]);
+    const [lists, table] = await Promise.all([
+      this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
+      mode === "server" ? this.#runner.nftTable(nft.table) : [],
+    ]);
     const [devices, fou] = lists.trimEnd().split("\n").map((line) => JSON.parse(line));
-    const table = mode === "server" ? await this.#runner.nftTable(nft.table) : [];
     const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
     return sortOut(listing, identity, Date.now());
   }

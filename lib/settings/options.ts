@@ -337,7 +337,8 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         kind: "flag",
         slot: "reply",
         gives: true,
-        help: "Answer a valid auth packet; on a client: expect that answer",
+        help: "Answer valid auth packets",
+        mode: "server",
       },
       {
         long: "fou-local-ip-alt",

@@ -21,7 +21,7 @@ export interface Peer {
   readonly maxTimeDiscrepancy: number;
   /** Seconds an authentication is good for; 0: for ever. */
   readonly lifetime: number;
-  /** Server: answer a valid auth packet. Client: expect that answer. */
+  /** Server: answer valid auth packets. */
   readonly reply: boolean;
   /** Private local address for a peer that shares its public address with another. */
   readonly altIp: string;

@@ -16,11 +16,25 @@ function printError(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
+/** A log that nobody can take any more must not end a tunnel. */
+function writeLog(line: string): void {
+  try {
+    printError(`${line}\n`);
+  } catch {
+    return;
+  }
+}
+
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   const { settings, warnings } = loadSettings(invocation, readFromDisk);
   const { verbosity, time, pid } = settings.log;
-  const write = (line: string) => printError(`${line}\n`);
-  const log = new Log({ verbosity, time, pid: pid ? Deno.pid : null, write, now: () => new Date() });
+  const log = new Log({
+    verbosity,
+    time,
+    pid: pid ? Deno.pid : null,
+    write: writeLog,
+    now: () => new Date(),
+  });
   for (const warning of warnings) log.warning(warning);
   await run(settings, log);
 }

@@ -33,12 +33,12 @@ export async function run(settings: Settings, log: Log): Promise<void> {
 }
 
 async function startOrUndo(context: DaemonContext, signals: Signals): Promise<Daemon | null> {
-  const { settings, kernel, stop } = context;
+  const { settings, kernel, log, stop } = context;
   const before = (await kernel.observe()).own;
   try {
     return await (settings.mode === "server" ? Server.start(context) : startClient(context, signals));
   } catch (error) {
-    if (isEmpty(before)) await kernel.remove();
+    if (isEmpty(before)) await kernel.remove().catch((leftover) => log.error(leftover.message));
     if (error === stop.reason) return null;
     throw error;
   }

@@ -1,4 +1,4 @@
-import type { Scheme } from "../auth/scheme.ts";
+import { looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText } from "./files.ts";
 import type { Given, GivenValues } from "./given.ts";
@@ -92,6 +92,9 @@ function readToken(
   const { length } = token;
   if (length === 0 || length > LONGEST_TOKEN) {
     throw new SettingsError(`Cannot use ${what}: must be 1 to ${LONGEST_TOKEN} bytes, but it is ${length}`);
+  }
+  if (looksLikeInnerPacket(token)) {
+    throw new SettingsError(`Cannot use ${what}: it looks like an IPv4 packet, choose another`);
   }
   if (length > SAFE_TOKEN_LENGTH) {
     context.warn(

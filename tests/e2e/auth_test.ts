@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const SECRET = "of both sides";
 
@@ -112,25 +112,8 @@ Deno.test("data of strangers never gets in, nor does bare IPIP of an admitted ad
   await scenario.client("client", "--auth-token", "open sesame");
   await server.waitForLine(/tunnel up/, PATIENCE);
   await scenario.ping("client");
-  const inner = ["remote", "192.0.2.1", "local"];
-  const fou = ["encap", "fou", "encap-sport", String(PORT), "encap-dport", String(PORT)];
-  const add = (host: "direct" | "nat", ...words: string[]) =>
-    scenario.network.must(host, ["ip", "link", "add", "name", "probe", "type", "ipip", ...words]);
-  await add("direct", ...inner, "203.0.113.2", ...fou);
-  await add("nat", ...inner, "198.51.100.2");
-  for (const host of ["direct", "nat"] as const) {
-    await scenario.network.must(host, [
-      "ip",
-      "address",
-      "add",
-      INNER.client,
-      "peer",
-      INNER.server,
-      "dev",
-      "probe",
-    ]);
-    await scenario.network.must(host, ["ip", "link", "set", "dev", "probe", "up"]);
-  }
+  await scenario.addProbe("direct", { fou: true });
+  await scenario.addProbe("nat", { fou: false });
   const strangers = await strangersDropped(scenario);
   assert.equal(await scenario.answers("direct"), false);
   assert.equal(await strangersDropped(scenario), strangers + 3);
@@ -140,13 +123,7 @@ Deno.test("data of strangers never gets in, nor does bare IPIP of an admitted ad
 
 /** Packets that the gate dropped because no admitted remote sent them. */
 async function strangersDropped(scenario: Scenario): Promise<number> {
-  const rules = await scenario.network.must("server", [
-    "nft",
-    "list",
-    "chain",
-    "ip",
-    "ipipou",
-    "fou-ipipou1",
-  ]);
+  const chain = ["nft", "list", "chain", "ip", "ipipou", "fou-ipipou1"];
+  const rules = await scenario.network.must("server", chain);
   return Number(/^\s*counter packets (\d+) bytes \d+ drop$/m.exec(rules)![1]);
 }

@@ -35,7 +35,7 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
     assert.equal(await scenario.snapshot("server"), standing.server);
     assert.equal(await scenario.snapshot("client"), standing.client);
     await scenario.ping("client");
-    await strangeDevice(scenario, "direct");
+    await scenario.addProbe("direct", { fou: true });
     assert.equal(await scenario.answers("direct"), false);
   });
   await t.step("a second start adds nothing and loses no packet", async () => {
@@ -117,24 +117,6 @@ Deno.test("two instances share the table; the one that stops leaves the other's 
   assert.equal((await first.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), before);
 });
-
-/** A tunnel to the server from a host that was never let in. */
-async function strangeDevice(scenario: Scenario, host: Host): Promise<void> {
-  const outer = ["remote", "192.0.2.1", "local", "203.0.113.2"];
-  const fou = ["encap", "fou", "encap-sport", "10001", "encap-dport", "10001"];
-  await scenario.network.must(host, ["ip", "link", "add", "name", "probe", "type", "ipip", ...outer, ...fou]);
-  await scenario.network.must(host, [
-    "ip",
-    "address",
-    "add",
-    INNER.client,
-    "peer",
-    INNER.server,
-    "dev",
-    "probe",
-  ]);
-  await scenario.network.must(host, ["ip", "link", "set", "dev", "probe", "up"]);
-}
 
 async function makeForeignThings(scenario: Scenario, host: Host): Promise<void> {
   const rules = `table ip others {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { must } from "../../tools/command.ts";
-import { type Host, Network, type NetworkOptions } from "../lab/network.ts";
+import { ADDRESS, type Host, Network, type NetworkOptions } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 
 /** The executable that users get. */
@@ -87,6 +87,17 @@ export class Scenario implements AsyncDisposable {
   /** Tells whether one of a few pings is answered, for where none should be. */
   async answers(host: Host, address: string = INNER.server): Promise<boolean> {
     return (await this.network.run(host, ["ping", "-c3", "-i0.2", "-W1", address])).code === 0;
+  }
+
+  /** Gives a host that was never let in a tunnel device to the server, with or without FOU around it. */
+  async addProbe(host: Host, { fou }: { fou: boolean }): Promise<void> {
+    const encap = fou ? ` encap fou encap-sport ${PORT} encap-dport ${PORT}` : "";
+    const commands = [
+      `link add name probe type ipip remote ${ADDRESS.server} local ${ADDRESS[host]}${encap}`,
+      `address add ${INNER.client} peer ${INNER.server} dev probe`,
+      "link set dev probe up",
+    ];
+    await this.network.must(host, ["ip", "-batch", "-"], { stdin: `${commands.join("\n")}\n` });
   }
 
   /** Sends one UDP datagram whose payload the stand-in makes of `args`. */

@@ -172,6 +172,54 @@ Deno.test("planTransition() leaves a foreign listener and a foreign private addr
   ]);
 });
 
+Deno.test("planTransition() adds a private address alone, not its network, and deletes it so", () => {
+  const kernel = newKernel();
+  const settings = sampleSettings({ peers: [samplePeer({ forceAlt: true })] });
+  const make = plan(kernel, settings, new Map([["ipipou0", admission("198.51.100.2", 40001)]]));
+  assert.ok(make.ip.includes("address add 172.29.0.0/32 dev eth0 scope global"));
+  kernel.run(make);
+  assert.ok(planRemoval(kernel, settings).ip.includes("address delete 172.29.0.0/32 dev eth0"));
+});
+
+Deno.test("planTransition() changes no more of a tunnel that stands than the settings did", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  kernel.run(plan(kernel, sampleSettings(), admissions));
+  const change = (fields: Partial<Settings>) => {
+    const { ip } = plan(kernel, sampleSettings(fields), admissions);
+    ip.forEach((line) => kernel.ip(line));
+    assert.deepEqual(plan(kernel, sampleSettings(fields), admissions).ip, []);
+    return ip;
+  };
+  const set = "link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 " +
+    "encap fou encap-sport 10000 encap-dport 40001";
+  assert.deepEqual(change({ encapCsum: false }), []);
+  assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
+  assert.deepEqual(change({ encapCsum: false }), [`${set} noencap-csum`]);
+  const inner = (ip: string, peerIp: string) =>
+    change({ peers: [samplePeer({ tunnel: { device: "ipipou0", ip, peerIp } })] });
+  assert.deepEqual(inner("172.28.0.0", "172.28.0.9"), [
+    "address add 172.28.0.0 peer 172.28.0.9 dev ipipou0",
+    "address delete 172.28.0.0 peer 172.28.0.1 dev ipipou0",
+  ]);
+  assert.deepEqual(inner("172.28.0.8", "172.28.0.9"), [
+    "address add 172.28.0.8 peer 172.28.0.9 dev ipipou0",
+    "address delete 172.28.0.0 peer 172.28.0.9 dev ipipou0",
+  ]);
+});
+
+Deno.test("planTransition() makes a tunnel anew where it is to be bound to another device", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  kernel.run(plan(kernel, sampleSettings(), admissions));
+  const unbound = sampleSettings({ local: { ip: "192.0.2.1", device: null, port: 10_000 } });
+  kernel.run(plan(kernel, unbound, admissions));
+  const { link, up, addresses } = kernel.devices.get("ipipou0")!;
+  assert.deepEqual([link, up, addresses.length], [null, true, 1]);
+  assert.deepEqual([...kernel.listeners], [["192.0.2.1:10000", null]]);
+  assert.deepEqual(plan(kernel, unbound, admissions).ip, []);
+});
+
 Deno.test("planTransition() gives a peer a private address where another's tunnel has the place", () => {
   const kernel = newKernel();
   kernel.addDevice("other", { kind: "ipip", remote: "198.51.100.2", local: "192.0.2.1" });

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { PATIENCE, Scenario } from "./scenario.ts";
+
+const TOKEN = ["--auth-token", "open sesame"];
+
+/** Two clients of one NAT, each with a server process of its own, on the ports 10001 and 10002. */
+const PAIRS = [
+  { number: 1, host: "client", server: "172.28.0.2", inner: "172.28.0.3" },
+  { number: 2, host: "client2", server: "172.28.0.4", inner: "172.28.0.5" },
+] as const;
+
+for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
+  Deno.test(`two clients behind one address reach their own servers, with ${checksum}`, async () => {
+    await using scenario = await Scenario.create({ client2: true });
+    const before = await scenario.snapshot("server");
+    const servers = [];
+    for (const { number, host, inner } of PAIRS) {
+      const common = [`-n${number}`, "-b@eth0", ...TOKEN, checksum];
+      const server = scenario.start("server", "-s", ...common);
+      await server.waitForLine(/waiting for clients/, PATIENCE);
+      scenario.start(host, ...common, "-r", `192.0.2.1:${10000 + number}`, "--tunl-ip", inner);
+      await server.waitForLine(/tunnel up to 198\.51\.100\.2:/, PATIENCE);
+      servers.push(server);
+    }
+    const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou2"]);
+    assert.match(device, /remote 198\.51\.100\.2 local 172\.29\.0\.2 /);
+    for (const { host, server } of PAIRS) await scenario.ping(host, server);
+    for (const { inner } of PAIRS) await scenario.ping("server", inner);
+    assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
+    for (const server of servers) assert.equal((await server.kill()).code, 0);
+    assert.equal(await scenario.snapshot("server"), before);
+  });
+}
+
+Deno.test("the inner TCP connection lives through twenty moves of its client", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const listener = scenario.network.spawn("server", ["iperf3", "-s", "--forceflush"]);
+  await listener.waitForLine(/Server listening/, PATIENCE);
+  const transfer = scenario.network.spawn("client", [
+    ...["iperf3", "-c", "172.28.0.2", "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
+  ]);
+  await transfer.waitForLine(/0\.00-1\.0/, PATIENCE);
+  for (let move = 0; move < 20; move++) {
+    await scenario.network.remapNat();
+    client.signal("SIGUSR1");
+    await server.waitForLine(/moved from/, PATIENCE);
+  }
+  const { length } = transfer.lines;
+  const nextTransfer = () => transfer.waitForLine(/ [1-9][\d.]* [KM]?Bytes/, PATIENCE);
+  while (transfer.lines.indexOf(await nextTransfer()) < length);
+  assert.equal((await transfer.kill("SIGINT")).code, 1);
+});

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { awaitHost, findOutside, resolveHost } from "../../../lib/daemon/outside.ts";
+import { EXIT } from "../../../lib/errors.ts";
+import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
+import { Log } from "../../../lib/log.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
+import { FakeTime } from "../fake_time.ts";
+import { sampleSettings } from "../samples.ts";
+
+/** A label of 64 characters is one too long: no name server is asked. */
+const NO_HOST = "x".repeat(64);
+
+function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
+  const settings = sampleSettings({ local: { ip: null, device: null, port: 10_000, ...local } });
+  const observed: Observed = {
+    own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
+    foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map() },
+    hostAddresses: new Map([
+      ["lo", ["127.0.0.1"]],
+      ["eth0", [...alts, "192.0.2.1", "192.0.2.77"]],
+      ["eth1", []],
+    ]),
+  };
+  return findOutside(settings, observed);
+}
+
+Deno.test("findOutside() takes the first address of the device", () => {
+  assert.deepEqual(find({ device: "eth0" }), { ip: "192.0.2.1", device: "eth0" });
+});
+
+Deno.test("findOutside() passes over private addresses that an earlier run left", () => {
+  assert.deepEqual(find({ device: "eth0" }, ["172.29.0.2"]), { ip: "192.0.2.1", device: "eth0" });
+});
+
+Deno.test("findOutside() takes the given address and the device that has it", () => {
+  assert.deepEqual(find({ ip: "192.0.2.77" }), { ip: "192.0.2.77", device: "eth0" });
+  assert.deepEqual(find({ ip: "127.0.0.1", device: "eth1" }), { ip: "127.0.0.1", device: "lo" });
+});
+
+Deno.test("findOutside() says what is wrong with what it was given", () => {
+  const refused = (why: string) => ({ exitCode: EXIT.usage, message: `Cannot use the ${why}` });
+  assert.throws(
+    () => find({ device: "eth9" }),
+    refused("network device eth9 (--fou-local): there is no such device; there are: eth0, eth1"),
+  );
+  assert.throws(
+    () => find({ device: "eth9", ip: "192.0.2.1" }),
+    refused("network device eth9 (--fou-local): there is no such device; there are: eth0, eth1"),
+  );
+  assert.throws(
+    () => find({ device: "eth1" }),
+    refused("network device eth1 (--fou-local): it has no IPv4 address"),
+  );
+  assert.throws(
+    () => find({ ip: "192.0.2.2" }),
+    refused("local address 192.0.2.2 (--fou-local): no network device here has it"),
+  );
+});
+
+Deno.test("resolveHost() gives an address as it is, and a name's address", async () => {
+  assert.equal(await resolveHost("192.0.2.7"), "192.0.2.7");
+  assert.equal(await resolveHost("localhost"), "127.0.0.1");
+});
+
+Deno.test("resolveHost() says which name has no address", async () => {
+  await assert.rejects(resolveHost(NO_HOST), {
+    name: "IpipouError",
+    exitCode: EXIT.failure,
+    message: `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND`,
+  });
+});
+
+Deno.test("awaitHost() gives the address at once where there is one", async () => {
+  const log = new Log({
+    verbosity: 3,
+    time: false,
+    pid: null,
+    write: (line) => assert.fail(line),
+    now: () => new Date(),
+  });
+  assert.equal(await awaitHost("192.0.2.7", log, new AbortController().signal), "192.0.2.7");
+});
+
+Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops", async () => {
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const waiting: (() => void)[] = [];
+  const lines: string[] = [];
+  const write = (line: string) => {
+    lines.push(line);
+    waiting.shift()?.();
+  };
+  const nextLine = () => new Promise<void>((resolve) => waiting.push(resolve));
+  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+  const first = nextLine();
+  const asking = awaitHost(NO_HOST, log, stop.signal);
+  await first;
+  for (const delay of [1_000, 2_000, 4_000]) {
+    const next = nextLine();
+    await time.advance(delay);
+    await next;
+  }
+  stop.abort("SIGTERM");
+  await assert.rejects(asking, (reason) => reason === "SIGTERM");
+  assert.equal(time.pending, 0);
+  const why = `Warning: Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; trying again in`;
+  assert.deepEqual(lines, [1, 2, 4, 8].map((seconds) => `${why} ${seconds} s`));
+});

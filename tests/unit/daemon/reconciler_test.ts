@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { Reconciler } from "../../../lib/daemon/reconciler.ts";
+import { Log } from "../../../lib/log.ts";
+import { FakeTime } from "../fake_time.ts";
+
+/** A reconciler whose changes end when the test says so. */
+class Bench implements Disposable {
+  readonly time = new FakeTime();
+  readonly stop = new AbortController();
+  readonly lines: string[] = [];
+  readonly served: string[] = [];
+  changes = 0;
+  readonly reconciler: Reconciler;
+  #current = Promise.withResolvers<void>();
+
+  constructor() {
+    const write = (line: string) => this.lines.push(line);
+    const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
+    const change = () => {
+      this.changes++;
+      this.#current = Promise.withResolvers();
+      return this.#current.promise;
+    };
+    this.reconciler = new Reconciler(change, log, this.stop.signal);
+  }
+
+  request(...names: string[]): void {
+    for (const name of names) this.reconciler.request(() => this.served.push(name));
+  }
+
+  async succeed(): Promise<void> {
+    this.#current.resolve();
+    await this.time.settle();
+  }
+
+  async fail(message: string): Promise<void> {
+    this.#current.reject(new Error(message));
+    await this.time.settle();
+  }
+
+  [Symbol.dispose](): void {
+    this.time[Symbol.dispose]();
+  }
+}
+
+Deno.test("request() is served once the change has succeeded", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.time.settle();
+  assert.deepEqual([bench.changes, bench.served], [1, []]);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [1, ["a"]]);
+});
+
+Deno.test("request() during a change waits for the next, together with the others", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.time.settle();
+  bench.request("b", "c");
+  assert.equal(bench.changes, 1);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [2, ["a"]]);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [2, ["a", "b", "c"]]);
+});
+
+Deno.test("request() after a change begins another", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.succeed();
+  bench.request("b");
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [2, ["a", "b"]]);
+});
+
+Deno.test("request() that is made by one just served is served too", async () => {
+  using bench = new Bench();
+  bench.reconciler.request(() => bench.request("again"));
+  await bench.succeed();
+  assert.equal(bench.changes, 2);
+  await bench.succeed();
+  assert.deepEqual(bench.served, ["again"]);
+});
+
+Deno.test("Reconciler tries a failed change again: at once, then after 1, 2, 4 seconds", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.fail("Cannot A");
+  assert.equal(bench.changes, 2);
+  await bench.fail("Cannot B");
+  for (const [index, delay] of [1_000, 2_000, 4_000].entries()) {
+    await bench.time.advance(delay - 1);
+    assert.equal(bench.changes, 2 + index);
+    await bench.time.advance(1);
+    assert.equal(bench.changes, 3 + index);
+    await bench.fail("Cannot C");
+  }
+  assert.deepEqual(bench.served, []);
+  assert.deepEqual(bench.lines.slice(0, 3), [
+    "Cannot A; looking again at what there is",
+    "Error: Cannot B; trying again in 1 s",
+    "Error: Cannot C; trying again in 2 s",
+  ]);
+  await bench.time.advance(8_000);
+  await bench.succeed();
+  assert.deepEqual(bench.served, ["a"]);
+});
+
+Deno.test("Reconciler serves what came during failures with the change that succeeds, in order", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.time.settle();
+  bench.request("b");
+  await bench.fail("Cannot");
+  bench.request("c");
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [3, ["a", "b"]]);
+  await bench.succeed();
+  assert.deepEqual(bench.served, ["a", "b", "c"]);
+});
+
+Deno.test("Reconciler forgets failures once a change has succeeded", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.fail("Cannot");
+  await bench.fail("Cannot");
+  await bench.time.advance(1_000);
+  await bench.time.settle();
+  bench.request("b");
+  await bench.succeed();
+  assert.equal(bench.changes, 4);
+  await bench.fail("Cannot");
+  assert.equal(bench.changes, 5, "the first failure is tried again at once");
+  await bench.fail("Cannot");
+  await bench.time.advance(1_000);
+  assert.equal(bench.changes, 6, "and the second after the shortest time");
+});
+
+Deno.test("Reconciler stops waiting, trying and serving when the program stops", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.fail("Cannot");
+  await bench.fail("Cannot");
+  assert.equal(bench.time.pending, 1);
+  bench.stop.abort();
+  await bench.reconciler.settled();
+  await bench.time.advance(60_000);
+  assert.deepEqual([bench.changes, bench.served, bench.time.pending], [2, [], 0]);
+});
+
+Deno.test("settled() waits for the change under way, and for none where there is none", async () => {
+  using bench = new Bench();
+  await bench.reconciler.settled();
+  bench.request("a");
+  let isSettled = false;
+  const settled = bench.reconciler.settled().then(() => isSettled = true);
+  await bench.time.settle();
+  assert.equal(isSettled, false);
+  await bench.succeed();
+  await settled;
+  assert.deepEqual(bench.served, ["a"]);
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { waitUntil } from "../../../lib/daemon/wait.ts";
+import { FakeTime } from "../fake_time.ts";
+
+/** Whether a promise has resolved by now. */
+function watch(promise: Promise<void>): { readonly isDone: boolean } {
+  const state = { isDone: false };
+  promise.then(() => state.isDone = true);
+  return state;
+}
+
+Deno.test("waitUntil() waits until the moment, and no shorter", async () => {
+  using time = new FakeTime();
+  const waiting = watch(waitUntil(Date.now() + 1_000, new AbortController().signal));
+  await time.advance(999);
+  assert.equal(waiting.isDone, false);
+  await time.advance(1);
+  assert.equal(waiting.isDone, true);
+  assert.equal(time.pending, 0);
+});
+
+Deno.test("waitUntil() does not wait for a moment that has been", async () => {
+  using time = new FakeTime();
+  const waiting = watch(waitUntil(Date.now() - 1_000, new AbortController().signal));
+  await time.advance(0);
+  assert.equal(waiting.isDone, true);
+});
+
+Deno.test("waitUntil() ends when the signal is aborted, and leaves no timer", async () => {
+  using time = new FakeTime();
+  for (const moment of [Date.now() + 1_000, null]) {
+    const stop = new AbortController();
+    const waiting = watch(waitUntil(moment, stop.signal));
+    await time.settle();
+    assert.deepEqual([waiting.isDone, time.pending], [false, 1]);
+    stop.abort();
+    await time.settle();
+    assert.deepEqual([waiting.isDone, time.pending], [true, 0]);
+  }
+});
+
+Deno.test("waitUntil() without a moment waits for the signal alone", async () => {
+  using time = new FakeTime();
+  const stop = new AbortController();
+  const waiting = watch(waitUntil(null, stop.signal));
+  await time.advance(1e12);
+  assert.equal(waiting.isDone, false);
+  stop.abort();
+  await time.settle();
+  assert.equal(waiting.isDone, true);
+});
+
+Deno.test("waitUntil() does not wait where the signal is aborted already", async () => {
+  using time = new FakeTime();
+  const waiting = watch(waitUntil(null, AbortSignal.abort()));
+  await time.settle();
+  assert.deepEqual([waiting.isDone, time.pending], [true, 0]);
+});
+
+Deno.test("waitUntil() leaves no listener on a signal that outlives the wait", async () => {
+  using time = new FakeTime();
+  const stop = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = AbortSignal.prototype;
+  stop.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(stop.signal, args);
+  };
+  stop.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(stop.signal, args);
+  };
+  const waiting = waitUntil(Date.now() + 5, stop.signal);
+  assert.equal(listeners, 1);
+  await time.advance(5);
+  await waiting;
+  assert.equal(listeners, 0);
+});
+
+Deno.test("waitUntil() is not over at once for a moment later than a timer can wait", async () => {
+  using time = new FakeTime();
+  const delays: number[] = [];
+  const set = globalThis.setTimeout;
+  globalThis.setTimeout = ((call: () => void, delay: number) => {
+    delays.push(delay);
+    return set(call, delay);
+  }) as typeof setTimeout;
+  const stop = new AbortController();
+  const waiting = waitUntil(Date.now() + 2 ** 40, stop.signal);
+  assert.deepEqual(delays, [2 ** 31 - 1]);
+  stop.abort();
+  await waiting;
+  assert.equal(time.pending, 0);
+});

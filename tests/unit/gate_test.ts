@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { makeAuthPayload, type Scheme } from "../../lib/auth/scheme.ts";
+import { Gate, type Outcome } from "../../lib/gate.ts";
+import type { Datagram, Endpoint } from "../../lib/packet.ts";
+import type { Peer } from "../../lib/settings/settings.ts";
+import { ed25519, README_KEY_PAIR } from "./auth/vectors.ts";
+import { samplePeer } from "./samples.ts";
+
+const NOW = 1_795_219_200_000;
+const SERVER = { ip: "192.0.2.1", port: 10_000 };
+const HOME = { ip: "198.51.100.2", port: 40_001 };
+const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
+
+const SIGNING = ed25519({ privateKey: README_KEY_PAIR.privateKey, secret: "s" });
+const VERIFYING = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "s" });
+const PORT: Scheme = { kind: "port" };
+
+function token(text: string): Scheme {
+  return { kind: "token", token: new TextEncoder().encode(text) };
+}
+
+/** An auth packet as a client of `scheme` sends it at `time`, Unix milliseconds. */
+function authPacket(scheme: Scheme, source: Endpoint, time = NOW): Datagram {
+  const payload = makeAuthPayload(scheme, Math.floor(time / 1000), (length) => new Uint8Array(length));
+  return { source, destination: SERVER, payload };
+}
+
+function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Gate {
+  return new Gate(peers.map(samplePeer), new Map(Object.entries(remoteAddresses)));
+}
+
+/** Who was admitted, and where it was before; or why nobody was. */
+function told(outcome: Outcome) {
+  return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous];
+}
+
+Deno.test("handle() admits a new peer and remembers from where, for ever", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  const outcome = gate.handle(authPacket(token("abc"), HOME), NOW);
+  assert.equal(outcome.kind, "admitted");
+  assert.deepEqual(told(outcome), ["ipipou0", null]);
+  assert.deepEqual(outcome.admission, { remote: HOME, expiresAt: null });
+  assert.deepEqual(gate.admissions, new Map([["ipipou0", { remote: HOME, expiresAt: null }]]));
+});
+
+Deno.test("handle() tells a renewal from a move", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  gate.handle(authPacket(token("abc"), HOME), NOW);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", HOME]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["ipipou0", HOME]);
+  assert.deepEqual(gate.admissions.get("ipipou0")?.remote, ELSEWHERE);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", ELSEWHERE]);
+});
+
+Deno.test("handle() gives an admission its lifetime, anew at each auth packet", () => {
+  const gate = newGate([{ scheme: token("abc"), lifetime: 60 }]);
+  gate.handle(authPacket(token("abc"), HOME), NOW);
+  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
+  gate.handle(authPacket(token("abc"), HOME), NOW + 59_999);
+  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 119_999);
+});
+
+Deno.test("handle() says why it refuses, and changes nothing", () => {
+  const cases: [Scheme, Datagram, string][] = [
+    [token("abc"), authPacket(token("abd"), HOME), "wrong token"],
+    [token("abc"), authPacket(token("abcd"), HOME), "wrong length"],
+    [PORT, authPacket(token("a"), HOME), "wrong length"],
+    [VERIFYING, authPacket(token("a"), HOME), "wrong length"],
+    [VERIFYING, authPacket(ed25519({ ...README_KEY_PAIR, secret: "t" }), HOME), "wrong signature"],
+    [VERIFYING, authPacket(SIGNING, HOME, NOW - 31_000), "time too far from ours"],
+    [VERIFYING, authPacket(SIGNING, HOME, NOW + 31_000), "time too far from ours"],
+  ];
+  for (const [scheme, packet, refusal] of cases) {
+    const gate = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
+    assert.deepEqual(gate.handle(packet, NOW), { kind: "refused", refusal });
+    assert.equal(gate.admissions.size, 0);
+  }
+});
+
+Deno.test("handle() compares signed times with whole seconds of ours", () => {
+  const gate = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
+  assert.equal(gate.handle(authPacket(SIGNING, HOME, NOW), NOW + 30_999).kind, "admitted");
+  assert.equal(gate.handle(authPacket(SIGNING, HOME, NOW), NOW + 31_000).kind, "refused");
+});
+
+Deno.test("handle() takes anyone's empty packet where nothing is to be proved", () => {
+  assert.equal(newGate([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW).kind, "admitted");
+});
+
+Deno.test("handle() checks remote address and port alone, each and both", () => {
+  const { ip, port } = HOME;
+  const check = (byRemote: Peer["byRemote"], source: Endpoint) => {
+    const gate = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
+      ipipou0: ip,
+    });
+    const outcome = gate.handle(authPacket(PORT, source), NOW);
+    return outcome.kind === "refused" ? outcome.refusal : "admitted";
+  };
+  const [otherIp, otherPort] = [{ ip: "203.0.113.9", port }, { ip, port: 1 }];
+  assert.equal(check({ ip: true, port: false }, otherPort), "admitted");
+  assert.equal(check({ ip: true, port: false }, otherIp), "wrong remote address");
+  assert.equal(check({ ip: false, port: true }, otherIp), "admitted");
+  assert.equal(check({ ip: false, port: true }, otherPort), "wrong remote port");
+  assert.equal(check({ ip: true, port: true }, HOME), "admitted");
+  assert.equal(check({ ip: true, port: true }, otherIp), "wrong remote address");
+  assert.equal(check({ ip: true, port: true }, otherPort), "wrong remote port");
+  assert.equal(check({ ip: false, port: false }, ELSEWHERE), "admitted");
+});
+
+Deno.test("handle() checks remote address and scheme, both", () => {
+  const gate = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
+    ipipou0: HOME.ip,
+  });
+  assert.equal(told(gate.handle(authPacket(token("abd"), HOME), NOW)), "wrong token");
+  assert.equal(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), "wrong remote address");
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", null]);
+});
+
+Deno.test("handle() refuses everyone where the address to compare with is not known", () => {
+  const gate = newGate([{ scheme: PORT, byRemote: { ip: true, port: false } }], { another: HOME.ip });
+  assert.equal(told(gate.handle(authPacket(PORT, HOME), NOW)), "wrong remote address");
+});
+
+Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
+  const gate = newGate([
+    { name: "short", scheme: token("abc") },
+    { name: "other", scheme: token("xyz") },
+    { name: "key", scheme: VERIFYING },
+    { name: "place", scheme: PORT, byRemote: { ip: true, port: false } },
+  ], { place: HOME.ip });
+  const at = (port: number) => ({ ip: HOME.ip, port });
+  assert.deepEqual(told(gate.handle(authPacket(SIGNING, at(1)), NOW)), ["key", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), at(2)), NOW)), ["other", null]);
+  assert.deepEqual(told(gate.handle(authPacket(PORT, at(3)), NOW)), ["place", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), at(4)), NOW)), ["short", null]);
+  const ports = [...gate.admissions].map(([name, { remote }]) => [name, remote.port]);
+  assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
+});
+
+Deno.test("handle() takes the first of several peers that a packet is good for", () => {
+  const gate = newGate([
+    { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } },
+    { name: "first", scheme: token("abc") },
+    { name: "second", scheme: token("abc") },
+  ], { there: ELSEWHERE.ip });
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["first", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["there", null]);
+});
+
+Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
+  const wrongKey = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "another" });
+  const long = "x".repeat(73);
+  const peers = {
+    length: { name: "length", scheme: token("abc") },
+    token: { name: "token", scheme: token(long) },
+    signature: { name: "signature", scheme: wrongKey },
+    address: { name: "address", scheme: VERIFYING, byRemote: { ip: true, port: false } },
+    port: { name: "port", scheme: VERIFYING, byRemote: { ip: false, port: true } },
+    time: { name: "time", scheme: VERIFYING, maxTimeDiscrepancy: 5 },
+  };
+  const packet = authPacket(SIGNING, HOME, NOW - 60_000);
+  const closer: [keyof typeof peers, string][] = [
+    ["length", "wrong length"],
+    ["token", "wrong token"],
+    ["signature", "wrong signature"],
+    ["address", "wrong remote address"],
+    ["port", "wrong remote port"],
+    ["time", "time too far from ours"],
+  ];
+  closer.forEach(([, refusal], index) => {
+    const asked = closer.slice(0, index + 1).map(([name]) => peers[name]);
+    for (const order of [asked, asked.toReversed()]) {
+      assert.equal(told(newGate(order).handle(packet, NOW)), refusal);
+    }
+  });
+});
+
+Deno.test("handle() shuts out the peer whose endpoint another took over, and keeps the others", () => {
+  const gate = newGate([
+    { name: "a", scheme: token("aaa") },
+    { name: "b", scheme: token("bbb"), lifetime: 60 },
+    { name: "c", scheme: token("ccc") },
+  ]);
+  gate.handle(authPacket(token("aaa"), HOME), NOW);
+  gate.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW);
+  assert.deepEqual(told(gate.handle(authPacket(token("bbb"), HOME), NOW + 5)), ["b", null]);
+  assert.deepEqual(Object.fromEntries(gate.admissions), {
+    a: { remote: HOME, expiresAt: NOW + 5 },
+    b: { remote: HOME, expiresAt: NOW + 5 + 60_000 },
+    c: { remote: { ...HOME, port: 7 }, expiresAt: null },
+  });
+  assert.deepEqual(told(gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9)), ["a", HOME]);
+  assert.deepEqual(gate.admissions.get("a"), { remote: ELSEWHERE, expiresAt: null });
+  assert.equal(gate.admissions.get("b")?.expiresAt, NOW + 5 + 60_000);
+});
+
+Deno.test("adopt() takes over what an earlier run admitted, so that the peer is not new", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  gate.adopt("ipipou0", { remote: HOME, expiresAt: NOW + 1 });
+  assert.deepEqual(gate.admissions.get("ipipou0"), { remote: HOME, expiresAt: NOW + 1 });
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["ipipou0", HOME]);
+});

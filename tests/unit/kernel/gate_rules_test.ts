@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  addRemote,
+  defineGate,
+  deleteGate,
+  deleteRemote,
+  fingerprintOf,
+  parseGateComment,
+  partsOf,
+} from "../../../lib/kernel/gate_rules.ts";
+import type { GateRules, Remote } from "../../../lib/kernel/state.ts";
+
+const NOW = 1_795_219_200_000;
+
+const RULES: GateRules = {
+  table: "ipipou",
+  name: "t0",
+  local: { ip: "192.0.2.1", port: 10_000 },
+  device: null,
+  authLengths: [73],
+  queue: 7,
+  counter: false,
+  readdresses: false,
+  mark: "ipipou:t0",
+};
+
+/** The rules in one chain of a gate, as they are added. */
+function rulesIn(chain: string, fields: Partial<GateRules>): string[] {
+  const prefix = `add rule ip ipipou ${chain}-t0 `;
+  return defineGate({ ...RULES, ...fields })
+    .filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
+}
+
+function remote(fields: Partial<Remote> = {}): Remote {
+  return { endpoint: { ip: "198.51.100.2", port: 40_001 }, alt: null, expiresAt: null, ...fields };
+}
+
+Deno.test("defineGate() writes the whole gate", () => {
+  const fingerprint = fingerprintOf(RULES);
+  assert.deepEqual(defineGate(RULES), [
+    "add table ip ipipou",
+    "add chain ip ipipou gate-t0 { type filter hook prerouting priority -150; policy accept; }",
+    "add chain ip ipipou fou-t0",
+    "add chain ip ipipou auth-t0",
+    "add chain ip ipipou alt-t0",
+    "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service : verdict; flags timeout; }",
+    "add set ip ipipou addresses-t0 { type ipv4_addr; }",
+    "add set ip ipipou limits-t0 { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }",
+    "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 jump fou-t0 " +
+    `comment "ipipou:t0 192.0.2.1:10000 ${fingerprint}"`,
+    "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 drop",
+    "add rule ip ipipou fou-t0 udp length 81 @th,64,4 != 4 goto auth-t0",
+    "add rule ip ipipou fou-t0 udp length 81 @th,80,16 != 73 goto auth-t0",
+    "add rule ip ipipou fou-t0 ip saddr . udp sport vmap @remotes-t0",
+    "add rule ip ipipou fou-t0 drop",
+    "add rule ip ipipou auth-t0 ip saddr @addresses-t0 limit rate 20/second burst 40 packets queue num 7",
+    "add rule ip ipipou auth-t0 update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } drop",
+    "add rule ip ipipou auth-t0 limit rate over 200/second burst 200 packets drop",
+    "add rule ip ipipou auth-t0 queue num 7",
+  ]);
+});
+
+Deno.test("defineGate() matches auth packets by length, and by more where data may have it", () => {
+  const matches = (authLengths: number[]) =>
+    rulesIn("fou", { authLengths }).slice(0, -2).map((rule) => rule.replace(/ goto auth-t0$/, ""));
+  assert.deepEqual(matches([0]), ["udp length 8"]);
+  assert.deepEqual(matches([19]), ["udp length 27"]);
+  assert.deepEqual(matches([20]), ["udp length 28 @th,64,4 != 4", "udp length 28 @th,80,16 != 20"]);
+  assert.deepEqual(matches([24]), ["udp length 32 @th,64,4 != 4", "udp length 32 @th,80,16 != 24"]);
+  assert.deepEqual(matches([0, 24, 73]), [
+    "udp length 8",
+    "udp length 32 @th,64,4 != 4",
+    "udp length 32 @th,80,16 != 24",
+    "udp length 81 @th,64,4 != 4",
+    "udp length 81 @th,80,16 != 73",
+  ]);
+});
+
+Deno.test("defineGate() never queues with bypass: without a program strangers stay out", () => {
+  for (const counter of [true, false]) {
+    const queues = rulesIn("auth", { counter }).filter((rule) => rule.includes("queue"));
+    assert.equal(queues.length, 2);
+    for (const rule of queues) assert.match(rule, /queue num 7$/);
+  }
+});
+
+Deno.test("defineGate() counts what it drops and queues where it is told to", () => {
+  assert.deepEqual(rulesIn("auth", { counter: true }), [
+    "ip saddr @addresses-t0 limit rate 20/second burst 40 packets counter queue num 7",
+    "update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } counter drop",
+    "limit rate over 200/second burst 200 packets counter drop",
+    "counter queue num 7",
+  ]);
+  assert.equal(rulesIn("fou", { counter: true }).at(-1), "counter drop");
+  assert.equal(
+    rulesIn("gate", { counter: true }).at(-1),
+    "ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 counter drop",
+  );
+});
+
+Deno.test("defineGate() looks only at the outer device where there is one", () => {
+  const [first] = rulesIn("gate", { device: "eth0" });
+  assert.match(first!, /^iifname "eth0" ip daddr 192\.0\.2\.1 udp dport 10000 jump fou-t0 comment /);
+});
+
+Deno.test("defineGate() rewrites both ways, untracked, for remotes with a private local address", () => {
+  const lines = defineGate({ ...RULES, readdresses: true });
+  assert.deepEqual(lines.slice(defineGate(RULES).length), [
+    "add map ip ipipou locals-t0 { type ipv4_addr . inet_service : ipv4_addr; flags timeout; }",
+    "add set ip ipipou alts-t0 { type ipv4_addr; }",
+    "add chain ip ipipou untrack-t0 { type filter hook output priority -300; policy accept; }",
+    "add chain ip ipipou rewrite-t0 { type filter hook postrouting priority -150; policy accept; }",
+    "add rule ip ipipou alt-t0 ip daddr set ip saddr . udp sport map @locals-t0 accept",
+    "add rule ip ipipou untrack-t0 ip saddr @alts-t0 udp sport 10000 notrack",
+    "add rule ip ipipou rewrite-t0 ip saddr @alts-t0 udp sport 10000 ip saddr set 192.0.2.1",
+  ]);
+});
+
+Deno.test("partsOf() names every chain, set and map that defineGate() adds", () => {
+  for (const readdresses of [true, false]) {
+    const rules = { ...RULES, readdresses };
+    const added = defineGate(rules).flatMap((line) =>
+      /^add (?:chain|set|map) ip ipipou (\S+)/.exec(line)?.[1] ?? []
+    );
+    assert.deepEqual([...partsOf(rules)].sort(), added.sort());
+  }
+});
+
+Deno.test("fingerprintOf() changes with everything the rules say, and with nothing else", () => {
+  const others: Partial<GateRules>[] = [
+    { table: "other" },
+    { name: "t1" },
+    { local: { ip: "192.0.2.2", port: 10_000 } },
+    { local: { ip: "192.0.2.1", port: 10_001 } },
+    { device: "eth0" },
+    { device: "eth1" },
+    { authLengths: [72] },
+    { authLengths: [0, 73] },
+    { queue: 8 },
+    { counter: true },
+    { readdresses: true },
+  ];
+  const fingerprints = [{}, ...others].map((fields) => fingerprintOf({ ...RULES, ...fields }));
+  assert.equal(new Set(fingerprints).size, others.length + 1);
+  assert.equal(fingerprintOf({ ...RULES }), fingerprintOf(RULES));
+  assert.equal(fingerprintOf({ ...RULES, mark: "ipipou:t0:foreign-listener" }), fingerprintOf(RULES));
+});
+
+Deno.test("fingerprintOf() ends with the number of rules", () => {
+  for (const fields of [{}, { readdresses: true }, { authLengths: [0, 24, 73] }]) {
+    const rules = { ...RULES, ...fields };
+    const count = defineGate(rules).filter((line) => line.startsWith("add rule ")).length;
+    assert.equal(fingerprintOf(rules).split(".")[1], String(count));
+  }
+});
+
+Deno.test("parseGateComment() reads what defineGate() wrote", () => {
+  const rules = { ...RULES, mark: "ipipou:t0:foreign-listener" };
+  const comment = defineGate(rules).join("\n").match(/comment "(.*)"/)![1]!;
+  const { mark, local } = rules;
+  assert.deepEqual(parseGateComment(comment), { mark, local, fingerprint: fingerprintOf(rules) });
+  assert.ok(comment.length < 128, "nft takes no longer comment");
+});
+
+Deno.test("parseGateComment() refuses what is none of ours", () => {
+  const good = "ipipou:t0 192.0.2.1:10000 0123456789ab.11";
+  assert.notEqual(parseGateComment(good), null);
+  for (const bad of ["", "web", `${good} more`, ` ${good}`, good.slice(0, -3), good.replace(":10000", "")]) {
+    assert.equal(parseGateComment(bad), null, bad);
+  }
+});
+
+Deno.test("deleteGate() flushes chains before it deletes what they name", () => {
+  assert.deepEqual(deleteGate("ipipou", "t0", partsOf(RULES)), [
+    ...["gate", "fou", "auth", "alt"].map((chain) => `flush chain ip ipipou ${chain}-t0`),
+    "delete map ip ipipou remotes-t0",
+    "delete set ip ipipou addresses-t0",
+    "delete set ip ipipou limits-t0",
+    ...["gate", "fou", "auth", "alt"].map((chain) => `delete chain ip ipipou ${chain}-t0`),
+  ]);
+});
+
+Deno.test("deleteGate() deletes just what is there, once each", () => {
+  const parts = [...partsOf({ ...RULES, readdresses: true })];
+  fc.assert(fc.property(fc.subarray(parts), (there) => {
+    const lines = deleteGate("ipipou", "t0", new Set(there));
+    const named = (verb: string) =>
+      lines.filter((line) => line.startsWith(verb)).map((line) => line.split(" ")[4]);
+    assert.deepEqual(named("delete").sort(), there.toSorted());
+    assert.deepEqual(
+      named("flush").sort(),
+      lines.flatMap((line) => /^delete chain ip ipipou (.*)/.exec(line)?.[1] ?? []).sort(),
+    );
+  }));
+});
+
+Deno.test("addRemote() lets an endpoint in", () => {
+  assert.deepEqual(addRemote("ipipou", "t0", remote(), NOW), [
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 : accept }",
+  ]);
+});
+
+Deno.test("addRemote() readdresses before it lets in", () => {
+  assert.deepEqual(addRemote("ipipou", "t0", remote({ alt: "172.29.0.1", expiresAt: NOW + 1_500 }), NOW), [
+    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 timeout 1s500ms : 172.29.0.1 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 timeout 1s500ms : goto alt-t0 }",
+  ]);
+});
+
+Deno.test("addRemote() gives the kernel the time that is left, to the millisecond and never none", () => {
+  const timeoutOf = (left: number) =>
+    /timeout (\S+)/.exec(addRemote("ipipou", "t0", remote({ expiresAt: NOW + left }), NOW)[0]!)?.[1];
+  assert.equal(timeoutOf(60_000), "60s0ms");
+  assert.equal(timeoutOf(1_234.4), "1s234ms");
+  assert.equal(timeoutOf(1), "0s1ms");
+  assert.equal(timeoutOf(0), "0s1ms");
+  assert.equal(timeoutOf(-5), "0s1ms");
+});
+
+Deno.test("addRemote() writes no number that nft finds too large, up to the longest lifetime", () => {
+  const longest = 2 ** 31 - 1;
+  fc.assert(fc.property(fc.integer({ min: 1, max: longest }), (left) => {
+    const [line] = addRemote("ipipou", "t0", remote({ expiresAt: NOW + left }), NOW);
+    const [, seconds, milliseconds] = /timeout (\d{1,8})s(\d{1,3})ms /.exec(line!) ?? [];
+    assert.equal(Number(seconds) * 1000 + Number(milliseconds), left);
+  }));
+});
+
+Deno.test("deleteRemote() shuts an endpoint out", () => {
+  assert.deepEqual(deleteRemote("ipipou", "t0", remote()), [
+    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
+  ]);
+  assert.deepEqual(deleteRemote("ipipou", "t0", remote({ alt: "172.29.0.1" })), [
+    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
+    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 }",
+  ]);
+});
+
+Deno.test("deleteRemote() adds first what may have expired", () => {
+  assert.deepEqual(deleteRemote("ipipou", "t0", remote({ alt: "172.29.0.1", expiresAt: NOW })), [
+    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 : 172.29.0.1 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 : goto alt-t0 }",
+    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
+    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 }",
+  ]);
+});

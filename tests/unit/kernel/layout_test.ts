@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Admission } from "../../../lib/gate.ts";
+import { assignLocals } from "../../../lib/kernel/layout.ts";
+import { pairKey, type Tunnel } from "../../../lib/kernel/state.ts";
+import type { Peer } from "../../../lib/settings/settings.ts";
+import { samplePeer } from "../samples.ts";
+
+const MAIN = "192.0.2.1";
+const NAMES = ["a", "b", "c", "d"];
+const PEERS = NAMES.map((name, index) => samplePeer({ name, altIp: `172.29.0.${index}` }));
+
+/** Admissions of peers at these addresses, by peer name. */
+function at(addresses: Readonly<Record<string, string>>): Map<string, Admission> {
+  return new Map(
+    Object.entries(addresses).map(([name, ip], index) => [
+      name,
+      { remote: { ip, port: 40_000 + index }, expiresAt: null },
+    ]),
+  );
+}
+
+/** The tunnels that stand once an assignment has been carried out. */
+function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<string, Admission>) {
+  return new Map([...locals].map(([name, ip]): [string, Tunnel] => {
+    const { remote } = admissions.get(name)!;
+    const local = { ip, port: 10_000 };
+    return [name, { name, alias: "", remote, local, checksum: null, link: null, inner: null, up: true }];
+  }));
+}
+
+function assign(
+  admissions: ReadonlyMap<string, Admission>,
+  tunnels: ReadonlyMap<string, Tunnel> = new Map(),
+  foreignPairs: readonly string[] = [],
+  peers: readonly Peer[] = PEERS,
+) {
+  return Object.fromEntries(assignLocals(peers, admissions, MAIN, tunnels, new Set(foreignPairs)));
+}
+
+Deno.test("assignLocals() gives the main address to whoever is alone at its address", () => {
+  assert.deepEqual(assign(at({})), {});
+  assert.deepEqual(assign(at({ a: "198.51.100.1", c: "198.51.100.2" })), { a: MAIN, c: MAIN });
+});
+
+Deno.test("assignLocals() gives the main address to the first behind one address, and others their own", () => {
+  const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1" });
+  assert.deepEqual(assign(together), { a: MAIN, b: "172.29.0.1", c: "172.29.0.2" });
+});
+
+Deno.test("assignLocals() moves nobody when another comes", () => {
+  const before = at({ b: "198.51.100.1" });
+  const tunnels = standing(new Map([["b", MAIN]]), before);
+  const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  assert.deepEqual(assign(both, tunnels), { a: "172.29.0.0", b: MAIN });
+});
+
+Deno.test("assignLocals() moves nobody when another goes", () => {
+  const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  const tunnels = standing(new Map([["a", MAIN], ["b", "172.29.0.1"]]), both);
+  assert.deepEqual(assign(at({ b: "198.51.100.1" }), tunnels), { b: "172.29.0.1" });
+  assert.deepEqual(assign(at({ a: "198.51.100.9", b: "198.51.100.1" }), tunnels), {
+    a: MAIN,
+    b: "172.29.0.1",
+  });
+});
+
+Deno.test("assignLocals() gives the main address back to who goes where nobody else is", () => {
+  const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  const tunnels = standing(new Map([["a", MAIN], ["b", "172.29.0.1"]]), both);
+  assert.deepEqual(assign(at({ a: "198.51.100.1", b: "198.51.100.9" }), tunnels), { a: MAIN, b: MAIN });
+});
+
+Deno.test("assignLocals() gives no main address where another's device has the place", () => {
+  const foreign = [pairKey(MAIN, "198.51.100.1")];
+  const admissions = at({ a: "198.51.100.1", b: "198.51.100.2" });
+  assert.deepEqual(assign(admissions, new Map(), foreign), { a: "172.29.0.0", b: MAIN });
+});
+
+Deno.test("assignLocals() gives a peer its own address where it is told to", () => {
+  const peers = [samplePeer({ name: "a", altIp: "172.29.0.0", forceAlt: true }), PEERS[1]!];
+  const admissions = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  assert.deepEqual(assign(admissions, new Map(), [], peers), { a: "172.29.0.0", b: MAIN });
+  const tunnels = standing(new Map([["a", MAIN]]), admissions);
+  assert.deepEqual(assign(admissions, tunnels, [], peers), { a: "172.29.0.0", b: MAIN });
+});
+
+Deno.test("assignLocals() gives no two tunnels the same place, and moves none that stays", () => {
+  const places = fc.array(fc.option(fc.integer({ min: 1, max: 2 })), { minLength: 4, maxLength: 4 });
+  fc.assert(
+    fc.property(fc.array(places, { minLength: 1, maxLength: 6 }), (history) => {
+      let tunnels = new Map<string, Tunnel>();
+      for (const step of history) {
+        const homes = step.flatMap((place, index) =>
+          place === null ? [] : [[NAMES[index]!, `198.51.100.${place}`] as const]
+        );
+        const admissions = at(Object.fromEntries(homes));
+        const locals = assignLocals(PEERS, admissions, MAIN, tunnels, new Set());
+        assert.deepEqual([...locals.keys()].sort(), homes.map(([name]) => name).sort());
+        const next = standing(locals, admissions);
+        const pairs = [...next.values()].map(({ local, remote }) => pairKey(local.ip, remote.ip));
+        assert.equal(new Set(pairs).size, pairs.length);
+        for (const [name, { local, remote }] of next) {
+          if (tunnels.get(name)?.remote.ip === remote.ip) assert.equal(local.ip, tunnels.get(name)!.local.ip);
+        }
+        tunnels = next;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import {
+  type Identity,
+  type IpDevice,
+  type Listing,
+  type NftObject,
+  sortOut,
+} from "../../../lib/kernel/observe.ts";
+import { partsOf } from "../../../lib/kernel/gate_rules.ts";
+import type { GateRules } from "../../../lib/kernel/state.ts";
+
+const NOW = 1_795_219_200_000;
+const HUB: Identity = {
+  name: "p0",
+  table: "ipipou",
+  devices: new Set(["p0", "p1", "p2", "p3"]),
+  port: 10_000,
+  alts: new Set(["172.29.0.0", "172.29.0.1", "172.29.0.2", "172.29.0.3"]),
+};
+
+function fixture(name: string): string {
+  return Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
+}
+
+/** What `ip -json -details -batch -` printed for `address show` and `fou show`: a line for each. */
+function ipListing(name: string): Pick<Listing, "devices" | "fou"> {
+  const [devices, fou] = fixture(name).trimEnd().split("\n").map((line) => JSON.parse(line));
+  return { devices, fou };
+}
+
+/**
+ * What a real kernel showed (Linux 6.1, iproute2 6.1, nftables 1.0.6) of a hub `p0` with four peers behind two
+ * addresses, two of them with a lifetime of 300 seconds, beside devices and listeners of others.
+ */
+function hub(): Listing {
+  return { ...ipListing("hub_ip.txt"), nft: JSON.parse(fixture("hub_nft.txt")).nftables };
+}
+
+/** The hub with some of its devices changed, or left out where `change` gives null. */
+function hubWith(change: (device: IpDevice) => IpDevice | null): Listing {
+  const listing = hub();
+  return { ...listing, devices: listing.devices.map(change).filter((device) => device !== null) };
+}
+
+function withoutNft(isGone: (object: NftObject) => boolean): Listing {
+  const listing = hub();
+  return { ...listing, nft: listing.nft.filter((object) => !isGone(object)) };
+}
+
+Deno.test("sortOut() finds nothing of ours in an empty network namespace", () => {
+  const { own, foreign, hostAddresses } = sortOut({ ...ipListing("empty_ip.txt"), nft: [] }, HUB, NOW);
+  assert.deepEqual(own, {
+    tunnels: new Map(),
+    listeners: new Map(),
+    altAddresses: new Map(),
+    gate: null,
+  });
+  assert.deepEqual(foreign.devices, new Map([["lo", "loopback"], ["tunl0", "ipip"]]));
+  assert.deepEqual(foreign.pairs, new Set(["any any"]));
+  assert.deepEqual(foreign.listeners, new Set());
+  assert.deepEqual(hostAddresses, new Map([["lo", []], ["tunl0", []]]));
+});
+
+Deno.test("sortOut() reads our tunnels", () => {
+  const { tunnels } = sortOut(hub(), HUB, NOW).own;
+  assert.deepEqual([...tunnels.keys()], ["p0", "p1", "p2", "p3"]);
+  assert.deepEqual(tunnels.get("p2"), {
+    name: "p2",
+    alias: "ipipou:p0",
+    remote: { ip: "198.51.100.2", port: 40_002 },
+    local: { ip: "172.29.0.2", port: 10_000 },
+    checksum: false,
+    link: "eth0",
+    inner: { ip: "172.28.0.4", peerIp: "172.28.0.5" },
+    up: true,
+  });
+});
+
+Deno.test("sortOut() reads a tunnel that is half made", () => {
+  const { tunnels } = sortOut(
+    hubWith((device) => device.ifname === "p0" ? { ...device, "addr_info": [], flags: ["NOARP"] } : device),
+    HUB,
+    NOW,
+  ).own;
+  assert.deepEqual([tunnels.get("p0")?.inner, tunnels.get("p0")?.up], [null, false]);
+});
+
+Deno.test("sortOut() tells our listeners and private addresses from others'", () => {
+  const { own, foreign } = sortOut(hub(), HUB, NOW);
+  const ours = ["172.29.0.3:10000", "172.29.0.2:10000", "192.0.2.1:10000"];
+  assert.deepEqual([...own.listeners.keys()].sort(), ours.sort());
+  assert.deepEqual(own.listeners.get("192.0.2.1:10000"), {
+    local: { ip: "192.0.2.1", port: 10_000 },
+    device: "eth0",
+  });
+  assert.deepEqual(own.altAddresses, new Map([["172.29.0.2", "eth0"], ["172.29.0.3", "eth0"]]));
+  assert.deepEqual(foreign.listeners, new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
+  assert.deepEqual(
+    foreign.addresses,
+    new Map([["127.0.0.1", "lo"], ["192.0.2.1", "eth0"], ["192.0.2.77", "eth0"]]),
+  );
+});
+
+Deno.test("sortOut() names others' devices and the places they have", () => {
+  const { foreign } = sortOut(hub(), HUB, NOW);
+  const kinds = { lo: "loopback", tunl0: "ipip", eth1: "veth", eth0: "veth", other: "ipip", plain: "ipip" };
+  assert.deepEqual(Object.fromEntries(foreign.devices), kinds);
+  assert.deepEqual(
+    foreign.pairs,
+    new Set(["any any", "192.0.2.1 203.0.113.9", "192.0.2.1 203.0.113.10"]),
+  );
+});
+
+Deno.test("sortOut() keeps the kernel's order of addresses", () => {
+  const { hostAddresses } = sortOut(hub(), HUB, NOW);
+  assert.deepEqual(hostAddresses.get("eth0"), ["192.0.2.1", "172.29.0.2", "172.29.0.3", "192.0.2.77"]);
+  assert.deepEqual(hostAddresses.get("p0"), ["172.28.0.0"]);
+});
+
+Deno.test("sortOut() reads the gate", () => {
+  const { gate } = sortOut(hub(), HUB, NOW).own;
+  assert.ok(gate);
+  assert.equal(gate.fingerprint, "80cecd3631fd.13");
+  assert.equal(gate.mark, "ipipou:p0");
+  assert.deepEqual(gate.local, { ip: "192.0.2.1", port: 10_000 });
+  const at = (last: number, port: number) => ({ ip: `198.51.100.${last}`, port });
+  const expiresAt = NOW + 295_000;
+  assert.deepEqual(Object.fromEntries(gate.remotes), {
+    "198.51.100.2:40000": { endpoint: at(2, 40_000), alt: null, expiresAt: null },
+    "198.51.100.3:40001": { endpoint: at(3, 40_001), alt: null, expiresAt },
+    "198.51.100.2:40002": { endpoint: at(2, 40_002), alt: "172.29.0.2", expiresAt: null },
+    "198.51.100.3:40003": { endpoint: at(3, 40_003), alt: "172.29.0.3", expiresAt },
+  });
+  assert.deepEqual(gate.addresses, new Set(["198.51.100.2", "198.51.100.3"]));
+  assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
+  assert.deepEqual(gate.parts, partsOf({ name: "p0", readdresses: true } as GateRules));
+});
+
+Deno.test("sortOut() sees that a gate lost a rule, its first rule, or everything but a set", () => {
+  const gateOf = (isGone: (object: NftObject) => boolean) => sortOut(withoutNft(isGone), HUB, NOW).own.gate;
+  assert.equal(gateOf(({ rule }) => rule?.chain === "untrack-p0")?.fingerprint, "");
+  assert.equal(gateOf(({ rule }) => rule?.comment !== undefined)?.fingerprint, "");
+  assert.deepEqual(gateOf((object) => object.set?.name !== "alts-p0")?.parts, new Set(["alts-p0"]));
+  assert.equal(gateOf(() => true), null);
+});
+
+Deno.test("sortOut() does not take another instance's gate, tunnels or listeners for ours", () => {
+  const identity = { ...HUB, name: "p", devices: new Set(["p"]) };
+  const { own, foreign } = sortOut(hub(), identity, NOW);
+  assert.deepEqual([own.tunnels.size, own.listeners.size, own.altAddresses.size], [0, 0, 0]);
+  assert.equal(own.gate, null);
+  assert.equal(foreign.devices.get("p0"), "ipip");
+  assert.ok(foreign.listeners.has("192.0.2.1:10000"));
+  assert.equal(foreign.addresses.get("172.29.0.2"), "eth0");
+});
+
+Deno.test("sortOut() takes over an unmarked FOU device of our name and port, but not its listener", () => {
+  const unmarked = (device: IpDevice) => {
+    const { ifalias: _, ...rest } = device;
+    return device.ifname === "p2" ? rest : device;
+  };
+  const { own, foreign } = sortOut(hubWith(unmarked), HUB, NOW);
+  assert.equal(own.tunnels.get("p2")?.alias, "");
+  assert.ok(foreign.listeners.has("172.29.0.2:10000"));
+  assert.ok(foreign.addresses.has("172.29.0.2"));
+  assert.equal(sortOut(hubWith(unmarked), { ...HUB, port: 1 }, NOW).own.tunnels.has("p2"), false);
+  const elsewhere = { ...HUB, devices: new Set(["p0"]) };
+  assert.equal(sortOut(hubWith(unmarked), elsewhere, NOW).own.tunnels.has("p2"), false);
+});
+
+Deno.test("sortOut() does not take over a device of our name that someone else marked", () => {
+  const marked = (device: IpDevice) => device.ifname === "p2" ? { ...device, ifalias: "uplink" } : device;
+  const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
+  assert.equal(own.tunnels.has("p2"), false);
+  assert.equal(foreign.devices.get("p2"), "ipip");
+});
+
+Deno.test("sortOut() does not take over a device of our name that has no FOU, marked or not", () => {
+  for (const alias of ["ipipou:p0", undefined]) {
+    const listing = hubWith((device) => {
+      const { ifalias: _, linkinfo, ...rest } = device;
+      if (device.ifname !== "p2") return device;
+      const info = linkinfo?.info_data;
+      const gue = { ...linkinfo, "info_data": { ...info, encap: { ...info!.encap!, type: "gue" } } };
+      return { ...rest, linkinfo: gue, ...(alias === undefined ? {} : { ifalias: alias }) };
+    });
+    const { own, foreign } = sortOut(listing, HUB, NOW);
+    assert.equal(own.tunnels.has("p2"), false);
+    assert.ok(foreign.pairs.has("172.29.0.2 198.51.100.2"));
+  }
+});
+
+Deno.test("sortOut() does not take another kind of tunnel for one that stands in the way", () => {
+  const listing = hubWith((device) =>
+    device.ifname === "other" ? { ...device, linkinfo: { ...device.linkinfo, "info_kind": "gre" } } : device
+  );
+  assert.equal(sortOut(listing, HUB, NOW).foreign.pairs.has("192.0.2.1 203.0.113.9"), false);
+});
+
+Deno.test("sortOut() takes a tunnel's first IPv4 address for its own, whatever was added to it", () => {
+  const listing = hubWith((device) => {
+    const added = { family: "inet", local: "10.9.9.9" };
+    return device.ifname === "p0" ? { ...device, "addr_info": [...device.addr_info, added] } : device;
+  });
+  const inner = sortOut(listing, HUB, NOW).own.tunnels.get("p0")?.inner;
+  assert.deepEqual(inner, { ip: "172.28.0.0", peerIp: "172.28.0.1" });
+});
+
+Deno.test("sortOut() leaves a listener when one of several marks says it is another's", () => {
+  const alias = "ipipou:p0:foreign-listener";
+  for (const name of ["p0", "p1"]) {
+    const marked = (device: IpDevice) => device.ifname === name ? { ...device, ifalias: alias } : device;
+    assert.ok(sortOut(hubWith(marked), HUB, NOW).foreign.listeners.has("192.0.2.1:10000"), name);
+  }
+});
+
+Deno.test("sortOut() leaves what a mark says is another's", () => {
+  const alias = "ipipou:p0:foreign-listener:foreign-address";
+  const marked = (device: IpDevice) => device.ifname === "p2" ? { ...device, ifalias: alias } : device;
+  const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
+  assert.ok(own.tunnels.has("p2"));
+  assert.ok(foreign.listeners.has("172.29.0.2:10000") && foreign.addresses.has("172.29.0.2"));
+  assert.ok(own.listeners.has("172.29.0.3:10000") && own.altAddresses.has("172.29.0.3"));
+});
+
+Deno.test("sortOut() leaves a listener that the gate's mark says is another's", () => {
+  const listing = hub();
+  const tunnels = listing.devices.filter(({ ifalias }) => ifalias === undefined);
+  const nft = listing.nft.map((object) =>
+    object.rule?.comment === undefined
+      ? object
+      : { rule: { ...object.rule, comment: object.rule.comment.replace(":p0 ", ":p0:foreign-listener ") } }
+  );
+  const { own, foreign } = sortOut({ ...listing, devices: tunnels, nft }, HUB, NOW);
+  assert.equal(own.listeners.size, 0);
+  assert.ok(foreign.listeners.has("192.0.2.1:10000"));
+  assert.ok(sortOut({ ...listing, devices: tunnels }, HUB, NOW).own.listeners.has("192.0.2.1:10000"));
+});
+
+Deno.test("sortOut() does not take a private address for ours unless a peer may have it", () => {
+  const { own, foreign } = sortOut(hub(), { ...HUB, alts: new Set(["172.29.0.2"]) }, NOW);
+  assert.deepEqual([...own.altAddresses.keys()], ["172.29.0.2"]);
+  assert.ok(foreign.addresses.has("172.29.0.3"));
+});

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { EXIT, IpipouError } from "../../../lib/errors.ts";
+import { CommandError, Runner } from "../../../lib/kernel/runner.ts";
+import { Log } from "../../../lib/log.ts";
+
+/** A program that does not do anything but end as it is told to. */
+interface Ending {
+  readonly code?: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+
+/** Programs that stand in for the real ones, for the caller's scope: nothing else is in PATH. */
+class FakePrograms implements Disposable {
+  readonly #directory = Deno.makeTempDirSync();
+  readonly #path = Deno.env.get("PATH")!;
+
+  constructor(programs: Readonly<Record<string, Ending>>) {
+    for (const [name, { code = 0, stdout = "", stderr = "" }] of Object.entries(programs)) {
+      const file = (suffix: string, text: string) => {
+        Deno.writeTextFileSync(`${this.#directory}/${name}.${suffix}`, text);
+        return `'${this.#directory}/${name}.${suffix}'`;
+      };
+      const lines = [
+        "#!/bin/sh",
+        `PATH='${this.#path}'`,
+        `for word; do echo "$word"; done > ${file("argv", "")}`,
+        `echo "$LC_ALL" > ${file("locale", "")}`,
+        `cat > ${file("input", "")}`,
+        `cat ${file("stdout", stdout)}`,
+        `cat ${file("stderr", stderr)} >&2`,
+        `exit ${code}`,
+      ];
+      Deno.writeTextFileSync(`${this.#directory}/${name}`, lines.join("\n"), { mode: 0o755 });
+    }
+    Deno.env.set("PATH", this.#directory);
+  }
+
+  /** What a program was given: "argv" (a word a line), "input" or "locale". */
+  given(name: string, what: string): string {
+    return Deno.readTextFileSync(`${this.#directory}/${name}.${what}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.env.set("PATH", this.#path);
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
+
+function newRunner(lines: string[] = []): Runner {
+  const write = (line: string) => lines.push(line);
+  return new Runner(new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() }));
+}
+
+/** The error that `ip` or `nft` of this ending leads to. */
+async function failure(ending: Ending, run: (runner: Runner) => Promise<unknown>): Promise<IpipouError> {
+  using _programs = new FakePrograms({ ip: ending, nft: ending });
+  const error = await run(newRunner()).then(() => assert.fail("it succeeded"), (error: unknown) => error);
+  assert.ok(error instanceof IpipouError, String(error));
+  return error;
+}
+
+const MAKE_TUNNEL = [
+  "link add name p0 type ipip remote 198.51.100.2 local 192.0.2.1",
+  "fou add port 10000 ipproto 4 local 192.0.2.1",
+  "address add 172.28.0.0 peer 172.28.0.1 dev p0",
+];
+
+Deno.test("ip() runs all commands in one batch, in the C locale, and gives what they print", async () => {
+  using programs = new FakePrograms({ ip: { stdout: "[]\n[]\n" } });
+  const lines: string[] = [];
+  const printed = await newRunner(lines).ip(["address show", "fou show"], ["-json", "-details"]);
+  assert.equal(printed, "[]\n[]\n");
+  assert.equal(programs.given("ip", "argv"), "-json\n-details\n-batch\n-\n");
+  assert.equal(programs.given("ip", "input"), "address show\nfou show\n");
+  assert.equal(programs.given("ip", "locale"), "C\n");
+  assert.deepEqual(lines, ["ip -json -details address show", "ip -json -details fou show"]);
+});
+
+Deno.test("ip() names the command that failed and what was wrong, and keeps the rest as the cause", async () => {
+  const stderr = "RTNETLINK answers: File exists\nCommand failed -:3\n";
+  const error = await failure({ code: 1, stderr }, (runner) => runner.ip(MAKE_TUNNEL));
+  assert.equal(error.message, `Cannot run 'ip ${MAKE_TUNNEL[2]}': File exists`);
+  assert.ok(error.cause instanceof CommandError);
+  assert.deepEqual(error.cause.argv, ["ip", "-batch", "-"]);
+  assert.deepEqual([error.cause.code, error.cause.stderr], [1, stderr]);
+});
+
+Deno.test("ip() fails with the exit code of what it could not do", async () => {
+  const codeOf = async (line: number, reason: string) => {
+    const stderr = `${reason}\nCommand failed -:${line}\n`;
+    return (await failure({ code: 1, stderr }, (runner) => runner.ip(MAKE_TUNNEL))).exitCode;
+  };
+  assert.equal(await codeOf(1, "RTNETLINK answers: File exists"), EXIT.ipLink);
+  assert.equal(await codeOf(2, "RTNETLINK answers: Address already in use"), EXIT.ipFou);
+  assert.equal(await codeOf(3, "RTNETLINK answers: File exists"), EXIT.ipAddress);
+  assert.equal(await codeOf(1, "Error: Unknown device type."), EXIT.modprobe);
+  assert.equal(await codeOf(2, "RTNETLINK answers: Operation not supported"), EXIT.modprobe);
+});
+
+Deno.test("ip() blames the first fou command where the kernel has no FOU, though ip names no line", async () => {
+  const stderr = "RTNETLINK answers: No such file or directory\nError talking to the kernel\n";
+  const error = await failure(
+    { code: 1, stderr },
+    (runner) => runner.ip(["address show", "fou show", "fou add"]),
+  );
+  assert.equal(
+    error.message,
+    "Cannot run 'ip fou show': No such file or directory; Error talking to the kernel",
+  );
+  assert.equal(error.exitCode, EXIT.modprobe);
+});
+
+Deno.test("ip() blames no command of several where ip names no line", async () => {
+  const ending = { code: 255, stderr: 'Cannot find device "eth9"\n' };
+  const several = await failure(ending, (runner) => runner.ip(MAKE_TUNNEL));
+  assert.equal(several.message, `Cannot run 'ip -batch -': Cannot find device "eth9"`);
+  assert.equal(several.exitCode, EXIT.ipLink);
+  const one = await failure(ending, (runner) => runner.ip(["link set dev eth9 up"]));
+  assert.equal(one.message, `Cannot run 'ip link set dev eth9 up': Cannot find device "eth9"`);
+});
+
+Deno.test("ip() tells the exit code of a program that says nothing", async () => {
+  const error = await failure({ code: 143 }, (runner) => runner.ip(["address show"]));
+  assert.equal(error.message, "Cannot run 'ip address show': exit code 143");
+});
+
+Deno.test("nft() runs all commands in one transaction", async () => {
+  using programs = new FakePrograms({ nft: {} });
+  const lines: string[] = [];
+  await newRunner(lines).nft(["add table ip x", "add chain ip x c"]);
+  assert.equal(programs.given("nft", "argv"), "-f\n-\n");
+  assert.equal(programs.given("nft", "input"), "add table ip x\nadd chain ip x c\n");
+  assert.deepEqual(lines, ["nft 'add table ip x'", "nft 'add chain ip x c'"]);
+});
+
+Deno.test("nft() names the first command that failed and what was wrong", async () => {
+  const stderr = [
+    "/dev/stdin:2:19-22: Error: Could not process rule: No such file or directory",
+    "delete chain ip x nope",
+    "                  ^^^^",
+    "/dev/stdin:3:19-23: Error: Could not process rule: Device or resource busy",
+    "delete chain ip x nope2",
+    "                  ^^^^^",
+    "",
+  ].join("\n");
+  const commands = ["add table ip x", "delete chain ip x nope", "delete chain ip x nope2"];
+  const error = await failure({ code: 1, stderr }, (runner) => runner.nft(commands));
+  assert.equal(
+    error.message,
+    "Cannot run nft 'delete chain ip x nope': Could not process rule: No such file or directory",
+  );
+  assert.equal(error.exitCode, EXIT.nft);
+});
+
+Deno.test("nft() blames the first command where nft names none", async () => {
+  const stderr = "netlink: Error: cache initialization failed: Operation not permitted\n";
+  const error = await failure(
+    { code: 1, stderr },
+    (runner) => runner.nft(["add table ip x", "add table ip y"]),
+  );
+  const why = "cache initialization failed: Operation not permitted";
+  assert.equal(error.message, `Cannot run nft 'add table ip x': ${why}`);
+});
+
+Deno.test("nftTable() gives the objects of a table, and none where it is not there", async () => {
+  const objects = [{ metainfo: { version: "1.0.6" } }, { table: { name: "ipipou" } }];
+  {
+    using programs = new FakePrograms({ nft: { stdout: JSON.stringify({ nftables: objects }) } });
+    const lines: string[] = [];
+    assert.deepEqual(await newRunner(lines).nftTable("ipipou"), objects);
+    assert.deepEqual(lines, ["nft -j list table ip ipipou"]);
+    assert.equal(programs.given("nft", "argv"), "-j\nlist\ntable\nip\nipipou\n");
+  }
+  const stderr = "Error: No such file or directory\nlist table ip ipipou\n              ^^^^^^\n";
+  using _programs = new FakePrograms({ nft: { code: 1, stderr } });
+  assert.deepEqual(await newRunner().nftTable("ipipou"), []);
+});
+
+Deno.test("nftTable() fails where the table cannot be seen", async () => {
+  const stderr = "Operation not permitted (you must be root)\n" +
+    "netlink: Error: cache initialization failed: Operation not permitted\n";
+  const error = await failure({ code: 1, stderr }, (runner) => runner.nftTable("ipipou"));
+  assert.equal(
+    error.message,
+    "Cannot run nft 'list table ip ipipou': cache initialization failed: Operation not permitted",
+  );
+  assert.equal(error.exitCode, EXIT.nft);
+});
+
+Deno.test("modprobe() loads all modules in one run, or says which command failed", async () => {
+  {
+    using programs = new FakePrograms({ modprobe: {} });
+    const lines: string[] = [];
+    await newRunner(lines).modprobe(["fou", "ipip"]);
+    assert.equal(programs.given("modprobe", "argv"), "-a\nfou\nipip\n");
+    assert.deepEqual(lines, ["modprobe -a fou ipip"]);
+  }
+  using _programs = new FakePrograms({ modprobe: { code: 1, stderr: "modprobe: FATAL: no fou\n" } });
+  await assert.rejects(newRunner().modprobe(["fou"]), {
+    name: "CommandError",
+    message: "modprobe -a fou: exit code 1: modprobe: FATAL: no fou",
+  });
+});
+
+Deno.test("Runner says which package has a program that is not there", async () => {
+  using _programs = new FakePrograms({});
+  const runner = newRunner();
+  const missing = (program: string, name: string, exitCode: number) => ({
+    name: "IpipouError",
+    message: `Cannot run ${program}: not found in PATH; install the package ${name}`,
+    exitCode,
+  });
+  await assert.rejects(runner.ip(["address show"]), missing("ip", "iproute2", EXIT.failure));
+  await assert.rejects(runner.nft(["add table ip x"]), missing("nft", "nftables", EXIT.nft));
+  await assert.rejects(runner.nftTable("x"), missing("nft", "nftables", EXIT.nft));
+  await assert.rejects(runner.modprobe(["fou"]), missing("modprobe", "kmod", EXIT.failure));
+});
+
+Deno.test("Runner does not mind a program that ends before it has read everything", async () => {
+  using programs = new FakePrograms({ ip: {} });
+  const path = Deno.env.get("PATH")!;
+  Deno.writeTextFileSync(`${path}/ip`, "#!/bin/sh\necho 'Command failed -:1' >&2\nexit 1\n", { mode: 0o755 });
+  const commands = Array.from({ length: 50_000 }, (_, index) => `link delete dev p${index}`);
+  await assert.rejects(newRunner().ip(commands), {
+    message: "Cannot run 'ip link delete dev p0': exit code 1",
+  });
+  assert.equal(programs.given("ip", "input"), "");
+});

@@ -11,14 +11,14 @@ export class Client {
 
   /**
    * @param keepalive seconds between auth packets; 0: only when asked
-   * @param now Unix milliseconds: the first packet is due at once
+   * @param now milliseconds of a clock that never jumps: the first packet is due at once
    */
   constructor(keepalive: number, now: number) {
     this.#keepalive = keepalive;
     this.#nextSend = now;
   }
 
-  /** When the next auth packet is due, in Unix milliseconds; null: only when asked. */
+  /** When the next auth packet is due, by the same clock; null: only when asked. */
   get nextSend(): number | null {
     return this.#nextSend;
   }

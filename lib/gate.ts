@@ -5,7 +5,7 @@ import type { Peer } from "./settings/settings.ts";
 /** A peer that proved who it is: from where, and until when that is good. */
 export interface Admission {
   readonly remote: Endpoint;
-  /** Unix milliseconds; null: for ever. In the past: its tunnel stands, its packets are shut out. */
+  /** Milliseconds of a clock that never jumps; null: for ever. In the past: its tunnel stands, its packets are shut out. */
   readonly expiresAt: number | null;
 }
 
@@ -58,11 +58,16 @@ export class Gate {
     this.#admissions.set(peer, admission);
   }
 
-  /** Decides about one datagram. @param now Unix milliseconds */
-  handle({ source, payload }: Datagram, now: number): Outcome {
+  /**
+   * Decides about one datagram.
+   *
+   * @param now milliseconds of a clock that never jumps
+   * @param timestamp Unix seconds
+   */
+  handle({ source, payload }: Datagram, now: number, timestamp: number): Outcome {
     const refusals = new Set<Refusal>();
     for (const { peer, authenticate } of this.#peers) {
-      const refusal = authenticate(payload, Math.floor(now / 1000)) ?? this.#checkRemote(peer, source);
+      const refusal = authenticate(payload, timestamp) ?? this.#checkRemote(peer, source);
       if (refusal === null) return this.#admit(peer, source, now);
       refusals.add(refusal);
     }

@@ -13,7 +13,7 @@ export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;
 
-  /** @param now Unix milliseconds @returns the line to log, or null while it is quiet */
+  /** @param now milliseconds of a clock that never jumps @returns the line to log, or null while it is quiet */
   note(source: Endpoint, refusal: string, now: number): string | null {
     if (now < this.#quietUntil) {
       this.#untold++;

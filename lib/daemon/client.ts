@@ -1,6 +1,7 @@
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
+import { monotonicTime, unixTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
@@ -28,7 +29,7 @@ class AuthSender implements Disposable {
   send(): void {
     const { scheme } = this.#settings.peers[0]!;
     const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-    const payload = makeAuthPayload(scheme, Math.floor(Date.now() / 1000), random);
+    const payload = makeAuthPayload(scheme, unixTime(), random);
     const datagram = { source: this.#source, destination: this.#destination, payload };
     const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
     this.#socket.send(buildUdpPacket(datagram, ttl), this.#destination.ip);
@@ -58,7 +59,7 @@ export async function startClient(context: DaemonContext, signals: Signals): Pro
   log.notice(`${peer.name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
   const owned = resources.move();
   return {
-    serve: () => keepAuthenticated(sender, new Client(settings.keepalive, Date.now()), log, signals),
+    serve: () => keepAuthenticated(sender, new Client(settings.keepalive, monotonicTime()), log, signals),
     [Symbol.dispose]: () => owned.dispose(),
   };
 }
@@ -89,11 +90,11 @@ async function keepAuthenticated(
 ): Promise<void> {
   let asked = new AbortController();
   signals.onAuthRequest = () => {
-    client.handleRequest(Date.now());
+    client.handleRequest(monotonicTime());
     asked.abort();
   };
   while (!signals.stop.aborted) {
-    if (client.nextSend !== null && client.nextSend <= Date.now()) trySend(sender, client, log);
+    if (client.nextSend !== null && client.nextSend <= monotonicTime()) trySend(sender, client, log);
     asked = new AbortController();
     await waitUntil(client.nextSend, AbortSignal.any([signals.stop, asked.signal]));
   }
@@ -102,11 +103,11 @@ async function keepAuthenticated(
 function trySend(sender: AuthSender, client: Client, log: Log): void {
   try {
     sender.send();
-    client.handleSent(Date.now());
+    client.handleSent(monotonicTime());
     log.info("sent auth packet");
   } catch (error) {
-    client.handleSendFailure(Date.now());
-    const seconds = Math.ceil((client.nextSend! - Date.now()) / 1000);
+    client.handleSendFailure(monotonicTime());
+    const seconds = Math.ceil((client.nextSend! - monotonicTime()) / 1000);
     log.warning(`${(error as Error).message}: auth packet not sent; trying again in ${seconds} s`);
   }
 }

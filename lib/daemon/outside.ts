@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { Backoff } from "../backoff.ts";
+import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Outside } from "../kernel/desired.ts";
 import type { Observed } from "../kernel/state.ts";
@@ -56,7 +57,7 @@ export async function awaitHost(host: string, log: Log, stop: AbortSignal): Prom
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();
       log.warning(`${error.message}; trying again in ${delay / 1000} s`);
-      await waitUntil(Date.now() + delay, stop);
+      await waitUntil(monotonicTime() + delay, stop);
       stop.throwIfAborted();
     }
   }

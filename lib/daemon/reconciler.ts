@@ -1,4 +1,5 @@
 import { Backoff } from "../backoff.ts";
+import { monotonicTime } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -10,7 +11,7 @@ export class Reconciler {
   readonly #change: () => Promise<void>;
   readonly #log: Log;
   readonly #stop: AbortSignal;
-  #waiting: (() => void)[] = [];
+  #waiting = new Map<string, () => void>();
   #running: Promise<void> | null = null;
 
   /** @param change brings the kernel to what is wanted at the time of the call */
@@ -20,10 +21,13 @@ export class Reconciler {
     this.#stop = stop;
   }
 
-  /** Asks for a change; `then` is called once a change that began afterwards has succeeded. */
-  request(then: () => void): void {
-    this.#waiting.push(then);
-    this.#running ??= this.#run().finally(() => this.#running = null);
+  /**
+   * Asks for a change; `then` is called once a change that began afterwards has succeeded. Of several requests
+   * with the same key that wait, the last one counts, so that no more wait than there are keys.
+   */
+  request(key: string, then: () => void): void {
+    this.#waiting.set(key, then);
+    this.#running ??= this.#run();
   }
 
   /** Resolves when no change is under way. */
@@ -34,25 +38,29 @@ export class Reconciler {
   async #run(): Promise<void> {
     const backoff = new Backoff();
     let failedBefore = false;
-    while (this.#waiting.length > 0 && !this.#stop.aborted) {
-      const served = this.#waiting.splice(0);
+    while (this.#waiting.size > 0 && !this.#stop.aborted) {
+      const served = this.#waiting;
+      this.#waiting = new Map();
       try {
         await this.#change();
-        for (const then of served) then();
-        backoff.reset();
-        failedBefore = false;
       } catch (error) {
-        this.#waiting.unshift(...served);
+        this.#waiting = new Map([...served, ...this.#waiting]);
         await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
         failedBefore = true;
+        continue;
       }
+      backoff.reset();
+      failedBefore = false;
+      for (const then of served.values()) then();
     }
+    // Here and not when the promise settles: a request that comes in between would find nobody to run it.
+    this.#running = null;
   }
 
   /** The first failure is tried again at once: as a rule something had changed behind our back. */
   async #pause({ message }: Error, delay: number): Promise<void> {
     if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
     this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await waitUntil(Date.now() + delay, this.#stop);
+    await waitUntil(monotonicTime() + delay, this.#stop);
   }
 }

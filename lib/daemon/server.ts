@@ -1,6 +1,7 @@
 import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { authPayloadLength, makeReplyPayload } from "../auth/scheme.ts";
+import { monotonicTime, unixTime } from "../clock.ts";
 import { Gate, type Outcome } from "../gate.ts";
 import type { Outside } from "../kernel/desired.ts";
 import { type KernelState, remoteKey } from "../kernel/state.ts";
@@ -79,15 +80,15 @@ export class Server implements Daemon {
   #handle(packet: Uint8Array): void {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
-    const now = Date.now();
-    const outcome = this.#gate.handle(datagram, now);
+    const now = monotonicTime();
+    const outcome = this.#gate.handle(datagram, now, unixTime());
     if (outcome.kind === "refused") {
       const line = this.#refusals.note(datagram.source, outcome.refusal, now);
       if (line === null) this.#log.debug(describeRefusal(datagram.source, outcome.refusal));
       else this.#log.notice(line);
       return;
     }
-    this.#reconciler.request(() => this.#complete(outcome, datagram));
+    this.#reconciler.request(outcome.peer.name, () => this.#complete(outcome, datagram));
   }
 
   /** The kernel has followed: tell the log, and the client that wants to know. */
@@ -120,7 +121,7 @@ export class Server implements Daemon {
 
 function makeReply(scheme: Settings["peers"][number]["scheme"], { payload }: Datagram): Uint8Array {
   const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-  return makeReplyPayload(scheme, payload, Math.floor(Date.now() / 1000), random);
+  return makeReplyPayload(scheme, payload, unixTime(), random);
 }
 
 function openQueue({ queue: { number, maxLength }, peers }: Settings): PacketQueue {

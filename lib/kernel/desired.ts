@@ -42,7 +42,7 @@ export function instanceName(settings: Settings): string {
 /**
  * Derives what should be in the kernel from the settings, who is admitted, and what others have there.
  *
- * @param now Unix milliseconds
+ * @param now milliseconds of a clock that never jumps
  */
 export function desiredState(
   settings: Settings,

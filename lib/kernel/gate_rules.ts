@@ -144,7 +144,7 @@ function readdressing({ table, name, local }: GateRules): string[] {
   ];
 }
 
-/** Commands that let a remote in. @param now Unix milliseconds */
+/** Commands that let a remote in. @param now milliseconds of a clock that never jumps */
 export function addRemote(table: string, name: string, remote: Remote, now: number): string[] {
   const names = gateNames(name);
   const key = `${remote.endpoint.ip} . ${remote.endpoint.port}`;

@@ -1,4 +1,5 @@
 import type { Admission } from "../gate.ts";
+import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, instanceName, type Outside } from "./desired.ts";
@@ -39,7 +40,7 @@ export class Kernel {
    */
   async apply(outside: Outside, admissions: ReadonlyMap<string, Admission>): Promise<void> {
     const observed = await this.observe();
-    const now = Date.now();
+    const now = monotonicTime();
     const desired = desiredState(this.#settings, outside, admissions, observed, now);
     for (const name of desired.tunnels.keys()) this.#refuseForeignDevice(name, observed);
     await this.#carryOut(planTransition(observed.own, desired, now));
@@ -51,7 +52,7 @@ export class Kernel {
     this.#observed = null;
     try {
       const { own } = await this.observe();
-      await this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, Date.now()));
+      await this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, monotonicTime()));
       if (own.gate !== null) await this.#deleteEmptyTable();
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
@@ -74,7 +75,7 @@ export class Kernel {
     ]);
     const [devices, fou] = lists.trimEnd().split("\n").map((line) => JSON.parse(line));
     const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
-    return sortOut(listing, identity, Date.now());
+    return sortOut(listing, identity, monotonicTime());
   }
 
   #refuseForeignDevice(name: string, { foreign }: Observed): void {

@@ -74,7 +74,7 @@ export interface Listing {
   readonly nft: readonly NftObject[];
 }
 
-/** Sorts what was found in the kernel into ours and others'. @param now Unix milliseconds */
+/** Sorts what was found in the kernel into ours and others'. @param now milliseconds of a clock that never jumps */
 export function sortOut({ devices, fou, nft }: Listing, identity: Identity, now: number): Observed {
   const own = devices.filter((device) => isOwnTunnel(device, identity));
   const others = devices.filter((device) => !own.includes(device));

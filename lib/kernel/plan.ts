@@ -26,7 +26,7 @@ export interface Transition {
   readonly changesTable: boolean;
 }
 
-/** Plans the way from `current` to `desired`. @param now Unix milliseconds */
+/** Plans the way from `current` to `desired`. @param now milliseconds of a clock that never jumps */
 export function planTransition(current: KernelState, desired: DesiredState, now: number): Transition {
   const ip = planIp(current, desired);
   const { close, open } = planGate(current, desired, now);

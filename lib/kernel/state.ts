@@ -30,7 +30,7 @@ export interface Remote {
   readonly endpoint: Endpoint;
   /** Private local address its packets are readdressed to; null: none, they stay as they are. */
   readonly alt: string | null;
-  /** Unix milliseconds when the kernel shuts it out; null: never. */
+  /** When the kernel shuts it out, in milliseconds of a clock that never jumps; null: never. */
   readonly expiresAt: number | null;
 }
 

@@ -1,6 +1,7 @@
 /** A clock in place of the real one, for the caller's scope: time passes only when it is told to. */
 export class FakeTime implements Disposable {
-  readonly #real = { setTimeout, clearTimeout, setInterval, clearInterval, now: Date.now };
+  readonly #real = { setTimeout, clearTimeout, setInterval, clearInterval, unix: Date.now };
+  readonly #realMonotonic = performance.now;
   readonly #timers = new Map<number, { readonly at: number; readonly call: () => void }>();
   #now: number;
   #lastId = 0;
@@ -14,6 +15,7 @@ export class FakeTime implements Disposable {
       clearInterval: (id: number) => this.#timers.delete(id),
     });
     Date.now = () => this.#now;
+    performance.now = () => this.#now;
   }
 
   /** Timers that have neither fired nor been cleared. */
@@ -43,9 +45,10 @@ export class FakeTime implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const { now, ...timers } = this.#real;
+    const { unix, ...timers } = this.#real;
     Object.assign(globalThis, timers);
-    Date.now = now;
+    Date.now = unix;
+    performance.now = this.#realMonotonic;
   }
 
   #add(call: () => void, at: number): number {

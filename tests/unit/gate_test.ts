@@ -6,7 +6,10 @@ import type { Peer } from "../../lib/settings/settings.ts";
 import { ed25519, README_KEY_PAIR } from "./auth/vectors.ts";
 import { samplePeer } from "./samples.ts";
 
-const NOW = 1_795_219_200_000;
+/** The monotonic clock, in milliseconds. */
+const NOW = 5_000;
+/** The wall clock, in seconds. */
+const UNIX = 1_795_219_200;
 const SERVER = { ip: "192.0.2.1", port: 10_000 };
 const HOME = { ip: "198.51.100.2", port: 40_001 };
 const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
@@ -19,9 +22,9 @@ function token(text: string): Scheme {
   return { kind: "token", token: new TextEncoder().encode(text) };
 }
 
-/** An auth packet as a client of `scheme` sends it at `time`, Unix milliseconds. */
-function authPacket(scheme: Scheme, source: Endpoint, time = NOW): Datagram {
-  const payload = makeAuthPayload(scheme, Math.floor(time / 1000), (length) => new Uint8Array(length));
+/** An auth packet as a client of `scheme` sends it at `timestamp`, Unix seconds. */
+function authPacket(scheme: Scheme, source: Endpoint, timestamp = UNIX): Datagram {
+  const payload = makeAuthPayload(scheme, timestamp, (length) => new Uint8Array(length));
   return { source, destination: SERVER, payload };
 }
 
@@ -36,7 +39,7 @@ function told(outcome: Outcome) {
 
 Deno.test("handle() admits a new peer and remembers from where, for ever", () => {
   const gate = newGate([{ scheme: token("abc") }]);
-  const outcome = gate.handle(authPacket(token("abc"), HOME), NOW);
+  const outcome = gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
   assert.deepEqual(told(outcome), ["ipipou0", null]);
   assert.deepEqual(outcome.admission, { remote: HOME, expiresAt: null });
@@ -45,18 +48,24 @@ Deno.test("handle() admits a new peer and remembers from where, for ever", () =>
 
 Deno.test("handle() tells a renewal from a move", () => {
   const gate = newGate([{ scheme: token("abc") }]);
-  gate.handle(authPacket(token("abc"), HOME), NOW);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", HOME]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["ipipou0", HOME]);
+  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", HOME]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+    "ipipou0",
+    HOME,
+  ]);
   assert.deepEqual(gate.admissions.get("ipipou0")?.remote, ELSEWHERE);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", ELSEWHERE]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), [
+    "ipipou0",
+    ELSEWHERE,
+  ]);
 });
 
 Deno.test("handle() gives an admission its lifetime, anew at each auth packet", () => {
   const gate = newGate([{ scheme: token("abc"), lifetime: 60 }]);
-  gate.handle(authPacket(token("abc"), HOME), NOW);
+  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
-  gate.handle(authPacket(token("abc"), HOME), NOW + 59_999);
+  gate.handle(authPacket(token("abc"), HOME), NOW + 59_999, UNIX);
   assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 119_999);
 });
 
@@ -67,24 +76,27 @@ Deno.test("handle() says why it refuses, and changes nothing", () => {
     [PORT, authPacket(token("a"), HOME), "wrong length"],
     [VERIFYING, authPacket(token("a"), HOME), "wrong length"],
     [VERIFYING, authPacket(ed25519({ ...README_KEY_PAIR, secret: "t" }), HOME), "wrong signature"],
-    [VERIFYING, authPacket(SIGNING, HOME, NOW - 31_000), "time too far from ours"],
-    [VERIFYING, authPacket(SIGNING, HOME, NOW + 31_000), "time too far from ours"],
+    [VERIFYING, authPacket(SIGNING, HOME, UNIX - 31), "time too far from ours"],
+    [VERIFYING, authPacket(SIGNING, HOME, UNIX + 31), "time too far from ours"],
   ];
   for (const [scheme, packet, refusal] of cases) {
     const gate = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
-    assert.deepEqual(gate.handle(packet, NOW), { kind: "refused", refusal });
+    assert.deepEqual(gate.handle(packet, NOW, UNIX), { kind: "refused", refusal });
     assert.equal(gate.admissions.size, 0);
   }
 });
 
 Deno.test("handle() compares signed times with whole seconds of ours", () => {
   const gate = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
-  assert.equal(gate.handle(authPacket(SIGNING, HOME, NOW), NOW + 30_999).kind, "admitted");
-  assert.equal(gate.handle(authPacket(SIGNING, HOME, NOW), NOW + 31_000).kind, "refused");
+  assert.equal(gate.handle(authPacket(SIGNING, HOME), NOW, UNIX + 30).kind, "admitted");
+  assert.equal(gate.handle(authPacket(SIGNING, HOME), NOW, UNIX + 31).kind, "refused");
 });
 
 Deno.test("handle() takes anyone's empty packet where nothing is to be proved", () => {
-  assert.equal(newGate([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW).kind, "admitted");
+  assert.equal(
+    newGate([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW, UNIX).kind,
+    "admitted",
+  );
 });
 
 Deno.test("handle() checks remote address and port alone, each and both", () => {
@@ -93,7 +105,7 @@ Deno.test("handle() checks remote address and port alone, each and both", () => 
     const gate = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
       ipipou0: ip,
     });
-    const outcome = gate.handle(authPacket(PORT, source), NOW);
+    const outcome = gate.handle(authPacket(PORT, source), NOW, UNIX);
     return outcome.kind === "refused" ? outcome.refusal : "admitted";
   };
   const [otherIp, otherPort] = [{ ip: "203.0.113.9", port }, { ip, port: 1 }];
@@ -111,14 +123,17 @@ Deno.test("handle() checks remote address and scheme, both", () => {
   const gate = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
     ipipou0: HOME.ip,
   });
-  assert.equal(told(gate.handle(authPacket(token("abd"), HOME), NOW)), "wrong token");
-  assert.equal(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), "wrong remote address");
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["ipipou0", null]);
+  assert.equal(told(gate.handle(authPacket(token("abd"), HOME), NOW, UNIX)), "wrong token");
+  assert.equal(
+    told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)),
+    "wrong remote address",
+  );
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", null]);
 });
 
 Deno.test("handle() refuses everyone where the address to compare with is not known", () => {
   const gate = newGate([{ scheme: PORT, byRemote: { ip: true, port: false } }], { another: HOME.ip });
-  assert.equal(told(gate.handle(authPacket(PORT, HOME), NOW)), "wrong remote address");
+  assert.equal(told(gate.handle(authPacket(PORT, HOME), NOW, UNIX)), "wrong remote address");
 });
 
 Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
@@ -129,10 +144,10 @@ Deno.test("handle() finds the peer of a packet among peers with different scheme
     { name: "place", scheme: PORT, byRemote: { ip: true, port: false } },
   ], { place: HOME.ip });
   const at = (port: number) => ({ ip: HOME.ip, port });
-  assert.deepEqual(told(gate.handle(authPacket(SIGNING, at(1)), NOW)), ["key", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), at(2)), NOW)), ["other", null]);
-  assert.deepEqual(told(gate.handle(authPacket(PORT, at(3)), NOW)), ["place", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), at(4)), NOW)), ["short", null]);
+  assert.deepEqual(told(gate.handle(authPacket(SIGNING, at(1)), NOW, UNIX)), ["key", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), at(2)), NOW, UNIX)), ["other", null]);
+  assert.deepEqual(told(gate.handle(authPacket(PORT, at(3)), NOW, UNIX)), ["place", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), at(4)), NOW, UNIX)), ["short", null]);
   const ports = [...gate.admissions].map(([name, { remote }]) => [name, remote.port]);
   assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
 });
@@ -143,8 +158,11 @@ Deno.test("handle() takes the first of several peers that a packet is good for",
     { name: "first", scheme: token("abc") },
     { name: "second", scheme: token("abc") },
   ], { there: ELSEWHERE.ip });
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW)), ["first", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["there", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+    "there",
+    null,
+  ]);
 });
 
 Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
@@ -158,7 +176,7 @@ Deno.test("handle() tells the refusal that came closest to yes, whatever the ord
     port: { name: "port", scheme: VERIFYING, byRemote: { ip: false, port: true } },
     time: { name: "time", scheme: VERIFYING, maxTimeDiscrepancy: 5 },
   };
-  const packet = authPacket(SIGNING, HOME, NOW - 60_000);
+  const packet = authPacket(SIGNING, HOME, UNIX - 60);
   const closer: [keyof typeof peers, string][] = [
     ["length", "wrong length"],
     ["token", "wrong token"],
@@ -170,7 +188,7 @@ Deno.test("handle() tells the refusal that came closest to yes, whatever the ord
   closer.forEach(([, refusal], index) => {
     const asked = closer.slice(0, index + 1).map(([name]) => peers[name]);
     for (const order of [asked, asked.toReversed()]) {
-      assert.equal(told(newGate(order).handle(packet, NOW)), refusal);
+      assert.equal(told(newGate(order).handle(packet, NOW, UNIX)), refusal);
     }
   });
 });
@@ -181,15 +199,18 @@ Deno.test("handle() shuts out the peer whose endpoint another took over, and kee
     { name: "b", scheme: token("bbb"), lifetime: 60 },
     { name: "c", scheme: token("ccc") },
   ]);
-  gate.handle(authPacket(token("aaa"), HOME), NOW);
-  gate.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW);
-  assert.deepEqual(told(gate.handle(authPacket(token("bbb"), HOME), NOW + 5)), ["b", null]);
+  gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  gate.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW, UNIX);
+  assert.deepEqual(told(gate.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX)), ["b", null]);
   assert.deepEqual(Object.fromEntries(gate.admissions), {
     a: { remote: HOME, expiresAt: NOW + 5 },
     b: { remote: HOME, expiresAt: NOW + 5 + 60_000 },
     c: { remote: { ...HOME, port: 7 }, expiresAt: null },
   });
-  assert.deepEqual(told(gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9)), ["a", HOME]);
+  assert.deepEqual(told(gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX)), [
+    "a",
+    HOME,
+  ]);
   assert.deepEqual(gate.admissions.get("a"), { remote: ELSEWHERE, expiresAt: null });
   assert.equal(gate.admissions.get("b")?.expiresAt, NOW + 5 + 60_000);
 });
@@ -198,5 +219,8 @@ Deno.test("adopt() takes over what an earlier run admitted, so that the peer is 
   const gate = newGate([{ scheme: token("abc") }]);
   gate.adopt("ipipou0", { remote: HOME, expiresAt: NOW + 1 });
   assert.deepEqual(gate.admissions.get("ipipou0"), { remote: HOME, expiresAt: NOW + 1 });
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW)), ["ipipou0", HOME]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+    "ipipou0",
+    HOME,
+  ]);
 });

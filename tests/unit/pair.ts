@@ -143,7 +143,7 @@ export class ServerHost {
     const isAuth = this.#desired.gate!.rules.authLengths.includes(payload.length) &&
       !looksLikeInnerPacket(payload);
     if (!isAuth) return this.#deliver(source);
-    const outcome = this.#gate.handle(datagram, now);
+    const outcome = this.#gate.handle(datagram, now, Math.floor(now / 1000));
     if (outcome.kind === "refused") return "refused";
     this.#observed = { ...this.#observed, own: this.#desired };
     this.#desired = this.#desire(now);

@@ -25,7 +25,7 @@ class Bench implements Disposable {
   }
 
   request(...names: string[]): void {
-    for (const name of names) this.reconciler.request(() => this.served.push(name));
+    for (const name of names) this.reconciler.request(name, () => this.served.push(name));
   }
 
   async succeed(): Promise<void> {
@@ -64,6 +64,16 @@ Deno.test("request() during a change waits for the next, together with the other
   assert.deepEqual([bench.changes, bench.served], [2, ["a", "b", "c"]]);
 });
 
+Deno.test("request() with a key that waits already takes its place", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.time.settle();
+  for (const time of ["first", "second"]) bench.reconciler.request("b", () => bench.served.push(time));
+  await bench.succeed();
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [2, ["a", "second"]]);
+});
+
 Deno.test("request() after a change begins another", async () => {
   using bench = new Bench();
   bench.request("a");
@@ -75,7 +85,7 @@ Deno.test("request() after a change begins another", async () => {
 
 Deno.test("request() that is made by one just served is served too", async () => {
   using bench = new Bench();
-  bench.reconciler.request(() => bench.request("again"));
+  bench.reconciler.request("once", () => bench.request("again"));
   await bench.succeed();
   assert.equal(bench.changes, 2);
   await bench.succeed();

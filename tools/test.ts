@@ -52,10 +52,11 @@ function stages(options: Options): Stage[] {
   const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
   const executable = checks(BUILD, () => done(build()));
+  const inputs = tests("bad input", () => testHere("tests/executable", options, {}));
   const e2e = tests("end-to-end tests", () => testInLab(options));
   switch (only) {
     case undefined:
-      return [packages, ...sources, unit, ...here ? [] : [lab], executable, e2e];
+      return [packages, ...sources, unit, ...here ? [] : [lab], executable, inputs, e2e];
     case "unit":
       return [unit];
     case "e2e":

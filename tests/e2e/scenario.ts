@@ -107,6 +107,11 @@ export class Scenario implements AsyncDisposable {
 
   /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
   async snapshot(host: Host): Promise<string> {
+    // The kernel tells the state of a new link a little later than it has it.
+    await eventually(
+      "all links are up",
+      async () => !/NO-CARRIER/.test(await this.network.must(host, ["ip", "link"])),
+    );
     const commands = [
       ["ip", "-d", "link"],
       ["ip", "-4", "address"],

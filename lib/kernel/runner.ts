@@ -128,8 +128,12 @@ function failedIpCommand({ stderr }: CommandError, commands: readonly string[]):
 /** What the program said, in one line, without the words that only repeat where. */
 function reason({ stderr, code }: CommandError): string {
   const lines = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
-  return lines.map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ") ||
-    `exit code ${code}`;
+  const said = lines.map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
+  return withCure(said || `exit code ${code}`);
+}
+
+function withCure(said: string): string {
+  return said.includes("Operation not permitted") ? `${said}; run as root, or with CAP_NET_ADMIN` : said;
 }
 
 function ipExitCode(error: CommandError, command: string): ExitCode {
@@ -147,5 +151,5 @@ function failedNftCommand({ stderr }: CommandError, commands: readonly string[])
 function nftError(error: unknown, command: string): unknown {
   if (!(error instanceof CommandError)) return error;
   const message = /Error: (.*)/.exec(error.stderr)?.[1] ?? error.stderr.trim();
-  return new IpipouError(`Cannot run nft '${command}': ${message}`, EXIT.nft, { cause: error });
+  return new IpipouError(`Cannot run nft '${command}': ${withCure(message)}`, EXIT.nft, { cause: error });
 }

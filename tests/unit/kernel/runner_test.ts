@@ -159,7 +159,7 @@ Deno.test("nft() blames the first command where nft names none", async () => {
     { code: 1, stderr },
     (runner) => runner.nft(["add table ip x", "add table ip y"]),
   );
-  const why = "cache initialization failed: Operation not permitted";
+  const why = "cache initialization failed: Operation not permitted; run as root, or with CAP_NET_ADMIN";
   assert.equal(error.message, `Cannot run nft 'add table ip x': ${why}`);
 });
 
@@ -183,7 +183,8 @@ Deno.test("nftTable() fails where the table cannot be seen", async () => {
   const error = await failure({ code: 1, stderr }, (runner) => runner.nftTable("ipipou"));
   assert.equal(
     error.message,
-    "Cannot run nft 'list table ip ipipou': cache initialization failed: Operation not permitted",
+    "Cannot run nft 'list table ip ipipou': cache initialization failed: Operation not permitted; " +
+      "run as root, or with CAP_NET_ADMIN",
   );
   assert.equal(error.exitCode, EXIT.nft);
 });

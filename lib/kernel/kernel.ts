@@ -73,8 +73,8 @@ export class Kernel {
       this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
       mode === "server" ? this.#runner.nftTable(nft.table) : [],
     ]);
-    const [devices, fou] = lists.trimEnd().split("\n").map((line) => JSON.parse(line));
-    const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
+    const [devices, fou] = parseLists(lists);
+    const listing = { devices, fou, nft: table as NftObject[] };
     return sortOut(listing, identity, monotonicTime());
   }
 
@@ -104,5 +104,16 @@ export class Kernel {
     if (objects.length > 0 && !isInUse) {
       await this.#runner.nft([`delete table ip ${this.#settings.nft.table}`]);
     }
+  }
+}
+
+/** Reads the two lists that `ip -json -batch` printed, a line each. */
+function parseLists(text: string): [IpDevice[], IpFou[]] {
+  try {
+    const [devices, fou] = text.trimEnd().split("\n").map((line) => JSON.parse(line));
+    return [devices, fou];
+  } catch (cause) {
+    const message = "Cannot read what 'ip -json' printed; iproute2 5.0 or later is needed";
+    throw new IpipouError(message, EXIT.failure, { cause });
   }
 }

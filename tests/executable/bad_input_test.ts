@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
 import { BAD_INPUTS, type BadInput } from "../unit/settings/bad_input.ts";
 import { refuses } from "./bad_input.ts";
+import { makeTraps } from "./traps.ts";
 
 /** How many run at the same time. */
 const JOBS = 4;
-
-/** A folder with stand-ins for the programs that change the kernel; each leaves a file `called`. */
-async function makeTraps(): Promise<string> {
-  const directory = await Deno.makeTempDir({ prefix: "ipipou-traps-" });
-  for (const program of ["ip", "nft", "modprobe"]) {
-    await Deno.writeTextFile(`${directory}/${program}`, `#!/bin/sh\ntouch ${directory}/called\n`, {
-      mode: 0o755,
-    });
-  }
-  return directory;
-}
 
 Deno.test("the executable refuses every bad input with one line, and runs no program that could change anything", async (t) => {
   const traps = await makeTraps();

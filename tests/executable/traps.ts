@@ -1,0 +1,10 @@
+/** A folder with stand-ins for the programs that change the kernel; each leaves a file `called`. */
+export async function makeTraps(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-traps-" });
+  for (const program of ["ip", "nft", "modprobe"]) {
+    await Deno.writeTextFile(`${directory}/${program}`, `#!/bin/sh\ntouch ${directory}/called\n`, {
+      mode: 0o755,
+    });
+  }
+  return directory;
+}

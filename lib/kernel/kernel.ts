@@ -5,7 +5,7 @@ import type { Settings } from "../settings/settings.ts";
 import { desiredState, instanceName, type Outside } from "./desired.ts";
 import { type Identity, type IpDevice, type IpFou, type NftObject, sortOut } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
-import type { Runner } from "./runner.ts";
+import { parseJson, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type Observed } from "./state.ts";
 
 /**
@@ -73,8 +73,8 @@ export class Kernel {
       this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
       mode === "server" ? this.#runner.nftTable(nft.table) : [],
     ]);
-    const [devices, fou] = parseLists(lists);
-    const listing = { devices, fou, nft: table as NftObject[] };
+    const [devices, fou] = lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
+    const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
     return sortOut(listing, identity, monotonicTime());
   }
 
@@ -104,16 +104,5 @@ export class Kernel {
     if (objects.length > 0 && !isInUse) {
       await this.#runner.nft([`delete table ip ${this.#settings.nft.table}`]);
     }
-  }
-}
-
-/** Reads the two lists that `ip -json -batch` printed, a line each. */
-function parseLists(text: string): [IpDevice[], IpFou[]] {
-  try {
-    const [devices, fou] = text.trimEnd().split("\n").map((line) => JSON.parse(line));
-    return [devices, fou];
-  } catch (cause) {
-    const message = "Cannot read what 'ip -json' printed; iproute2 5.0 or later is needed";
-    throw new IpipouError(message, EXIT.failure, { cause });
   }
 }

@@ -59,7 +59,7 @@ export class Runner {
     this.#log.command(`nft -j list table ip ${table}`);
     try {
       const listing = await this.#run("nft", ["-j", "list", "table", "ip", table], []);
-      return (JSON.parse(listing) as { nftables: unknown[] }).nftables;
+      return (parseJson("nft", listing) as { nftables: unknown[] }).nftables;
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
       throw nftError(error, `list table ip ${table}`);
@@ -94,6 +94,16 @@ export class Runner {
     await written;
     if (code !== 0) throw new CommandError([program, ...args], code, new TextDecoder().decode(stderr));
     return new TextDecoder().decode(stdout);
+  }
+}
+
+/** Reads what a program printed when asked for JSON. @throws {IpipouError} when it is none: the program is too old */
+export function parseJson(program: keyof typeof PACKAGES, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `Cannot read what ${program} printed as JSON: install a newer ${PACKAGES[program]}`;
+    throw new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
   }
 }
 

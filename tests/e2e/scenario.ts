@@ -102,21 +102,15 @@ export class Scenario implements AsyncDisposable {
 
   /** Sends one UDP datagram whose payload the stand-in makes of `args`. */
   async send(host: Host, ...args: string[]): Promise<void> {
-    await this.network.must(host, ["/usr/bin/python3", STAND_IN, "send", ...args]);
+    await this.network.must(host, ["/usr/bin/python3", "-B", STAND_IN, "send", ...args]);
   }
 
   /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
   async snapshot(host: Host): Promise<string> {
-    const commands = [
-      ["ip", "-d", "link"],
-      ["ip", "-4", "address"],
-      ["ip", "route"],
-      ["ip", "fou", "show"],
-      ["nft", "-s", "list", "ruleset"],
-    ];
-    const outputs = [];
-    for (const command of commands) outputs.push(await this.network.must(host, command));
-    return outputs.join("\n");
+    const commands = "ip -d link; ip -4 address; ip route; ip fou show; nft -s list ruleset";
+    const snapshot = await this.network.must(host, ["sh", "-ec", commands]);
+    // The kernel tells a device's state up to a second late; the flags before it say the same.
+    return snapshot.replace(/ state [A-Z]+ /g, " ");
   }
 
   /** The packets that a rule of the server's gate counted, by a text that stands in that rule alone. */

@@ -61,6 +61,9 @@ export class Server implements Daemon {
     adoptAdmissions(gate, settings, observed.own, log);
     using resources = new DisposableStack();
     const server = resources.use(new Server(context, gate, outside));
+    if (observed.own.obsoleteRules.size > 0) {
+      log.notice("removing the nftables rules that version 0.1 left for this port and queue");
+    }
     await kernel.apply(outside, gate.admissions);
     log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.port })}`);
     resources.move();

@@ -76,6 +76,7 @@ export function desiredState(
       ) => [address, outside.device]),
     ),
     gate: mode === "server" ? desiredGate(settings, outside, live, tunnels, foreign.listeners) : null,
+    obsoleteRules: new Set(),
   };
 }
 

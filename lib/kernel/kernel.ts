@@ -61,12 +61,13 @@ export class Kernel {
   }
 
   async #look(): Promise<Observed> {
-    const { peers, nft, local, mode } = this.#settings;
+    const { peers, nft, local, queue, mode } = this.#settings;
     const identity: Identity = {
       name: instanceName(this.#settings),
       table: nft.table,
       devices: new Set(peers.map((peer) => peer.tunnel.device)),
       port: local.port,
+      queue: queue.number,
       alts: new Set(peers.map((peer) => peer.altIp)),
     };
     const [lists, table] = await Promise.all([

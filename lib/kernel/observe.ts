@@ -1,6 +1,7 @@
 import type { Endpoint } from "../packet.ts";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
+import { findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
 import {
   type Gate,
   type Listener,
@@ -19,6 +20,8 @@ export interface Identity {
   /** Device names its tunnels have. An unmarked FOU device of such a name and port is taken over. */
   readonly devices: ReadonlySet<string>;
   readonly port: number;
+  /** Netfilter queue it reads. */
+  readonly queue: number;
   /** Private local addresses its peers may have. */
   readonly alts: ReadonlySet<string>;
 }
@@ -61,7 +64,12 @@ type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number
 /** One object of `nft -j list table`. */
 export interface NftObject {
   readonly chain?: { readonly name: string };
-  readonly rule?: { readonly chain: string; readonly comment?: string };
+  readonly rule?: {
+    readonly chain: string;
+    readonly handle?: number;
+    readonly comment?: string;
+    readonly expr?: readonly NftExpression[];
+  };
   readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
   readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
 }
@@ -92,6 +100,7 @@ export function sortOut({ devices, fou, nft }: Listing, identity: Identity, now:
       listeners: new Map(byKey(listeners.filter(isOwn))),
       altAddresses: new Map(altAddresses),
       gate,
+      obsoleteRules: findObsoleteRules(nft, identity),
     },
     foreign: {
       devices: new Map(

@@ -59,6 +59,7 @@ function planGate(current: KernelState, desired: DesiredState, now: number) {
   const moves = (remote: Remote) => isPeerStaying(remote, current, desired);
   return {
     close: [
+      ...[...current.obsoleteRules].map((rule) => `delete rule ip ${gate.table} ${rule}`),
       ...(isThere ? [] : install),
       ...leaving.filter((remote) => !moves(remote)).flatMap(shutOut),
     ],

@@ -80,6 +80,8 @@ export interface KernelState {
   /** Private local addresses, and the device each is on. */
   readonly altAddresses: ReadonlyMap<string, string>;
   readonly gate: Gate | null;
+  /** Rules in the gate's table that version 0.1 left for this port and queue: "CHAIN handle N". */
+  readonly obsoleteRules: ReadonlySet<string>;
 }
 
 /** What was found in the kernel: what is ours, and what is others' and stands in our way. */
@@ -105,6 +107,7 @@ export const EMPTY_STATE: KernelState = {
   listeners: new Map(),
   altAddresses: new Map(),
   gate: null,
+  obsoleteRules: new Set(),
 };
 
 /** Key of a listener: one socket for each address and port. */

@@ -50,7 +50,7 @@ Deno.test("--reply-on-auth-ok answers with the payload backwards, from the FOU p
   await using scenario = await Scenario.create({ direct: true });
   await scenario.server(...TOKEN, "--reply-on-auth-ok");
   const ends = ["--from", "203.0.113.2:4444", "--to", `192.0.2.1:${PORT}`];
-  const exchange = ["/usr/bin/python3", STAND_IN, "exchange", ...ends, "--token", "open sesame"];
+  const exchange = ["/usr/bin/python3", "-B", STAND_IN, "exchange", ...ends, "--token", "open sesame"];
   const reply = await scenario.network.must("direct", exchange);
   const backwards = [...new TextEncoder().encode("open sesame")].reverse();
   const hex = backwards.map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -102,26 +102,19 @@ export class Scenario implements AsyncDisposable {
 
   /** Sends one UDP datagram whose payload the stand-in makes of `args`. */
   async send(host: Host, ...args: string[]): Promise<void> {
-    await this.network.must(host, ["/usr/bin/python3", STAND_IN, "send", ...args]);
+    await this.network.must(host, ["/usr/bin/python3", "-B", STAND_IN, "send", ...args]);
   }
 
   /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
   async snapshot(host: Host): Promise<string> {
-    // The kernel tells the state of a new link a little later than it has it.
-    await eventually(
-      "all links are up",
-      async () => !/NO-CARRIER/.test(await this.network.must(host, ["ip", "link"])),
-    );
-    const commands = [
-      ["ip", "-d", "link"],
-      ["ip", "-4", "address"],
-      ["ip", "route"],
-      ["ip", "fou", "show"],
-      ["nft", "-s", "list", "ruleset"],
-    ];
-    const outputs = [];
-    for (const command of commands) outputs.push(await this.network.must(host, command));
-    return outputs.join("\n");
+    const commands = "ip -d link; ip -4 address; ip route; ip fou show; nft -s list ruleset";
+    let snapshot = "";
+    // The kernel tells a new link's state up to a second later than it has it.
+    await eventually("all links are up", async () => {
+      snapshot = await this.network.must(host, ["sh", "-ec", commands]);
+      return !snapshot.includes("NO-CARRIER");
+    });
+    return snapshot.replace(/ state [A-Z]+ /g, " ");
   }
 
   /** The packets that a rule of the server's gate counted, by a text that stands in that rule alone. */

@@ -186,12 +186,13 @@ export class ServerHost {
   }
 
   get #identity(): Identity {
-    const { peers, nft, local } = this.#settings;
+    const { peers, nft, local, queue } = this.#settings;
     return {
       name: peers[0]!.name,
       table: nft.table,
       devices: new Set(peers.map((peer) => peer.tunnel.device)),
       port: local.port,
+      queue: queue.number,
       alts: new Set(peers.map((peer) => peer.altIp)),
     };
   }

@@ -15,6 +15,7 @@ const HUB: Identity = {
   table: "ipipou",
   devices: new Set(["p0", "p1", "p2", "p3"]),
   port: 10_000,
+  queue: 0,
   alts: new Set(["172.29.0.0", "172.29.0.1", "172.29.0.2", "172.29.0.3"]),
 };
 
@@ -54,6 +55,7 @@ Deno.test("sortOut() finds nothing of ours in an empty network namespace", () =>
     listeners: new Map(),
     altAddresses: new Map(),
     gate: null,
+    obsoleteRules: new Set(),
   });
   assert.deepEqual(foreign.devices, new Map([["lo", "loopback"], ["tunl0", "ipip"]]));
   assert.deepEqual(foreign.pairs, new Set(["any any"]));

@@ -12,12 +12,13 @@ import { FakeKernel, Refused } from "./fake_kernel.ts";
 const NOW = 1_700_000_000_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
-function identityOf({ peers, nft, local }: Settings): Identity {
+function identityOf({ peers, nft, local, queue }: Settings): Identity {
   return {
     name: peers[0]!.name,
     table: nft.table,
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
     port: local.port,
+    queue: queue.number,
     alts: new Set(peers.map((peer) => peer.altIp)),
   };
 }
@@ -282,4 +283,17 @@ Deno.test("FakeKernel refuses two devices with the same outer addresses, as the 
     "type ipip remote 198.51.100.2 local 192.0.2.1 encap fou encap-sport 1 encap-dport 2 mode ipip";
   kernel.ip(`link add name a ${words}`);
   assert.throws(() => kernel.ip(`link add name b ${words}`), Refused);
+});
+
+Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, and leaves them when it goes", () => {
+  const settings = sampleSettings();
+  const kernel = newKernel();
+  const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  const own = { ...observed.own, obsoleteRules: new Set(["nfq handle 4"]) };
+  const desired = desiredState(settings, OUTSIDE, new Map(), { ...observed, own }, NOW);
+  const deletion = "delete rule ip ipipou nfq handle 4";
+  const { close } = planTransition(own, desired, NOW);
+  assert.deepEqual(close.filter((command) => command.startsWith("delete")), [deletion]);
+  const removal = planTransition({ ...desired, ...own }, { ...EMPTY_STATE, gate: null }, NOW);
+  assert.ok(![...removal.close, ...removal.open].includes(deletion));
 });

@@ -1,0 +1,52 @@
+import type { Identity, NftObject } from "./observe.ts";
+
+/** What is matched or done by a rule, as `nft -j` prints it, as far as version 0.1 used it. */
+export interface NftExpression {
+  readonly match?: { readonly left: NftField; readonly right: unknown };
+  readonly counter?: unknown;
+  readonly queue?: { readonly num: unknown };
+  readonly dnat?: { readonly addr: unknown };
+  readonly snat?: { readonly addr: unknown };
+}
+
+interface NftField {
+  readonly payload?: { readonly protocol: string; readonly field: string };
+  readonly meta?: { readonly key: string };
+}
+
+/**
+ * Finds the rules that a server of version 0.1 left for this instance's port and queue, as "CHAIN handle N". Its
+ * queue rule would take an admitted client's data away: conntrack calls a flow new until a packet of it gets through,
+ * and this program drops all that is in its queue. Whoever has the queue knows that no such server runs any more.
+ */
+export function findObsoleteRules(
+  objects: readonly NftObject[],
+  { port, queue, alts }: Identity,
+): ReadonlySet<string> {
+  const rules = objects.flatMap(({ rule }) =>
+    rule === undefined ? [] : [{ rule, does: read(rule.expr ?? []) }]
+  );
+  const queueRules = rules.filter(({ rule: { chain }, does }) =>
+    chain === "nfq" && does["udp dport"] === port && does.queue === queue
+  );
+  const addresses = new Set(queueRules.map(({ does }) => does["ip daddr"]));
+  const natRules = rules.filter(({ rule: { chain }, does }) => {
+    const [own, alt, ownPort] = chain === "nat-prerouting"
+      ? [does["ip daddr"], does.dnat, does["udp dport"]]
+      : [does.snat, does["ip saddr"], does["udp sport"]];
+    return /^nat-(prerouting|postrouting)$/.test(chain) && ownPort === port && addresses.has(own) &&
+      alts.has(String(alt));
+  });
+  return new Set([...queueRules, ...natRules].map(({ rule }) => `${rule.chain} handle ${rule.handle}`));
+}
+
+/** A rule's matches and statements by name: "ip daddr", "queue". */
+function read(expressions: readonly NftExpression[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(expressions.flatMap(({ match, queue, dnat, snat }) => {
+    const { payload } = match?.left ?? {};
+    if (payload !== undefined) return [[`${payload.protocol} ${payload.field}`, match!.right]];
+    if (queue !== undefined) return [["queue", queue.num]];
+    if (dnat !== undefined) return [["dnat", dnat.addr]];
+    return snat === undefined ? [] : [["snat", snat.addr]];
+  }));
+}

@@ -1,0 +1,59 @@
+"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl)."""
+import base64
+import os
+import socket
+import struct
+import time
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+DEFAULT_SECRET = "netprickle.com"
+SIGNED_LENGTH = 64 + 5 + 4
+
+
+def signed(key, secret, timestamp=None):
+    """Signature, Unix time, salt; the signature is over time, salt and secret."""
+    stamp = int(time.time() if timestamp is None else timestamp)
+    message = stamp.to_bytes(5, "big") + os.urandom(4)
+    signature = SigningKey(base64.b64decode(key)).sign(message + secret.encode()).signature
+    return signature + message
+
+
+def verify(payload, key, secret):
+    """The Unix time of a signed payload; None when it is too short or the signature is wrong."""
+    if len(payload) < SIGNED_LENGTH:
+        return None
+    try:
+        VerifyKey(base64.b64decode(key)).verify(payload[64:] + secret.encode(), payload[:64])
+    except BadSignatureError:
+        return None
+    return int.from_bytes(payload[64:69], "big")
+
+
+def udp_checksum(addresses, datagram):
+    """RFC 768, with 0xffff where the sum is 0, as 0 says that there is none."""
+    data = addresses + struct.pack("!BBH", 0, socket.IPPROTO_UDP, len(datagram)) + datagram
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total or 0xFFFF
+
+
+def send(source, destination, data, ttl=64, checksum=False):
+    """Sends one datagram between (ip, port) pairs by a raw socket, by default with UDP checksum 0."""
+    def udp(value):
+        return struct.pack("!HHHH", source[1], destination[1], 8 + len(data), value) + data
+
+    addresses = socket.inet_aton(source[0]) + socket.inet_aton(destination[0])
+    datagram = udp(udp_checksum(addresses, udp(0)) if checksum else 0)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, ttl, socket.IPPROTO_UDP, 0) + addresses
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header + datagram, (destination[0], 0))
+
+
+def endpoint(text):
+    """IP:PORT as a pair."""
+    ip, port = text.split(":")
+    return ip, int(port)

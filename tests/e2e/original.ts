@@ -1,0 +1,26 @@
+import { ADDRESS, type Host } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { INNER, PATIENCE, PORT, type Scenario } from "./scenario.ts";
+
+/** Either side of version 0.1, in another language. */
+const PROGRAM = new URL("original.py", import.meta.url).pathname;
+
+/** Starts a server of version 0.1 and waits until it takes auth packets. */
+export async function originalServer(scenario: Scenario, ...args: string[]): Promise<Process> {
+  const server = spawn(scenario, "server", args);
+  await server.waitForLine(/^waiting/, PATIENCE);
+  return server;
+}
+
+/** Starts a client of version 0.1 and waits until it has sent an auth packet. */
+export async function originalClient(scenario: Scenario, ...args: string[]): Promise<Process> {
+  const client = spawn(scenario, "client", ["--remote", `${ADDRESS.server}:${PORT}`, ...args]);
+  await client.waitForLine(/^sent/, PATIENCE);
+  return client;
+}
+
+function spawn(scenario: Scenario, side: Host & keyof typeof INNER, args: readonly string[]): Process {
+  const peer = side === "server" ? INNER.client : INNER.server;
+  const ends = ["--local", ADDRESS[side], "--tunl-ip", INNER[side], "--peer-ip", peer];
+  return scenario.network.spawn(side, ["/usr/bin/python3", "-B", PROGRAM, side, ...args, ...ends]);
+}

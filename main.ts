@@ -1,11 +1,15 @@
+import { cleanup } from "./lib/commands/cleanup.ts";
+import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
-import { readFromDisk } from "./lib/settings/disk.ts";
-import { helpText } from "./lib/settings/help.ts";
-import { loadSettings } from "./lib/settings/load.ts";
+import { readFromDisk, writeToDisk } from "./lib/settings/disk.ts";
+import { commandHelpText, helpText } from "./lib/settings/help.ts";
+import { loadGiven, loadSettings } from "./lib/settings/load.ts";
+import { chooseLog, identify } from "./lib/settings/resolve.ts";
+import type { Settings } from "./lib/settings/settings.ts";
 import config from "./deno.json" with { type: "json" };
 
 function print(text: string): void {
@@ -25,18 +29,20 @@ function writeLog(line: string): void {
   }
 }
 
+function makeLog({ verbosity, time, pid }: Settings["log"]): Log {
+  return new Log({ verbosity, time, pid: pid ? Deno.pid : null, write: writeLog, now: () => new Date() });
+}
+
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   const { settings, warnings } = loadSettings(invocation, readFromDisk);
-  const { verbosity, time, pid } = settings.log;
-  const log = new Log({
-    verbosity,
-    time,
-    pid: pid ? Deno.pid : null,
-    write: writeLog,
-    now: () => new Date(),
-  });
+  const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   await run(settings, log);
+}
+
+async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
+  const { given } = loadGiven(invocation, readFromDisk);
+  print(await cleanup(identify(given), makeLog(chooseLog(given))));
 }
 
 /** Does what the command line asks for. @throws {IpipouError} with the exit code to end with */
@@ -44,13 +50,17 @@ async function main(argv: readonly string[]): Promise<void> {
   const invocation = parseInvocation(argv);
   switch (invocation.kind) {
     case "help":
-      return print(helpText());
+      return print(invocation.command === null ? helpText() : commandHelpText(invocation.command));
     case "version":
       return print(`ipipou ${config.version}\n`);
     case "keygen":
       return print(keygen(invocation.labelled));
     case "run":
       return await runDaemon(invocation);
+    case "convert":
+      return print(convert(invocation, readFromDisk, writeToDisk));
+    case "cleanup":
+      return await cleanUp(invocation);
   }
 }
 

@@ -10,11 +10,12 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** Everything that goes into the executable. */
 const INPUTS = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 
-/** What the executable may do: C libraries, three programs, and reading; it writes no files by itself. */
+/** What the executable may do: C libraries, three programs, reading, and TOML in place of old configuration. */
 const PERMISSIONS = [
   "--allow-ffi", // libnetfilter_queue and raw sockets
   "--allow-run=ip,nft,modprobe",
   "--allow-read", // configuration, keys
+  "--allow-write=/etc/ipipou", // ipipou convert --write
   "--allow-env",
   "--allow-net", // name lookups
   "--allow-sys", // user id

@@ -3,10 +3,11 @@ import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, instanceName, type Outside } from "./desired.ts";
-import { type Identity, type IpDevice, type IpFou, type NftObject, sortOut } from "./observe.ts";
-import { planTransition, type Transition } from "./plan.ts";
-import { parseJson, type Runner } from "./runner.ts";
-import { EMPTY_STATE, type Observed } from "./state.ts";
+import { Instance } from "./instance.ts";
+import type { Identity } from "./observe.ts";
+import { planTransition } from "./plan.ts";
+import type { Runner } from "./runner.ts";
+import type { Observed } from "./state.ts";
 
 /**
  * The kernel's side of one instance. Every change goes one way: what should be is derived from the settings and
@@ -14,21 +15,20 @@ import { EMPTY_STATE, type Observed } from "./state.ts";
  */
 export class Kernel {
   readonly #settings: Settings;
-  readonly #runner: Runner;
-  readonly #lock: () => Promise<Disposable>;
+  readonly #instance: Instance;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
 
   /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
-    this.#runner = runner;
-    this.#lock = lock;
+    const nft = settings.mode === "server" ? "needed" : "none";
+    this.#instance = new Instance(identityOf(settings), { nft, needsFou: true }, runner, lock);
   }
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
-    this.#observed ??= await this.#look();
+    this.#observed ??= await this.#instance.look();
     return this.#observed;
   }
 
@@ -43,40 +43,15 @@ export class Kernel {
     const now = monotonicTime();
     const desired = desiredState(this.#settings, outside, admissions, observed, now);
     for (const name of desired.tunnels.keys()) this.#refuseForeignDevice(name, observed);
-    await this.#carryOut(planTransition(observed.own, desired, now));
+    this.#observed = null;
+    await this.#instance.carryOut(planTransition(observed.own, desired, now));
     this.#observed = { ...observed, own: desired };
   }
 
   /** Removes everything of this instance that is there now. @throws {IpipouError} with exit code 200 */
   async remove(): Promise<void> {
     this.#observed = null;
-    try {
-      const { own } = await this.observe();
-      await this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, monotonicTime()));
-      if (own.gate !== null) await this.#deleteEmptyTable();
-    } catch (error) {
-      if (!(error instanceof IpipouError)) throw error;
-      throw new IpipouError(`Cannot clean up: ${error.message}`, EXIT.cleanup, { cause: error });
-    }
-  }
-
-  async #look(): Promise<Observed> {
-    const { peers, nft, local, queue, mode } = this.#settings;
-    const identity: Identity = {
-      name: instanceName(this.#settings),
-      table: nft.table,
-      devices: new Set(peers.map((peer) => peer.tunnel.device)),
-      port: local.port,
-      queue: queue.number,
-      alts: new Set(peers.map((peer) => peer.altIp)),
-    };
-    const [lists, table] = await Promise.all([
-      this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
-      mode === "server" ? this.#runner.nftTable(nft.table) : [],
-    ]);
-    const [devices, fou] = lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
-    const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
-    return sortOut(listing, identity, monotonicTime());
+    await this.#instance.remove();
   }
 
   #refuseForeignDevice(name: string, { foreign }: Observed): void {
@@ -88,22 +63,16 @@ export class Kernel {
       EXIT.ipLink,
     );
   }
+}
 
-  async #carryOut({ close, ip, open, changesTable }: Transition): Promise<void> {
-    this.#observed = null;
-    using _lock = changesTable ? await this.#lock() : null;
-    if (close.length > 0) await this.#runner.nft(close);
-    if (ip.length > 0) await this.#runner.ip(ip);
-    if (open.length > 0) await this.#runner.nft(open);
-  }
-
-  /** The last one out turns off the light; the lock keeps others from coming in meanwhile. */
-  async #deleteEmptyTable(): Promise<void> {
-    using _lock = await this.#lock();
-    const objects = await this.#runner.nftTable(this.#settings.nft.table) as NftObject[];
-    const isInUse = objects.some(({ chain, rule, set, map }) => chain ?? rule ?? set ?? map);
-    if (objects.length > 0 && !isInUse) {
-      await this.#runner.nft([`delete table ip ${this.#settings.nft.table}`]);
-    }
-  }
+function identityOf(settings: Settings): Identity {
+  const { peers, nft, local, queue } = settings;
+  return {
+    name: instanceName(settings),
+    table: nft.table,
+    devices: new Set(peers.map((peer) => peer.tunnel.device)),
+    port: local.port,
+    queue: queue.number,
+    alts: new Set(peers.map((peer) => peer.altIp)),
+  };
 }

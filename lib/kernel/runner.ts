@@ -21,6 +21,9 @@ export class CommandError extends Error {
   }
 }
 
+/** A program that is not installed. */
+export class MissingProgramError extends IpipouError {}
+
 /** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
 export class Runner {
   readonly #log: Log;
@@ -120,7 +123,7 @@ function spawn(program: keyof typeof PACKAGES, args: readonly string[]): Deno.Ch
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
-    throw new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause: error });
+    throw new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause: error });
   }
 }
 

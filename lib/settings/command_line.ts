@@ -1,4 +1,5 @@
-import { suggestOption } from "./did_you_mean.ts";
+import { type Command, COMMANDS } from "./commands.ts";
+import { nearest, suggestOption } from "./did_you_mean.ts";
 import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { assignTo, type GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
@@ -9,61 +10,170 @@ const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
 // Not `--name=two words`, which is an option, perhaps a secret one.
 const PHRASE_REGEXP = /^-(?!-)[^= ]* /;
 
+/** Where values come from. */
+export interface Sources {
+  /** What `--config` was given, in that order. */
+  readonly configs: readonly string[];
+  readonly given: Readonly<GivenValues>;
+}
+
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly kind: "help" }
+  /** `command`: the one whose help is asked for; null: the whole program's. */
+  | { readonly kind: "help"; readonly command: Command | null }
   | { readonly kind: "version" }
   /** Make a key pair; `labelled`: say which line is which. */
   | { readonly kind: "keygen"; readonly labelled: boolean }
-  | {
+  | Sources & {
     readonly kind: "run";
-    /** What `--config` was given, in that order. */
-    readonly configs: readonly string[];
-    readonly given: Readonly<GivenValues>;
     /** A line each. */
     readonly warnings: readonly string[];
-  };
+  }
+  /** Make TOML of files of version 0.1; `force`: also in place of a file that is there. */
+  | {
+    readonly kind: "convert";
+    readonly names: readonly string[];
+    readonly write: boolean;
+    readonly force: boolean;
+  }
+  /** Remove what an instance left in the kernel. */
+  | Sources & { readonly kind: "cleanup" };
 
-/** One option as it stands on the command line. */
-interface Occurrence {
-  readonly option: Option;
+/** What can stand on a command line. */
+export interface Grammar {
+  readonly options: readonly Option[];
+  /** The command line that lists them. */
+  readonly help: string;
+  /** Whether words that no option takes have a meaning. */
+  readonly takesWords?: boolean;
+}
+
+/** One option as it stands on the command line, or, without an option, a word. */
+interface Occurrence<O = Option> {
+  readonly option: O;
   /** Empty for an option that takes none. */
   readonly text: string;
 }
 
+const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
+
+/** Slots that do not tell which instance is meant. */
+const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
+
 /**
  * Reads the command line as version 0.1 did: short options in one word (`-vvn0`), values after a space or
- * `=`, long options cut short as long as only one begins so; what comes later wins.
+ * `=`, long options cut short as long as only one begins so; what comes later wins. A first word without a
+ * hyphen is a command.
  *
  * @param argv without the program's name
  * @throws {SettingsError} for what is unknown, lacks its value, or has one that cannot be taken
  */
 export function parseInvocation(argv: readonly string[]): Invocation {
-  const given: GivenValues = {};
-  const configs: string[] = [];
-  const warnings = new Set<string>();
-  let keygen = false;
-  for (const { option, text } of occurrences(argv)) {
-    if (option.kind === "command") {
-      if (option.command !== "keygen") return { kind: option.command };
-      keygen = true;
-    } else if (option.kind === "config") {
-      configs.push(text);
-    } else {
-      take(given, option, text);
-      if (option.secret) warnings.add(warnOfArgv(option));
-    }
-  }
-  if (!keygen) return { kind: "run", configs, given, warnings: [...warnings] };
-  return { kind: "keygen", labelled: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0) > 0 };
+  const [first, ...rest] = argv;
+  if (first === undefined || first.startsWith("-")) return parseRun(argv);
+  const command = COMMANDS.find(({ name }) => name === first);
+  if (command === undefined) throw unknownCommand(first);
+  return PARSERS[command.name](command, rest);
 }
 
-function take(
+const PARSERS: Record<Command["name"], (command: Command, argv: readonly string[]) => Invocation> = {
+  convert: parseConvert,
+  cleanup: parseCleanup,
+};
+
+function unknownCommand(word: string): SettingsError {
+  const near = nearest(word, COMMANDS.map(({ name }) => name));
+  const cure = near === undefined ? "ipipou --help lists the commands" : `did you mean ipipou ${near}?`;
+  return new SettingsError(`Unknown command ${quote(word)}: ${cure}`);
+}
+
+function grammarOf({ name, options }: Command): Grammar {
+  return { options, help: `ipipou ${name} --help`, takesWords: true };
+}
+
+function parseConvert(command: Command, argv: readonly string[]): Invocation {
+  const { words, switches, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", command };
+  const [write, force] = [switches.has("write"), switches.has("force")];
+  if (words.length === 0) throw new SettingsError("Cannot convert without a file: give NAME or a path");
+  if (force && !write) throw new SettingsError("Cannot use --force without --write: give --write too");
+  if (words.length > 1 && !write) {
+    throw new SettingsError("Cannot print several files as one: give one NAME, or --write");
+  }
+  return { kind: "convert", names: words, write, force };
+}
+
+function parseCleanup(command: Command, argv: readonly string[]): Invocation {
+  const { words, configs, given, asked } = readWords(argv, grammarOf(command));
+  if (asked?.command === "help") return { kind: "help", command };
+  if (asked !== null) {
+    throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
+  }
+  if (words.length > 1) throw new SettingsError("Cannot clean up after several at once: give one NAME");
+  if (words.length + configs.length === 0 && Object.keys(given).every((slot) => LOG_SLOTS.has(slot))) {
+    throw new SettingsError("Cannot clean up without knowing after whom: give NAME, or -n N");
+  }
+  return { kind: "cleanup", configs: [...words, ...configs], given };
+}
+
+function parseRun(argv: readonly string[]): Invocation {
+  const { configs, given, secrets, asked } = readWords(argv, RUN);
+  switch (asked?.command) {
+    case "help":
+      return { kind: "help", command: null };
+    case "version":
+      return { kind: "version" };
+    case "keygen":
+      return { kind: "keygen", labelled: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0) > 0 };
+    case undefined:
+      return { kind: "run", configs, given, warnings: [...secrets].map(warnOfArgv) };
+  }
+}
+
+/** Everything a command line says. */
+interface Said extends Sources {
+  readonly words: readonly string[];
+  readonly switches: ReadonlySet<string>;
+  /** Options whose secret stands on it. */
+  readonly secrets: ReadonlySet<Option>;
+  /** What it asks for other than to run; nothing after a help or a version is read. */
+  readonly asked: Extract<Option, { kind: "command" }> | null;
+}
+
+function readWords(argv: readonly string[], grammar: Grammar): Said {
+  const given: GivenValues = {};
+  const configs: string[] = [];
+  const words: string[] = [];
+  const switches = new Set<string>();
+  const secrets = new Set<Option>();
+  let asked: Said["asked"] = null;
+  for (const { option, text } of occurrences(argv, grammar)) {
+    if (option === null) words.push(text);
+    else if (option.kind === "config") configs.push(text);
+    else if (option.kind === "switch") switches.add(option.switch);
+    else if (option.kind === "command") {
+      asked = option;
+      if (option.command !== "keygen") break;
+    } else {
+      take(given, option, text, nameOf(option));
+      if (option.secret) secrets.add(option);
+    }
+  }
+  return { given, configs, words, switches, secrets, asked };
+}
+
+/**
+ * Puts what an option says into `given`.
+ *
+ * @param place what to call it in errors
+ * @throws {SettingsError} when the option cannot take the value
+ */
+export function take(
   given: GivenValues,
-  option: Exclude<Option, { kind: "command" | "config" }>,
+  option: Exclude<Option, { kind: "command" | "switch" | "config" }>,
   text: string,
+  place: string,
 ): void {
-  const place = nameOf(option);
   const assign = assignTo(given, option, place, true);
   if (option.kind === "flag") return assign(option.slot, option.gives);
   if (option.kind === "count") return assign(option.slot, (given[option.slot]?.value ?? 0) + 1);
@@ -85,13 +195,18 @@ function warnOfArgv(option: Option): string {
   return `The value of ${nameOf(option)} shows in the process list to every user of this host: use ${cures}`;
 }
 
-function* occurrences(argv: readonly string[]): Generator<Occurrence> {
+function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Occurrence<Option | null>> {
   const rest = [...argv];
   let last: Option | undefined;
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === "--") return refuseAfterEnd(rest);
-    if (word === "-" || !word.startsWith("-")) throw strayWord(word, last);
-    for (const occurrence of word.startsWith("--") ? [longOption(word, rest)] : shortOptions(word, rest)) {
+    if (word === "-" || !word.startsWith("-")) {
+      if (!grammar.takesWords || last?.secret) throw strayWord(word, last);
+      yield { option: null, text: word };
+      continue;
+    }
+    const isLong = word.startsWith("--");
+    for (const occurrence of isLong ? [longOption(word, rest, grammar)] : shortOptions(word, rest, grammar)) {
       last = occurrence.option;
       yield occurrence;
     }
@@ -114,46 +229,52 @@ function strayWord(word: string, last: Option | undefined): SettingsError {
   return new SettingsError(`Cannot take ${quote(word)} on the command line: ${cure}`);
 }
 
-function longOption(word: string, rest: string[]): Occurrence {
+function longOption(word: string, rest: string[], grammar: Grammar): Occurrence {
   const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-  const option = findLong(name);
+  const option = findLong(name, grammar);
   if (takesValue(option)) return { option, text: attached ?? nextValue(option, rest) };
   if (attached === undefined) return { option, text: "" };
   throw new SettingsError(`Cannot give a value to ${nameOf(option)}: it takes none`);
 }
 
-function findLong(name: string): Option {
-  const exact = OPTIONS.find((option) => option.long === name);
+/** The option with this long name, or the only one whose name begins so. @throws {SettingsError} */
+export function findLong(name: string, grammar: Grammar): Option {
+  const { options } = grammar;
+  const exact = options.find((option) => option.long === name);
   if (exact !== undefined) return exact;
-  const meant = OPTIONS.filter((option) => !option.neverAbbreviated && option.long?.startsWith(name));
+  const meant = options.filter((option) => !option.neverAbbreviated && option.long?.startsWith(name));
   const [only] = meant;
   if (only !== undefined && meant.length === 1) return only;
-  if (only === undefined || name === "") throw unknownLong(name);
+  if (only === undefined || name === "") throw unknownLong(name, grammar);
   throw new SettingsError(
     `Cannot tell which option --${name} is: it could be ${meant.map(nameOf).join(", ")}`,
   );
 }
 
 /** What follows a secret's option without a space is the secret, and not shown. */
-function unknownLong(name: string): SettingsError {
-  const glued = OPTIONS.find((option) =>
+function unknownLong(name: string, { options, help }: Grammar): SettingsError {
+  const glued = options.find((option) =>
     option.secret && option.long !== null && name.startsWith(option.long)
   );
-  if (glued === undefined || OPTIONS.some((option) => option.long?.startsWith(name))) {
-    return new SettingsError(`Unknown option ${quote(`--${name}`)}: ${suggestOption(name)}`);
+  if (glued === undefined || options.some((option) => option.long?.startsWith(name))) {
+    return new SettingsError(`Unknown option ${quote(`--${name}`)}: ${suggestOption(name, options, help)}`);
   }
   return new SettingsError(
     `Unknown option that begins with ${nameOf(glued)}: its value needs a space or = before it`,
   );
 }
 
-function* shortOptions(word: string, rest: string[]): Generator<Occurrence> {
+/** The option with this letter. @throws {SettingsError} */
+export function findShort(letter: string, { options, help }: Grammar): Option {
+  const option = options.find((option) => option.short === letter);
+  if (option !== undefined) return option;
+  throw new SettingsError(`Unknown option ${quote(`-${letter}`)}: ${help} lists the options`);
+}
+
+function* shortOptions(word: string, rest: string[], grammar: Grammar): Generator<Occurrence> {
   const letters = [...word].slice(1);
   for (const [index, letter] of letters.entries()) {
-    const option = OPTIONS.find((option) => option.short === letter);
-    if (option === undefined) {
-      throw new SettingsError(`Unknown option ${quote(`-${letter}`)}: ipipou --help lists the options`);
-    }
+    const option = findShort(letter, grammar);
     if (!takesValue(option)) {
       yield { option, text: "" };
       continue;
@@ -164,8 +285,9 @@ function* shortOptions(word: string, rest: string[]): Generator<Occurrence> {
   }
 }
 
-function takesValue(option: Option): boolean {
-  return option.kind !== "flag" && option.kind !== "count" && option.kind !== "command";
+/** Tells whether a value follows the option. */
+export function takesValue(option: Option): boolean {
+  return !["flag", "count", "command", "switch"].includes(option.kind);
 }
 
 /** The next word, unless it looks like an option; as in version 0.1, negative numbers and phrases do not. */

@@ -1,4 +1,4 @@
-import { tomlPathOf } from "./option.ts";
+import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
 const TOML_KEYS = OPTIONS.flatMap((option) => {
@@ -7,16 +7,25 @@ const TOML_KEYS = OPTIONS.flatMap((option) => {
     ? []
     : [{ long: option.long, table: path.slice(0, -1).join("."), key: path.at(-1) ?? "" }];
 });
-const LONG_NAMES = OPTIONS.flatMap((option) => option.long ?? []);
+const LONG_NAMES = longNamesOf(OPTIONS);
 // More would compare a whole mistyped file with every name there is.
 const LONGEST_COMPARED = 64;
 
-/** A long option like `name` (without hyphens), as `did you mean --fou-local-port?`; else where to look. */
-export function suggestOption(name: string): string {
+function longNamesOf(options: readonly Option[]): string[] {
+  return options.flatMap((option) => option.long ?? []);
+}
+
+/**
+ * One of `options` like `name` (without hyphens), as `did you mean --fou-local-port?`; else where to look.
+ *
+ * @param help the command line that lists them
+ */
+export function suggestOption(name: string, options: readonly Option[], help: string): string {
   const wanted = toKebab(name);
-  const ending = LONG_NAMES.filter((long) => long.endsWith(`-${wanted}`));
-  const found = nearest(wanted, LONG_NAMES) ?? (ending.length === 1 ? ending[0] : undefined);
-  return found === undefined ? "ipipou --help lists the options" : `did you mean --${found}?`;
+  const names = longNamesOf(options);
+  const ending = names.filter((long) => long.endsWith(`-${wanted}`));
+  const found = nearest(wanted, names) ?? (ending.length === 1 ? ending[0] : undefined);
+  return found === undefined ? `${help} lists the options` : `did you mean --${found}?`;
 }
 
 /** A TOML key like `key` in `table` (empty: none), as ``did you mean `dev` in [fou]?``; else where to look. */

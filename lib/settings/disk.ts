@@ -1,4 +1,5 @@
-import type { FileRead } from "./files.ts";
+import { SettingsError, showPath } from "./errors.ts";
+import type { FileRead, WriteOptions } from "./files.ts";
 
 /** Reads a text file from disk: the edge behind `ReadFile`. A byte order mark is dropped. */
 export function readFromDisk(path: string): FileRead {
@@ -6,12 +7,52 @@ export function readFromDisk(path: string): FileRead {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
     return { ok: true, text, mode: Deno.statSync(path).mode ?? 0 };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    // Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'".
     return {
       ok: false,
       missing: error instanceof Deno.errors.NotFound,
-      reason: message.replace(/( \(os error |: readfile ).*/s, ""),
+      reason: reasonOf(error),
     };
   }
+}
+
+/**
+ * Writes a text file to disk, whole or not at all: the edge behind `WriteFile`.
+ *
+ * @returns false when the file is there and is not to be replaced
+ * @throws {SettingsError} when it cannot be written
+ */
+export function writeToDisk(path: string, text: string, { mode, replace }: WriteOptions): boolean {
+  const temporary = `${path}.${crypto.randomUUID()}`;
+  try {
+    using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
+    Deno.chmodSync(temporary, mode);
+    writeAll(file, new TextEncoder().encode(text));
+    file.syncSync();
+    if (replace) Deno.renameSync(temporary, path);
+    else Deno.linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw new SettingsError(`Cannot write ${showPath(path)}: ${reasonOf(error)}`);
+  } finally {
+    removeIfThere(temporary);
+  }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'". */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/( \(os error |: (readfile|open|rename|link|chmod) ).*/s, "");
 }

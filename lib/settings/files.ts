@@ -10,7 +10,19 @@ export type FileRead =
 /** Reads a whole text file; does not throw. */
 export type ReadFile = (path: string) => FileRead;
 
-const CONFIG_FOLDER = "/etc/ipipou/";
+/** How to put a file in its place. */
+export interface WriteOptions {
+  /** Permission bits. */
+  readonly mode: number;
+  /** Whether a file that is there is replaced. */
+  readonly replace: boolean;
+}
+
+/** Writes a whole file or nothing. @returns false when the file is there and is not to be replaced */
+export type WriteFile = (path: string, text: string, options: WriteOptions) => boolean;
+
+/** Where configuration lies, and the only place the executable may write to. */
+export const CONFIG_FOLDER = "/etc/ipipou/";
 const OTHERS_CAN_READ = 0o004;
 
 /** A file's text, and whether any user of this host can read it too. */
@@ -42,23 +54,32 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
  * @throws {SettingsError} when it cannot be read, or is a file of version 0.1
  */
 export function readConfig(read: ReadFile, name: string): TextFile {
-  const isPath = /^\.{0,2}\//.test(name);
-  const path = isPath ? name : CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.toml`);
-  if (path.endsWith(".conf")) throw refuseOld(path);
+  const path = pathOf(name, "toml");
+  if (path.endsWith(".conf")) throw refuseOld(name, path);
   const old = path.replace(/\.toml$/, ".conf");
-  if (old !== path && isMissing(read(path)) && !isMissing(read(old))) throw refuseOld(old);
+  if (old !== path && isMissing(read(path)) && !isMissing(read(old))) {
+    throw refuseOld(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old);
+  }
   return readText(read, path, "--config");
+}
+
+/** The path that a name of a configuration file means; `extension` is the one that may be left out. */
+export function pathOf(name: string, extension: "toml" | "conf"): string {
+  if (isPath(name)) return name;
+  return CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.${extension}`);
+}
+
+function isPath(name: string): boolean {
+  return /^\.{0,2}\//.test(name);
 }
 
 function isMissing(file: FileRead): boolean {
   return !file.ok && file.missing;
 }
 
-function refuseOld(path: string): SettingsError {
-  const wanted = showPath(path.replace(/conf$/, "toml"));
+function refuseOld(name: string, path: string): SettingsError {
   return new SettingsError(
-    `Cannot read ${
-      showPath(path)
-    } (--config): .conf files of version 0.1 are not read; write it as TOML, in ${wanted}`,
+    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; ` +
+      `make TOML of it: ipipou convert ${showPath(name)} > ${showPath(path.replace(/conf$/, "toml"))}`,
   );
 }

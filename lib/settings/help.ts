@@ -1,3 +1,4 @@
+import { type Command, COMMANDS } from "./commands.ts";
 import { type Option, TOML_TABLES } from "./option.ts";
 import { OPTION_GROUPS } from "./options.ts";
 
@@ -51,19 +52,36 @@ export function helpText(): string {
     ...TOML_EXAMPLE.split("\n").map(indentBy(6)),
   ];
   return [
-    "Usage: ipipou [OPTIONS]",
+    "Usage: ipipou [OPTIONS]\n       ipipou COMMAND ...",
     wrap(ABOUT, 0).join("\n"),
+    ["Commands, each with a --help of its own:", ...COMMANDS.flatMap(describeCommand)].join("\n"),
     ["Options", ...groups].join("\n\n"),
     ["Examples:", ...examples].join("\n"),
     ["Files:", ...files].join("\n"),
   ].join("\n\n") + "\n";
 }
 
+/** The text of a command's `--help`, at most 80 columns wide. */
+export function commandHelpText({ name, usage, help, details, listed }: Command): string {
+  return [
+    `Usage: ipipou ${name} ${usage}`,
+    ...[`${help}.`, ...details].map((paragraph) => wrap(paragraph, 0).join("\n")),
+    ["Options:", ...listed.flatMap((option) => describe(option))].join("\n"),
+  ].join("\n\n") + "\n";
+}
+
+function describeCommand({ name, usage, help }: Command): string[] {
+  return hang(`  ${name} ${usage}`, help);
+}
+
 function describe(option: Option): string[] {
   const short = option.short === undefined ? "    " : `-${option.short}${option.long === null ? "" : ", "}`;
   const long = option.long === null ? "" : `--${option.long}`;
-  const label = `  ${short}${long} ${option.metavar ?? ""}`.trimEnd();
-  const text = wrap(option.help + notes(option), INDENT);
+  return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + notes(option));
+}
+
+function hang(label: string, sentence: string): string[] {
+  const text = wrap(sentence, INDENT);
   if (label.length > INDENT - 2) return [label, ...text];
   return [label.padEnd(INDENT) + (text[0] ?? "").slice(INDENT), ...text.slice(1)];
 }

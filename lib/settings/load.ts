@@ -1,4 +1,4 @@
-import type { Invocation } from "./command_line.ts";
+import type { Invocation, Sources } from "./command_line.ts";
 import { readConfig, type ReadFile } from "./files.ts";
 import type { GivenValues } from "./given.ts";
 import { resolve, type Resolved } from "./resolve.ts";
@@ -14,7 +14,24 @@ import { parseToml } from "./toml.ts";
  * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
 export function loadSettings(invocation: Invocation & { kind: "run" }, read: ReadFile): Resolved {
-  const warnings = [...invocation.warnings];
+  const { given, warnings } = loadGiven(invocation, read);
+  const { settings, warnings: more } = resolve(given, read);
+  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
+}
+
+/** Values of files and command line, and what the administrator should know of the files. */
+interface Loaded {
+  readonly given: Readonly<GivenValues>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the configuration files a command line names, without asking whether all of it fits together.
+ *
+ * @throws {SettingsError} for the first thing that is wrong
+ */
+export function loadGiven(invocation: Sources, read: ReadFile): Loaded {
+  const warnings: string[] = [];
   const given: GivenValues = {};
   for (const name of invocation.configs) {
     const file = readConfig(read, name);
@@ -22,6 +39,5 @@ export function loadSettings(invocation: Invocation & { kind: "run" }, read: Rea
     if (said.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, said.given);
   }
-  const { settings, warnings: more } = resolve({ ...given, ...invocation.given }, read);
-  return { settings, warnings: [...warnings, ...more] };
+  return { given: { ...given, ...invocation.given }, warnings };
 }

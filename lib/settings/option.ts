@@ -52,6 +52,8 @@ type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
 export type Kind =
   /** Does something else than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
+  /** Turns something on for one command. */
+  | { readonly kind: "switch"; readonly switch: "write" | "force" }
   /** Names a configuration file; each one given is read. */
   | { readonly kind: "config" }
   /** Takes no value; each time it is given counts. */

@@ -27,7 +27,7 @@ export function choosePeer(given: Readonly<GivenValues>, context: PeerContext): 
   const tunnel = chooseTunnel(given, context);
   const remote = chooseRemote(given, mode);
   const byRemote = chooseByRemote(given, context);
-  const altIp = given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
+  const altIp = chooseAltIp(given, number);
   if (mode === "server" && altIp === local.ip) {
     throw new SettingsError(
       `Cannot use ${local.ip} as ${given.localIp?.place}: it is the private local address too, ` +
@@ -55,8 +55,18 @@ export function choosePeer(given: Readonly<GivenValues>, context: PeerContext): 
   };
 }
 
+/** The tunnel's device. @param number N */
+export function chooseTunnelDevice(given: Readonly<GivenValues>, number: number): string {
+  return given.tunnelDevice?.value ?? `ipipou${number}`;
+}
+
+/** The private local address. @param number N */
+export function chooseAltIp(given: Readonly<GivenValues>, number: number): string {
+  return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
+}
+
 function chooseTunnel(given: Readonly<GivenValues>, { mode, number, local }: PeerContext): Peer["tunnel"] {
-  const device = given.tunnelDevice?.value ?? `ipipou${number}`;
+  const device = chooseTunnelDevice(given, number);
   if (device === FALLBACK_DEVICE) {
     throw new SettingsError(`Cannot use "${device}" as ${given.tunnelDevice?.place}: it is the kernel's own`);
   }

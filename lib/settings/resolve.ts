@@ -2,7 +2,7 @@ import { EXIT, IpipouError } from "../errors.ts";
 import { SettingsError } from "./errors.ts";
 import type { ReadFile } from "./files.ts";
 import type { GivenValues } from "./given.ts";
-import { choosePeer } from "./peer.ts";
+import { chooseAltIp, choosePeer, chooseTunnelDevice } from "./peer.ts";
 import type { Settings } from "./settings.ts";
 
 const FIRST_PORT = 10_000;
@@ -26,7 +26,7 @@ type Mode = Settings["mode"];
  */
 export function resolve(given: Readonly<GivenValues>, read: ReadFile): Resolved {
   const warnings: string[] = [];
-  const mode = given.server?.value ? "server" : "client";
+  const mode = chooseMode(given);
   warnings.push(...withoutEffect(given, mode));
   if (mode === "server" && given.reauthOnly?.value) {
     throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
@@ -38,20 +38,66 @@ export function resolve(given: Readonly<GivenValues>, read: ReadFile): Resolved 
     number,
     local,
     encapCsum: given.encapCsum?.value ?? null,
-    queue: { number: given.queueNumber?.value ?? number, maxLength: given.queueMaxLength?.value ?? 24 },
-    nft: { table: given.nftTable?.value ?? "ipipou", counter: given.nftCounter?.value ?? true },
+    queue: { number: chooseQueue(given, number), maxLength: given.queueMaxLength?.value ?? 24 },
+    nft: { table: chooseTable(given), counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? 0,
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
-    log: {
-      verbosity: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0),
-      time: given.logTime?.value ?? true,
-      pid: given.logPid?.value ?? true,
-    },
+    log: chooseLog(given),
     peers: [choosePeer(given, { mode, number, local, read, warn: (warning) => warnings.push(warning) })],
   };
   refuseLater(given);
   return { settings, warnings };
+}
+
+/** By what an instance's things in the kernel are known. */
+export interface Identification {
+  readonly mode: Mode;
+  /** The tunnel's device. */
+  readonly device: string;
+  /** Own FOU (UDP) port. */
+  readonly port: number;
+  /** Netfilter queue. */
+  readonly queue: number;
+  /** Name of the nftables table. */
+  readonly table: string;
+  /** Private local address. */
+  readonly altIp: string;
+}
+
+/** Tells what identifies an instance, from as little as its number. @throws {SettingsError} */
+export function identify(given: Readonly<GivenValues>): Identification {
+  const mode = chooseMode(given);
+  const number = chooseNumber(given, mode);
+  return {
+    mode,
+    device: chooseTunnelDevice(given, number),
+    port: choosePort(given, number),
+    queue: chooseQueue(given, number),
+    table: chooseTable(given),
+    altIp: chooseAltIp(given, number),
+  };
+}
+
+/** How the log is to be. */
+export function chooseLog(given: Readonly<GivenValues>): Settings["log"] {
+  return {
+    verbosity: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0),
+    time: given.logTime?.value ?? true,
+    pid: given.logPid?.value ?? true,
+  };
+}
+
+function chooseMode(given: Readonly<GivenValues>): Mode {
+  return given.server?.value ? "server" : "client";
+}
+
+function chooseQueue(given: Readonly<GivenValues>, number: number): number {
+  return given.queueNumber?.value ?? number;
+}
+
+function chooseTable(given: Readonly<GivenValues>): string {
+  return given.nftTable?.value ?? "ipipou";
 }
 
 function withoutEffect(given: Readonly<GivenValues>, mode: Mode): string[] {
@@ -80,6 +126,10 @@ function chooseLocal(given: Readonly<GivenValues>, number: number): Settings["lo
   if (ip === null && device === null) {
     throw new SettingsError("Cannot run without an own address or device: give -b/--fou-local IP or @DEV");
   }
+  return { ip, device, port: choosePort(given, number) };
+}
+
+function choosePort(given: Readonly<GivenValues>, number: number): number {
   const port = given.localPort?.value ?? FIRST_PORT + number;
   if (port > LAST_PORT) {
     throw new SettingsError(
@@ -87,5 +137,5 @@ function chooseLocal(given: Readonly<GivenValues>, number: number): Settings["lo
         `${LAST_PORT}, give --fou-local-port too`,
     );
   }
-  return { ip, device, port };
+  return port;
 }

@@ -116,7 +116,7 @@ function findOption(keys: readonly string[]): TomlOption | undefined {
 }
 
 function isLasting(option: Option): option is TomlOption {
-  return option.kind !== "command" && option.kind !== "config" && option.kind !== "count";
+  return !["command", "switch", "config", "count"].includes(option.kind);
 }
 
 function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {

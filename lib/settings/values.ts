@@ -20,7 +20,7 @@ const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 export class Refusal extends Error {}
 
 /** What can be said in a TOML file too. */
-export type LastingKind = Exclude<Kind, { kind: "command" | "config" | "count" }>;
+export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" | "count" }>;
 
 /** What takes a value on the command line too. */
 type ValueKind = Exclude<LastingKind, { kind: "flag" }>;

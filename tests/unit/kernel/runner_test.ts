@@ -1,56 +1,7 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { CommandError, Runner } from "../../../lib/kernel/runner.ts";
-import { Log } from "../../../lib/log.ts";
-
-/** A program that does not do anything but end as it is told to. */
-interface Ending {
-  readonly code?: number;
-  readonly stdout?: string;
-  readonly stderr?: string;
-}
-
-/** Programs that stand in for the real ones, for the caller's scope: nothing else is in PATH. */
-class FakePrograms implements Disposable {
-  readonly #directory = Deno.makeTempDirSync();
-  readonly #path = Deno.env.get("PATH")!;
-
-  constructor(programs: Readonly<Record<string, Ending>>) {
-    for (const [name, { code = 0, stdout = "", stderr = "" }] of Object.entries(programs)) {
-      const file = (suffix: string, text: string) => {
-        Deno.writeTextFileSync(`${this.#directory}/${name}.${suffix}`, text);
-        return `'${this.#directory}/${name}.${suffix}'`;
-      };
-      const lines = [
-        "#!/bin/sh",
-        `PATH='${this.#path}'`,
-        `for word; do echo "$word"; done > ${file("argv", "")}`,
-        `echo "$LC_ALL" > ${file("locale", "")}`,
-        `cat > ${file("input", "")}`,
-        `cat ${file("stdout", stdout)}`,
-        `cat ${file("stderr", stderr)} >&2`,
-        `exit ${code}`,
-      ];
-      Deno.writeTextFileSync(`${this.#directory}/${name}`, lines.join("\n"), { mode: 0o755 });
-    }
-    Deno.env.set("PATH", this.#directory);
-  }
-
-  /** What a program was given: "argv" (a word a line), "input" or "locale". */
-  given(name: string, what: string): string {
-    return Deno.readTextFileSync(`${this.#directory}/${name}.${what}`);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.env.set("PATH", this.#path);
-    Deno.removeSync(this.#directory, { recursive: true });
-  }
-}
-
-function newRunner(lines: string[] = []): Runner {
-  const write = (line: string) => lines.push(line);
-  return new Runner(new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() }));
-}
+import { CommandError, type Runner } from "../../../lib/kernel/runner.ts";
+import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
 
 /** The error that `ip` or `nft` of this ending leads to. */
 async function failure(ending: Ending, run: (runner: Runner) => Promise<unknown>): Promise<IpipouError> {
@@ -208,7 +159,7 @@ Deno.test("Runner says which package has a program that is not there", async () 
   using _programs = new FakePrograms({});
   const runner = newRunner();
   const missing = (program: string, name: string, exitCode: number) => ({
-    name: "IpipouError",
+    name: "MissingProgramError",
     message: `Cannot run ${program}: not found in PATH; install the package ${name}`,
     exitCode,
   });

@@ -56,9 +56,39 @@ const SHORT_KEY = "AAAA";
 const WEAK_KEY = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 const WORDS = [
+  ["start", 'Unknown command "start": ipipou --help lists the commands'],
+  ["clenup -n1", 'Unknown command "clenup": did you mean ipipou cleanup?'],
   [
-    "start",
+    "-s start",
     'Cannot take "start" on the command line: a value with spaces needs quotes, and every other word an option before it',
+  ],
+  ["convert", "Cannot convert without a file: give NAME or a path"],
+  ["convert a b", "Cannot print several files as one: give one NAME, or --write"],
+  ["convert --force a", "Cannot use --force without --write: give --write too"],
+  ["convert --wirtes a", 'Unknown option "--wirtes": ipipou convert --help lists the options'],
+  ["convert --writes a", 'Unknown option "--writes": did you mean --write?'],
+  ["convert -n1 a", 'Unknown option "-n": ipipou convert --help lists the options'],
+  ["convert /x.toml", "Cannot convert /x.toml: it is TOML already by its name"],
+  [
+    "convert nonexistent",
+    "Cannot read /etc/ipipou/nonexistent.conf (ipipou convert): No such file or directory; make it, or name another",
+  ],
+  ["cleanup", "Cannot clean up without knowing after whom: give NAME, or -n N"],
+  ["cleanup -vv --no-log-time", "Cannot clean up without knowing after whom: give NAME, or -n N"],
+  ["cleanup a b", "Cannot clean up after several at once: give one NAME"],
+  ["cleanup --auth-keygen", "Cannot use --auth-keygen with ipipou cleanup: give it alone"],
+  ["cleanup -n 70000", `Cannot use "70000" as -n/--number: must be a whole number from 0 to 65535`],
+  [
+    "cleanup nonexistent",
+    "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+  ],
+  [
+    "cleanup --auth-secret my secret",
+    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
+  ],
+  [
+    "cleanup -n 60000",
+    "Cannot use 60000 as -n/--number: UDP port 10000+N would be above 65535, give --fou-local-port too",
   ],
   [
     "-s -",
@@ -281,7 +311,7 @@ const FIT = [
   ],
   [
     ["--config", "nonexistent.conf"],
-    "Cannot read /etc/ipipou/nonexistent.conf (--config): .conf files of version 0.1 are not read; write it as TOML, in /etc/ipipou/nonexistent.toml",
+    "Cannot read /etc/ipipou/nonexistent.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert nonexistent.conf > /etc/ipipou/nonexistent.toml",
   ],
 ] as const;
 
@@ -324,12 +354,12 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
   [
     "--config {dir}/old.conf",
     { "old.conf": "client\nnumber 1\n" },
-    "Cannot read {dir}/old.conf (--config): .conf files of version 0.1 are not read; write it as TOML, in {dir}/old.toml",
+    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert {dir}/old.conf > {dir}/old.toml",
   ],
   [
     "--config {dir}/old.toml",
     { "old.conf": "client\nnumber 1\n" },
-    "Cannot read {dir}/old.conf (--config): .conf files of version 0.1 are not read; write it as TOML, in {dir}/old.toml",
+    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert {dir}/old.conf > {dir}/old.toml",
   ],
   ["--config {dir}/a.toml --config {dir}/b.toml", {
     "a.toml": BASES.client,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { GivenValues } from "../../../lib/settings/given.ts";
+import { identify } from "../../../lib/settings/resolve.ts";
 
 function givenOf(...argv: string[]): Readonly<GivenValues> {
   const invocation = parseInvocation(argv);
@@ -62,9 +63,9 @@ Deno.test("parseInvocation() keeps the order of --config", () => {
 });
 
 Deno.test("parseInvocation() shows the help or the version whatever comes after", () => {
-  assert.deepEqual(parseInvocation(["-h"]), { kind: "help" });
-  assert.deepEqual(parseInvocation(["-s", "--help", "--nonsense"]), { kind: "help" });
-  assert.deepEqual(parseInvocation(["-vh"]), { kind: "help" });
+  assert.deepEqual(parseInvocation(["-h"]), { kind: "help", command: null });
+  assert.deepEqual(parseInvocation(["-s", "--help", "--nonsense"]), { kind: "help", command: null });
+  assert.deepEqual(parseInvocation(["-vh"]), { kind: "help", command: null });
   assert.deepEqual(parseInvocation(["--vers"]), { kind: "version" });
 });
 
@@ -72,4 +73,67 @@ Deno.test("parseInvocation() makes labelled keys with any verbosity", () => {
   assert.deepEqual(parseInvocation(["--auth-keygen"]), { kind: "keygen", labelled: false });
   assert.deepEqual(parseInvocation(["--auth-keygen", "-v"]), { kind: "keygen", labelled: true });
   assert.deepEqual(parseInvocation(["--verb=1", "--auth-keygen"]), { kind: "keygen", labelled: true });
+});
+
+Deno.test("parseInvocation() takes a first word for a command", () => {
+  assert.deepEqual(parseInvocation(["convert", "a"]), {
+    kind: "convert",
+    names: ["a"],
+    write: false,
+    force: false,
+  });
+  assert.deepEqual(parseInvocation(["convert", "./a.conf", "--write", "b", "--force"]), {
+    kind: "convert",
+    names: ["./a.conf", "b"],
+    write: true,
+    force: true,
+  });
+});
+
+Deno.test("parseInvocation() cleans up by name or by the options of a run, in any order", () => {
+  const cleanupOf = (...argv: string[]) => {
+    const invocation = parseInvocation(["cleanup", ...argv]);
+    assert.ok(invocation.kind === "cleanup");
+    return { configs: invocation.configs, ...identify(invocation.given) };
+  };
+  const byDefault = {
+    mode: "client",
+    device: "ipipou0",
+    port: 10000,
+    queue: 0,
+    table: "ipipou",
+    altIp: "172.29.0.0",
+  };
+  assert.deepEqual(cleanupOf("-vv", "office"), { ...byDefault, configs: ["office"] });
+  assert.deepEqual(cleanupOf("--config", "b", "a"), { ...byDefault, configs: ["a", "b"] });
+  const second = {
+    device: "ipipou2",
+    port: 10002,
+    queue: 2,
+    table: "ipipou",
+    altIp: "172.29.0.2",
+    configs: [],
+  };
+  assert.deepEqual(cleanupOf("-n2"), { ...second, mode: "client" });
+  assert.deepEqual(cleanupOf("-s", "-q2", "-b@eth0", "--auth-token", "x"), { ...second, mode: "server" });
+  const named = ["--tunl-dev=t", "--fou-local=:5", "--nft-table=x", "--fou-local-ip-alt", "10.0.0.1"];
+  assert.deepEqual(cleanupOf(...named), {
+    mode: "client",
+    device: "t",
+    port: 5,
+    queue: 0,
+    table: "x",
+    altIp: "10.0.0.1",
+    configs: [],
+  });
+});
+
+Deno.test("parseInvocation() shows a command's own help, and its before anything else", () => {
+  for (const name of ["convert", "cleanup"]) {
+    for (const argv of [["--help"], ["-h"], ["a", "b", "--help", "--nonsense"]]) {
+      const invocation = parseInvocation([name, ...argv]);
+      assert.ok(invocation.kind === "help");
+      assert.equal(invocation.command?.name, name);
+    }
+  }
 });

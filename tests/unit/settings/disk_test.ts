@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFromDisk } from "../../../lib/settings/disk.ts";
+import { readFromDisk, writeToDisk } from "../../../lib/settings/disk.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -47,5 +47,43 @@ Deno.test("readFromDisk() tells a missing file from one that cannot be read", ()
     assert.ok(!latin.ok && !latin.missing);
     assert.match(latin.reason, /encoded data/);
     assert.equal(readFromDisk("a\0\nb").ok, false);
+  });
+});
+
+Deno.test("writeToDisk() writes a whole file with its permissions, and leaves nothing else", () => {
+  withFolder((folder) => {
+    assert.equal(writeToDisk(`${folder}/a`, "пароль\n", { mode: 0o600, replace: false }), true);
+    assert.equal(writeToDisk(`${folder}/b`, "", { mode: 0o644, replace: true }), true);
+    assert.equal(Deno.readTextFileSync(`${folder}/a`), "пароль\n");
+    assert.equal(Deno.statSync(`${folder}/a`).mode! & 0o777, 0o600);
+    assert.equal(Deno.statSync(`${folder}/b`).mode! & 0o777, 0o644);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["a", "b"]);
+  });
+});
+
+Deno.test("writeToDisk() replaces a file only when told to, also one that is a dangling link", () => {
+  withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/a`, "old");
+    Deno.symlinkSync("nowhere", `${folder}/link`);
+    assert.equal(writeToDisk(`${folder}/a`, "new", { mode: 0o600, replace: false }), false);
+    assert.equal(writeToDisk(`${folder}/link`, "new", { mode: 0o600, replace: false }), false);
+    assert.equal(Deno.readTextFileSync(`${folder}/a`), "old");
+    assert.equal(writeToDisk(`${folder}/a`, "new", { mode: 0o600, replace: true }), true);
+    assert.equal(Deno.readTextFileSync(`${folder}/a`), "new");
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["a", "link"]);
+  });
+});
+
+Deno.test("writeToDisk() says why it cannot, in one line", () => {
+  withFolder((folder) => {
+    assert.throws(() => writeToDisk(`${folder}/none/a`, "", { mode: 0o600, replace: true }), {
+      message: `Cannot write ${folder}/none/a: No such file or directory`,
+      exitCode: 2,
+    });
+    Deno.mkdirSync(`${folder}/a`);
+    assert.throws(() => writeToDisk(`${folder}/a`, "", { mode: 0o600, replace: true }), {
+      message: `Cannot write ${folder}/a: Is a directory`,
+    });
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
   });
 });

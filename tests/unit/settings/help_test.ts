@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
-import { helpText } from "../../../lib/settings/help.ts";
+import { COMMANDS } from "../../../lib/settings/commands.ts";
+import { commandHelpText, helpText } from "../../../lib/settings/help.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
 import { parseToml } from "../../../lib/settings/toml.ts";
 import { PUBLIC_KEY } from "./good_input.ts";
@@ -51,4 +52,22 @@ Deno.test("helpText() shows a TOML file that works", () => {
   const toml = HELP.slice(HELP.indexOf("For example:") + "For example:".length).replace("KEY", PUBLIC_KEY);
   const { given } = parseToml(toml, "/x.toml");
   assert.deepEqual(Object.keys(given), ["server", "number", "device", "remotePublicKey", "secret"]);
+});
+
+Deno.test("helpText() lists every command with its arguments and sentence", () => {
+  const words = HELP.replace(/\s+/g, " ");
+  assert.equal(COMMANDS.length, 2);
+  for (const { name, usage, help } of COMMANDS) assert.ok(words.includes(` ${name} ${usage} ${help}`), name);
+});
+
+Deno.test("commandHelpText() is at most 80 columns wide and has all the table says", () => {
+  for (const command of COMMANDS) {
+    const text = commandHelpText(command);
+    for (const line of text.split("\n")) assert.ok(line.length <= 80 && !/\s$/.test(line), line);
+    const words = text.replace(/\s+/g, " ");
+    assert.ok(words.startsWith(`Usage: ipipou ${command.name} ${command.usage} ${command.help}.`), words);
+    for (const part of [...command.details, ...command.listed.map(({ help }) => help)]) {
+      assert.ok(words.includes(part), part);
+    }
+  }
 });

@@ -128,11 +128,11 @@ Deno.test("loadSettings() finds --config NAME in /etc/ipipou, and names of files
   }
 });
 
-Deno.test("loadSettings() says that a file of version 0.1 is not read when NAME.toml is not there", () => {
+Deno.test("loadSettings() says how to make TOML of a file of version 0.1 when NAME.toml is not there", () => {
   const files = { "/etc/ipipou/office.conf": "client\n" };
   assert.throws(() => load(["--config", "office"], files), {
-    message: "Cannot read /etc/ipipou/office.conf (--config): .conf files of version 0.1 are not read; " +
-      "write it as TOML, in /etc/ipipou/office.toml",
+    message: "Cannot read /etc/ipipou/office.conf (--config): it is a file of version 0.1; " +
+      "make TOML of it: ipipou convert office > /etc/ipipou/office.toml",
     exitCode: 2,
   });
   const both = { ...files, "/etc/ipipou/office.toml": BASES.client };

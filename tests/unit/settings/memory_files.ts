@@ -1,7 +1,8 @@
+import { convert } from "../../../lib/commands/convert.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { ReadFile } from "../../../lib/settings/files.ts";
-import { loadSettings } from "../../../lib/settings/load.ts";
-import type { Resolved } from "../../../lib/settings/resolve.ts";
+import { loadGiven, loadSettings } from "../../../lib/settings/load.ts";
+import { identify, type Resolved } from "../../../lib/settings/resolve.ts";
 
 /** The folder that `{dir}` stands for. */
 const DIR = "/dir";
@@ -19,13 +20,16 @@ export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o
   };
 }
 
-/** Settings of a command line, with files in memory. */
+/** Settings of a command line, with files in memory; of a command's, whatever it refuses. */
 export function load(
   argv: readonly string[],
   files: Readonly<Record<string, string>> = {},
   mode?: number,
 ): Resolved {
   const invocation = parseInvocation(argv.map((word) => word.replaceAll("{dir}", DIR)));
+  const read = filesInMemory(files, mode);
+  if (invocation.kind === "cleanup") identify(loadGiven(invocation, read).given);
+  if (invocation.kind === "convert") convert(invocation, read, () => false);
   if (invocation.kind !== "run") throw new TypeError(`Cannot load settings of ${invocation.kind}`);
-  return loadSettings(invocation, filesInMemory(files, mode));
+  return loadSettings(invocation, read);
 }

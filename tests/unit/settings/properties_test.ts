@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { type Option, tomlPathOf } from "../../../lib/settings/option.ts";
+import { tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
-import { formatIpv4 } from "../../../lib/ipv4.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
-import { BASES, GOOD_FILES, GOOD_INPUTS, PUBLIC_KEY } from "./good_input.ts";
+import { anyText, valueOf } from "./arbitrary_values.ts";
+import { BASES, GOOD_FILES, GOOD_INPUTS } from "./good_input.ts";
 import { load } from "./memory_files.ts";
 
 const RUNS = { numRuns: 2000 };
@@ -40,7 +40,6 @@ function assertLines(said: readonly string[]): void {
   }
 }
 
-const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
 const names = OPTIONS.flatMap(({ long, short }) =>
   [long === null ? [] : `--${long}`, short === undefined ? [] : `-${short}`].flat()
 );
@@ -169,43 +168,6 @@ Deno.test("loadSettings() never says what is in a secret's file", () => {
     for (const line of said) assert.ok(!line.includes(SECRET), line);
   }));
 });
-
-/** A value of the kind as it stands on the command line and in TOML; null for kinds that the tables cover. */
-function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: string }> | null {
-  const text = (words: fc.Arbitrary<string>) => words.map((word) => ({ word, toml: tomlString(word) }));
-  switch (option.kind) {
-    case "integer":
-      return fc.integer({ min: option.min, max: Math.min(option.max, 70_000) }).map(String).map((word) => ({
-        word,
-        toml: word,
-      }));
-    case "duration":
-      return fc.integer({ min: 0, max: 2_147_483 }).map(String).map((word) => ({ word, toml: word }));
-    case "ipv4":
-      return text(fc.integer({ min: 1, max: 0xdfff_ffff }).map(formatIpv4));
-    case "device":
-      return text(fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}$/));
-    case "nftTable":
-      return text(fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,20}$/));
-    case "privateKey":
-    case "base64":
-      return text(
-        fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => btoa(String.fromCharCode(...bytes))),
-      );
-    case "publicKey":
-      return text(fc.constant(PUBLIC_KEY));
-    case "text":
-      return text(anyText.filter((words) => words.isWellFormed()));
-    case "flag":
-      return fc.constant({ word: "", toml: String(!option.long?.startsWith("no-")) });
-    default:
-      return null;
-  }
-}
-
-function tomlString(text: string): string {
-  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
-}
 
 const lasting = OPTIONS.flatMap((option) => {
   const value = valueOf(option);

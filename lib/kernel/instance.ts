@@ -1,0 +1,102 @@
+import { monotonicTime } from "../clock.ts";
+import { EXIT, IpipouError } from "../errors.ts";
+import { type Identity, type IpDevice, type IpFou, type NftObject, sortOut } from "./observe.ts";
+import { planTransition, type Transition } from "./plan.ts";
+import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
+import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
+
+/** What may be missing on this host. */
+export interface Surroundings {
+  /** `needed`: a gate may be there, or is to be made; `if-installed`: there is none without nft; `none`: never. */
+  readonly nft: "needed" | "if-installed" | "none";
+  /** Whether a kernel without FOU is an error, or just has no FOU ports. */
+  readonly needsFou: boolean;
+}
+
+/** What one instance has in the kernel: looks at it, changes it, removes it. */
+export class Instance {
+  readonly #identity: Identity;
+  readonly #surroundings: Surroundings;
+  readonly #runner: Runner;
+  readonly #lock: () => Promise<Disposable>;
+
+  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  constructor(
+    identity: Identity,
+    surroundings: Surroundings,
+    runner: Runner,
+    lock: () => Promise<Disposable>,
+  ) {
+    this.#identity = identity;
+    this.#surroundings = surroundings;
+    this.#runner = runner;
+    this.#lock = lock;
+  }
+
+  /** Looks at what is there now. @throws {IpipouError} when `ip` or `nft` cannot tell */
+  async look(): Promise<Observed> {
+    const lists = this.#lists();
+    const table = this.#table();
+    // Neither program is left running when the other fails.
+    await Promise.allSettled([lists, table]);
+    const [devices, fou] = await lists;
+    return sortOut({ devices, fou, nft: await table }, this.#identity, monotonicTime());
+  }
+
+  /** Carries out a plan. @throws {IpipouError} naming the command that failed */
+  async carryOut({ close, ip, open, changesTable }: Transition): Promise<void> {
+    using _lock = changesTable ? await this.#lock() : null;
+    if (close.length > 0) await this.#runner.nft(close);
+    if (ip.length > 0) await this.#runner.ip(ip);
+    if (open.length > 0) await this.#runner.nft(open);
+  }
+
+  /** Removes everything that is there now. @returns what that was @throws {IpipouError} with exit code 200 */
+  async remove(): Promise<KernelState> {
+    try {
+      const { own } = await this.look();
+      await this.carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, monotonicTime()));
+      if (own.gate !== null) await this.#deleteEmptyTable();
+      return own;
+    } catch (error) {
+      if (!(error instanceof IpipouError)) throw error;
+      throw new IpipouError(`Cannot clean up: ${error.message}`, EXIT.cleanup, { cause: error });
+    }
+  }
+
+  async #lists(): Promise<[IpDevice[], IpFou[]]> {
+    try {
+      const [devices, fou] = await this.#list(["address show", "fou show"]);
+      return [devices as IpDevice[], fou as IpFou[]];
+    } catch (error) {
+      const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
+      if (this.#surroundings.needsFou || !isWithoutFou) throw error;
+      const [devices] = await this.#list(["address show"]);
+      return [devices as IpDevice[], []];
+    }
+  }
+
+  async #list(commands: readonly string[]): Promise<unknown[]> {
+    const lists = await this.#runner.ip(commands, ["-json", "-details"]);
+    return lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
+  }
+
+  async #table(): Promise<NftObject[]> {
+    if (this.#surroundings.nft === "none") return [];
+    try {
+      return await this.#runner.nftTable(this.#identity.table) as NftObject[];
+    } catch (error) {
+      if (this.#surroundings.nft === "needed" || !(error instanceof MissingProgramError)) throw error;
+      return [];
+    }
+  }
+
+  /** The last one out turns off the light; the lock keeps others from coming in meanwhile. */
+  async #deleteEmptyTable(): Promise<void> {
+    const { table } = this.#identity;
+    using _lock = await this.#lock();
+    const objects = await this.#runner.nftTable(table) as NftObject[];
+    const isInUse = objects.some(({ chain, rule, set, map }) => chain ?? rule ?? set ?? map);
+    if (objects.length > 0 && !isInUse) await this.#runner.nft([`delete table ip ${table}`]);
+  }
+}

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { ADDRESS, type Host } from "../lab/network.ts";
+import { makeForeignThings } from "./foreign_things.ts";
+import { INNER, IPIPOU, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const TOKEN = ["--auth-token", "open sesame"];
+const SIDES = ["server", "client"] as const;
+
+/** Runs a server and a client until the tunnel is up, and kills them. */
+async function leaveThings(scenario: Scenario, ...serverOptions: string[]): Promise<void> {
+  const server = await scenario.server(...TOKEN, ...serverOptions);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  await Promise.all([server.kill("SIGKILL"), client.kill("SIGKILL")]);
+}
+
+async function snapshots(scenario: Scenario): Promise<string[]> {
+  return await Promise.all(SIDES.map((side) => scenario.snapshot(side)));
+}
+
+async function cleanUp(scenario: Scenario, host: Host, ...argv: string[]) {
+  return await scenario.network.run(host, [IPIPOU, "cleanup", ...argv]);
+}
+
+Deno.test("cleanup removes all that a killed server and client left, says so, and touches nothing else", async (t) => {
+  await using scenario = await Scenario.create();
+  for (const side of SIDES) await makeForeignThings(scenario, side);
+  const before = await snapshots(scenario);
+  await leaveThings(scenario, "--force-fou-local-ip-alt");
+  const standing = await snapshots(scenario);
+  await t.step("another instance's cleanup leaves them", async () => {
+    for (const side of SIDES) {
+      const outcome = await cleanUp(scenario, side, "-n9");
+      assert.deepEqual(outcome, { code: 0, stdout: "nothing of ipipou9 to remove\n", stderr: "" });
+    }
+    assert.deepEqual(await snapshots(scenario), standing);
+  });
+  await t.step("cleanup removes them, whatever the mode", async () => {
+    assert.deepEqual(await cleanUp(scenario, "server", "-n1"), {
+      code: 0,
+      stdout: `removed device ipipou1, tunnel to ${ADDRESS.nat}:${PORT}\n` +
+        `removed FOU port 172.29.0.1:${PORT}\nremoved FOU port ${ADDRESS.server}:${PORT}\n` +
+        "removed address 172.29.0.1 of eth0\nremoved gate gate-ipipou1 in table ip ipipou\n",
+      stderr: "",
+    });
+    assert.deepEqual(await cleanUp(scenario, "client", "-s", "-n1"), {
+      code: 0,
+      stdout: `removed device ipipou1, tunnel to ${ADDRESS.server}:${PORT}\n` +
+        `removed FOU port ${ADDRESS.client}:${PORT}\n`,
+      stderr: "",
+    });
+    assert.deepEqual(await snapshots(scenario), before);
+  });
+  await t.step("a second cleanup has nothing to do", async () => {
+    for (const side of SIDES) {
+      const outcome = await cleanUp(scenario, side, "-n1");
+      assert.deepEqual(outcome, { code: 0, stdout: "nothing of ipipou1 to remove\n", stderr: "" });
+    }
+    assert.deepEqual(await snapshots(scenario), before);
+  });
+});
+
+Deno.test("cleanup takes the name of a file whose secrets are gone, or the options of the run", async () => {
+  await using scenario = await Scenario.create();
+  const before = await snapshots(scenario);
+  await leaveThings(scenario);
+  const toml = 'server = true\nnumber = 1\n[fou]\nlocal = "@eth0"\n[auth]\ntoken-file = "gone"\n';
+  const path = await scenario.write("office.toml", toml);
+  assert.equal((await cleanUp(scenario, "server", path)).code, 0);
+  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+  assert.equal((await cleanUp(scenario, "client", "-n1", "-b@eth0", ...remote, ...TOKEN)).code, 0);
+  assert.deepEqual(await snapshots(scenario), before);
+});
+
+Deno.test("cleanup needs neither libnetfilter_queue nor, for a client, nft", async () => {
+  await using scenario = await Scenario.create();
+  const before = await snapshots(scenario);
+  await leaveThings(scenario);
+  const hide = `for library in /usr/lib/*/libnetfilter_queue.so.1; do mount --bind /dev/null $library; done`;
+  const run = async (host: Host, path: string, ...argv: string[]) =>
+    await scenario.network.run(host, ["sh", "-c", `${hide}; PATH=${path} exec "$@"`, "sh", IPIPOU, ...argv]);
+  const onlyIp = `${scenario.directory}/bin`;
+  await Deno.mkdir(onlyIp);
+  await Deno.symlink("/usr/sbin/ip", `${onlyIp}/ip`);
+  const withoutQueue = await run("server", "/usr/sbin:/usr/bin", "-s", "-n1", "-b@eth0", ...TOKEN);
+  assert.equal(withoutQueue.code, 20, withoutQueue.stderr);
+  const withoutNft = await run("server", onlyIp, "cleanup", "-s", "-n1");
+  assert.equal(withoutNft.code, 200);
+  assert.match(
+    withoutNft.stderr,
+    /^ipipou: Cannot clean up: Cannot run nft: not found in PATH; install .*\n$/m,
+  );
+  assert.equal((await run("server", "/usr/sbin:/usr/bin", "cleanup", "-s", "-n1")).code, 0);
+  assert.equal((await run("client", onlyIp, "cleanup", "-n1")).code, 0);
+  assert.deepEqual(await snapshots(scenario), before);
+});
+
+Deno.test("cleanup that is not allowed to remove something ends with 200", async () => {
+  await using scenario = await Scenario.create();
+  await leaveThings(scenario);
+  const bare = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"];
+  const outcome = await scenario.network.run("client", [...bare, IPIPOU, "cleanup", "-n1"]);
+  assert.equal(outcome.code, 200);
+  assert.match(outcome.stderr, /^ipipou: Cannot clean up: [^\n]+\n$/);
+});
+
+Deno.test("convert writes what --config reads, once, for its owner alone", async () => {
+  const conf = "/etc/ipipou/e2e-convert.conf";
+  const toml = "/etc/ipipou/e2e-convert.toml";
+  await using scenario = await Scenario.create();
+  await Deno.mkdir("/etc/ipipou", { recursive: true });
+  try {
+    await Deno.writeTextFile(conf, "# as in version 0.1\nserver\nnumber 1\nfou-local @eth0\nauth-token x\n");
+    const ipipou = async (...argv: string[]) => await scenario.network.run("server", [IPIPOU, ...argv]);
+    const early = await ipipou("--config", "e2e-convert");
+    assert.equal(early.code, 2);
+    assert.match(early.stderr, / ipipou convert e2e-convert > \/etc\/ipipou\/e2e-convert.toml\n$/);
+    const first = await ipipou("convert", "--write", "e2e-convert");
+    assert.deepEqual(first, { code: 0, stdout: `wrote ${toml} from ${conf}\n`, stderr: "" });
+    assert.equal((await Deno.stat(toml)).mode! & 0o777, 0o600);
+    assert.equal((await ipipou("convert", "e2e-convert")).stdout, await Deno.readTextFile(toml));
+    assert.equal((await ipipou("convert", "--write", "e2e-convert")).code, 2);
+    assert.equal((await ipipou("convert", "--write", "--force", "e2e-convert")).code, 0);
+    const server = scenario.start("server", "--config", "e2e-convert");
+    await server.waitForLine(/waiting for clients at/, PATIENCE);
+    assert.equal((await server.kill()).code, 0);
+  } finally {
+    await Deno.remove(conf);
+    await Deno.remove(toml).catch(() => {});
+  }
+});

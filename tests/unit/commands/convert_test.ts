@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { convert } from "../../../lib/commands/convert.ts";
+import type { WriteOptions } from "../../../lib/settings/files.ts";
+import { filesInMemory } from "../settings/memory_files.ts";
+
+const FILES = {
+  "/etc/ipipou/a.conf": "# of a\nserver\nauth-token x\n",
+  "/etc/ipipou/b.conf": "server\nfou-dev eth0\n",
+  "/etc/ipipou/b.toml": "",
+  "/etc/ipipou/bad.conf": "server\n\nnumber x\n",
+  "/root/c.conf": "client\n",
+  "/root/c": "client\n",
+};
+const TOML_OF_A = '# of a\nserver = true\nauth.token = "x"\n';
+
+/** What was printed, and what was written where. */
+function outcomeOf(names: string[], { write = false, force = false, taken = false, mode = 0o644 } = {}) {
+  const written: (WriteOptions & { path: string; text: string })[] = [];
+  const put = (path: string, text: string, options: WriteOptions) => {
+    if (!taken) written.push({ path, text, ...options });
+    return !taken;
+  };
+  let text: string | null = null;
+  let refusal: string | null = null;
+  try {
+    text = convert({ names, write, force }, filesInMemory(FILES, mode), put);
+  } catch (error) {
+    refusal = (error as Error).message;
+  }
+  return { text, refusal, written };
+}
+
+Deno.test("convert() prints a file of /etc/ipipou by its name, with or without .conf, or by its path", () => {
+  for (const name of ["a", "a.conf", "/etc/ipipou/a.conf"]) {
+    assert.deepEqual(outcomeOf([name]), { text: TOML_OF_A, refusal: null, written: [] });
+  }
+  for (const path of ["/root/c.conf", "/root/c"]) assert.equal(outcomeOf([path]).text, "client = true\n");
+});
+
+Deno.test("convert() writes TOML beside its source, what holds secrets for its owner alone", () => {
+  assert.deepEqual(outcomeOf(["a", "b"], { write: true, force: true }), {
+    text:
+      "wrote /etc/ipipou/a.toml from /etc/ipipou/a.conf\nwrote /etc/ipipou/b.toml from /etc/ipipou/b.conf\n",
+    refusal: null,
+    written: [
+      { path: "/etc/ipipou/a.toml", text: TOML_OF_A, mode: 0o600, replace: true },
+      { path: "/etc/ipipou/b.toml", text: 'server = true\nfou.dev = "eth0"\n', mode: 0o644, replace: true },
+    ],
+  });
+  assert.equal(outcomeOf(["a"], { write: true }).written[0]?.replace, false);
+  const hidden = outcomeOf(["b"], { write: true, force: true, mode: 0o640 });
+  assert.equal(hidden.written[0]?.mode, 0o600);
+});
+
+Deno.test("convert() replaces nothing without being told, and then writes none of several", () => {
+  assert.deepEqual(outcomeOf(["a", "b"], { write: true }), {
+    text: null,
+    refusal: "Cannot write /etc/ipipou/b.toml: it is there already; give --force to replace it",
+    written: [],
+  });
+  const { refusal } = outcomeOf(["a"], { write: true, taken: true });
+  assert.equal(refusal, "Cannot write /etc/ipipou/a.toml: it is there already; give --force to replace it");
+});
+
+Deno.test("convert() writes none of several when one has a mistake", () => {
+  const { refusal, written } = outcomeOf(["a", "bad"], { write: true });
+  assert.match(refusal!, /^Cannot use "x" as -n\/--number at \/etc\/ipipou\/bad.conf:3: must be /);
+  assert.deepEqual(written, []);
+});
+
+Deno.test("convert() writes nowhere but in /etc/ipipou", () => {
+  for (const path of ["/root/c.conf", "/etc/ipipou/../../root/c.conf"]) {
+    const files = { ...FILES, [path]: "client\n" };
+    const run = () => convert({ names: [path], write: true, force: true }, filesInMemory(files), () => true);
+    assert.throws(run, { message: /^Cannot write beside .*: --write is for files of \/etc\/ipipou\// });
+  }
+});

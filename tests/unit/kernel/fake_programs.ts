@@ -1,0 +1,55 @@
+import { Runner } from "../../../lib/kernel/runner.ts";
+import { Log } from "../../../lib/log.ts";
+
+/** A program that does not do anything but end as it is told to. */
+export interface Ending {
+  readonly code?: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Text without which in its input it ends with 0 and says no error. */
+  readonly refuses?: string;
+}
+
+/** Programs that stand in for the real ones, for the caller's scope: nothing else is in PATH. */
+export class FakePrograms implements Disposable {
+  readonly #directory = Deno.makeTempDirSync();
+  readonly #path = Deno.env.get("PATH")!;
+
+  constructor(programs: Readonly<Record<string, Ending>>) {
+    for (const [name, { code = 0, stdout = "", stderr = "", refuses = "" }] of Object.entries(programs)) {
+      const file = (suffix: string, text: string) => {
+        Deno.writeTextFileSync(`${this.#directory}/${name}.${suffix}`, text);
+        return `'${this.#directory}/${name}.${suffix}'`;
+      };
+      const lines = [
+        "#!/bin/sh",
+        `PATH='${this.#path}'`,
+        `for word; do echo "$word"; done > ${file("argv", "")}`,
+        `echo "$LC_ALL" > ${file("locale", "")}`,
+        `cat > ${file("input", "")}`,
+        `cat ${file("stdout", stdout)}`,
+        `grep -q '${refuses}' ${file("input", "")} || [ -z '${refuses}' ] || exit 0`,
+        `cat ${file("stderr", stderr)} >&2`,
+        `exit ${code}`,
+      ];
+      Deno.writeTextFileSync(`${this.#directory}/${name}`, lines.join("\n"), { mode: 0o755 });
+    }
+    Deno.env.set("PATH", this.#directory);
+  }
+
+  /** What a program was given: "argv" (a word a line), "input" or "locale". */
+  given(name: string, what: string): string {
+    return Deno.readTextFileSync(`${this.#directory}/${name}.${what}`);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.env.set("PATH", this.#path);
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
+
+/** A runner whose log goes to `lines`. */
+export function newRunner(lines: string[] = []): Runner {
+  const write = (line: string) => lines.push(line);
+  return new Runner(new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() }));
+}

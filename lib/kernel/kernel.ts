@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
@@ -13,22 +14,51 @@ import { EMPTY_STATE, type Observed } from "./state.ts";
  * from who is admitted, what is was observed or is known from the last change, and the difference is applied.
  */
 export class Kernel {
-  readonly #settings: Settings;
+  #settings: Settings;
+  #identity: Identity;
   readonly #runner: Runner;
   readonly #lock: () => Promise<Disposable>;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
+  /** Whether the next change is to begin with a look, as it will be at another place. */
+  #isElsewhere = false;
 
   /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
+    this.#identity = identityOf(settings);
     this.#runner = runner;
     this.#lock = lock;
   }
 
+  /** From here on, what should be follows from these settings; mode, name and table must be the same. */
+  configure(settings: Settings): void {
+    this.#isElsewhere ||= !isDeepStrictEqual(settings.local, this.#settings.local);
+    this.#settings = settings;
+    const { devices, alts, ...identity } = identityOf(settings);
+    // What was ours before stays recognizable, for as long as it is not removed.
+    this.#identity = {
+      ...identity,
+      devices: devices.union(this.#identity.devices),
+      alts: alts.union(this.#identity.alts),
+    };
+  }
+
+  /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
+  async look(): Promise<Observed> {
+    const { table } = this.#identity;
+    const [lists, objects] = await Promise.all([
+      this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
+      this.#settings.mode === "server" ? this.#runner.nftTable(table) : [],
+    ]);
+    const [devices, fou] = lists.trimEnd().split("\n").map((line) => JSON.parse(line));
+    const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: objects as NftObject[] };
+    return sortOut(listing, this.#identity, monotonicTime());
+  }
+
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
-    this.#observed ??= await this.#look();
+    this.#observed ??= await this.look();
     return this.#observed;
   }
 
@@ -39,6 +69,8 @@ export class Kernel {
    * @throws {IpipouError} naming the command that failed
    */
   async apply(outside: Outside, admissions: ReadonlyMap<string, Admission>): Promise<void> {
+    if (this.#isElsewhere) this.#observed = null;
+    this.#isElsewhere = false;
     const observed = await this.observe();
     const now = monotonicTime();
     const desired = desiredState(this.#settings, outside, admissions, observed, now);
@@ -60,24 +92,6 @@ export class Kernel {
     }
   }
 
-  async #look(): Promise<Observed> {
-    const { peers, nft, local, mode } = this.#settings;
-    const identity: Identity = {
-      name: instanceName(this.#settings),
-      table: nft.table,
-      devices: new Set(peers.map((peer) => peer.tunnel.device)),
-      port: local.port,
-      alts: new Set(peers.map((peer) => peer.altIp)),
-    };
-    const [lists, table] = await Promise.all([
-      this.#runner.ip(["address show", "fou show"], ["-json", "-details"]),
-      mode === "server" ? this.#runner.nftTable(nft.table) : [],
-    ]);
-    const [devices, fou] = lists.trimEnd().split("\n").map((line) => JSON.parse(line));
-    const listing = { devices: devices as IpDevice[], fou: fou as IpFou[], nft: table as NftObject[] };
-    return sortOut(listing, identity, monotonicTime());
-  }
-
   #refuseForeignDevice(name: string, { foreign }: Observed): void {
     const kind = foreign.devices.get(name);
     if (kind === undefined) return;
@@ -88,9 +102,10 @@ export class Kernel {
     );
   }
 
-  async #carryOut({ close, ip, open, changesTable }: Transition): Promise<void> {
+  async #carryOut({ withdraw, close, ip, open, changesTable }: Transition): Promise<void> {
     this.#observed = null;
     using _lock = changesTable ? await this.#lock() : null;
+    if (withdraw.length > 0) await this.#runner.ip(withdraw);
     if (close.length > 0) await this.#runner.nft(close);
     if (ip.length > 0) await this.#runner.ip(ip);
     if (open.length > 0) await this.#runner.nft(open);
@@ -105,4 +120,15 @@ export class Kernel {
       await this.#runner.nft([`delete table ip ${this.#settings.nft.table}`]);
     }
   }
+}
+
+function identityOf(settings: Settings): Identity {
+  const { peers, nft, local } = settings;
+  return {
+    name: instanceName(settings),
+    table: nft.table,
+    devices: new Set(peers.map((peer) => peer.tunnel.device)),
+    port: local.port,
+    alts: new Set(peers.map((peer) => peer.altIp)),
+  };
 }

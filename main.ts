@@ -1,5 +1,6 @@
 import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
+import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
@@ -26,17 +27,11 @@ function writeLog(line: string): void {
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const { settings, warnings } = loadSettings(invocation, readFromDisk);
-  const { verbosity, time, pid } = settings.log;
-  const log = new Log({
-    verbosity,
-    time,
-    pid: pid ? Deno.pid : null,
-    write: writeLog,
-    now: () => new Date(),
-  });
+  const load = () => loadSettings(invocation, readFromDisk);
+  const { settings, warnings } = load();
+  const log = new Log({ ...logStyle(settings), write: writeLog, now: () => new Date() });
   for (const warning of warnings) log.warning(warning);
-  await run(settings, log);
+  await run(settings, log, load);
 }
 
 /** Does what the command line asks for. @throws {IpipouError} with the exit code to end with */

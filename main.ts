@@ -2,6 +2,7 @@ import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
+import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
@@ -29,15 +30,16 @@ function writeLog(line: string): void {
   }
 }
 
-function makeLog({ verbosity, time, pid }: Settings["log"]): Log {
-  return new Log({ verbosity, time, pid: pid ? Deno.pid : null, write: writeLog, now: () => new Date() });
+function makeLog(style: Settings["log"]): Log {
+  return new Log({ ...logStyle(style), write: writeLog, now: () => new Date() });
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const { settings, warnings } = loadSettings(invocation, readFromDisk);
+  const load = () => loadSettings(invocation, readFromDisk);
+  const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
-  await run(settings, log);
+  await run(settings, log, load);
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {

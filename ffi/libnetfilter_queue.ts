@@ -145,6 +145,8 @@ export class PacketQueue {
   readonly #wake: EventFd;
   readonly #handle: Deno.PointerValue;
   readonly #fd: number;
+  readonly #queue: Deno.PointerValue;
+  readonly #copyRange: number;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
   /** Holds everything else, which a pending poll still uses. */
@@ -156,6 +158,7 @@ export class PacketQueue {
 
   private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
     this.#name = `netfilter queue ${number}`;
+    this.#copyRange = copyRange;
     this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
@@ -175,7 +178,8 @@ export class PacketQueue {
     const queue = symbols.nfq_create_queue(handle, number, callback.pointer, null);
     if (queue === null) throw bindError(number, this.#libc.error(`bind ${this.#name}`, "nfq_create_queue"));
     binding.defer(() => symbols.nfq_destroy_queue(queue));
-    this.#configure(queue, maxLength, copyRange);
+    this.#queue = queue;
+    this.#setUp(maxLength);
     this.#binding = binding.move();
     this.#resources = resources.move();
   }
@@ -218,6 +222,21 @@ export class PacketQueue {
     }
   }
 
+  /**
+   * Changes how many packets may wait. None that waits is lost.
+   *
+   * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
+   */
+  resize(maxLength: number): void {
+    try {
+      this.#setLength(maxLength);
+    } catch (cause) {
+      throw asQueueError(cause);
+    }
+    // A packet that came while the kernel's answer was read is here already, and no poll would tell of it.
+    this.#wake.signal();
+  }
+
   /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
   close(): void {
     this.#closed = true;
@@ -230,26 +249,33 @@ export class PacketQueue {
     this.close();
   }
 
-  #configure(queue: Deno.PointerValue, maxLength: number, copyRange: number): void {
-    const set = (level: number, option: number, value: number) =>
-      this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
-    const action = `set up ${this.#name}`;
-    // Packets wait in this buffer, so it must hold a full queue. Beyond net.core.rmem_max that takes CAP_NET_ADMIN
-    // in the first user namespace; where it is denied, bursts beyond the buffer are dropped and counted.
-    const bufferLength = Math.min(maxLength * (copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
-    if (set(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
-      this.#libc.check(action, "setsockopt", set(SOL_SOCKET, SO_RCVBUF, bufferLength));
-    }
+  #setUp(maxLength: number): void {
     // Without it a full buffer makes the kernel drop everything until it was read empty, and recv say ENOBUFS, which
     // tells no more than the counters in QUEUE_TABLE.
-    this.#libc.check(action, "setsockopt", set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1));
-    if (this.#symbols.nfq_set_queue_maxlen(queue, maxLength) < 0) {
-      throw this.#libc.error(`set the length of ${this.#name} to ${maxLength}`, "nfq_set_queue_maxlen");
-    }
+    const quiet = this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+    this.#libc.check(`set up ${this.#name}`, "setsockopt", quiet);
+    this.#setLength(maxLength);
     // Last, because packets come from here on.
-    if (this.#symbols.nfq_set_mode(queue, NFQNL_COPY_PACKET, copyRange) < 0) {
-      throw this.#libc.error(`have ${this.#name} copy ${copyRange} bytes a packet`, "nfq_set_mode");
+    if (this.#symbols.nfq_set_mode(this.#queue, NFQNL_COPY_PACKET, this.#copyRange) < 0) {
+      throw this.#libc.error(`have ${this.#name} copy ${this.#copyRange} bytes a packet`, "nfq_set_mode");
     }
+  }
+
+  #setLength(maxLength: number): void {
+    const action = `set the length of ${this.#name} to ${maxLength}`;
+    // Packets wait in this buffer, so it must hold a full queue. Beyond net.core.rmem_max that takes CAP_NET_ADMIN
+    // in the first user namespace; where it is denied, bursts beyond the buffer are dropped and counted.
+    const bufferLength = Math.min(maxLength * (this.#copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
+    if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
+      this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
+    }
+    if (this.#symbols.nfq_set_queue_maxlen(this.#queue, maxLength) < 0) {
+      throw this.#libc.error(action, "nfq_set_queue_maxlen");
+    }
+  }
+
+  #setOption(level: number, option: number, value: number): number {
+    return this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
   }
 
   async #waitUntilReadable(): Promise<void> {

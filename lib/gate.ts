@@ -1,4 +1,4 @@
-import { type Authenticator, makeAuthenticator, type Refusal } from "./auth/scheme.ts";
+import { asksTheSame, type Authenticator, makeAuthenticator, type Refusal } from "./auth/scheme.ts";
 import { type Datagram, type Endpoint, sameEndpoint } from "./packet.ts";
 import type { Peer } from "./settings/settings.ts";
 
@@ -59,6 +59,26 @@ export class Gate {
   }
 
   /**
+   * Makes the gate that goes on from here under other settings. A peer stays admitted if what it proved is what is
+   * asked now; one of which something else is asked is shut out until it proves that, and its tunnel stands. A
+   * lifetime that changed begins anew.
+   *
+   * @param now milliseconds of a clock that never jumps
+   */
+  succeed(peers: readonly Peer[], remoteAddresses: ReadonlyMap<string, string>, now: number): Gate {
+    const next = new Gate(peers, remoteAddresses);
+    for (const { peer: old } of this.#peers) {
+      const peer = peers.find(({ name }) => name === old.name);
+      const admission = this.#admissions.get(old.name);
+      if (peer === undefined || admission === undefined) continue;
+      const isAsBefore = asksTheSame(old.scheme, peer.scheme) &&
+        next.#checkRemote(peer, admission.remote) === null;
+      next.#admissions.set(peer.name, isAsBefore ? renew(admission, old, peer, now) : end(admission, now));
+    }
+    return next;
+  }
+
+  /**
    * Decides about one datagram.
    *
    * @param now milliseconds of a clock that never jumps
@@ -82,7 +102,7 @@ export class Gate {
 
   #admit(peer: Peer, source: Endpoint, now: number): Outcome {
     const previous = this.#admissions.get(peer.name)?.remote ?? null;
-    const admission = { remote: source, expiresAt: peer.lifetime === 0 ? null : now + peer.lifetime * 1000 };
+    const admission = { remote: source, expiresAt: expiryOf(peer, now) };
     for (const [name, other] of this.#admissions) {
       // A NAT gives an endpoint to one host at a time: the one that proved itself last.
       if (sameEndpoint(other.remote, source)) this.#admissions.set(name, { ...other, expiresAt: now });
@@ -90,4 +110,22 @@ export class Gate {
     this.#admissions.set(peer.name, admission);
     return { kind: "admitted", peer, admission, previous };
   }
+}
+
+/** Tells whether an admitted peer's packets are let in. @param now milliseconds of a clock that never jumps */
+export function isLive({ expiresAt }: Admission, now: number): boolean {
+  return expiresAt === null || expiresAt > now;
+}
+
+function expiryOf({ lifetime }: Peer, now: number): number | null {
+  return lifetime === 0 ? null : now + lifetime * 1000;
+}
+
+function renew(admission: Admission, old: Peer, peer: Peer, now: number): Admission {
+  if (old.lifetime === peer.lifetime || !isLive(admission, now)) return admission;
+  return { ...admission, expiresAt: expiryOf(peer, now) };
+}
+
+function end(admission: Admission, now: number): Admission {
+  return isLive(admission, now) ? { ...admission, expiresAt: now } : admission;
 }

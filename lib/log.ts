@@ -24,10 +24,15 @@ export interface LogOptions {
 
 /** A log of single lines. */
 export class Log {
-  readonly #options: LogOptions;
+  #options: LogOptions;
 
   constructor(options: LogOptions) {
     this.#options = options;
+  }
+
+  /** Changes what it says and how its lines begin. */
+  configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
+    this.#options = { ...this.#options, ...options };
   }
 
   error(message: string): void {

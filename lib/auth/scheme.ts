@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { makeSignedPayload, parseSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
 import { makeVerifier } from "./keys.ts";
 
@@ -82,6 +83,12 @@ export function makeReplyPayload(
     return makeAuthPayload(scheme, timestamp, randomBytes);
   }
   return received.slice().reverse();
+}
+
+/** Tells whether both ask the same proof of the far side; own keys do not matter. */
+export function asksTheSame(a: Scheme, b: Scheme): boolean {
+  const asked = (scheme: Scheme) => scheme.kind === "ed25519" ? { ...scheme, privateKey: null } : scheme;
+  return isDeepStrictEqual(asked(a), asked(b));
 }
 
 /** Why an auth packet was refused. */

@@ -1,12 +1,14 @@
 import { NamespaceLock } from "../../ffi/namespace_lock.ts";
-import { reauthenticate, startClient } from "../daemon/client.ts";
+import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
+import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
 import { Signals } from "../daemon/signals.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
+import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Kernel modules that either side needs. */
@@ -16,27 +18,31 @@ const MODULES = ["fou", "ipip"];
  * Runs a server or a client until SIGTERM or SIGINT, then removes everything it made. A failure to start leaves
  * the kernel as it was; a later failure leaves the tunnels as they are, for the next start to take over.
  *
+ * @param load reads the settings again, at SIGHUP
  * @throws {IpipouError} when it cannot start, or cannot go on
  */
-export async function run(settings: Settings, log: Log): Promise<void> {
+export async function run(settings: Settings, log: Log, load: () => Resolved): Promise<void> {
   using signals = new Signals();
   const runner = new Runner(log);
   const kernel = new Kernel(settings, runner, () => NamespaceLock.take());
   const context: DaemonContext = { settings, kernel, log, stop: signals.stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   await loadModules(runner, log);
-  using daemon = await startOrUndo(context, signals);
+  using daemon = await startOrUndo(context);
   if (daemon === null) return;
+  const reloader = new Reloader(daemon, settings, load, log);
+  signals.onAuthRequest = () => daemon.authenticate();
+  signals.onReload = () => reloader.request();
   await daemon.serve();
   log.notice(`${signals.stop.reason}: stopping`);
   await kernel.remove();
 }
 
-async function startOrUndo(context: DaemonContext, signals: Signals): Promise<Daemon | null> {
+async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   const { settings, kernel, log, stop } = context;
   const before = (await kernel.observe()).own;
   try {
-    return await (settings.mode === "server" ? Server.start(context) : startClient(context, signals));
+    return await (settings.mode === "server" ? Server.start(context) : ClientDaemon.start(context));
   } catch (error) {
     if (isEmpty(before)) await kernel.remove().catch((leftover) => log.error(leftover.message));
     if (error === stop.reason) return null;

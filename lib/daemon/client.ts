@@ -1,15 +1,25 @@
+import { isDeepStrictEqual } from "node:util";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
+import type { Outside } from "../kernel/desired.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { awaitHost, findOutside, resolveHost } from "./outside.ts";
-import type { Signals } from "./signals.ts";
+import { Reconciler } from "./reconciler.ts";
 import { waitUntil } from "./wait.ts";
+
+/** Where a client's tunnel goes, and by which settings. */
+interface Setup {
+  readonly settings: Settings;
+  readonly outside: Outside;
+  readonly remote: Endpoint;
+}
 
 /** Sends a client's auth packets. */
 class AuthSender implements Disposable {
@@ -18,10 +28,10 @@ class AuthSender implements Disposable {
   readonly #destination: Endpoint;
   readonly #socket: RawSocket;
 
-  constructor(settings: Settings, source: Endpoint, destination: Endpoint) {
+  constructor({ settings, outside, remote }: Setup) {
     this.#settings = settings;
-    this.#source = source;
-    this.#destination = destination;
+    this.#source = { ip: outside.ip, port: settings.local.port };
+    this.#destination = remote;
     this.#socket = RawSocket.open({ device: settings.local.device });
   }
 
@@ -40,28 +50,109 @@ class AuthSender implements Disposable {
   }
 }
 
-/**
- * Sets up a client's tunnel.
- *
- * @throws {IpipouError} when it cannot
- */
-export async function startClient(context: DaemonContext, signals: Signals): Promise<Daemon> {
-  const { settings, kernel, log, stop } = context;
-  const peer = settings.peers[0]!;
-  const outside = findOutside(settings, await kernel.observe());
-  const remote = { ip: await awaitHost(peer.remote.host!, log, stop), port: peer.remote.port! };
-  using resources = new DisposableStack();
-  const sender = resources.use(
-    new AuthSender(settings, { ip: outside.ip, port: settings.local.port }, remote),
-  );
-  await kernel.apply(outside, new Map([[peer.name, { remote, expiresAt: null }]]));
-  const { device, ip, peerIp } = peer.tunnel;
-  log.notice(`${peer.name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
-  const owned = resources.move();
-  return {
-    serve: () => keepAuthenticated(sender, new Client(settings.keepalive, monotonicTime()), log, signals),
-    [Symbol.dispose]: () => owned.dispose(),
-  };
+/** The client: has a tunnel to its server, and sends auth packets when they are due. */
+export class ClientDaemon implements Daemon {
+  readonly #kernel: Kernel;
+  readonly #log: Log;
+  readonly #stop: AbortSignal;
+  readonly #reconciler: Reconciler;
+  #setup: Setup;
+  #sender: AuthSender;
+  #client: Client;
+  #wake = new AbortController();
+
+  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup, sender: AuthSender) {
+    this.#kernel = kernel;
+    this.#log = log;
+    this.#stop = stop;
+    this.#reconciler = new Reconciler(() => applySetup(kernel, this.#setup), log, stop);
+    this.#setup = setup;
+    this.#sender = sender;
+    this.#client = new Client(setup.settings.keepalive, monotonicTime());
+  }
+
+  /**
+   * Sets up the tunnel.
+   *
+   * @throws {IpipouError} when it cannot
+   */
+  static async start(context: DaemonContext): Promise<ClientDaemon> {
+    const { settings, kernel, log, stop } = context;
+    const { name, remote: { host, port }, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
+    const outside = findOutside(settings, await kernel.observe());
+    const remote = { ip: await awaitHost(host!, log, stop), port: port! };
+    const setup = { settings, outside, remote };
+    using resources = new DisposableStack();
+    const sender = resources.use(new AuthSender(setup));
+    await applySetup(kernel, setup);
+    log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
+    resources.move();
+    return new ClientDaemon(context, setup, sender);
+  }
+
+  async serve(): Promise<void> {
+    while (!this.#stop.aborted) {
+      const { nextSend } = this.#client;
+      if (nextSend !== null && nextSend <= monotonicTime()) this.#trySend();
+      this.#wake = new AbortController();
+      await waitUntil(this.#client.nextSend, AbortSignal.any([this.#stop, this.#wake.signal]));
+    }
+    await this.#reconciler.settled();
+  }
+
+  async reload(settings: Settings): Promise<void> {
+    const previous = this.#setup;
+    const next = await this.#moveTo(settings);
+    using resources = new DisposableStack();
+    const sender = resources.use(new AuthSender(next));
+    this.#adopt(next);
+    await this.#reconciler.attempt(() => this.#adopt(previous));
+    resources.move();
+    this.#sender[Symbol.dispose]();
+    this.#sender = sender;
+    this.#client = new Client(settings.keepalive, monotonicTime());
+  }
+
+  authenticate(): void {
+    this.#client.handleRequest(monotonicTime());
+    this.#wake.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#sender[Symbol.dispose]();
+  }
+
+  async #moveTo(settings: Settings): Promise<Setup> {
+    const previous = this.#setup;
+    const [before, after] = [previous.settings.peers[0]!.remote, settings.peers[0]!.remote];
+    const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
+    const ip = after.host === before.host ? previous.remote.ip : await resolveHost(after.host!);
+    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    return { settings, outside, remote: { ip, port: after.port! } };
+  }
+
+  #adopt(setup: Setup): void {
+    this.#setup = setup;
+    this.#kernel.configure(setup.settings);
+  }
+
+  #trySend(): void {
+    try {
+      this.#sender.send();
+      this.#client.handleSent(monotonicTime());
+      this.#log.info("sent auth packet");
+    } catch (error) {
+      this.#client.handleSendFailure(monotonicTime());
+      const seconds = Math.ceil((this.#client.nextSend! - monotonicTime()) / 1000);
+      this.#log.warning(
+        `${(error as Error).message}: auth packet not sent; trying again in ${seconds} s`,
+      );
+    }
+  }
+}
+
+function applySetup(kernel: Kernel, { settings, outside, remote }: Setup): Promise<void> {
+  return kernel.apply(outside, new Map([[settings.peers[0]!.name, { remote, expiresAt: null }]]));
 }
 
 /**
@@ -73,41 +164,11 @@ export async function reauthenticate({ settings, kernel, log }: DaemonContext): 
   const peer = settings.peers[0]!;
   const outside = findOutside(settings, await kernel.observe());
   const remote = { ip: await resolveHost(peer.remote.host!), port: peer.remote.port! };
-  using sender = new AuthSender(settings, { ip: outside.ip, port: settings.local.port }, remote);
+  using sender = new AuthSender({ settings, outside, remote });
   try {
     sender.send();
   } catch (cause) {
     throw new IpipouError((cause as Error).message, EXIT.send, { cause });
   }
   log.notice(`sent auth packet to ${formatEndpoint(remote)}`);
-}
-
-async function keepAuthenticated(
-  sender: AuthSender,
-  client: Client,
-  log: Log,
-  signals: Signals,
-): Promise<void> {
-  let asked = new AbortController();
-  signals.onAuthRequest = () => {
-    client.handleRequest(monotonicTime());
-    asked.abort();
-  };
-  while (!signals.stop.aborted) {
-    if (client.nextSend !== null && client.nextSend <= monotonicTime()) trySend(sender, client, log);
-    asked = new AbortController();
-    await waitUntil(client.nextSend, AbortSignal.any([signals.stop, asked.signal]));
-  }
-}
-
-function trySend(sender: AuthSender, client: Client, log: Log): void {
-  try {
-    sender.send();
-    client.handleSent(monotonicTime());
-    log.info("sent auth packet");
-  } catch (error) {
-    client.handleSendFailure(monotonicTime());
-    const seconds = Math.ceil((client.nextSend! - monotonicTime()) / 1000);
-    log.warning(`${(error as Error).message}: auth packet not sent; trying again in ${seconds} s`);
-  }
 }

@@ -15,4 +15,15 @@ export interface DaemonContext {
 export interface Daemon extends Disposable {
   /** Does its work until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
   serve(): Promise<void>;
+
+  /**
+   * Goes on with other settings, of the same mode, name and table. What they do not concern is not touched. The
+   * caller has it authenticate then.
+   *
+   * @throws when it cannot: then it goes on with those it had
+   */
+  reload(settings: Settings): Promise<void>;
+
+  /** Sends an auth packet now, if its side sends any. */
+  authenticate(): void;
 }

@@ -3,6 +3,16 @@ import { monotonicTime } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { waitUntil } from "./wait.ts";
 
+/** A change that its caller waits for. */
+interface Attempt {
+  readonly undo: () => void;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Key of the request that follows a failed attempt; no peer's name. */
+const UNDOING = "";
+
 /**
  * Runs one change of the kernel at a time, for callers who never wait for it: requests that come while one runs
  * are served together by the next. A change that fails is tried again until it succeeds or the program stops.
@@ -12,6 +22,8 @@ export class Reconciler {
   readonly #log: Log;
   readonly #stop: AbortSignal;
   #waiting = new Map<string, () => void>();
+  #attempt: Attempt | null = null;
+  #hurry = new AbortController();
   #running: Promise<void> | null = null;
 
   /** @param change brings the kernel to what is wanted at the time of the call */
@@ -30,6 +42,20 @@ export class Reconciler {
     this.#running ??= this.#run();
   }
 
+  /**
+   * Asks for a change that may turn out to be impossible, at once even if others wait for a new try. When it fails
+   * twice, `undo` is to take back what was wanted, and the kernel is brought to what it was. One at a time.
+   *
+   * @throws what the change failed with
+   */
+  attempt(undo: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#attempt = { undo, resolve, reject };
+    this.#hurry.abort();
+    this.#running ??= this.#run();
+    return promise;
+  }
+
   /** Resolves when no change is under way. */
   async settled(): Promise<void> {
     await this.#running;
@@ -38,29 +64,41 @@ export class Reconciler {
   async #run(): Promise<void> {
     const backoff = new Backoff();
     let failedBefore = false;
-    while (this.#waiting.size > 0 && !this.#stop.aborted) {
+    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#stop.aborted) {
       const served = this.#waiting;
+      const attempt = this.#attempt;
       this.#waiting = new Map();
+      this.#hurry = new AbortController();
       try {
         await this.#change();
       } catch (error) {
         this.#waiting = new Map([...served, ...this.#waiting]);
-        await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
+        if (failedBefore && attempt !== null) this.#giveUp(attempt, error);
+        else await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
         failedBefore = true;
         continue;
       }
       backoff.reset();
       failedBefore = false;
       for (const then of served.values()) then();
+      if (attempt !== null) this.#attempt = null;
+      attempt?.resolve();
     }
     // Here and not when the promise settles: a request that comes in between would find nobody to run it.
     this.#running = null;
+  }
+
+  #giveUp({ undo, reject }: Attempt, error: unknown): void {
+    this.#attempt = null;
+    undo();
+    this.request(UNDOING, () => {});
+    reject(error);
   }
 
   /** The first failure is tried again at once: as a rule something had changed behind our back. */
   async #pause({ message }: Error, delay: number): Promise<void> {
     if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
     this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await waitUntil(monotonicTime() + delay, this.#stop);
+    await waitUntil(monotonicTime() + delay, AbortSignal.any([this.#stop, this.#hurry.signal]));
   }
 }

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
 import { RawSocket } from "../../ffi/raw_socket.ts";
-import { authPayloadLength, makeReplyPayload } from "../auth/scheme.ts";
+import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
-import { Gate, type Outcome } from "../gate.ts";
+import { Gate, isLive, type Outcome } from "../gate.ts";
 import type { Outside } from "../kernel/desired.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import { type KernelState, remoteKey } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
 import {
@@ -17,35 +19,38 @@ import {
 import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, findOutside } from "./outside.ts";
+import { awaitHost, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
 
+/** Bytes of the longest payload an auth packet may have under any settings: an Ethernet frame's. */
+const LONGEST_PAYLOAD = 1472;
+/** What follows from the settings; replaced as a whole when they change. */
+interface Setup {
+  readonly settings: Settings;
+  readonly gate: Gate;
+  readonly outside: Outside;
+  readonly queue: PacketQueue;
+  readonly socket: RawSocket;
+}
+
 /** The server: reads auth packets from the gate's queue, and has the kernel follow who is admitted. */
 export class Server implements Daemon {
-  readonly #settings: Settings;
+  readonly #kernel: Kernel;
   readonly #log: Log;
-  readonly #gate: Gate;
-  readonly #outside: Outside;
   readonly #stop: AbortSignal;
-  readonly #resources: DisposableStack;
-  readonly #queue: PacketQueue;
-  readonly #socket: RawSocket;
   readonly #reconciler: Reconciler;
   readonly #refusals = new RefusalReport();
+  #setup: Setup;
 
-  private constructor({ settings, kernel, log, stop }: DaemonContext, gate: Gate, outside: Outside) {
-    this.#settings = settings;
+  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
+    this.#kernel = kernel;
     this.#log = log;
-    this.#gate = gate;
-    this.#outside = outside;
     this.#stop = stop;
-    using resources = new DisposableStack();
-    this.#queue = resources.use(openQueue(settings));
-    this.#socket = resources.use(RawSocket.open({ device: settings.local.device }));
-    this.#reconciler = new Reconciler(() => kernel.apply(outside, gate.admissions), log, stop);
-    this.#resources = resources.move();
+    this.#setup = setup;
+    const change = () => kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    this.#reconciler = new Reconciler(change, log, stop);
   }
 
   /**
@@ -57,34 +62,76 @@ export class Server implements Daemon {
     const { settings, kernel, log, stop } = context;
     const observed = await kernel.observe();
     const outside = findOutside(settings, observed);
-    const gate = new Gate(settings.peers, await resolveRemotes(settings, log, stop));
+    const gate = new Gate(
+      settings.peers,
+      await resolveRemotes(settings, (host) => awaitHost(host, log, stop)),
+    );
     adoptAdmissions(gate, settings, observed.own, log);
     using resources = new DisposableStack();
-    const server = resources.use(new Server(context, gate, outside));
+    const queue = resources.use(openQueue(settings));
+    const socket = resources.use(RawSocket.open({ device: settings.local.device }));
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     await kernel.apply(outside, gate.admissions);
     log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.port })}`);
     resources.move();
-    return server;
+    return new Server(context, { settings, gate, outside, queue, socket });
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
   async serve(): Promise<void> {
-    for await (const packet of this.#queue.packets(this.#stop)) this.#handle(packet);
+    // A queue whose packets end has been closed, for another.
+    while (!this.#stop.aborted) {
+      for await (const packet of this.#setup.queue.packets(this.#stop)) this.#handle(packet);
+    }
     await this.#reconciler.settled();
   }
 
+  async reload(settings: Settings): Promise<void> {
+    const previous = this.#setup;
+    const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
+    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    const remotes = await resolveRemotes(settings, resolveHost);
+    const next = succeed(previous, settings, outside, remotes);
+    try {
+      this.#adopt(next);
+      await this.#reconciler.attempt(() => this.#adopt(previous));
+    } catch (error) {
+      release(next, previous);
+      throw error;
+    }
+    release(previous, next);
+    this.#tellWhoIsOut(previous.gate, next.gate);
+  }
+
+  /** It is the other side that does. */
+  authenticate(): void {}
+
   [Symbol.dispose](): void {
-    this.#resources.dispose();
+    this.#setup.queue.close();
+    this.#setup.socket.close();
+  }
+
+  #adopt(setup: Setup): void {
+    setup.queue.resize(setup.settings.queue.maxLength);
+    this.#setup = setup;
+    this.#kernel.configure(setup.settings);
+  }
+
+  #tellWhoIsOut(before: Gate, after: Gate): void {
+    const now = monotonicTime();
+    for (const [name, admission] of after.admissions) {
+      if (isLive(admission, now) || !isLive(before.admissions.get(name)!, now)) continue;
+      this.#log.notice(`${name}: shut out until it authenticates anew`);
+    }
   }
 
   #handle(packet: Uint8Array): void {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
     const now = monotonicTime();
-    const outcome = this.#gate.handle(datagram, now, unixTime());
+    const outcome = this.#setup.gate.handle(datagram, now, unixTime());
     if (outcome.kind === "refused") {
       const line = this.#refusals.note(datagram.source, outcome.refusal, now);
       if (line === null) this.#log.debug(describeRefusal(datagram.source, outcome.refusal));
@@ -109,17 +156,43 @@ export class Server implements Daemon {
   }
 
   #reply({ source }: Datagram, payload: Uint8Array): void {
-    const own = { ip: this.#outside.ip, port: this.#settings.local.port };
+    const { settings, outside, socket } = this.#setup;
+    const own = { ip: outside.ip, port: settings.local.port };
     const reply = { source: own, destination: source, payload };
     try {
-      this.#socket.send(
-        buildUdpPacket(reply, this.#settings.authPacketTtl ?? this.#socket.defaultTtl),
-        source.ip,
-      );
+      socket.send(buildUdpPacket(reply, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
     } catch (error) {
       this.#log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
+}
+
+/** What follows from other settings; it shares with the previous what need not be opened anew. */
+function succeed(
+  previous: Setup,
+  settings: Settings,
+  outside: Outside,
+  remotes: ReadonlyMap<string, string>,
+): Setup {
+  const { queue, local } = previous.settings;
+  using resources = new DisposableStack();
+  const next = {
+    settings,
+    outside,
+    queue: queue.number === settings.queue.number ? previous.queue : resources.use(openQueue(settings)),
+    socket: local.device === settings.local.device
+      ? previous.socket
+      : resources.use(RawSocket.open({ device: settings.local.device })),
+    gate: previous.gate.succeed(settings.peers, remotes, monotonicTime()),
+  };
+  resources.move();
+  return next;
+}
+
+/** Closes what one setup has opened and another does not share. */
+function release(setup: Setup, other: Setup): void {
+  if (setup.queue !== other.queue) setup.queue.close();
+  if (setup.socket !== other.socket) setup.socket.close();
 }
 
 function makeReply(scheme: Settings["peers"][number]["scheme"], { payload }: Datagram): Uint8Array {
@@ -127,20 +200,16 @@ function makeReply(scheme: Settings["peers"][number]["scheme"], { payload }: Dat
   return makeReplyPayload(scheme, payload, unixTime(), random);
 }
 
-function openQueue({ queue: { number, maxLength }, peers }: Settings): PacketQueue {
-  const longest = Math.max(...peers.map((peer) => authPayloadLength(peer.scheme)));
-  return PacketQueue.open({ number, maxLength, copyRange: MAX_HEADERS_LENGTH + longest });
+function openQueue({ queue: { number, maxLength } }: Settings): PacketQueue {
+  return PacketQueue.open({ number, maxLength, copyRange: MAX_HEADERS_LENGTH + LONGEST_PAYLOAD });
 }
 
 async function resolveRemotes(
   { peers }: Settings,
-  log: Log,
-  stop: AbortSignal,
+  resolve: (host: string) => Promise<string>,
 ): Promise<Map<string, string>> {
   const known = peers.filter((peer) => peer.byRemote.ip && peer.remote.host !== null);
-  const entries = known.map(async ({ name, remote }) =>
-    [name, await awaitHost(remote.host!, log, stop)] as const
-  );
+  const entries = known.map(async ({ name, remote }) => [name, await resolve(remote.host!)] as const);
   return new Map(await Promise.all(entries));
 }
 

@@ -1,15 +1,17 @@
-/** Signals that only some sides listen to; the others must not end the program, as is their default. */
-const OTHERS = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
-
 /** The process's signals, from here until disposed. */
 export class Signals implements Disposable {
   readonly #stop = new AbortController();
   readonly #handlers = new Map<Deno.Signal, () => void>();
   #onAuthRequest: () => void = () => {};
+  #onReload: (() => void) | null = null;
+  #isReloadDue = false;
 
   constructor() {
     for (const signal of ["SIGTERM", "SIGINT"] as const) this.#listen(signal, () => this.#stop.abort(signal));
-    for (const signal of OTHERS) this.#listen(signal, () => signal === "SIGUSR1" && this.#onAuthRequest());
+    this.#listen("SIGUSR1", () => this.#onAuthRequest());
+    this.#listen("SIGHUP", () => this.#onReload === null ? this.#isReloadDue = true : this.#onReload());
+    // It must not end the program, as is its default.
+    this.#listen("SIGUSR2", () => {});
   }
 
   /** Aborted by SIGTERM and SIGINT; the reason is the signal's name. */
@@ -20,6 +22,12 @@ export class Signals implements Disposable {
   /** Called at each SIGUSR1. */
   set onAuthRequest(handler: () => void) {
     this.#onAuthRequest = handler;
+  }
+
+  /** Called at each SIGHUP; at once for those that came before. */
+  set onReload(handler: () => void) {
+    this.#onReload = handler;
+    if (this.#isReloadDue) handler();
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { authPayloadLength } from "../auth/scheme.ts";
-import type { Admission } from "../gate.ts";
+import { type Admission, isLive } from "../gate.ts";
 import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { fingerprintOf, partsOf } from "./gate_rules.ts";
@@ -59,7 +59,7 @@ export function desiredState(
     .map((ip): Listener => ({ local: { ip, port }, device: settings.local.device }))
     .filter(({ local }) => !isForeignListener(foreign.listeners, local));
   const admitted = peers.filter((peer) => locals.has(peer.name));
-  const live = new Map([...admissions].filter(([, { expiresAt }]) => expiresAt === null || expiresAt > now));
+  const live = new Map([...admissions].filter(([, admission]) => isLive(admission, now)));
   const tunnels = admitted.map((peer) => {
     const local = { ip: locals.get(peer.name)!, port };
     const foreignListener = isForeignListener(foreign.listeners, local);

@@ -44,8 +44,9 @@ export class Instance {
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
-  async carryOut({ close, ip, open, changesTable }: Transition): Promise<void> {
+  async carryOut({ withdraw, close, ip, open, changesTable }: Transition): Promise<void> {
     using _lock = changesTable ? await this.#lock() : null;
+    if (withdraw.length > 0) await this.#runner.ip(withdraw);
     if (close.length > 0) await this.#runner.nft(close);
     if (ip.length > 0) await this.#runner.ip(ip);
     if (open.length > 0) await this.#runner.nft(open);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
@@ -14,16 +15,42 @@ import type { Observed } from "./state.ts";
  * from who is admitted, what is was observed or is known from the last change, and the difference is applied.
  */
 export class Kernel {
-  readonly #settings: Settings;
-  readonly #instance: Instance;
+  readonly #runner: Runner;
+  readonly #lock: () => Promise<Disposable>;
+  #settings: Settings;
+  #identity: Identity;
+  #instance: Instance;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
+  /** Whether the next change is to begin with a look, as it will be at another place. */
+  #isElsewhere = false;
 
   /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
-    const nft = settings.mode === "server" ? "needed" : "none";
-    this.#instance = new Instance(identityOf(settings), { nft, needsFou: true }, runner, lock);
+    this.#runner = runner;
+    this.#lock = lock;
+    this.#identity = identityOf(settings);
+    this.#instance = this.#newInstance();
+  }
+
+  /** From here on, what should be follows from these settings; mode, name and table must be the same. */
+  configure(settings: Settings): void {
+    this.#isElsewhere ||= !isDeepStrictEqual(settings.local, this.#settings.local);
+    this.#settings = settings;
+    const { devices, alts, ...identity } = identityOf(settings);
+    // What was ours before stays recognizable, for as long as it is not removed.
+    this.#identity = {
+      ...identity,
+      devices: devices.union(this.#identity.devices),
+      alts: alts.union(this.#identity.alts),
+    };
+    this.#instance = this.#newInstance();
+  }
+
+  /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
+  async look(): Promise<Observed> {
+    return await this.#instance.look();
   }
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
@@ -39,6 +66,8 @@ export class Kernel {
    * @throws {IpipouError} naming the command that failed
    */
   async apply(outside: Outside, admissions: ReadonlyMap<string, Admission>): Promise<void> {
+    if (this.#isElsewhere) this.#observed = null;
+    this.#isElsewhere = false;
     const observed = await this.observe();
     const now = monotonicTime();
     const desired = desiredState(this.#settings, outside, admissions, observed, now);
@@ -62,6 +91,11 @@ export class Kernel {
         `remove it or choose another name with --tunl-dev`,
       EXIT.ipLink,
     );
+  }
+
+  #newInstance(): Instance {
+    const nft = this.#settings.mode === "server" ? "needed" : "none";
+    return new Instance(this.#identity, { nft, needsFou: true }, this.#runner, this.#lock);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Gate,
   type KernelState,
   type Listener,
+  listenerKey,
   pairKey,
   type Remote,
   remoteKey,
@@ -16,6 +17,8 @@ import {
  * program run, and none when it is empty.
  */
 export interface Transition {
+  /** For `ip -batch`: listeners go before the gate does that stood before them. */
+  readonly withdraw: readonly string[];
   /** For `nft -f`, one transaction. */
   readonly close: readonly string[];
   /** For `ip -batch`. */
@@ -28,12 +31,26 @@ export interface Transition {
 
 /** Plans the way from `current` to `desired`. @param now milliseconds of a clock that never jumps */
 export function planTransition(current: KernelState, desired: DesiredState, now: number): Transition {
-  const ip = planIp(current, desired);
+  const exposed = exposedListeners(current, desired);
+  const withdraw = [...exposed.values()].map((listener) => `fou del ${listenerWords(listener)}`);
+  const listeners = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
+  const ip = planIp({ ...current, listeners }, desired);
   const { close, open } = planGate(current, desired, now);
   const changesTable = !isInstalled(current.gate, desired.gate);
   return ip.length > 0
-    ? { close, ip, open, changesTable }
-    : { close: [], ip, open: [...close, ...open], changesTable };
+    ? { withdraw, close, ip, open, changesTable }
+    : { withdraw, close: [], ip, open: [...close, ...open], changesTable };
+}
+
+/** Listeners that no gate would stand before, for a moment, when the gate changed its place first. */
+function exposedListeners(current: KernelState, desired: KernelState): Map<string, Listener> {
+  if (current.gate === null || desired.gate === null) return new Map();
+  const moves = listenerKey(current.gate.local) !== listenerKey(desired.gate.local);
+  const isExposed = ([key, { device }]: [string, Listener]) => {
+    const wanted = desired.listeners.get(key);
+    return wanted === undefined ? moves : wanted.device !== device;
+  };
+  return new Map([...current.listeners].filter(isExposed));
 }
 
 function planGate(current: KernelState, desired: DesiredState, now: number) {
@@ -174,7 +191,13 @@ function moveTunnels(tunnels: readonly Move[]): string[] {
   const commands: string[] = [];
   const set = (tunnel: Tunnel) =>
     commands.push(`link set dev ${tunnel.name} type ipip ${outerWords(tunnel)}`);
-  let waiting = tunnels.filter(({ found, tunnel }) => !isSameOutside(found, tunnel));
+  let waiting = tunnels.filter(({ found, tunnel }) => !isSameOutside(found, tunnel)).map((
+    { found, tunnel },
+  ) => ({
+    found,
+    // `ip link set` leaves a checksum on that it is not told to turn off.
+    tunnel: found.checksum ? { ...tunnel, checksum: tunnel.checksum ?? false } : tunnel,
+  }));
   while (waiting.length > 0) {
     const isFree = ({ tunnel }: Move) => (places.get(placeOf(tunnel)) ?? tunnel.name) === tunnel.name;
     const ready = waiting.find(isFree);
@@ -200,7 +223,7 @@ function placeOf({ local, remote }: Tunnel): string {
 function isSameOutside(found: Tunnel, wanted: Tunnel): boolean {
   return remoteKey(found.remote) === remoteKey(wanted.remote) &&
     remoteKey(found.local) === remoteKey(wanted.local) &&
-    (wanted.checksum === null || found.checksum === wanted.checksum);
+    (found.checksum ?? false) === (wanted.checksum ?? false);
 }
 
 function raiseTunnel(found: Tunnel | null, { name, inner, up }: Tunnel): string[] {

@@ -26,7 +26,7 @@ const EXAMPLES = [
 
 const FILES = [
   "/etc/ipipou/NAME.toml is what --config NAME reads. A NAME that begins with /, ./ or ../ is a path. " +
-  "A FILE named in it is looked for beside it.",
+  "A FILE named in it is looked for beside it. SIGHUP has all files read again and what differs applied.",
   `--TABLE-KEY is KEY in [TABLE], for the tables ${TOML_TABLES.join(", ")}; ` +
   "any other option is a key above the first table; --no-KEY is KEY = false. For example:",
 ];

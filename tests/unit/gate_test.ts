@@ -224,3 +224,69 @@ Deno.test("adopt() takes over what an earlier run admitted, so that the peer is 
     HOME,
   ]);
 });
+
+/** The expiry that one admitted peer has in the gate after other settings came at `NOW + 1000`. */
+function expiryAfter(
+  before: Partial<Peer>,
+  after: Partial<Peer>,
+  remoteAddresses: Record<string, string> = {},
+) {
+  const gate = newGate([{ scheme: VERIFYING, ...before }]);
+  const outcome = gate.handle(authPacket(before.scheme ?? SIGNING, HOME), NOW, UNIX);
+  assert.equal(outcome.kind, "admitted");
+  const peers = [samplePeer({ scheme: VERIFYING, ...after })];
+  const next = gate.succeed(peers, new Map(Object.entries(remoteAddresses)), NOW + 1000);
+  assert.deepEqual(next.admissions.get("ipipou0")?.remote, HOME);
+  assert.equal(
+    gate.admissions.get("ipipou0")?.expiresAt,
+    before.lifetime ? NOW + before.lifetime * 1000 : null,
+  );
+  return next.admissions.get("ipipou0")!.expiresAt;
+}
+
+Deno.test("succeed() keeps who proved what is asked", () => {
+  const ownKey = { ...VERIFYING, privateKey: new Uint8Array(32) };
+  const others = { maxTimeDiscrepancy: 5, reply: true, altIp: "172.29.0.9", forceAlt: true };
+  for (const after of [{}, { scheme: ownKey as Scheme }, others]) assert.equal(expiryAfter({}, after), null);
+  assert.equal(expiryAfter({ scheme: token("abc") }, { scheme: token("abc") }), null);
+  assert.equal(expiryAfter({ lifetime: 60 }, { lifetime: 60 }), NOW + 60_000);
+  const here = { byRemote: { ip: true, port: true }, remote: { host: "home.example", port: HOME.port } };
+  assert.equal(expiryAfter({}, here, { ipipou0: HOME.ip }), null);
+});
+
+Deno.test("succeed() shuts out who did not prove what is asked now, until it does", () => {
+  const there = { byRemote: { ip: true, port: false }, remote: { host: "home.example", port: null } };
+  assert.equal(expiryAfter({}, { scheme: token("abc") }), NOW + 1000);
+  assert.equal(expiryAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), NOW + 1000);
+  assert.equal(expiryAfter({}, there, { ipipou0: ELSEWHERE.ip }), NOW + 1000);
+  assert.equal(expiryAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), NOW + 1000);
+  const old = newGate([{ scheme: token("abc") }]);
+  old.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  const gate = old.succeed([samplePeer({ scheme: token("abd") })], new Map(), NOW + 1000);
+  assert.equal(told(gate.handle(authPacket(token("abc"), HOME), NOW + 2000, UNIX)), "wrong token");
+  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 1000);
+  assert.deepEqual(told(gate.handle(authPacket(token("abd"), HOME), NOW + 3000, UNIX)), ["ipipou0", HOME]);
+  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, null);
+});
+
+Deno.test("succeed() begins a lifetime that changed anew, but not one that is over", () => {
+  assert.equal(expiryAfter({}, { lifetime: 60 }), NOW + 61_000);
+  assert.equal(expiryAfter({ lifetime: 60 }, { lifetime: 10 }), NOW + 11_000);
+  assert.equal(expiryAfter({ lifetime: 60 }, {}), null);
+  assert.equal(expiryAfter({ lifetime: 1 }, { lifetime: 60 }), NOW + 1000);
+  assert.equal(expiryAfter({ lifetime: 1 }, { scheme: token("abc") }), NOW + 1000);
+});
+
+Deno.test("succeed() knows the peers of the new settings alone", () => {
+  const old = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
+  old.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  old.handle(authPacket(token("bbb"), ELSEWHERE), NOW, UNIX);
+  const peers = [
+    samplePeer({ name: "c", scheme: token("ccc") }),
+    samplePeer({ name: "b", scheme: token("bbb") }),
+  ];
+  const gate = old.succeed(peers, new Map(), NOW);
+  assert.deepEqual([...gate.admissions], [["b", { remote: ELSEWHERE, expiresAt: null }]]);
+  assert.equal(told(gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX)), "wrong token");
+  assert.deepEqual(told(gate.handle(authPacket(token("ccc"), HOME), NOW, UNIX)), ["c", null]);
+});

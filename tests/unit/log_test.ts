@@ -48,3 +48,13 @@ Deno.test("Log begins lines with local time and process id, as told", () => {
 Deno.test("Log begins each line of a longer message like the first", () => {
   assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb")), ["[42] Error: a", "[42] b"]);
 });
+
+Deno.test("configure() changes what the log says and how its lines begin, from then on", () => {
+  const say = (log: Log) => {
+    log.info("before");
+    log.configure({ verbosity: 0, time: false, pid: 42 });
+    log.info("unsaid");
+    log.notice("after");
+  };
+  assert.deepEqual(linesOf({}, say), ["before", "[42] after"]);
+});

@@ -170,3 +170,50 @@ Deno.test("settled() waits for the change under way, and for none where there is
   await settled;
   assert.deepEqual(bench.served, ["a"]);
 });
+
+/** What became of an attempt, as it becomes known. */
+function watch(attempt: Promise<void>, events: string[]): void {
+  attempt.then(() => events.push("done"), (error: Error) => events.push(`failed: ${error.message}`));
+}
+
+Deno.test("attempt() resolves once a change that began afterwards has succeeded", async () => {
+  using bench = new Bench();
+  const events: string[] = [];
+  bench.request("a");
+  await bench.time.settle();
+  watch(bench.reconciler.attempt(() => events.push("undone")), events);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served, events], [2, ["a"], []]);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, events], [2, ["done"]]);
+});
+
+Deno.test("attempt() tries twice, then has it undone, and the kernel brought to what it was", async () => {
+  using bench = new Bench();
+  const events: string[] = [];
+  watch(bench.reconciler.attempt(() => events.push(`undone before change ${bench.changes + 1}`)), events);
+  bench.request("a");
+  await bench.time.settle();
+  await bench.fail("first");
+  assert.deepEqual([bench.changes, events], [2, []]);
+  await bench.fail("second");
+  assert.deepEqual([bench.changes, events], [3, ["undone before change 3", "failed: second"]]);
+  assert.deepEqual(bench.served, []);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served, bench.time.pending], [3, ["a"], 0]);
+});
+
+Deno.test("attempt() does not wait until a change that failed is tried again", async () => {
+  using bench = new Bench();
+  const events: string[] = [];
+  bench.request("a");
+  await bench.time.settle();
+  await bench.fail("first");
+  await bench.fail("second");
+  assert.deepEqual([bench.changes, bench.time.pending], [2, 1]);
+  watch(bench.reconciler.attempt(() => events.push("undone")), events);
+  await bench.time.settle();
+  assert.deepEqual([bench.changes, bench.time.pending], [3, 0]);
+  await bench.succeed();
+  assert.deepEqual([bench.served, events], [["a"], ["done"]]);
+});

@@ -51,8 +51,13 @@ export class FakeKernel {
   }
 
   /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */
-  run({ close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
-    const steps = [() => this.nft(close), ...ip.map((line) => () => this.ip(line)), () => this.nft(open)];
+  run({ withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
+    const steps = [
+      ...withdraw.map((line) => () => this.ip(line)),
+      () => this.nft(close),
+      ...ip.map((line) => () => this.ip(line)),
+      () => this.nft(open),
+    ];
     for (const step of steps) {
       beforeEach();
       step();

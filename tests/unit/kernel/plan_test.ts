@@ -50,7 +50,11 @@ function admission(ip: string, port: number): Admission {
 }
 
 function acceptedRemotes(kernel: FakeKernel): string[] {
-  const remotes = kernel.tables.get("ipipou")?.sets.get("remotes-p0") ?? new Map<string, string>();
+  return acceptedRemotesOf(kernel, "p0");
+}
+
+function acceptedRemotesOf(kernel: FakeKernel, name: string): string[] {
+  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`) ?? new Map<string, string>();
   return [...remotes.keys()].map((key) => key.replace(" . ", ":"));
 }
 
@@ -196,6 +200,8 @@ Deno.test("planTransition() changes no more of a tunnel that stands than the set
     "encap fou encap-sport 10000 encap-dport 40001";
   assert.deepEqual(change({ encapCsum: false }), []);
   assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
+  assert.deepEqual(change({ encapCsum: null }), [`${set} noencap-csum`]);
+  assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
   assert.deepEqual(change({ encapCsum: false }), [`${set} noencap-csum`]);
   const inner = (ip: string, peerIp: string) =>
     change({ peers: [samplePeer({ tunnel: { device: "ipipou0", ip, peerIp } })] });
@@ -296,4 +302,56 @@ Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, an
   assert.deepEqual(close.filter((command) => command.startsWith("delete")), [deletion]);
   const removal = planTransition({ ...desired, ...own }, { ...EMPTY_STATE, gate: null }, NOW);
   assert.ok(![...removal.close, ...removal.open].includes(deletion));
+});
+
+Deno.test("planTransition() moves gate, listener and tunnels, and no listener is ever without its gate", () => {
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  const places: Settings["local"][] = [
+    { ip: "192.0.2.1", device: "eth0", port: 10000 },
+    { ip: "192.0.2.1", device: "eth0", port: 10009 },
+    { ip: "192.0.2.1", device: null, port: 10009 },
+    { ip: "192.0.2.7", device: "eth0", port: 10000 },
+  ];
+  const kernel = newKernel();
+  const identity = identityOf(sampleSettings());
+  const look = () => sortOut(kernel.list("ipipou"), identity, NOW);
+  const gatePlace = () => {
+    const rule = kernel.tables.get("ipipou")?.chains.get("gate-ipipou0")?.rules[0] ?? "";
+    const [, device, ip, port] = /^(?:iifname "(\w+)" )?ip daddr (\S+) udp dport (\d+)/.exec(rule) ?? [];
+    return { key: `${ip}:${port}`, device: device ?? null };
+  };
+  const check = () => {
+    for (const [key, device] of kernel.listeners) assert.deepEqual({ key, device }, gatePlace());
+  };
+  for (const local of [...places, places[1]!, places[3]!]) {
+    const settings = sampleSettings({ local });
+    const observed = look();
+    const desired = desiredState(
+      settings,
+      { ip: local.ip!, device: "eth0" },
+      admissions,
+      observed,
+      NOW,
+    );
+    kernel.run(planTransition(observed.own, desired, NOW), check);
+    check();
+    assert.deepEqual([...kernel.listeners], [[`${local.ip}:${local.port}`, local.device]]);
+    assert.deepEqual(look().own.tunnels.get("ipipou0")?.local, { ip: local.ip, port: local.port });
+    assert.deepEqual(acceptedRemotesOf(kernel, "ipipou0"), ["198.51.100.2:40001"]);
+  }
+});
+
+Deno.test("planTransition() changes rules in one transaction that keeps whoever is admitted", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  kernel.run(plan(kernel, sampleSettings(), admissions));
+  for (
+    const fields of [{ queue: { number: 9, maxLength: 24 } }, { nft: { table: "ipipou", counter: false } }]
+  ) {
+    const { withdraw, close, ip, open } = plan(kernel, sampleSettings(fields), admissions);
+    assert.deepEqual([withdraw, close, ip], [[], [], []]);
+    kernel.nft(open);
+    assert.deepEqual(acceptedRemotesOf(kernel, "ipipou0"), ["198.51.100.2:40001"]);
+    assert.deepEqual(plan(kernel, sampleSettings(fields), admissions).open, []);
+  }
 });

@@ -1,0 +1,106 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Scheme } from "../auth/scheme.ts";
+import type { Peer, Settings } from "./settings.ts";
+
+type Shown = string | number | boolean | null;
+
+/** One setting by the name of its option, and what it is set to. */
+type Row<T> = readonly [name: string, valueOf: (owner: T) => Shown];
+
+/** What is fixed for as long as the program runs: marks, chains and sets in the kernel are known by it. */
+const FIXED: readonly Row<Settings>[] = [
+  ["--server", ({ mode }) => mode === "server"],
+  ["--reauth-only", ({ reauthOnly }) => reauthOnly],
+  ["--tunl-dev", ({ peers }) => peers[0]!.name],
+  ["--nft-table", ({ nft, mode }) => mode === "server" ? nft.table : null],
+];
+
+const COMMON: readonly Row<Settings>[] = [
+  ["--fou-local-ip", ({ local }) => local.ip],
+  ["--fou-local-port", ({ local }) => local.port],
+  ["--fou-dev", ({ local }) => local.device],
+  ["--encap-csum", ({ encapCsum }) => encapCsum],
+  ["--queue-number", ({ queue }) => queue.number],
+  ["--nfq-max-len", ({ queue }) => queue.maxLength],
+  ["--no-nft-counter", ({ nft }) => !nft.counter],
+  ["--keepalive", ({ keepalive }) => keepalive],
+  ["--auth-packet-ttl", ({ authPacketTtl }) => authPacketTtl],
+  ["--verb", ({ log }) => log.verbosity],
+  ["--no-log-time", ({ log }) => !log.time],
+  ["--no-log-pid", ({ log }) => !log.pid],
+];
+
+const OF_PEER: readonly Row<Peer>[] = [
+  ["--tunl-dev", ({ tunnel }) => tunnel.device],
+  ["--tunl-ip", ({ tunnel }) => tunnel.ip],
+  ["--tunl-peer-ip", ({ tunnel }) => tunnel.peerIp],
+  ["--fou-remote-ip", ({ remote }) => remote.host],
+  ["--fou-remote-port", ({ remote }) => remote.port],
+  ["--auth-by-remote-ip", ({ byRemote }) => byRemote.ip],
+  ["--auth-by-remote-port", ({ byRemote }) => byRemote.port],
+  ["--auth-max-time-discrepancy", ({ maxTimeDiscrepancy }) => maxTimeDiscrepancy],
+  ["--auth-lifetime", ({ lifetime }) => lifetime],
+  ["--reply-on-auth-ok", ({ reply }) => reply],
+  ["--fou-local-ip-alt", ({ altIp }) => altIp],
+  ["--force-fou-local-ip-alt", ({ forceAlt }) => forceAlt],
+];
+
+/** Words a change that a running program cannot make; null when there is none. */
+export function describeRestart(from: Settings, to: Settings): string | null {
+  const [change] = differences(FIXED, from, to);
+  return change === undefined ? null : `Cannot change a running program (${change}): restart it`;
+}
+
+/** Words what differs between two settings, a line each, without secrets. None: they mean the same. */
+export function describeChanges(from: Settings, to: Settings): string[] {
+  const olds = new Map(from.peers.map((peer) => [peer.name, peer]));
+  const news = new Set(to.peers.map(({ name }) => name));
+  return [
+    ...differences(COMMON, from, to),
+    ...from.peers.filter(({ name }) => !news.has(name)).map(({ name }) => `${name}: removed`),
+    ...to.peers.flatMap((peer) => {
+      const old = olds.get(peer.name);
+      const lines = old === undefined ? ["added"] : describePeer(old, peer);
+      return lines.map((line) => `${peer.name}: ${line}`);
+    }),
+  ];
+}
+
+function describePeer(from: Peer, to: Peer): string[] {
+  return [...differences(OF_PEER, from, to), ...describeScheme(from.scheme, to.scheme)];
+}
+
+function describeScheme(from: Scheme, to: Scheme): string[] {
+  if (from.kind !== to.kind) return [`authentication changed from ${NAMES[from.kind]} to ${NAMES[to.kind]}`];
+  const [old, now] = [secretsOf(from), secretsOf(to)];
+  return Object.keys(now).filter((what) => !isDeepStrictEqual(old[what], now[what]))
+    .map((what) => `${what} changed`);
+}
+
+const NAMES: Readonly<Record<Scheme["kind"], string>> = { port: "none", token: "token", ed25519: "keys" };
+
+function secretsOf(scheme: Scheme): Readonly<Record<string, unknown>> {
+  switch (scheme.kind) {
+    case "port":
+      return {};
+    case "token":
+      return { token: scheme.token };
+    case "ed25519":
+      return {
+        "own key": scheme.privateKey,
+        "the far side's key": scheme.remotePublicKey,
+        "shared secret": scheme.secret,
+      };
+  }
+}
+
+function differences<T>(rows: readonly Row<T>[], from: T, to: T): string[] {
+  return rows
+    .filter(([, valueOf]) => valueOf(from) !== valueOf(to))
+    .map(([name, valueOf]) => `${name} changed from ${show(valueOf(from))} to ${show(valueOf(to))}`);
+}
+
+function show(value: Shown): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return value === null ? "unset" : String(value);
+}

@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import type { Process } from "../lab/process.ts";
+import { eventually, INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+/** A line of the log for a command that `ip` or `nft` ran. */
+const COMMAND = /\] (ip|nft) /;
+
+/** The tables of a settings file, by name; "" holds what is above the first one. */
+type Tables = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
+
+function toml(tables: Tables): string {
+  const lines = ([name, values]: [string, Tables[string]]) => [
+    ...(name === "" ? [] : [`[${name}]`]),
+    ...Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}`),
+  ];
+  return Object.entries(tables).flatMap(lines).map((line) => `${line}\n`).join("");
+}
+
+const SERVER = {
+  "": { server: true, number: 1 },
+  fou: { local: "@eth0" },
+  auth: { token: "open sesame" },
+} as const;
+const CLIENT = {
+  "": { number: 1 },
+  fou: { local: "@eth0", remote: `192.0.2.1:${PORT}` },
+  tunl: { ip: INNER.client },
+  auth: { token: "open sesame" },
+} as const;
+
+/** A server and a client that have their settings from files, and a tunnel. */
+async function start(scenario: Scenario, server: Tables = SERVER, client: Tables = CLIENT) {
+  const serverFile = await scenario.write("server.toml", toml(server));
+  const clientFile = await scenario.write("client.toml", toml(client));
+  const serverProcess = scenario.start("server", "--config", serverFile);
+  await serverProcess.waitForLine(/waiting for clients/, PATIENCE);
+  const clientProcess = scenario.start("client", "--config", clientFile);
+  await serverProcess.waitForLine(/tunnel up/, PATIENCE);
+  return { server: serverProcess, client: clientProcess };
+}
+
+/** Gives a side a new file; returns the lines of its log from then to the one that ends the reload. */
+async function reload(
+  scenario: Scenario,
+  [name, process]: readonly ["server" | "client", Process],
+  tables: Tables | string,
+  end = /reload: |going on with the settings/,
+): Promise<string[]> {
+  await scenario.write(`${name}.toml`, typeof tables === "string" ? tables : toml(tables));
+  const { length } = process.lines;
+  process.signal("SIGHUP");
+  await process.waitForLine(end, PATIENCE);
+  return process.lines.slice(length);
+}
+
+/** What a host's kernel has, without the memory of its rate limits, which comes and goes. */
+async function snapshot(scenario: Scenario, host: "server" | "client"): Promise<string> {
+  return (await scenario.snapshot(host)).replace(/^\s+elements = \{ [^}]* limit rate [^}]*\}\n/m, "");
+}
+
+function commandsOf(lines: readonly string[]): string[] {
+  return lines.filter((line) => COMMAND.test(line));
+}
+
+Deno.test("a reload of what does not concern the tunnel loses no packet and runs no needless command", async (t) => {
+  await using scenario = await Scenario.create();
+  const { server, client } = await start(scenario);
+  const before = { server: await snapshot(scenario, "server"), client: await snapshot(scenario, "client") };
+  const flood = scenario.network.spawn("client", ["ping", "-i0.1", INNER.server]);
+  await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
+  const top = (fields: Tables[string]) => ({ ...SERVER, "": { ...SERVER[""], ...fields } });
+  const auth = (fields: Tables[string]) => ({ ...SERVER, auth: { ...SERVER.auth, ...fields } });
+
+  await t.step("the same settings: no command at all", async () => {
+    for (const [side, tables] of [[["server", server], SERVER], [["client", client], CLIENT]] as const) {
+      const lines = await reload(scenario, side, tables);
+      assert.match(lines.join("\n"), /reload: nothing changed/);
+      assert.deepEqual(commandsOf(lines), []);
+    }
+    await server.waitForLine(/authenticated again/, PATIENCE);
+  });
+  await t.step("keepalive: no command; the client keeps to it", async () => {
+    const lines = await reload(scenario, ["client", client], { ...CLIENT, "": { number: 1, keepalive: 1 } });
+    assert.match(lines.join("\n"), /reload: --keepalive changed from 0 to 1/);
+    assert.deepEqual(commandsOf(lines), []);
+    for (let times = 0; times < 3; times++) await server.waitForLine(/authenticated again/, PATIENCE);
+    await reload(scenario, ["client", client], CLIENT);
+  });
+  await t.step("verbosity and the queue's length: no command", async () => {
+    for (const tables of [top({ verb: 1 }), { ...SERVER, nfq: { "max-len": 100 } }]) {
+      assert.deepEqual(commandsOf(await reload(scenario, ["server", server], tables)), []);
+    }
+    const queues = await scenario.network.must("server", ["cat", "/proc/net/netfilter/nfnetlink_queue"]);
+    assert.match(queues, /^ *1 +\d+ +0 +2 +/m);
+    client.signal("SIGUSR1");
+    await server.waitForLine(/authenticated again/, PATIENCE);
+  });
+  await t.step("the counter and the queue's number: one transaction of nft", async () => {
+    const uncounted = { ...SERVER, nft: { counter: false } };
+    const counter = await reload(
+      scenario,
+      ["server", server],
+      uncounted,
+      /-nft-counter changed from off to on/,
+    );
+    assert.doesNotMatch(await snapshot(scenario, "server"), /counter/);
+    const queue = await reload(
+      scenario,
+      ["server", server],
+      top({ "queue-number": 7 }),
+      /queue-number changed/,
+    );
+    for (const lines of [counter, queue]) assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
+    const queues = await scenario.network.must("server", ["cat", "/proc/net/netfilter/nfnetlink_queue"]);
+    assert.match(queues, /^ *7 /);
+    assert.doesNotMatch(queues, /^ *1 /m);
+    client.signal("SIGUSR1");
+    await server.waitForLine(/authenticated again/, PATIENCE);
+  });
+  await t.step("the lifetime: from the reload on, and for ever again", async () => {
+    const lines = await reload(scenario, ["server", server], auth({ lifetime: 3600 }), /lifetime changed/);
+    assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
+    assert.match(await snapshot(scenario, "server"), /198\.51\.100\.2 \. 10001 timeout (1h|59m)/);
+    await reload(scenario, ["server", server], SERVER, /lifetime changed/);
+    assert.equal(await snapshot(scenario, "server"), before.server);
+  });
+  await flood.kill("SIGINT");
+  assert.match(flood.lines.join("\n"), / 0% packet loss/);
+  assert.equal(await snapshot(scenario, "client"), before.client);
+  assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
+});
+
+Deno.test("a changed inner address takes effect on the tunnel that stands, on both sides", async () => {
+  await using scenario = await Scenario.create();
+  const { server, client } = await start(scenario);
+  const index = () => scenario.network.must("server", ["cat", "/sys/class/net/ipipou1/ifindex"]);
+  const before = await index();
+  const [ip, peerIp] = ["172.30.0.1", "172.30.0.2"];
+  await reload(scenario, ["server", server], { ...SERVER, tunl: { ip } });
+  await reload(scenario, ["client", client], { ...CLIENT, tunl: { ip: peerIp } });
+  await scenario.ping("client", ip);
+  await scenario.ping("server", peerIp);
+  assert.equal(await scenario.answers("client", INNER.server), false);
+  assert.equal(await index(), before);
+});
+
+Deno.test("settings that cannot be are refused in one line that names the place, and change nothing", async (t) => {
+  await using scenario = await Scenario.create();
+  const before = await snapshot(scenario, "server");
+  const { server, client } = await start(scenario);
+  await scenario.network.must("client", ["ping", "-c1", "-w30", INNER.server]);
+  const standing = { server: await snapshot(scenario, "server"), client: await snapshot(scenario, "client") };
+  const cases: [string, Tables | string, RegExp][] = [
+    [
+      "a broken file",
+      "server = true\nnumber = one\n",
+      /server\.toml:2:10.*; going on with the settings/,
+    ],
+    ["a bad value", { ...SERVER, tunl: { ip: "no" } }, /Error: .*server\.toml:\d+:\d+/],
+    ["another mode", { ...CLIENT }, /--server changed from on to off\): restart it/],
+    [
+      "another name",
+      { ...SERVER, tunl: { dev: "tun7" } },
+      /--tunl-dev changed from ipipou1 to tun7.*restart/,
+    ],
+    [
+      "another table",
+      { ...SERVER, nft: { table: "mine" } },
+      /--nft-table changed from ipipou to mine.*restart/,
+    ],
+    ["no such device", { ...SERVER, fou: { local: "@eth9" } }, /there is no such device/],
+  ];
+  for (const [what, tables, message] of cases) {
+    await t.step(what, async () => {
+      const lines = await reload(scenario, ["server", server], tables);
+      assert.match(lines.join("\n"), message);
+      assert.equal(lines.filter((line) => line.includes("Error:")).length, 1);
+      assert.equal(await snapshot(scenario, "server"), standing.server);
+    });
+  }
+  await t.step("a broken file of the client, which authenticates all the same", async () => {
+    const lines = await reload(scenario, ["client", client], "number = one\n");
+    assert.match(lines.join("\n"), /client\.toml:1:\d+.*; going on with the settings/);
+    await server.waitForLine(/authenticated again/, PATIENCE);
+    assert.equal(await snapshot(scenario, "client"), standing.client);
+  });
+  await t.step("a queue that another has", async () => {
+    const other = scenario.start("server", "-s", "-n2", "-b@eth0", "--auth-token", "other");
+    await other.waitForLine(/waiting for clients/, PATIENCE);
+    const lines = await reload(scenario, ["server", server], {
+      ...SERVER,
+      "": { ...SERVER[""], "queue-number": 2 },
+    });
+    assert.match(lines.join("\n"), /netfilter queue 2: .*another process has/);
+    assert.equal((await other.kill()).code, 0);
+  });
+  await t.step("a port that another has: the kernel refuses, and gets back what was", async () => {
+    const bind =
+      "import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('192.0.2.1', 7777)); " +
+      "print('bound', flush=True); time.sleep(1000)";
+    await scenario.network.spawn("server", ["/usr/bin/python3", "-c", bind]).waitForLine(/bound/, PATIENCE);
+    const tables = { ...SERVER, fou: { local: ":7777@eth0" } };
+    await reload(scenario, ["server", server], tables, /fou add port 7777.*going on with the settings/);
+    await eventually(
+      "the old state is back",
+      async () => await snapshot(scenario, "server") === standing.server,
+    );
+    await scenario.ping("client");
+  });
+  assert.equal((await server.kill()).code, 0);
+  assert.equal(await snapshot(scenario, "server"), before);
+});
+
+Deno.test("a changed token shuts the old client out at once and lets the new one in", async () => {
+  await using scenario = await Scenario.create();
+  const { server, client } = await start(scenario);
+  await scenario.ping("client");
+  const auth = { token: "another, and longer" };
+  await reload(scenario, ["server", server], { ...SERVER, auth }, /ipipou1: shut out until/);
+  assert.equal(await scenario.answers("client"), false);
+  client.signal("SIGUSR1");
+  assert.equal(await scenario.answers("client"), false);
+  const lines = await reload(scenario, ["client", client], { ...CLIENT, auth });
+  assert.match(lines.join("\n"), /reload: ipipou1: token changed/);
+  await server.waitForLine(/authenticated again/, PATIENCE);
+  await scenario.ping("client");
+  assert.ok(![...server.lines, ...client.lines].some((line) => line.includes(auth.token)));
+});
+
+Deno.test("another key, secret and own key: the client that proves the new ones comes back", async () => {
+  await using scenario = await Scenario.create();
+  const [old, now] = [await makeKeys(), await makeKeys()];
+  const server = (publicKey: string, secret: string) => ({
+    ...SERVER,
+    auth: { "remote-pubkey-b64": publicKey, secret },
+  });
+  const client = (privateKey: string, secret: string) => ({
+    ...CLIENT,
+    auth: { "key-b64": privateKey, secret },
+  });
+  const pair = await start(scenario, server(old.publicKey, "s"), client(old.privateKey, "s"));
+  await scenario.ping("client");
+  await reload(scenario, ["server", pair.server], server(now.publicKey, "t"), /shut out until/);
+  assert.equal(await scenario.answers("client"), false);
+  await reload(scenario, ["client", pair.client], client(now.privateKey, "t"), /shared secret changed/);
+  await scenario.ping("client");
+});
+
+Deno.test("gate, FOU port and tunnel move to another port, and nothing is left at the old one", async () => {
+  await using scenario = await Scenario.create();
+  const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
+  const { server, client } = await start(scenario);
+  await scenario.ping("client");
+  await reload(scenario, ["server", server], { ...SERVER, fou: { local: ":10005@eth0" } });
+  const moved = { ...CLIENT, fou: { local: ":10006@eth0", remote: "192.0.2.1:10005" } };
+  await reload(scenario, ["client", client], moved, /fou-remote-port changed/);
+  await server.waitForLine(/moved from 198\.51\.100\.2:10001 to 198\.51\.100\.2:10006/, PATIENCE);
+  await scenario.ping("client");
+  for (const host of ["server", "client"] as const) {
+    assert.doesNotMatch(await scenario.network.must(host, ["ip", "fou", "show"]), /10001/);
+  }
+  assert.doesNotMatch(await scenario.network.must("server", ["nft", "list", "ruleset"]), /dport 10001/);
+  assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
+  assert.equal(await scenario.snapshot("server"), before.server);
+  assert.equal(await scenario.snapshot("client"), before.client);
+});

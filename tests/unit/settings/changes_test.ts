@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { describeChanges, describeRestart } from "../../../lib/settings/changes.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
+import { ed25519 } from "../auth/vectors.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+
+/** Has no effect of its own: what follows from it is in other settings. */
+const WITHOUT_EFFECT = new Set(["number"]);
+
+/** Settings where one value differs, for each value there is, by its path. */
+function* variations(settings: Settings): Generator<[path: string, settings: Settings]> {
+  for (const path of pathsOf(settings)) {
+    const copy = structuredClone(settings);
+    const keys = path.split(".");
+    const last = keys.pop()!;
+    // deno-lint-ignore no-explicit-any
+    const owner = keys.reduce((owner, key) => owner[key], copy as any);
+    owner[last] = different(owner[last]);
+    yield [path, copy];
+  }
+}
+
+function pathsOf(value: object, prefix = ""): string[] {
+  return Object.entries(value).flatMap(([key, inner]) =>
+    typeof inner === "object" && inner !== null && !(inner instanceof Uint8Array)
+      ? pathsOf(inner, `${prefix}${key}.`)
+      : [`${prefix}${key}`]
+  );
+}
+
+function different(value: unknown): unknown {
+  if (typeof value === "boolean") return !value;
+  if (typeof value === "number") return value + 1;
+  if (value instanceof Uint8Array) return value.map((byte) => byte ^ 1);
+  return value === null ? "x" : value === "server" ? "client" : `${value}x`;
+}
+
+Deno.test("describeChanges() and describeRestart() find nothing in the same settings", () => {
+  assert.deepEqual(describeChanges(sampleSettings(), sampleSettings()), []);
+  assert.equal(describeRestart(sampleSettings(), sampleSettings()), null);
+});
+
+Deno.test("describeChanges() or describeRestart() has a line for every value there is", () => {
+  const keys = ed25519({ privateKey: new Uint8Array(32), remotePublicKey: new Uint8Array(32), secret: "s" });
+  for (const settings of [sampleSettings(), sampleSettings({ peers: [samplePeer({ scheme: keys })] })]) {
+    for (const [path, varied] of variations(settings)) {
+      if (path.endsWith(".kind") || WITHOUT_EFFECT.has(path)) continue;
+      const lines = [...describeChanges(settings, varied), describeRestart(settings, varied) ?? []].flat();
+      assert.ok(lines.length > 0, path);
+      for (const line of lines) assert.doesNotMatch(line, /\n/);
+    }
+  }
+});
+
+Deno.test("describeChanges() names option, old and new value, and the peer", () => {
+  const tunnel = { device: "ipipou0", ip: "172.28.0.8", peerIp: "172.28.0.1" };
+  const to = sampleSettings({
+    keepalive: 25,
+    encapCsum: true,
+    local: { ip: null, device: "eth0", port: 10000 },
+    nft: { table: "ipipou", counter: false },
+    peers: [samplePeer({ tunnel })],
+  });
+  assert.deepEqual(describeChanges(sampleSettings(), to), [
+    "--fou-local-ip changed from 192.0.2.1 to unset",
+    "--encap-csum changed from unset to on",
+    "--no-nft-counter changed from off to on",
+    "--keepalive changed from 0 to 25",
+    "ipipou0: --tunl-ip changed from 172.28.0.0 to 172.28.0.8",
+  ]);
+});
+
+Deno.test("describeChanges() shows no secret", () => {
+  const withScheme = (scheme: ReturnType<typeof ed25519>) =>
+    sampleSettings({ peers: [samplePeer({ scheme })] });
+  const [old, now] = ["old secret", "new secret"].map((secret) => withScheme(ed25519({ secret })));
+  assert.deepEqual(describeChanges(old!, now!), ["ipipou0: shared secret changed"]);
+  const token = samplePeer({ scheme: { kind: "token", token: new TextEncoder().encode("t") } });
+  assert.deepEqual(describeChanges(sampleSettings(), sampleSettings({ peers: [token] })), [
+    "ipipou0: token changed",
+  ]);
+  assert.deepEqual(describeChanges(sampleSettings(), now!), [
+    "ipipou0: authentication changed from token to keys",
+  ]);
+});
+
+Deno.test("describeChanges() tells peers that come and go", () => {
+  const [a, b, c] = ["a", "b", "c"].map((name) => samplePeer({ name }));
+  const lines = describeChanges(sampleSettings({ peers: [a!, b!] }), sampleSettings({ peers: [a!, c!] }));
+  assert.deepEqual(lines, ["b: removed", "c: added"]);
+});
+
+Deno.test("describeRestart() names what cannot change while the program runs, and the cure", () => {
+  const from = sampleSettings();
+  const cases: [Partial<Settings>, string][] = [
+    [{ mode: "client" }, "--server changed from on to off"],
+    [{ peers: [samplePeer({ name: "tun7" })] }, "--tunl-dev changed from ipipou0 to tun7"],
+    [{ nft: { table: "other", counter: true } }, "--nft-table changed from ipipou to other"],
+  ];
+  for (const [fields, change] of cases) {
+    const line = `Cannot change a running program (${change}): restart it`;
+    assert.equal(describeRestart(from, sampleSettings(fields)), line);
+  }
+  const client = { mode: "client" } as const;
+  const other = { ...client, nft: { table: "other", counter: true } };
+  assert.equal(describeRestart(sampleSettings(client), sampleSettings(other)), null);
+});

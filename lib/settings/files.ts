@@ -78,8 +78,10 @@ function isMissing(file: FileRead): boolean {
 }
 
 function refuseOld(name: string, path: string): SettingsError {
+  const command = path.startsWith(CONFIG_FOLDER)
+    ? `ipipou convert --write ${showPath(name)}`
+    : `ipipou convert ${showPath(path)} > ${showPath(path.replace(/conf$/, "toml"))}`;
   return new SettingsError(
-    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; ` +
-      `make TOML of it: ipipou convert ${showPath(name)} > ${showPath(path.replace(/conf$/, "toml"))}`,
+    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; make TOML of it: ${command}`,
   );
 }

@@ -311,7 +311,7 @@ const FIT = [
   ],
   [
     ["--config", "nonexistent.conf"],
-    "Cannot read /etc/ipipou/nonexistent.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert nonexistent.conf > /etc/ipipou/nonexistent.toml",
+    "Cannot read /etc/ipipou/nonexistent.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert --write nonexistent.conf",
   ],
 ] as const;
 

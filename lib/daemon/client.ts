@@ -8,6 +8,7 @@ import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { awaitHost, findOutside, resolveHost } from "./outside.ts";
+import { Replies } from "./replies.ts";
 import type { Signals } from "./signals.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -25,11 +26,15 @@ class AuthSender implements Disposable {
     this.#socket = RawSocket.open({ device: settings.local.device });
   }
 
-  /** @throws {SysError} when it cannot leave */
-  send(): void {
+  /**
+   * @param prepare called with the payload before it leaves
+   * @throws {SysError} when it cannot leave
+   */
+  send(prepare: (payload: Uint8Array) => void = () => {}): void {
     const { scheme } = this.#settings.peers[0]!;
     const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
     const payload = makeAuthPayload(scheme, unixTime(), random);
+    prepare(payload);
     const datagram = { source: this.#source, destination: this.#destination, payload };
     const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
     this.#socket.send(buildUdpPacket(datagram, ttl), this.#destination.ip);
@@ -57,9 +62,10 @@ export async function startClient(context: DaemonContext, signals: Signals): Pro
   await kernel.apply(outside, new Map([[peer.name, { remote, expiresAt: null }]]));
   const { device, ip, peerIp } = peer.tunnel;
   log.notice(`${peer.name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
+  const authentication = resources.use(new Authentication(settings, sender, remote, log));
   const owned = resources.move();
   return {
-    serve: () => keepAuthenticated(sender, new Client(settings.keepalive, monotonicTime()), log, signals),
+    serve: () => authentication.serve(signals),
     [Symbol.dispose]: () => owned.dispose(),
   };
 }
@@ -82,32 +88,79 @@ export async function reauthenticate({ settings, kernel, log }: DaemonContext): 
   log.notice(`sent auth packet to ${formatEndpoint(remote)}`);
 }
 
-async function keepAuthenticated(
-  sender: AuthSender,
-  client: Client,
-  log: Log,
-  signals: Signals,
-): Promise<void> {
-  let asked = new AbortController();
-  signals.onAuthRequest = () => {
-    client.handleRequest(monotonicTime());
-    asked.abort();
-  };
-  while (!signals.stop.aborted) {
-    if (client.nextSend !== null && client.nextSend <= monotonicTime()) trySend(sender, client, log);
-    asked = new AbortController();
-    await waitUntil(client.nextSend, AbortSignal.any([signals.stop, asked.signal]));
-  }
-}
+/** Keeps a client authenticated, and tells the log what the server makes of it. */
+class Authentication implements Disposable {
+  readonly #sender: AuthSender;
+  readonly #log: Log;
+  readonly #client: Client;
+  readonly #replies: Replies | null;
+  /** Names the client and its server in the log. */
+  readonly #peer: { readonly name: string; readonly remote: string };
+  #wake = () => {};
 
-function trySend(sender: AuthSender, client: Client, log: Log): void {
-  try {
-    sender.send();
-    client.handleSent(monotonicTime());
-    log.info("sent auth packet");
-  } catch (error) {
-    client.handleSendFailure(monotonicTime());
-    const seconds = Math.ceil((client.nextSend! - monotonicTime()) / 1000);
-    log.warning(`${(error as Error).message}: auth packet not sent; trying again in ${seconds} s`);
+  constructor(settings: Settings, sender: AuthSender, remote: Endpoint, log: Log) {
+    const peer = settings.peers[0]!;
+    const options = { keepalive: settings.keepalive, expectsAnswers: peer.reply };
+    this.#sender = sender;
+    this.#log = log;
+    this.#client = new Client(options, monotonicTime(), Math.random);
+    this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
+    const path = { remote, port: settings.local.port };
+    this.#replies = peer.reply ? new Replies(peer, path, log, () => this.#handleAccepted()) : null;
+  }
+
+  /** Sends what is due until told to stop. */
+  async serve(signals: Signals): Promise<void> {
+    const client = this.#client;
+    signals.onAuthRequest = () => {
+      client.handleRequest(monotonicTime());
+      this.#wake();
+    };
+    while (!signals.stop.aborted) {
+      if (client.nextSend !== null && client.nextSend <= monotonicTime()) this.#send();
+      this.#noticeMissingAnswer();
+      const woken = new AbortController();
+      this.#wake = () => woken.abort();
+      await waitUntil(client.nextDeadline, AbortSignal.any([signals.stop, woken.signal]));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#replies?.[Symbol.dispose]();
+  }
+
+  #send(): void {
+    const client = this.#client;
+    try {
+      this.#sender.send((payload) => this.#replies?.expect(payload));
+      client.handleSent(monotonicTime());
+      this.#log.info("sent auth packet");
+    } catch (error) {
+      client.handleSendFailure(monotonicTime());
+      const message = (error as Error).message;
+      this.#log.warning(`${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`);
+    }
+  }
+
+  #handleAccepted(): void {
+    const isNews = this.#client.status !== "accepted";
+    this.#client.handleAccepted();
+    const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
+    if (isNews) this.#log.notice(line);
+    else this.#log.info(line);
+    this.#wake();
+  }
+
+  #noticeMissingAnswer(): void {
+    const isNews = this.#client.status !== "no answer";
+    if (!this.#client.handleTime(monotonicTime())) return;
+    const { name, remote } = this.#peer;
+    const why = "refused, unreachable, or a server that does not answer";
+    if (isNews) this.#log.warning(`${name}: no answer from ${remote}: ${why}; trying until there is one`);
+    else this.#log.info(`${name}: no answer from ${remote}; trying again in ${this.#secondsToSend()} s`);
+  }
+
+  #secondsToSend(): number {
+    return Math.ceil((this.#client.nextSend! - monotonicTime()) / 1000);
   }
 }

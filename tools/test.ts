@@ -16,7 +16,7 @@ const USAGE = `Usage: deno task test [OPTION]...
 const PACKAGES = ["python3-nacl"];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
-const E2E_SECONDS = 720;
+const E2E_SECONDS = 1200;
 
 interface Options {
   kernel?: string;

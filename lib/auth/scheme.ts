@@ -131,3 +131,21 @@ export function makeAuthenticator(scheme: Scheme, maxTimeDiscrepancy: number): A
     }
   }
 }
+
+/**
+ * Tells whether a payload answers the auth packet with the payload `sent`. `timestamp` is our Unix time in seconds.
+ */
+export type ReplyVerifier = (reply: Uint8Array, sent: Uint8Array, timestamp: number) => boolean;
+
+/**
+ * Makes the check of replies: signed by the server where its public key is known, else what was sent, backwards.
+ *
+ * @param maxTimeDiscrepancy seconds a signed time may differ from ours; 0 does not look at it
+ */
+export function makeReplyVerifier(scheme: Scheme, maxTimeDiscrepancy: number): ReplyVerifier {
+  if (scheme.kind === "ed25519" && scheme.remotePublicKey !== null) {
+    const authenticate = makeAuthenticator(scheme, maxTimeDiscrepancy);
+    return (reply, _sent, timestamp) => authenticate(reply, timestamp) === null;
+  }
+  return (reply, sent) => reply.length === sent.length && timingSafeEqual(reply, sent.slice().reverse());
+}

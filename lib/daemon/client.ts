@@ -1,54 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
-import { RawSocket } from "../../ffi/raw_socket.ts";
-import { makeAuthPayload } from "../auth/scheme.ts";
-import { Client } from "../client.ts";
-import { monotonicTime, unixTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import type { Outside } from "../kernel/desired.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
-import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
+import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
+import { Authentication, AuthSender, type Setup } from "./authentication.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { awaitHost, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import { waitUntil } from "./wait.ts";
-
-/** Where a client's tunnel goes, and by which settings. */
-interface Setup {
-  readonly settings: Settings;
-  readonly outside: Outside;
-  readonly remote: Endpoint;
-}
-
-/** Sends a client's auth packets. */
-class AuthSender implements Disposable {
-  readonly #settings: Settings;
-  readonly #source: Endpoint;
-  readonly #destination: Endpoint;
-  readonly #socket: RawSocket;
-
-  constructor({ settings, outside, remote }: Setup) {
-    this.#settings = settings;
-    this.#source = { ip: outside.ip, port: settings.local.port };
-    this.#destination = remote;
-    this.#socket = RawSocket.open({ device: settings.local.device });
-  }
-
-  /** @throws {SysError} when it cannot leave */
-  send(): void {
-    const { scheme } = this.#settings.peers[0]!;
-    const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-    const payload = makeAuthPayload(scheme, unixTime(), random);
-    const datagram = { source: this.#source, destination: this.#destination, payload };
-    const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
-    this.#socket.send(buildUdpPacket(datagram, ttl), this.#destination.ip);
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.close();
-  }
-}
 
 /** The client: has a tunnel to its server, and sends auth packets when they are due. */
 export class ClientDaemon implements Daemon {
@@ -57,18 +17,17 @@ export class ClientDaemon implements Daemon {
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
   #setup: Setup;
-  #sender: AuthSender;
-  #client: Client;
-  #wake = new AbortController();
+  #authentication: Authentication;
+  #woken = new AbortController();
 
-  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup, sender: AuthSender) {
+  /** @throws {SysError} when no raw socket can be had */
+  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
     this.#stop = stop;
     this.#reconciler = new Reconciler(() => applySetup(kernel, this.#setup), log, stop);
     this.#setup = setup;
-    this.#sender = sender;
-    this.#client = new Client(setup.settings.keepalive, monotonicTime());
+    this.#authentication = this.#newAuthentication(setup);
   }
 
   /**
@@ -83,19 +42,21 @@ export class ClientDaemon implements Daemon {
     const remote = { ip: await awaitHost(host!, log, stop), port: port! };
     const setup = { settings, outside, remote };
     using resources = new DisposableStack();
-    const sender = resources.use(new AuthSender(setup));
+    const client = resources.use(new ClientDaemon(context, setup));
     await applySetup(kernel, setup);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     resources.move();
-    return new ClientDaemon(context, setup, sender);
+    return client;
   }
 
   async serve(): Promise<void> {
     while (!this.#stop.aborted) {
-      const { nextSend } = this.#client;
-      if (nextSend !== null && nextSend <= monotonicTime()) this.#trySend();
-      this.#wake = new AbortController();
-      await waitUntil(this.#client.nextSend, AbortSignal.any([this.#stop, this.#wake.signal]));
+      this.#woken = new AbortController();
+      this.#authentication.act();
+      await waitUntil(
+        this.#authentication.nextDeadline,
+        AbortSignal.any([this.#stop, this.#woken.signal]),
+      );
     }
     await this.#reconciler.settled();
   }
@@ -104,22 +65,24 @@ export class ClientDaemon implements Daemon {
     const previous = this.#setup;
     const next = await this.#moveTo(settings);
     using resources = new DisposableStack();
-    const sender = resources.use(new AuthSender(next));
+    const authentication = resources.use(this.#newAuthentication(next));
     this.#adopt(next);
     await this.#reconciler.attempt(() => this.#adopt(previous));
     resources.move();
-    this.#sender[Symbol.dispose]();
-    this.#sender = sender;
-    this.#client = new Client(settings.keepalive, monotonicTime());
+    this.#authentication[Symbol.dispose]();
+    this.#authentication = authentication;
   }
 
   authenticate(): void {
-    this.#client.handleRequest(monotonicTime());
-    this.#wake.abort();
+    this.#authentication.request();
   }
 
   [Symbol.dispose](): void {
-    this.#sender[Symbol.dispose]();
+    this.#authentication[Symbol.dispose]();
+  }
+
+  #newAuthentication(setup: Setup): Authentication {
+    return new Authentication(setup, this.#log, () => this.#woken.abort());
   }
 
   async #moveTo(settings: Settings): Promise<Setup> {
@@ -134,20 +97,6 @@ export class ClientDaemon implements Daemon {
   #adopt(setup: Setup): void {
     this.#setup = setup;
     this.#kernel.configure(setup.settings);
-  }
-
-  #trySend(): void {
-    try {
-      this.#sender.send();
-      this.#client.handleSent(monotonicTime());
-      this.#log.info("sent auth packet");
-    } catch (error) {
-      this.#client.handleSendFailure(monotonicTime());
-      const seconds = Math.ceil((this.#client.nextSend! - monotonicTime()) / 1000);
-      this.#log.warning(
-        `${(error as Error).message}: auth packet not sent; trying again in ${seconds} s`,
-      );
-    }
   }
 }
 

@@ -259,6 +259,22 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         secret: true,
       },
       {
+        long: "auth-max-time-discrepancy",
+        ...DURATION,
+        slot: "maxTimeDiscrepancy",
+        help: "How far the time in a signed auth packet or answer may be off; 0 is any",
+        default: "0",
+      },
+      {
+        long: "reply-on-auth-ok",
+        kind: "flag",
+        slot: "reply",
+        gives: true,
+        help:
+          "Server: answer valid auth packets. Client: expect that of the server, log what becomes of it, " +
+          "and try again until there is an answer",
+      },
+      {
         long: "auth-keygen",
         kind: "command",
         command: "keygen",
@@ -318,26 +334,11 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         mode: "server",
       },
       {
-        long: "auth-max-time-discrepancy",
-        ...DURATION,
-        slot: "maxTimeDiscrepancy",
-        help: "How far the time in a signed auth packet may be off; 0 is any",
-        default: "0",
-      },
-      {
         long: "auth-lifetime",
         ...DURATION,
         slot: "lifetime",
         help: "How long an authentication is good for; 0 is for ever",
         default: "0",
-        mode: "server",
-      },
-      {
-        long: "reply-on-auth-ok",
-        kind: "flag",
-        slot: "reply",
-        gives: true,
-        help: "Answer valid auth packets",
         mode: "server",
       },
       {

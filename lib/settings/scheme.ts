@@ -33,7 +33,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
     for (const key of [needed, spare]) {
       if (key !== undefined) context.warn(`${key.place} has no effect beside ${token.place}`);
     }
-    return { kind: "token", token: readToken(token, context) };
+    return { kind: "token", token: readToken(token, given.reply?.value ?? false, context) };
   }
   if (needed === undefined) {
     const missing = context.mode === "client" ? "auth-key-file" : "auth-remote-pubkey-b64";
@@ -41,6 +41,9 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
       context.warn(`${spare.place} has no effect on a ${context.mode} without --${missing}`);
     }
     return { kind: "port" };
+  }
+  if (context.mode === "client" && spare !== undefined && !given.reply?.value) {
+    context.warn(`${spare.place} has no effect on a client without --reply-on-auth-ok`);
   }
   const secret = given.secret === undefined ? DEFAULT_SECRET : load(given.secret, context).value;
   if (secret === DEFAULT_SECRET) {
@@ -85,6 +88,7 @@ export function warnOfPublic(path: string): string {
 
 function readToken(
   given: NonNullable<GivenValues["token"]>,
+  isAnswered: boolean,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
   const { value, what } = load(given, context);
@@ -95,6 +99,11 @@ function readToken(
   }
   if (looksLikeInnerPacket(token)) {
     throw new SettingsError(`Cannot use ${what}: it looks like an IPv4 packet, choose another`);
+  }
+  if (isAnswered && looksLikeInnerPacket(token.toReversed())) {
+    throw new SettingsError(
+      `Cannot use ${what}: backwards, as it is answered, it looks like an IPv4 packet, choose another`,
+    );
   }
   if (length > SAFE_TOKEN_LENGTH) {
     context.warn(

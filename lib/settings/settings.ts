@@ -17,11 +17,11 @@ export interface Peer {
   /** Server: the auth packet's source must equal `remote` in these. */
   readonly byRemote: { readonly ip: boolean; readonly port: boolean };
   readonly scheme: Scheme;
-  /** Seconds the time in a signed auth packet may differ from ours; 0: not checked. */
+  /** Seconds the time in a signed auth packet or reply may differ from ours; 0: not checked. */
   readonly maxTimeDiscrepancy: number;
   /** Seconds an authentication is good for; 0: for ever. */
   readonly lifetime: number;
-  /** Server: answer valid auth packets. */
+  /** Server: answer valid auth packets. Client: the server does, so try until it has. */
   readonly reply: boolean;
   /** Private local address for a peer that shares its public address with another. */
   readonly altIp: string;

@@ -1,15 +1,39 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { Client } from "../../lib/client.ts";
 
 const NOW = 1_795_219_200_000;
 
+/** A client that expects no answers. */
+function plain(keepalive: number): Client {
+  return new Client({ keepalive, expectsAnswers: false }, NOW, Math.random);
+}
+
+/** A client that expects answers, with pauses of just their mean length or `random`'s. */
+function expecting(keepalive: number, random = () => 0.5): Client {
+  return new Client({ keepalive, expectsAnswers: true }, NOW, random);
+}
+
+/** Lets a client that never gets an answer do what is due until `end`. @returns when it sent, milliseconds from NOW */
+function unanswered(client: Client, end: number): number[] {
+  const sent: number[] = [];
+  while (client.nextDeadline !== null && client.nextDeadline <= end) {
+    const now = client.nextDeadline;
+    client.handleTime(now);
+    if (client.nextSend === null || client.nextSend > now) continue;
+    client.handleSent(now);
+    sent.push(now - NOW);
+  }
+  return sent;
+}
+
 Deno.test("Client has an auth packet due at once", () => {
-  assert.equal(new Client(0, NOW).nextSend, NOW);
-  assert.equal(new Client(25, NOW).nextSend, NOW);
+  assert.equal(plain(0).nextSend, NOW);
+  assert.equal(plain(25).nextSend, NOW);
 });
 
 Deno.test("handleSent() makes the next one due a keepalive later", () => {
-  const client = new Client(25, NOW);
+  const client = plain(25);
   client.handleSent(NOW + 3);
   assert.equal(client.nextSend, NOW + 3 + 25_000);
   client.handleSent(NOW + 25_009);
@@ -17,14 +41,14 @@ Deno.test("handleSent() makes the next one due a keepalive later", () => {
 });
 
 Deno.test("handleSent() leaves nothing due without keepalive", () => {
-  const client = new Client(0, NOW);
+  const client = plain(0);
   client.handleSent(NOW);
   assert.equal(client.nextSend, null);
 });
 
 Deno.test("handleRequest() makes one due now, with or without keepalive", () => {
   for (const keepalive of [0, 25]) {
-    const client = new Client(keepalive, NOW);
+    const client = plain(keepalive);
     client.handleSent(NOW);
     client.handleRequest(NOW + 7);
     assert.equal(client.nextSend, NOW + 7);
@@ -32,7 +56,7 @@ Deno.test("handleRequest() makes one due now, with or without keepalive", () => 
 });
 
 Deno.test("handleSendFailure() makes it due again, each time later", () => {
-  const client = new Client(0, NOW);
+  const client = plain(0);
   client.handleSendFailure(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
   client.handleSendFailure(NOW + 1_000);
@@ -42,10 +66,117 @@ Deno.test("handleSendFailure() makes it due again, each time later", () => {
 });
 
 Deno.test("handleSendFailure() starts with a short wait again once a packet has left", () => {
-  const client = new Client(25, NOW);
+  const client = plain(25);
   client.handleSendFailure(NOW);
   client.handleSendFailure(NOW);
   client.handleSent(NOW);
   client.handleSendFailure(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
+});
+
+Deno.test("handleSent() awaits no answer where none is expected", () => {
+  const client = plain(0);
+  client.handleSent(NOW);
+  assert.equal(client.nextDeadline, null);
+  assert.equal(client.handleTime(NOW + 1e9), false);
+  assert.equal(client.status, "unknown");
+});
+
+Deno.test("handleTime() misses the answer after three seconds, and not before", () => {
+  const client = expecting(0);
+  client.handleSent(NOW);
+  assert.deepEqual([client.nextSend, client.nextDeadline], [null, NOW + 3_000]);
+  assert.equal(client.handleTime(NOW + 2_999), false);
+  assert.equal(client.status, "unknown");
+  assert.equal(client.handleTime(NOW + 3_000), true);
+  assert.equal(client.status, "no answer");
+  assert.equal(client.nextSend, NOW + 4_000);
+  assert.equal(client.handleTime(NOW + 3_001), false);
+});
+
+Deno.test("handleTime() makes auth packets due for ever, each time later up to half a minute", () => {
+  const sent = unanswered(expecting(0), NOW + 200_000);
+  const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
+  assert.deepEqual(gaps, [4_000, 5_000, 7_000, 11_000, 19_000, 33_000, 33_000, 33_000, 33_000]);
+});
+
+Deno.test("handleTime() makes pauses a quarter shorter or longer", () => {
+  for (const [random, due] of [[0, 3_750], [0.5, 4_000], [0.999_999, 4_250]] as const) {
+    const client = expecting(0, () => random);
+    client.handleSent(NOW);
+    client.handleTime(NOW + 3_000);
+    assert.equal(client.nextSend, NOW + due);
+  }
+});
+
+Deno.test("handleTime() never lets a keepalive come later than without answers", () => {
+  const sent = unanswered(expecting(10), NOW + 60_000);
+  const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
+  assert.deepEqual(gaps, [4_000, 5_000, 7_000, 10_000, 10_000, 10_000, 10_000]);
+  assert.deepEqual(unanswered(expecting(1), NOW + 5_000), [0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+});
+
+Deno.test("handleAccepted() goes back to the keepalive, counted from the packet that was answered", () => {
+  for (const [keepalive, due] of [[25, NOW + 25_000], [0, null]] as const) {
+    const client = expecting(keepalive);
+    client.handleSent(NOW);
+    client.handleAccepted();
+    assert.deepEqual([client.status, client.nextSend, client.nextDeadline], ["accepted", due, due]);
+  }
+});
+
+Deno.test("handleAccepted() counts also when it is late, and makes the next pauses short again", () => {
+  const client = expecting(0);
+  unanswered(client, NOW + 30_000);
+  assert.equal(client.status, "no answer");
+  client.handleAccepted();
+  assert.deepEqual([client.status, client.nextSend, client.nextDeadline], ["accepted", null, null]);
+  client.handleRequest(NOW + 60_000);
+  client.handleSent(NOW + 60_000);
+  assert.equal(client.status, "accepted");
+  client.handleTime(NOW + 63_000);
+  assert.deepEqual([client.status, client.nextSend], ["no answer", NOW + 64_000]);
+});
+
+Deno.test("handleAccepted() does not forget that someone asked for a packet", () => {
+  const client = expecting(0);
+  client.handleSent(NOW);
+  client.handleRequest(NOW + 300);
+  assert.equal(client.nextSend, NOW + 1_000);
+  client.handleAccepted();
+  assert.equal(client.nextSend, NOW + 1_000);
+});
+
+Deno.test("handleSendFailure() leaves its own waits alone where answers are expected", () => {
+  const client = expecting(0);
+  client.handleSent(NOW);
+  client.handleTime(NOW + 3_000);
+  client.handleSendFailure(NOW + 4_000);
+  client.handleSendFailure(NOW + 5_000);
+  assert.deepEqual([client.nextSend, client.nextDeadline], [NOW + 7_000, NOW + 7_000]);
+});
+
+Deno.test("Client never sends twice in a second where answers are expected, whatever happens", () => {
+  const event = fc.record({
+    kind: fc.constantFrom("request", "accepted", "failure", "time"),
+    wait: fc.nat(4_000),
+  });
+  const keepalive = fc.constantFrom(0, 1, 25);
+  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  fc.assert(fc.property(keepalive, random, fc.array(event), (keepalive, random, events) => {
+    const client = expecting(keepalive, () => random);
+    let now = NOW;
+    const sent: number[] = [];
+    for (const { kind, wait } of events) {
+      sent.push(...unanswered(client, now + wait).map((at) => at + NOW));
+      now += wait;
+      if (kind === "request") client.handleRequest(now);
+      if (kind === "accepted") client.handleAccepted();
+      if (kind === "failure" && client.nextSend !== null && client.nextSend <= now) {
+        client.handleSendFailure(now);
+      }
+      if (kind === "time") client.handleTime(now);
+    }
+    for (const [index, at] of sent.slice(1).entries()) assert.ok(at - sent[index]! >= 1_000, String(sent));
+  }));
 });

@@ -89,7 +89,7 @@ export class ClientHost {
   readonly #scheme: Scheme;
 
   constructor(scheme: Scheme, nat: Nat, inside: Endpoint, now: number) {
-    this.client = new Client(KEEPALIVE, now);
+    this.client = new Client({ keepalive: KEEPALIVE, expectsAnswers: false }, now, Math.random);
     this.inside = inside;
     this.nat = nat;
     this.#scheme = scheme;

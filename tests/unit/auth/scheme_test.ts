@@ -8,6 +8,7 @@ import {
   makeAuthenticator,
   makeAuthPayload,
   makeReplyPayload,
+  makeReplyVerifier,
   type Scheme,
 } from "../../../lib/auth/scheme.ts";
 import { ACCEPTED, ed25519, README_KEY_PAIR, REFUSED, REPLY } from "./vectors.ts";
@@ -17,6 +18,20 @@ const PORT: Scheme = { kind: "port" };
 const TOKEN: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame") };
 const SIGNING = ed25519({ ...README_KEY_PAIR, secret: "topsecret" });
 const VERIFYING = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "topsecret" });
+/** A client that does not know its server's key. */
+const SIGNING_ONLY = ed25519({ privateKey: README_KEY_PAIR.privateKey, secret: "topsecret" });
+const { privateKey: SERVER_KEY, publicKey: SERVER_PUBLIC_KEY } = ACCEPTED[0]!;
+/** A client that knows it. */
+const KNOWING_SERVER = ed25519({
+  privateKey: README_KEY_PAIR.privateKey,
+  remotePublicKey: SERVER_PUBLIC_KEY,
+  secret: "topsecret",
+});
+
+/** A server with a key of its own. */
+function server(secret = "topsecret"): Scheme {
+  return ed25519({ privateKey: SERVER_KEY, remotePublicKey: README_KEY_PAIR.publicKey, secret });
+}
 
 /** Not random at all: 7, 8, 9 … */
 function countUp(length: number): Uint8Array {
@@ -163,4 +178,45 @@ Deno.test("makeReplyPayload() is signed with the server's own key where it has o
   const reply = makeReplyPayload(SIGNING, REPLY.received, NOW, countUp);
   assert.equal(makeAuthenticator(VERIFYING, 1)(reply, NOW), null);
   assert.notDeepEqual(reply, REPLY.reply);
+});
+
+Deno.test("makeReplyVerifier() takes what makeReplyPayload() makes of the packet sent, and nothing else", () => {
+  for (const scheme of [PORT, TOKEN, SIGNING_ONLY]) {
+    const verify = makeReplyVerifier(scheme, 0);
+    const sent = makeAuthPayload(scheme, NOW, countUp);
+    const before = sent.slice();
+    const reply = makeReplyPayload(scheme.kind === "ed25519" ? VERIFYING : scheme, sent, NOW, countUp);
+    assert.equal(verify(reply, sent, NOW), true, scheme.kind);
+    assert.deepEqual(sent, before);
+    assert.equal(verify(new Uint8Array([...reply, 0]), sent, NOW), false, scheme.kind);
+    for (const index of reply.keys()) {
+      assert.equal(verify(reply.with(index, reply[index]! ^ 1), sent, NOW), false, `byte ${index}`);
+    }
+    if (sent.length > 0) assert.equal(verify(sent, sent, NOW), false, `${scheme.kind} as it was sent`);
+  }
+  const [earlier, later] = [NOW, NOW + 1].map((time) => makeAuthPayload(SIGNING_ONLY, time, countUp));
+  assert.equal(makeReplyVerifier(SIGNING_ONLY, 0)(earlier!.slice().reverse(), later!, NOW), false);
+});
+
+Deno.test("makeReplyVerifier() takes the server's signature alone where its key is known", () => {
+  const sent = makeAuthPayload(SIGNING, NOW, countUp);
+  const verify = makeReplyVerifier(KNOWING_SERVER, 0);
+  const reply = makeReplyPayload(server(), sent, NOW, countUp);
+  assert.equal(verify(reply, sent, NOW), true);
+  for (const index of reply.keys()) {
+    assert.equal(verify(reply.with(index, reply[index]! ^ 1), sent, NOW), false, `byte ${index}`);
+  }
+  assert.equal(verify(sent, sent, NOW), false, "our own packet");
+  assert.equal(verify(sent.slice().reverse(), sent, NOW), false, "our own packet, backwards");
+  const otherSecret = makeReplyPayload(server("another"), sent, NOW, countUp);
+  assert.equal(verify(otherSecret, sent, NOW), false, "another secret");
+});
+
+Deno.test("makeReplyVerifier() looks at the time of a signed reply when it is told to", () => {
+  const sent = makeAuthPayload(SIGNING, NOW, countUp);
+  const reply = makeReplyPayload(server(), sent, NOW, countUp);
+  const verdicts = (seconds: number) =>
+    [0, 30, 31].map((late) => makeReplyVerifier(KNOWING_SERVER, seconds)(reply, sent, NOW + late));
+  assert.deepEqual(verdicts(30), [true, true, false]);
+  assert.deepEqual(verdicts(0), [true, true, true]);
 });

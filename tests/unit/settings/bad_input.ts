@@ -269,6 +269,10 @@ const FIT = [
     "Cannot use (hidden) as --auth-token-b64: it looks like an IPv4 packet, choose another",
   ],
   [
+    [...OK_CLIENT, "--auth-token-b64", "AAAAAAAAAAAAAAAAAAAAABQAAEU=", "--reply-on-auth-ok"],
+    "Cannot use (hidden) as --auth-token-b64: backwards, as it is answered, it looks like an IPv4 packet, choose another",
+  ],
+  [
     [...OK_CLIENT, "--auth-token-b64="],
     "Cannot use (hidden) as --auth-token-b64: must be 1 to 1472 bytes, but it is 0",
   ],

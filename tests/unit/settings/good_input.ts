@@ -347,6 +347,13 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
     gives: { "peers.0.maxTimeDiscrepancy": 30 },
   },
   {
+    option: "auth-max-time-discrepancy",
+    mode: "client",
+    argv: ["--auth-max-time-discrepancy", "1m"],
+    toml: 'auth.max-time-discrepancy = "1m"',
+    gives: { "peers.0.maxTimeDiscrepancy": 60 },
+  },
+  {
     option: "auth-lifetime",
     mode: "server",
     argv: ["--auth-lifetime", "3600"],
@@ -356,6 +363,13 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
   {
     option: "reply-on-auth-ok",
     mode: "server",
+    argv: ["--reply-on-auth-ok"],
+    toml: "reply-on-auth-ok = true",
+    gives: { "peers.0.reply": true },
+  },
+  {
+    option: "reply-on-auth-ok",
+    mode: "client",
     argv: ["--reply-on-auth-ok"],
     toml: "reply-on-auth-ok = true",
     gives: { "peers.0.reply": true },

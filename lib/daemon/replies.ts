@@ -1,0 +1,67 @@
+import { ReplySocket } from "../../ffi/reply_socket.ts";
+import { authPayloadLength, makeReplyVerifier, type ReplyVerifier } from "../auth/scheme.ts";
+import { unixTime } from "../clock.ts";
+import { parseIpv4 } from "../ipv4.ts";
+import type { Log } from "../log.ts";
+import { type Endpoint, formatEndpoint, MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
+import { type BpfInstruction, replyFilter } from "../reply_filter.ts";
+import type { Peer } from "../settings/settings.ts";
+
+/** Replies looked at for each auth packet: whoever forges more costs us no more. */
+const MOST_REPLIES = 16;
+
+/** Where a client's replies come from, and to. */
+export interface ReplyPath {
+  readonly remote: Endpoint;
+  /** Own UDP port. */
+  readonly port: number;
+}
+
+/**
+ * Reads the server's replies. It listens from before an auth packet leaves until that is answered, so that the
+ * tunnel's data passes no filter of ours in between.
+ */
+export class Replies implements Disposable {
+  readonly #remote: Endpoint;
+  readonly #filter: readonly BpfInstruction[];
+  readonly #maxLength: number;
+  readonly #verify: ReplyVerifier;
+  readonly #log: Log;
+  readonly #onAccepted: () => void;
+  #socket: ReplySocket | null = null;
+
+  /** @param onAccepted called once for each auth packet that was answered */
+  constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, log: Log, onAccepted: () => void) {
+    const { remote, port } = path;
+    const payloadLength = authPayloadLength(scheme);
+    const source = { ip: parseIpv4(remote.ip)!, port: remote.port };
+    this.#remote = remote;
+    this.#filter = replyFilter({ source, port, payloadLength });
+    this.#maxLength = MAX_HEADERS_LENGTH + payloadLength;
+    this.#verify = makeReplyVerifier(scheme, maxTimeDiscrepancy);
+    this.#log = log;
+    this.#onAccepted = onAccepted;
+  }
+
+  /** Listens from now on for the reply to an auth packet with the payload `sent`, and no longer to an earlier one's. */
+  expect(sent: Uint8Array): void {
+    this.#socket?.close();
+    const socket = this.#socket = ReplySocket.open({ filter: this.#filter, maxLength: this.#maxLength });
+    this.#read(socket, sent).catch((error) => this.#log.warning((error as Error).message));
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.close();
+  }
+
+  async #read(socket: ReplySocket, sent: Uint8Array): Promise<void> {
+    using _ = socket;
+    let count = 0;
+    for await (const packet of socket.packets()) {
+      const reply = parseUdpPacket(packet);
+      if (reply !== null && this.#verify(reply.payload, sent, unixTime())) return this.#onAccepted();
+      this.#log.info(`ignored a reply from ${formatEndpoint(this.#remote)}: it does not prove who sent it`);
+      if (++count === MOST_REPLIES) return;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// Real datagrams over the loopback device of a machine of one's own, the lab or another. Needs root.
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { ReplySocket } from "../../ffi/reply_socket.ts";
+import { type Datagram, parseUdpPacket } from "../../lib/packet.ts";
+import { replyFilter } from "../../lib/reply_filter.ts";
+import { innerPacket } from "../unit/pair.ts";
+
+const LOOPBACK = { text: "127.0.0.1", number: 0x7f00_0001 };
+const SERVER_PORT = 7101;
+const OTHER_PORT = 7102;
+const OWN_PORT = 7103;
+const LENGTH = 73;
+
+function open(): ReplySocket {
+  const source = { ip: LOOPBACK.number, port: SERVER_PORT };
+  const filter = replyFilter({ source, port: OWN_PORT, payloadLength: LENGTH });
+  return ReplySocket.open({ filter, maxLength: 68 + LENGTH });
+}
+
+/** Sends datagrams from a port. */
+class Sender implements AsyncDisposable {
+  readonly #socket: Socket = createSocket("udp4");
+
+  static async bind(port: number): Promise<Sender> {
+    const sender = new Sender();
+    sender.#socket.bind(port, LOOPBACK.text);
+    await once(sender.#socket, "listening");
+    return sender;
+  }
+
+  async send(payload: Uint8Array, port = OWN_PORT): Promise<void> {
+    await new Promise<void>((resolve, reject) =>
+      this.#socket.send(payload, port, LOOPBACK.text, (error) => error ? reject(error) : resolve())
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#socket, "close");
+    this.#socket.close();
+    await closed;
+  }
+}
+
+function payload(mark: number): Uint8Array {
+  return new Uint8Array(LENGTH).fill(mark);
+}
+
+async function read(packets: AsyncGenerator<Uint8Array>): Promise<Datagram> {
+  const { value } = await packets.next();
+  return parseUdpPacket(value as Uint8Array)!;
+}
+
+/** Reads what is there, without waiting for more. */
+async function readAll(socket: ReplySocket, last: number): Promise<number[]> {
+  const marks: number[] = [];
+  for await (const packet of socket.packets()) {
+    marks.push(parseUdpPacket(packet)!.payload[0]!);
+    if (marks.at(-1) === last) break;
+  }
+  return marks;
+}
+
+Deno.test("packets() hands out copies of what the filter takes, and of nothing else", async () => {
+  await using server = await Sender.bind(SERVER_PORT);
+  await using other = await Sender.bind(OTHER_PORT);
+  await using owner = await Sender.bind(OWN_PORT);
+  using socket = open();
+  await other.send(payload(1));
+  await server.send(payload(2), OTHER_PORT);
+  await server.send(payload(3).slice(1));
+  await server.send(innerPacket(LENGTH));
+  await owner.send(payload(4), SERVER_PORT);
+  await server.send(payload(5));
+  const { source, destination, payload: first } = await read(socket.packets());
+  assert.deepEqual([source, destination].map(({ ip, port }) => [ip, port]), [
+    [LOOPBACK.text, SERVER_PORT],
+    [LOOPBACK.text, OWN_PORT],
+  ]);
+  assert.deepEqual(first, payload(5));
+});
+
+Deno.test("ReplySocket.open() reads nothing that came before", async () => {
+  await using server = await Sender.bind(SERVER_PORT);
+  await server.send(payload(1));
+  using socket = open();
+  await server.send(payload(2));
+  assert.deepEqual(await readAll(socket, 2), [2]);
+});
+
+Deno.test("packets() holds a few replies while nobody reads, and goes on after it was full", async () => {
+  await using server = await Sender.bind(SERVER_PORT);
+  using socket = open();
+  for (let mark = 0; mark < 200; mark++) await server.send(payload(mark));
+  const packets = socket.packets();
+  let count = 0;
+  while ((await read(packets)).payload[0] === count) {
+    count++;
+    await server.send(payload(255));
+  }
+  assert.ok(count > 4 && count < 100, `${count} were held`);
+});
+
+Deno.test("close() ends a waiting packets(), and may be called again", async () => {
+  const socket = open();
+  const waiting = socket.packets().next();
+  socket.close();
+  socket.close();
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  assert.deepEqual(await socket.packets().next(), { done: true, value: undefined });
+});
+
+Deno.test("packets() ends when its signal aborts, and the socket can be read again", async () => {
+  await using server = await Sender.bind(SERVER_PORT);
+  using socket = open();
+  const controller = new AbortController();
+  const waiting = socket.packets(controller.signal).next();
+  await assert.rejects(socket.packets().next(), /another reader/);
+  controller.abort();
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  assert.deepEqual(await socket.packets(controller.signal).next(), { done: true, value: undefined });
+  await server.send(payload(1));
+  assert.deepEqual(await readAll(socket, 1), [1]);
+});

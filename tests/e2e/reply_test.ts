@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { eventually, INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const TEXT = "open sesame";
+const TOKEN = ["--auth-token", TEXT];
+const REPLY = "--reply-on-auth-ok";
+const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
+const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused, unreachable/;
+
+/** Arguments of both sides with two keys; the client knows the server's. */
+async function keyed(scenario: Scenario): Promise<{ server: string[]; client: string[] }> {
+  const [server, client] = [await makeKeys(), await makeKeys()];
+  const secret = ["--auth-secret-file", await scenario.write("secret", "of both sides")];
+  const key = async (name: string, key: string) => ["--auth-key-file", await scenario.write(name, key)];
+  return {
+    server: [
+      ...[...secret, "--auth-remote-pubkey-b64", client.publicKey],
+      ...await key("server.key", server.privateKey),
+    ],
+    client: [
+      ...[...secret, "--auth-remote-pubkey-b64", server.publicKey],
+      ...await key("client.key", client.privateKey),
+    ],
+  };
+}
+
+/** How many raw sockets for UDP a host's kernel has: the ones that read replies. */
+async function listeners(scenario: Scenario, host: Host): Promise<number> {
+  const table = await scenario.network.must(host, ["cat", "/proc/net/raw"]);
+  return table.split("\n").filter((line) => / 00000000:0011 /.test(line)).length;
+}
+
+/** How often each thread of a process went to sleep so far. */
+function sleeps({ pid }: Process): Map<string, number> {
+  const threads = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
+    const status = Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`);
+    return [name, Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)![1])] as const;
+  });
+  return new Map(threads);
+}
+
+Deno.test("a client learns through a NAT that it is accepted, and then listens no more", async (t) => {
+  await using scenario = await Scenario.create();
+  const keys = await keyed(scenario);
+  const cases = [
+    { name: "by the token backwards", server: TOKEN, client: TOKEN },
+    { name: "by the server's signature", ...keys },
+    {
+      name: "by the signed packet backwards",
+      server: keys.server.slice(0, 4),
+      client: [...keys.client.slice(0, 2), ...keys.client.slice(4)],
+    },
+  ];
+  for (const { name, server: serverArgs, client: clientArgs } of cases) {
+    await t.step(name, async () => {
+      const server = await scenario.server(...serverArgs, REPLY);
+      const client = await scenario.client("client", ...clientArgs, REPLY);
+      await client.waitForLine(ACCEPTED, PATIENCE);
+      await eventually("it listens no more", async () => await listeners(scenario, "client") === 0);
+      await scenario.ping("client");
+      assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
+      assert.doesNotMatch(client.lines.join("\n"), /Error|ignored/);
+    });
+  }
+});
+
+Deno.test("a client says once that it is accepted, and sends at the keepalive's pace", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN, REPLY);
+  const args = ["-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, "--keepalive", "2"];
+  const client = scenario.network.spawn("client", [IPIPOU, ...args, ...TOKEN, REPLY]);
+  await client.waitForLine(ACCEPTED, PATIENCE);
+  const started = performance.now();
+  for (let count = 0; count < 3; count++) await server.waitForLine(/authenticated again/, PATIENCE);
+  const elapsed = performance.now() - started;
+  assert.ok(elapsed > 4_000, `3 keepalives in ${elapsed} ms`);
+  assert.equal((await client.kill()).code, 0);
+  assert.equal(client.lines.filter((line) => ACCEPTED.test(line)).length, 1, client.lines.join("\n"));
+  assert.doesNotMatch(client.lines.join("\n"), /no answer/);
+});
+
+Deno.test("a client that is refused says so once, and tries again after longer and longer pauses", async () => {
+  await using scenario = await Scenario.create();
+  const keys = await keyed(scenario);
+  const other = await scenario.write("other.key", (await makeKeys()).privateKey);
+  const server = await scenario.server(...keys.server, REPLY);
+  const client = scenario.start(
+    ...["client", "-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client] as const,
+    ...[...keys.client, "--auth-key-file", other, REPLY],
+  );
+  const sent: number[] = [];
+  client.onLine = (line) => line.includes("sent auth packet") && sent.push(performance.now());
+  await client.waitForLine(NO_ANSWER, PATIENCE);
+  await server.waitForLine(/refused auth packet from .*: wrong signature/, PATIENCE);
+  await eventually("it has tried four times", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return sent.length === 4;
+  });
+  const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
+  assert.ok(gaps.every((gap) => gap > 3_000) && gaps[2]! > gaps[0]! + 1_000, String(gaps));
+  assert.equal(client.lines.filter((line) => NO_ANSWER.test(line)).length, 1);
+  assert.doesNotMatch(client.lines.join("\n"), ACCEPTED);
+});
+
+Deno.test("a client that was there before its server is accepted by itself, without keepalive", async () => {
+  await using scenario = await Scenario.create();
+  const client = await scenario.client("client", ...TOKEN, REPLY);
+  await client.waitForLine(NO_ANSWER, PATIENCE);
+  await scenario.server(...TOKEN, REPLY);
+  await client.waitForLine(ACCEPTED, PATIENCE);
+  await scenario.ping("client");
+});
+
+Deno.test("a client without --reply-on-auth-ok neither listens nor tries again", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN, REPLY);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  assert.equal(await listeners(scenario, "client"), 0);
+  await scenario.ping("client");
+  assert.doesNotMatch(client.lines.join("\n"), /accepted|no answer/);
+});
+
+Deno.test("forged replies are ignored, and change nothing in the kernel", async () => {
+  await using scenario = await Scenario.create({ direct: true });
+  const client = await scenario.client("direct", ...TOKEN, REPLY);
+  await client.waitForLine(NO_ANSWER, PATIENCE);
+  const before = await scenario.snapshot("direct");
+  const to = ["--to", `203.0.113.2:${PORT}`];
+  const backwards = ["--token", [...TEXT].reverse().join("")];
+  await scenario.send("router", "--from", `192.0.2.9:${PORT}`, ...to, ...backwards);
+  await scenario.send("router", "--from", "192.0.2.1:10002", ...to, ...backwards);
+  await scenario.send("router", "--from", `192.0.2.1:${PORT}`, ...to, ...backwards, "--cut", "1");
+  await scenario.send("router", "--from", `192.0.2.1:${PORT}`, ...to, "--token", TEXT);
+  await client.waitForLine(/ignored a reply from 192\.0\.2\.1:10001/, PATIENCE);
+  assert.equal(client.lines.filter((line) => /ignored a reply/.test(line)).length, 1);
+  assert.doesNotMatch(client.lines.join("\n"), ACCEPTED);
+  assert.equal(await scenario.snapshot("direct"), before);
+  await scenario.send("router", "--from", `192.0.2.1:${PORT}`, ...to, ...backwards);
+  await client.waitForLine(ACCEPTED, PATIENCE);
+  assert.equal(await scenario.snapshot("direct"), before);
+});
+
+Deno.test("a flood of data as long as replies does not wake a client that waits for one", async () => {
+  await using scenario = await Scenario.create();
+  const keys = await keyed(scenario);
+  const server = await scenario.server(...keys.server);
+  const client = await scenario.client("client", ...keys.client, REPLY);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await client.waitForLine(NO_ANSWER, PATIENCE);
+  await scenario.ping("client");
+  const before = sleeps(client);
+  // With its headers, an answer to a ping of 45 bytes is an inner packet of 73.
+  const pings = await scenario.network.must("client", ["ping", "-f", "-c2000", "-s45", INNER.server]);
+  const after = sleeps(client);
+  assert.match(pings, /2000 received/);
+  assert.ok(await listeners(scenario, "client") > 0, "nobody listened");
+  const woken = [...after].reduce((sum, [thread, count]) => sum + count - (before.get(thread) ?? 0), 0);
+  assert.ok(woken < 200, `${woken} times`);
+  assert.doesNotMatch(client.lines.join("\n"), /ignored a reply/);
+});

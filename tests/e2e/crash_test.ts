@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { INNER, IPIPOU, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const TOKEN = ["--auth-token", "open sesame"];
+const SERVER = ["-s", "-n1", "-b@eth0", ...TOKEN];
+const CLIENT = ["-n1", "-b@eth0", `-r192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
+const SIGKILLED = { code: 128 + 9 };
+
+/** The fatal step is a line of `ip -batch`, or a transaction of `nft -f`: after it, program and child are dead. */
+const STEP = `step() {
+  read -r left < "$STEPS"
+  echo $((left - 1)) > "$STEPS"
+  [ "$left" -ne 1 ] || { kill -KILL "$PPID"; exit 1; }
+}
+`;
+const WRAPPERS = {
+  ip: `#!/bin/sh
+[ "$1" = -batch ] || exec /usr/sbin/ip "$@"
+${STEP}
+while IFS= read -r line; do
+  echo "$line" | /usr/sbin/ip -batch - || exit
+  step
+done
+`,
+  nft: `#!/bin/sh
+[ "$1" = -f ] || exec /usr/sbin/nft "$@"
+${STEP}
+/usr/sbin/nft -f - || exit
+step
+`,
+};
+
+/** A side that dies at the steps it is told to, again and again. */
+class Mortal {
+  readonly #scenario: Scenario;
+  readonly #host: Host;
+  readonly #args: readonly string[];
+  /** What it says once its part of the tunnel is up. */
+  readonly #up: RegExp;
+
+  private constructor(scenario: Scenario, host: Host, args: readonly string[], up: RegExp) {
+    this.#scenario = scenario;
+    this.#host = host;
+    this.#args = args;
+    this.#up = up;
+  }
+
+  static async create(scenario: Scenario, host: Host, args: readonly string[], up: RegExp): Promise<Mortal> {
+    for (const [program, text] of Object.entries(WRAPPERS)) {
+      await Deno.writeTextFile(`${scenario.directory}/${program}`, text, { mode: 0o755 });
+    }
+    const mortal = new Mortal(scenario, host, args, up);
+    await mortal.dieAfter(0);
+    return mortal;
+  }
+
+  /** From now on the program dies after that many steps; 0: never. */
+  async dieAfter(steps: number): Promise<void> {
+    await Deno.writeTextFile(`${this.#scenario.directory}/steps`, `${steps}\n`);
+  }
+
+  /** Starts it and waits until it is up; null: it died before. */
+  async start(): Promise<Process | null> {
+    const { directory, network } = this.#scenario;
+    const env = { PATH: `${directory}:/usr/sbin:/usr/bin:/sbin:/bin`, STEPS: `${directory}/steps` };
+    const process = network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
+    const isUp = process.waitForLine(this.#up, PATIENCE).then(() => true);
+    if (await Promise.race([isUp, process.exit.then(() => false)])) return process;
+    await isUp.catch(() => {});
+    assert.deepEqual(await process.exit, SIGKILLED, process.lines.join("\n"));
+    return null;
+  }
+
+  /** Starts it where nothing makes it die. */
+  async live(): Promise<Process> {
+    await this.dieAfter(0);
+    const process = await this.start();
+    assert.ok(process !== null);
+    return process;
+  }
+
+  /** Starts it again and again, each life to end after `steps` steps, until it is up; returns the deaths. */
+  async climb(steps: number): Promise<number> {
+    for (let deaths = 0; deaths < 30; deaths++) {
+      await this.dieAfter(steps);
+      const process = await this.start();
+      if (process === null) continue;
+      await this.dieAfter(0);
+      assert.deepEqual(await process.kill("SIGKILL"), SIGKILLED);
+      return deaths;
+    }
+    assert.fail("each start came to a step that the ones before had done");
+  }
+
+  /** Dies after each of the steps of a stop in turn, checks what the next start makes of it, and at last stops. */
+  async stopByDeaths(steps: readonly number[], check: () => Promise<void>): Promise<void> {
+    for (const step of steps) {
+      const process = await this.live();
+      await check();
+      await this.dieAfter(step);
+      assert.deepEqual(await process.kill(), SIGKILLED, process.lines.join("\n"));
+    }
+    const last = await this.live();
+    await check();
+    assert.equal((await last.kill()).code, 0);
+  }
+}
+
+const SERVER_UP = /tunnel up|authenticated again|moved from/;
+
+Deno.test("a server killed at any step of its start, an admission and a roam is taken over", async (t) => {
+  await using scenario = await Scenario.create();
+  const mortal = await Mortal.create(scenario, "server", SERVER, SERVER_UP);
+  const before = await scenario.snapshot("server");
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  // Gate, FOU port; device, alias, address, up; remote.
+  await t.step("start and admission", async () => assert.equal(await mortal.climb(1), 7));
+  // Device; remote.
+  for (const step of [1, 2]) {
+    await t.step(`roam, after step ${step}`, async () => {
+      const server = await mortal.live();
+      await scenario.ping("client");
+      await mortal.dieAfter(step);
+      await scenario.network.remapNat();
+      assert.deepEqual(await server.exit, SIGKILLED, server.lines.join("\n"));
+    });
+  }
+  const last = await mortal.live();
+  await scenario.ping("client");
+  const map = ["nft", "list", "map", "ip", "ipipou", "remotes-ipipou1"];
+  const remotes = await scenario.network.must("server", map);
+  assert.equal(remotes.match(/198\.51\.100\.2 \. \d+/g)?.length, 1, remotes);
+  assert.equal((await last.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
+Deno.test("a server with a private address killed at steps of its start, and any of its stop, is taken over", async (t) => {
+  await using scenario = await Scenario.create();
+  const args = [...SERVER, "--force-fou-local-ip-alt"];
+  const mortal = await Mortal.create(scenario, "server", args, SERVER_UP);
+  const before = await scenario.snapshot("server");
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  // Gate, FOU port | gate that readdresses, device | alias, address | FOU port, inner address | up, remote.
+  await t.step("start and admission", async () => assert.equal(await mortal.climb(2), 5));
+  const standing = comparable(await scenario.snapshot("server"));
+  const check = async () => {
+    await scenario.ping("client");
+    assert.deepEqual(comparable(await scenario.snapshot("server")), standing);
+  };
+  // Address; one of two FOU ports; device; gate. The table is the last.
+  await t.step("stop", () => mortal.stopByDeaths([1, 2, 4, 5], check));
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
+Deno.test("a client killed at any step of its start is taken over by the next", async () => {
+  await using scenario = await Scenario.create();
+  const mortal = await Mortal.create(scenario, "client", CLIENT, /set up/);
+  await scenario.server(...TOKEN);
+  // Device, alias, FOU port, address, up.
+  assert.equal(await mortal.climb(1), 5);
+  await mortal.live();
+  await scenario.ping("client");
+});
+
+/** A snapshot without what differs when things were made anew: their order, and the device's number. */
+function comparable(snapshot: string): string[] {
+  return snapshot.replaceAll(/^\d+: (?=ipipou1)/gm, "").split("\n").sort();
+}

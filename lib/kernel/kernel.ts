@@ -99,7 +99,8 @@ export class Kernel {
   }
 }
 
-function identityOf(settings: Settings): Identity {
+/** By what an instance of these settings knows its own. */
+export function identityOf(settings: Settings): Identity {
   const { peers, nft, local, queue } = settings;
   return {
     name: instanceName(settings),

@@ -3,7 +3,8 @@ import { looksLikeInnerPacket, makeAuthPayload, type Scheme } from "../../lib/au
 import { Client } from "../../lib/client.ts";
 import { Gate } from "../../lib/gate.ts";
 import { type DesiredState, desiredState } from "../../lib/kernel/desired.ts";
-import { type Identity, sortOut } from "../../lib/kernel/observe.ts";
+import { identityOf } from "../../lib/kernel/kernel.ts";
+import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import {
@@ -126,7 +127,7 @@ export class ServerHost {
     this.#settings = settings;
     this.#gate = new Gate(settings.peers, new Map());
     this.kernel.addDevice("eth0", { addresses: [{ local: OUTSIDE.ip, peer: OUTSIDE.ip }] });
-    this.#observed = sortOut(this.kernel.list("ipipou"), this.#identity, now);
+    this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
     this.#carryOut(planTransition(EMPTY_STATE, this.#desired, now));
   }
@@ -164,7 +165,7 @@ export class ServerHost {
 
   /** Removes everything, as the program does when it ends. */
   remove(now: number): void {
-    const { own } = sortOut(this.kernel.list("ipipou"), this.#identity, now);
+    const { own } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, now));
   }
 
@@ -183,18 +184,6 @@ export class ServerHost {
   #set(name: string): ReadonlyMap<string, string> {
     const instance = this.#settings.peers[0]!.name;
     return this.kernel.tables.get("ipipou")?.sets.get(`${name}-${instance}`) ?? new Map();
-  }
-
-  get #identity(): Identity {
-    const { peers, nft, local, queue } = this.#settings;
-    return {
-      name: peers[0]!.name,
-      table: nft.table,
-      devices: new Set(peers.map((peer) => peer.tunnel.device)),
-      port: local.port,
-      queue: queue.number,
-      alts: new Set(peers.map((peer) => peer.altIp)),
-    };
   }
 
   #desire(now: number): DesiredState {

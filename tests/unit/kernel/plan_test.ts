@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/gate.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { type Identity, sortOut } from "../../../lib/kernel/observe.ts";
+import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE, remoteKey } from "../../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
@@ -11,17 +12,6 @@ import { FakeKernel, Refused } from "./fake_kernel.ts";
 
 const NOW = 1_700_000_000_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
-
-function identityOf({ peers, nft, local, queue }: Settings): Identity {
-  return {
-    name: peers[0]!.name,
-    table: nft.table,
-    devices: new Set(peers.map((peer) => peer.tunnel.device)),
-    port: local.port,
-    queue: queue.number,
-    alts: new Set(peers.map((peer) => peer.altIp)),
-  };
-}
 
 function newKernel(): FakeKernel {
   const kernel = new FakeKernel();

@@ -1,7 +1,8 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
-import { EventFd, Libc, SysError } from "./libc.ts";
+import { Libc, SysError } from "./libc.ts";
 import { type LibrarySource, openLibrary } from "./library.ts";
+import { ReadLoop } from "./read_loop.ts";
 
 const SOURCE: LibrarySource = {
   name: "libnetfilter_queue",
@@ -117,9 +118,6 @@ const MESSAGE_COST = 1024;
 /** The kernel takes a signed 32-bit number and doubles it. */
 const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
 
-/** Messages read before timers, signals and the rest of the program get their turn. */
-const MESSAGES_PER_TURN = 64;
-
 /** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
 const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 
@@ -142,19 +140,15 @@ export class PacketQueue {
   readonly #message: Uint8Array<ArrayBuffer>;
   readonly #libc: Libc;
   readonly #symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-  readonly #wake: EventFd;
   readonly #handle: Deno.PointerValue;
   readonly #fd: number;
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
-  /** Holds everything else, which a pending poll still uses. */
-  readonly #resources: DisposableStack;
   /** Copies of packets that were dropped and not handed out yet. */
   readonly #received: Uint8Array<ArrayBuffer>[] = [];
-  #polling = false;
-  #closed = false;
+  readonly #loop: ReadLoop;
 
   private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
     this.#name = `netfilter queue ${number}`;
@@ -164,7 +158,6 @@ export class PacketQueue {
     this.#libc = resources.use(new Libc());
     const library = resources.adopt(openLibrary(SOURCE, SYMBOLS), (library) => library.close());
     const symbols = this.#symbols = library.symbols;
-    this.#wake = resources.use(new EventFd(this.#libc));
     // C keeps the callback's address as long as the handle, so it is made before the handle and freed after it.
     const callback = resources.adopt(
       new Deno.UnsafeCallback(CALLBACK, (queue, _message, data) => this.#take(queue, data)),
@@ -180,8 +173,8 @@ export class PacketQueue {
     binding.defer(() => symbols.nfq_destroy_queue(queue));
     this.#queue = queue;
     this.#setUp(maxLength);
+    this.#loop = new ReadLoop(this.#name, this.#fd, this.#libc, resources);
     this.#binding = binding.move();
-    this.#resources = resources.move();
   }
 
   /**
@@ -205,20 +198,10 @@ export class PacketQueue {
    * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
    */
   async *packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-    const isOver = () => this.#closed || signal?.aborted === true;
-    const wake = () => this.#wake.signal();
-    signal?.addEventListener("abort", wake);
     try {
-      while (!isOver()) {
-        for (let turn = 0; turn < MESSAGES_PER_TURN && !isOver() && this.#receive(); turn++) {
-          yield* this.#received.splice(0);
-        }
-        if (!isOver()) await this.#waitUntilReadable();
-      }
+      yield* this.#loop.read(() => this.#receive(), signal);
     } catch (cause) {
       throw asQueueError(cause);
-    } finally {
-      signal?.removeEventListener("abort", wake);
     }
   }
 
@@ -234,15 +217,13 @@ export class PacketQueue {
       throw asQueueError(cause);
     }
     // A packet that came while the kernel's answer was read is here already, and no poll would tell of it.
-    this.#wake.signal();
+    this.#loop.wake();
   }
 
   /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
   close(): void {
-    this.#closed = true;
     this.#binding.dispose();
-    if (this.#polling) this.#wake.signal();
-    else this.#resources.dispose();
+    this.#loop.close();
   }
 
   [Symbol.dispose](): void {
@@ -278,21 +259,14 @@ export class PacketQueue {
     return this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
   }
 
-  async #waitUntilReadable(): Promise<void> {
-    if (this.#polling) throw new TypeError(`Cannot read ${this.#name} as another reader waits for it`);
-    this.#polling = true;
-    try {
-      const [, woken] = await this.#libc.pollReadable(`wait for ${this.#name}`, [this.#fd, this.#wake.fd]);
-      if (woken) this.#wake.clear();
-    } finally {
-      this.#polling = false;
-      if (this.#closed) this.#resources.dispose();
-    }
+  /** The packets of the next message; null when there is none. */
+  #receive(): Uint8Array<ArrayBuffer>[] | null {
+    if (this.#received.length === 0 && !this.#readMessage()) return null; // else one came while a setting was answered
+    return this.#received.splice(0);
   }
 
-  /** Fills `#received` with the packet of the next message, if it has one. False: there is neither. */
-  #receive(): boolean {
-    if (this.#received.length > 0) return true; // came while a setting waited for its answer
+  /** Fills `#received` with what the next message has. False: there is no message. */
+  #readMessage(): boolean {
     const action = `read ${this.#name}`;
     const length = this.#libc.receive(action, this.#fd, this.#message);
     if (length === null) return false;

@@ -1,5 +1,6 @@
 import { type BpfInstruction, TAKE_NOTHING } from "../lib/reply_filter.ts";
-import { EventFd, Libc } from "./libc.ts";
+import { Libc } from "./libc.ts";
+import { ReadLoop } from "./read_loop.ts";
 
 const AF_INET = 2;
 const SOCK_RAW = 3;
@@ -27,18 +28,14 @@ const NAME = "the socket for replies";
  */
 export class ReplySocket {
   readonly #libc: Libc;
-  readonly #wake: EventFd;
   readonly #fd: number;
-  readonly #resources: DisposableStack;
   readonly #buffer: Uint8Array<ArrayBuffer>;
-  #polling = false;
-  #closed = false;
+  readonly #loop: ReadLoop;
 
   private constructor(filter: readonly BpfInstruction[], maxLength: number) {
     this.#buffer = new Uint8Array(maxLength);
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
-    this.#wake = resources.use(new EventFd(libc));
     const socket = libc.symbols.socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
     this.#fd = resources.adopt(libc.check(`open ${NAME}`, "socket", socket), (fd) => libc.symbols.close(fd));
     this.#set(SO_RCVBUF, new Int32Array([BUFFER_LENGTH]), 4);
@@ -46,7 +43,7 @@ export class ReplySocket {
     this.#attach(TAKE_NOTHING);
     while (this.#receive() !== null);
     this.#attach(filter);
-    this.#resources = resources.move();
+    this.#loop = new ReadLoop(NAME, this.#fd, libc, resources);
   }
 
   /**
@@ -66,35 +63,22 @@ export class ReplySocket {
    *
    * @throws {SysError}
    */
-  async *packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-    const isOver = () => this.#closed || signal?.aborted === true;
-    const wake = () => this.#wake.signal();
-    signal?.addEventListener("abort", wake);
-    try {
-      while (!isOver()) {
-        const packet = this.#receive();
-        if (packet === null) await this.#waitUntilReadable();
-        else yield packet;
-      }
-    } finally {
-      signal?.removeEventListener("abort", wake);
-    }
+  packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    return this.#loop.read(() => this.#receive(), signal);
   }
 
   /** Ends `packets()`, also while it waits. May be called again. */
   close(): void {
-    this.#closed = true;
-    if (this.#polling) this.#wake.signal();
-    else this.#resources.dispose();
+    this.#loop.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #receive(): Uint8Array<ArrayBuffer> | null {
+  #receive(): Uint8Array<ArrayBuffer>[] | null {
     const length = this.#libc.receive(`read ${NAME}`, this.#fd, this.#buffer);
-    return length === null ? null : this.#buffer.slice(0, length);
+    return length === null ? null : [this.#buffer.slice(0, length)];
   }
 
   #attach(filter: readonly BpfInstruction[]): void {
@@ -117,17 +101,5 @@ export class ReplySocket {
   #set(option: number, value: Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>, length: number): void {
     const result = this.#libc.symbols.setsockopt(this.#fd, SOL_SOCKET, option, value, length);
     this.#libc.check(`set up ${NAME}`, "setsockopt", result);
-  }
-
-  async #waitUntilReadable(): Promise<void> {
-    if (this.#polling) throw new TypeError(`Cannot read ${NAME} as another reader waits for it`);
-    this.#polling = true;
-    try {
-      const [, woken] = await this.#libc.pollReadable(`wait for ${NAME}`, [this.#fd, this.#wake.fd]);
-      if (woken) this.#wake.clear();
-    } finally {
-      this.#polling = false;
-      if (this.#closed) this.#resources.dispose();
-    }
   }
 }

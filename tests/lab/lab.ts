@@ -149,7 +149,8 @@ function qemuArguments(kernel: Kernel, directory: string, options: LabOptions): 
     : ["-chardev", "file,id=output,path=/dev/stdout", "-device", "virtserialport,chardev=output,name=output"];
   return [
     // /dev/kvm is of no use here: where it exists, stock kernels were seen to hang in it.
-    ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", `${options.memoryMiB ?? 2048}`],
+    // A processor without wide vectors is emulated faster: our executable starts in 1.25 s, not 1.57.
+    ...["-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "2", "-m", `${options.memoryMiB ?? 2048}`],
     ...["-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", kernel.vmlinuz, "-initrd", kernel.initramfs, "-append", kernelArguments],
     ...["-serial", `file:${directory}/kernel.log`],

@@ -4,7 +4,10 @@ import type { Peer } from "./settings/settings.ts";
 
 /** A peer that proved who it is: from where, and until when that is good. */
 export interface Admission {
-  readonly remote: Endpoint;
+  /** Null: nowhere, as another has proved since that it is there; its tunnel stands and leads nowhere. */
+  readonly remote: Endpoint | null;
+  /** The own FOU port it came to. */
+  readonly port: number;
   /** Milliseconds of a clock that never jumps; null: for ever. In the past: its tunnel stands, its packets are shut out. */
   readonly expiresAt: number | null;
 }
@@ -14,7 +17,7 @@ export type Outcome =
   | {
     readonly kind: "admitted";
     readonly peer: Peer;
-    readonly admission: Admission;
+    readonly admission: Admission & { readonly remote: Endpoint };
     /** Where the peer was before; null when it is new, the same endpoint when it only renewed. */
     readonly previous: Endpoint | null;
   }
@@ -72,7 +75,7 @@ export class Gate {
       const admission = this.#admissions.get(old.name);
       if (peer === undefined || admission === undefined) continue;
       const isAsBefore = asksTheSame(old.scheme, peer.scheme) &&
-        next.#checkRemote(peer, admission.remote) === null;
+        admission.remote !== null && next.#checkRemote(peer, admission.remote) === null;
       next.#admissions.set(peer.name, isAsBefore ? renew(admission, old, peer, now) : end(admission, now));
     }
     return next;
@@ -84,11 +87,11 @@ export class Gate {
    * @param now milliseconds of a clock that never jumps
    * @param timestamp Unix seconds
    */
-  handle({ source, payload }: Datagram, now: number, timestamp: number): Outcome {
+  handle({ source, destination, payload }: Datagram, now: number, timestamp: number): Outcome {
     const refusals = new Set<Refusal>();
     for (const { peer, authenticate } of this.#peers) {
       const refusal = authenticate(payload, timestamp) ?? this.#checkRemote(peer, source);
-      if (refusal === null) return this.#admit(peer, source, now);
+      if (refusal === null) return this.#admit(peer, source, destination.port, now);
       refusals.add(refusal);
     }
     return { kind: "refused", refusal: REFUSALS_BY_CLOSENESS.find((refusal) => refusals.has(refusal))! };
@@ -100,12 +103,14 @@ export class Gate {
     return null;
   }
 
-  #admit(peer: Peer, source: Endpoint, now: number): Outcome {
+  #admit(peer: Peer, source: Endpoint, port: number, now: number): Outcome {
     const previous = this.#admissions.get(peer.name)?.remote ?? null;
-    const admission = { remote: source, expiresAt: expiryOf(peer, now) };
+    const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
     for (const [name, other] of this.#admissions) {
       // A NAT gives an endpoint to one host at a time: the one that proved itself last.
-      if (sameEndpoint(other.remote, source)) this.#admissions.set(name, { ...other, expiresAt: now });
+      if (other.remote !== null && sameEndpoint(other.remote, source)) {
+        this.#admissions.set(name, { ...other, expiresAt: now });
+      }
     }
     this.#admissions.set(peer.name, admission);
     return { kind: "admitted", peer, admission, previous };

@@ -3,6 +3,7 @@ import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
+import type { IpipouError } from "../errors.ts";
 import { Gate, isLive, type Outcome } from "../gate.ts";
 import type { Outside } from "../kernel/desired.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -43,13 +44,17 @@ export class Server implements Daemon {
   readonly #reconciler: Reconciler;
   readonly #refusals = new RefusalReport();
   #setup: Setup;
+  /** Why some admitted peers have no tunnel, by name. */
+  #faults: ReadonlyMap<string, IpipouError> = new Map();
 
   private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
     this.#stop = stop;
     this.#setup = setup;
-    const change = () => kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    const change = async () => {
+      this.#faults = await kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    };
     this.#reconciler = new Reconciler(change, log, stop);
   }
 
@@ -74,7 +79,7 @@ export class Server implements Daemon {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     await kernel.apply(outside, gate.admissions);
-    log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.port })}`);
+    log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.ports[0] })}`);
     resources.move();
     return new Server(context, { settings, gate, outside, queue, socket });
   }
@@ -143,6 +148,8 @@ export class Server implements Daemon {
 
   /** The kernel has followed: tell the log, and the client that wants to know. */
   #complete({ peer, admission, previous }: Admitted, datagram: Datagram): void {
+    const fault = this.#faults.get(peer.name);
+    if (fault !== undefined) return this.#log.error(`${peer.name}: ${fault.message}`);
     const remote = formatEndpoint(admission.remote);
     if (previous === null) {
       const { device, ip, peerIp } = peer.tunnel;
@@ -157,7 +164,7 @@ export class Server implements Daemon {
 
   #reply({ source }: Datagram, payload: Uint8Array): void {
     const { settings, outside, socket } = this.#setup;
-    const own = { ip: outside.ip, port: settings.local.port };
+    const own = { ip: outside.ip, port: settings.local.ports[0] };
     const reply = { source: own, destination: source, payload };
     try {
       socket.send(buildUdpPacket(reply, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
@@ -223,7 +230,7 @@ function adoptAdmissions(gate: Gate, { peers }: Settings, own: KernelState, log:
     if (tunnel === undefined) continue;
     const remote = own.gate?.remotes.get(remoteKey(tunnel.remote));
     const expiresAt = peer.lifetime === 0 ? null : remote?.expiresAt ?? 0;
-    gate.adopt(peer.name, { remote: tunnel.remote, expiresAt });
+    gate.adopt(peer.name, { remote: tunnel.remote, port: tunnel.local.port, expiresAt });
     log.notice(`${peer.name}: taking over the tunnel to ${formatEndpoint(tunnel.remote)}`);
   }
 }

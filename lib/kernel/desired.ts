@@ -34,11 +34,6 @@ export interface Outside {
   readonly device: string;
 }
 
-/** The instance's name in marks, chains and sets: the device name of its first tunnel. */
-export function instanceName(settings: Settings): string {
-  return settings.peers[0]!.name;
-}
-
 /**
  * Derives what should be in the kernel from the settings, who is admitted, and what others have there.
  *
@@ -51,7 +46,7 @@ export function desiredState(
   { own, foreign }: Observed,
   now: number,
 ): DesiredState {
-  const { peers, local: { port }, mode } = settings;
+  const { peers, local: { ports: [port] }, mode } = settings;
   const locals = assignLocals(peers, admissions, outside.ip, own.tunnels, foreign.pairs);
   const used = new Set([...(mode === "server" ? [outside.ip] : []), ...locals.values()]);
   const alts = new Set([...used].filter((address) => address !== outside.ip));
@@ -64,8 +59,8 @@ export function desiredState(
     const local = { ip: locals.get(peer.name)!, port };
     const foreignListener = isForeignListener(foreign.listeners, local);
     const foreignAddress = alts.has(local.ip) && foreign.addresses.has(local.ip);
-    const alias = formatMark({ name: instanceName(settings), foreignListener, foreignAddress });
-    return desiredTunnel(settings, peer, local, admissions.get(peer.name)!.remote, alias);
+    const alias = formatMark({ name: settings.name, foreignListener, foreignAddress });
+    return desiredTunnel(settings, peer, local, admissions.get(peer.name)!.remote!, alias);
   });
   return {
     tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
@@ -111,8 +106,8 @@ function desiredGate(
   tunnels: readonly Tunnel[],
   foreignListeners: ReadonlySet<string>,
 ): DesiredGate {
-  const { local: { port, device }, nft, queue, peers } = settings;
-  const name = instanceName(settings);
+  const { local: { ports: [port], device }, nft, queue, peers } = settings;
+  const name = settings.name;
   const local = { ip: outside.ip, port };
   const alts = new Set(tunnels.map((tunnel) => tunnel.local.ip).filter((address) => address !== outside.ip));
   const foreignListener = isForeignListener(foreignListeners, local);

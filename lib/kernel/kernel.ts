@@ -3,7 +3,7 @@ import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
-import { desiredState, instanceName, type Outside } from "./desired.ts";
+import { desiredState, type Outside } from "./desired.ts";
 import { Instance } from "./instance.ts";
 import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
@@ -63,9 +63,13 @@ export class Kernel {
    * Brings the kernel to what follows from `admissions`. When a step fails the rest is left, and the next call
    * begins with a look at what there is.
    *
+   * @returns why, by peer name, some tunnels cannot be made: others' things are in their way; all else is done
    * @throws {IpipouError} naming the command that failed
    */
-  async apply(outside: Outside, admissions: ReadonlyMap<string, Admission>): Promise<void> {
+  async apply(
+    outside: Outside,
+    admissions: ReadonlyMap<string, Admission>,
+  ): Promise<ReadonlyMap<string, IpipouError>> {
     if (this.#isElsewhere) this.#observed = null;
     this.#isElsewhere = false;
     const observed = await this.observe();
@@ -75,6 +79,7 @@ export class Kernel {
     this.#observed = null;
     await this.#instance.carryOut(planTransition(observed.own, desired, now));
     this.#observed = { ...observed, own: desired };
+    return new Map();
   }
 
   /** Removes everything of this instance that is there now. @throws {IpipouError} with exit code 200 */
@@ -103,11 +108,11 @@ export class Kernel {
 export function identityOf(settings: Settings): Identity {
   const { peers, nft, local, queue } = settings;
   return {
-    name: instanceName(settings),
+    name: settings.name,
     table: nft.table,
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
-    port: local.port,
+    port: local.ports[0],
     queue: queue.number,
-    alts: new Set(peers.map((peer) => peer.altIp)),
+    alts: new Set(peers.map((peer) => peer.altIp ?? settings.firstAltIp)),
   };
 }

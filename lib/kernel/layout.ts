@@ -21,7 +21,7 @@ export function assignLocals(
   foreignPairs: ReadonlySet<string>,
 ): Map<string, string> {
   const admitted = peers.filter((peer) => admissions.has(peer.name));
-  const remoteOf = (peer: Peer) => admissions.get(peer.name)!.remote.ip;
+  const remoteOf = (peer: Peer) => admissions.get(peer.name)!.remote!.ip;
   const keepsMain = (peer: Peer) => {
     const tunnel = tunnels.get(peer.tunnel.device);
     return tunnel?.local.ip === main && tunnel.remote.ip === remoteOf(peer);
@@ -33,7 +33,7 @@ export function assignLocals(
     const pair = pairKey(main, remoteOf(peer));
     const isAlt = peer.forceAlt || taken.has(pair) || keepsAlt(peer, tunnels, remoteOf(peer));
     if (!isAlt) taken.add(pair);
-    locals.set(peer.name, isAlt ? peer.altIp : main);
+    locals.set(peer.name, isAlt ? peer.altIp! : main);
   }
   return locals;
 }

@@ -11,13 +11,13 @@ type Row<T> = readonly [name: string, valueOf: (owner: T) => Shown];
 const FIXED: readonly Row<Settings>[] = [
   ["--server", ({ mode }) => mode === "server"],
   ["--reauth-only", ({ reauthOnly }) => reauthOnly],
-  ["--tunl-dev", ({ peers }) => peers[0]!.name],
+  ["--tunl-dev", ({ name }) => name],
   ["--nft-table", ({ nft, mode }) => mode === "server" ? nft.table : null],
 ];
 
 const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-ip", ({ local }) => local.ip],
-  ["--fou-local-port", ({ local }) => local.port],
+  ["--fou-local-port", ({ local }) => local.ports.join(",")],
   ["--fou-dev", ({ local }) => local.device],
   ["--encap-csum", ({ encapCsum }) => encapCsum],
   ["--queue-number", ({ queue }) => queue.number],

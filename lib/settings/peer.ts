@@ -52,6 +52,9 @@ export function choosePeer(given: Readonly<GivenValues>, context: PeerContext): 
     reply: given.reply?.value ?? false,
     altIp,
     forceAlt: given.forceAlt?.value ?? false,
+    allowedIps: null,
+    routes: [],
+    moveInterval: 0,
   };
 }
 

@@ -35,8 +35,10 @@ export function resolve(given: Readonly<GivenValues>, read: ReadFile): Resolved 
   const local = chooseLocal(given, number);
   const settings: Settings = {
     mode,
+    name: chooseTunnelDevice(given, number),
     number,
     local,
+    firstAltIp: chooseAltIp(given, number),
     encapCsum: given.encapCsum?.value ?? null,
     queue: { number: chooseQueue(given, number), maxLength: given.queueMaxLength?.value ?? 24 },
     nft: { table: chooseTable(given), counter: given.nftCounter?.value ?? true },
@@ -126,7 +128,7 @@ function chooseLocal(given: Readonly<GivenValues>, number: number): Settings["lo
   if (ip === null && device === null) {
     throw new SettingsError("Cannot run without an own address or device: give -b/--fou-local IP or @DEV");
   }
-  return { ip, device, port: choosePort(given, number) };
+  return { ip, device, ports: [choosePort(given, number)] };
 }
 
 function choosePort(given: Readonly<GivenValues>, number: number): number {

@@ -3,7 +3,7 @@
  * one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
  */
 import { INNER, PATIENCE, Scenario } from "../e2e/scenario.ts";
-import { median, print, repeat, throughput, timed, yardstick } from "./figures.ts";
+import { median, print, throughput, yardstick } from "./figures.ts";
 
 const TOKEN = ["--auth-token", "a token for measuring"];
 const ROUNDS = 5;

@@ -228,7 +228,7 @@ function adoptAdmissions(gate: Gate, { peers }: Settings, own: KernelState, log:
   for (const peer of peers) {
     const tunnel = own.tunnels.get(peer.tunnel.device);
     if (tunnel === undefined) continue;
-    const remote = own.gate?.remotes.get(remoteKey(tunnel.remote));
+    const remote = own.gate?.remotes.get(remoteKey(tunnel.remote, tunnel.local.port));
     const expiresAt = peer.lifetime === 0 ? null : remote?.expiresAt ?? 0;
     gate.adopt(peer.name, { remote: tunnel.remote, port: tunnel.local.port, expiresAt });
     log.notice(`${peer.name}: taking over the tunnel to ${formatEndpoint(tunnel.remote)}`);

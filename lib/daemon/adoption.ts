@@ -1,5 +1,5 @@
 import type { Admission } from "../gate.ts";
-import { type KernelState, remoteKey, type Tunnel } from "../kernel/state.ts";
+import { type KernelState, type Remote, remoteKey, type Tunnel } from "../kernel/state.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** Near end of a tunnel that leads nowhere. */
@@ -9,6 +9,7 @@ const NOWHERE = "127.0.0.1";
 interface Found {
   readonly peer: Peer;
   readonly tunnel: Tunnel;
+  readonly letIn: Remote | null;
 }
 
 /**
@@ -25,25 +26,22 @@ export function findAdmissions(
 ): Map<string, Admission> {
   const found = peers.flatMap((peer): Found[] => {
     const tunnel = own.tunnels.get(peer.tunnel.device);
-    return tunnel === undefined ? [] : [{ peer, tunnel }];
+    return tunnel === undefined ? [] : [{ peer, tunnel, letIn: findLetIn(tunnel, own, main) }];
   });
-  const isLetIn = ({ tunnel }: Found) => {
-    const remote = own.gate?.remotes.get(remoteKey(tunnel.remote));
-    return remote !== undefined && (remote.alt ?? main) === tunnel.local.ip;
-  };
-  const places = new Set<string>();
-  const admissions = new Map<string, Admission>();
-  for (const each of [...found.filter(isLetIn), ...found.filter((each) => !isLetIn(each))]) {
-    const { peer, tunnel: { local, remote } } = each;
-    const place = `${remoteKey(remote)} ${local.port}`;
-    const isNowhere = local.ip === NOWHERE || places.has(place);
-    if (!isNowhere) places.add(place);
-    const letIn = isLetIn(each) ? own.gate!.remotes.get(remoteKey(remote)) : undefined;
+  const taken = new Set<string>();
+  const { yes = [], no = [] } = Object.groupBy(found, ({ letIn }) => letIn === null ? "no" : "yes");
+  return new Map([...yes, ...no].map(({ peer, tunnel: { local, remote }, letIn }): [string, Admission] => {
+    const place = remoteKey(remote);
+    const isNowhere = local.ip === NOWHERE || taken.has(place);
+    if (isNowhere) return [peer.name, { remote: null, port: local.port, expiresAt: 0 }];
+    taken.add(place);
     const expiresAt = peer.lifetime === 0 ? null : letIn?.expiresAt ?? 0;
-    admissions.set(
-      peer.name,
-      isNowhere ? { remote: null, port: local.port, expiresAt: 0 } : { remote, port: local.port, expiresAt },
-    );
-  }
-  return admissions;
+    return [peer.name, { remote, port: local.port, expiresAt }];
+  }));
+}
+
+/** What lets a tunnel's packets in, and no other's. */
+function findLetIn({ local, remote }: Tunnel, { gate }: KernelState, main: string): Remote | null {
+  const letIn = gate?.remotes.get(remoteKey(remote));
+  return letIn !== undefined && (letIn.alt ?? main) === local.ip ? letIn : null;
 }

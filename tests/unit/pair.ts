@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { looksLikeInnerPacket, makeAuthPayload, type Scheme } from "../../lib/auth/scheme.ts";
 import { Client } from "../../lib/client.ts";
-import { Gate } from "../../lib/gate.ts";
+import { Gate, isSamePlace } from "../../lib/gate.ts";
 import { type DesiredState, desiredState } from "../../lib/kernel/desired.ts";
 import { identityOf } from "../../lib/kernel/kernel.ts";
 import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
-import {
-  buildUdpPacket,
-  type Endpoint,
-  formatEndpoint,
-  parseUdpPacket,
-  sameEndpoint,
-} from "../../lib/packet.ts";
+import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../lib/packet.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
 import { FakeKernel } from "./kernel/fake_kernel.ts";
 
@@ -125,7 +119,7 @@ export class ServerHost {
 
   constructor(settings: Settings, now: number) {
     this.#settings = settings;
-    this.#gate = new Gate(settings.peers, new Map());
+    this.#gate = new Gate(settings, new Map());
     this.kernel.addDevice("eth0", { addresses: [{ local: OUTSIDE.ip, peer: OUTSIDE.ip }] });
     this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
@@ -145,11 +139,11 @@ export class ServerHost {
       !looksLikeInnerPacket(payload);
     if (!isAuth) return this.#deliver(source);
     const outcome = this.#gate.handle(datagram, now, Math.floor(now / 1000));
-    if (outcome.kind === "refused") return "refused";
+    if (outcome.kind !== "admitted") return outcome.kind;
     this.#observed = { ...this.#observed, own: this.#desired };
     this.#desired = this.#desire(now);
     const transition = planTransition(this.#observed.own, this.#desired, now);
-    const isRenewal = outcome.previous !== null && sameEndpoint(outcome.previous, source);
+    const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
     this.lastAdmission = { runs, replacesRules: transition.changesTable, isRenewal };
     return "admitted";
@@ -187,7 +181,8 @@ export class ServerHost {
   }
 
   #desire(now: number): DesiredState {
-    return desiredState(this.#settings, OUTSIDE, this.#gate.admissions, this.#observed, now);
+    const present = new Map([...this.#gate.admissions].filter(([, { remote }]) => remote !== null));
+    return desiredState(this.#settings, OUTSIDE, present, this.#observed, now);
   }
 
   #carryOut(transition: Transition): number {

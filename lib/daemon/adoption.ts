@@ -1,9 +1,6 @@
 import type { Admission } from "../gate.ts";
-import { type KernelState, type Remote, remoteKey, type Tunnel } from "../kernel/state.ts";
+import { isParked, type KernelState, type Remote, remoteKey, type Tunnel } from "../kernel/state.ts";
 import type { Peer } from "../settings/settings.ts";
-
-/** Near end of a tunnel that leads nowhere. */
-const NOWHERE = "127.0.0.1";
 
 /** A peer, and the tunnel it has. */
 interface Found {
@@ -30,9 +27,10 @@ export function findAdmissions(
   });
   const taken = new Set<string>();
   const { yes = [], no = [] } = Object.groupBy(found, ({ letIn }) => letIn === null ? "no" : "yes");
-  return new Map([...yes, ...no].map(({ peer, tunnel: { local, remote }, letIn }): [string, Admission] => {
-    const place = remoteKey(remote);
-    const isNowhere = local.ip === NOWHERE || taken.has(place);
+  return new Map([...yes, ...no].map(({ peer, tunnel, letIn }): [string, Admission] => {
+    const { local, remote } = tunnel;
+    const place = remoteKey(remote, local.port);
+    const isNowhere = isParked(tunnel) || taken.has(place);
     if (isNowhere) return [peer.name, { remote: null, port: local.port, expiresAt: 0 }];
     taken.add(place);
     const expiresAt = peer.lifetime === 0 ? null : letIn?.expiresAt ?? 0;
@@ -42,6 +40,6 @@ export function findAdmissions(
 
 /** What lets a tunnel's packets in, and no other's. */
 function findLetIn({ local, remote }: Tunnel, { gate }: KernelState, main: string): Remote | null {
-  const letIn = gate?.remotes.get(remoteKey(remote));
+  const letIn = gate?.remotes.get(remoteKey(remote, local.port));
   return letIn !== undefined && (letIn.alt ?? main) === local.ip ? letIn : null;
 }

@@ -16,6 +16,7 @@ export const KEEPALIVE = 25;
 
 /** Public ports of a NAT: few, so that one client soon gets what another had. */
 const NAT_PORTS = [40_000, 40_001, 40_002, 40_003];
+const PORT = 10_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
 /** The bytes of an IPv4 packet of that length with nothing in it. */
@@ -101,7 +102,7 @@ export class ClientHost {
 
   #packet(payload: Uint8Array): Uint8Array {
     return buildUdpPacket(
-      { source: this.inside, destination: { ip: OUTSIDE.ip, port: 10_000 }, payload },
+      { source: this.inside, destination: { ip: OUTSIDE.ip, port: PORT }, payload },
       64,
     );
   }
@@ -123,12 +124,12 @@ export class ServerHost {
     this.kernel.addDevice("eth0", { addresses: [{ local: OUTSIDE.ip, peer: OUTSIDE.ip }] });
     this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
-    this.#carryOut(planTransition(EMPTY_STATE, this.#desired, now));
+    this.#carryOut(planTransition(EMPTY_STATE, this.#desired, this.#observed.unusedGroup, now));
   }
 
   /** Endpoints whose data the kernel lets in, as `IP:PORT`. */
   get remotes(): string[] {
-    return [...this.#set("remotes").keys()].map((key) => key.replace(" . ", ":"));
+    return [...this.#set("remotes").keys()].map((key) => key.split(" . ").slice(0, 2).join(":"));
   }
 
   /** Handles what comes in at the FOU port. @returns the tunnel device that data is let into, or what else becomes of it */
@@ -142,7 +143,7 @@ export class ServerHost {
     if (outcome.kind !== "admitted") return outcome.kind;
     this.#observed = { ...this.#observed, own: this.#desired };
     this.#desired = this.#desire(now);
-    const transition = planTransition(this.#observed.own, this.#desired, now);
+    const transition = planTransition(this.#observed.own, this.#desired, this.#observed.unusedGroup, now);
     const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
     this.lastAdmission = { runs, replacesRules: transition.changesTable, isRenewal };
@@ -159,16 +160,16 @@ export class ServerHost {
 
   /** Removes everything, as the program does when it ends. */
   remove(now: number): void {
-    const { own } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
-    this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, now));
+    const { own, unusedGroup } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
+    this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, now));
   }
 
   #deliver(source: Endpoint): string {
-    const key = `${source.ip} . ${source.port}`;
+    const key = `${source.ip} . ${source.port} . ${PORT}`;
     const verdict = this.#set("remotes").get(key);
     if (verdict === undefined) return "dropped";
     const local = verdict === "accept" ? OUTSIDE.ip : this.#set("locals").get(key);
-    assert.ok(this.kernel.listeners.has(`${local}:10000`), `nobody listens at ${local}`);
+    assert.ok(this.kernel.listeners.has(`${local}:${PORT}`), `nobody listens at ${local}`);
     const tunnel = [...this.kernel.devices].find(([, { kind, up, local: ip, remote }]) =>
       kind === "ipip" && up && ip === local && remote === source.ip
     );
@@ -181,8 +182,10 @@ export class ServerHost {
   }
 
   #desire(now: number): DesiredState {
-    const present = new Map([...this.#gate.admissions].filter(([, { remote }]) => remote !== null));
-    return desiredState(this.#settings, OUTSIDE, present, this.#observed, now);
+    const { admissions } = this.#gate;
+    const { state, faults } = desiredState(this.#settings, OUTSIDE, admissions, this.#observed, now);
+    assert.equal(faults.size, 0);
+    return state;
   }
 
   #carryOut(transition: Transition): number {

@@ -19,19 +19,24 @@ const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
 /** What an earlier run left: each peer's tunnel from a local address to a place, and whom the gate lets in. */
 function left(
   tunnels: Readonly<Record<string, readonly [local: string, remote: Endpoint]>>,
-  letIn: readonly Omit<Remote, "expiresAt">[] | null,
+  letIn: readonly Pick<Remote, "endpoint" | "alt">[] | null,
   expiresAt: number | null = null,
 ): KernelState {
-  const remotes = new Map(letIn?.map((remote) => [remoteKey(remote.endpoint), { ...remote, expiresAt }]));
+  const remotes = new Map(
+    letIn?.map((remote) => [remoteKey(remote.endpoint, PORT), { ...remote, port: PORT, expiresAt }]),
+  );
   const gate = {
     table: "ipipou",
     name: "hub",
     fingerprint: "",
     mark: "",
-    local: { ip: MAIN, port: PORT },
+    ip: MAIN,
+    ports: [PORT],
     remotes,
     addresses: new Set<string>(),
     alts: new Set<string>(),
+    devices: new Set<string>(),
+    sources: new Set<string>(),
     parts: new Set<string>(),
   };
   const devices = Object.entries(tunnels).map(([name, [local, remote]]): [string, Tunnel] => [name, {
@@ -43,6 +48,7 @@ function left(
     link: null,
     inner: null,
     up: true,
+    routes: [],
   }]);
   return { ...EMPTY_STATE, tunnels: new Map(devices), gate: letIn === null ? null : gate };
 }
@@ -87,6 +93,6 @@ Deno.test("findAdmissions() has the one of two at a place whom the gate lets in,
 });
 
 Deno.test("findAdmissions() takes over a tunnel that leads nowhere as one that does", () => {
-  const state = left({ a: ["127.0.0.1", { ip: "127.0.0.2", port: PORT }] }, []);
+  const state = left({ a: ["127.0.0.1", { ip: "0.28.0.1", port: PORT }] }, []);
   assert.deepEqual(find([{ name: "a" }], state), { a: { remote: null, port: PORT, expiresAt: 0 } });
 });

@@ -1,11 +1,12 @@
 import type { Admission } from "../gate.ts";
-import { isParked, type KernelState, remoteKey, type Tunnel } from "../kernel/state.ts";
+import { isParked, type KernelState, type Remote, remoteKey, type Tunnel } from "../kernel/state.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** A peer, and the tunnel it has. */
 interface Found {
   readonly peer: Peer;
   readonly tunnel: Tunnel;
+  readonly letIn: Remote | null;
 }
 
 /**
@@ -22,26 +23,23 @@ export function findAdmissions(
 ): Map<string, Admission> {
   const found = peers.flatMap((peer): Found[] => {
     const tunnel = own.tunnels.get(peer.tunnel.device);
-    return tunnel === undefined ? [] : [{ peer, tunnel }];
+    return tunnel === undefined ? [] : [{ peer, tunnel, letIn: findLetIn(tunnel, own, main) }];
   });
-  const isLetIn = ({ tunnel }: Found) => {
-    const remote = own.gate?.remotes.get(remoteKey(tunnel.remote, tunnel.local.port));
-    return remote !== undefined && (remote.alt ?? main) === tunnel.local.ip;
-  };
-  const places = new Set<string>();
-  const admissions = new Map<string, Admission>();
-  for (const each of [...found.filter(isLetIn), ...found.filter((each) => !isLetIn(each))]) {
-    const { peer, tunnel } = each;
+  const taken = new Set<string>();
+  const { yes = [], no = [] } = Object.groupBy(found, ({ letIn }) => letIn === null ? "no" : "yes");
+  return new Map([...yes, ...no].map(({ peer, tunnel, letIn }): [string, Admission] => {
     const { local, remote } = tunnel;
     const place = remoteKey(remote, local.port);
-    const isNowhere = isParked(tunnel) || places.has(place);
-    if (!isNowhere) places.add(place);
-    const letIn = isLetIn(each) ? own.gate!.remotes.get(place) : undefined;
+    const isNowhere = isParked(tunnel) || taken.has(place);
+    if (isNowhere) return [peer.name, { remote: null, port: local.port, expiresAt: 0 }];
+    taken.add(place);
     const expiresAt = peer.lifetime === 0 ? null : letIn?.expiresAt ?? 0;
-    admissions.set(
-      peer.name,
-      isNowhere ? { remote: null, port: local.port, expiresAt: 0 } : { remote, port: local.port, expiresAt },
-    );
-  }
-  return admissions;
+    return [peer.name, { remote, port: local.port, expiresAt }];
+  }));
+}
+
+/** What lets a tunnel's packets in, and no other's. */
+function findLetIn({ local, remote }: Tunnel, { gate }: KernelState, main: string): Remote | null {
+  const letIn = gate?.remotes.get(remoteKey(remote, local.port));
+  return letIn !== undefined && (letIn.alt ?? main) === local.ip ? letIn : null;
 }

@@ -164,7 +164,7 @@ Deno.test("loadSettings() adds up the peers of several files and their folders",
   ]);
 });
 
-Deno.test("loadSettings() warns of a peer's file with a secret that all can read", () => {
+Deno.test("loadSettings() warns of peers' files with a secret that all can read, in one line", () => {
   const files = { ...FILES, "hub.toml": TOP, "hub.peers/a.toml": 'auth.token = "x"', "hub.peers/b.toml": "" };
   const key = `auth.remote-pubkey-b64 = "${PUBLIC_KEY}"`;
   const { warnings } = load(["--config", "{dir}/hub.toml"], { ...files, "hub.peers/b.toml": key }, 0o644);
@@ -174,6 +174,10 @@ Deno.test("loadSettings() warns of a peer's file with a secret that all can read
       `${path} holds secrets and every user of this host can read it: chmod o-r ${path}`
     ),
   );
+  const both = { ...files, "hub.peers/b.toml": 'auth.token = "y"' };
+  assert.deepEqual(load(["--config", "{dir}/hub.toml"], both, 0o644).warnings, [
+    "2 files in /dir/hub.peers hold secrets and every user of this host can read them: chmod o-r /dir/hub.peers/*.toml",
+  ]);
 });
 
 Deno.test("loadSettings() says once what is the same of all peers", () => {
@@ -224,4 +228,15 @@ Deno.test("loadSettings() takes peers that prove nothing where address or port t
       message: /^Cannot take both peer "p0" .* and peer "p1" .*: nothing/,
     });
   }
+});
+
+Deno.test("loadSettings() takes 4096 peers, of all files together, and none more", () => {
+  const text = Array.from(
+    { length: 4096 },
+    (_, index) => `${named(`p${index}`)}tunl.peer-ip = "10.8.${index >> 8}.${index & 255}"\n`,
+  ).join("");
+  assert.equal(peersOf(text).length, 4096);
+  assert.throws(() => peersOf(text, { "hub.peers/a.toml": "" }), {
+    message: "Cannot take 4097 peers of all files: a server can have at most 4096, use several servers",
+  });
 });

@@ -5,7 +5,7 @@ import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
 import { type Admission, Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import {

@@ -2,7 +2,7 @@ import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -24,7 +24,7 @@ export class AuthSender implements Disposable {
 
   constructor({ settings, outside, remote }: Setup) {
     this.#settings = settings;
-    this.#source = { ip: outside.ip, port: settings.local.port };
+    this.#source = { ip: outside.ip, port: settings.local.ports[0] };
     this.#destination = remote;
     this.#socket = RawSocket.open({ device: settings.local.device });
   }
@@ -68,7 +68,7 @@ export class Authentication implements Disposable {
     this.#wake = wake;
     this.#client = new Client(options, monotonicTime(), Math.random);
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
-    const path = { remote, port: settings.local.port };
+    const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply ? new Replies(peer, path, log, () => this.#handleAccepted()) : null;
   }
 

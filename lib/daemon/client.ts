@@ -100,8 +100,10 @@ export class ClientDaemon implements Daemon {
   }
 }
 
-function applySetup(kernel: Kernel, { settings, outside, remote }: Setup): Promise<void> {
-  return kernel.apply(outside, new Map([[settings.peers[0]!.name, { remote, expiresAt: null }]]));
+async function applySetup(kernel: Kernel, { settings, outside, remote }: Setup): Promise<void> {
+  const admission = { remote, port: settings.local.ports[0], expiresAt: null };
+  const faults = await kernel.apply(outside, new Map([[settings.peers[0]!.name, admission]]));
+  for (const fault of faults.values()) throw fault;
 }
 
 /**

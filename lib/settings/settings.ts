@@ -2,7 +2,7 @@ import type { Scheme } from "../auth/scheme.ts";
 
 /** The far end of one tunnel, and what it must do to be let in. */
 export interface Peer {
-  /** Name in logs and kernel objects: the tunnel's device name. */
+  /** Name in logs and kernel objects, 1-15 characters of `A-Za-z0-9_.-`; no two have the same. */
   readonly name: string;
   readonly tunnel: {
     /** Device name, 1-15 characters of `A-Za-z0-9_.-`. */
@@ -23,15 +23,23 @@ export interface Peer {
   readonly lifetime: number;
   /** Server: answer valid auth packets. Client: the server does, so try until it has. */
   readonly reply: boolean;
-  /** Private local address for a peer that shares its public address with another. */
-  readonly altIp: string;
-  /** Use `altIp` even when nobody shares. */
+  /** Private local address for when it shares its public address with another; null: any that is free. */
+  readonly altIp: string | null;
+  /** Give it a private local address even when nobody shares. */
   readonly forceAlt: boolean;
+  /** Server: source addresses, IP/LENGTH, that its packets in the tunnel may have; null: any. */
+  readonly allowedIps: readonly string[] | null;
+  /** Networks, IP/LENGTH, that are reached through its tunnel. */
+  readonly routes: readonly string[];
+  /** Server: seconds it must have been at one address and port before it may move to another; 0: none. */
+  readonly moveInterval: number;
 }
 
 /** Everything the program was told, checked and with defaults filled in. */
 export interface Settings {
   readonly mode: "client" | "server";
+  /** The instance's name in marks, chains and sets: 1-15 characters of `A-Za-z0-9_.-`. */
+  readonly name: string;
   /** N: most defaults follow from it. */
   readonly number: number;
   readonly local: {
@@ -39,9 +47,11 @@ export interface Settings {
     readonly ip: string | null;
     /** Outer network device; null: any. At least one of `ip` and `device` is set. */
     readonly device: string | null;
-    /** Own FOU (UDP) port. */
-    readonly port: number;
+    /** Own FOU (UDP) ports, the first one first; a client has one. */
+    readonly ports: readonly [number, ...number[]];
   };
+  /** The first of the private local addresses that are given out to peers without one of their own. */
+  readonly firstAltIp: string;
   /** Outer UDP checksums of data: on, off, or the system's default. */
   readonly encapCsum: boolean | null;
   readonly queue: { readonly number: number; /** packets */ readonly maxLength: number };
@@ -57,6 +67,6 @@ export interface Settings {
     readonly time: boolean;
     readonly pid: boolean;
   };
-  /** A client has exactly one peer: its server. */
+  /** A client has exactly one peer: its server. A server may have none. */
   readonly peers: readonly Peer[];
 }

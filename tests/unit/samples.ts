@@ -13,6 +13,9 @@ export function samplePeer(fields: Partial<Peer> = {}): Peer {
     reply: false,
     altIp: "172.29.0.0",
     forceAlt: false,
+    allowedIps: null,
+    routes: [],
+    moveInterval: 0,
     ...fields,
   };
 }
@@ -21,8 +24,10 @@ export function samplePeer(fields: Partial<Peer> = {}): Peer {
 export function sampleSettings(fields: Partial<Settings> = {}): Settings {
   return {
     mode: "server",
+    name: fields.peers?.[0]?.name ?? "ipipou0",
+    firstAltIp: "172.29.0.0",
     number: 0,
-    local: { ip: "192.0.2.1", device: "eth0", port: 10000 },
+    local: { ip: "192.0.2.1", device: "eth0", ports: [10000] },
     encapCsum: null,
     queue: { number: 0, maxLength: 24 },
     nft: { table: "ipipou", counter: true },

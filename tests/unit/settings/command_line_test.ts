@@ -31,7 +31,7 @@ Deno.test("parseInvocation() takes the beginning of a long option that no other 
     tunnelPeerIp: "10.0.0.1",
   });
   assert.deepEqual(valuesOf("--verb", "1"), { verb: 1 });
-  assert.deepEqual(valuesOf("--fou-local", ":5"), { localPort: 5 });
+  assert.deepEqual(valuesOf("--fou-local", ":5"), { localPorts: [5] });
 });
 
 Deno.test("parseInvocation() lets new options break no abbreviation of version 0.1", () => {
@@ -53,7 +53,7 @@ Deno.test("parseInvocation() takes -- at the end for nothing", () => {
 
 Deno.test("parseInvocation() names the place as the option is listed", () => {
   assert.equal(givenOf("--numb=5").number?.place, "-n/--number");
-  assert.equal(givenOf("-b", ":5").localPort?.place, "-b/--fou-local");
+  assert.equal(givenOf("-b", ":5").localPorts?.place, "-b/--fou-local");
 });
 
 Deno.test("parseInvocation() keeps the order of --config", () => {
@@ -98,32 +98,29 @@ Deno.test("parseInvocation() cleans up by name or by the options of a run, in an
   };
   const byDefault = {
     mode: "client",
-    device: "ipipou0",
-    port: 10000,
+    name: "ipipou0",
+    ports: [10000],
     queue: 0,
     table: "ipipou",
-    altIp: "172.29.0.0",
   };
   assert.deepEqual(cleanupOf("-vv", "office"), { ...byDefault, configs: ["office"] });
   assert.deepEqual(cleanupOf("--config", "b", "a"), { ...byDefault, configs: ["a", "b"] });
   const second = {
-    device: "ipipou2",
-    port: 10002,
+    name: "ipipou2",
+    ports: [10002],
     queue: 2,
     table: "ipipou",
-    altIp: "172.29.0.2",
     configs: [],
   };
   assert.deepEqual(cleanupOf("-n2"), { ...second, mode: "client" });
   assert.deepEqual(cleanupOf("-s", "-q2", "-b@eth0", "--auth-token", "x"), { ...second, mode: "server" });
-  const named = ["--tunl-dev=t", "--fou-local=:5", "--nft-table=x", "--fou-local-ip-alt", "10.0.0.1"];
+  const named = ["--tunl-dev=t", "--fou-local=:5", "--nft-table=x"];
   assert.deepEqual(cleanupOf(...named), {
     mode: "client",
-    device: "t",
-    port: 5,
+    name: "t",
+    ports: [5],
     queue: 0,
     table: "x",
-    altIp: "10.0.0.1",
     configs: [],
   });
 });

@@ -12,8 +12,8 @@ const USAGE = `Usage: deno task test [OPTION]...
   --only unit|e2e      unit tests only, or the end-to-end tests only with what they need
   --filter REGEXP      only tests with such a name`;
 
-/** What tests use beside what the lab needs: an ed25519 that is not ours. */
-const PACKAGES = ["python3-nacl"];
+/** What tests use beside what the lab needs: an ed25519 that is not ours, and another processor. */
+const PACKAGES = ["python3-nacl", "git", "qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
 const E2E_SECONDS = 1200;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { isTarget, type Target } from "./base.ts";
 import { describeCommit } from "./commit.ts";
-import { INPUTS, makeExecutable, RECIPE } from "./executable.ts";
+import { INPUTS, makeExecutable } from "./executable.ts";
 import { say } from "./say.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -29,7 +29,8 @@ export interface Built {
 export async function build(target: Target = HERE): Promise<Built> {
   const path = `${ROOT}dist/ipipou${target === HERE ? "" : `-${architectureOf(target)}`}`;
   const commit = await describeCommit(ROOT, INPUTS);
-  const built = { path, digest: await fingerprint(target, commit), commit };
+  const words = [target, commit, Deno.version.deno, Deno.env.get("DENORT_BIN") ?? ""];
+  const built = { path, digest: await digestOf(words, INPUTS), commit };
   await unlessMade(path, built.digest, () => makeExecutable({ target, output: path, commit }));
   return built;
 }
@@ -51,12 +52,11 @@ export async function unlessMade(path: string, digest: string, make: () => Promi
   await Deno.writeTextFile(record, digest);
 }
 
-/** A digest of what the executable depends on. */
-async function fingerprint(target: Target, commit: string): Promise<string> {
-  const hash = createHash("sha256");
-  hash.update(JSON.stringify([target, commit, RECIPE, Deno.env.get("DENORT_BIN") ?? ""]));
-  for (const input of INPUTS) {
-    for (const path of await filesBelow(`${ROOT}${input}`)) {
+/** One digest of what something is made of: some words, and files or folders by their names in the checkout. */
+export async function digestOf(words: readonly string[], names: readonly string[]): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(words));
+  for (const name of names) {
+    for (const path of await filesBelow(`${ROOT}${name}`)) {
       hash.update(`\0${path.slice(ROOT.length)}\0`).update(await Deno.readFile(path));
     }
   }

@@ -32,9 +32,6 @@ const V8_FLAGS = "--v8-flags=--lite-mode";
 /** Without this the program would run what it finds, by anybody's hand, in /tmp/deno-compile-ipipou.cache. */
 const NO_CACHE = "--no-code-cache";
 
-/** What decides, beside the base binary, about each byte of the executable. */
-export const RECIPE = [Deno.version.deno, ...PERMISSIONS, V8_FLAGS, NO_CACHE];
-
 /** The files that decide about the executable, by their names in the checkout. */
 export const INPUTS = [...SOURCES, "tools/executable.ts"];
 

@@ -2,6 +2,7 @@ import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
+import { COMMIT } from "./lib/commit.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { Log } from "./lib/log.ts";
@@ -54,7 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "help":
       return print(invocation.command === null ? helpText() : commandHelpText(invocation.command));
     case "version":
-      return print(`ipipou ${config.version}\n`);
+      return print(`ipipou ${config.version} (${COMMIT})\n`);
     case "keygen":
       return print(keygen(invocation.labelled));
     case "run":

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
 import { labPackages, runInLab } from "../tests/lab/lab.ts";
+import { makeRouter } from "../tests/lab/router.ts";
+
 import { build } from "./build.ts";
 import { type Counts, countTests } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -12,8 +14,8 @@ const USAGE = `Usage: deno task test [OPTION]...
   --only unit|e2e      unit tests only, or the end-to-end tests only with what they need
   --filter REGEXP      only tests with such a name`;
 
-/** What tests use beside what the lab needs: an ed25519 that is not ours. */
-const PACKAGES = ["python3-nacl"];
+/** What tests use beside what the lab needs: an ed25519 that is not ours, and another processor. */
+const PACKAGES = ["python3-nacl", "git", "qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
 const E2E_SECONDS = 1200;
@@ -52,15 +54,16 @@ function stages(options: Options): Stage[] {
   const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
   const executable = checks(BUILD, () => done(build()));
-  const inputs = tests("bad input", () => testHere("tests/executable", options, {}));
+  const router = checks("bundle", () => done(makeRouter()));
+  const inputs = tests("executable", () => testHere("tests/executable", options, {}));
   const e2e = tests("end-to-end tests", () => testInLab(options));
   switch (only) {
     case undefined:
-      return [packages, ...sources, unit, ...here ? [] : [lab], executable, inputs, e2e];
+      return [packages, ...sources, unit, ...here ? [] : [lab], executable, router, inputs, e2e];
     case "unit":
       return [unit];
     case "e2e":
-      return [packages, executable, e2e];
+      return [packages, executable, router, e2e];
     default:
       throw new Error(`--only must be unit or e2e: ${only}`);
   }

@@ -117,7 +117,8 @@ for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
 Deno.test("peers of a hub change places, put each other out, and no packet reaches the wrong one", async (t) => {
   await using scenario = await Scenario.create({ client2: true });
   const peers = { a: PEERS.a, b: PEERS.b };
-  const hub = await startHub(scenario, peers);
+  await scenario.network.must("server", ["ip", "link", "add", "name", "taken", "type", "dummy"]);
+  const hub = await startHub(scenario, { ...peers, taken: { host: "client", inner: "172.28.0.19" } });
   const a = await join(scenario, hub, "a", peers.a);
   const b = await join(scenario, hub, "b", peers.b);
   const listener = scenario.network.spawn("server", ["iperf3", "-s", "--forceflush"]);
@@ -126,6 +127,11 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
     ...["iperf3", "-c", HUB, "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
   ]);
   await transfer.waitForLine(/0\.00-1\.0/, PATIENCE);
+  await t.step("whose device is another's is told so, and nobody else minds", async () => {
+    await authenticate(scenario, "client", "10.0.1.2:7009", "taken");
+    await hub.waitForLine(/ taken: Cannot make the tunnel device taken: there is a device of this/, PATIENCE);
+    for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
+  });
   await t.step("both move at once: the inner connection lives", async () => {
     await scenario.network.remapNat();
     for (const client of [a, b]) client.signal("SIGUSR1");

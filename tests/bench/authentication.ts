@@ -31,6 +31,8 @@ function shuffled(size: number): number[] {
 
 /** Prints a line for each kind of sender and size. */
 export function measureAuthentication(): void {
+  const warmUp = new Fleet(100);
+  measure(warmUp.gate(), Array.from({ length: 100 }, (_, client) => warmUp.packet(client, place(client))));
   for (const size of SIZES) {
     const fleet = new Fleet(size);
     const gate = fleet.gate();

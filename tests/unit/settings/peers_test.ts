@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { parseInvocation } from "../../../lib/settings/command_line.ts";
+import type { ReadFile } from "../../../lib/settings/files.ts";
+import { loadSettings } from "../../../lib/settings/load.ts";
 import type { Peer } from "../../../lib/settings/settings.ts";
 import { PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
-import { load } from "./memory_files.ts";
+import { filesInMemory, load } from "./memory_files.ts";
 
+const OTHER_KEY = "MsLcKfhC7xQcUJ3hKdtmVVeCXRFkoaGsdfCfHiv0XGM=";
 const TOP = `
   server = true
   fou.local = "@eth0"
@@ -164,7 +168,7 @@ Deno.test("loadSettings() adds up the peers of several files and their folders",
   ]);
 });
 
-Deno.test("loadSettings() warns of a peer's file with a secret that all can read", () => {
+Deno.test("loadSettings() warns of peers' files with a secret that all can read, in one line", () => {
   const files = { ...FILES, "hub.toml": TOP, "hub.peers/a.toml": 'auth.token = "x"', "hub.peers/b.toml": "" };
   const key = `auth.remote-pubkey-b64 = "${PUBLIC_KEY}"`;
   const { warnings } = load(["--config", "{dir}/hub.toml"], { ...files, "hub.peers/b.toml": key }, 0o644);
@@ -174,10 +178,14 @@ Deno.test("loadSettings() warns of a peer's file with a secret that all can read
       `${path} holds secrets and every user of this host can read it: chmod o-r ${path}`
     ),
   );
+  const both = { ...files, "hub.peers/b.toml": 'auth.token = "y"' };
+  assert.deepEqual(load(["--config", "{dir}/hub.toml"], both, 0o644).warnings, [
+    "2 files in /dir/hub.peers hold secrets and every user of this host can read them: chmod o-r /dir/hub.peers/*.toml",
+  ]);
 });
 
 Deno.test("loadSettings() says once what is the same of all peers", () => {
-  const keys = [PUBLIC_KEY, "MsLcKfhC7xQcUJ3hKdtmVVeCXRFkoaGsdfCfHiv0XGM="];
+  const keys = [PUBLIC_KEY, OTHER_KEY];
   const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
   const top = TOP.replace("secret-file", "key-file").replace("/s", "/k");
   const { settings, warnings } = load(["--config", "{dir}/h.toml"], {
@@ -188,6 +196,21 @@ Deno.test("loadSettings() says once what is the same of all peers", () => {
   assert.deepEqual(warnings.map((warning) => warning.slice(0, 43)), [
     "The shared secret is the default one, which",
   ]);
+});
+
+Deno.test("loadSettings() reads a secret's file once for all peers", () => {
+  const keys = [PUBLIC_KEY, OTHER_KEY];
+  const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
+  const memory = filesInMemory({ ...FILES, "h.toml": `${TOP}\n${peers.join("")}` });
+  const paths: string[] = [];
+  const read: ReadFile = (path) => {
+    paths.push(path);
+    return memory.read(path);
+  };
+  const invocation = parseInvocation(["--config", "/dir/h.toml"]);
+  assert.ok(invocation.kind === "run");
+  assert.equal(loadSettings(invocation, { ...memory, read }).settings.peers.length, 2);
+  assert.deepEqual(paths.filter((path) => path === "/s"), ["/s"]);
 });
 
 Deno.test("loadSettings() names a peer that anyone is let in as", () => {
@@ -224,4 +247,15 @@ Deno.test("loadSettings() takes peers that prove nothing where address or port t
       message: /^Cannot take both peer "p0" .* and peer "p1" .*: nothing/,
     });
   }
+});
+
+Deno.test("loadSettings() takes 4096 peers, of all files together, and none more", () => {
+  const text = Array.from(
+    { length: 4096 },
+    (_, index) => `${named(`p${index}`)}tunl.peer-ip = "10.8.${index >> 8}.${index & 255}"\n`,
+  ).join("");
+  assert.equal(peersOf(text).length, 4096);
+  assert.throws(() => peersOf(text, { "hub.peers/a.toml": "" }), {
+    message: "Cannot take 4097 peers of all files: a server can have at most 4096, use several servers",
+  });
 });

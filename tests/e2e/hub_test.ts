@@ -135,7 +135,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
   await t.step("both move at once: the inner connection lives", async () => {
     await scenario.network.remapNat();
     for (const client of [a, b]) client.signal("SIGUSR1");
-    for (const name of ["a", "b"]) await hub.waitForLine(new RegExp(` ${name}: moved from`), PATIENCE);
+    for (let count = 0; count < 2; count++) await hub.waitForLine(/ [ab]: moved from/, PATIENCE);
     await scenario.ping("client2");
   });
   await t.step("they change endpoints with each other", async () => {

@@ -45,7 +45,7 @@ Deno.test("the executable for aarch64 runs, and calls C", async (t) => {
         "a name, and what the C library says of a raw socket",
         ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...EMULATOR, path, ...send],
         ({ code, stderr }) => {
-          assert.match(stderr, /^ipipou: Cannot open a raw socket: EPERM \(Operation not permitted\)$/m);
+          assert.match(stderr, /^ipipou: Cannot open a raw socket: EPERM \(Operation not permitted\)\n$/);
           assert.notEqual(code, 0);
         },
       ),

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
@@ -13,6 +14,9 @@ import { loadGiven, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import config from "./deno.json" with { type: "json" };
+
+// What the runtime's own parts think of each other is nothing to whoever runs this.
+Object.assign(process, { noDeprecation: true });
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));

@@ -19,13 +19,15 @@ const PERMISSIONS = [
   "--allow-read", // configuration and keys, wherever they are
   "--allow-write=/etc/ipipou", // ipipou convert --write
   `--allow-env=${ENVIRONMENT.join(",")}`,
+  "--allow-net", // looking up a server's name, whatever it is
   "--deny-import",
   "--no-prompt",
 ];
 
 /**
- * An interpreter that makes no code of its own: a third of the memory of the compiling one under load, and it stands
- * a kernel that forbids memory to be both written and executed. Packets are decided as fast: that is native code.
+ * An interpreter that makes no code of its own: it takes 53 MB where the compiling one takes 65, with 1,000 peers 68
+ * instead of 114, and it stands a kernel that forbids memory to be both written and executed. Packets are decided as
+ * fast, since ed25519 is native code.
  */
 const V8_FLAGS = "--v8-flags=--lite-mode";
 
@@ -33,7 +35,7 @@ const V8_FLAGS = "--v8-flags=--lite-mode";
 const NO_CACHE = "--no-code-cache";
 
 /** The files that decide about the executable, by their names in the checkout. */
-export const INPUTS = [...SOURCES, "tools/executable.ts"];
+export const INPUTS = [...SOURCES, "tools/executable.ts", "tools/base.ts"];
 
 /** How long Deno's site may take to answer, in milliseconds, before the base binary is taken from elsewhere. */
 const SITE_PATIENCE = 5000;

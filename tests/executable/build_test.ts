@@ -74,12 +74,14 @@ Deno.test("the executable may do no more than it does, and tells nothing of who 
   assert.deepEqual(Object.fromEntries(permissions.filter(([name]) => name !== "allow_import")), {
     allow_env: ["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
     allow_ffi: [],
+    allow_net: [],
     allow_read: [],
     allow_run: ["ip", "nft", "modprobe"],
     allow_write: ["/etc/ipipou"],
     deny_import: [],
     prompt: false,
   });
+  assert.ok((metadata.v8_flags as string[]).includes("--lite-mode"));
   const text = new TextDecoder("latin1").decode(bytes.subarray(-4_000_000));
   for (const name of [ROOT, Deno.env.get("HOME")!]) assert.ok(!text.includes(name), name);
 });

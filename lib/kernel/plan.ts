@@ -25,8 +25,6 @@ export interface Transition {
   readonly ip: readonly string[];
   /** For `nft -f`, one transaction. */
   readonly open: readonly string[];
-  /** Whether chains come or go in the table, which other instances share. */
-  readonly changesTable: boolean;
 }
 
 /** Plans the way from `current` to `desired`. @param now milliseconds of a clock that never jumps */
@@ -36,10 +34,9 @@ export function planTransition(current: KernelState, desired: DesiredState, now:
   const listeners = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
   const ip = planIp({ ...current, listeners }, desired);
   const { close, open } = planGate(current, desired, now);
-  const changesTable = !isInstalled(current.gate, desired.gate);
   return ip.length > 0
-    ? { withdraw, close, ip, open, changesTable }
-    : { withdraw, close: [], ip, open: [...close, ...open], changesTable };
+    ? { withdraw, close, ip, open }
+    : { withdraw, close: [], ip, open: [...close, ...open] };
 }
 
 /** Listeners that no gate would stand before, for a moment, when the gate changed its place first. */

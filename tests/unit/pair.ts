@@ -151,7 +151,10 @@ export class ServerHost {
     const transition = planTransition(this.#observed.own, this.#desired, now);
     const isRenewal = outcome.previous !== null && sameEndpoint(outcome.previous, source);
     const runs = this.#carryOut(transition);
-    this.lastAdmission = { runs, replacesRules: transition.changesTable, isRenewal };
+    const replacesRules = [...transition.close, ...transition.open].some((command) =>
+      command.startsWith("add rule")
+    );
+    this.lastAdmission = { runs, replacesRules, isRenewal };
     return "admitted";
   }
 

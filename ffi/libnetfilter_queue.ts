@@ -144,6 +144,7 @@ export class PacketQueue {
   readonly #fd: number;
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
+  #maxLength: number;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
   /** Copies of packets that were dropped and not handed out yet. */
@@ -153,6 +154,7 @@ export class PacketQueue {
   private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
+    this.#maxLength = maxLength;
     this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
@@ -211,8 +213,10 @@ export class PacketQueue {
    * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
    */
   resize(maxLength: number): void {
+    if (maxLength === this.#maxLength) return;
     try {
       this.#setLength(maxLength);
+      this.#maxLength = maxLength;
     } catch (cause) {
       throw asQueueError(cause);
     }
@@ -272,7 +276,7 @@ export class PacketQueue {
     if (length === null) return false;
     const errno = errorIn(this.#message);
     // The verdict on a packet that the kernel had dropped by itself, as it does when the packet's device goes down.
-    if (errno === constants.errno.ENOENT) return true;
+    if (errno === constants.errno.ENOENT || errno === 0) return true;
     if (errno !== null) throw this.#libc.error(action, "recv", errno);
     if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
       throw this.#libc.error(action, "nfq_handle_packet");
@@ -298,10 +302,10 @@ export class PacketQueue {
   }
 }
 
-/** The errno in a netlink message (struct nlmsghdr, then a negative errno); null when it reports no error. */
+/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for a mere answer; null: it has none. */
 function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
   const type = new Uint16Array(message.buffer, 4, 1)[0]; // a view of its own: the buffer may have any length
-  return type === NLMSG_ERROR ? -new Int32Array(message.buffer, 16, 1)[0]! : null;
+  return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
 }
 
 function asQueueError(cause: unknown): unknown {

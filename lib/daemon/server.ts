@@ -73,6 +73,7 @@ export class Server implements Daemon {
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
+    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await kernel.apply(outside, gate.admissions);
     log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.port })}`);
     resources.move();
@@ -214,15 +215,16 @@ async function resolveRemotes(
 }
 
 /**
- * Takes over the tunnels an earlier run left. One that the gate no longer lets in stays shut out, unless its
- * authentication was for ever: then the gate itself was lost, and with it the only other record of it.
+ * Takes over the tunnels an earlier run left. One that the gate does not let in stays shut out, unless its
+ * authentication was for ever and the gate itself was lost, and with it the only other record of it.
  */
 function adoptAdmissions(gate: Gate, { peers }: Settings, own: KernelState, log: Log): void {
   for (const peer of peers) {
     const tunnel = own.tunnels.get(peer.tunnel.device);
     if (tunnel === undefined) continue;
     const remote = own.gate?.remotes.get(remoteKey(tunnel.remote));
-    const expiresAt = peer.lifetime === 0 ? null : remote?.expiresAt ?? 0;
+    const isKnown = remote !== undefined || own.gate === null;
+    const expiresAt = isKnown && peer.lifetime === 0 ? null : remote?.expiresAt ?? 0;
     gate.adopt(peer.name, { remote: tunnel.remote, expiresAt });
     log.notice(`${peer.name}: taking over the tunnel to ${formatEndpoint(tunnel.remote)}`);
   }

@@ -6,6 +6,7 @@ import { fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
 import {
+  ANY_ADDRESS,
   type Gate,
   type GateRules,
   type KernelState,
@@ -81,8 +82,8 @@ export function desiredState(
 }
 
 /** Tells whether a FOU port is another's: at this address, or at all of them. */
-function isForeignListener(foreign: ReadonlySet<string>, local: Endpoint): boolean {
-  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: "0.0.0.0", port: local.port }));
+function isForeignListener(foreign: Observed["foreign"]["listeners"], local: Endpoint): boolean {
+  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: ANY_ADDRESS, port: local.port }));
 }
 
 function desiredTunnel(
@@ -109,7 +110,7 @@ function desiredGate(
   outside: Outside,
   live: ReadonlyMap<string, Admission>,
   tunnels: readonly Tunnel[],
-  foreignListeners: ReadonlySet<string>,
+  foreignListeners: Observed["foreign"]["listeners"],
 ): DesiredGate {
   const { local: { port, device }, nft, queue, peers } = settings;
   const name = instanceName(settings);

@@ -5,6 +5,7 @@ import { EXIT, IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, instanceName, type Outside } from "./desired.ts";
 import { Instance } from "./instance.ts";
+import { describeLeftovers } from "./leftovers.ts";
 import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
 import type { Runner } from "./runner.ts";
@@ -25,7 +26,7 @@ export class Kernel {
   /** Whether the next change is to begin with a look, as it will be at another place. */
   #isElsewhere = false;
 
-  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  /** @param lock as an {@linkcode Instance} takes it */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
     this.#runner = runner;
@@ -57,6 +58,12 @@ export class Kernel {
   async observe(): Promise<Observed> {
     this.#observed ??= await this.#instance.look();
     return this.#observed;
+  }
+
+  /** Tells of what was there before the first change and is left: a line each. @throws {IpipouError} as `observe()` */
+  async leftovers(outside: Outside): Promise<string[]> {
+    const alts = this.#settings.mode === "server" ? this.#identity.alts : new Set<string>();
+    return describeLeftovers(await this.observe(), outside, { ...this.#identity, alts });
   }
 
   /**

@@ -1,8 +1,9 @@
 import type { Endpoint } from "../packet.ts";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
-import { findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
+import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
 import {
+  ANY_ADDRESS,
   type Gate,
   type Listener,
   listenerKey,
@@ -94,21 +95,23 @@ export function sortOut({ devices, fou, nft }: Listing, identity: Identity, now:
     list.map((listener) => [listenerKey(listener.local), listener] as const);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const altAddresses = addresses.filter(([ip]) => isOwnAlt(ip, identity, tunnels));
+  const obsoleteRules = findObsoleteRules(nft, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
       listeners: new Map(byKey(listeners.filter(isOwn))),
       altAddresses: new Map(altAddresses),
       gate,
-      obsoleteRules: findObsoleteRules(nft, identity),
+      obsoleteRules,
     },
     foreign: {
       devices: new Map(
         others.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
       pairs: new Set(others.flatMap(pairOf)),
-      listeners: new Set(byKey(listeners.filter((listener) => !isOwn(listener))).map(([key]) => key)),
+      listeners: new Map(byKey(listeners.filter((listener) => !isOwn(listener)))),
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip, identity, tunnels))),
+      emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
   };
@@ -152,7 +155,7 @@ function toTunnel(device: IpDevice): Tunnel {
 }
 
 function toListener({ port, local, dev }: IpFou): Listener {
-  return { local: { ip: local ?? "0.0.0.0", port }, device: dev ?? null };
+  return { local: { ip: local ?? ANY_ADDRESS, port }, device: dev ?? null };
 }
 
 function pairOf(device: IpDevice): string[] {

@@ -13,7 +13,14 @@ const HERE: Admission = { remote: HOME, expiresAt: null };
 function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
   return {
     own: EMPTY_STATE,
-    foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map(), ...foreign },
+    foreign: {
+      devices: new Map(),
+      pairs: new Set(),
+      listeners: new Map(),
+      addresses: new Map(),
+      emptyChains: [],
+      ...foreign,
+    },
     hostAddresses: new Map(),
   };
 }
@@ -33,6 +40,14 @@ function desire(
   foreign: Partial<Observed["foreign"]> = {},
 ) {
   return desiredState(settings, OUTSIDE, new Map(Object.entries(admissions)), observed(foreign), NOW);
+}
+
+/** Listeners by their keys. */
+function listening(...keys: string[]): Observed["foreign"]["listeners"] {
+  return new Map(keys.map((key) => {
+    const [ip, port] = key.split(":");
+    return [key, { local: { ip: ip!, port: Number(port) }, device: null }];
+  }));
 }
 
 Deno.test("instanceName() is the first peer's", () => {
@@ -136,12 +151,12 @@ Deno.test("desiredState() of a client is a tunnel and its listener, and no gate"
 
 Deno.test("desiredState() leaves another's listener and says so in its marks", () => {
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
-    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: new Set([taken]) });
+    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
     assert.equal(listeners.size, 0);
     assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener");
     assert.equal(gate?.mark, "ipipou:a:foreign-listener");
   }
-  const { listeners, gate } = desire(HUB, {}, { listeners: new Set(["0.0.0.0:10001", "192.0.2.9:10000"]) });
+  const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
   assert.equal(listeners.size, 1);
   assert.equal(gate?.mark, "ipipou:a");
 });

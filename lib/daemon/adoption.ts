@@ -10,8 +10,8 @@ interface Found {
 }
 
 /**
- * Reads from the tunnels that an earlier run left whom it had admitted, by peer name. One that the gate no longer lets
- * in stays shut out, unless its authentication was for ever: then the gate itself was lost, and with it the only other
+ * Reads from the tunnels that an earlier run left whom it had admitted, by peer name. One that the gate does not let in
+ * stays shut out, unless its authentication was for ever and the gate itself was lost, and with it the only other
  * record of it. Of two at one place the gate tells who is there; the other is nowhere.
  *
  * @param main the server's own address
@@ -33,7 +33,8 @@ export function findAdmissions(
     const isNowhere = isParked(tunnel) || taken.has(place);
     if (isNowhere) return [peer.name, { remote: null, port: local.port, expiresAt: 0 }];
     taken.add(place);
-    const expiresAt = peer.lifetime === 0 ? null : letIn?.expiresAt ?? 0;
+    const isForEver = own.gate === null && peer.lifetime === 0;
+    const expiresAt = letIn !== null ? letIn.expiresAt : isForEver ? null : 0;
     return [peer.name, { remote, port: local.port, expiresAt }];
   }));
 }

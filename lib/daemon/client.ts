@@ -43,6 +43,7 @@ export class ClientDaemon implements Daemon {
     const setup = { settings, outside, remote };
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
+    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await applySetup(kernel, setup);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     resources.move();

@@ -79,6 +79,7 @@ export class Server implements Daemon {
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
+    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await server.#apply();
     const places = settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port }));
     log.notice(`waiting for clients at ${places.join(", ")}`);

@@ -22,7 +22,10 @@ export class Instance {
   readonly #runner: Runner;
   readonly #lock: () => Promise<Disposable>;
 
-  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  /**
+   * @param lock waits for, and takes, what all instances of a network namespace share: the right to have programs
+   * look at it and change it. Programs that outlive a killed instance keep it until they end.
+   */
   constructor(
     identity: Identity,
     surroundings: Surroundings,
@@ -37,6 +40,7 @@ export class Instance {
 
   /** Looks at what is there now. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async look(): Promise<Observed> {
+    using _lock = await this.#lock();
     const lists = this.#lists();
     const table = this.#table();
     // Neither program is left running when the other fails.
@@ -45,8 +49,9 @@ export class Instance {
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
-  async carryOut({ withdraw, close, ip, open, changesTable }: Transition): Promise<void> {
-    using _lock = changesTable ? await this.#lock() : null;
+  async carryOut({ withdraw, close, ip, open }: Transition): Promise<void> {
+    if ([...withdraw, ...close, ...ip, ...open].length === 0) return;
+    using _lock = await this.#lock();
     if (withdraw.length > 0) await this.#runner.ip(withdraw);
     if (close.length > 0) await this.#runner.nft(close);
     if (ip.length > 0) await this.#runner.ip(ip);

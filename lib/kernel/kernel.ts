@@ -5,6 +5,7 @@ import type { IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState } from "./desired.ts";
 import { Instance } from "./instance.ts";
+import { describeLeftovers } from "./leftovers.ts";
 import type { Outside } from "./member.ts";
 import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
@@ -34,7 +35,7 @@ export class Kernel {
   /** Whether the next change is to begin with a look, as it will be at another place. */
   #isElsewhere = false;
 
-  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  /** @param lock as an {@linkcode Instance} takes it */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
     this.#runner = runner;
@@ -70,6 +71,14 @@ export class Kernel {
     if (this.#observed !== null) return this.#observed;
     this.#observedAt = monotonicTime();
     return this.#observed = await this.#instance.look();
+  }
+
+  /** Tells of what was there before the first change and is left: a line each. @throws {IpipouError} as `observe()` */
+  async leftovers(outside: Outside): Promise<string[]> {
+    const { mode, nft, local, firstAltIp, peers } = this.#settings;
+    const alts = mode === "server" ? [firstAltIp, ...peers.flatMap(({ altIp }) => altIp ?? [])] : [];
+    const use = { table: nft.table, ports: local.ports, alts: new Set(alts) };
+    return describeLeftovers(await this.observe(), outside, use);
   }
 
   /**

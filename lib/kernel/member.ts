@@ -3,6 +3,7 @@ import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { formatMark } from "./mark.ts";
 import {
+  ANY_ADDRESS,
   listenerKey,
   type Observed,
   parkingPlace,
@@ -100,6 +101,6 @@ function makeTunnel(
 }
 
 /** Tells whether a FOU port is another's: at this address, or at all of them. */
-export function isForeignListener(foreign: ReadonlySet<string>, local: Endpoint): boolean {
-  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: "0.0.0.0", port: local.port }));
+export function isForeignListener(foreign: Foreign["listeners"], local: Endpoint): boolean {
+  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: ANY_ADDRESS, port: local.port }));
 }

@@ -1,7 +1,8 @@
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
-import { findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
+import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
 import {
+  ANY_ADDRESS,
   type Gate,
   type Listener,
   listenerKey,
@@ -110,22 +111,24 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels);
   const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
+  const obsoleteRules = findObsoleteRules(nft, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
       listeners: new Map(ownPorts.map((listener) => [listenerKey(listener.local), listener])),
       altAddresses: new Map(ownAddresses),
       gate,
-      obsoleteRules: findObsoleteRules(nft, identity),
+      obsoleteRules,
     },
     foreign: {
       devices: new Map(
         others.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
       pairs: new Set(others.flatMap(pairOf)),
-      listeners: new Set(otherPorts.map(({ local }) => listenerKey(local))),
+      listeners: new Map(otherPorts.map((listener) => [listenerKey(listener.local), listener])),
       addresses: new Map(otherAddresses),
       routes: otherRoutes,
+      emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     unusedGroup: findUnusedGroup(devices),
@@ -213,7 +216,7 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
 }
 
 function toListener({ port, local, dev }: IpFou): Listener {
-  return { local: { ip: local ?? "0.0.0.0", port }, device: dev ?? null };
+  return { local: { ip: local ?? ANY_ADDRESS, port }, device: dev ?? null };
 }
 
 function pairOf(device: IpDevice): string[] {

@@ -14,6 +14,8 @@ interface NftField {
   readonly meta?: { readonly key: string };
 }
 
+const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
+
 /**
  * Finds the rules that a server of version 0.1 left for this instance's port and queue, as "CHAIN handle N". Its
  * queue rule would take an admitted client's data away: conntrack calls a flow new until a packet of it gets through,
@@ -39,6 +41,19 @@ export function findObsoleteRules(
       places.has(placeOf(own, port));
   });
   return new Set([...queueRules, ...natRules].map(({ rule }) => `${rule.chain} handle ${rule.handle}`));
+}
+
+/**
+ * Finds the chains of version 0.1 where none of them has a rule but those it left for this instance: a server of it
+ * that runs always has one.
+ */
+export function findEmptyChains(objects: readonly NftObject[], obsoleteRules: ReadonlySet<string>): string[] {
+  const isInUse = objects.some(({ rule }) =>
+    rule !== undefined && CHAINS.includes(rule.chain) &&
+    !obsoleteRules.has(`${rule.chain} handle ${rule.handle}`)
+  );
+  const chains = objects.flatMap(({ chain }) => chain === undefined ? [] : [chain.name]);
+  return isInUse ? [] : chains.filter((chain) => CHAINS.includes(chain));
 }
 
 /** A rule's matches and statements by name: "ip daddr", "queue". */

@@ -1,6 +1,6 @@
 import type { DesiredState } from "./desired.ts";
 import { listenerWords, planDevices } from "./plan_devices.ts";
-import { isInstalled, planGate } from "./plan_gate.ts";
+import { planGate } from "./plan_gate.ts";
 import type { KernelState, Listener } from "./state.ts";
 
 /**
@@ -17,8 +17,6 @@ export interface Transition {
   readonly ip: readonly string[];
   /** For `nft -f`, one transaction. */
   readonly open: readonly string[];
-  /** Whether chains come or go in the table, which other instances share. */
-  readonly changesTable: boolean;
 }
 
 /**
@@ -38,10 +36,9 @@ export function planTransition(
   const listeners = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
   const ip = planDevices({ ...current, listeners }, desired, unusedGroup);
   const { close, open } = planGate(current, desired, now);
-  const changesTable = !isInstalled(current.gate, desired.gate);
   return ip.length > 0
-    ? { withdraw, close, ip, open, changesTable }
-    : { withdraw, close: [], ip, open: [...close, ...open], changesTable };
+    ? { withdraw, close, ip, open }
+    : { withdraw, close: [], ip, open: [...close, ...open] };
 }
 
 /** Listeners that no gate would stand before, for a moment, when the gate changed its place first. */

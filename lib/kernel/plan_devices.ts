@@ -97,8 +97,9 @@ function raiseTunnel(found: Tunnel | null, { name, inner, up }: Tunnel): string[
   const words = ({ ip, peerIp }: NonNullable<Tunnel["inner"]>) => `${ip} peer ${peerIp} dev ${name}`;
   const isInner = found?.inner?.ip === inner?.ip && found?.inner?.peerIp === inner?.peerIp;
   return [
-    ...(inner === null || isInner ? [] : [`address add ${words(inner)}`]),
+    // Never both: of two addresses nobody who comes later could tell which one is to stay.
     ...(!found?.inner || isInner ? [] : [`address delete ${words(found.inner)}`]),
+    ...(inner === null || isInner ? [] : [`address add ${words(inner)}`]),
     ...(up && !found?.up ? [`link set dev ${name} up`] : []),
   ];
 }

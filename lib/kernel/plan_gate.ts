@@ -38,7 +38,7 @@ export function planGate(
 }
 
 /** Tells whether the rules that are there are those that are wanted. */
-export function isInstalled(old: Gate | null, gate: Gate | null): boolean {
+function isInstalled(old: Gate | null, gate: Gate | null): boolean {
   return old?.fingerprint === gate?.fingerprint && old?.mark === gate?.mark;
 }
 

@@ -22,6 +22,9 @@ export interface Tunnel {
   readonly routes: readonly string[];
 }
 
+/** Local address of a listener that has none of its own. */
+export const ANY_ADDRESS = "0.0.0.0";
+
 /** A FOU port: where the kernel takes IPv4 out of UDP. */
 export interface Listener {
   readonly local: Endpoint;
@@ -108,12 +111,14 @@ export interface Observed {
     readonly devices: ReadonlyMap<string, string>;
     /** `pairKey` of ipip devices. */
     readonly pairs: ReadonlySet<string>;
-    /** `listenerKey`, also of listeners for any address (0.0.0.0). */
-    readonly listeners: ReadonlySet<string>;
+    /** By `listenerKey`, also listeners for any address. */
+    readonly listeners: ReadonlyMap<string, Listener>;
     /** IPv4 addresses, and the device each is on. */
     readonly addresses: ReadonlyMap<string, string>;
     /** `routeKey` of routes in the main table that ours would clash with, and the device of each ("" for none). */
     readonly routes: ReadonlyMap<string, string>;
+    /** Chains of version 0.1 in the gate's table, where no server of it has a rule in any of them. */
+    readonly emptyChains: readonly string[];
   };
   /** IPv4 addresses by device, in the kernel's order, ours and others'. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;

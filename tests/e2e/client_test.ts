@@ -68,11 +68,15 @@ Deno.test("a client whose server's name is never found stops when it is told to"
   assert.equal(await scenario.snapshot("client"), before);
 });
 
-Deno.test("without a route the auth packet is sent when there is one", async () => {
+Deno.test("without a route the auth packet is sent when there is one; --reauth-only ends with 120", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   await scenario.network.must("client", ["ip", "route", "delete", "default"]);
-  const client = scenario.start("client", "-n1", "-b10.0.1.2", ...REMOTE, ...TOKEN);
+  const args = ["-n1", "-b10.0.1.2", ...REMOTE, ...TOKEN];
+  const once = scenario.start("client", ...args, "--reauth-only");
+  assert.equal((await once.exit).code, 120);
+  assert.match(once.lines.at(-1)!, /^ipipou: .*192\.0\.2\.1: ENETUNREACH/);
+  const client = scenario.start("client", ...args);
   await client.waitForLine(/ENETUNREACH.*trying again/, PATIENCE);
   await scenario.network.must("client", ["ip", "route", "add", "default", "via", "10.0.1.1"]);
   await server.waitForLine(/tunnel up/, PATIENCE);

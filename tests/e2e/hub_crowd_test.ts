@@ -43,7 +43,10 @@ Deno.test("a thousand clients of version 0.1 are let in by one burst, and leave 
   });
 
   await t.step("a reload that changes one runs no more programs than one takes", async () => {
-    await scenario.write("hub.toml", hubToml(members).replace(`"${members[COUNT / 2]!.ip}"`, '"172.28.63.77"'));
+    await scenario.write(
+      "hub.toml",
+      hubToml(members).replace(`"${members[COUNT / 2]!.ip}"`, '"172.28.63.77"'),
+    );
     server.signal("SIGHUP");
     await server.waitForLine(/reload: m500: --tunl-peer-ip changed/, 120_000);
     assert.ok((await take()).length <= 3);

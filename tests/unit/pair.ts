@@ -147,7 +147,10 @@ export class ServerHost {
     const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
     const putsOut = outcome.displaced !== null;
-    this.lastAdmission = { runs, replacesRules: transition.changesTable, putsOut, isRenewal };
+    const replacesRules = [...transition.close, ...transition.open].some((command) =>
+      command.startsWith("add rule")
+    );
+    this.lastAdmission = { runs, replacesRules, putsOut, isRenewal };
     return "admitted";
   }
 

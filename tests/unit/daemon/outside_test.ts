@@ -17,9 +17,10 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
     foreign: {
       devices: new Map(),
       pairs: new Set(),
-      listeners: new Set(),
+      listeners: new Map(),
       addresses: new Map(),
       routes: new Map(),
+      emptyChains: [],
     },
     hostAddresses: new Map([
       ["lo", ["127.0.0.1"]],

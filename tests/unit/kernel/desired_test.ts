@@ -17,9 +17,10 @@ function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
     foreign: {
       devices: new Map(),
       pairs: new Set(),
-      listeners: new Set(),
+      listeners: new Map(),
       addresses: new Map(),
       routes: new Map(),
+      emptyChains: [],
       ...foreign,
     },
     hostAddresses: new Map(),
@@ -48,6 +49,14 @@ function desire(...args: Parameters<typeof desireAll>) {
   const { state, faults } = desireAll(...args);
   assert.deepEqual(faults, new Map());
   return state;
+}
+
+/** Listeners by their keys. */
+function listening(...keys: string[]): Observed["foreign"]["listeners"] {
+  return new Map(keys.map((key) => {
+    const [ip, port] = key.split(":");
+    return [key, { local: { ip: ip!, port: Number(port) }, device: null }];
+  }));
 }
 
 Deno.test("desiredState() of a server without clients is its gate and its listener", () => {
@@ -153,12 +162,12 @@ Deno.test("desiredState() of a client is a tunnel and its listener, and no gate"
 
 Deno.test("desiredState() leaves another's listener and says so in its marks", () => {
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
-    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: new Set([taken]) });
+    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
     assert.equal(listeners.size, 0);
     assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener-10000");
     assert.equal(gate?.mark, "ipipou:a:foreign-listener-10000");
   }
-  const { listeners, gate } = desire(HUB, {}, { listeners: new Set(["0.0.0.0:10001", "192.0.2.9:10000"]) });
+  const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
   assert.equal(listeners.size, 1);
   assert.equal(gate?.mark, "ipipou:a");
 });
@@ -183,7 +192,7 @@ Deno.test("desiredState() serves each of several ports: listeners, gate, and tun
     peers: PEERS,
     local: { ip: "192.0.2.1", device: "eth0", ports: [10_000, 10_001] },
   });
-  const foreign = { listeners: new Set(["192.0.2.1:10000"]) };
+  const foreign = { listeners: listening("192.0.2.1:10000") };
   const { tunnels, listeners, gate } = desire(settings, { a: HERE, b: { ...HERE, port: 10_001 } }, foreign);
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10001", "172.29.0.1:10001"]);
   assert.deepEqual([...tunnels.values()].map(({ local, alias }) => [local.ip, local.port, alias]), [

@@ -58,7 +58,7 @@ Deno.test("sortOut() finds nothing of ours in an empty network namespace", () =>
   });
   assert.deepEqual(foreign.devices, new Map([["lo", "loopback"], ["tunl0", "ipip"]]));
   assert.deepEqual(foreign.pairs, new Set(["any any"]));
-  assert.deepEqual(foreign.listeners, new Set());
+  assert.deepEqual(foreign.listeners, new Map());
   assert.deepEqual(hostAddresses, new Map([["lo", []], ["tunl0", []]]));
 });
 
@@ -96,7 +96,7 @@ Deno.test("sortOut() tells our listeners and private addresses from others'", ()
     device: "eth0",
   });
   assert.deepEqual(own.altAddresses, new Map([["172.29.0.2", "eth0"], ["172.29.0.3", "eth0"]]));
-  assert.deepEqual(foreign.listeners, new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
+  assert.deepEqual(new Set(foreign.listeners.keys()), new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
   assert.deepEqual(
     foreign.addresses,
     new Map([["127.0.0.1", "lo"], ["192.0.2.1", "eth0"], ["192.0.2.77", "eth0"]]),

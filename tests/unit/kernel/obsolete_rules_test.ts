@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
+import { findEmptyChains, findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
 import type { Identity } from "../../../lib/kernel/observe.ts";
 
 const IDENTITY: Identity = {
@@ -55,4 +55,17 @@ Deno.test("findObsoleteRules() leaves everything to a server whose queue or port
 Deno.test("findObsoleteRules() leaves NAT rules without a queue rule that proves their server gone", () => {
   const withoutQueueRule = leftovers().filter((object) => !("rule" in object) || object.rule.handle !== 4);
   assert.deepEqual(findObsoleteRules(withoutQueueRule, IDENTITY), new Set());
+});
+
+Deno.test("findEmptyChains() finds the chains of version 0.1 once all rules in them are obsolete", () => {
+  const ours = findObsoleteRules(leftovers(), IDENTITY);
+  assert.deepEqual(findEmptyChains(leftovers(), ours), []);
+  const others = findObsoleteRules(leftovers(), {
+    ...IDENTITY,
+    ports: new Set([10_002]),
+    queue: 2,
+  });
+  assert.deepEqual(findEmptyChains(leftovers(), ours.union(others)), ["nfq"]);
+  const foreign = [{ chain: { name: "gate-ipipou2" } }, { rule: { chain: "gate-ipipou2", handle: 20 } }];
+  assert.deepEqual(findEmptyChains([{ chain: { name: "nfq" } }, ...foreign], new Set()), ["nfq"]);
 });

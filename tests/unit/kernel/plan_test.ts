@@ -219,12 +219,12 @@ Deno.test("planTransition() changes no more of a tunnel that stands than the set
   const inner = (ip: string, peerIp: string) =>
     change({ peers: [samplePeer({ tunnel: { device: "ipipou0", ip, peerIp } })] });
   assert.deepEqual(inner("172.28.0.0", "172.28.0.9"), [
-    "address add 172.28.0.0 peer 172.28.0.9 dev ipipou0",
     "address delete 172.28.0.0 peer 172.28.0.1 dev ipipou0",
+    "address add 172.28.0.0 peer 172.28.0.9 dev ipipou0",
   ]);
   assert.deepEqual(inner("172.28.0.8", "172.28.0.9"), [
-    "address add 172.28.0.8 peer 172.28.0.9 dev ipipou0",
     "address delete 172.28.0.0 peer 172.28.0.9 dev ipipou0",
+    "address add 172.28.0.8 peer 172.28.0.9 dev ipipou0",
   ]);
 });
 
@@ -304,6 +304,36 @@ Deno.test("planTransition() finds the way on after a crash between any two chang
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("planTransition() finds the way on, and the way back, after a crash amid a change of settings", () => {
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  const here = sampleSettings();
+  const tunnel = { device: "ipipou0", ip: "172.30.0.1", peerIp: "172.30.0.2" };
+  const there = sampleSettings({ encapCsum: true, peers: [samplePeer({ tunnel, forceAlt: true })] });
+  for (const next of [here, there]) {
+    let isWhole = false;
+    for (let killAt = 1; !isWhole; killAt++) {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, here, admissions));
+      const crash = new Error("killed");
+      let steps = 0;
+      try {
+        kernel.run(plan(kernel, there, admissions), () => {
+          if (++steps > killAt) throw crash;
+        });
+        isWhole = true;
+        assert.ok(steps > 5, `just ${steps} steps`);
+      } catch (error) {
+        if (error !== crash) throw error;
+      }
+      kernel.run(plan(kernel, next, admissions));
+      const again = plan(kernel, next, admissions);
+      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+      const { ip, peerIp } = next.peers[0]!.tunnel;
+      assert.deepEqual(kernel.devices.get("ipipou0")!.addresses, [{ local: ip, peer: peerIp }]);
+    }
+  }
 });
 
 Deno.test("FakeKernel refuses two devices with the same outer addresses, as the kernel does", () => {

@@ -42,7 +42,8 @@ export function desiredState(
 ): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {
   const { peers, mode } = settings;
   const { unhindered, faults } = findFaults(peers, admissions, foreign);
-  const addresses = { main: outside.ip, firstAlt: settings.firstAltIp, foreign };
+  const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
+  const addresses = { main: outside.ip, firstAlt: settings.firstAltIp, reserved, foreign };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
     const local = layout.locals.get(peer.name) ?? null;

@@ -14,6 +14,8 @@ export interface Addresses {
   readonly main: string;
   /** The first of the private local addresses; the last is that of its /16. */
   readonly firstAlt: string;
+  /** Private addresses that peers have of their own, admitted or not. */
+  readonly reserved: ReadonlySet<string>;
   readonly foreign: Pick<Observed["foreign"], "pairs" | "addresses">;
 }
 
@@ -37,7 +39,7 @@ export function assignLocals(
   tunnels: ReadonlyMap<string, Tunnel>,
   addresses: Addresses,
 ): Layout {
-  const places = new Places(peers, addresses);
+  const places = new Places(addresses);
   const locals = new Map<string, string>();
   const faults = new Map<string, IpipouError>();
   const newcomers: { readonly peer: Peer; readonly remote: string }[] = [];
@@ -76,16 +78,15 @@ function addressKept(
 /** Pairs of outer addresses, each of which one device can have. */
 class Places {
   readonly #taken: Set<string>;
-  /** Private addresses that are not given out: others', and those that peers have of their own. */
-  readonly #reserved: { has(ip: string): boolean }[];
+  readonly #addresses: Addresses;
   readonly #firstAlt: number;
   /** The private address to try next, by remote address. */
   readonly #next = new Map<string, number>();
 
-  constructor(peers: readonly Peer[], { main, firstAlt, foreign }: Addresses) {
-    this.#taken = new Set(foreign.pairs);
-    this.#reserved = [foreign.addresses, new Set([main, ...peers.map(({ altIp }) => altIp ?? main)])];
-    this.#firstAlt = parseIpv4(firstAlt)!;
+  constructor(addresses: Addresses) {
+    this.#taken = new Set(addresses.foreign.pairs);
+    this.#addresses = addresses;
+    this.#firstAlt = parseIpv4(addresses.firstAlt)!;
   }
 
   /** Takes a pair. @returns whether it was free */
@@ -103,9 +104,14 @@ class Places {
     for (let address = this.#next.get(remote) ?? this.#firstAlt; address < end; address++) {
       const ip = formatIpv4(address);
       this.#next.set(remote, address + 1);
-      if (!this.#reserved.some((addresses) => addresses.has(ip)) && this.take(ip, remote)) return ip;
+      if (this.#isGivenOut(ip) && this.take(ip, remote)) return ip;
     }
     return null;
+  }
+
+  #isGivenOut(ip: string): boolean {
+    const { main, reserved, foreign } = this.#addresses;
+    return ip !== main && !reserved.has(ip) && !foreign.addresses.has(ip);
   }
 }
 

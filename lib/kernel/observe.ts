@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
 import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
@@ -28,8 +29,8 @@ export interface Identity {
 
 /** What our routes say of who made them: a number that iproute2 has no name for. */
 export const ROUTE_PROTOCOL = "201";
-/** Device groups from here on are nobody's, as a rule. */
-const FIRST_GROUP = 0x6970_6970;
+/** Device groups from here on, for each instance another, are nobody's as a rule. */
+const FIRST_GROUP = 0x6900_0000;
 
 /** One device as `ip -j -d address show` prints it, as far as it matters here. */
 export interface IpDevice {
@@ -131,7 +132,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
-    unusedGroup: findUnusedGroup(devices),
+    unusedGroup: findUnusedGroup(devices, identity.name),
   };
 }
 
@@ -192,9 +193,10 @@ function ownKeys(said: readonly (readonly [key: string, isOwn: boolean | null])[
   return (key) => ours.has(key) && !others.has(key);
 }
 
-function findUnusedGroup(devices: readonly IpDevice[]): number {
+/** Each instance has numbers of its own: what one of them was killed over is never deleted by another. */
+function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
   const used = new Set(devices.map(({ group }) => Number(group)));
-  let group = FIRST_GROUP;
+  let group = FIRST_GROUP + createHash("sha256").update(name).digest().readUIntBE(0, 3);
   while (used.has(group)) group++;
   return group;
 }

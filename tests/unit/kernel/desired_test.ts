@@ -259,3 +259,9 @@ Deno.test("desiredState() of a hub without peers is a gate that lets nobody in",
   const { gate } = desire(sampleSettings({ peers: [], name: "hub" }));
   assert.deepEqual([gate?.name, gate?.rules.authLengths, gate?.rules.capacity], ["hub", [], 1]);
 });
+
+Deno.test("desiredState() gives nobody the private address that another peer has of its own", () => {
+  const peers = [PEERS[0]!, { ...PEERS[1]!, altIp: null, forceAlt: true }];
+  const { tunnels } = desire(sampleSettings({ peers }), { b: HERE });
+  assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");
+});

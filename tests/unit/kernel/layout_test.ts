@@ -35,7 +35,7 @@ function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<s
 /** Addresses of which `pairs` and `others` are foreign. */
 function addressesBut(pairs: readonly string[] = [], others: readonly string[] = []) {
   const foreign = { pairs: new Set(pairs), addresses: new Map(others.map((ip) => [ip, "eth0"])) };
-  return { main: MAIN, firstAlt: "172.29.0.0", foreign };
+  return { main: MAIN, firstAlt: "172.29.0.0", reserved: new Set<string>(), foreign };
 }
 
 function assign(
@@ -99,7 +99,8 @@ Deno.test("assignLocals() gives a peer its own address where it is told to", () 
 Deno.test("assignLocals() gives peers without addresses of their own the first that nobody has", () => {
   const peers = NAMES.map((name) => samplePeer({ name, altIp: name === "d" ? "172.29.0.1" : null }));
   const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1", d: "198.51.100.1" });
-  const { locals } = assignLocals(peers, together, new Map(), addressesBut([], ["172.29.0.2"]));
+  const addresses = { ...addressesBut([], ["172.29.0.2"]), reserved: new Set(["172.29.0.1"]) };
+  const { locals } = assignLocals(peers, together, new Map(), addresses);
   const expected = { a: MAIN, b: "172.29.0.0", c: "172.29.0.3", d: "172.29.0.1" };
   assert.deepEqual(Object.fromEntries(locals), expected);
   const elsewhere = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.2", d: "198.51.100.2" });

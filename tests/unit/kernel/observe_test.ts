@@ -270,6 +270,7 @@ Deno.test("sortOut() finds a group that nobody has a device in", () => {
   const grouped = (device: IpDevice) =>
     device.ifname === "p2" ? { ...device, group: String(unusedGroup) } : device;
   assert.equal(sortOut(hubWith(grouped), HUB, NOW).unusedGroup, unusedGroup + 1);
+  assert.notEqual(sortOut(hub(), { ...HUB, name: "p1" }, NOW).unusedGroup, unusedGroup);
 });
 
 Deno.test("sortOut() reads what may be in tunnels, and the ports of a gate that has several", () => {

@@ -443,7 +443,8 @@ Deno.test("planTransition() deletes all devices that go at once, and no other", 
   const kernel = newKernel();
   const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
   kernel.run(plan(kernel, HUB, admissions));
-  kernel.devices.get("tunl0")!.group = String(0x69706970);
+  const { unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(HUB), NOW);
+  kernel.devices.get("tunl0")!.group = String(unusedGroup);
   const removal = planRemoval(kernel, HUB);
   assert.equal(removal.ip.filter((line) => line.startsWith("link delete ")).length, 1);
   kernel.run(removal);

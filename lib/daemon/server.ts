@@ -19,8 +19,9 @@ import {
 import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, findOutside, resolveHost } from "./outside.ts";
+import { awaitHost, awaitOutside, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
+import type { Service } from "./service.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
 
@@ -39,14 +40,16 @@ interface Setup {
 export class Server implements Daemon {
   readonly #kernel: Kernel;
   readonly #log: Log;
+  readonly #service: Service;
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
   readonly #refusals = new RefusalReport();
   #setup: Setup;
 
-  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
+  private constructor({ kernel, log, service, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
+    this.#service = service;
     this.#stop = stop;
     this.#setup = setup;
     const change = () => kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
@@ -59,12 +62,11 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log, stop } = context;
-    const observed = await kernel.observe();
-    const outside = findOutside(settings, observed);
+    const { settings, kernel, log } = context;
+    const { observed, outside } = await awaitOutside(context);
     const gate = new Gate(
       settings.peers,
-      await resolveRemotes(settings, (host) => awaitHost(host, log, stop)),
+      await resolveRemotes(settings, (host) => awaitHost(host, context)),
     );
     adoptAdmissions(gate, settings, observed.own, log);
     using resources = new DisposableStack();
@@ -74,9 +76,17 @@ export class Server implements Daemon {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     await kernel.apply(outside, gate.admissions);
-    log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.port })}`);
+    const setup = { settings, gate, outside, queue, socket };
+    log.notice(`waiting for clients at ${place(setup)}`);
     resources.move();
-    return new Server(context, { settings, gate, outside, queue, socket });
+    return new Server(context, setup);
+  }
+
+  get status(): string {
+    const { settings: { peers }, gate } = this.#setup;
+    const now = monotonicTime();
+    const admitted = [...gate.admissions.values()].filter((admission) => isLive(admission, now)).length;
+    return `waiting for clients at ${place(this.#setup)}; ${admitted} of ${peers.length} peers admitted`;
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
@@ -91,7 +101,9 @@ export class Server implements Daemon {
   async reload(settings: Settings): Promise<void> {
     const previous = this.#setup;
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    const observed = await this.#kernel.look();
+    if (observed.own.gate === null) this.#log.warning("the gate is gone from nftables: putting it back");
+    const outside = isHere ? previous.outside : findOutside(settings, observed);
     const remotes = await resolveRemotes(settings, resolveHost);
     const next = succeed(previous, settings, outside, remotes);
     try {
@@ -152,6 +164,7 @@ export class Server implements Daemon {
     } else {
       this.#log.notice(`${peer.name}: moved from ${formatEndpoint(previous)} to ${remote}`);
     }
+    this.#service.update();
     if (peer.reply) this.#reply(datagram, makeReply(peer.scheme, datagram));
   }
 
@@ -165,6 +178,11 @@ export class Server implements Daemon {
       this.#log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
+}
+
+/** Where clients are waited for. */
+function place({ outside, settings }: Pick<Setup, "outside" | "settings">): string {
+  return formatEndpoint({ ip: outside.ip, port: settings.local.port });
 }
 
 /** What follows from other settings; it shares with the previous what need not be opened anew. */

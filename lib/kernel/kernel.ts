@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
@@ -22,8 +21,8 @@ export class Kernel {
   #instance: Instance;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
-  /** Whether the next change is to begin with a look, as it will be at another place. */
-  #isElsewhere = false;
+  /** Whether what was observed may be the case no more. */
+  #isStale = false;
 
   /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
@@ -34,9 +33,12 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
-  /** From here on, what should be follows from these settings; mode, name and table must be the same. */
+  /**
+   * From here on, what should be follows from these settings; mode, name and table must be the same. The next change
+   * begins with a look.
+   */
   configure(settings: Settings): void {
-    this.#isElsewhere ||= !isDeepStrictEqual(settings.local, this.#settings.local);
+    this.forget();
     this.#settings = settings;
     const { devices, alts, ...identity } = identityOf(settings);
     // What was ours before stays recognizable, for as long as it is not removed.
@@ -48,6 +50,11 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
+  /** What is in the kernel may have changed behind our back: whoever needs it next looks. */
+  forget(): void {
+    this.#isStale = true;
+  }
+
   /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async look(): Promise<Observed> {
     return await this.#instance.look();
@@ -55,6 +62,8 @@ export class Kernel {
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
+    if (this.#isStale) this.#observed = null;
+    this.#isStale = false;
     this.#observed ??= await this.#instance.look();
     return this.#observed;
   }
@@ -66,8 +75,6 @@ export class Kernel {
    * @throws {IpipouError} naming the command that failed
    */
   async apply(outside: Outside, admissions: ReadonlyMap<string, Admission>): Promise<void> {
-    if (this.#isElsewhere) this.#observed = null;
-    this.#isElsewhere = false;
     const observed = await this.observe();
     const now = monotonicTime();
     const desired = desiredState(this.#settings, outside, admissions, observed, now);

@@ -6,8 +6,10 @@ import { run } from "./lib/commands/run.ts";
 import { COMMIT } from "./lib/commit.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
+import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
+import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, writeToDisk } from "./lib/settings/disk.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadGiven, loadSettings } from "./lib/settings/load.ts";
@@ -36,11 +38,17 @@ function writeLog(line: string): void {
 }
 
 function makeLog(style: Settings["log"]): Log {
-  return new Log({ ...logStyle(style), write: writeLog, now: () => new Date() });
+  return new Log({
+    ...logStyle(style),
+    priorities: logsToJournal(),
+    write: writeLog,
+    now: () => new Date(),
+  });
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const load = () => loadSettings(invocation, DISK);
+  const files = { ...DISK, read: withCredentials(DISK.read, Deno.env.get("CREDENTIALS_DIRECTORY")) };
+  const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
@@ -72,7 +80,9 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  printError(`ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
+  // The journal keeps it as an error then.
+  const priority = logsToJournal() ? "<3>" : "";
+  printError(`${priority}ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;
 }
 

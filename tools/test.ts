@@ -11,11 +11,15 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const USAGE = `Usage: deno task test [OPTION]...
   --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
-  --only unit|e2e      unit tests only, or the end-to-end tests only with what they need
+  --only unit|e2e|systemd
+                       unit tests only, or the end-to-end tests, or those under systemd, with what they need
   --filter REGEXP      only tests with such a name`;
 
-/** What tests use beside what the lab needs: an ed25519 that is not ours, and another processor. */
-const PACKAGES = ["python3-nacl", "git", "qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"];
+/** What tests use beside what the lab needs: another ed25519, another processor, and systemd, not enabled here. */
+const PACKAGES = [
+  ...["python3-nacl", "git", "systemd"],
+  ...["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
+];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
 const E2E_SECONDS = 1200;
@@ -56,16 +60,29 @@ function stages(options: Options): Stage[] {
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
   const inputs = tests("executable", () => testHere("tests/executable", options, {}));
-  const e2e = tests("end-to-end tests", () => testInLab(options));
+  const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
+  const service = tests("under systemd", () => testInLab("tests/systemd", options));
   switch (only) {
     case undefined:
-      return [packages, ...sources, unit, ...here ? [] : [lab], executable, router, inputs, e2e];
+      return [
+        packages,
+        ...sources,
+        unit,
+        ...here ? [] : [lab],
+        executable,
+        router,
+        inputs,
+        e2e,
+        ...here ? [] : [service],
+      ];
     case "unit":
       return [unit];
     case "e2e":
       return [packages, executable, router, e2e];
+    case "systemd":
+      return [packages, executable, service];
     default:
-      throw new Error(`--only must be unit or e2e: ${only}`);
+      throw new Error(`--only must be unit, e2e or systemd: ${only}`);
   }
 }
 
@@ -103,14 +120,19 @@ async function testHere(directory: string, options: Options, env: Record<string,
   }
 }
 
-async function testInLab(options: Options): Promise<Counts> {
+async function testInLab(
+  directory: "tests/e2e" | "tests/systemd",
+  options: Options,
+  more: readonly string[] = [],
+): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
-  if (!await deno(["test", "--no-run", "--no-check", "--quiet", "tests/e2e"])) return FAILED;
-  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), "--parallel", "tests/e2e"];
+  if (!await deno(["test", "--no-run", "--no-check", "--quiet", directory])) return FAILED;
+  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...more, directory];
   const script = 'exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,
+    systemd: directory === "tests/systemd",
     timeoutSeconds: E2E_SECONDS,
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });

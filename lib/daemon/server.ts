@@ -19,8 +19,9 @@ import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, findOutside, resolveHost } from "./outside.ts";
+import { awaitHost, awaitOutside, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
+import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
@@ -40,6 +41,7 @@ interface Setup {
 export class Server implements Daemon {
   readonly #kernel: Kernel;
   readonly #log: Log;
+  readonly #service: Service;
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
   readonly #searches: Turns;
@@ -50,9 +52,10 @@ export class Server implements Daemon {
   /** Why some admitted peers have no tunnel, by name. */
   #faults: ReadonlyMap<string, IpipouError> = new Map();
 
-  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
+  private constructor({ kernel, log, service, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
+    this.#service = service;
     this.#stop = stop;
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), log, stop);
@@ -65,10 +68,9 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log, stop } = context;
-    const observed = await kernel.observe();
-    const outside = findOutside(settings, observed);
-    const gate = new Gate(settings, await resolveRemotes(settings, (host) => awaitHost(host, log, stop)));
+    const { settings, kernel, log } = context;
+    const { observed, outside } = await awaitOutside(context);
+    const gate = new Gate(settings, await resolveRemotes(settings, (host) => awaitHost(host, context)));
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) gate.adopt(name, admission, monotonicTime());
     using resources = new DisposableStack();
@@ -81,10 +83,16 @@ export class Server implements Daemon {
     }
     for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await server.#apply();
-    const places = settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port }));
-    log.notice(`waiting for clients at ${places.join(", ")}`);
+    log.notice(`waiting for clients at ${places(server.#setup)}`);
     resources.move();
     return server;
+  }
+
+  get status(): string {
+    const { settings: { peers }, gate } = this.#setup;
+    const now = monotonicTime();
+    const admitted = [...gate.admissions.values()].filter((admission) => isLive(admission, now)).length;
+    return `waiting for clients at ${places(this.#setup)}; ${admitted} of ${peers.length} peers admitted`;
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
@@ -99,7 +107,9 @@ export class Server implements Daemon {
   async reload(settings: Settings): Promise<void> {
     const previous = this.#setup;
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    const observed = await this.#kernel.look();
+    if (observed.own.gate === null) this.#log.warning("the gate is gone from nftables: putting it back");
+    const outside = isHere ? previous.outside : findOutside(settings, observed);
     const remotes = await resolveRemotes(settings, resolveHost);
     const next = succeed(previous, settings, outside, remotes);
     try {
@@ -215,6 +225,7 @@ export class Server implements Daemon {
     } else {
       this.#log.notice(`${peer.name}: moved from ${formatEndpoint(told.remote!)} to ${remote}`);
     }
+    this.#service.update();
     if (peer.reply) this.#reply(datagram, makeReply(peer.scheme, datagram));
   }
 
@@ -233,6 +244,11 @@ export class Server implements Daemon {
 function isUnchanged({ previous, admission }: Admitted): boolean {
   return previous !== null && isSamePlace(previous, admission) &&
     previous.expiresAt === null && admission.expiresAt === null;
+}
+
+/** Where clients are waited for. */
+function places({ outside, settings }: Setup): string {
+  return settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port })).join(", ");
 }
 
 /** What follows from other settings; it shares with the previous what need not be opened anew. */

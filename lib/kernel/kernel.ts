@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
@@ -32,8 +31,8 @@ export class Kernel {
   #isHindered = false;
   /** Whether it has, or had, routes. */
   #hasRoutes: boolean;
-  /** Whether the next change is to begin with a look, as it will be at another place. */
-  #isElsewhere = false;
+  /** Whether what was observed may be the case no more. */
+  #isStale = false;
 
   /** @param lock as an {@linkcode Instance} takes it */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
@@ -45,10 +44,12 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
-  /** From here on, what should be follows from these settings; mode, name and table must be the same. */
+  /**
+   * From here on, what should be follows from these settings; mode, name and table must be the same. The next change
+   * begins with a look.
+   */
   configure(settings: Settings): void {
-    this.#isElsewhere ||= !isDeepStrictEqual(settings.local, this.#settings.local) ||
-      hasRoutes(settings) && !this.#hasRoutes || this.#isHindered;
+    this.forget();
     this.#settings = settings;
     const { devices, ports, ...identity } = identityOf(settings);
     // What was ours before stays recognizable, for as long as it is not removed.
@@ -61,6 +62,11 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
+  /** What is in the kernel may have changed behind our back: whoever needs it next looks. */
+  forget(): void {
+    this.#isStale = true;
+  }
+
   /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async look(): Promise<Observed> {
     return await this.#instance.look();
@@ -68,6 +74,8 @@ export class Kernel {
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
+    if (this.#isStale) this.#observed = null;
+    this.#isStale = false;
     if (this.#observed !== null) return this.#observed;
     this.#observedAt = monotonicTime();
     return this.#observed = await this.#instance.look();
@@ -93,8 +101,7 @@ export class Kernel {
     admissions: ReadonlyMap<string, Admission>,
   ): Promise<ReadonlyMap<string, IpipouError>> {
     const isOld = monotonicTime() - this.#observedAt > LOOK_INTERVAL_MILLISECONDS;
-    if (this.#isElsewhere || this.#isHindered && isOld) this.#observed = null;
-    this.#isElsewhere = false;
+    if (this.#isHindered && isOld) this.forget();
     const observed = await this.observe();
     const now = monotonicTime();
     const { state, faults } = desiredState(this.#settings, outside, admissions, observed, now);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
 import { eventually, INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
-/** A line of the log for a command that `ip` or `nft` ran. */
-const COMMAND = /\] (ip|nft) /;
+/** A line of the log for a command by which `ip` or `nft` changed something. */
+const COMMAND = /\] (ip|nft) (?!-j)/;
 
 /** The tables of a settings file, by name; "" holds what is above the first one. */
 type Tables = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;

@@ -1,4 +1,4 @@
-import { findLong, findShort, type Grammar, take, takesValue } from "./command_line.ts";
+import { findLong, findShort, type Grammar, type Setting, take, takesValue } from "./words.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option, tomlPathOf } from "./option.ts";
@@ -15,12 +15,6 @@ interface Converted {
   readonly toml: string;
   /** Whether a secret itself stands in it. */
   readonly holdsSecret: boolean;
-}
-
-/** One line that gives an option; `text` is empty for one that takes no value. */
-interface Setting {
-  readonly option: Option;
-  readonly text: string;
 }
 
 /**

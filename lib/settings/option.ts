@@ -93,6 +93,8 @@ interface Described {
   readonly mode?: "client" | "server";
   /** The value is never shown. */
   readonly secret?: true;
+  /** Says something of the command it is for, not of an instance. */
+  readonly ofCommand?: true;
   /** Has no TOML key. */
   readonly commandLineOnly?: true;
   /** Not in version 0.1, so it must not make an abbreviation ambiguous that worked there. */

@@ -45,7 +45,7 @@ export class ProcessLock implements Disposable {
    * @returns its number, 0 when it is out of reach in another PID namespace, or null when there is none
    * @throws {SysError}
    */
-  static signalHolder(path: string, signal: Deno.Signal): number | null {
+  static signalHolder(path: string, signal: keyof typeof constants.signals): number | null {
     using resources = new DisposableStack();
     const [libc, fd] = openFile(path, 0, resources);
     const lock = writeLock();

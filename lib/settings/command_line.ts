@@ -1,10 +1,10 @@
-import { type Command, COMMANDS } from "./commands.ts";
+import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { type Grammar, readWords, type Setting } from "./words.ts";
+import { OPTIONS, PEER_NAME } from "./options.ts";
+import { type Grammar, readWords, type Setting, take } from "./words.ts";
 
 /** Where values come from. */
 export interface Sources {
@@ -15,8 +15,8 @@ export interface Sources {
 
 /** What a command line asks for. */
 export type Invocation =
-  /** `command`: the one whose help is asked for; null: the whole program's. */
-  | { readonly kind: "help"; readonly command: Command | null }
+  /** `commands`: those whose help is asked for; none: the whole program's. */
+  | { readonly kind: "help"; readonly commands: readonly Command[] }
   | { readonly kind: "version" }
   /** Make a key pair; `labelled`: say which line is which. */
   | { readonly kind: "keygen"; readonly labelled: boolean }
@@ -33,7 +33,33 @@ export type Invocation =
     readonly force: boolean;
   }
   /** Remove what an instance left in the kernel. */
-  | Sources & { readonly kind: "cleanup" };
+  | Sources & { readonly kind: "cleanup" }
+  | PeerAddition & { readonly kind: "peer-add"; /** A line each. */ readonly warnings: readonly string[] }
+  | PeerChoice & { readonly kind: "peer-remove" }
+  | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
+
+/** One peer of one hub. */
+export interface PeerChoice {
+  /** As `--config` takes it. */
+  readonly hub: string;
+  /** 1-15 characters of `A-Za-z0-9_.-`. */
+  readonly peer: string;
+}
+
+/** A peer to add to a hub, and what its client is to have. */
+export interface PeerAddition extends PeerChoice {
+  /** What is said of the peer, the later over the earlier. */
+  readonly settings: readonly Setting[];
+  readonly given: Readonly<GivenValues>;
+  /** Make the client a key pair. */
+  readonly makeKey: boolean;
+  /** Where the client reaches the hub, as far as it is said. */
+  readonly endpoint: { readonly host: string | null; readonly port: number | null };
+  /** The client's network device. */
+  readonly clientDevice: string;
+  /** Print a shell's line, instead of the client's file. */
+  readonly asLine: boolean;
+}
 
 const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
 
@@ -49,22 +75,34 @@ const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
  * @throws {SettingsError} for what is unknown, lacks its value, or has one that cannot be taken
  */
 export function parseInvocation(argv: readonly string[]): Invocation {
-  const [first, ...rest] = argv;
+  const [first, second, ...rest] = argv;
   if (first === undefined || first.startsWith("-")) return parseRun(argv);
-  const command = COMMANDS.find(({ name }) => name === first);
-  if (command === undefined) throw unknownCommand(first);
+  const single = COMMANDS.find(({ name }) => name === first);
+  if (single !== undefined) return PARSERS[single.name](single, argv.slice(1));
+  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (family.length === 0) throw unknownCommand(first, COMMANDS);
+  if (second === "--help" || second === "-h") return { kind: "help", commands: family };
+  const command = family.find(({ name }) => name === `${first} ${second}`);
+  if (command === undefined) throw unknownCommand([first, second ?? []].flat().join(" "), family);
   return PARSERS[command.name](command, rest);
 }
 
 const PARSERS: Record<Command["name"], (command: Command, argv: readonly string[]) => Invocation> = {
   convert: parseConvert,
   cleanup: parseCleanup,
+  "peer add": parsePeerAdd,
+  "peer remove": parsePeerRemove,
+  "peer list": parsePeerList,
 };
 
-function unknownCommand(word: string): SettingsError {
-  const near = nearest(word, COMMANDS.map(({ name }) => name));
-  const cure = near === undefined ? "ipipou --help lists the commands" : `did you mean ipipou ${near}?`;
-  return new SettingsError(`Unknown command ${quote(word)}: ${cure}`);
+function unknownCommand(words: string, candidates: readonly Command[]): SettingsError {
+  const near = nearest(words, candidates.map(({ name }) => name));
+  if (near !== undefined) {
+    return new SettingsError(`Unknown command ${quote(words)}: did you mean ipipou ${near}?`);
+  }
+  const [first = ""] = words.split(" ");
+  const cure = candidates === COMMANDS ? "ipipou --help" : `ipipou ${first} --help`;
+  return new SettingsError(`Unknown command ${quote(words)}: ${cure} lists the commands`);
 }
 
 function grammarOf({ name, options }: Command): Grammar {
@@ -73,7 +111,7 @@ function grammarOf({ name, options }: Command): Grammar {
 
 function parseConvert(command: Command, argv: readonly string[]): Invocation {
   const { words, switches, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", command };
+  if (asked !== null) return { kind: "help", commands: [command] };
   const [write, force] = [switches.has("write"), switches.has("force")];
   if (words.length === 0) throw new SettingsError("Cannot convert without a file: give NAME or a path");
   if (force && !write) throw new SettingsError("Cannot use --force without --write: give --write too");
@@ -85,7 +123,7 @@ function parseConvert(command: Command, argv: readonly string[]): Invocation {
 
 function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   const { words, configs, given, asked } = readWords(argv, grammarOf(command));
-  if (asked?.command === "help") return { kind: "help", command };
+  if (asked?.command === "help") return { kind: "help", commands: [command] };
   if (asked !== null) {
     throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
   }
@@ -96,11 +134,65 @@ function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   return { kind: "cleanup", configs: [...words, ...configs], given };
 }
 
+function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
+  const { words, switches, given, own, settings, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  const makeKey = switches.has("makeKey");
+  if (makeKey && given.remotePublicKey !== undefined) {
+    throw new SettingsError(
+      `Cannot take both --make-key and ${given.remotePublicKey.place}: they set the same, give one`,
+    );
+  }
+  return {
+    kind: "peer-add",
+    ...choosePeer(words, command),
+    given,
+    settings,
+    makeKey,
+    endpoint: { host: own.remoteHost?.value ?? null, port: own.remotePort?.value ?? null },
+    clientDevice: own.device?.value ?? DEFAULT_CLIENT_DEVICE,
+    asLine: switches.has("line"),
+    warnings: warnOfSecrets(settings),
+  };
+}
+
+function parsePeerRemove(command: Command, argv: readonly string[]): Invocation {
+  const { words, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  return { kind: "peer-remove", ...choosePeer(words, command) };
+}
+
+function parsePeerList(command: Command, argv: readonly string[]): Invocation {
+  const { words, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  const [hub] = takeWords(words, command);
+  return { kind: "peer-list", hub: hub! };
+}
+
+function choosePeer(words: readonly string[], command: Command): PeerChoice {
+  const [hub, peer] = takeWords(words, command);
+  take({}, PEER_NAME, peer!, "PEER");
+  return { hub: hub!, peer: peer! };
+}
+
+/** Takes as many words as the command's usage names. */
+function takeWords(words: readonly string[], { name, usage }: Command): readonly string[] {
+  const wanted = usage.replace(/ \[.*/, "").split(" ");
+  const [missing, stray] = [wanted[words.length], words[wanted.length]];
+  if (missing !== undefined) {
+    throw new SettingsError(`Cannot run ipipou ${name} without ${missing}: give ipipou ${name} ${usage}`);
+  }
+  if (stray !== undefined) {
+    throw new SettingsError(`Cannot take ${quote(stray)} on the command line: give ipipou ${name} ${usage}`);
+  }
+  return words;
+}
+
 function parseRun(argv: readonly string[]): Invocation {
   const { configs, given, settings, asked } = readWords(argv, RUN);
   switch (asked?.command) {
     case "help":
-      return { kind: "help", command: null };
+      return { kind: "help", commands: [] };
     case "version":
       return { kind: "version" };
     case "keygen":

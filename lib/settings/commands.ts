@@ -1,9 +1,9 @@
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
-/** What the first word of the command line can ask for, other than to run. */
+/** What the first words of the command line can ask for, other than to run. */
 export interface Command {
-  readonly name: "convert" | "cleanup";
+  readonly name: "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
   /** What follows the name. */
   readonly usage: string;
   /** One sentence, no full stop. */
@@ -15,6 +15,9 @@ export interface Command {
   /** Those of them that its own help lists. */
   readonly listed: readonly Option[];
 }
+
+/** Network device of a client where none is named. */
+export const DEFAULT_CLIENT_DEVICE = "eth0";
 
 const HELP: Option = {
   long: "help",
@@ -40,6 +43,40 @@ const CONVERT_OPTIONS: readonly Option[] = [
     switch: "force",
     help: "With --write, replace a NAME.toml that is there",
   },
+];
+
+const PEER_ADD_OPTIONS: readonly Option[] = [
+  HELP,
+  {
+    long: "endpoint",
+    kind: "remote",
+    metavar: "HOST[:PORT]",
+    help: "Where the client reaches the hub",
+    default: "the hub's --fou-local-ip and first --fou-local-port",
+    ofCommand: true,
+  },
+  {
+    long: "client-dev",
+    kind: "device",
+    slot: "device",
+    metavar: "DEV",
+    help: "Network device the client sends through",
+    default: DEFAULT_CLIENT_DEVICE,
+    ofCommand: true,
+  },
+  {
+    long: "make-key",
+    kind: "switch",
+    switch: "makeKey",
+    help: "Make the client's key here; the private one is in what is printed, and nowhere else",
+  },
+  {
+    long: "line",
+    kind: "switch",
+    switch: "line",
+    help: "Print a line for root's shell on the client that writes the file there",
+  },
+  ...OPTIONS.filter(({ perPeer }) => perPeer),
 ];
 
 /** Every command: dispatch, help and errors follow from it. */
@@ -72,6 +109,42 @@ export const COMMANDS: readonly Command[] = [
       "its tunnel, letting nobody in, until it is started again.",
     ],
     options: OPTIONS,
+    listed: [HELP],
+  },
+  {
+    name: "peer add",
+    usage: "HUB PEER [OPTIONS]",
+    help: "Add a peer to a hub, and print its client's file",
+    details: [
+      "Writes /etc/ipipou/HUB.peers/PEER.toml, has the hub reload if it is running, and prints what belongs " +
+      "into /etc/ipipou/HUB.toml on the client. If the hub's settings do not fit together with the new peer, " +
+      "nothing is written. What a FILE holds is copied, so that it is not needed later.",
+      "Make the key on the client, with umask 077: ipipou --auth-keygen > /etc/ipipou/HUB.key; here give the " +
+      "public one, its second line, as --auth-remote-pubkey-b64.",
+    ],
+    options: PEER_ADD_OPTIONS,
+    listed: PEER_ADD_OPTIONS,
+  },
+  {
+    name: "peer remove",
+    usage: "HUB PEER",
+    help: "Remove a peer that was added, and its tunnel",
+    details: [
+      "Removes /etc/ipipou/HUB.peers/PEER.toml, and has the hub reload if it is running. A peer of HUB.toml " +
+      "itself is removed with an editor.",
+    ],
+    options: [HELP],
+    listed: [HELP],
+  },
+  {
+    name: "peer list",
+    usage: "HUB",
+    help: "List a hub's peers",
+    details: [
+      "A line for each: its name, its address in the tunnel, how it authenticates, and the file and line " +
+      "where it is defined.",
+    ],
+    options: [HELP],
     listed: [HELP],
   },
 ];

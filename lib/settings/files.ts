@@ -23,6 +23,8 @@ export type WriteFile = (path: string, text: string, options: WriteOptions) => b
 
 /** Where configuration lies, and the only place the executable may write to. */
 export const CONFIG_FOLDER = "/etc/ipipou/";
+/** Where a running program can be found. */
+export const RUN_FOLDER = "/run/ipipou/";
 const OTHERS_CAN_READ = 0o004;
 
 /** A file's text, and whether any user of this host can read it too. */
@@ -67,6 +69,11 @@ export function readConfig(read: ReadFile, name: string): TextFile {
 export function pathOf(name: string, extension: "toml" | "conf"): string {
   if (isPath(name)) return name;
   return CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.${extension}`);
+}
+
+/** NAME of /etc/ipipou/NAME.toml, where that is plain; null for any other path. */
+export function nameOfConfig(path: string): string | null {
+  return /^\/etc\/ipipou\/(\w[\w.@-]*)\.toml$/.exec(path)?.[1] ?? null;
 }
 
 function isPath(name: string): boolean {

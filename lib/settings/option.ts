@@ -53,7 +53,7 @@ export type Kind =
   /** Does something else than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
   /** Turns something on for one command. */
-  | { readonly kind: "switch"; readonly switch: "write" | "force" }
+  | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" }
   /** Names a configuration file; each one given is read. */
   | { readonly kind: "config" }
   /** Takes no value; each time it is given counts. */
@@ -89,6 +89,8 @@ interface Described {
   /** One sentence, no full stop. */
   readonly help: string;
   readonly default?: string;
+  /** Can be given for each of several peers. */
+  readonly perPeer?: true;
   /** The only mode in which it has an effect. */
   readonly mode?: "client" | "server";
   /** The value is never shown. */

@@ -15,7 +15,7 @@ const PERMISSIONS = [
   "--allow-ffi", // libnetfilter_queue and raw sockets
   "--allow-run=ip,nft,modprobe",
   "--allow-read", // configuration, keys
-  "--allow-write=/etc/ipipou", // ipipou convert --write
+  "--allow-write=/etc/ipipou,/run/ipipou", // ipipou convert and ipipou peer; the lock that a run is found by
   "--allow-env",
   "--allow-net", // name lookups
   "--allow-sys", // user id

@@ -1,11 +1,11 @@
 import { findLong, findShort, type Grammar, type Setting, take, takesValue } from "./words.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
-import { nameOf, type Option, tomlPathOf } from "./option.ts";
+import { nameOf, type Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { formatSetting, replaces } from "./toml_text.ts";
 
 const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
-const HIGHEST_VERB = 99;
 // What TOML does not allow in a comment.
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
@@ -79,47 +79,4 @@ function find(key: string, place: string): Option {
     const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
     throw new SettingsError(`Cannot read ${place}: ${reason}`);
   }
-}
-
-/** Tells whether a line with the option `later` leaves nothing of an earlier one with `earlier`. */
-function replaces(later: Option, earlier: Option): boolean {
-  const setsVerbosity = (option: Option) => option.kind === "count" || option.long === "verb";
-  if (setsVerbosity(later)) return setsVerbosity(earlier);
-  if (later.kind === "flag" && earlier.kind === "flag") return later.slot === earlier.slot;
-  return later === earlier;
-}
-
-function formatSetting({ option, text }: Setting, given: Readonly<GivenValues>): string {
-  switch (option.kind) {
-    case "config":
-      return "# A file cannot name another with --config: version 0.1 took no notice of it either.";
-    case "count":
-      return `verb = ${verbosityOf(given)}`;
-    case "flag":
-      return `${keyOf(option)} = ${!option.long?.startsWith("no-")}`;
-    case "integer":
-      return `${keyOf(option)} = ${option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value}`;
-    case "duration":
-      return `${keyOf(option)} = ${given[option.slot]?.value}`;
-    case "ports": {
-      const ports = given[option.slot]?.value ?? [];
-      return `${keyOf(option)} = ${ports.length === 1 ? ports[0] : `[${ports.join(", ")}]`}`;
-    }
-    case "networks":
-      return `${keyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
-    default:
-      return `${keyOf(option)} = ${formatString(text)}`;
-  }
-}
-
-function verbosityOf({ verbose, verb }: Readonly<GivenValues>): number {
-  return Math.min(HIGHEST_VERB, (verbose?.value ?? 0) + (verb?.value ?? 0));
-}
-
-function keyOf(option: Option): string {
-  return tomlPathOf(option)?.join(".") ?? "";
-}
-
-function formatString(text: string): string {
-  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }

@@ -44,7 +44,7 @@ const OTHERS_CAN_READ = 0o004;
 const LARGEST_CONFIG = 2 * 1024 * 1024;
 
 /** A file's text, and whether any user of this host can read it too. */
-interface TextFile {
+export interface TextFile {
   readonly path: string;
   readonly text: string;
   readonly isPublic: boolean;

@@ -76,7 +76,6 @@ function nameByFile(name: string, path: string, given: GivenPeer["given"]): Give
 }
 
 function checkName(name: string, place: string): void {
-  if (PEER_NAME.kind !== "device") return;
   try {
     readValue(PEER_NAME, name, "", () => {});
   } catch (error) {

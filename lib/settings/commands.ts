@@ -45,6 +45,8 @@ const CONVERT_OPTIONS: readonly Option[] = [
   },
 ];
 
+const PEER_OPTIONS = OPTIONS.filter(({ perPeer }) => perPeer);
+
 const PEER_ADD_OPTIONS: readonly Option[] = [
   HELP,
   {
@@ -76,7 +78,6 @@ const PEER_ADD_OPTIONS: readonly Option[] = [
     switch: "line",
     help: "Print a line for root's shell on the client that writes the file there",
   },
-  ...OPTIONS.filter(({ perPeer }) => perPeer),
 ];
 
 /** Every command: dispatch, help and errors follow from it. */
@@ -121,8 +122,10 @@ export const COMMANDS: readonly Command[] = [
       "nothing is written. What a FILE holds is copied, so that it is not needed later.",
       "Make the key on the client, with umask 077: ipipou --auth-keygen > /etc/ipipou/HUB.key; here give the " +
       "public one, its second line, as --auth-remote-pubkey-b64.",
+      "OPTIONS are those below, and what ipipou --help says of a server and can be said of one peer: " +
+      `${PEER_OPTIONS.map(({ long }) => `--${long}`).join(", ")}.`,
     ],
-    options: PEER_ADD_OPTIONS,
+    options: [...PEER_ADD_OPTIONS, ...PEER_OPTIONS],
     listed: PEER_ADD_OPTIONS,
   },
   {

@@ -7,7 +7,7 @@ import { parseToml, type TomlPeer } from "./toml.ts";
 import { readValue, Refusal } from "./values.ts";
 
 /** The most peers a server can have. */
-const MOST_PEERS = 4096;
+export const MOST_PEERS = 4096;
 // Neither hidden files nor what editors leave: .a.toml.swp, a.toml~.
 const PEER_FILE_REGEXP = /^[^.].*\.toml$/s;
 

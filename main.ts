@@ -43,7 +43,8 @@ function makeLog(style: Settings["log"]): Log {
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   using signals = new Signals();
-  using claim = claimConfigs(invocation.configs.map((name) => pathOf(name, "toml")));
+  const paths = invocation.configs.map((name) => pathOf(name, "toml"));
+  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok));
   const load = () => loadSettings(invocation, DISK);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
@@ -88,7 +89,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "run":
       return await runDaemon(invocation);
     case "convert":
-      return print(convert(invocation, DISK.read, writeToDisk));
+      return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":
       return await cleanUp(invocation);
     case "peer-add":

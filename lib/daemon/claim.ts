@@ -21,7 +21,7 @@ export interface Claim extends Disposable {
 export function claimConfigs(paths: readonly string[], folder = RUN_FOLDER): Claim {
   const problems: string[] = [];
   using locks = new DisposableStack();
-  for (const name of new Set(paths.filter(isThere).flatMap((path) => nameOfConfig(path) ?? []))) {
+  for (const name of new Set(paths.flatMap((path) => nameOfConfig(path) ?? []))) {
     try {
       const lock = ProcessLock.take(makeLockFile(folder, name));
       if (lock === null) {

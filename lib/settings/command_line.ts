@@ -25,18 +25,25 @@ export type Invocation =
     /** A line each. */
     readonly warnings: readonly string[];
   }
-  /** Make TOML of files of version 0.1; `force`: also in place of a file that is there. */
-  | {
-    readonly kind: "convert";
-    readonly names: readonly string[];
-    readonly write: boolean;
-    readonly force: boolean;
-  }
+  /** Make TOML of files of version 0.1. */
+  | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
   | Sources & { readonly kind: "cleanup" }
   | PeerAddition & { readonly kind: "peer-add"; /** A line each. */ readonly warnings: readonly string[] }
   | PeerChoice & { readonly kind: "peer-remove" }
   | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
+
+/** What to make TOML of, and where it goes. */
+export interface ConvertOptions {
+  /** Files of version 0.1, as `--config` takes them. */
+  readonly names: readonly string[];
+  /** What one file is to be made of all, as `--config` takes it; null: one of each. */
+  readonly hub: string | null;
+  /** To be written, instead of to standard output. */
+  readonly write: boolean;
+  /** In place of a file that is there. */
+  readonly force: boolean;
+}
 
 /** One peer of one hub. */
 export interface PeerChoice {
@@ -110,15 +117,16 @@ function grammarOf({ name, options }: Command): Grammar {
 }
 
 function parseConvert(command: Command, argv: readonly string[]): Invocation {
-  const { words, switches, asked } = readWords(argv, grammarOf(command));
+  const { words, switches, configs, asked } = readWords(argv, grammarOf(command));
   if (asked !== null) return { kind: "help", commands: [command] };
+  const hub = configs.at(-1) ?? null;
   const [write, force] = [switches.has("write"), switches.has("force")];
   if (words.length === 0) throw new SettingsError("Cannot convert without a file: give NAME or a path");
   if (force && !write) throw new SettingsError("Cannot use --force without --write: give --write too");
-  if (words.length > 1 && !write) {
-    throw new SettingsError("Cannot print several files as one: give one NAME, or --write");
+  if (words.length > 1 && !write && hub === null) {
+    throw new SettingsError("Cannot print several files as one: give one NAME, or --write, or --hub HUB");
   }
-  return { kind: "convert", names: words, write, force };
+  return { kind: "convert", names: words, hub, write, force };
 }
 
 function parseCleanup(command: Command, argv: readonly string[]): Invocation {

@@ -30,6 +30,12 @@ const HELP: Option = {
 const CONVERT_OPTIONS: readonly Option[] = [
   HELP,
   {
+    long: "hub",
+    kind: "config",
+    metavar: "HUB",
+    help: "Make one server with a [[peer]] for each file; with --write it is /etc/ipipou/HUB.toml",
+  },
+  {
     long: "write",
     kind: "switch",
     switch: "write",
@@ -84,12 +90,14 @@ const PEER_ADD_OPTIONS: readonly Option[] = [
 export const COMMANDS: readonly Command[] = [
   {
     name: "convert",
-    usage: "[--write [--force]] NAME...",
+    usage: "[--hub HUB] [--write [--force]] NAME...",
     help: "Make TOML of configuration files of version 0.1",
     details: [
       "Prints the settings of /etc/ipipou/NAME.conf as TOML, line by line with its comments. A NAME that " +
       "begins with /, ./ or ../ is a path. A line with a mistake is named, and nothing is printed or written.",
       "All of them: ipipou convert --write /etc/ipipou/*.conf",
+      "A hub listens on the ports of all its files, and knows the clients as they are: their tunnels keep " +
+      "their devices and addresses. Stop the servers of the files before it is started.",
     ],
     options: CONVERT_OPTIONS,
     listed: CONVERT_OPTIONS,

@@ -10,6 +10,13 @@ const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
 
+/** A configuration file of version 0.1. */
+export interface Conf {
+  /** Settings, and comments and blank lines between them. */
+  readonly lines: readonly (Setting | string)[];
+  readonly given: Readonly<GivenValues>;
+}
+
 /** TOML made of a configuration file of version 0.1. */
 interface Converted {
   readonly toml: string;
@@ -18,29 +25,48 @@ interface Converted {
 }
 
 /**
- * Makes TOML of a configuration file of version 0.1, line by line, comments and blank lines included. Such a
- * file has an option a line, with or without hyphens, and after one space its value as it is, without quotes.
- * Of options given more than once the last one counts.
+ * Makes TOML of a configuration file of version 0.1, line by line, comments and blank lines included.
  *
  * @param path where it lies, for messages
  * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
  */
 export function convertConf(text: string, path: string): Converted {
+  const conf = readConf(text, path);
+  const toml = formatConf(conf, () => true).join("\n");
+  return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: holdsSecret(conf) };
+}
+
+/**
+ * Reads a configuration file of version 0.1. Such a file has an option a line, with or without hyphens, and after
+ * one space its value as it is, without quotes. Of options given more than once the last one counts.
+ *
+ * @param path where it lies, for messages
+ * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
+ */
+export function readConf(text: string, path: string): Conf {
   const given: GivenValues = {};
   const lines = text.split(/\r\n|\r|\n/).map((line, index) => {
     const place = `${showPath(path)}:${index + 1}`;
     return isRemark(line) ? line : readLine(line, place, given);
   });
-  const toml = lines.flatMap((line, index) => {
+  return { lines, given };
+}
+
+/** Writes its lines in TOML: comments, blank lines, and those settings that are wanted and count. */
+export function formatConf({ lines, given }: Conf, isWanted: (option: Option) => boolean): string[] {
+  return lines.flatMap((line, index) => {
     if (typeof line === "string") {
       return line.includes("#") ? line.replace(CONTROL_REGEXP, "\ufffd").trimEnd() : "";
     }
     const later = lines.slice(index + 1);
     const isLast = !later.some((other) => typeof other !== "string" && replaces(other.option, line.option));
-    return isLast ? formatSetting(line, given) : [];
-  }).join("\n");
-  const secrets = lines.filter((line) => typeof line !== "string" && line.option.secret);
-  return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: secrets.length > 0 };
+    return isLast && isWanted(line.option) ? formatSetting(line, given) : [];
+  });
+}
+
+/** Tells whether a secret itself stands in it. */
+export function holdsSecret({ lines }: Conf): boolean {
+  return lines.some((line) => typeof line !== "string" && line.option.secret);
 }
 
 function isRemark(line: string): boolean {

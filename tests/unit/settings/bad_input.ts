@@ -51,7 +51,7 @@ const NETS = "must be networks like 10.1.0.0/16";
 const MANY_PORTS = Array.from({ length: 65 }, (_, index) => index + 1).join(",");
 const HOST = "the host must be an IPv4 address or a host name";
 const DURATION = "must be whole seconds from 0 to 2147483, or a time like 25s, 5m or 2h";
-const HUB = "must be a file /etc/ipipou/NAME.toml, NAME of A-Z a-z 0-9 _ . @ -";
+const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, NAME of A-Z a-z 0-9 _ . @ -";
 const KEY = "must be 32 bytes in standard base64";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
 const BOTH = "they set the same, give one";
@@ -69,7 +69,7 @@ const WORDS = [
     'Cannot take "start" on the command line: a value with spaces needs quotes, and every other word an option before it',
   ],
   ["convert", "Cannot convert without a file: give NAME or a path"],
-  ["convert a b", "Cannot print several files as one: give one NAME, or --write"],
+  ["convert a b", "Cannot print several files as one: give one NAME, or --write, or --hub HUB"],
   ["convert --force a", "Cannot use --force without --write: give --write too"],
   ["convert --wirtes a", 'Unknown option "--wirtes": ipipou convert --help lists the options'],
   ["convert --writes a", 'Unknown option "--writes": did you mean --write?'],
@@ -89,9 +89,9 @@ const WORDS = [
   ["peer add hub ../x --make-key", `Cannot use "../x" as PEER: ${DEVICE}`],
   ["peer remove hub ..", `Cannot use ".." as PEER: ${DEVICE}`],
   ["peer remove hub sixteen-letters-", `Cannot use "sixteen-letters-" as PEER: ${DEVICE}`],
-  ["peer add ../x a --make-key", `Cannot use ../x as HUB: ${HUB}`],
-  ["peer remove /tmp/hub.toml a", `Cannot use /tmp/hub.toml as HUB: ${HUB}`],
-  ["peer list a/../b", `Cannot use /etc/ipipou/a/../b.toml as HUB: ${HUB}`],
+  ["peer add ../x a --make-key", `Cannot use ../x as HUB: ${HUB_FILE}`],
+  ["peer remove /tmp/hub.toml a", `Cannot use /tmp/hub.toml as HUB: ${HUB_FILE}`],
+  ["peer list a/../b", `Cannot use /etc/ipipou/a/../b.toml as HUB: ${HUB_FILE}`],
   ...["add nonexistent a --make-key", "remove nonexistent a", "list nonexistent"].map((words) =>
     [
       `peer ${words}`,

@@ -80,14 +80,23 @@ Deno.test("parseInvocation() takes a first word for a command", () => {
   assert.deepEqual(parseInvocation(["convert", "a"]), {
     kind: "convert",
     names: ["a"],
+    hub: null,
     write: false,
     force: false,
   });
   assert.deepEqual(parseInvocation(["convert", "./a.conf", "--write", "b", "--force"]), {
     kind: "convert",
     names: ["./a.conf", "b"],
+    hub: null,
     write: true,
     force: true,
+  });
+  assert.deepEqual(parseInvocation(["convert", "a", "--hub", "h", "b"]), {
+    kind: "convert",
+    names: ["a", "b"],
+    hub: "h",
+    write: false,
+    force: false,
   });
 });
 

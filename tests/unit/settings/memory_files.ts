@@ -53,7 +53,7 @@ export function load(
   if (invocation.kind === "peer-add") addPeer(invocation, editing(memory), new Uint8Array(32));
   if (invocation.kind === "peer-remove") removePeer(invocation, editing(memory));
   if (invocation.kind === "peer-list") listPeers(invocation.hub, memory);
-  if (invocation.kind === "convert") convert(invocation, memory.read, () => false);
+  if (invocation.kind === "convert") convert(invocation, memory, () => false);
   if (invocation.kind !== "run") throw new TypeError(`Cannot load settings of ${invocation.kind}`);
   return loadSettings(invocation, memory);
 }

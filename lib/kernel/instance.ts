@@ -1,6 +1,6 @@
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Identity, type IpDevice, type IpFou, type NftObject, sortOut } from "./observe.ts";
+import { type Identity, type Listing, type NftObject, sortOut } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
@@ -9,6 +9,8 @@ import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
 export interface Surroundings {
   /** `needed`: a gate may be there, or is to be made; `if-installed`: there is none without nft; `none`: never. */
   readonly nft: "needed" | "if-installed" | "none";
+  /** Whether routes are of interest: there may be many. */
+  readonly routes: boolean;
   /** Whether a kernel without FOU is an error, or just has no FOU ports. */
   readonly needsFou: boolean;
 }
@@ -39,8 +41,7 @@ export class Instance {
     const table = this.#table();
     // Neither program is left running when the other fails.
     await Promise.allSettled([lists, table]);
-    const [devices, fou] = await lists;
-    return sortOut({ devices, fou, nft: await table }, this.#identity, monotonicTime());
+    return sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime());
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
@@ -55,8 +56,9 @@ export class Instance {
   /** Removes everything that is there now. @returns what that was @throws {IpipouError} with exit code 200 */
   async remove(): Promise<KernelState> {
     try {
-      const { own } = await this.look();
-      await this.carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, monotonicTime()));
+      const { own, unusedGroup } = await this.look();
+      const nothing = { ...EMPTY_STATE, gate: null };
+      await this.carryOut(planTransition(own, nothing, unusedGroup, monotonicTime()));
       if (own.gate !== null) await this.#deleteEmptyTable();
       return own;
     } catch (error) {
@@ -65,15 +67,16 @@ export class Instance {
     }
   }
 
-  async #lists(): Promise<[IpDevice[], IpFou[]]> {
+  async #lists(): Promise<Omit<Listing, "nft">> {
+    const routing = this.#surroundings.routes ? ["route show"] : [];
     try {
-      const [devices, fou] = await this.#list(["address show", "fou show"]);
-      return [devices as IpDevice[], fou as IpFou[]];
+      const [devices, fou, routes = []] = await this.#list(["address show", "fou show", ...routing]);
+      return { devices, fou, routes } as Omit<Listing, "nft">;
     } catch (error) {
       const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
       if (this.#surroundings.needsFou || !isWithoutFou) throw error;
-      const [devices] = await this.#list(["address show"]);
-      return [devices as IpDevice[], []];
+      const [devices, routes = []] = await this.#list(["address show", ...routing]);
+      return { devices, fou: [], routes } as Omit<Listing, "nft">;
     }
   }
 

@@ -21,21 +21,22 @@ interface NftField {
  */
 export function findObsoleteRules(
   objects: readonly NftObject[],
-  { port, queue, alts }: Identity,
+  { ports, queue }: Identity,
 ): ReadonlySet<string> {
   const rules = objects.flatMap(({ rule }) =>
     rule === undefined ? [] : [{ rule, does: read(rule.expr ?? []) }]
   );
   const queueRules = rules.filter(({ rule: { chain }, does }) =>
-    chain === "nfq" && does["udp dport"] === port && does.queue === queue
+    chain === "nfq" && ports.has(does["udp dport"] as number) && does.queue === queue
   );
-  const addresses = new Set(queueRules.map(({ does }) => does["ip daddr"]));
+  const placeOf = (ip: unknown, port: unknown) => `${ip} ${port}`;
+  const places = new Set(queueRules.map(({ does }) => placeOf(does["ip daddr"], does["udp dport"])));
   const natRules = rules.filter(({ rule: { chain }, does }) => {
-    const [own, alt, ownPort] = chain === "nat-prerouting"
+    const [own, alt, port] = chain === "nat-prerouting"
       ? [does["ip daddr"], does.dnat, does["udp dport"]]
       : [does.snat, does["ip saddr"], does["udp sport"]];
-    return /^nat-(prerouting|postrouting)$/.test(chain) && ownPort === port && addresses.has(own) &&
-      alts.has(String(alt));
+    return /^nat-(prerouting|postrouting)$/.test(chain) && alt !== undefined &&
+      places.has(placeOf(own, port));
   });
   return new Set([...queueRules, ...natRules].map(({ rule }) => `${rule.chain} handle ${rule.handle}`));
 }

@@ -53,14 +53,24 @@ export function readPeerFolder({ read, list }: Files, config: string): FoundPeer
   }
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
   limitPeers(names.length, showPath(folder));
-  const warnings: string[] = [];
+  const publicPaths: string[] = [];
   const peers = names.map((name) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
     const { given, holdsSecret } = parseToml(file.text, file.path, config);
-    if (holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
+    if (holdsSecret && file.isPublic) publicPaths.push(file.path);
     return nameByFile(name.replace(/\.toml$/, ""), file.path, given);
   });
-  return { peers, warnings, place: showPath(folder) };
+  return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
+}
+
+/** One line, however many they are. */
+function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
+  if (paths.length <= 1) return paths.map(warnOfPublic);
+  const shown = showPath(folder);
+  return [
+    `${paths.length} files in ${shown} hold secrets and every user of this host can read them: ` +
+    `chmod o-r ${shown}/*.toml`,
+  ];
 }
 
 function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {

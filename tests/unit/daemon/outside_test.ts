@@ -14,12 +14,19 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
   const settings = sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
   const observed: Observed = {
     own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
-    foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map() },
+    foreign: {
+      devices: new Map(),
+      pairs: new Set(),
+      listeners: new Set(),
+      addresses: new Map(),
+      routes: new Map(),
+    },
     hostAddresses: new Map([
       ["lo", ["127.0.0.1"]],
       ["eth0", [...alts, "192.0.2.1", "192.0.2.77"]],
       ["eth1", []],
     ]),
+    unusedGroup: 1,
   };
   return findOutside(settings, observed);
 }

@@ -6,9 +6,8 @@ const IDENTITY: Identity = {
   name: "ipipou1",
   table: "ipipou",
   devices: new Set(["ipipou1"]),
-  port: 10_001,
+  ports: new Set([10_001]),
   queue: 1,
-  alts: new Set(["172.29.0.1"]),
 };
 
 /** What `nft -j list table` (1.0.6) printed of the rules two servers of version 0.1 had made: queues 1 and 2. */
@@ -50,7 +49,7 @@ Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and
 
 Deno.test("findObsoleteRules() leaves everything to a server whose queue or port is another", () => {
   assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, queue: 2 }), new Set());
-  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, port: 10_003 }), new Set());
+  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, ports: new Set([10_003]) }), new Set());
 });
 
 Deno.test("findObsoleteRules() leaves NAT rules without a queue rule that proves their server gone", () => {

@@ -713,7 +713,7 @@ const HUBS: readonly Parameters<typeof inHub>[0][] = [
       "hub.peers": "",
     },
   ],
-  ["", "Cannot read {dir}/hub.peers/a.toml:1:11 as TOML: unterminated string constant", {
+  ["", "Cannot read {dir}/hub.peers/a.toml:1:16 as TOML: unterminated string constant", {
     "hub.peers/a.toml": "tunl.ip = '10.0",
   }],
   ["", `Cannot use "a b" as the name of a peer ("{dir}/hub.peers/a b.toml"): ${DEVICE}; rename the file`, {

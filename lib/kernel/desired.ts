@@ -6,7 +6,6 @@ import type { Peer, Settings } from "../settings/settings.ts";
 import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
-import { withoutContained } from "./sources.ts";
 import {
   type Gate,
   type GateRules,
@@ -195,7 +194,7 @@ function desiredGate(
     devices: new Set(filtered.map(({ tunnel }) => tunnel.device)),
     sources: new Set(
       filtered.flatMap(({ tunnel: { device }, allowedIps }) =>
-        withoutContained(allowedIps!).map((network) => sourceKey(device, network))
+        allowedIps!.map((network) => sourceKey(device, network))
       ),
     ),
     parts: partsOf(rules),

@@ -259,7 +259,9 @@ function findGate(objects: readonly NftObject[], { name, table }: Identity, now:
 
 /** The ports that the gate's first rule is for: one, or a set of them. */
 function portsIn(expressions: readonly NftExpression[]): number[] {
-  const right = expressions.find(({ match }) => match?.left.payload?.field === "dport")?.match!.right;
+  const match = expressions.map((expression) => expression.match)
+    .find((match) => match?.left.payload?.field === "dport");
+  const right = match?.right;
   const ports = typeof right === "object" ? (right as { set: unknown[] }).set : [right];
   return ports.filter((port) => typeof port === "number");
 }

@@ -99,10 +99,16 @@ export function addPeer(
     result: addition.asLine ? makeClientLine(hub.name, client) : client,
     notes: [
       ...after.warnings.filter((warning) => !known.has(warning)).map((warning) => `Warning: ${warning}`),
+      ...holdsSecret ? [warnOfUser(hub, path)] : [],
       `wrote ${path}`,
       tell(hub, system),
     ],
   };
+}
+
+function warnOfUser({ name }: Hub, path: string): string {
+  return `Warning: ${path} holds a secret and only root can read it: a hub that runs as another user, as ` +
+    `ipipou@${name} does, needs it as a credential, as its unit says`;
 }
 
 /**

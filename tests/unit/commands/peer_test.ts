@@ -178,6 +178,10 @@ Deno.test("addPeer() copies what files of secrets hold, for the owner alone", ()
   assert.match(token.result, /^token = "to\\"ken"$/m);
   assert.doesNotMatch(token.result, /secret|key/);
   assert.equal(token.written[0]!.mode, 0o600);
+  assert.match(
+    token.notes[0]!,
+    /^Warning: \/etc\/ipipou\/hub\.peers\/a\.toml holds a secret and only root can read it/,
+  );
   const keys = succeed(`${ADD} --auth-key-file /root/k --auth-secret-file /root/s`, files);
   assert.ok(keys.written[0]!.text.endsWith(`auth.key-b64 = "${PRIVATE_KEY}"\nauth.secret = "own"\n`));
   assert.equal(keys.written[0]!.mode, 0o600);

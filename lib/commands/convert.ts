@@ -4,6 +4,7 @@ import { SettingsError, showPath } from "../settings/errors.ts";
 import {
   CONFIG_FOLDER,
   type Files,
+  MODE,
   pathOf,
   type ReadFile,
   readText,
@@ -13,9 +14,6 @@ import {
 import { mergeServers } from "../settings/hub_conf.ts";
 import { loadTold } from "../settings/load.ts";
 import { resolve } from "../settings/resolve.ts";
-
-const PRIVATE_MODE = 0o600;
-const PUBLIC_MODE = 0o644;
 
 /**
  * Makes TOML of configuration files of version 0.1.
@@ -40,7 +38,7 @@ export function convert(options: ConvertOptions, files: Files, put: WriteFile): 
     if (!force && isThere(read, target)) throw refuseToReplace(target);
   }
   return converted.map(({ sources, target, toml, isPrivate }) => {
-    const mode = isPrivate ? PRIVATE_MODE : PUBLIC_MODE;
+    const mode = isPrivate ? MODE.private : MODE.public;
     if (!put(target, toml, { mode, replace: force })) throw refuseToReplace(target);
     return `wrote ${showPath(target)} from ${sources.map(showPath).join(", ")}\n`;
   }).join("");
@@ -73,7 +71,7 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
     settings: resolve({ given: conf.given, peers: null }, files.read).settings,
   })));
   const read: ReadFile = (path) =>
-    path === target ? { ok: true, text: toml, mode: PRIVATE_MODE } : files.read(path);
+    path === target ? { ok: true, text: toml, mode: MODE.private } : files.read(path);
   const told = loadTold({ configs: [target], given: {} }, { ...files, read });
   resolve(told, read);
   const isPrivate = confs.some(holdsSecret) || sources.some(({ isPublic }) => !isPublic);

@@ -3,24 +3,22 @@ import { parseNetwork } from "../ipv4.ts";
 import { makeClientFile, makeClientLine } from "../settings/client_file.ts";
 import type { PeerAddition, PeerChoice } from "../settings/command_line.ts";
 import { nearest } from "../settings/did_you_mean.ts";
-import { quote, SettingsError, showPath } from "../settings/errors.ts";
-import {
-  CONFIG_FOLDER,
-  type Files,
-  nameOfConfig,
-  pathOf,
-  readConfig,
-  type WriteFile,
-} from "../settings/files.ts";
-import type { GivenPeer, Told } from "../settings/given.ts";
-import { loadTold } from "../settings/load.ts";
+import { quote, SettingsError } from "../settings/errors.ts";
+import { CONFIG_FOLDER, type Files, MODE, type WriteFile } from "../settings/files.ts";
+import type { GivenPeer } from "../settings/given.ts";
 import { makePeerFile } from "../settings/peer_file.ts";
 import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
-import { resolve } from "../settings/resolve.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-
-const PRIVATE_MODE = 0o600;
-const PUBLIC_MODE = 0o644;
+import {
+  findHub,
+  type Hub,
+  isThere,
+  type Loaded,
+  loadHub,
+  pathOfPeer,
+  withFile,
+  withoutFile,
+} from "./hub_files.ts";
 
 /** What editing a hub's peers needs of the system. */
 export interface PeerSystem extends Files {
@@ -41,22 +39,6 @@ export interface PeerOutcome {
   readonly notes: readonly string[];
 }
 
-/** A hub's files. */
-interface Hub {
-  /** NAME of /etc/ipipou/NAME.toml */
-  readonly name: string;
-  readonly path: string;
-  /** Of its peers' files. */
-  readonly folder: string;
-}
-
-/** A hub's settings, and what they were made of. */
-interface Loaded {
-  readonly told: Told;
-  readonly settings: Settings;
-  readonly warnings: readonly string[];
-}
-
 /**
  * Adds a peer to a hub, and makes its client's file.
  *
@@ -72,26 +54,18 @@ export function addPeer(
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
   if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
-  const before = load(hub, system);
+  const before = loadHub(hub, system);
   refuseSingle(hub, before);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
-  const peerIp = chooseAddress(addition, before);
-  const { text, holdsSecret } = makePeerFile({
+  const file = makePeerFile({
     ...addition,
-    peerIp,
+    peerIp: chooseAddress(addition, before),
     publicKey: keys?.publicKey ?? null,
   }, system.read);
-  const after = load(hub, withFile(system, hub.folder, path, text));
-  const peer = after.settings.peers.find(({ name }) => name === addition.peer)!;
-  refuseStranger(peer);
-  const endpoint = chooseEndpoint(addition, after.settings);
-  const client = makeClientFile(after.settings, peer, {
-    name: hub.name,
-    endpoint,
-    device: addition.clientDevice,
-    privateKey: keys?.privateKey ?? null,
-  });
-  if (!system.write(path, text, { mode: holdsSecret ? PRIVATE_MODE : PUBLIC_MODE, replace: false })) {
+  const after = loadHub(hub, withFile(system, hub.folder, path, file.text));
+  const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
+  const mode = file.holdsSecret ? MODE.private : MODE.public;
+  if (!system.write(path, file.text, { mode, replace: false })) {
     throw refuseToReplace(hub, addition.peer, path);
   }
   const known = new Set(before.warnings);
@@ -99,11 +73,23 @@ export function addPeer(
     result: addition.asLine ? makeClientLine(hub.name, client) : client,
     notes: [
       ...after.warnings.filter((warning) => !known.has(warning)).map((warning) => `Warning: ${warning}`),
-      ...holdsSecret ? [warnOfUser(hub, path)] : [],
+      ...file.holdsSecret ? [warnOfUser(hub, path)] : [],
       `wrote ${path}`,
       tell(hub, system),
     ],
   };
+}
+
+function makeClient(
+  addition: PeerAddition,
+  { name }: Hub,
+  settings: Settings,
+  privateKey: Uint8Array | null,
+): string {
+  const peer = settings.peers.find((other) => other.name === addition.peer)!;
+  refuseStranger(peer);
+  const endpoint = chooseEndpoint(addition, settings);
+  return makeClientFile(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
 }
 
 function warnOfUser({ name }: Hub, path: string): string {
@@ -120,8 +106,8 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
   const hub = findHub(choice.hub, system);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
-  if (!isThere(system, path)) throw refuseMissing(hub, choice.peer, load(hub, system));
-  load(hub, withoutFile(system, hub.folder, path));
+  if (!isThere(system, path)) throw refuseMissing(hub, choice.peer, loadHub(hub, system));
+  loadHub(hub, withoutFile(system, hub.folder, path));
   system.remove(path);
   return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
 }
@@ -129,7 +115,7 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
 /** Lists a hub's peers, a line each: name, address in the tunnel, how it authenticates, and where it is defined. */
 export function listPeers(config: string, files: Files): PeerOutcome {
   const hub = findHub(config, files);
-  const { told, settings } = load(hub, files);
+  const { told, settings } = loadHub(hub, files);
   const places = new Map(told.peers?.map((peer) => [peer.name, placeOf(peer)]));
   const rows = settings.peers.map((peer) => [
     peer.name,
@@ -140,63 +126,6 @@ export function listPeers(config: string, files: Files): PeerOutcome {
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
   return { result: lines.map((line) => `${line}\n`).join(""), notes: [] };
-}
-
-/** Finds a hub's files. Only of /etc/ipipou, since the executable may write nowhere else. @throws {SettingsError} */
-function findHub(config: string, { read }: Files): Hub {
-  const path = pathOf(config, "toml");
-  const name = nameOfConfig(path);
-  if (name === null) {
-    throw new SettingsError(
-      `Cannot use ${
-        showPath(path)
-      } as HUB: must be a file ${CONFIG_FOLDER}NAME.toml, NAME of A-Z a-z 0-9 _ . @ -`,
-    );
-  }
-  readConfig(read, config);
-  return { name, path, folder: path.replace(/\.toml$/, ".peers") };
-}
-
-function pathOfPeer({ folder }: Hub, peer: string): string {
-  return `${folder}/${peer}.toml`;
-}
-
-function load({ path }: Hub, files: Files): Loaded {
-  const { warnings, ...told } = loadTold({ configs: [path], given: {} }, files);
-  const resolved = resolve(told, files.read);
-  return { told, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
-}
-
-/** The files as they would be with one more in a folder. */
-function withFile(files: Files, folder: string, path: string, text: string): Files {
-  const name = path.slice(folder.length + 1);
-  return {
-    read: (other) => other === path ? { ok: true, text, mode: PRIVATE_MODE } : files.read(other),
-    list: (other) => {
-      const found = files.list(other);
-      if (other !== folder || !found.ok && !found.missing) return found;
-      return { ok: true, names: [...found.ok ? found.names : [], name] };
-    },
-  };
-}
-
-/** The files as they would be without one that is in a folder. */
-function withoutFile(files: Files, folder: string, path: string): Files {
-  const name = path.slice(folder.length + 1);
-  return {
-    read: files.read,
-    list: (other) => {
-      const found = files.list(other);
-      return found.ok && other === folder
-        ? { ...found, names: found.names.filter((one) => one !== name) }
-        : found;
-    },
-  };
-}
-
-function isThere({ read }: Files, path: string): boolean {
-  const file = read(path);
-  return file.ok || !file.missing;
 }
 
 /** The address that the peer's file must name; null when it is given, or when there is no network to choose from. */

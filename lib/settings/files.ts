@@ -39,6 +39,8 @@ export type WriteFile = (path: string, text: string, options: WriteOptions) => b
 export const CONFIG_FOLDER = "/etc/ipipou/";
 /** Where a running program can be found. */
 export const RUN_FOLDER = "/run/ipipou/";
+/** Permission bits of a file that is for its owner alone, and of one for all. */
+export const MODE = { private: 0o600, public: 0o644 } as const;
 const OTHERS_CAN_READ = 0o004;
 /** Characters of the largest configuration file, in 2^20; with 4,096 peers there are 512 for each. */
 export const LARGEST_CONFIG_MIB = 2;

@@ -469,7 +469,7 @@ export const PEER_NAME = {
   long: "name",
   ...DEVICE,
   slot: "peerName",
-  help: "",
+  help: "Name of the peer, and of its tunnel's device",
   perPeer: true,
 } as const satisfies Option;
 

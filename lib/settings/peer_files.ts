@@ -11,8 +11,9 @@ export const MOST_PEERS = 4096;
 // Neither hidden files nor what editors leave: .a.toml.swp, a.toml~.
 const PEER_FILE_REGEXP = /^[^.].*\.toml$/s;
 
-/** Peers of one place, and what the administrator should know of their files, a line each. */
-interface FoundPeers {
+/** Peers of one folder, and what the administrator should know of their files, a line each. */
+interface PeerFolder {
+  readonly place: string;
   readonly peers: readonly GivenPeer[];
   readonly warnings: readonly string[];
 }
@@ -39,7 +40,7 @@ export function namePeer({ place, given }: TomlPeer): GivenPeer {
  * @returns null when there is no such folder
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function readPeerFolder({ read, list }: Files, config: string): FoundPeers & { place: string } | null {
+export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
   const folder = config.replace(/\.toml$/, ".peers");
   const found = list(folder);

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { parseInvocation } from "../../../lib/settings/command_line.ts";
+import type { ReadFile } from "../../../lib/settings/files.ts";
+import { loadSettings } from "../../../lib/settings/load.ts";
 import type { Peer } from "../../../lib/settings/settings.ts";
 import { PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
-import { load } from "./memory_files.ts";
+import { filesInMemory, load } from "./memory_files.ts";
 
+const OTHER_KEY = "MsLcKfhC7xQcUJ3hKdtmVVeCXRFkoaGsdfCfHiv0XGM=";
 const TOP = `
   server = true
   fou.local = "@eth0"
@@ -181,7 +185,7 @@ Deno.test("loadSettings() warns of peers' files with a secret that all can read,
 });
 
 Deno.test("loadSettings() says once what is the same of all peers", () => {
-  const keys = [PUBLIC_KEY, "MsLcKfhC7xQcUJ3hKdtmVVeCXRFkoaGsdfCfHiv0XGM="];
+  const keys = [PUBLIC_KEY, OTHER_KEY];
   const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
   const top = TOP.replace("secret-file", "key-file").replace("/s", "/k");
   const { settings, warnings } = load(["--config", "{dir}/h.toml"], {
@@ -192,6 +196,21 @@ Deno.test("loadSettings() says once what is the same of all peers", () => {
   assert.deepEqual(warnings.map((warning) => warning.slice(0, 43)), [
     "The shared secret is the default one, which",
   ]);
+});
+
+Deno.test("loadSettings() reads a secret's file once for all peers", () => {
+  const keys = [PUBLIC_KEY, OTHER_KEY];
+  const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
+  const memory = filesInMemory({ ...FILES, "h.toml": `${TOP}\n${peers.join("")}` });
+  const paths: string[] = [];
+  const read: ReadFile = (path) => {
+    paths.push(path);
+    return memory.read(path);
+  };
+  const invocation = parseInvocation(["--config", "/dir/h.toml"]);
+  assert.ok(invocation.kind === "run");
+  assert.equal(loadSettings(invocation, { ...memory, read }).settings.peers.length, 2);
+  assert.deepEqual(paths.filter((path) => path === "/s"), ["/s"]);
 });
 
 Deno.test("loadSettings() names a peer that anyone is let in as", () => {

@@ -2,7 +2,7 @@ import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";

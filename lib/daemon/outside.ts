@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { Backoff } from "../backoff.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";

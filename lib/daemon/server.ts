@@ -5,7 +5,7 @@ import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
 import { type Admission, Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import {
@@ -55,10 +55,7 @@ export class Server implements Daemon {
     this.#log = log;
     this.#stop = stop;
     this.#setup = setup;
-    const change = async () => {
-      this.#faults = await kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
-    };
-    this.#reconciler = new Reconciler(change, log, stop);
+    this.#reconciler = new Reconciler(() => this.#apply(), log, stop);
     this.#searches = new Turns(() => this.#search(), stop);
   }
 
@@ -82,8 +79,7 @@ export class Server implements Daemon {
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
-    server.#faults = await kernel.apply(outside, gate.admissions);
-    for (const name of server.#faults.keys()) server.#tellFault(name);
+    await server.#apply();
     const places = settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port }));
     log.notice(`waiting for clients at ${places.join(", ")}`);
     resources.move();
@@ -125,6 +121,15 @@ export class Server implements Daemon {
   [Symbol.dispose](): void {
     this.#setup.queue.close();
     this.#setup.socket.close();
+  }
+
+  /** Has the kernel follow the gate. */
+  async #apply(): Promise<void> {
+    const faults = await this.#kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    for (const [name, { message }] of faults) {
+      if (this.#faults.get(name)?.message !== message) this.#log.error(`${name}: ${message}`);
+    }
+    this.#faults = faults;
   }
 
   #adopt(setup: Setup): void {
@@ -193,15 +198,11 @@ export class Server implements Daemon {
     else this.#log.notice(line);
   }
 
-  #tellFault(name: string): void {
-    this.#log.error(`${name}: ${this.#faults.get(name)!.message}`);
-  }
-
   /** The kernel has followed: tell the log, and the client that wants to know. */
   #complete({ peer, admission, datagram }: Admitted): void {
     const current = this.#setup.gate.admissions.get(peer.name);
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
-    if (this.#faults.has(peer.name)) return this.#tellFault(peer.name);
+    if (this.#faults.has(peer.name)) return; // the log has been told why
     const remote = formatEndpoint(admission.remote);
     const told = this.#told.get(peer.name);
     this.#told.set(peer.name, admission);

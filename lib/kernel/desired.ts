@@ -1,11 +1,11 @@
 import { authPayloadLength } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import { type Admission, isLive } from "../gate.ts";
-import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
+import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
 import {
   type Gate,
   type GateRules,
@@ -14,12 +14,7 @@ import {
   type Listener,
   listenerKey,
   type Observed,
-  parkingPlace,
-  type Remote,
-  remoteKey,
   routeKey,
-  sourceKey,
-  type Tunnel,
 } from "./state.ts";
 
 /** A gate as it should be, with what its rules are made of. */
@@ -31,22 +26,6 @@ export interface DesiredGate extends Gate {
 export interface DesiredState extends KernelState {
   readonly gate: DesiredGate | null;
 }
-
-/** The outer address and device an instance works on. */
-export interface Outside {
-  readonly ip: string;
-  /** The device the address is on: private local addresses go there too. */
-  readonly device: string;
-}
-
-/** An admitted peer and its tunnel. */
-interface Member {
-  readonly peer: Peer;
-  readonly admission: Admission;
-  readonly tunnel: Tunnel;
-}
-
-type Foreign = Observed["foreign"];
 
 /**
  * Derives what should be in the kernel from the settings, who is admitted, and what others have there.
@@ -66,9 +45,8 @@ export function desiredState(
   const addresses = { main: outside.ip, firstAlt: settings.firstAltIp, foreign };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
-    const admission = admissions.get(peer.name)!;
     const local = layout.locals.get(peer.name) ?? null;
-    return { peer, admission, tunnel: desiredTunnel(settings, outside, peer, admission, local, foreign) };
+    return memberOf({ settings, outside, peer, admission: admissions.get(peer.name)!, local, foreign });
   });
   const tunnels = new Map(members.map(({ tunnel }) => [tunnel.name, tunnel]));
   const alts = new Set([...layout.locals.values()].filter((ip) => ip !== outside.ip));
@@ -111,11 +89,6 @@ function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): 
     "remove it or leave it out of the peer's routes";
 }
 
-/** Tells whether a FOU port is another's: at this address, or at all of them. */
-function isForeignListener(foreign: ReadonlySet<string>, local: Endpoint): boolean {
-  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: "0.0.0.0", port: local.port }));
-}
-
 /** Where a client's tunnel is, and where clients may come to a server, by the main address and by private ones. */
 function desiredListeners(
   { mode, local: { ports, device } }: Settings,
@@ -131,37 +104,6 @@ function desiredListeners(
   return new Map([...byKey].filter(([, { local }]) => !isForeignListener(listeners, local)));
 }
 
-/** @param ip its local address; null: it leads nowhere */
-function desiredTunnel(
-  settings: Settings,
-  outside: Outside,
-  peer: Peer,
-  { remote, port }: Admission,
-  ip: string | null,
-  foreign: Foreign,
-): Tunnel {
-  const { device, ip: innerIp, peerIp } = peer.tunnel;
-  const parking = parkingPlace(peerIp);
-  const local = { ip: ip ?? parking.local, port };
-  const isPrivate = ip !== null && ip !== outside.ip;
-  const alias = formatMark({
-    name: settings.name,
-    foreignPorts: isForeignListener(foreign.listeners, local) ? [port] : [],
-    privateAddress: isPrivate ? foreign.addresses.has(ip) ? "foreign" : "own" : null,
-  });
-  return {
-    name: device,
-    alias,
-    remote: ip === null ? { ip: parking.remote, port } : remote!,
-    local,
-    checksum: settings.encapCsum,
-    link: settings.local.device,
-    inner: { ip: innerIp, peerIp },
-    up: true,
-    routes: peer.routes.map(routeKey).filter((route) => !foreign.routes.has(route)),
-  };
-}
-
 function desiredGate(
   settings: Settings,
   outside: Outside,
@@ -175,11 +117,7 @@ function desiredGate(
   const live = present.filter(({ admission }) =>
     isLive(admission, now) && rules.ports.includes(admission.port)
   );
-  const remotes = live.map(({ tunnel, admission: { port, expiresAt } }): Remote => {
-    const alt = tunnel.local.ip === outside.ip ? null : tunnel.local.ip;
-    return { endpoint: tunnel.remote, port, alt, expiresAt };
-  });
-  const filtered = members.filter(({ peer }) => peer.allowedIps !== null).map(({ peer }) => peer);
+  const filtered = members.filter(({ sources }) => sources !== null);
   return {
     table: rules.table,
     name: rules.name,
@@ -188,15 +126,11 @@ function desiredGate(
     ip: rules.ip,
     ports: rules.ports,
     rules,
-    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint, remote.port), remote])),
+    remotes: new Map(live.map(({ key, remote }) => [key, remote])),
     addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),
     alts,
-    devices: new Set(filtered.map(({ tunnel }) => tunnel.device)),
-    sources: new Set(
-      filtered.flatMap(({ tunnel: { device }, allowedIps }) =>
-        allowedIps!.map((network) => sourceKey(device, network))
-      ),
-    ),
+    devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
+    sources: new Set(filtered.flatMap(({ sources }) => sources!)),
     parts: partsOf(rules),
   };
 }

@@ -9,10 +9,12 @@ export interface Move {
 /**
  * Changes outer addresses and ports, and marks. No two devices may have the same outer addresses at any moment, so each
  * one moves when its place is free; of those that wait for each other in a ring, one steps aside first.
+ *
+ * @param tunnels those that change; others may be left out, for nobody moves to where they are
  */
 export function moveTunnels(tunnels: readonly Move[]): string[] {
   const movers = tunnels.filter(({ found, tunnel }) => !isSameOutside(found, tunnel));
-  const owners = new Map(tunnels.map(({ found }) => [placeOf(found), found.name]));
+  const owners = new Map(movers.map(({ found }) => [placeOf(found), found.name]));
   const waiting = new Map(movers.map((move) => [placeOf(move.tunnel), move]));
   const commands: string[] = [];
   /** Moves a tunnel, if its place is free, then the one that waits for the place it had, and so on. */

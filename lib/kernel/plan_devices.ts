@@ -5,13 +5,16 @@ import { type KernelState, type Listener, listenerKey, type Tunnel } from "./sta
 
 /** Commands for `ip -batch`. @param unusedGroup number of a device group that nobody has a device in */
 export function planDevices(current: KernelState, desired: DesiredState, unusedGroup: number): string[] {
-  const tunnels = [...desired.tunnels.values()].map((tunnel) => {
+  const changing = [...desired.tunnels.values()].filter((tunnel) =>
+    current.tunnels.get(tunnel.name) !== tunnel
+  );
+  const tunnels = changing.map((tunnel) => {
     const found = current.tunnels.get(tunnel.name);
     return { tunnel, found: found !== undefined && canBecome(found, tunnel) ? found : null };
   });
-  const survivors = new Set(tunnels.filter(({ found }) => found !== null).map(({ tunnel }) => tunnel.name));
-  const doomed = [...current.tunnels.keys()].filter((name) => !survivors.has(name));
-  const steady = steadyUse(tunnels, desired);
+  const remade = new Set(tunnels.filter(({ found }) => found === null).map(({ tunnel }) => tunnel.name));
+  const doomed = [...current.tunnels.keys()].filter((name) => !desired.tunnels.has(name) || remade.has(name));
+  const steady = steadyUse(current, desired, remade);
   const [oldListeners, newListeners] = differences(
     current.listeners,
     desired.listeners,
@@ -42,14 +45,18 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
  * another is made anew: in between nothing would say that it is ours.
  */
 function steadyUse(
-  tunnels: readonly { readonly found: Tunnel | null; readonly tunnel: Tunnel }[],
-  { gate }: DesiredState,
+  current: KernelState,
+  { tunnels, gate }: DesiredState,
+  remade: ReadonlySet<string>,
 ): Set<string> {
-  const staying = tunnels.filter(({ found, tunnel }) =>
-    found !== null && listenerKey(found.local) === listenerKey(tunnel.local)
-  );
+  const staying = [...tunnels.values()].filter((tunnel) => {
+    const found = current.tunnels.get(tunnel.name);
+    return found === tunnel ||
+      found !== undefined && !remade.has(tunnel.name) &&
+        listenerKey(found.local) === listenerKey(tunnel.local);
+  });
   return new Set([
-    ...staying.flatMap(({ tunnel: { local } }) => [local.ip, listenerKey(local)]),
+    ...staying.flatMap(({ local }) => [local.ip, listenerKey(local)]),
     ...gate?.ports.map((port) => listenerKey({ ip: gate.ip, port })) ?? [],
   ]);
 }

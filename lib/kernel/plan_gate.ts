@@ -7,7 +7,7 @@ import {
   deleteRemotes,
   gateNames,
 } from "./gate_rules.ts";
-import { type Gate, isParked, type KernelState, type Remote, remoteKey, type Tunnel } from "./state.ts";
+import { type Gate, isParked, type KernelState, type Remote, remoteKey } from "./state.ts";
 
 /** Commands for `nft`, for before devices change and for after it. @param now milliseconds of a clock that never jumps */
 export function planGate(
@@ -45,8 +45,8 @@ export function isInstalled(old: Gate | null, gate: Gate | null): boolean {
 /** Sorts those who are let in into who stays, who goes and who comes; who moves to another endpoint goes and comes. */
 function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   const wanted = desired.gate!.remotes;
-  const oldOwners = ownersOf(current.tunnels);
-  const newOwners = ownersOf(desired.tunnels);
+  const oldOwners = ownersOf(current.tunnels, desired.tunnels);
+  const newOwners = ownersOf(desired.tunnels, current.tunnels);
   const isKept = (key: string, remote: Remote) => {
     const [owner, successor] = [oldOwners.get(key), newOwners.get(key)];
     // What one peer's tunnel is to carry no more must not come out of it while another's takes its place.
@@ -69,11 +69,10 @@ function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   };
 }
 
-/** Device names by `remoteKey`. */
-function ownersOf(tunnels: ReadonlyMap<string, Tunnel>): Map<string, string> {
-  return new Map(
-    [...tunnels.values()].map(({ name, remote, local }) => [remoteKey(remote, local.port), name]),
-  );
+/** Device names by `remoteKey`, of tunnels that change. */
+function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"]): Map<string, string> {
+  const changing = [...tunnels.values()].filter((tunnel) => others.get(tunnel.name) !== tunnel);
+  return new Map(changing.map(({ name, remote, local }) => [remoteKey(remote, local.port), name]));
 }
 
 function isSameRemote(a: Remote, b: Remote | undefined): boolean {

@@ -176,6 +176,12 @@ Deno.test("handle() takes the first of several peers that a packet is good for",
   ]);
 });
 
+Deno.test("handle() takes the first one also where a later one asks for just that place", () => {
+  const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
+  const gate = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+});
+
 Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
   const wrongKey = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "another" });
   const long = "x".repeat(73);

@@ -111,8 +111,8 @@ export class ClientHost {
 /** The server's host: real gate and plans, on a kernel in memory. */
 export class ServerHost {
   readonly kernel = new FakeKernel();
-  /** Runs of `ip` and `nft` that the last admission took, and whether it had to replace the gate's rules. */
-  lastAdmission = { runs: 0, replacesRules: false, isRenewal: false };
+  /** Runs of `ip` and `nft` that the last admission took, and what it had to do beside making or moving a tunnel. */
+  lastAdmission = { runs: 0, replacesRules: false, putsOut: false, isRenewal: false };
   readonly #settings: Settings;
   readonly #gate: Gate;
   #observed: Observed;
@@ -146,7 +146,8 @@ export class ServerHost {
     const transition = planTransition(this.#observed.own, this.#desired, this.#observed.unusedGroup, now);
     const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
-    this.lastAdmission = { runs, replacesRules: transition.changesTable, isRenewal };
+    const putsOut = outcome.displaced !== null;
+    this.lastAdmission = { runs, replacesRules: transition.changesTable, putsOut, isRenewal };
     return "admitted";
   }
 

@@ -38,6 +38,14 @@ Deno.test("handle() verifies one signature where a client has been before, whate
   }
 });
 
+Deno.test("handle() verifies one signature where a client has been before, among many at its address", () => {
+  const gate = fleet.gate();
+  const home = (client: number) => ({ ip: "198.51.100.1", port: 40_000 + client });
+  for (let client = 0; client < 50; client++) gate.handle(fleet.packet(client, home(client)), NOW, UNIX);
+  const packet = fleet.packet(7, home(7), { isOld: true });
+  assert.equal(verifications(gate, () => assert.equal(told(gate.handle(packet, NOW, UNIX)), "c7")), 1);
+});
+
 Deno.test("handle() finds a client that hints at its key among a thousand with one verification", () => {
   const gate = fleet.gate();
   let count = 0;

@@ -83,3 +83,11 @@ Deno.test("Instance.look() takes a kernel without FOU for one without FOU ports,
   );
   assert.equal(programs.given("ip", "input"), "address show\n");
 });
+
+Deno.test("Instance.look() looks at routes where they are of interest", async () => {
+  const route = { dst: "10.1.0.0/16", dev: "eth1" };
+  using programs = new FakePrograms({ ip: { stdout: `[]\n[]\n${JSON.stringify([route])}\n` } });
+  const { foreign } = await newInstance({ nft: "none", routes: true, needsFou: true }).look();
+  assert.equal(programs.given("ip", "input"), "address show\nfou show\nroute show\n");
+  assert.deepEqual(foreign.routes, new Map([["10.1.0.0/16", "eth1"]]));
+});

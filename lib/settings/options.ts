@@ -469,7 +469,7 @@ export const PEER_NAME = {
   long: "name",
   ...DEVICE,
   slot: "peerName",
-  help: "Name of the peer, and of its tunnel's device",
+  help: "",
   perPeer: true,
 } as const satisfies Option;
 

@@ -1,16 +1,23 @@
 import process from "node:process";
+import { FolderLock } from "./ffi/folder_lock.ts";
+import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
+import { addPeer, listPeers, type PeerOutcome, type PeerSystem, removePeer } from "./lib/commands/peer.ts";
 import { run } from "./lib/commands/run.ts";
 import { COMMIT } from "./lib/commit.ts";
+import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
+import { Signals } from "./lib/daemon/signals.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
+import type { Command } from "./lib/settings/commands.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
 import { withCredentials } from "./lib/settings/credentials.ts";
-import { DISK, writeToDisk } from "./lib/settings/disk.ts";
+import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
+import { pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadGiven, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
@@ -47,12 +54,16 @@ function makeLog(style: Settings["log"]): Log {
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const files = { ...DISK, read: withCredentials(DISK.read, Deno.env.get("CREDENTIALS_DIRECTORY")) };
+  using signals = new Signals();
+  const paths = invocation.configs.map((name) => pathOf(name, "toml"));
+  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok));
+  const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
   const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
-  await run(settings, log, load);
+  for (const problem of claim.problems) log.info(problem);
+  await run(settings, log, load, signals);
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
@@ -60,12 +71,30 @@ async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<vo
   print(await cleanup(identify(given), makeLog(chooseLog(given))));
 }
 
+const PEER_SYSTEM: PeerSystem = {
+  ...DISK,
+  write: writeWithFolder,
+  remove: removeFromDisk,
+  lock: FolderLock.take,
+  tellToReload: (path) => tellToReload(path),
+};
+
+/** What was asked for can be piped on; what was done is for people. */
+function printPeers({ result, notes }: PeerOutcome): void {
+  for (const note of notes) printError(`${note}\n`);
+  print(result);
+}
+
+function helpOf(commands: readonly Command[]): string {
+  return commands.length === 0 ? helpText() : commands.map(commandHelpText).join("\n");
+}
+
 /** Does what the command line asks for. @throws {IpipouError} with the exit code to end with */
 async function main(argv: readonly string[]): Promise<void> {
   const invocation = parseInvocation(argv);
   switch (invocation.kind) {
     case "help":
-      return print(invocation.command === null ? helpText() : commandHelpText(invocation.command));
+      return print(helpOf(invocation.commands));
     case "version":
       return print(`ipipou ${config.version} (${COMMIT})\n`);
     case "keygen":
@@ -73,9 +102,16 @@ async function main(argv: readonly string[]): Promise<void> {
     case "run":
       return await runDaemon(invocation);
     case "convert":
-      return print(convert(invocation, DISK.read, writeToDisk));
+      return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":
       return await cleanUp(invocation);
+    case "peer-add":
+      for (const warning of invocation.warnings) printError(`Warning: ${warning}\n`);
+      return printPeers(addPeer(invocation, PEER_SYSTEM, crypto.getRandomValues(new Uint8Array(KEY_LENGTH))));
+    case "peer-remove":
+      return printPeers(removePeer(invocation, PEER_SYSTEM));
+    case "peer-list":
+      return printPeers(listPeers(invocation.hub, DISK));
   }
 }
 

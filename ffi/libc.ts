@@ -102,6 +102,21 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  fcntl: {
+    parameters: [
+      "i32", // int fd
+      "i32", // int op
+      "buffer", // struct flock *
+    ],
+    result: "i32",
+  },
+  kill: {
+    parameters: [
+      "i32", // pid_t pid
+      "i32", // int sig
+    ],
+    result: "i32",
+  },
   flock: {
     parameters: [
       "i32", // int fd

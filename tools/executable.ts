@@ -21,7 +21,7 @@ const PERMISSIONS = [
   "--allow-ffi", // libc and libnetfilter_queue, wherever they are
   "--allow-run=ip,nft,modprobe",
   "--allow-read", // configuration and keys, wherever they are
-  "--allow-write=/etc/ipipou", // ipipou convert --write
+  "--allow-write=/etc/ipipou,/run/ipipou", // ipipou convert and ipipou peer; the lock that a run is found by
   `--allow-env=${ENVIRONMENT.join(",")}`,
   "--allow-net", // looking up a server's name, whatever it is
   "--deny-import",

@@ -1,19 +1,19 @@
-import { convertConf } from "../settings/conf.ts";
+import type { ConvertOptions } from "../settings/command_line.ts";
+import { convertConf, holdsSecret, readConf } from "../settings/conf.ts";
 import { SettingsError, showPath } from "../settings/errors.ts";
-import { CONFIG_FOLDER, pathOf, type ReadFile, readText, type WriteFile } from "../settings/files.ts";
-
-const PRIVATE_MODE = 0o600;
-const PUBLIC_MODE = 0o644;
-
-/** What to convert, and where it goes. */
-export interface ConvertOptions {
-  /** As `--config` takes them. */
-  readonly names: readonly string[];
-  /** Beside each file instead of to standard output. */
-  readonly write: boolean;
-  /** In place of a file that is there. */
-  readonly force: boolean;
-}
+import {
+  CONFIG_FOLDER,
+  type Files,
+  MODE,
+  pathOf,
+  type ReadFile,
+  readText,
+  type TextFile,
+  type WriteFile,
+} from "../settings/files.ts";
+import { mergeServers } from "../settings/hub_conf.ts";
+import { loadTold } from "../settings/load.ts";
+import { resolve } from "../settings/resolve.ts";
 
 /**
  * Makes TOML of configuration files of version 0.1.
@@ -21,28 +21,32 @@ export interface ConvertOptions {
  * @returns what to print: the TOML, or what was written where
  * @throws {SettingsError} for the first thing that is wrong; nothing is written then
  */
-export function convert({ names, write, force }: ConvertOptions, read: ReadFile, put: WriteFile): string {
-  const files = names.map((name) => convertFile(name, read));
-  if (!write) return files.map(({ toml }) => toml).join("");
-  for (const { path, target } of files) {
-    if (!path.startsWith(CONFIG_FOLDER) || path.includes("/../")) {
+export function convert(options: ConvertOptions, files: Files, put: WriteFile): string {
+  const { names, hub, write, force } = options;
+  const { read } = files;
+  const converted = hub === null
+    ? names.map((name) => convertFile(name, read))
+    : [convertHub(names, hub, files)];
+  if (!write) return converted.map(({ toml }) => toml).join("");
+  for (const { target } of converted) {
+    if (!target.startsWith(CONFIG_FOLDER) || target.includes("/../")) {
       throw new SettingsError(
-        `Cannot write beside ${showPath(path)}: --write is for files of ${CONFIG_FOLDER}; ` +
-          `convert it without --write, and keep what is printed`,
+        `Cannot write ${showPath(target)}: --write is for files of ${CONFIG_FOLDER}; ` +
+          `convert without --write, and keep what is printed`,
       );
     }
     if (!force && isThere(read, target)) throw refuseToReplace(target);
   }
-  return files.map(({ path, target, toml, isPrivate }) => {
-    const mode = isPrivate ? PRIVATE_MODE : PUBLIC_MODE;
+  return converted.map(({ sources, target, toml, isPrivate }) => {
+    const mode = isPrivate ? MODE.private : MODE.public;
     if (!put(target, toml, { mode, replace: force })) throw refuseToReplace(target);
-    return `wrote ${showPath(target)} from ${showPath(path)}\n`;
+    return `wrote ${showPath(target)} from ${sources.map(showPath).join(", ")}\n`;
   }).join("");
 }
 
 /** A file that is converted, and what is to be written where. */
 interface ConvertedFile {
-  readonly path: string;
+  readonly sources: readonly string[];
   readonly target: string;
   readonly toml: string;
   /** Whether it is for its owner alone: it holds secrets, or others could not read its source either. */
@@ -50,13 +54,36 @@ interface ConvertedFile {
 }
 
 function convertFile(name: string, read: ReadFile): ConvertedFile {
+  const { path, text, isPublic } = readOld(name, read);
+  const { toml, holdsSecret: isSecret } = convertConf(text, path);
+  const target = `${path.replace(/\.conf$/, "")}.toml`;
+  return { sources: [path], target, toml, isPrivate: isSecret || !isPublic };
+}
+
+/** Makes one file of several, and sees whether it can be used. */
+function convertHub(names: readonly string[], hub: string, files: Files): ConvertedFile {
+  const target = pathOf(hub, "toml");
+  const sources = names.map((name) => readOld(name, files.read));
+  const confs = sources.map(({ text, path }) => readConf(text, path));
+  const toml = mergeServers(confs.map((conf, index) => ({
+    path: sources[index]!.path,
+    conf,
+    settings: resolve({ given: conf.given, peers: null }, files.read).settings,
+  })));
+  const read: ReadFile = (path) =>
+    path === target ? { ok: true, text: toml, mode: MODE.private } : files.read(path);
+  const told = loadTold({ configs: [target], given: {} }, { ...files, read });
+  resolve(told, read);
+  const isPrivate = confs.some(holdsSecret) || sources.some(({ isPublic }) => !isPublic);
+  return { sources: sources.map(({ path }) => path), target, toml, isPrivate };
+}
+
+function readOld(name: string, read: ReadFile): TextFile {
   const path = pathOf(name, "conf");
   if (path.endsWith(".toml")) {
     throw new SettingsError(`Cannot convert ${showPath(path)}: it is TOML already by its name`);
   }
-  const { text, isPublic } = readText(read, path, "ipipou convert");
-  const { toml, holdsSecret } = convertConf(text, path);
-  return { path, target: `${path.replace(/\.conf$/, "")}.toml`, toml, isPrivate: holdsSecret || !isPublic };
+  return readText(read, path, "ipipou convert");
 }
 
 function isThere(read: ReadFile, path: string): boolean {

@@ -4,7 +4,7 @@ import type { Daemon, DaemonContext } from "../daemon/context.ts";
 import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
 import { openService } from "../daemon/service.ts";
-import { Signals } from "../daemon/signals.ts";
+import type { Signals } from "../daemon/signals.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
@@ -22,8 +22,12 @@ const MODULES = ["fou", "ipip"];
  * @param load reads the settings again, at SIGHUP
  * @throws {IpipouError} when it cannot start, or cannot go on
  */
-export async function run(settings: Settings, log: Log, load: () => Resolved): Promise<void> {
-  using signals = new Signals();
+export async function run(
+  settings: Settings,
+  log: Log,
+  load: () => Resolved,
+  signals: Signals,
+): Promise<void> {
   const runner = new Runner(log);
   const kernel = new Kernel(settings, runner, () => NamespaceLock.take());
   using service = openService(log);

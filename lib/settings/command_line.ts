@@ -1,14 +1,10 @@
-import { type Command, COMMANDS } from "./commands.ts";
-import { nearest, suggestOption } from "./did_you_mean.ts";
-import { HIDDEN, quote, SettingsError } from "./errors.ts";
-import { assignTo, type GivenValues } from "./given.ts";
+import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
+import { nearest } from "./did_you_mean.ts";
+import { quote, SettingsError } from "./errors.ts";
+import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { readValue, Refusal } from "./values.ts";
-
-const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
-// Not `--name=two words`, which is an option, perhaps a secret one.
-const PHRASE_REGEXP = /^-(?!-)[^= ]* /;
+import { OPTIONS, PEER_NAME } from "./options.ts";
+import { type Grammar, readWords, type Setting, take } from "./words.ts";
 
 /** Where values come from. */
 export interface Sources {
@@ -19,8 +15,8 @@ export interface Sources {
 
 /** What a command line asks for. */
 export type Invocation =
-  /** `command`: the one whose help is asked for; null: the whole program's. */
-  | { readonly kind: "help"; readonly command: Command | null }
+  /** `commands`: those whose help is asked for; none: the whole program's. */
+  | { readonly kind: "help"; readonly commands: readonly Command[] }
   | { readonly kind: "version" }
   /** Make a key pair; `labelled`: say which line is which. */
   | { readonly kind: "keygen"; readonly labelled: boolean }
@@ -29,30 +25,47 @@ export type Invocation =
     /** A line each. */
     readonly warnings: readonly string[];
   }
-  /** Make TOML of files of version 0.1; `force`: also in place of a file that is there. */
-  | {
-    readonly kind: "convert";
-    readonly names: readonly string[];
-    readonly write: boolean;
-    readonly force: boolean;
-  }
+  /** Make TOML of files of version 0.1. */
+  | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
-  | Sources & { readonly kind: "cleanup" };
+  | Sources & { readonly kind: "cleanup" }
+  | PeerAddition & { readonly kind: "peer-add"; /** A line each. */ readonly warnings: readonly string[] }
+  | PeerChoice & { readonly kind: "peer-remove" }
+  | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
 
-/** What can stand on a command line. */
-export interface Grammar {
-  readonly options: readonly Option[];
-  /** The command line that lists them. */
-  readonly help: string;
-  /** Whether words that no option takes have a meaning. */
-  readonly takesWords?: boolean;
+/** What to make TOML of, and where it goes. */
+export interface ConvertOptions {
+  /** Files of version 0.1, as `--config` takes them. */
+  readonly names: readonly string[];
+  /** What one file is to be made of all, as `--config` takes it; null: one of each. */
+  readonly hub: string | null;
+  /** To be written, instead of to standard output. */
+  readonly write: boolean;
+  /** In place of a file that is there. */
+  readonly force: boolean;
 }
 
-/** One option as it stands on the command line, or, without an option, a word. */
-interface Occurrence<O = Option> {
-  readonly option: O;
-  /** Empty for an option that takes none. */
-  readonly text: string;
+/** One peer of one hub. */
+export interface PeerChoice {
+  /** As `--config` takes it. */
+  readonly hub: string;
+  /** 1-15 characters of `A-Za-z0-9_.-`. */
+  readonly peer: string;
+}
+
+/** A peer to add to a hub, and what its client is to have. */
+export interface PeerAddition extends PeerChoice {
+  /** What is said of the peer, the later over the earlier. */
+  readonly settings: readonly Setting[];
+  readonly given: Readonly<GivenValues>;
+  /** Make the client a key pair. */
+  readonly makeKey: boolean;
+  /** Where the client reaches the hub, as far as it is said. */
+  readonly endpoint: { readonly host: string | null; readonly port: number | null };
+  /** The client's network device. */
+  readonly clientDevice: string;
+  /** Print a shell's line, instead of the client's file. */
+  readonly asLine: boolean;
 }
 
 const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
@@ -69,22 +82,34 @@ const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
  * @throws {SettingsError} for what is unknown, lacks its value, or has one that cannot be taken
  */
 export function parseInvocation(argv: readonly string[]): Invocation {
-  const [first, ...rest] = argv;
+  const [first, second, ...rest] = argv;
   if (first === undefined || first.startsWith("-")) return parseRun(argv);
-  const command = COMMANDS.find(({ name }) => name === first);
-  if (command === undefined) throw unknownCommand(first);
+  const single = COMMANDS.find(({ name }) => name === first);
+  if (single !== undefined) return PARSERS[single.name](single, argv.slice(1));
+  const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (family.length === 0) throw unknownCommand(first, COMMANDS);
+  if (second === "--help" || second === "-h") return { kind: "help", commands: family };
+  const command = family.find(({ name }) => name === `${first} ${second}`);
+  if (command === undefined) throw unknownCommand([first, second ?? []].flat().join(" "), family);
   return PARSERS[command.name](command, rest);
 }
 
 const PARSERS: Record<Command["name"], (command: Command, argv: readonly string[]) => Invocation> = {
   convert: parseConvert,
   cleanup: parseCleanup,
+  "peer add": parsePeerAdd,
+  "peer remove": parsePeerRemove,
+  "peer list": parsePeerList,
 };
 
-function unknownCommand(word: string): SettingsError {
-  const near = nearest(word, COMMANDS.map(({ name }) => name));
-  const cure = near === undefined ? "ipipou --help lists the commands" : `did you mean ipipou ${near}?`;
-  return new SettingsError(`Unknown command ${quote(word)}: ${cure}`);
+function unknownCommand(words: string, candidates: readonly Command[]): SettingsError {
+  const near = nearest(words, candidates.map(({ name }) => name));
+  if (near !== undefined) {
+    return new SettingsError(`Unknown command ${quote(words)}: did you mean ipipou ${near}?`);
+  }
+  const [first = ""] = words.split(" ");
+  const cure = candidates === COMMANDS ? "ipipou --help" : `ipipou ${first} --help`;
+  return new SettingsError(`Unknown command ${quote(words)}: ${cure} lists the commands`);
 }
 
 function grammarOf({ name, options }: Command): Grammar {
@@ -92,20 +117,21 @@ function grammarOf({ name, options }: Command): Grammar {
 }
 
 function parseConvert(command: Command, argv: readonly string[]): Invocation {
-  const { words, switches, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", command };
+  const { words, switches, configs, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  const hub = configs.at(-1) ?? null;
   const [write, force] = [switches.has("write"), switches.has("force")];
   if (words.length === 0) throw new SettingsError("Cannot convert without a file: give NAME or a path");
   if (force && !write) throw new SettingsError("Cannot use --force without --write: give --write too");
-  if (words.length > 1 && !write) {
-    throw new SettingsError("Cannot print several files as one: give one NAME, or --write");
+  if (words.length > 1 && !write && hub === null) {
+    throw new SettingsError("Cannot print several files as one: give one NAME, or --write, or --hub HUB");
   }
-  return { kind: "convert", names: words, write, force };
+  return { kind: "convert", names: words, hub, write, force };
 }
 
 function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   const { words, configs, given, asked } = readWords(argv, grammarOf(command));
-  if (asked?.command === "help") return { kind: "help", command };
+  if (asked?.command === "help") return { kind: "help", commands: [command] };
   if (asked !== null) {
     throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
   }
@@ -116,75 +142,76 @@ function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   return { kind: "cleanup", configs: [...words, ...configs], given };
 }
 
+function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
+  const { words, switches, given, own, settings, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  const makeKey = switches.has("makeKey");
+  if (makeKey && given.remotePublicKey !== undefined) {
+    throw new SettingsError(
+      `Cannot take both --make-key and ${given.remotePublicKey.place}: they set the same, give one`,
+    );
+  }
+  return {
+    kind: "peer-add",
+    ...choosePeer(words, command),
+    given,
+    settings,
+    makeKey,
+    endpoint: { host: own.remoteHost?.value ?? null, port: own.remotePort?.value ?? null },
+    clientDevice: own.device?.value ?? DEFAULT_CLIENT_DEVICE,
+    asLine: switches.has("line"),
+    warnings: warnOfSecrets(settings),
+  };
+}
+
+function parsePeerRemove(command: Command, argv: readonly string[]): Invocation {
+  const { words, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  return { kind: "peer-remove", ...choosePeer(words, command) };
+}
+
+function parsePeerList(command: Command, argv: readonly string[]): Invocation {
+  const { words, asked } = readWords(argv, grammarOf(command));
+  if (asked !== null) return { kind: "help", commands: [command] };
+  const [hub] = takeWords(words, command);
+  return { kind: "peer-list", hub: hub! };
+}
+
+function choosePeer(words: readonly string[], command: Command): PeerChoice {
+  const [hub, peer] = takeWords(words, command);
+  take({}, PEER_NAME, peer!, "PEER");
+  return { hub: hub!, peer: peer! };
+}
+
+/** Takes as many words as the command's usage names. */
+function takeWords(words: readonly string[], { name, usage }: Command): readonly string[] {
+  const wanted = usage.replace(/ \[.*/, "").split(" ");
+  const [missing, stray] = [wanted[words.length], words[wanted.length]];
+  if (missing !== undefined) {
+    throw new SettingsError(`Cannot run ipipou ${name} without ${missing}: give ipipou ${name} ${usage}`);
+  }
+  if (stray !== undefined) {
+    throw new SettingsError(`Cannot take ${quote(stray)} on the command line: give ipipou ${name} ${usage}`);
+  }
+  return words;
+}
+
 function parseRun(argv: readonly string[]): Invocation {
-  const { configs, given, secrets, asked } = readWords(argv, RUN);
+  const { configs, given, settings, asked } = readWords(argv, RUN);
   switch (asked?.command) {
     case "help":
-      return { kind: "help", command: null };
+      return { kind: "help", commands: [] };
     case "version":
       return { kind: "version" };
     case "keygen":
       return { kind: "keygen", labelled: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0) > 0 };
     case undefined:
-      return { kind: "run", configs, given, warnings: [...secrets].map(warnOfArgv) };
+      return { kind: "run", configs, given, warnings: warnOfSecrets(settings) };
   }
 }
 
-/** Everything a command line says. */
-interface Said extends Sources {
-  readonly words: readonly string[];
-  readonly switches: ReadonlySet<string>;
-  /** Options whose secret stands on it. */
-  readonly secrets: ReadonlySet<Option>;
-  /** What it asks for other than to run; nothing after a help or a version is read. */
-  readonly asked: Extract<Option, { kind: "command" }> | null;
-}
-
-function readWords(argv: readonly string[], grammar: Grammar): Said {
-  const given: GivenValues = {};
-  const configs: string[] = [];
-  const words: string[] = [];
-  const switches = new Set<string>();
-  const secrets = new Set<Option>();
-  let asked: Said["asked"] = null;
-  for (const { option, text } of occurrences(argv, grammar)) {
-    if (option === null) words.push(text);
-    else if (option.kind === "config") configs.push(text);
-    else if (option.kind === "switch") switches.add(option.switch);
-    else if (option.kind === "command") {
-      asked = option;
-      if (option.command !== "keygen") break;
-    } else {
-      take(given, option, text, nameOf(option));
-      if (option.secret) secrets.add(option);
-    }
-  }
-  return { given, configs, words, switches, secrets, asked };
-}
-
-/**
- * Puts what an option says into `given`.
- *
- * @param place what to call it in errors
- * @throws {SettingsError} when the option cannot take the value
- */
-export function take(
-  given: GivenValues,
-  option: Exclude<Option, { kind: "command" | "switch" | "config" }>,
-  text: string,
-  place: string,
-): void {
-  const assign = assignTo(given, option, place, true);
-  if (option.kind === "flag") return assign(option.slot, option.gives);
-  if (option.kind === "count") return assign(option.slot, (given[option.slot]?.value ?? 0) + 1);
-  try {
-    readValue(option, text, "", assign);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    throw new SettingsError(
-      `Cannot use ${option.secret ? HIDDEN : quote(text)} as ${place}: ${error.message}`,
-    );
-  }
+function warnOfSecrets(settings: readonly Setting[]): string[] {
+  return [...new Set(settings.map(({ option }) => option).filter(({ secret }) => secret))].map(warnOfArgv);
 }
 
 function warnOfArgv(option: Option): string {
@@ -193,111 +220,4 @@ function warnOfArgv(option: Option): string {
   );
   const cures = [...files.map(nameOf), "a configuration file"].join(" or ");
   return `The value of ${nameOf(option)} shows in the process list to every user of this host: use ${cures}`;
-}
-
-function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Occurrence<Option | null>> {
-  const rest = [...argv];
-  let last: Option | undefined;
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word === "--") return refuseAfterEnd(rest);
-    if (word === "-" || !word.startsWith("-")) {
-      if (!grammar.takesWords || last?.secret) throw strayWord(word, last);
-      yield { option: null, text: word };
-      continue;
-    }
-    const isLong = word.startsWith("--");
-    for (const occurrence of isLong ? [longOption(word, rest, grammar)] : shortOptions(word, rest, grammar)) {
-      last = occurrence.option;
-      yield occurrence;
-    }
-  }
-}
-
-/** They are not shown: what looks like an option there may hold a secret. */
-function refuseAfterEnd(words: readonly string[]): void {
-  if (words.length > 0) {
-    throw new SettingsError("Cannot take words after -- on the command line: put options before it");
-  }
-}
-
-/** What follows a secret may be a part of it that lacked its quotes. */
-function strayWord(word: string, last: Option | undefined): SettingsError {
-  const cure = "a value with spaces needs quotes, and every other word an option before it";
-  if (last?.secret) {
-    return new SettingsError(`Cannot take the word after the value of ${nameOf(last)}: ${cure}`);
-  }
-  return new SettingsError(`Cannot take ${quote(word)} on the command line: ${cure}`);
-}
-
-function longOption(word: string, rest: string[], grammar: Grammar): Occurrence {
-  const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-  const option = findLong(name, grammar);
-  if (takesValue(option)) return { option, text: attached ?? nextValue(option, rest) };
-  if (attached === undefined) return { option, text: "" };
-  throw new SettingsError(`Cannot give a value to ${nameOf(option)}: it takes none`);
-}
-
-/** The option with this long name, or the only one whose name begins so. @throws {SettingsError} */
-export function findLong(name: string, grammar: Grammar): Option {
-  const { options } = grammar;
-  const exact = options.find((option) => option.long === name);
-  if (exact !== undefined) return exact;
-  const meant = options.filter((option) => !option.neverAbbreviated && option.long?.startsWith(name));
-  const [only] = meant;
-  if (only !== undefined && meant.length === 1) return only;
-  if (only === undefined || name === "") throw unknownLong(name, grammar);
-  throw new SettingsError(
-    `Cannot tell which option --${name} is: it could be ${meant.map(nameOf).join(", ")}`,
-  );
-}
-
-/** What follows a secret's option without a space is the secret, and not shown. */
-function unknownLong(name: string, { options, help }: Grammar): SettingsError {
-  const glued = options.find((option) =>
-    option.secret && option.long !== null && name.startsWith(option.long)
-  );
-  if (glued === undefined || options.some((option) => option.long?.startsWith(name))) {
-    return new SettingsError(`Unknown option ${quote(`--${name}`)}: ${suggestOption(name, options, help)}`);
-  }
-  return new SettingsError(
-    `Unknown option that begins with ${nameOf(glued)}: its value needs a space or = before it`,
-  );
-}
-
-/** The option with this letter. @throws {SettingsError} */
-export function findShort(letter: string, { options, help }: Grammar): Option {
-  const option = options.find((option) => option.short === letter);
-  if (option !== undefined) return option;
-  throw new SettingsError(`Unknown option ${quote(`-${letter}`)}: ${help} lists the options`);
-}
-
-function* shortOptions(word: string, rest: string[], grammar: Grammar): Generator<Occurrence> {
-  const letters = [...word].slice(1);
-  for (const [index, letter] of letters.entries()) {
-    const option = findShort(letter, grammar);
-    if (!takesValue(option)) {
-      yield { option, text: "" };
-      continue;
-    }
-    const attached = letters.slice(index + 1).join("");
-    yield { option, text: attached === "" ? nextValue(option, rest) : attached.replace(/^=/, "") };
-    return;
-  }
-}
-
-/** Tells whether a value follows the option. */
-export function takesValue(option: Option): boolean {
-  return !["flag", "count", "command", "switch"].includes(option.kind);
-}
-
-/** The next word, unless it looks like an option; as in version 0.1, negative numbers and phrases do not. */
-function nextValue(option: Option, rest: string[]): string {
-  const word = rest.shift();
-  const isOption = word?.startsWith("-") && word !== "-" && !NEGATIVE_REGEXP.test(word) &&
-    !PHRASE_REGEXP.test(word);
-  if (word !== undefined && !isOption) return word;
-  throw new SettingsError(
-    `Cannot use ${nameOf(option)} without a value: give ${option.metavar} after it` +
-      (isOption ? ", or with = between them if it begins with a hyphen" : ""),
-  );
 }

@@ -1,14 +1,21 @@
-import { findLong, findShort, type Grammar, take, takesValue } from "./command_line.ts";
+import { findLong, findShort, type Grammar, type Setting, take, takesValue } from "./words.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
-import { nameOf, type Option, tomlPathOf } from "./option.ts";
+import { nameOf, type Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { formatSetting, replaces } from "./toml_text.ts";
 
 const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
-const HIGHEST_VERB = 99;
 // What TOML does not allow in a comment.
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
+
+/** A configuration file of version 0.1. */
+export interface Conf {
+  /** Settings, and comments and blank lines between them. */
+  readonly lines: readonly (Setting | string)[];
+  readonly given: Readonly<GivenValues>;
+}
 
 /** TOML made of a configuration file of version 0.1. */
 interface Converted {
@@ -17,36 +24,49 @@ interface Converted {
   readonly holdsSecret: boolean;
 }
 
-/** One line that gives an option; `text` is empty for one that takes no value. */
-interface Setting {
-  readonly option: Option;
-  readonly text: string;
-}
-
 /**
- * Makes TOML of a configuration file of version 0.1, line by line, comments and blank lines included. Such a
- * file has an option a line, with or without hyphens, and after one space its value as it is, without quotes.
- * Of options given more than once the last one counts.
+ * Makes TOML of a configuration file of version 0.1, line by line, comments and blank lines included.
  *
  * @param path where it lies, for messages
  * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
  */
 export function convertConf(text: string, path: string): Converted {
+  const conf = readConf(text, path);
+  const toml = formatConf(conf, () => true).join("\n");
+  return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: holdsSecret(conf) };
+}
+
+/**
+ * Reads a configuration file of version 0.1. Such a file has an option a line, with or without hyphens, and after
+ * one space its value as it is, without quotes. Of options given more than once the last one counts.
+ *
+ * @param path where it lies, for messages
+ * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
+ */
+export function readConf(text: string, path: string): Conf {
   const given: GivenValues = {};
   const lines = text.split(/\r\n|\r|\n/).map((line, index) => {
     const place = `${showPath(path)}:${index + 1}`;
     return isRemark(line) ? line : readLine(line, place, given);
   });
-  const toml = lines.flatMap((line, index) => {
+  return { lines, given };
+}
+
+/** Writes its lines in TOML: comments, blank lines, and those settings that are wanted and count. */
+export function formatConf({ lines, given }: Conf, isWanted: (option: Option) => boolean): string[] {
+  return lines.flatMap((line, index) => {
     if (typeof line === "string") {
       return line.includes("#") ? line.replace(CONTROL_REGEXP, "\ufffd").trimEnd() : "";
     }
     const later = lines.slice(index + 1);
     const isLast = !later.some((other) => typeof other !== "string" && replaces(other.option, line.option));
-    return isLast ? formatSetting(line, given) : [];
-  }).join("\n");
-  const secrets = lines.filter((line) => typeof line !== "string" && line.option.secret);
-  return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: secrets.length > 0 };
+    return isLast && isWanted(line.option) ? formatSetting(line, given) : [];
+  });
+}
+
+/** Tells whether a secret itself stands in it. */
+export function holdsSecret({ lines }: Conf): boolean {
+  return lines.some((line) => typeof line !== "string" && line.option.secret);
 }
 
 function isRemark(line: string): boolean {
@@ -85,47 +105,4 @@ function find(key: string, place: string): Option {
     const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
     throw new SettingsError(`Cannot read ${place}: ${reason}`);
   }
-}
-
-/** Tells whether a line with the option `later` leaves nothing of an earlier one with `earlier`. */
-function replaces(later: Option, earlier: Option): boolean {
-  const setsVerbosity = (option: Option) => option.kind === "count" || option.long === "verb";
-  if (setsVerbosity(later)) return setsVerbosity(earlier);
-  if (later.kind === "flag" && earlier.kind === "flag") return later.slot === earlier.slot;
-  return later === earlier;
-}
-
-function formatSetting({ option, text }: Setting, given: Readonly<GivenValues>): string {
-  switch (option.kind) {
-    case "config":
-      return "# A file cannot name another with --config: version 0.1 took no notice of it either.";
-    case "count":
-      return `verb = ${verbosityOf(given)}`;
-    case "flag":
-      return `${keyOf(option)} = ${!option.long?.startsWith("no-")}`;
-    case "integer":
-      return `${keyOf(option)} = ${option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value}`;
-    case "duration":
-      return `${keyOf(option)} = ${given[option.slot]?.value}`;
-    case "ports": {
-      const ports = given[option.slot]?.value ?? [];
-      return `${keyOf(option)} = ${ports.length === 1 ? ports[0] : `[${ports.join(", ")}]`}`;
-    }
-    case "networks":
-      return `${keyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
-    default:
-      return `${keyOf(option)} = ${formatString(text)}`;
-  }
-}
-
-function verbosityOf({ verbose, verb }: Readonly<GivenValues>): number {
-  return Math.min(HIGHEST_VERB, (verbose?.value ?? 0) + (verb?.value ?? 0));
-}
-
-function keyOf(option: Option): string {
-  return tomlPathOf(option)?.join(".") ?? "";
-}
-
-function formatString(text: string): string {
-  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }

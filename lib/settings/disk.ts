@@ -1,6 +1,9 @@
 import { SettingsError, showPath } from "./errors.ts";
 import type { FileRead, Files, FolderRead, WriteOptions } from "./files.ts";
 
+/** What configuration needs: secrets are in files that others cannot read. */
+const FOLDER_MODE = 0o755;
+
 /** Reads a text file from disk: the edge behind `ReadFile`. A byte order mark is dropped. */
 export function readFromDisk(path: string): FileRead {
   try {
@@ -51,6 +54,43 @@ export function writeToDisk(path: string, text: string, { mode, replace }: Write
   }
 }
 
+/**
+ * Writes a text file to disk like `writeToDisk`, with its folder where there is none: both or nothing.
+ *
+ * @returns false when the file is there and is not to be replaced
+ * @throws {SettingsError} when it cannot be written
+ */
+export function writeWithFolder(path: string, text: string, options: WriteOptions): boolean {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  const isNew = makeFolder(folder);
+  try {
+    return writeToDisk(path, text, options);
+  } catch (error) {
+    if (isNew) Deno.removeSync(folder);
+    throw error;
+  }
+}
+
+function makeFolder(path: string): boolean {
+  try {
+    Deno.mkdirSync(path);
+    Deno.chmodSync(path, FOLDER_MODE);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw new SettingsError(`Cannot make ${showPath(path)}: ${reasonOf(error)}`);
+  }
+}
+
+/** Removes a file. @throws {SettingsError} when it cannot be removed */
+export function removeFromDisk(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    throw new SettingsError(`Cannot remove ${showPath(path)}: ${reasonOf(error)}`);
+  }
+}
+
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }
@@ -66,5 +106,5 @@ function removeIfThere(path: string): void {
 /** Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'". */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/( \(os error |: (readfile|readdir|open|rename|link|chmod) ).*/s, "");
+  return message.replace(/( \(os error |: (readfile|readdir|open|rename|link|chmod|mkdir|remove) ).*/s, "");
 }

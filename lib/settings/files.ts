@@ -37,12 +37,16 @@ export type WriteFile = (path: string, text: string, options: WriteOptions) => b
 
 /** Where configuration lies, and the only place the executable may write to. */
 export const CONFIG_FOLDER = "/etc/ipipou/";
+/** Where a running program can be found. */
+export const RUN_FOLDER = "/run/ipipou/";
+/** Permission bits of a file that is for its owner alone, and of one for all. */
+export const MODE = { private: 0o600, public: 0o644 } as const;
 const OTHERS_CAN_READ = 0o004;
 /** Characters of the largest configuration file, in 2^20; with 4,096 peers there are 512 for each. */
 export const LARGEST_CONFIG_MIB = 2;
 
 /** A file's text, and whether any user of this host can read it too. */
-interface TextFile {
+export interface TextFile {
   readonly path: string;
   readonly text: string;
   readonly isPublic: boolean;
@@ -98,6 +102,11 @@ export function readToml(read: ReadFile, path: string, place: string): TextFile 
 export function pathOf(name: string, extension: "toml" | "conf"): string {
   if (isPath(name)) return name;
   return CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.${extension}`);
+}
+
+/** NAME of /etc/ipipou/NAME.toml, where that is plain; null for any other path. */
+export function nameOfConfig(path: string): string | null {
+  return /^\/etc\/ipipou\/(\w[\w.@-]*)\.toml$/.exec(path)?.[1] ?? null;
 }
 
 function isPath(name: string): boolean {

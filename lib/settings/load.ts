@@ -1,7 +1,7 @@
 import type { Invocation, Sources } from "./command_line.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
-import type { GivenPeer, GivenValues } from "./given.ts";
+import type { GivenPeer, GivenValues, Told } from "./given.ts";
 import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
@@ -17,7 +17,19 @@ import { countPeers } from "./toml_tables.ts";
  * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
 export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
-  const { given, paths, ...said } = loadGiven(invocation, files.read);
+  const { warnings, ...told } = loadTold(invocation, files);
+  const { settings, warnings: more } = resolve(told, files.read);
+  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
+}
+
+/**
+ * Reads the configuration files a command line names, with their peers, without asking whether all of it fits
+ * together.
+ *
+ * @throws {SettingsError} for the first thing that is wrong
+ */
+export function loadTold(sources: Sources, files: Files): Told & { readonly warnings: readonly string[] } {
+  const { given, paths, ...said } = loadGiven(sources, files.read);
   const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
   const peers = [...said.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = said.peers[0]?.place ?? folders[0]?.place ?? null;
@@ -27,16 +39,8 @@ export function loadSettings(invocation: Invocation & { kind: "run" }, files: Fi
     );
   }
   limitPeers(peers.length, "all files");
-  const { settings, warnings } = resolve({ given, peers: hub === null ? null : peers }, files.read);
-  return {
-    settings,
-    warnings: [
-      ...invocation.warnings,
-      ...said.warnings,
-      ...folders.flatMap((folder) => folder.warnings),
-      ...warnings,
-    ],
-  };
+  const warnings = [...said.warnings, ...folders.flatMap((folder) => folder.warnings)];
+  return { given, peers: hub === null ? null : peers, warnings };
 }
 
 /** Values of files and command line, and what the administrator should know of the files. */

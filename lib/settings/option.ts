@@ -61,7 +61,7 @@ export type Kind =
   /** Does something else than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
   /** Turns something on for one command. */
-  | { readonly kind: "switch"; readonly switch: "write" | "force" }
+  | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" }
   /** Names a configuration file; each one given is read. */
   | { readonly kind: "config" }
   /** Takes no value; each time it is given counts. */
@@ -109,6 +109,8 @@ interface Described {
   readonly mode?: "client" | "server";
   /** The value is never shown. */
   readonly secret?: true;
+  /** Says something of the command it is for, not of an instance. */
+  readonly ofCommand?: true;
   /** Has no TOML key. */
   readonly commandLineOnly?: true;
   /** Not in version 0.1, so it must not make an abbreviation ambiguous that worked there. */

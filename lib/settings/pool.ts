@@ -31,6 +31,17 @@ export function freePoolAddress(net: Network, taken: ReadonlySet<string>): strin
   return null;
 }
 
+/** The address for a new peer: the one that follows from its name, else the first no one has; null when all are taken. */
+export function newPoolAddress(
+  name: string,
+  net: Network,
+  own: string,
+  taken: ReadonlySet<string>,
+): string | null {
+  const ip = poolAddress(name, net, own);
+  return taken.has(ip) ? freePoolAddress(net, taken) : ip;
+}
+
 function hostsOf({ length }: Network): number {
   return 2 ** (32 - length) - 2;
 }

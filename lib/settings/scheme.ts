@@ -1,6 +1,6 @@
 import { looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, SettingsError, showPath } from "./errors.ts";
-import { type ReadFile, readText } from "./files.ts";
+import { type ReadFile, readText, type TextFile } from "./files.ts";
 import type { Given, GivenValues } from "./given.ts";
 import type { SecretFile } from "./option.ts";
 import { decodeKey, Refusal } from "./values.ts";
@@ -68,12 +68,26 @@ interface Loaded<T> {
 
 function load<T>({ value, place }: Given<T | SecretFile>, { read, warn }: SchemeContext): Loaded<T> {
   if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
-  const file = readText(read, value.file, place);
-  const what = `the content of ${showPath(file.path)} (${place})`;
-  const text = file.text.replace(/\r?\n$/, "");
-  if (text === "") throw new SettingsError(`Cannot use ${what}: it is empty`);
+  const file = readSecretFile(read, value.file, place);
   if (file.isPublic) warn(warnOfPublic(file.path));
-  return { value: text, what };
+  return { value: file.text, what: describeContent(file.path, place) };
+}
+
+/**
+ * Reads what a secret's file holds; its last line break is not part of it.
+ *
+ * @param place what named it
+ * @throws {SettingsError} when it cannot be read, or is empty
+ */
+export function readSecretFile(read: ReadFile, path: string, place: string): TextFile {
+  const file = readText(read, path, place);
+  const text = file.text.replace(/\r?\n$/, "");
+  if (text !== "") return { ...file, text };
+  throw new SettingsError(`Cannot use ${describeContent(path, place)}: it is empty`);
+}
+
+function describeContent(path: string, place: string): string {
+  return `the content of ${showPath(path)} (${place})`;
 }
 
 function isSecretFile(value: unknown): value is SecretFile {

@@ -72,12 +72,15 @@ Deno.test("the executable may do no more than it does, and tells nothing of who 
   const metadata = metadataOf(bytes);
   const permissions = Object.entries(metadata.permissions as object).filter(([, value]) => value !== null);
   assert.deepEqual(Object.fromEntries(permissions.filter(([name]) => name !== "allow_import")), {
-    allow_env: ["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+    allow_env: [
+      ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+      ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],
+    ],
     allow_ffi: [],
     allow_net: [],
     allow_read: [],
     allow_run: ["ip", "nft", "modprobe"],
-    allow_write: ["/etc/ipipou"],
+    allow_write: ["/etc/ipipou", "/run/ipipou"],
     deny_import: [],
     prompt: false,
   });

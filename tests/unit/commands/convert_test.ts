@@ -14,7 +14,10 @@ const FILES = {
 const TOML_OF_A = '# of a\nserver = true\nauth.token = "x"\n';
 
 /** What was printed, and what was written where. */
-function outcomeOf(names: string[], { write = false, force = false, taken = false, mode = 0o644 } = {}) {
+function outcomeOf(
+  names: string[],
+  { hub = null as string | null, write = false, force = false, taken = false, mode = 0o644 } = {},
+) {
   const written: (WriteOptions & { path: string; text: string })[] = [];
   const put = (path: string, text: string, options: WriteOptions) => {
     if (!taken) written.push({ path, text, ...options });
@@ -23,7 +26,7 @@ function outcomeOf(names: string[], { write = false, force = false, taken = fals
   let text: string | null = null;
   let refusal: string | null = null;
   try {
-    text = convert({ names, write, force }, filesInMemory(FILES, mode).read, put);
+    text = convert({ names, hub, write, force }, filesInMemory(FILES, mode), put);
   } catch (error) {
     refusal = (error as Error).message;
   }
@@ -72,7 +75,44 @@ Deno.test("convert() writes nowhere but in /etc/ipipou", () => {
   for (const path of ["/root/c.conf", "/etc/ipipou/../../root/c.conf"]) {
     const files = { ...FILES, [path]: "client\n" };
     const run = () =>
-      convert({ names: [path], write: true, force: true }, filesInMemory(files).read, () => true);
-    assert.throws(run, { message: /^Cannot write beside .*: --write is for files of \/etc\/ipipou\// });
+      convert({ names: [path], hub: null, write: true, force: true }, filesInMemory(files), () => true);
+    assert.throws(run, { message: /^Cannot write .*: --write is for files of \/etc\/ipipou\// });
   }
+});
+
+const HUB_FILES = {
+  "/etc/ipipou/office.conf": "server\nnumber 1\nfou-dev eth0\nauth-token a\n",
+  "/etc/ipipou/home.conf": "server\nnumber 2\nfou-dev eth0\nauth-token b\n",
+};
+
+Deno.test("convert() makes one hub of several files, and writes it once and for its owner alone", () => {
+  const run = (force: boolean, files: Record<string, string> = HUB_FILES) => {
+    const written: (WriteOptions & { path: string })[] = [];
+    const put = (path: string, _text: string, options: WriteOptions) =>
+      written.push({ path, ...options }) > 0;
+    const options = { names: ["office", "home"], hub: "hub", write: true, force };
+    return { text: convert(options, filesInMemory(files, 0o644), put), written };
+  };
+  const text = "wrote /etc/ipipou/hub.toml from /etc/ipipou/office.conf, /etc/ipipou/home.conf\n";
+  assert.deepEqual(run(false), {
+    text,
+    written: [{ path: "/etc/ipipou/hub.toml", mode: 0o600, replace: false }],
+  });
+  const there = { ...HUB_FILES, "/etc/ipipou/hub.toml": "" };
+  assert.throws(() => run(false, there), {
+    message: /^Cannot write \/etc\/ipipou\/hub\.toml: it is there already/,
+  });
+  assert.equal(run(true, there).text, text);
+});
+
+Deno.test("convert() refuses a hub that its folder of peers does not fit", () => {
+  const files = {
+    ...HUB_FILES,
+    "/etc/ipipou/hub.peers/home.toml": "auth.token = 'c'\ntunl.peer-ip = '10.0.0.1'\n",
+  };
+  const run = () => {
+    const options = { names: ["office", "home"], hub: "hub", write: false, force: false };
+    convert(options, filesInMemory(files), () => true);
+  };
+  assert.throws(run, { message: /they have the same name/, exitCode: 2 });
 });

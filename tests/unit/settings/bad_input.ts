@@ -51,6 +51,7 @@ const NETS = "must be networks like 10.1.0.0/16";
 const MANY_PORTS = Array.from({ length: 65 }, (_, index) => index + 1).join(",");
 const HOST = "the host must be an IPv4 address or a host name";
 const DURATION = "must be whole seconds from 0 to 2147483, or a time like 25s, 5m or 2h";
+const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, NAME of A-Z a-z 0-9 _ . @ -";
 const KEY = "must be 32 bytes in standard base64";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
 const BOTH = "they set the same, give one";
@@ -68,7 +69,7 @@ const WORDS = [
     'Cannot take "start" on the command line: a value with spaces needs quotes, and every other word an option before it',
   ],
   ["convert", "Cannot convert without a file: give NAME or a path"],
-  ["convert a b", "Cannot print several files as one: give one NAME, or --write"],
+  ["convert a b", "Cannot print several files as one: give one NAME, or --write, or --hub HUB"],
   ["convert --force a", "Cannot use --force without --write: give --write too"],
   ["convert --wirtes a", 'Unknown option "--wirtes": ipipou convert --help lists the options'],
   ["convert --writes a", 'Unknown option "--writes": did you mean --write?'],
@@ -77,6 +78,37 @@ const WORDS = [
   [
     "convert nonexistent",
     "Cannot read /etc/ipipou/nonexistent.conf (ipipou convert): No such file or directory; make it, or name another",
+  ],
+  ["peer", 'Unknown command "peer": ipipou peer --help lists the commands'],
+  ["peer ad hub a", 'Unknown command "peer ad": did you mean ipipou peer add?'],
+  ["peer add", "Cannot run ipipou peer add without HUB: give ipipou peer add HUB PEER [OPTIONS]"],
+  ["peer add hub", "Cannot run ipipou peer add without PEER: give ipipou peer add HUB PEER [OPTIONS]"],
+  ["peer add hub a b", 'Cannot take "b" on the command line: give ipipou peer add HUB PEER [OPTIONS]'],
+  ["peer remove hub", "Cannot run ipipou peer remove without PEER: give ipipou peer remove HUB PEER"],
+  ["peer list", "Cannot run ipipou peer list without HUB: give ipipou peer list HUB"],
+  ["peer add hub ../x --make-key", `Cannot use "../x" as PEER: ${DEVICE}`],
+  ["peer remove hub ..", `Cannot use ".." as PEER: ${DEVICE}`],
+  ["peer remove hub sixteen-letters-", `Cannot use "sixteen-letters-" as PEER: ${DEVICE}`],
+  ["peer add ../x a --make-key", `Cannot use ../x as HUB: ${HUB_FILE}`],
+  ["peer remove /tmp/hub.toml a", `Cannot use /tmp/hub.toml as HUB: ${HUB_FILE}`],
+  ["peer list a/../b", `Cannot use /etc/ipipou/a/../b.toml as HUB: ${HUB_FILE}`],
+  ...["add nonexistent a --make-key", "remove nonexistent a", "list nonexistent"].map((words) =>
+    [
+      `peer ${words}`,
+      "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+    ] as const
+  ),
+  [
+    `peer add hub a --make-key --auth-remote-pubkey-b64 ${PUBLIC_KEY}`,
+    `Cannot take both --make-key and --auth-remote-pubkey-b64: ${BOTH}`,
+  ],
+  ["peer add hub a --endpoint", "Cannot use --endpoint without a value: give HOST[:PORT] after it"],
+  ["peer add hub a --endpoint h:0", `Cannot use "h:0" as --endpoint: ${THE_PORT}`],
+  ["peer add hub a --client-dev @eth0", `Cannot use "@eth0" as --client-dev: ${DEVICE}`],
+  ["peer add hub a --number 1", 'Unknown option "--number": ipipou peer add --help lists the options'],
+  [
+    "peer add hub a --auth-secret hunter2 hunter2",
+    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
   ],
   ["cleanup", "Cannot clean up without knowing after whom: give NAME, or -n N"],
   ["cleanup -vv --no-log-time", "Cannot clean up without knowing after whom: give NAME, or -n N"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
+import { COMMANDS } from "../../../lib/settings/commands.ts";
 import type { GivenValues } from "../../../lib/settings/given.ts";
 import { identify } from "../../../lib/settings/resolve.ts";
 
@@ -63,9 +64,9 @@ Deno.test("parseInvocation() keeps the order of --config", () => {
 });
 
 Deno.test("parseInvocation() shows the help or the version whatever comes after", () => {
-  assert.deepEqual(parseInvocation(["-h"]), { kind: "help", command: null });
-  assert.deepEqual(parseInvocation(["-s", "--help", "--nonsense"]), { kind: "help", command: null });
-  assert.deepEqual(parseInvocation(["-vh"]), { kind: "help", command: null });
+  assert.deepEqual(parseInvocation(["-h"]), { kind: "help", commands: [] });
+  assert.deepEqual(parseInvocation(["-s", "--help", "--nonsense"]), { kind: "help", commands: [] });
+  assert.deepEqual(parseInvocation(["-vh"]), { kind: "help", commands: [] });
   assert.deepEqual(parseInvocation(["--vers"]), { kind: "version" });
 });
 
@@ -79,14 +80,23 @@ Deno.test("parseInvocation() takes a first word for a command", () => {
   assert.deepEqual(parseInvocation(["convert", "a"]), {
     kind: "convert",
     names: ["a"],
+    hub: null,
     write: false,
     force: false,
   });
   assert.deepEqual(parseInvocation(["convert", "./a.conf", "--write", "b", "--force"]), {
     kind: "convert",
     names: ["./a.conf", "b"],
+    hub: null,
     write: true,
     force: true,
+  });
+  assert.deepEqual(parseInvocation(["convert", "a", "--hub", "h", "b"]), {
+    kind: "convert",
+    names: ["a", "b"],
+    hub: "h",
+    write: false,
+    force: false,
   });
 });
 
@@ -126,11 +136,73 @@ Deno.test("parseInvocation() cleans up by name or by the options of a run, in an
 });
 
 Deno.test("parseInvocation() shows a command's own help, and its before anything else", () => {
-  for (const name of ["convert", "cleanup"]) {
+  for (const { name } of COMMANDS) {
     for (const argv of [["--help"], ["-h"], ["a", "b", "--help", "--nonsense"]]) {
-      const invocation = parseInvocation([name, ...argv]);
+      const invocation = parseInvocation([...name.split(" "), ...argv]);
       assert.ok(invocation.kind === "help");
-      assert.equal(invocation.command?.name, name);
+      assert.deepEqual(invocation.commands.map((command) => command.name), [name]);
     }
   }
+});
+
+Deno.test("parseInvocation() shows the help of all commands that begin with a word", () => {
+  for (const option of ["--help", "-h"]) {
+    const invocation = parseInvocation(["peer", option]);
+    assert.ok(invocation.kind === "help");
+    assert.deepEqual(invocation.commands.map(({ name }) => name), ["peer add", "peer remove", "peer list"]);
+  }
+});
+
+Deno.test("parseInvocation() tells what is said of a peer from what is said of its client", () => {
+  const argv = [
+    "hub",
+    "-r=198.51.100.7",
+    "office",
+    "--endpoint=vpn.example:77",
+    "--client-dev",
+    "wan0",
+    "--line",
+  ];
+  const invocation = parseInvocation([
+    "peer",
+    "add",
+    ...argv,
+    "--auth-by-remote-ip",
+    "--routes",
+    "10.1.0.0/16",
+  ]);
+  assert.ok(invocation.kind === "peer-add");
+  const { given, settings, ...rest } = invocation;
+  assert.deepEqual(rest, {
+    kind: "peer-add",
+    hub: "hub",
+    peer: "office",
+    makeKey: false,
+    endpoint: { host: "vpn.example", port: 77 },
+    clientDevice: "wan0",
+    asLine: true,
+    warnings: [],
+  });
+  assert.deepEqual(Object.entries(given).map(([slot, { value }]) => [slot, value]), [
+    ["remoteHost", "198.51.100.7"],
+    ["byRemoteIp", true],
+    ["routes", ["10.1.0.0/16"]],
+  ]);
+  assert.deepEqual(settings.map(({ option, text }) => [option.long, text]), [
+    ["fou-remote", "198.51.100.7"],
+    ["auth-by-remote-ip", ""],
+    ["routes", "10.1.0.0/16"],
+  ]);
+});
+
+Deno.test("parseInvocation() takes eth0 for the client's device, and warns of a secret among the words", () => {
+  const invocation = parseInvocation(["peer", "add", "hub", "a", "--make-key", "--auth-secret", "hunter2"]);
+  assert.ok(invocation.kind === "peer-add");
+  assert.equal(invocation.clientDevice, "eth0");
+  assert.equal(invocation.makeKey, true);
+  assert.deepEqual(invocation.endpoint, { host: null, port: null });
+  assert.match(
+    invocation.warnings.join("\n"),
+    /^The value of --auth-secret shows in the process list [^\n]*$/,
+  );
 });

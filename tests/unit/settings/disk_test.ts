@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { DISK, readFromDisk, writeToDisk } from "../../../lib/settings/disk.ts";
+import {
+  DISK,
+  readFromDisk,
+  removeFromDisk,
+  writeToDisk,
+  writeWithFolder,
+} from "../../../lib/settings/disk.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -99,5 +105,35 @@ Deno.test("writeToDisk() says why it cannot, in one line", () => {
       message: `Cannot write ${folder}/a: Is a directory`,
     });
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  });
+});
+
+Deno.test("writeWithFolder() makes the folder that is not there, for all to read, or neither", () => {
+  withFolder((folder) => {
+    const options = { mode: 0o600, replace: false };
+    assert.equal(writeWithFolder(`${folder}/new/a`, "text", options), true);
+    assert.equal(writeWithFolder(`${folder}/new/a`, "other", options), false);
+    assert.equal(writeWithFolder(`${folder}/new/b`, "text", options), true);
+    assert.equal(Deno.readTextFileSync(`${folder}/new/a`), "text");
+    assert.equal(Deno.statSync(`${folder}/new`).mode! & 0o777, 0o755);
+    assert.throws(() => writeWithFolder(`${folder}/other/..`, "", { mode: 0o600, replace: true }), {
+      message: new RegExp(`^Cannot write ${folder}/other/\\.\\.: `),
+    });
+    assert.throws(() => writeWithFolder(`${folder}/none/new/a`, "", options), {
+      message: `Cannot make ${folder}/none/new: No such file or directory`,
+      exitCode: 2,
+    });
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["new"]);
+  });
+});
+
+Deno.test("removeFromDisk() removes a file, or says why it cannot", () => {
+  withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/a`, "");
+    removeFromDisk(`${folder}/a`);
+    assert.throws(() => removeFromDisk(`${folder}/a`), {
+      message: `Cannot remove ${folder}/a: No such file or directory`,
+      exitCode: 2,
+    });
   });
 });

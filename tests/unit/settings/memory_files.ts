@@ -1,4 +1,5 @@
 import { convert } from "../../../lib/commands/convert.ts";
+import { addPeer, listPeers, type PeerSystem, removePeer } from "../../../lib/commands/peer.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { Files } from "../../../lib/settings/files.ts";
 import { loadGiven, loadSettings } from "../../../lib/settings/load.ts";
@@ -34,6 +35,12 @@ export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o
   };
 }
 
+/** A system with these files that nothing changes. */
+function editing(files: Files): PeerSystem {
+  const lock = () => ({ [Symbol.dispose]: () => {} });
+  return { ...files, write: () => false, remove: () => {}, lock, tellToReload: () => null };
+}
+
 /** Settings of a command line, with files in memory; of a command's, whatever it refuses. */
 export function load(
   argv: readonly string[],
@@ -43,7 +50,10 @@ export function load(
   const invocation = parseInvocation(argv.map((word) => word.replaceAll("{dir}", DIR)));
   const memory = filesInMemory(files, mode);
   if (invocation.kind === "cleanup") identify(loadGiven(invocation, memory.read).given);
-  if (invocation.kind === "convert") convert(invocation, memory.read, () => false);
+  if (invocation.kind === "peer-add") addPeer(invocation, editing(memory), new Uint8Array(32));
+  if (invocation.kind === "peer-remove") removePeer(invocation, editing(memory));
+  if (invocation.kind === "peer-list") listPeers(invocation.hub, memory);
+  if (invocation.kind === "convert") convert(invocation, memory, () => false);
   if (invocation.kind !== "run") throw new TypeError(`Cannot load settings of ${invocation.kind}`);
   return loadSettings(invocation, memory);
 }

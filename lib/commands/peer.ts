@@ -1,0 +1,228 @@
+import { keyPairOf } from "../auth/keys.ts";
+import { parseNetwork } from "../ipv4.ts";
+import { makeClientFile, makeClientLine } from "../settings/client_file.ts";
+import type { PeerAddition, PeerChoice } from "../settings/command_line.ts";
+import { nearest } from "../settings/did_you_mean.ts";
+import { quote, SettingsError } from "../settings/errors.ts";
+import { CONFIG_FOLDER, type Files, MODE, type WriteFile } from "../settings/files.ts";
+import type { GivenPeer } from "../settings/given.ts";
+import { makePeerFile } from "../settings/peer_file.ts";
+import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
+import type { Peer, Settings } from "../settings/settings.ts";
+import {
+  findHub,
+  type Hub,
+  isThere,
+  type Loaded,
+  loadHub,
+  pathOfPeer,
+  withFile,
+  withoutFile,
+} from "./hub_files.ts";
+
+/** What editing a hub's peers needs of the system. */
+export interface PeerSystem extends Files {
+  /** Makes its folder too, where there is none. */
+  readonly write: WriteFile;
+  readonly remove: (path: string) => void;
+  /** Keeps others who edit in this folder out, until disposed. */
+  readonly lock: (folder: string) => Disposable;
+  /** Has the process that runs a configuration file reload, as `lib/daemon/claim.ts` does. */
+  readonly tellToReload: (path: string) => number | null;
+}
+
+/** What to print. */
+export interface PeerOutcome {
+  /** What was asked for; it may hold secrets. */
+  readonly result: string;
+  /** What was done, a line each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Adds a peer to a hub, and makes its client's file.
+ *
+ * @param seed 32 random bytes, for the client's key if one is to be made
+ * @throws {SettingsError} for the first thing that is wrong or does not fit together; nothing is changed then
+ */
+export function addPeer(
+  addition: PeerAddition,
+  system: PeerSystem,
+  seed: Uint8Array<ArrayBuffer>,
+): PeerOutcome {
+  const hub = findHub(addition.hub, system);
+  using _lock = system.lock(CONFIG_FOLDER);
+  const path = pathOfPeer(hub, addition.peer);
+  if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
+  const before = loadHub(hub, system);
+  refuseSingle(hub, before);
+  const keys = addition.makeKey ? keyPairOf(seed) : null;
+  const file = makePeerFile({
+    ...addition,
+    peerIp: chooseAddress(addition, before),
+    publicKey: keys?.publicKey ?? null,
+  }, system.read);
+  const after = loadHub(hub, withFile(system, hub.folder, path, file.text));
+  const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
+  const mode = file.holdsSecret ? MODE.private : MODE.public;
+  if (!system.write(path, file.text, { mode, replace: false })) {
+    throw refuseToReplace(hub, addition.peer, path);
+  }
+  const known = new Set(before.warnings);
+  return {
+    result: addition.asLine ? makeClientLine(hub.name, client) : client,
+    notes: [
+      ...after.warnings.filter((warning) => !known.has(warning)).map((warning) => `Warning: ${warning}`),
+      ...file.holdsSecret ? [warnOfUser(hub, path)] : [],
+      `wrote ${path}`,
+      tell(hub, system),
+    ],
+  };
+}
+
+function makeClient(
+  addition: PeerAddition,
+  { name }: Hub,
+  settings: Settings,
+  privateKey: Uint8Array | null,
+): string {
+  const peer = settings.peers.find((other) => other.name === addition.peer)!;
+  refuseStranger(peer);
+  const endpoint = chooseEndpoint(addition, settings);
+  return makeClientFile(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
+}
+
+function warnOfUser({ name }: Hub, path: string): string {
+  return `Warning: ${path} holds a secret and only root can read it: a hub that runs as another user, as ` +
+    `ipipou@${name} does, needs it as a credential, as its unit says`;
+}
+
+/**
+ * Removes a peer of a hub.
+ *
+ * @throws {SettingsError} when there is no such peer, it is none that was added, or the hub cannot be without it
+ */
+export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome {
+  const hub = findHub(choice.hub, system);
+  using _lock = system.lock(CONFIG_FOLDER);
+  const path = pathOfPeer(hub, choice.peer);
+  if (!isThere(system, path)) throw refuseMissing(hub, choice.peer, loadHub(hub, system));
+  loadHub(hub, withoutFile(system, hub.folder, path));
+  system.remove(path);
+  return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
+}
+
+/** Lists a hub's peers, a line each: name, address in the tunnel, how it authenticates, and where it is defined. */
+export function listPeers(config: string, files: Files): PeerOutcome {
+  const hub = findHub(config, files);
+  const { told, settings } = loadHub(hub, files);
+  const places = new Map(told.peers?.map((peer) => [peer.name, placeOf(peer)]));
+  const rows = settings.peers.map((peer) => [
+    peer.name,
+    peer.tunnel.peerIp,
+    describeScheme(peer),
+    places.get(peer.name) ?? hub.path,
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
+  return { result: lines.map((line) => `${line}\n`).join(""), notes: [] };
+}
+
+/** The address that the peer's file must name; null when it is given, or when there is no network to choose from. */
+function chooseAddress({ peer, given }: PeerAddition, { told, settings }: Loaded): string | null {
+  const { tunnelNet } = told.given;
+  if (given.tunnelPeerIp !== undefined || tunnelNet === undefined) return null;
+  const net = parseNetwork(tunnelNet.value)!;
+  const own = (given.tunnelIp ?? told.given.tunnelIp)?.value ?? ownPoolAddress(net);
+  const taken = new Set([own, ...settings.peers.flatMap(({ tunnel }) => [tunnel.ip, tunnel.peerIp])]);
+  const ip = newPoolAddress(peer, net, own, taken);
+  if (ip !== null) return ip;
+  throw new SettingsError(
+    `Cannot add peer ${quote(peer)}: all addresses of ${tunnelNet.value} (${tunnelNet.place}) are taken; ` +
+      "give --tunl-peer-ip, or the hub a larger network",
+  );
+}
+
+/** Where the settings are those of one client, other peers would take its place. */
+function refuseSingle({ path }: Hub, { told, settings }: Loaded): void {
+  const [only] = settings.peers;
+  if (told.peers !== null || only === undefined || isStranger(only)) return;
+  const { token, remotePublicKey, byRemoteIp } = told.given;
+  throw new SettingsError(
+    `Cannot add a peer to ${path}: it is about one client (${
+      (token ?? remotePublicKey ?? byRemoteIp)?.place
+    }); ` +
+      "give that one a [[peer]] of its own",
+  );
+}
+
+function isStranger({ scheme, byRemote }: Peer): boolean {
+  return scheme.kind === "port" && !byRemote.ip;
+}
+
+function refuseStranger(peer: Peer): void {
+  if (!isStranger(peer)) return;
+  throw new SettingsError(
+    `Cannot add peer ${
+      quote(peer.name)
+    } without a way to know it: give --auth-remote-pubkey-b64 KEY, of a key that ` +
+      "the client made with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
+  );
+}
+
+function chooseEndpoint({ endpoint }: PeerAddition, { local }: Settings): { host: string; port: number } {
+  const host = endpoint.host ?? local.ip;
+  if (host !== null) return { host, port: endpoint.port ?? local.ports[0] };
+  throw new SettingsError(
+    "Cannot tell the client where the hub is: give --endpoint HOST[:PORT], as the client reaches it",
+  );
+}
+
+function refuseToReplace({ name }: Hub, peer: string, path: string): SettingsError {
+  return new SettingsError(
+    `Cannot add peer ${
+      quote(peer)
+    }: ${path} is there already; to replace it: ipipou peer remove ${name} ${peer}`,
+  );
+}
+
+function refuseMissing({ name }: Hub, peer: string, { told }: Loaded): SettingsError {
+  const peers = told.peers ?? [];
+  const found = peers.find((other) => other.name === peer);
+  if (found !== undefined) {
+    return new SettingsError(
+      `Cannot remove peer ${quote(peer)}: it is defined at ${placeOf(found)}, remove it there with an editor`,
+    );
+  }
+  const near = nearest(peer, peers.map((other) => other.name));
+  const cure = near === undefined ? `ipipou peer list ${name} lists them` : `did you mean ${near}?`;
+  return new SettingsError(`Cannot remove peer ${quote(peer)}: ${name} has no such peer; ${cure}`);
+}
+
+/** Where it is defined: a file, with line and column unless the whole file is about it. */
+function placeOf({ place }: GivenPeer): string {
+  return place.replace(/^name at /, "");
+}
+
+function describeScheme({ scheme, byRemote }: Peer): string {
+  switch (scheme.kind) {
+    case "ed25519":
+      return "key";
+    case "token":
+      return "token";
+    case "port":
+      return byRemote.ip ? "address" : "nothing";
+  }
+}
+
+function tell({ name, path }: Hub, system: PeerSystem): string {
+  try {
+    const pid = system.tellToReload(path);
+    if (pid === null) return `${name} is not running: it takes effect when it starts`;
+    return pid === 0
+      ? `${name} is running in another PID namespace: have it reload there`
+      : `told ${name} (pid ${pid}) to reload`;
+  } catch (error) {
+    return `Warning: ${(error as Error).message}: have ${name} reload by yourself`;
+  }
+}

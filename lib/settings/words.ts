@@ -1,0 +1,197 @@
+import { suggestOption } from "./did_you_mean.ts";
+import { HIDDEN, quote, SettingsError } from "./errors.ts";
+import { assignTo, type GivenValues } from "./given.ts";
+import { nameOf, type Option } from "./option.ts";
+import { readValue, Refusal } from "./values.ts";
+
+const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
+// Not `--name=two words`, which is an option, perhaps a secret one.
+const PHRASE_REGEXP = /^-(?!-)[^= ]* /;
+
+/** What can stand on a command line. */
+export interface Grammar {
+  readonly options: readonly Option[];
+  /** The command line that lists them. */
+  readonly help: string;
+  /** Whether words that no option takes have a meaning. */
+  readonly takesWords?: boolean;
+}
+
+/** One option and what is said of it. */
+export interface Setting<O = Option> {
+  readonly option: O;
+  /** Empty for an option that takes none. */
+  readonly text: string;
+}
+
+/** Everything a command line says. */
+interface Said {
+  /** What `--config` was given, in that order. */
+  readonly configs: readonly string[];
+  readonly given: Readonly<GivenValues>;
+  /** The same as it was said. */
+  readonly settings: readonly Setting[];
+  /** What was said of the command itself. */
+  readonly own: Readonly<GivenValues>;
+  readonly words: readonly string[];
+  readonly switches: ReadonlySet<string>;
+  /** What it asks for other than to run; nothing after a help or a version is read. */
+  readonly asked: Extract<Option, { kind: "command" }> | null;
+}
+
+/** Reads the words of a command line. @throws {SettingsError} for the first one that cannot be taken */
+export function readWords(argv: readonly string[], grammar: Grammar): Said {
+  const given: GivenValues = {};
+  const own: GivenValues = {};
+  const settings: Setting[] = [];
+  const configs: string[] = [];
+  const words: string[] = [];
+  const switches = new Set<string>();
+  let asked: Said["asked"] = null;
+  for (const { option, text } of occurrences(argv, grammar)) {
+    if (option === null) words.push(text);
+    else if (option.kind === "config") configs.push(text);
+    else if (option.kind === "switch") switches.add(option.switch);
+    else if (option.kind === "command") {
+      asked = option;
+      if (option.command !== "keygen") break;
+    } else if (option.ofCommand) take(own, option, text, nameOf(option));
+    else {
+      take(given, option, text, nameOf(option));
+      settings.push({ option, text });
+    }
+  }
+  return { given, own, settings, configs, words, switches, asked };
+}
+
+/**
+ * Puts what an option says into `given`.
+ *
+ * @param place what to call it in errors
+ * @throws {SettingsError} when the option cannot take the value
+ */
+export function take(
+  given: GivenValues,
+  option: Exclude<Option, { kind: "command" | "switch" | "config" }>,
+  text: string,
+  place: string,
+): void {
+  const assign = assignTo(given, option, place, true);
+  if (option.kind === "flag") return assign(option.slot, option.gives);
+  if (option.kind === "count") return assign(option.slot, (given[option.slot]?.value ?? 0) + 1);
+  try {
+    readValue(option, text, "", assign);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new SettingsError(
+      `Cannot use ${option.secret ? HIDDEN : quote(text)} as ${place}: ${error.message}`,
+    );
+  }
+}
+
+function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Setting<Option | null>> {
+  const rest = [...argv];
+  let last: Option | undefined;
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === "--") return refuseAfterEnd(rest);
+    if (word === "-" || !word.startsWith("-")) {
+      if (!grammar.takesWords || last?.secret) throw strayWord(word, last);
+      yield { option: null, text: word };
+      continue;
+    }
+    const isLong = word.startsWith("--");
+    for (const occurrence of isLong ? [longOption(word, rest, grammar)] : shortOptions(word, rest, grammar)) {
+      last = occurrence.option;
+      yield occurrence;
+    }
+  }
+}
+
+/** They are not shown: what looks like an option there may hold a secret. */
+function refuseAfterEnd(words: readonly string[]): void {
+  if (words.length > 0) {
+    throw new SettingsError("Cannot take words after -- on the command line: put options before it");
+  }
+}
+
+/** What follows a secret may be a part of it that lacked its quotes. */
+function strayWord(word: string, last: Option | undefined): SettingsError {
+  const cure = "a value with spaces needs quotes, and every other word an option before it";
+  if (last?.secret) {
+    return new SettingsError(`Cannot take the word after the value of ${nameOf(last)}: ${cure}`);
+  }
+  return new SettingsError(`Cannot take ${quote(word)} on the command line: ${cure}`);
+}
+
+function longOption(word: string, rest: string[], grammar: Grammar): Setting {
+  const [, name = "", attached] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  const option = findLong(name, grammar);
+  if (takesValue(option)) return { option, text: attached ?? nextValue(option, rest) };
+  if (attached === undefined) return { option, text: "" };
+  throw new SettingsError(`Cannot give a value to ${nameOf(option)}: it takes none`);
+}
+
+/** The option with this long name, or the only one whose name begins so. @throws {SettingsError} */
+export function findLong(name: string, grammar: Grammar): Option {
+  const { options } = grammar;
+  const exact = options.find((option) => option.long === name);
+  if (exact !== undefined) return exact;
+  const meant = options.filter((option) => !option.neverAbbreviated && option.long?.startsWith(name));
+  const [only] = meant;
+  if (only !== undefined && meant.length === 1) return only;
+  if (only === undefined || name === "") throw unknownLong(name, grammar);
+  throw new SettingsError(
+    `Cannot tell which option --${name} is: it could be ${meant.map(nameOf).join(", ")}`,
+  );
+}
+
+/** What follows a secret's option without a space is the secret, and not shown. */
+function unknownLong(name: string, { options, help }: Grammar): SettingsError {
+  const glued = options.find((option) =>
+    option.secret && option.long !== null && name.startsWith(option.long)
+  );
+  if (glued === undefined || options.some((option) => option.long?.startsWith(name))) {
+    return new SettingsError(`Unknown option ${quote(`--${name}`)}: ${suggestOption(name, options, help)}`);
+  }
+  return new SettingsError(
+    `Unknown option that begins with ${nameOf(glued)}: its value needs a space or = before it`,
+  );
+}
+
+/** The option with this letter. @throws {SettingsError} */
+export function findShort(letter: string, { options, help }: Grammar): Option {
+  const option = options.find((option) => option.short === letter);
+  if (option !== undefined) return option;
+  throw new SettingsError(`Unknown option ${quote(`-${letter}`)}: ${help} lists the options`);
+}
+
+function* shortOptions(word: string, rest: string[], grammar: Grammar): Generator<Setting> {
+  const letters = [...word].slice(1);
+  for (const [index, letter] of letters.entries()) {
+    const option = findShort(letter, grammar);
+    if (!takesValue(option)) {
+      yield { option, text: "" };
+      continue;
+    }
+    const attached = letters.slice(index + 1).join("");
+    yield { option, text: attached === "" ? nextValue(option, rest) : attached.replace(/^=/, "") };
+    return;
+  }
+}
+
+/** Tells whether a value follows the option. */
+export function takesValue(option: Option): boolean {
+  return !["flag", "count", "command", "switch"].includes(option.kind);
+}
+
+/** The next word, unless it looks like an option; as in version 0.1, negative numbers and phrases do not. */
+function nextValue(option: Option, rest: string[]): string {
+  const word = rest.shift();
+  const isOption = word?.startsWith("-") && word !== "-" && !NEGATIVE_REGEXP.test(word) &&
+    !PHRASE_REGEXP.test(word);
+  if (word !== undefined && !isOption) return word;
+  throw new SettingsError(
+    `Cannot use ${nameOf(option)} without a value: give ${option.metavar} after it` +
+      (isOption ? ", or with = between them if it begins with a hyphen" : ""),
+  );
+}

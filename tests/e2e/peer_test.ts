@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
+
+const CONFIG_FOLDER = "/etc/ipipou";
+const HUB = "e2e-peer";
+/** Its address in the tunnels, of a network with five more. */
+const INNER_HUB = "172.28.16.1";
+const HUB_TOML = `server = true
+number = 1
+fou.local = "@eth0"
+tunl.net = "172.28.16.0/29"
+auth.secret-file = "${HUB}.secret"
+reply-on-auth-ok = true
+`;
+
+/** A hub that has its settings from /etc/ipipou, where no peer is yet; what is left there goes with it. */
+async function prepare(resources: AsyncDisposableStack): Promise<void> {
+  await Deno.mkdir(`${CONFIG_FOLDER}/${HUB}.peers`, { recursive: true });
+  resources.defer(async () => {
+    for (const name of [`${HUB}.peers`, `${HUB}.toml`, `${HUB}.secret`]) {
+      await Deno.remove(`${CONFIG_FOLDER}/${name}`, { recursive: true });
+    }
+  });
+  await Deno.writeTextFile(`${CONFIG_FOLDER}/${HUB}.toml`, HUB_TOML);
+  await Deno.writeTextFile(`${CONFIG_FOLDER}/${HUB}.secret`, "a secret of all\n", { mode: 0o600 });
+}
+
+async function startHub(scenario: Scenario): Promise<Process> {
+  const hub = scenario.start("server", "--config", HUB);
+  await hub.waitForLine(/waiting for clients/, PATIENCE);
+  return hub;
+}
+
+/** Runs `ipipou peer` on the server. */
+async function peer(scenario: Scenario, ...words: string[]) {
+  return await scenario.network.run("server", [IPIPOU, "peer", ...words]);
+}
+
+/** How to run a command on a client, whose /etc/ipipou is its own. */
+async function ownFolder(scenario: Scenario, host: Host): Promise<(...argv: string[]) => string[]> {
+  const folder = `${scenario.directory}/${host}`;
+  await Deno.mkdir(folder);
+  return (...argv) => ["sh", "-c", `mount --bind ${folder} ${CONFIG_FOLDER} && exec "$@"`, "sh", ...argv];
+}
+
+async function startClient(scenario: Scenario, hub: Process, host: Host, argv: string[], name: string) {
+  const client = scenario.network.spawn(host, argv);
+  await hub.waitForLine(new RegExp(` ${name}: tunnel up`), PATIENCE);
+  await client.waitForLine(/accepted by 192\.0\.2\.1:10001/, PATIENCE);
+  return client;
+}
+
+Deno.test("a peer is added to a running hub and removed by one command each, and nobody else notices", async (t) => {
+  await using resources = new AsyncDisposableStack();
+  const scenario = resources.use(await Scenario.create({ direct: true }));
+  await prepare(resources);
+  const before = await scenario.snapshot("server");
+  const hub = await startHub(scenario);
+  const [onClient, onDirect] = [await ownFolder(scenario, "client"), await ownFolder(scenario, "direct")];
+  const told = `told ${HUB} (pid ${hub.pid}) to reload\n`;
+  const file = (name: string) => `${CONFIG_FOLDER}/${HUB}.peers/${name}.toml`;
+  let inner = "";
+
+  await t.step("with a key of the client's own, by a line for its shell", async () => {
+    const keygen =
+      `umask 077; ${IPIPOU} --auth-keygen > ${CONFIG_FOLDER}/${HUB}.key; tail -n 1 ${CONFIG_FOLDER}/${HUB}.key`;
+    const publicKey = (await scenario.network.must("client", onClient("sh", "-ec", keygen))).trim();
+    const words = ["--auth-remote-pubkey-b64", publicKey, "--endpoint", "192.0.2.1", "--line"];
+    const added = await peer(scenario, "add", HUB, "office", ...words);
+    assert.deepEqual([added.code, added.stderr], [0, `wrote ${file("office")}\n${told}`]);
+    assert.equal((await Deno.stat(file("office"))).mode! & 0o777, 0o644);
+    await hub.waitForLine(/reload: office: added/, PATIENCE);
+    await scenario.network.must("client", onClient("sh", "-c", added.stdout));
+    await startClient(scenario, hub, "client", onClient(IPIPOU, "--config", HUB), "office");
+    await scenario.ping("client", INNER_HUB);
+    inner = /peer-ip = "([^"]*)"/.exec(await Deno.readTextFile(file("office")))![1]!;
+    await scenario.ping("server", inner);
+  });
+  await t.step("with a key made by the hub, by a file", async () => {
+    const added = await peer(scenario, "add", HUB, "home", "--make-key", "--endpoint", "192.0.2.1");
+    assert.equal(added.stderr, `wrote ${file("home")}\n${told}`);
+    await Deno.writeTextFile(`${scenario.directory}/direct/${HUB}.toml`, added.stdout, { mode: 0o600 });
+    await startClient(scenario, hub, "direct", onDirect(IPIPOU, "--config", HUB), "home");
+    await scenario.ping("direct", INNER_HUB);
+    const { stdout } = await peer(scenario, "list", HUB);
+    assert.match(
+      stdout,
+      new RegExp(`^home .* key  ${file("home")}\noffice +${inner} +key  ${file("office")}\n$`),
+    );
+  });
+  await t.step("what does not fit is refused, and changes nothing", async () => {
+    const { length } = hub.lines;
+    const refused = await peer(
+      scenario,
+      "add",
+      HUB,
+      "third",
+      "--make-key",
+      "--endpoint",
+      "h",
+      "--tunl-peer-ip",
+      inner,
+    );
+    assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+    assert.match(refused.stderr, /^ipipou: [^\n]*they have the same address in the tunnel[^\n]*\n$/);
+    const names = await Array.fromAsync(Deno.readDir(`${CONFIG_FOLDER}/${HUB}.peers`), ({ name }) => name);
+    assert.deepEqual(names.sort(), ["home.toml", "office.toml"]);
+    assert.equal(hub.lines.length, length);
+  });
+  await t.step("its removal ends its tunnel, and costs the other no packet", async () => {
+    const flood = scenario.network.spawn("direct", ["ping", "-i0.05", INNER_HUB]);
+    await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
+    const removed = await peer(scenario, "remove", HUB, "office");
+    assert.deepEqual(removed, { code: 0, stdout: "", stderr: `removed ${file("office")}\n${told}` });
+    await hub.waitForLine(/reload: office: removed/, PATIENCE);
+    await flood.kill("SIGINT");
+    assert.match(flood.lines.join("\n"), / 0% packet loss/);
+    assert.equal(await scenario.answers("client", INNER_HUB), false);
+    const links = await scenario.network.must("server", ["ip", "-o", "link"]);
+    assert.doesNotMatch(links, / office[:@]/);
+    assert.match(links, / home[:@]/);
+  });
+  await t.step(
+    "those who are added at the same time have an address each, and the last is refused",
+    async () => {
+      const names = ["a", "b", "c", "d", "e"];
+      const outcomes = await Promise.all(
+        names.map((name) => peer(scenario, "add", HUB, name, "--make-key", "--endpoint", "192.0.2.1")),
+      );
+      assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 0, 0, 0, 2]);
+      const refused = outcomes.find(({ code }) => code === 2)!;
+      assert.match(refused.stderr, /all addresses of 172\.28\.16\.0\/29 .* are taken/);
+      const { stdout } = await peer(scenario, "list", HUB);
+      assert.equal(new Set(stdout.match(/172\.28\.16\.\d+/g)).size, 5);
+      await eventually("the hub has them all", () => {
+        const added = hub.lines.filter((line) => / reload: [a-e]: added/.test(line));
+        return Promise.resolve(added.length === 4);
+      });
+      await scenario.ping("direct", INNER_HUB);
+    },
+  );
+  await t.step("a hub that does not run is not told", async () => {
+    assert.equal((await hub.kill()).code, 0);
+    assert.equal(await scenario.snapshot("server"), before);
+    const { stderr } = await peer(scenario, "remove", HUB, "home");
+    assert.equal(stderr, `removed ${file("home")}\n${HUB} is not running: it takes effect when it starts\n`);
+  });
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { claimConfigs, tellToReload } from "../../../lib/daemon/claim.ts";
+import { Process } from "../../lab/process.ts";
+
+const MODULE = new URL("../../../lib/daemon/claim.ts", import.meta.url).href;
+const HUB = "/etc/ipipou/hub.toml";
+/** Milliseconds that a program may take to start on a busy machine. */
+const PATIENCE = 60_000;
+
+/** Claims the hub, says what hindered it, and when it is told to reload. */
+const CLAIMANT = `import { claimConfigs } from "${MODULE}";
+Deno.addSignalListener("SIGHUP", () => console.log("told"));
+const claim = claimConfigs(["${HUB}"], Deno.args[0]);
+setInterval(() => {}, 1e6);
+console.log("claimed", ...claim.problems);`;
+
+async function withFolder(test: (folder: string, start: () => Process) => Promise<void>): Promise<void> {
+  const folder = `${await Deno.makeTempDir()}/`;
+  await Deno.writeTextFile(`${folder}claimant.ts`, CLAIMANT);
+  const processes: Process[] = [];
+  const start = () => {
+    const argv = [Deno.execPath(), "run", "-A", "--no-lock", `${folder}claimant.ts`, `${folder}run/`];
+    processes.push(new Process(argv));
+    return processes.at(-1)!;
+  };
+  try {
+    await test(`${folder}run/`, start);
+  } finally {
+    await Promise.all(processes.map((process) => process.kill("SIGKILL")));
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("tellToReload() finds the process that claimed a file, for as long as it lives", async () => {
+  await withFolder(async (folder, start) => {
+    assert.equal(tellToReload(HUB, folder), null);
+    const claimant = start();
+    assert.match(await claimant.waitForLine(/claimed/, PATIENCE), /^claimed$/);
+    assert.equal((await Deno.stat(`${folder}hub/lock`)).mode! & 0o777, 0o600);
+    assert.equal(tellToReload(HUB, folder), claimant.pid);
+    await claimant.waitForLine(/told/, PATIENCE);
+    assert.equal(tellToReload("/etc/ipipou/other.toml", folder), null);
+    await claimant.kill("SIGKILL");
+    assert.equal(tellToReload(HUB, folder), null);
+  });
+});
+
+Deno.test("claimConfigs() leaves a file to the process that has it, and frees it when disposed", async () => {
+  await withFolder(async (folder, start) => {
+    const claim = claimConfigs([HUB, HUB], folder);
+    assert.deepEqual(claim.problems, []);
+    await start().waitForLine(
+      /claimed Another process runs hub too: ipipou peer will tell that one alone/,
+      PATIENCE,
+    );
+    claim[Symbol.dispose]();
+    await start().waitForLine(/claimed$/, PATIENCE);
+  });
+});
+
+Deno.test("claimConfigs() claims nothing that lies elsewhere, and goes on where it cannot", async () => {
+  await withFolder(async (folder) => {
+    const elsewhere = ["/tmp/hub.toml", "/etc/ipipou/a/b.toml", "/etc/ipipou/...toml", "./hub.toml"];
+    claimConfigs(elsewhere, folder)[Symbol.dispose]();
+    await assert.rejects(Deno.stat(folder), Deno.errors.NotFound);
+    const claim = claimConfigs([HUB], "/proc/nonexistent/");
+    assert.equal(claim.problems.length, 1);
+    assert.match(claim.problems[0]!, /^[^\n]+: ipipou peer will not find this process$/);
+    claim[Symbol.dispose]();
+  });
+});

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { ProcessLock } from "../../../ffi/process_lock.ts";
+import { Process } from "../../lab/process.ts";
+
+const MODULE = new URL("../../../ffi/process_lock.ts", import.meta.url).href;
+/** Milliseconds that a program may take to start on a busy machine. */
+const PATIENCE = 60_000;
+
+/** Takes the lock on a file, says so, and what becomes of it. */
+const HOLDER = `import { ProcessLock } from "${MODULE}";
+const lock = ProcessLock.take(Deno.args[0]);
+Deno.addSignalListener("SIGHUP", () => console.log("told"));
+setInterval(() => {}, 1e6);
+console.log(lock === null ? "refused" : "held");`;
+
+async function withFile(test: (path: string, start: () => Process) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/lock`;
+  await Deno.writeTextFile(path, "");
+  await Deno.writeTextFile(`${folder}/holder.ts`, HOLDER);
+  const processes: Process[] = [];
+  const start = () => {
+    processes.push(new Process([Deno.execPath(), "run", "-A", "--no-lock", `${folder}/holder.ts`, path]));
+    return processes.at(-1)!;
+  };
+  try {
+    await test(path, start);
+  } finally {
+    await Promise.all(processes.map((process) => process.kill("SIGKILL")));
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("signalHolder() signals whoever holds the lock, and nobody when nobody does", async () => {
+  await withFile(async (path, start) => {
+    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), null);
+    const holder = start();
+    await holder.waitForLine(/held/, PATIENCE);
+    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), holder.pid);
+    await holder.waitForLine(/told/, PATIENCE);
+    await holder.kill("SIGKILL");
+    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), null);
+  });
+});
+
+Deno.test("take() gives the lock to one process, and to the next when it is disposed", async () => {
+  await withFile(async (path, start) => {
+    const lock = ProcessLock.take(path);
+    assert.notEqual(lock, null);
+    await start().waitForLine(/refused/, PATIENCE);
+    lock![Symbol.dispose]();
+    await start().waitForLine(/held/, PATIENCE);
+    assert.equal(ProcessLock.take(path), null);
+  });
+});
+
+Deno.test("take() says which file cannot be opened", () => {
+  assert.throws(() => ProcessLock.take("/nonexistent/lock"), {
+    message: "Cannot open /nonexistent/lock: ENOENT (No such file or directory)",
+  });
+});

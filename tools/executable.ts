@@ -47,7 +47,7 @@ const SITE_PATIENCE = 5000;
 /** What to make. */
 export interface ExecutableOptions {
   readonly target: Target;
-  /** Where to write it; parent directory and file system must be there. */
+  /** Where to write it: in a folder that is there, on the file system of dist. */
   readonly output: string;
   /** What `--version` says of where it comes from. */
   readonly commit: string;

@@ -3,6 +3,7 @@ import { LinkMonitor } from "../../ffi/link_monitor.ts";
 import { Backoff } from "../backoff.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -46,6 +47,9 @@ export function findOutside({ local }: Settings, { hostAddresses, own }: Observe
   return { ip: local.ip, device };
 }
 
+/** What waiting needs: whom to tell, and when not to wait any more. */
+type Waiting = Pick<DaemonContext, "log" | "service" | "stop">;
+
 /** What was seen of the kernel, and the outer address that is in it. */
 export interface Surveyed {
   readonly observed: Observed;
@@ -60,7 +64,10 @@ export interface Surveyed {
  * @throws the reason why the program is to stop
  */
 export async function awaitOutside(
-  { settings, kernel, log, service, stop }: DaemonContext,
+  { settings, kernel, log, service, stop }: Waiting & {
+    readonly settings: Settings;
+    readonly kernel: Pick<Kernel, "observe" | "forget">;
+  },
 ): Promise<Surveyed> {
   using monitor = LinkMonitor.open();
   let told = "";
@@ -92,9 +99,6 @@ export async function resolveHost(host: string): Promise<string> {
     throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
   }
 }
-
-/** What waiting needs: whom to tell, and when not to wait any more. */
-type Waiting = Pick<DaemonContext, "log" | "service" | "stop">;
 
 /** Like {@linkcode resolveHost}, but waits for as long as it takes: at boot, names may come later than we do. */
 export async function awaitHost(host: string, { log, service, stop }: Waiting): Promise<string> {

@@ -94,7 +94,8 @@ export class Instance {
   constructor(machine: Machine, name: string) {
     this.unit = `ipipou@${name}.service`;
     const matches = [`_SYSTEMD_UNIT=${this.unit}`, "+", `UNIT=${this.unit}`];
-    this.#journal = machine.spawn(["journalctl", "--follow", "--output=json", ...matches]);
+    const format = ["--output=json", "--output-fields=MESSAGE,PRIORITY"];
+    this.#journal = machine.spawn(["journalctl", "--follow", ...format, ...matches]);
   }
 
   /** Waits for the next such message after the one that was waited for last. */

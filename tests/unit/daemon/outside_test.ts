@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { awaitHost, findOutside, resolveHost } from "../../../lib/daemon/outside.ts";
-import { Service } from "../../../lib/daemon/service.ts";
+import { awaitHost, awaitOutside, findOutside, resolveHost } from "../../../lib/daemon/outside.ts";
+import { Service, type ServiceManager } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
@@ -11,9 +11,12 @@ import { sampleSettings } from "../samples.ts";
 /** A label of 64 characters is one too long: no name server is asked. */
 const NO_HOST = "x".repeat(64);
 
-function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
-  const settings = sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
-  const observed: Observed = {
+function settingsOf(local: Partial<Settings["local"]>): Settings {
+  return sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
+}
+
+function observedWith(alts: readonly string[]): Observed {
+  return {
     own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
     foreign: {
       devices: new Map(),
@@ -30,8 +33,44 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
     ]),
     unusedGroup: 1,
   };
-  return findOutside(settings, observed);
 }
+
+function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
+  return findOutside(settingsOf(local), observedWith(alts));
+}
+
+/** Waits for a device that does not come, for as long as nothing stops it. */
+function awaitDevice(manager: ServiceManager | null) {
+  const lines: string[] = [];
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+  const stop = new AbortController();
+  const service = new Service(manager, 60_000, log);
+  const kernel = { observe: () => Promise.resolve(observedWith([])), forget: () => {} };
+  const settings = settingsOf({ device: "eth9" });
+  const waiting = awaitOutside({ settings, kernel, log, service, stop: stop.signal })
+    .finally(() => service[Symbol.dispose]());
+  return { lines, stop, waiting };
+}
+
+Deno.test("awaitOutside() by hand says at once what is wrong", async () => {
+  const { lines, waiting } = awaitDevice(null);
+  await assert.rejects(waiting, { exitCode: EXIT.usage, message: /there is no such device/ });
+  assert.deepEqual(lines, []);
+});
+
+Deno.test("awaitOutside() as a service waits until it is to stop, and says what for", async () => {
+  const told = Promise.withResolvers<string>();
+  const manager = { send: told.resolve, time: 0n, [Symbol.dispose]() {} };
+  const { lines, stop, waiting } = awaitDevice(manager);
+  const why = "there is no such device; there are: eth0, eth1";
+  assert.equal(await told.promise, `STATUS=waiting for the network device eth9: ${why}`);
+  stop.abort("SIGTERM");
+  await assert.rejects(waiting, (reason) => reason === "SIGTERM");
+  assert.deepEqual(lines, [
+    `Warning: Cannot use the network device eth9 (--fou-local): ${why}; waiting for it`,
+  ]);
+});
 
 Deno.test("findOutside() takes the first address of the device", () => {
   assert.deepEqual(find({ device: "eth0" }), { ip: "192.0.2.1", device: "eth0" });

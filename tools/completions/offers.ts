@@ -1,0 +1,89 @@
+import { type Command, COMMANDS } from "../../lib/settings/commands.ts";
+import type { Option } from "../../lib/settings/option.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
+
+/** What a shell offers for a value. */
+export type Offer =
+  /** Names of files in the configuration folder, or paths. */
+  | { readonly kind: "names"; readonly extension: "toml" | "conf" }
+  | { readonly kind: "files" }
+  | { readonly kind: "devices" }
+  /** `@DEV`, whatever stands before the `@`. */
+  | { readonly kind: "local" }
+  | { readonly kind: "words"; readonly words: readonly string[] }
+  | { readonly kind: "nothing" };
+
+/** An option as a shell sees it. */
+export interface Offered {
+  /** One letter. */
+  readonly short: string | null;
+  /** Without the hyphens. */
+  readonly long: string | null;
+  readonly help: string;
+  /** What it takes; null when it takes none. */
+  readonly value: { readonly metavar: string; readonly offer: Offer } | null;
+  readonly repeats: boolean;
+}
+
+/** What may stand on a command line: without a command, or after one. */
+export interface CommandLine {
+  /** Null: without a command. */
+  readonly name: string | null;
+  readonly help: string;
+  readonly options: readonly Offered[];
+  /** What words that belong to no option are. */
+  readonly operands: Offer;
+}
+
+/** Every command line there is. */
+export const COMMAND_LINES: readonly CommandLine[] = [
+  {
+    name: null,
+    help: "",
+    options: OPTIONS.map(offered),
+    operands: { kind: "words", words: COMMANDS.map(({ name }) => name) },
+  },
+  ...COMMANDS.map((command) => ({
+    name: command.name,
+    help: command.help,
+    options: command.options.map(offered),
+    operands: operandsOf(command),
+  })),
+];
+
+/** The option's names as they are typed. */
+export function typed({ short, long }: Offered): string[] {
+  return [...short === null ? [] : [`-${short}`], ...long === null ? [] : [`--${long}`]];
+}
+
+function offered(option: Option): Offered {
+  return {
+    short: option.short ?? null,
+    long: option.long,
+    help: option.help,
+    value: option.metavar === undefined ? null : { metavar: option.metavar, offer: offerOf(option) },
+    repeats: option.kind === "count" || option.kind === "config",
+  };
+}
+
+function offerOf(option: Option): Offer {
+  switch (option.kind) {
+    case "config":
+      return { kind: "names", extension: "toml" };
+    case "secretFile":
+      return { kind: "files" };
+    case "device":
+      return { kind: "devices" };
+    case "local":
+      return { kind: "local" };
+    case "choice":
+      return { kind: "words", words: option.choices };
+    default:
+      return { kind: "nothing" };
+  }
+}
+
+function operandsOf({ name, usage }: Command): Offer {
+  if (!/\bNAME\b/.test(usage)) return { kind: "nothing" };
+  return { kind: "names", extension: name === "convert" ? "conf" : "toml" };
+}

@@ -1,0 +1,41 @@
+import { TOML_TABLES } from "../../lib/settings/option.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
+import { keyEntries } from "./entries.ts";
+import type { Block, Page } from "./roff.ts";
+
+const DESCRIPTION = [
+  "`ipipou --config NAME`, and with it the systemd unit `ipipou@NAME`, reads /etc/ipipou/NAME.toml: TOML 1.0, in " +
+  "UTF-8. Each key means the same as one of the options of `ipipou`(8), and what stands on the command line wins.",
+  `The rule: \`--TABLE-KEY\` is \`KEY\` in \`[TABLE]\`, for the tables ${
+    TOML_TABLES.join(", ")
+  }; any other option ` +
+  "is a key above the first table; `--no-KEY` is `KEY = false`. `TABLE.KEY` above the first table is the same as " +
+  "`KEY` in `[TABLE]`.",
+  "Keys and tables that do not exist, keys given twice and values of another kind are refused with file, line and " +
+  "column, and nothing is changed. A file that is named is looked for beside the configuration file unless its " +
+  'path begins with `/`. A time with its unit stands in quotes, as `"25s"`. N below is the value of `number`.',
+];
+
+/** The page ipipou.toml(5). @param date when it was last changed, `YYYY-MM-DD` */
+export function ipipouToml5(examples: Examples, version: string, date: string): Page {
+  const shown = Object.entries(examples).flatMap(([what, text]): Block[] => [
+    `${what}:`,
+    { lines: text.trimEnd() },
+  ]);
+  return {
+    name: "ipipou.toml",
+    section: 5,
+    version,
+    date,
+    sections: [
+      { title: "NAME", blocks: ["ipipou.toml - settings of an ipipou tunnel"] },
+      { title: "DESCRIPTION", blocks: DESCRIPTION },
+      { title: "KEYS", blocks: keyEntries(OPTIONS) },
+      { title: "EXAMPLES", blocks: shown },
+      { title: "SEE ALSO", blocks: ["`ipipou`(8)"] },
+    ],
+  };
+}
+
+/** The content of configuration files, by what each shows. */
+export type Examples = Readonly<Record<string, string>>;

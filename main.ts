@@ -6,7 +6,7 @@ import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
-import { readFromDisk, writeToDisk } from "./lib/settings/disk.ts";
+import { DISK, writeToDisk } from "./lib/settings/disk.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadGiven, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
@@ -35,7 +35,7 @@ function makeLog(style: Settings["log"]): Log {
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const load = () => loadSettings(invocation, readFromDisk);
+  const load = () => loadSettings(invocation, DISK);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
@@ -43,7 +43,7 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
-  const { given } = loadGiven(invocation, readFromDisk);
+  const { given } = loadGiven(invocation, DISK.read);
   print(await cleanup(identify(given), makeLog(chooseLog(given))));
 }
 
@@ -60,7 +60,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "run":
       return await runDaemon(invocation);
     case "convert":
-      return print(convert(invocation, readFromDisk, writeToDisk));
+      return print(convert(invocation, DISK.read, writeToDisk));
     case "cleanup":
       return await cleanUp(invocation);
   }

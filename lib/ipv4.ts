@@ -27,3 +27,26 @@ export function isHostIpv4(text: string): boolean {
   if (address === null || address === 0 || address === LAST) return false;
   return address >>> 28 !== 0xe;
 }
+
+/** A network's first address, a whole number, and how many bits of it are the network's. */
+export interface Network {
+  readonly first: number;
+  readonly length: number;
+}
+
+/** Reads IP/LENGTH, or an address as a network of one; null when it is none. Bits of a host are dropped. */
+export function parseNetwork(text: string): Network | null {
+  const [, ip = "", bits = "32"] = /^([^/]*)(?:\/(0|[1-9]\d?))?$/.exec(text) ?? [];
+  const [address, length] = [parseIpv4(ip), Number(bits)];
+  return address === null || length > 32 ? null : networkOf(address, length);
+}
+
+/** Writes a network as IP/LENGTH. */
+export function formatNetwork({ first, length }: Network): string {
+  return `${formatIpv4(first)}/${length}`;
+}
+
+/** The network of this length that an address is in. */
+export function networkOf(address: number, length: number): Network {
+  return { first: address - address % 2 ** (32 - length), length };
+}

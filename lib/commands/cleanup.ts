@@ -14,16 +14,16 @@ import type { Identification } from "../settings/resolve.ts";
  * @throws {IpipouError} with exit code 200 when something cannot be removed
  */
 export async function cleanup(
-  { mode, device, port, queue, table, altIp }: Identification,
+  { mode, name, ports, queue, table }: Identification,
   log: Log,
 ): Promise<string> {
-  const identity = { name: device, table, devices: new Set([device]), port, queue, alts: new Set([altIp]) };
+  const identity = { name, table, devices: new Set([name]), port: ports[0]!, queue, alts: new Set<string>() };
   const nft = mode === "server" ? "needed" : "if-installed";
   const lock = () => NamespaceLock.take();
   const instance = new Instance(identity, { nft, needsFou: false }, new Runner(log), lock);
   const removed = describe(await instance.remove());
   return removed.length === 0
-    ? `nothing of ${device} to remove\n`
+    ? `nothing of ${name} to remove\n`
     : removed.map((line) => `removed ${line}\n`).join("");
 }
 

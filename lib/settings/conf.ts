@@ -71,7 +71,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
   if (takesValue(option) && value === "" && attached === undefined) {
     throw new SettingsError(`Cannot use ${name} without a value: give ${option.metavar} after one space`);
   }
-  const isNumber = option.kind === "integer" || option.kind === "duration";
+  const isNumber = ["integer", "duration", "ports"].includes(option.kind);
   const setting = { option, text: isNumber ? value.trim() : value };
   if (option.kind !== "config" && option.kind !== "switch") take(given, option, setting.text, name);
   return setting;
@@ -107,6 +107,12 @@ function formatSetting({ option, text }: Setting, given: Readonly<GivenValues>):
       return `${keyOf(option)} = ${option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value}`;
     case "duration":
       return `${keyOf(option)} = ${given[option.slot]?.value}`;
+    case "ports": {
+      const ports = given[option.slot]?.value ?? [];
+      return `${keyOf(option)} = ${ports.length === 1 ? ports[0] : `[${ports.join(", ")}]`}`;
+    }
+    case "networks":
+      return `${keyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
     default:
       return `${keyOf(option)} = ${formatString(text)}`;
   }

@@ -28,8 +28,12 @@ export function suggestOption(name: string, options: readonly Option[], help: st
   return found === undefined ? `${help} lists the options` : `did you mean --${found}?`;
 }
 
-/** A TOML key like `key` in `table` (empty: none), as ``did you mean `dev` in [fou]?``; else where to look. */
-export function suggestKey(table: string, key: string): string {
+/**
+ * A TOML key like `key` in `table` (empty: none), as ``did you mean `dev` in [fou]?``; else where to look.
+ *
+ * @param isOfPeer whether it stands in one of several peers, where a key in a table is best written `fou.dev`
+ */
+export function suggestKey(table: string, key: string, isOfPeer: boolean): string {
   const wanted = toKebab(key);
   const inTable = TOML_KEYS.filter((known) => known.table === table);
   const near = nearest(wanted, inTable.map((known) => known.key));
@@ -39,6 +43,7 @@ export function suggestKey(table: string, key: string): string {
     TOML_KEYS.find(({ long }) => long === nearest(`${table}-${wanted}`.replace(/^-/, ""), LONG_NAMES));
   if (found === undefined) return elsewhere(`${table}-${wanted}`);
   if (found.table === table) return `did you mean \`${found.key}\`?`;
+  if (isOfPeer) return `did you mean \`${found.table === "" ? "" : `${found.table}.`}${found.key}\`?`;
   return `did you mean \`${found.key}\` ${
     found.table === "" ? "above the first [table]" : `in [${found.table}]`
   }?`;

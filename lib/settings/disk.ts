@@ -1,5 +1,5 @@
 import { SettingsError, showPath } from "./errors.ts";
-import type { FileRead, WriteOptions } from "./files.ts";
+import type { FileRead, Files, FolderRead, WriteOptions } from "./files.ts";
 
 /** Reads a text file from disk: the edge behind `ReadFile`. A byte order mark is dropped. */
 export function readFromDisk(path: string): FileRead {
@@ -14,6 +14,18 @@ export function readFromDisk(path: string): FileRead {
     };
   }
 }
+
+/** Lists a folder on disk: the edge behind `ListFolder`. */
+function listOnDisk(path: string): FolderRead {
+  try {
+    return { ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) };
+  } catch (error) {
+    return { ok: false, missing: error instanceof Deno.errors.NotFound, reason: reasonOf(error) };
+  }
+}
+
+/** The disk's files. */
+export const DISK: Files = { read: readFromDisk, list: listOnDisk };
 
 /**
  * Writes a text file to disk, whole or not at all: the edge behind `WriteFile`.
@@ -54,5 +66,5 @@ function removeIfThere(path: string): void {
 /** Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'". */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/( \(os error |: (readfile|open|rename|link|chmod) ).*/s, "");
+  return message.replace(/( \(os error |: (readfile|readdir|open|rename|link|chmod) ).*/s, "");
 }

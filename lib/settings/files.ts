@@ -10,6 +10,20 @@ export type FileRead =
 /** Reads a whole text file; does not throw. */
 export type ReadFile = (path: string) => FileRead;
 
+/** What came of listing a folder; `names` are those of files and folders in it, in no order. */
+export type FolderRead =
+  | { readonly ok: true; readonly names: readonly string[] }
+  | { readonly ok: false; readonly missing: boolean; readonly reason: string };
+
+/** Lists a folder; does not throw. */
+export type ListFolder = (path: string) => FolderRead;
+
+/** Where files are read from. */
+export interface Files {
+  readonly read: ReadFile;
+  readonly list: ListFolder;
+}
+
 /** How to put a file in its place. */
 export interface WriteOptions {
   /** Permission bits. */
@@ -24,6 +38,8 @@ export type WriteFile = (path: string, text: string, options: WriteOptions) => b
 /** Where configuration lies, and the only place the executable may write to. */
 export const CONFIG_FOLDER = "/etc/ipipou/";
 const OTHERS_CAN_READ = 0o004;
+/** Bytes, or characters where that is less; 4,096 peers fit in it. */
+const LARGEST_CONFIG = 2 * 1024 * 1024;
 
 /** A file's text, and whether any user of this host can read it too. */
 interface TextFile {
@@ -60,7 +76,22 @@ export function readConfig(read: ReadFile, name: string): TextFile {
   if (old !== path && isMissing(read(path)) && !isMissing(read(old))) {
     throw refuseOld(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old);
   }
-  return readText(read, path, "--config");
+  return readToml(read, path, "--config");
+}
+
+/**
+ * Reads a TOML file of a sensible size.
+ *
+ * @param place what named it
+ * @throws {SettingsError} when it cannot be read
+ */
+export function readToml(read: ReadFile, path: string, place: string): TextFile {
+  const file = readText(read, path, place);
+  if (file.text.length <= LARGEST_CONFIG) return file;
+  throw new SettingsError(
+    `Cannot read ${showPath(path)} (${place}): it is larger than ${LARGEST_CONFIG / 1024 / 1024} MiB; ` +
+      "give a configuration file",
+  );
 }
 
 /** The path that a name of a configuration file means; `extension` is the one that may be left out. */

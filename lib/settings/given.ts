@@ -33,3 +33,18 @@ export function assignTo(given: GivenValues, option: Option, place: string, last
     Object.assign(given, { [slot]: { value, place, option } satisfies Given<typeof value> });
   };
 }
+
+/** What one of several peers was given. */
+export interface GivenPeer {
+  readonly name: string;
+  /** Where its name is: `name at /etc/ipipou/hub.toml:12:8`, or its own file. */
+  readonly place: string;
+  readonly given: Readonly<GivenValues>;
+}
+
+/** Everything that was said. */
+export interface Told {
+  readonly given: Readonly<GivenValues>;
+  /** Null: `given` describes the only one. */
+  readonly peers: readonly GivenPeer[] | null;
+}

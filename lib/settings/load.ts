@@ -1,27 +1,52 @@
 import type { Invocation, Sources } from "./command_line.ts";
-import { readConfig, type ReadFile } from "./files.ts";
-import type { GivenValues } from "./given.ts";
+import { SettingsError, showPath } from "./errors.ts";
+import { type Files, readConfig, type ReadFile } from "./files.ts";
+import type { GivenPeer, GivenValues } from "./given.ts";
+import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml } from "./toml.ts";
 
+const PEER_HEADER_REGEXP = /^[ \t]*\[\[[ \t]*peer[ \t]*\]\]/gm;
+
 /**
- * Reads the configuration files a command line names and makes settings of all that was said: a later file
- * wins over an earlier one, and the command line over both.
+ * Reads the configuration files a command line names, with their peers, and makes settings of all that was
+ * said: a later file wins over an earlier one, the command line over both, and what a peer says over them all.
  *
- * @param read reads a text file, `readFromDisk` outside of tests
+ * @param files reads text files and folders, `DISK` outside of tests
  * @throws {SettingsError} for the first thing that is wrong
  * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
-export function loadSettings(invocation: Invocation & { kind: "run" }, read: ReadFile): Resolved {
-  const { given, warnings } = loadGiven(invocation, read);
-  const { settings, warnings: more } = resolve(given, read);
-  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
+export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
+  const { given, paths, ...said } = loadGiven(invocation, files.read);
+  const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
+  const peers = [...said.peers, ...folders.flatMap((folder) => folder.peers)];
+  const hub = said.peers[0]?.place ?? folders[0]?.place ?? null;
+  if (hub !== null && !given.server?.value) {
+    throw new SettingsError(
+      `Cannot take peers on a client (${hub}): its only one is its server; give server = true or -s on a server`,
+    );
+  }
+  limitPeers(peers.length, "all files");
+  const { settings, warnings } = resolve({ given, peers: hub === null ? null : peers }, files.read);
+  return {
+    settings,
+    warnings: [
+      ...invocation.warnings,
+      ...said.warnings,
+      ...folders.flatMap((folder) => folder.warnings),
+      ...warnings,
+    ],
+  };
 }
 
 /** Values of files and command line, and what the administrator should know of the files. */
 interface Loaded {
   readonly given: Readonly<GivenValues>;
+  /** Those in the files themselves. */
+  readonly peers: readonly GivenPeer[];
+  /** Of the files. */
+  readonly paths: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -33,11 +58,17 @@ interface Loaded {
 export function loadGiven(invocation: Sources, read: ReadFile): Loaded {
   const warnings: string[] = [];
   const given: GivenValues = {};
+  const peers: GivenPeer[] = [];
+  const paths: string[] = [];
   for (const name of invocation.configs) {
     const file = readConfig(read, name);
+    paths.push(file.path);
+    // Before it is parsed, which takes a hundred times its size.
+    limitPeers(file.text.match(PEER_HEADER_REGEXP)?.length ?? 0, showPath(file.path));
     const said = parseToml(file.text, file.path);
     if (said.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, said.given);
+    for (const peer of said.peers) peers.push(namePeer(peer));
   }
-  return { given: { ...given, ...invocation.given }, warnings };
+  return { given: { ...given, ...invocation.given }, peers, paths, warnings };
 }

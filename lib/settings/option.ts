@@ -13,7 +13,8 @@ export interface Values {
   logTime: boolean;
   logPid: boolean;
   localIp: string;
-  localPort: number;
+  /** At least one. */
+  localPorts: readonly number[];
   device: string;
   encapCsum: boolean;
   remoteHost: string;
@@ -21,6 +22,10 @@ export interface Values {
   tunnelDevice: string;
   tunnelIp: string;
   tunnelPeerIp: string;
+  /** IP/LENGTH, as the other networks. */
+  tunnelNet: string;
+  allowedIps: readonly string[];
+  routes: readonly string[];
   /** Text as it is, or bytes. */
   token: string | Uint8Array<ArrayBuffer> | SecretFile;
   privateKey: Uint8Array<ArrayBuffer> | SecretFile;
@@ -40,6 +45,9 @@ export interface Values {
   nftCounter: boolean;
   keepalive: number;
   reauthOnly: boolean;
+  moveInterval: number;
+  /** What one peer of several is called; no option. */
+  peerName: string;
 }
 
 /** The name of one thing that can be given. */
@@ -63,6 +71,8 @@ export type Kind =
   | { readonly kind: "integer"; readonly slot: SlotFor<number>; readonly min: number; readonly max: number }
   /** Whole seconds, or whole seconds, minutes or hours with their unit: `25s`, `5m`, `2h`. */
   | { readonly kind: "duration"; readonly slot: SlotFor<number> }
+  /** UDP ports with commas between them; in TOML one, or a list. */
+  | { readonly kind: "ports"; readonly slot: "localPorts" }
   | { readonly kind: "text"; readonly slot: "token" | "secret" }
   | { readonly kind: "base64"; readonly slot: "token" }
   /** 32 bytes in base64. */
@@ -70,7 +80,11 @@ export type Kind =
   | { readonly kind: "publicKey"; readonly slot: "remotePublicKey" }
   | { readonly kind: "secretFile"; readonly slot: SlotFor<SecretFile> }
   | { readonly kind: "ipv4"; readonly slot: SlotFor<string> }
-  | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" }
+  /** `IP/LENGTH`; an address alone is a network of one. */
+  | { readonly kind: "network"; readonly slot: "tunnelNet"; readonly min: number; readonly max: number }
+  /** Networks with commas between them; in TOML a list. */
+  | { readonly kind: "networks"; readonly slot: "allowedIps" | "routes" }
+  | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" | "peerName" }
   | { readonly kind: "nftTable"; readonly slot: "nftTable" }
   /** Must be one of a few words. Nothing depends on it yet. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
@@ -89,6 +103,8 @@ interface Described {
   /** One sentence, no full stop. */
   readonly help: string;
   readonly default?: string;
+  /** Can be given for each of several peers. */
+  readonly perPeer?: true;
   /** The only mode in which it has an effect. */
   readonly mode?: "client" | "server";
   /** The value is never shown. */

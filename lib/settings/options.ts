@@ -4,6 +4,7 @@ const PORT = { kind: "integer", metavar: "PORT", min: 1, max: 65_535 } as const;
 const DURATION = { kind: "duration", metavar: "SEC" } as const;
 const IP = { kind: "ipv4", metavar: "IP" } as const;
 const DEVICE = { kind: "device", metavar: "DEV" } as const;
+const NETWORKS = { kind: "networks", metavar: "NET[,NET...]", neverAbbreviated: true } as const;
 const FILE = { kind: "secretFile", metavar: "FILE", neverAbbreviated: true } as const;
 
 /**
@@ -116,9 +117,10 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
       },
       {
         long: "fou-local-port",
-        ...PORT,
-        slot: "localPort",
-        help: "Own UDP port",
+        kind: "ports",
+        slot: "localPorts",
+        metavar: "PORT[,PORT...]",
+        help: "Own UDP port; a server can have up to 64, the first one is the main one",
         default: "10000+N",
       },
       {
@@ -133,18 +135,21 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         kind: "remote",
         metavar: "[HOST|IP][:PORT]",
         help: "The far side's address or name, and UDP port, in one",
+        perPeer: true,
       },
       {
         long: "fou-remote-ip",
         ...IP,
         slot: "remoteHost",
         help: "The far side's IPv4 address; a client needs it",
+        perPeer: true,
       },
       {
         long: "fou-remote-port",
         ...PORT,
         slot: "remotePort",
         help: "The far side's UDP port; a client needs it",
+        perPeer: true,
       },
       {
         long: "encap-csum",
@@ -172,6 +177,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         slot: "tunnelDevice",
         help: "Name of the tunnel device",
         default: "ipipouN",
+        perPeer: true,
       },
       {
         long: "tunl-ip",
@@ -179,6 +185,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         slot: "tunnelIp",
         help: "Own address in the tunnel; a client needs it",
         default: "172.28.0.0+2N on a server",
+        perPeer: true,
       },
       {
         long: "tunl-peer-ip",
@@ -186,6 +193,14 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         slot: "tunnelPeerIp",
         help: "The far side's address in the tunnel",
         default: "--tunl-ip, +1 on a server, -1 on a client",
+        perPeer: true,
+      },
+      {
+        long: "routes",
+        ...NETWORKS,
+        slot: "routes",
+        help: "Networks behind the far side, to be reached through the tunnel",
+        perPeer: true,
       },
     ],
   },
@@ -197,6 +212,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         ...FILE,
         slot: "privateKey",
         help: "Read the own ed25519 private key from the first line of FILE",
+        perPeer: true,
       },
       {
         long: "auth-key-b64",
@@ -205,6 +221,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         metavar: "KEY",
         help: "Own ed25519 private key, 32 bytes in base64",
         secret: true,
+        perPeer: true,
       },
       {
         long: "auth-remote-pubkey-b64",
@@ -212,6 +229,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         slot: "remotePublicKey",
         metavar: "KEY",
         help: "The far side's ed25519 public key, 32 bytes in base64",
+        perPeer: true,
       },
       {
         long: "auth-key-type",
@@ -220,12 +238,14 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         metavar: "TYPE",
         help: "Type of the keys",
         default: "ed25519",
+        perPeer: true,
       },
       {
         long: "auth-secret-file",
         ...FILE,
         slot: "secret",
         help: "Read the shared secret from FILE",
+        perPeer: true,
       },
       {
         long: "auth-secret",
@@ -235,12 +255,14 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         help: "Shared secret that is signed along and never sent",
         default: "netprickle.com",
         secret: true,
+        perPeer: true,
       },
       {
         long: "auth-token-file",
         ...FILE,
         slot: "token",
         help: "Read the token from FILE",
+        perPeer: true,
       },
       {
         long: "auth-token",
@@ -249,6 +271,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         metavar: "TEXT",
         help: "Authenticate by this text instead of keys; weak, as it is sent in the clear",
         secret: true,
+        perPeer: true,
       },
       {
         long: "auth-token-b64",
@@ -257,6 +280,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         metavar: "TOKEN",
         help: "The same, in base64",
         secret: true,
+        perPeer: true,
       },
       {
         long: "auth-max-time-discrepancy",
@@ -264,6 +288,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         slot: "maxTimeDiscrepancy",
         help: "How far the time in a signed auth packet or answer may be off; 0 is any",
         default: "0",
+        perPeer: true,
       },
       {
         long: "reply-on-auth-ok",
@@ -273,6 +298,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         help:
           "Server: answer valid auth packets. Client: expect that of the server, log what becomes of it, " +
           "and try again until there is an answer",
+        perPeer: true,
       },
       {
         long: "auth-keygen",
@@ -324,6 +350,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         gives: true,
         help: "Let in nobody but the far side's given address",
         mode: "server",
+        perPeer: true,
       },
       {
         long: "auth-by-remote-port",
@@ -332,6 +359,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         gives: true,
         help: "Let in nobody but the far side's given UDP port",
         mode: "server",
+        perPeer: true,
       },
       {
         long: "auth-lifetime",
@@ -340,6 +368,39 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         help: "How long an authentication is good for; 0 is for ever",
         default: "0",
         mode: "server",
+        perPeer: true,
+      },
+      {
+        long: "auth-move-interval",
+        ...DURATION,
+        slot: "moveInterval",
+        help: "How long the far side must have been at one address and port before it may move to another",
+        default: "0",
+        mode: "server",
+        perPeer: true,
+        neverAbbreviated: true,
+      },
+      {
+        long: "allowed-ips",
+        ...NETWORKS,
+        slot: "allowedIps",
+        help: "Networks that packets out of the tunnel may come from, beside the far side's address in it; " +
+          "0.0.0.0/0 is any",
+        default: "any; of one of several peers its --routes",
+        mode: "server",
+        perPeer: true,
+      },
+      {
+        long: "tunl-net",
+        kind: "network",
+        slot: "tunnelNet",
+        min: 8,
+        max: 30,
+        metavar: "NET/LEN",
+        help: "Network that addresses in the tunnel are of: the first one is the server's, and a peer " +
+          "without --tunl-peer-ip has one that follows from its name",
+        mode: "server",
+        neverAbbreviated: true,
       },
       {
         long: "fou-local-ip-alt",
@@ -348,6 +409,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         help: "Private local address for a client that shares its public address with another",
         default: "172.29.0.0+N",
         mode: "server",
+        perPeer: true,
       },
       {
         long: "force-fou-local-ip-alt",
@@ -356,6 +418,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         gives: true,
         help: "Use that address for any client",
         mode: "server",
+        perPeer: true,
       },
       {
         long: "queue-number",
@@ -377,7 +440,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
         max: 4_294_967_295,
         metavar: "LEN",
         help: "Packets the queue can hold",
-        default: "24",
+        default: "24, or 1024 for several peers",
         mode: "server",
       },
       {
@@ -401,5 +464,8 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
   },
 ];
 
-/** The same without the groups. */
+/** What one peer of several is called: a key of [[peer]] alone. */
+export const PEER_NAME: Option = { long: "name", ...DEVICE, slot: "peerName", help: "", perPeer: true };
+
+/** Every option there is, without the groups. */
 export const OPTIONS: readonly Option[] = OPTION_GROUPS.flatMap((group) => group.options);

@@ -1,13 +1,16 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import { SettingsError } from "./errors.ts";
-import type { ReadFile } from "./files.ts";
-import type { GivenValues } from "./given.ts";
-import { chooseAltIp, choosePeer, chooseTunnelDevice } from "./peer.ts";
+import type { FileRead, ReadFile } from "./files.ts";
+import type { GivenValues, Told } from "./given.ts";
+import { chooseAltIp, choosePeers } from "./peers.ts";
 import type { Settings } from "./settings.ts";
+import { chooseTunnelDevice } from "./tunnel.ts";
 
 const FIRST_PORT = 10_000;
 const LAST_PORT = 65_535;
 const LAST_QUEUE_FOR_NUMBER = 999;
+/** Auth packets that wait, as in version 0.1, and where many peers may come at once. */
+const QUEUE_LENGTHS = { one: 24, several: 1024 };
 
 /** Checked settings, and what the administrator should know of them, a line each. */
 export interface Resolved {
@@ -24,15 +27,23 @@ type Mode = Settings["mode"];
  * @throws {SettingsError} when something is missing or does not fit
  * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
-export function resolve(given: Readonly<GivenValues>, read: ReadFile): Resolved {
-  const warnings: string[] = [];
+export function resolve(told: Told, read: ReadFile): Resolved {
+  const { given } = told;
+  const warnings = new Set<string>();
   const mode = chooseMode(given);
-  warnings.push(...withoutEffect(given, mode));
+  for (const warning of withoutEffect(given, mode)) warnings.add(warning);
   if (mode === "server" && given.reauthOnly?.value) {
     throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
   }
   const number = chooseNumber(given, mode);
-  const local = chooseLocal(given, number);
+  const local = chooseLocal(given, number, mode);
+  const peers = choosePeers(told, {
+    mode,
+    number,
+    local,
+    read: remembering(read),
+    warn: (warning) => warnings.add(warning),
+  });
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),
@@ -40,31 +51,39 @@ export function resolve(given: Readonly<GivenValues>, read: ReadFile): Resolved 
     local,
     firstAltIp: chooseAltIp(given, number),
     encapCsum: given.encapCsum?.value ?? null,
-    queue: { number: chooseQueue(given, number), maxLength: given.queueMaxLength?.value ?? 24 },
+    queue: { number: chooseQueue(given, number), maxLength: chooseQueueLength(given, peers.length) },
     nft: { table: chooseTable(given), counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? 0,
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
     log: chooseLog(given),
-    peers: [choosePeer(given, { mode, number, local, read, warn: (warning) => warnings.push(warning) })],
+    peers,
   };
-  refuseLater(given);
-  return { settings, warnings };
+  for (const values of [given, ...(told.peers ?? []).map((peer) => peer.given)]) refuseLater(values);
+  return { settings, warnings: [...warnings] };
+}
+
+/** Reads each file once: what is said for all peers is looked at for each of them. */
+function remembering(read: ReadFile): ReadFile {
+  const known = new Map<string, FileRead>();
+  return (path) => {
+    const file = known.get(path) ?? read(path);
+    known.set(path, file);
+    return file;
+  };
 }
 
 /** By what an instance's things in the kernel are known. */
 export interface Identification {
   readonly mode: Mode;
-  /** The tunnel's device. */
-  readonly device: string;
-  /** Own FOU (UDP) port. */
-  readonly port: number;
+  /** The instance's name; the tunnel's device too where there is one peer. */
+  readonly name: string;
+  /** Own FOU (UDP) ports. */
+  readonly ports: readonly number[];
   /** Netfilter queue. */
   readonly queue: number;
   /** Name of the nftables table. */
   readonly table: string;
-  /** Private local address. */
-  readonly altIp: string;
 }
 
 /** Tells what identifies an instance, from as little as its number. @throws {SettingsError} */
@@ -73,11 +92,10 @@ export function identify(given: Readonly<GivenValues>): Identification {
   const number = chooseNumber(given, mode);
   return {
     mode,
-    device: chooseTunnelDevice(given, number),
-    port: choosePort(given, number),
+    name: chooseTunnelDevice(given, number),
+    ports: choosePorts(given, number),
     queue: chooseQueue(given, number),
     table: chooseTable(given),
-    altIp: chooseAltIp(given, number),
   };
 }
 
@@ -96,6 +114,10 @@ function chooseMode(given: Readonly<GivenValues>): Mode {
 
 function chooseQueue(given: Readonly<GivenValues>, number: number): number {
   return given.queueNumber?.value ?? number;
+}
+
+function chooseQueueLength({ queueMaxLength }: Readonly<GivenValues>, peerCount: number): number {
+  return queueMaxLength?.value ?? (peerCount > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one);
 }
 
 function chooseTable(given: Readonly<GivenValues>): string {
@@ -122,22 +144,28 @@ function chooseNumber({ number, queueNumber }: Readonly<GivenValues>, mode: Mode
   return mode === "server" && queue <= LAST_QUEUE_FOR_NUMBER ? queue : 0;
 }
 
-function chooseLocal(given: Readonly<GivenValues>, number: number): Settings["local"] {
+function chooseLocal(given: Readonly<GivenValues>, number: number, mode: Mode): Settings["local"] {
   const ip = given.localIp?.value ?? null;
   const device = given.device?.value ?? null;
   if (ip === null && device === null) {
     throw new SettingsError("Cannot run without an own address or device: give -b/--fou-local IP or @DEV");
   }
-  return { ip, device, ports: [choosePort(given, number)] };
+  const ports = choosePorts(given, number);
+  if (mode === "client" && ports.length > 1) {
+    throw new SettingsError(
+      `Cannot use ${ports.join(",")} as ${given.localPorts?.place} on a client: it has one UDP port`,
+    );
+  }
+  return { ip, device, ports };
 }
 
-function choosePort(given: Readonly<GivenValues>, number: number): number {
-  const port = given.localPort?.value ?? FIRST_PORT + number;
-  if (port > LAST_PORT) {
+function choosePorts(given: Readonly<GivenValues>, number: number): Settings["local"]["ports"] {
+  const [first = FIRST_PORT + number, ...more] = given.localPorts?.value ?? [];
+  if (first > LAST_PORT) {
     throw new SettingsError(
       `Cannot use ${number} as ${given.number?.place}: UDP port ${FIRST_PORT}+N would be above ` +
         `${LAST_PORT}, give --fou-local-port too`,
     );
   }
-  return port;
+  return [first, ...more];
 }

@@ -1,25 +1,51 @@
-import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
-import { nearest, suggestKey } from "./did_you_mean.ts";
-import { cutLong, HIDDEN, quote, SettingsError, showPath } from "./errors.ts";
+import type { AST } from "toml-eslint-parser";
+import { suggestKey } from "./did_you_mean.ts";
+import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
-import { type Option, TOML_TABLES, tomlPathOf } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { describeKind, type LastingKind, readInteger, readValue, Refusal } from "./values.ts";
+import { type Option, tomlPathOf } from "./option.ts";
+import { OPTIONS, PEER_NAME } from "./options.ts";
+import { isTable, type Piece, placeOf, readTables, showKeys } from "./toml_tables.ts";
+import {
+  describeKind,
+  type LastingKind,
+  readInteger,
+  readNetworks,
+  readPorts,
+  readValue,
+  Refusal,
+} from "./values.ts";
 
 /** What one TOML file gave. */
 interface TomlFile {
   readonly given: Readonly<GivenValues>;
+  /** What its [[peer]] gave, each with its place. */
+  readonly peers: readonly TomlPeer[];
   /** Whether a secret itself stands in it, not just the name of its file. */
   readonly holdsSecret: boolean;
 }
 
+/** One [[peer]], and where it begins. */
+export interface TomlPeer {
+  readonly place: string;
+  readonly given: Readonly<GivenValues>;
+}
+
 type TomlOption = Extract<Option, LastingKind>;
 
-/** One `key = value`, with its tables before it in `keys`. */
-interface Entry {
-  readonly keys: readonly string[];
-  readonly key: AST.TOMLKey;
-  readonly value: AST.TOMLContentNode;
+/** Options by their TOML paths, as `joined` writes them. */
+const ALL_KEYS = keysOf(OPTIONS);
+const PEER_KEYS = keysOf([PEER_NAME, ...OPTIONS.filter(({ perPeer }) => perPeer)]);
+
+function keysOf(options: readonly Option[]): ReadonlyMap<string, TomlOption> {
+  return new Map(options.filter(isLasting).map((option) => [joined(tomlPathOf(option)!), option]));
+}
+
+function isLasting(option: Option): option is TomlOption {
+  return !["command", "switch", "config", "count"].includes(option.kind);
+}
+
+function joined(keys: readonly string[]): string {
+  return JSON.stringify(keys);
 }
 
 /**
@@ -27,96 +53,74 @@ interface Entry {
  *
  * @param text the file's content
  * @param path where it lies: for messages, and to find files named in it by a relative path
+ * @param hub the file that this one, about a single peer, belongs to; null: it is no such file
  * @throws {SettingsError} with line and column, for what is no TOML, for keys and tables that do not exist,
  * and for values that cannot be taken
  */
-export function parseToml(text: string, path: string): TomlFile {
+export function parseToml(text: string, path: string, hub: string | null = null): TomlFile {
   const given: GivenValues = {};
+  const peers: { place: string; given: GivenValues }[] = [];
   let holdsSecret = false;
-  for (const { keys, key, value } of entries(parse(text, path), path)) {
-    const option = findOption(keys);
-    if (option === undefined) throw refuseKey(keys, placeOf(key, path));
-    const place = `${showKeys(keys)} at ${placeOf(value, path)}`;
-    try {
-      readNode(
-        option,
-        value,
-        path.slice(0, path.lastIndexOf("/") + 1),
-        assignTo(given, option, place, false),
+  const piece: Piece = { path, text, linesBefore: 0 };
+  for (const { about, place, entries } of readTables(piece, hub !== null)) {
+    if (about === "new peer") peers.push({ place, given: {} });
+    const into = about === "all" ? given : peers.at(-1)!.given;
+    for (const { keys, key, value } of entries) {
+      const option = findOption(
+        keys,
+        placeOf(key, piece),
+        about === "all" ? hub : "the part above the first [[peer]]",
       );
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      throw new SettingsError(
-        `Cannot use ${option.secret ? HIDDEN : show(value)} as ${place}: ${error.message}`,
-      );
+      takeNode(into, option, keys, value, piece);
+      holdsSecret ||= option.secret === true;
     }
-    holdsSecret ||= option.secret === true;
   }
-  return { given, holdsSecret };
+  return { given, peers, holdsSecret };
 }
 
-function parse(text: string, path: string): AST.TOMLTopLevelTable {
+/** @param above where a key belongs that is not about one peer; null: any key can stand here */
+function findOption(keys: readonly string[], place: string, above: string | null): TomlOption {
+  const path = joined(keys);
+  const option = (above === null ? ALL_KEYS : PEER_KEYS).get(path);
+  if (option !== undefined) return option;
+  const shown = showKeys(keys);
+  if (ALL_KEYS.has(path)) {
+    throw new SettingsError(`Cannot use ${shown} at ${place} for one peer: it belongs in ${above}`);
+  }
+  throw refuseKey(keys, shown, place, above !== null);
+}
+
+/** The value is not shown: under a wrong key it may be a secret. */
+function refuseKey(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
+  const [first] = keys;
+  if (isTable(keys)) {
+    return new SettingsError(`Cannot give ${shown} a value at ${place}: it is a table, [${shown}]`);
+  }
+  if (first === "peer" && !isOfPeer) {
+    return new SettingsError(`Cannot give ${shown} a value at ${place}: write each peer as [[peer]]`);
+  }
+  const table = keys.slice(0, -1).join("-");
+  const cure = suggestKey(table, keys.at(-1) ?? "", isOfPeer);
+  return new SettingsError(`Unknown key ${shown} at ${place}: ${cure}`);
+}
+
+function takeNode(
+  given: GivenValues,
+  option: TomlOption,
+  keys: readonly string[],
+  node: AST.TOMLContentNode,
+  piece: Piece,
+): void {
+  const place = `${showKeys(keys)} at ${placeOf(node, piece)}`;
+  const folder = piece.path.slice(0, piece.path.lastIndexOf("/") + 1);
   try {
-    return parseTOML(text, { tomlVersion: "1.0" }).body[0];
+    readNode(option, node, folder, assignTo(given, option, place, false));
   } catch (error) {
-    // The parser is recursive: what else it throws is the stack's end.
-    if (error instanceof RangeError) {
-      throw new SettingsError(`Cannot read ${showPath(path)} as TOML: it is nested too deeply`);
-    }
-    if (!(error instanceof ParseError)) throw error;
-    const place = `${showPath(path)}:${error.lineNumber}:${error.column + 1}`;
-    const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
-    throw new SettingsError(`Cannot read ${place} as TOML: ${reason}`);
+    if (!(error instanceof Refusal)) throw error;
+    throw new SettingsError(
+      `Cannot use ${option.secret ? HIDDEN : show(node)} as ${place}: ${error.message}`,
+    );
   }
-}
-
-function placeOf(node: AST.TOMLNode, path: string): string {
-  return `${showPath(path)}:${node.loc.start.line}:${node.loc.start.column + 1}`;
-}
-
-function namesOf(key: AST.TOMLKey): string[] {
-  return key.keys.map((part) => part.type === "TOMLBare" ? part.name : part.value);
-}
-
-function showKeys(keys: readonly string[]): string {
-  return cutLong(keys.map((key) => /^[\w-]+$/.test(key) ? key : quote(key)).join("."));
-}
-
-function isTable(keys: readonly string[]): boolean {
-  return keys.length === 1 && TOML_TABLES.some((table) => table === keys[0]);
-}
-
-function* entries(top: AST.TOMLTopLevelTable, path: string): Generator<Entry> {
-  for (const node of top.body) {
-    if (node.type === "TOMLKeyValue") {
-      yield* flatten([], node);
-      continue;
-    }
-    const table = namesOf(node.key);
-    if (node.kind === "array" || !isTable(table)) throw refuseTable(node, table, placeOf(node, path));
-    for (const entry of node.body) yield* flatten(table, entry);
-  }
-}
-
-/** `fou = { local-port = 1 }` is the same as `fou.local-port = 1`. */
-function* flatten(above: readonly string[], node: AST.TOMLKeyValue): Generator<Entry> {
-  const keys = [...above, ...namesOf(node.key)];
-  if (node.value.type !== "TOMLInlineTable" || !isTable(keys)) {
-    yield { keys, key: node.key, value: node.value };
-    return;
-  }
-  for (const entry of node.value.body) yield* flatten(keys, entry);
-}
-
-function findOption(keys: readonly string[]): TomlOption | undefined {
-  return OPTIONS.filter(isLasting).find((option) => {
-    const path = tomlPathOf(option);
-    return path?.length === keys.length && path.every((key, index) => key === keys[index]);
-  });
-}
-
-function isLasting(option: Option): option is TomlOption {
-  return !["command", "switch", "config", "count"].includes(option.kind);
 }
 
 function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {
@@ -130,6 +134,8 @@ function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string,
     if (scalar?.kind !== "integer") throw wrongType(option, scalar);
     return assign(option.slot, readInteger(option, scalar.value));
   }
+  if (option.kind === "ports") return assign(option.slot, readPorts(option, portsOf(option, node)));
+  if (option.kind === "networks") return assign(option.slot, readNetworks(option, textsOf(option, node)));
   if (option.kind === "duration" && scalar?.kind === "integer") {
     return readValue(option, String(scalar.bigint), folder, assign);
   }
@@ -137,11 +143,35 @@ function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string,
   readValue(option, scalar.value, folder, assign);
 }
 
+function portsOf(option: TomlOption, node: AST.TOMLContentNode): number[] {
+  return (node.type === "TOMLArray" ? node.elements : [node]).map((item) => {
+    if (item.type === "TOMLValue" && item.kind === "integer") return item.value;
+    throw wrongType(option, item.type === "TOMLValue" ? item : null);
+  });
+}
+
+function textsOf(option: TomlOption, node: AST.TOMLContentNode): string[] {
+  if (node.type !== "TOMLArray") throw wrongType(option, null);
+  return node.elements.map((item) => {
+    if (item.type === "TOMLValue" && item.kind === "string") return item.value;
+    throw wrongType(option, null);
+  });
+}
+
 function wrongType(option: TomlOption, scalar: AST.TOMLValue | null): Refusal {
   const mustBe = `must be ${describeKind(option)}`;
-  if (option.kind === "duration") return new Refusal(mustBe);
-  if (option.kind !== "flag" && option.kind !== "integer") return new Refusal(`${mustBe}, in quotes`);
-  return new Refusal(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
+  switch (option.kind) {
+    case "duration":
+      return new Refusal(mustBe);
+    case "networks":
+      return new Refusal(`${mustBe}, each in quotes, in a list`);
+    case "flag":
+    case "integer":
+    case "ports":
+      return new Refusal(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
+    default:
+      return new Refusal(`${mustBe}, in quotes`);
+  }
 }
 
 function show(node: AST.TOMLContentNode): string {
@@ -158,28 +188,4 @@ function show(node: AST.TOMLContentNode): string {
     default:
       return node.datetime;
   }
-}
-
-/** The value is not shown: under a wrong key it may be a secret. */
-function refuseKey(keys: readonly string[], place: string): SettingsError {
-  const shown = showKeys(keys);
-  if (isTable(keys)) {
-    return new SettingsError(`Cannot give ${shown} a value at ${place}: it is a table, [${shown}]`);
-  }
-  const table = keys.slice(0, -1).join("-");
-  return new SettingsError(`Unknown key ${shown} at ${place}: ${suggestKey(table, keys.at(-1) ?? "")}`);
-}
-
-function refuseTable(node: AST.TOMLTable, table: readonly string[], place: string): SettingsError {
-  const shown = showKeys(table);
-  if (isTable(table)) {
-    return new SettingsError(`Cannot use [[${shown}]] at ${place}: write it once, as [${shown}]`);
-  }
-  const near = nearest(shown, TOML_TABLES);
-  const cure = near === undefined
-    ? `the tables are ${TOML_TABLES.map((name) => `[${name}]`).join(" ")}`
-    : `did you mean [${near}]?`;
-  return new SettingsError(
-    `Unknown table ${node.kind === "array" ? `[[${shown}]]` : `[${shown}]`} at ${place}: ${cure}`,
-  );
 }

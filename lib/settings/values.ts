@@ -1,5 +1,6 @@
 import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
-import { isHostIpv4 } from "../ipv4.ts";
+import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
+import { quote } from "./errors.ts";
 import type { Assign } from "./given.ts";
 import type { Kind } from "./option.ts";
 
@@ -12,6 +13,8 @@ const DEVICE_REGEXP = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/;
 const NFT_TABLE_REGEXP = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
 const HOST_LABEL_REGEXP = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 const LONGEST_HOST = 253;
+const LAST_PORT = 65_535;
+const MOST_PORTS = 64;
 
 const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
 const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
@@ -32,6 +35,12 @@ export function describeKind(kind: LastingKind): string {
       return `a whole number from ${kind.min} to ${kind.max}`;
     case "duration":
       return `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`;
+    case "ports":
+      return `a UDP port from 1 to ${LAST_PORT}, or up to ${MOST_PORTS} different ones`;
+    case "network":
+      return `a network like 172.28.16.0/20, of length ${kind.min} to ${kind.max}`;
+    case "networks":
+      return "networks like 10.1.0.0/16";
     case "flag":
       return "true or false";
     case "text":
@@ -70,6 +79,12 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
       return assign(kind.slot, readInteger(kind, /^-?\d+$/.test(text) ? Number(text) : NaN));
     case "duration":
       return assign(kind.slot, readDuration(kind, text));
+    case "ports":
+      return assign(kind.slot, readPorts(kind, text.split(",").map(readDigits)));
+    case "network":
+      return assign(kind.slot, readPool(kind, text));
+    case "networks":
+      return assign(kind.slot, readNetworks(kind, text.split(",")));
     case "text":
       return assign(kind.slot, text);
     case "base64":
@@ -143,10 +158,50 @@ function readPublicKey(text: string): Uint8Array<ArrayBuffer> {
   return key;
 }
 
+function readDigits(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : NaN;
+}
+
 function readPort(text: string): number {
-  const port = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (port >= 1 && port <= 65_535) return port;
+  const port = readDigits(text);
+  if (port >= 1 && port <= LAST_PORT) return port;
   throw new Refusal("the port must be a whole number from 1 to 65535");
+}
+
+/**
+ * Checks UDP ports, one or several, and returns them.
+ *
+ * @throws {Refusal} when one is out of range or not whole, two are the same, or there are none or too many
+ */
+export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number[]): readonly number[] {
+  const isGood = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= LAST_PORT);
+  const count = new Set(ports).size;
+  return isGood && count === ports.length && count >= 1 && count <= MOST_PORTS ? ports : refuse(kind);
+}
+
+/**
+ * Reads networks: IP/LENGTH, or an address alone for a network of one.
+ *
+ * @returns IP/LENGTH of each
+ * @throws {Refusal} when one is none, or has bits set that are a host's, or there are none
+ */
+export function readNetworks(kind: { kind: "networks" } & Kind, texts: readonly string[]): readonly string[] {
+  return texts.length === 0 ? refuse(kind) : texts.map((text) => readNetwork(kind, text));
+}
+
+function readNetwork(kind: { kind: "network" | "networks" } & Kind, text: string): string {
+  const but = `must be ${describeKind(kind)}, but ${quote(text)}`;
+  const network = parseNetwork(text);
+  if (network === null) throw new Refusal(`${but} is none`);
+  if (parseIpv4(text.replace(/\/.*/, "")) !== network.first) {
+    throw new Refusal(`${but} has bits of a host set: give ${formatNetwork(network)}`);
+  }
+  return formatNetwork(network);
+}
+
+function readPool(kind: { kind: "network" } & Kind, text: string): string {
+  const { length } = parseNetwork(text) ?? refuse(kind);
+  return length >= kind.min && length <= kind.max ? readNetwork(kind, text) : refuse(kind);
 }
 
 /** Cuts `text` in two at the first `mark`; the second part is null when there is none. */
@@ -162,7 +217,7 @@ function readLocal(text: string, assign: Assign): void {
   if (ip !== "" && !isHostIpv4(ip)) throw new Refusal(`the address must be ${IPV4_FORM}`);
   if (device !== null && !DEVICE_REGEXP.test(device)) throw new Refusal(`the device must be ${DEVICE_FORM}`);
   if (ip !== "") assign("localIp", ip);
-  if (port !== null) assign("localPort", readPort(port));
+  if (port !== null) assign("localPorts", [readPort(port)]);
   if (device !== null) assign("device", device);
 }
 

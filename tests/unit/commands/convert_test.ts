@@ -23,7 +23,7 @@ function outcomeOf(names: string[], { write = false, force = false, taken = fals
   let text: string | null = null;
   let refusal: string | null = null;
   try {
-    text = convert({ names, write, force }, filesInMemory(FILES, mode), put);
+    text = convert({ names, write, force }, filesInMemory(FILES, mode).read, put);
   } catch (error) {
     refusal = (error as Error).message;
   }
@@ -71,7 +71,8 @@ Deno.test("convert() writes none of several when one has a mistake", () => {
 Deno.test("convert() writes nowhere but in /etc/ipipou", () => {
   for (const path of ["/root/c.conf", "/etc/ipipou/../../root/c.conf"]) {
     const files = { ...FILES, [path]: "client\n" };
-    const run = () => convert({ names: [path], write: true, force: true }, filesInMemory(files), () => true);
+    const run = () =>
+      convert({ names: [path], write: true, force: true }, filesInMemory(files).read, () => true);
     assert.throws(run, { message: /^Cannot write beside .*: --write is for files of \/etc\/ipipou\// });
   }
 });

@@ -11,7 +11,7 @@ import { sampleSettings } from "../samples.ts";
 const NO_HOST = "x".repeat(64);
 
 function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
-  const settings = sampleSettings({ local: { ip: null, device: null, port: 10_000, ...local } });
+  const settings = sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
   const observed: Observed = {
     own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
     foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map() },

@@ -57,7 +57,7 @@ Deno.test("describeChanges() names option, old and new value, and the peer", () 
   const to = sampleSettings({
     keepalive: 25,
     encapCsum: true,
-    local: { ip: null, device: "eth0", port: 10000 },
+    local: { ip: null, device: "eth0", ports: [10000] },
     nft: { table: "ipipou", counter: false },
     peers: [samplePeer({ tunnel })],
   });

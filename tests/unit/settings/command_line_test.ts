@@ -98,32 +98,29 @@ Deno.test("parseInvocation() cleans up by name or by the options of a run, in an
   };
   const byDefault = {
     mode: "client",
-    device: "ipipou0",
-    port: 10000,
+    name: "ipipou0",
+    ports: [10000],
     queue: 0,
     table: "ipipou",
-    altIp: "172.29.0.0",
   };
   assert.deepEqual(cleanupOf("-vv", "office"), { ...byDefault, configs: ["office"] });
   assert.deepEqual(cleanupOf("--config", "b", "a"), { ...byDefault, configs: ["a", "b"] });
   const second = {
-    device: "ipipou2",
-    port: 10002,
+    name: "ipipou2",
+    ports: [10002],
     queue: 2,
     table: "ipipou",
-    altIp: "172.29.0.2",
     configs: [],
   };
   assert.deepEqual(cleanupOf("-n2"), { ...second, mode: "client" });
   assert.deepEqual(cleanupOf("-s", "-q2", "-b@eth0", "--auth-token", "x"), { ...second, mode: "server" });
-  const named = ["--tunl-dev=t", "--fou-local=:5", "--nft-table=x", "--fou-local-ip-alt", "10.0.0.1"];
+  const named = ["--tunl-dev=t", "--fou-local=:5", "--nft-table=x"];
   assert.deepEqual(cleanupOf(...named), {
     mode: "client",
-    device: "t",
-    port: 5,
+    name: "t",
+    ports: [5],
     queue: 0,
     table: "x",
-    altIp: "10.0.0.1",
     configs: [],
   });
 });

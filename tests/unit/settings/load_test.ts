@@ -40,8 +40,10 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
   assert.deepEqual(load(CLIENT), {
     settings: {
       mode: "client",
+      name: "ipipou0",
       number: 0,
-      local: { ip: "192.0.2.1", device: null, port: 10000 },
+      firstAltIp: "172.29.0.0",
+      local: { ip: "192.0.2.1", device: null, ports: [10000] },
       encapCsum: null,
       queue: { number: 0, maxLength: 24 },
       nft: { table: "ipipou", counter: true },
@@ -52,7 +54,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       peers: [{
         name: "ipipou0",
         tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0" },
-        remote: { host: "198.51.100.1", port: 10000 },
+        remote: { host: "198.51.100.1", ports: [10000] },
         byRemote: { ip: false, port: false },
         scheme: { kind: "port" },
         maxTimeDiscrepancy: 0,
@@ -60,6 +62,9 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
         reply: false,
         altIp: "172.29.0.0",
         forceAlt: false,
+        allowedIps: null,
+        routes: [],
+        moveInterval: 0,
       }],
     },
     warnings: [],
@@ -102,7 +107,7 @@ Deno.test("loadSettings() lets the command line win over files, and a later file
   assert.equal(settings.number, 1);
   assert.equal(settings.keepalive, 2);
   assert.equal(settings.log.verbosity, 3);
-  assert.deepEqual(settings.local, { ip: "192.0.2.2", port: 2, device: "eth0" });
+  assert.deepEqual(settings.local, { ip: "192.0.2.2", ports: [2], device: "eth0" });
   assert.deepEqual(settings.peers[0]?.scheme, { kind: "token", token: new TextEncoder().encode("bb") });
 });
 
@@ -165,7 +170,7 @@ Deno.test("resolve() refuses an option that is not available yet, by its place",
     ...invocation.given,
     lifetime: { value: 1, place: "auth.lifetime at /x.toml:1:1", option },
   };
-  assert.throws(() => resolve(given, filesInMemory({})), (error) => {
+  assert.throws(() => resolve({ given, peers: null }, filesInMemory({}).read), (error) => {
     assert.ok(error instanceof IpipouError);
     assert.equal(error.message, "Cannot use auth.lifetime at /x.toml:1:1: it is not available yet");
     assert.equal(error.exitCode, 127);

@@ -1,22 +1,36 @@
 import { convert } from "../../../lib/commands/convert.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
-import type { ReadFile } from "../../../lib/settings/files.ts";
+import type { Files } from "../../../lib/settings/files.ts";
 import { loadGiven, loadSettings } from "../../../lib/settings/load.ts";
 import { identify, type Resolved } from "../../../lib/settings/resolve.ts";
 
 /** The folder that `{dir}` stands for. */
 const DIR = "/dir";
 
-/** Reads from `files` (names in `{dir}`, or paths) as the disk would; `mode` is everyone's file mode. */
-export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o600): ReadFile {
+/**
+ * Has `files` (names in `{dir}`, or paths; a folder's name ends in `/`) as the disk would; `mode` is everyone's
+ * file mode.
+ */
+export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o600): Files {
   const texts = new Map(
     Object.entries(files).map(([name, text]) => [/^\.{0,2}\//.test(name) ? name : `${DIR}/${name}`, text]),
   );
-  return (path) => {
-    if (path === DIR) return { ok: false, missing: false, reason: "Is a directory" };
-    const text = texts.get(path);
-    if (text === undefined) return { ok: false, missing: true, reason: "No such file or directory" };
-    return { ok: true, text, mode };
+  const isFolder = (path: string) =>
+    path === DIR || [...texts.keys()].some((name) => name.startsWith(`${path}/`));
+  const missing = { ok: false, missing: true, reason: "No such file or directory" } as const;
+  return {
+    read: (path) => {
+      const text = texts.get(path);
+      if (text !== undefined) return { ok: true, text, mode };
+      return isFolder(path) ? { ok: false, missing: false, reason: "Is a directory" } : missing;
+    },
+    list: (path) => {
+      if (texts.has(path)) return { ok: false, missing: false, reason: "Not a directory" };
+      if (!isFolder(path)) return missing;
+      const below = [...texts.keys()].filter((name) => name.startsWith(`${path}/`));
+      const names = below.map((name) => name.slice(path.length + 1).replace(/\/.*/, ""));
+      return { ok: true, names: [...new Set(names)].filter((name) => name !== "") };
+    },
   };
 }
 
@@ -27,9 +41,9 @@ export function load(
   mode?: number,
 ): Resolved {
   const invocation = parseInvocation(argv.map((word) => word.replaceAll("{dir}", DIR)));
-  const read = filesInMemory(files, mode);
-  if (invocation.kind === "cleanup") identify(loadGiven(invocation, read).given);
-  if (invocation.kind === "convert") convert(invocation, read, () => false);
+  const memory = filesInMemory(files, mode);
+  if (invocation.kind === "cleanup") identify(loadGiven(invocation, memory.read).given);
+  if (invocation.kind === "convert") convert(invocation, memory.read, () => false);
   if (invocation.kind !== "run") throw new TypeError(`Cannot load settings of ${invocation.kind}`);
-  return loadSettings(invocation, read);
+  return loadSettings(invocation, memory);
 }

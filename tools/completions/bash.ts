@@ -1,7 +1,7 @@
-import { COMMAND_LINES, type CommandLine, type Offer, typed } from "./offers.ts";
+import { type CommandLine, commandWords, type Offer, typed } from "./offers.ts";
 
 /** The completions for bash 4.4 or later. @param folder where configuration lies, ending in `/` */
-export function bashCompletions(folder: string): string {
+export function bashCompletions([main, ...own]: readonly CommandLine[], folder: string): string {
   return `# bash completion for ipipou
 
 _ipipou_names() {
@@ -29,19 +29,24 @@ _ipipou_offer() {
 }
 
 _ipipou() {
-  local word=$2 before=$3 options operands
+  local word=$2 before=$3 IFS=$' \\t\\n' line options operands=(nothing)
   COMPREPLY=()
   # Readline takes "@" for the beginning of a word, and "=" for a word.
   if [[ $word == @* ]]; then _ipipou_offer local; return; fi
   if [[ $before == = ]]; then before=\${COMP_WORDS[COMP_CWORD - 2]}; fi
   case $before in
-${values().map(([names, offer]) => `    ${names.join("|")}) ${offerCall(offer)}; return ;;`).join("\n")}
+${
+    values([main!, ...own]).map(([names, offer]) => `    ${names.join("|")}) ${offerCall(offer)}; return ;;`)
+      .join("\n")
+  }
   esac
-  case \${COMP_WORDS[COMP_CWORD > 1 ? 1 : 0]} in
-${COMMAND_LINES.filter(({ name }) => name !== null).map(commandCase).join("\n")}
-    *)
-${commandBody(COMMAND_LINES[0]!)}
-      if ((COMP_CWORD > 1)); then operands=(nothing); fi ;;
+  # The words between the program's name and this one.
+  line="\${COMP_WORDS[*]:1:COMP_CWORD - 1}"
+  case "$line " in
+${[...own.map(commandCase), mainCase(main!)].join("\n")}
+  esac
+  case $line in
+${nextWords(own).map(([after, words]) => `    '${after}') operands=(words '${words}') ;;`).join("\n")}
   esac
   if [[ $word == -* ]]; then _ipipou_offer words "$options"; else _ipipou_offer "\${operands[@]}"; fi
 }
@@ -51,15 +56,21 @@ complete -F _ipipou ipipou
 }
 
 /** Options that take a value, by what is offered for it. */
-function values(): [string[], Offer][] {
+function values(lines: readonly CommandLine[]): [string[], Offer][] {
   const byOffer = new Map<string, [string[], Offer]>();
-  for (const option of COMMAND_LINES.flatMap(({ options }) => options)) {
+  for (const option of lines.flatMap(({ options }) => options)) {
     if (option.value === null) continue;
     const { offer } = option.value;
     const known = byOffer.get(offerCall(offer))?.[0] ?? [];
     byOffer.set(offerCall(offer), [[...new Set([...known, ...typed(option)])], offer]);
   }
   return [...byOffer.values()];
+}
+
+/** The words a command can go on with, by those before them. */
+function nextWords(lines: readonly CommandLine[]): [string, string][] {
+  const byBefore = Map.groupBy(commandWords(lines), ({ after }) => after);
+  return [...byBefore].map(([after, words]) => [after, words.map(({ word }) => word).join(" ")]);
 }
 
 function offerCall(offer: Offer): string {
@@ -71,11 +82,14 @@ function offerWords(offer: Offer): string {
   return offer.kind === "words" ? `words '${offer.words.join(" ")}'` : offer.kind;
 }
 
-function commandCase(line: CommandLine): string {
-  return `    ${line.name})\n${commandBody(line)} ;;`;
+function commandCase({ name, options, operands }: CommandLine): string {
+  return `    '${name} '*) options='${optionNames(options)}' operands=(${offerWords(operands)}) ;;`;
 }
 
-function commandBody({ options, operands }: CommandLine): string {
-  const names = options.map((option) => typed(option).at(-1));
-  return `      options='${names.join(" ")}'\n      operands=(${offerWords(operands)})`;
+function mainCase({ options }: CommandLine): string {
+  return `    *) options='${optionNames(options)}' ;;`;
+}
+
+function optionNames(options: CommandLine["options"]): string {
+  return options.map((option) => typed(option).at(-1)).join(" ");
 }

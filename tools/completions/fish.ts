@@ -1,16 +1,31 @@
-import { COMMAND_LINES, type CommandLine, type Offer, type Offered } from "./offers.ts";
-
-const COMMANDS = COMMAND_LINES.flatMap(({ name }) => name ?? []);
+import { type CommandLine, type CommandWord, commandWords, type Offer, type Offered } from "./offers.ts";
 
 /** The completions for fish 3. @param folder where configuration lies, ending in `/` */
-export function fishCompletions(folder: string): string {
+export function fishCompletions(lines: readonly CommandLine[], folder: string): string {
+  const names = lines.flatMap(({ name }) => name === "" ? [] : [quote(name)]).join(" ");
   return `# fish completion for ipipou
 
-# Whether the command line is that of this command; of none: ''
-function __ipipou_is
+# The words between the program's name and the one to complete.
+function __ipipou_line
     set -l words (commandline -opc)
-    contains -- "$words[2]" ${COMMANDS.join(" ")}; or set words[2] ''
-    test "$words[2]" = "$argv[1]"
+    string join ' ' -- $words[2..-1]
+end
+
+# Whether they are, so far, just these.
+function __ipipou_after
+    test (__ipipou_line | string collect -a) = "$argv[1]"
+end
+
+# Whether they begin with this command; with none: ''
+function __ipipou_is
+    set -l line (__ipipou_line | string collect -a)' '
+    for name in ${names}
+        if string match -q -- "$name *" $line
+            test $name = "$argv[1]"
+            return
+        end
+    end
+    test -z "$argv[1]"
 end
 
 function __ipipou_names
@@ -35,22 +50,20 @@ function __ipipou_local
 end
 
 complete -c ipipou -f
-${COMMAND_LINES.flatMap(linesOf).join("\n")}
+${[...commandWords(lines).map(wordLine), ...lines.flatMap(linesOf)].join("\n")}
 `;
 }
 
-function linesOf({ name, options, operands }: CommandLine): string[] {
-  const start = `complete -c ipipou -n ${quote(`__ipipou_is '${name ?? ""}'`)}`;
-  return [
-    ...name === null ? COMMAND_LINES.flatMap(firstWord) : [`${start} -a ${quote(choices(operands))}`],
-    ...options.map((option) => `${start} ${optionWords(option)}`),
-  ];
+function wordLine({ after, word, help }: CommandWord): string {
+  return `complete -c ipipou -n ${quote(`__ipipou_after '${after}'`)} -a ${word} -d ${quote(help)}`;
 }
 
-function firstWord({ name, help }: CommandLine): string[] {
-  return name === null
-    ? []
-    : [`complete -c ipipou -n 'test (count (commandline -opc)) = 1' -a ${name} -d ${quote(help)}`];
+function linesOf({ name, options, operands }: CommandLine): string[] {
+  const start = `complete -c ipipou -n ${quote(`__ipipou_is '${name}'`)}`;
+  return [
+    ...operands.kind === "nothing" ? [] : [`${start} -a ${quote(choices(operands))}`],
+    ...options.map((option) => `${start} ${optionWords(option)}`),
+  ];
 }
 
 function optionWords({ short, long, help, value }: Offered): string {

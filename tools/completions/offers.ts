@@ -27,29 +27,48 @@ export interface Offered {
 
 /** What may stand on a command line: without a command, or after one. */
 export interface CommandLine {
-  /** Null: without a command. */
-  readonly name: string | null;
+  /** One word or several; empty: without a command. */
+  readonly name: string;
   readonly help: string;
   readonly options: readonly Offered[];
   /** What words that belong to no option are. */
   readonly operands: Offer;
 }
 
-/** Every command line there is. */
-export const COMMAND_LINES: readonly CommandLine[] = [
-  {
-    name: null,
-    help: "",
-    options: OPTIONS.map(offered),
-    operands: { kind: "words", words: COMMANDS.map(({ name }) => name) },
-  },
-  ...COMMANDS.map((command) => ({
+/** A word of a command's name, and what it is for. */
+export interface CommandWord {
+  /** The words before it, with spaces between them. */
+  readonly after: string;
+  readonly word: string;
+  readonly help: string;
+}
+
+/** Every command line there is; the first one is that without a command. */
+export function commandLines(commands: readonly Command[] = COMMANDS): [CommandLine, ...CommandLine[]] {
+  const own = commands.map((command) => ({
     name: command.name,
     help: command.help,
     options: command.options.map(offered),
     operands: operandsOf(command),
-  })),
-];
+  }));
+  return [{ name: "", help: "", options: OPTIONS.map(offered), operands: { kind: "nothing" } }, ...own];
+}
+
+/** The words that make the names of commands, each once. */
+export function commandWords(lines: readonly CommandLine[]): CommandWord[] {
+  const words = new Map<string, CommandWord>();
+  for (const { name, help } of lines) {
+    const parts = name.split(" ").filter(Boolean);
+    for (const [index, word] of parts.entries()) {
+      const after = parts.slice(0, index).join(" ");
+      const known = words.get(`${after} ${word}`);
+      const more = parts.slice(index + 1).join(" ");
+      const said = [...known === undefined ? [] : [known.help], more || help].join(", ");
+      words.set(`${after} ${word}`, { after, word, help: said });
+    }
+  }
+  return [...words.values()];
+}
 
 /** The option's names as they are typed. */
 export function typed({ short, long }: Offered): string[] {
@@ -84,6 +103,6 @@ function offerOf(option: Option): Offer {
 }
 
 function operandsOf({ name, usage }: Command): Offer {
-  if (!/\bNAME\b/.test(usage)) return { kind: "nothing" };
+  if (!/\b(NAME|HUB)\b/.test(usage)) return { kind: "nothing" };
   return { kind: "names", extension: name === "convert" ? "conf" : "toml" };
 }

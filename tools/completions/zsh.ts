@@ -1,8 +1,15 @@
-import { COMMAND_LINES, type CommandLine, type Offer, type Offered, typed } from "./offers.ts";
+import {
+  type CommandLine,
+  type CommandWord,
+  commandWords,
+  type Offer,
+  type Offered,
+  typed,
+} from "./offers.ts";
 
 /** The completions for zsh 5. @param folder where configuration lies, ending in `/` */
-export function zshCompletions(folder: string): string {
-  const commands = COMMAND_LINES.flatMap(({ name, help }) => name === null ? [] : [`${name}:${help}`]);
+export function zshCompletions([main, ...own]: readonly CommandLine[], folder: string): string {
+  const words = [...Map.groupBy(commandWords(own), ({ after }) => after)];
   return `#compdef ipipou
 
 # The last argument is the extension; what comes before is for compadd.
@@ -24,40 +31,50 @@ _ipipou_local() {
   if compset -P '*@'; then _ipipou_devices "$@"; else _ipipou_devices "$@" -P @; fi
 }
 
+# The words between the program's name and this one.
+_ipipou_line() {
+  print -r -- "\${(j: :)words[2,CURRENT-1]}"
+}
+
 _ipipou_commands() {
-  local -a commands=(
-${commands.map((command) => `    ${quote(command)}`).join("\n")}
-  )
+  local -a commands
+  case "$(_ipipou_line)" in
+${words.map(wordCase).join("\n")}
+    *) return 1 ;;
+  esac
   _describe command commands
 }
 
 _ipipou() {
-  if ((CURRENT > 2)); then
-    case $words[2] in
-${COMMAND_LINES.flatMap(commandCase).join("\n")}
-    esac
-  fi
+  case "$(_ipipou_line) " in
+${own.map(commandCase).join("\n")}
+  esac
   _arguments -s \\
-${specs(COMMAND_LINES[0]!, "    ")} \\
-    '1: :_ipipou_commands'
+${specs(main!, "    ")} \\
+    '*: :_ipipou_commands'
 }
 
 _ipipou "$@"
 `;
 }
 
-function commandCase(line: CommandLine): string[] {
-  if (line.name === null) return [];
+function wordCase([after, words]: [string, CommandWord[]]): string {
+  const described = words.map(({ word, help }) => quote(`${word}:${help}`)).join(" ");
+  return `    ${quote(after)}) commands=(${described}) ;;`;
+}
+
+function commandCase(line: CommandLine): string {
   const { name, operands } = line;
+  const count = name.split(" ").length;
   return [
-    `      ${name})`,
-    "        shift words",
-    "        ((CURRENT--))",
-    "        _arguments -s \\",
-    `${specs(line, "          ")} \\`,
-    `          ${quote(`*:${action("operand", operands)}`)}`,
-    "        return ;;",
-  ];
+    `    ${quote(`${name} `)}*)`,
+    `      shift ${count} words`,
+    `      ((CURRENT -= ${count}))`,
+    "      _arguments -s \\",
+    `${specs(line, "        ")} \\`,
+    `        ${quote(`*:${action("operand", operands)}`)}`,
+    "      return ;;",
+  ].join("\n");
 }
 
 function specs({ options }: CommandLine, indent: string): string {

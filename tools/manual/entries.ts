@@ -58,14 +58,31 @@ function keyEntry({ name, options }: Key, all: readonly Option[]): Block {
   const tag = `${bold(name)} = ${valueOf(option)}`;
   if (option.kind === "flag") return { tag, text: [flagText(options, hasRival(option, all))] };
   const value = PLAIN.has(option.kind) ? [] : [`Value: ${describeKind(option)}`];
-  return { tag, text: [sentences(option.help, ...value, ...notes(option), `Option: ${named(option)}`)] };
+  return {
+    tag,
+    text: [
+      sentences(option.help, ...value, ...notes(option), `Option: ${named(option)}`, ...peerNote(option)),
+    ],
+  };
 }
 
 /** How its value is written. */
 function valueOf(option: Keyed): string {
-  if (option.kind === "flag") return `${bold("true")} | ${bold("false")}`;
-  const metavar = italic(option.metavar ?? "");
-  return option.kind === "integer" || option.kind === "duration" ? metavar : `"${metavar}"`;
+  const metavar = option.metavar ?? "";
+  const one = italic(metavar.replace(/\[,.*/, ""));
+  switch (option.kind) {
+    case "flag":
+      return `${bold("true")} | ${bold("false")}`;
+    case "integer":
+    case "duration":
+      return one;
+    case "ports":
+      return `${one} | [${one}, ...]`;
+    case "networks":
+      return `["${one}", ...]`;
+    default:
+      return `"${italic(metavar)}"`;
+  }
 }
 
 /** Whether another key fills the same slot, so that neither has a default of its own. */
@@ -81,7 +98,11 @@ function flagText(options: Key["options"], isShared: boolean): string {
   const meanings = options.map((option) => `\`${!isNegative(option)}\`, as ${named(option)}: ${option.help}`);
   const [option] = options;
   const implied = option.default === undefined && !isShared ? [`Default: \`${isNegative(option)}\``] : [];
-  return sentences(...meanings, ...notes(option), ...implied);
+  return sentences(...meanings, ...notes(option), ...implied, ...peerNote(option));
+}
+
+function peerNote({ perPeer }: Option): string[] {
+  return perPeer ? ["Also in `[[peer]]`"] : [];
 }
 
 function named({ short, long }: Keyed): string {

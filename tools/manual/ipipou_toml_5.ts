@@ -1,7 +1,7 @@
 import { TOML_TABLES } from "../../lib/settings/option.ts";
 import { OPTIONS } from "../../lib/settings/options.ts";
 import { keyEntries } from "./entries.ts";
-import type { Block, Page } from "./roff.ts";
+import { type Block, bold, italic, type Page } from "./roff.ts";
 
 const DESCRIPTION = [
   "`ipipou --config NAME`, and with it the systemd unit `ipipou@NAME`, reads /etc/ipipou/NAME.toml: TOML 1.0, in " +
@@ -14,6 +14,21 @@ const DESCRIPTION = [
   "Keys and tables that do not exist, keys given twice and values of another kind are refused with file, line and " +
   "column, and nothing is changed. A file that is named is looked for beside the configuration file unless its " +
   'path begins with `/`. A time with its unit stands in quotes, as `"25s"`. N below is the value of `number`.',
+];
+
+const PEERS: readonly Block[] = [
+  "A server may have several clients, its peers, at one UDP port. Each is a table `[[peer]]`, below all other tables, " +
+  "or a file of its own in the folder /etc/ipipou/NAME.peers: there PEER.toml has the same keys, without the header " +
+  "`[[peer]]`, and the peer's name is PEER.",
+  "A peer has the keys above that say so, written as `TABLE.KEY`, or in a table `[peer.TABLE]` after its " +
+  "`[[peer]]`. What it does not say is as said for all above the peers.",
+  {
+    tag: `${bold("name")} = "${italic("NAME")}"`,
+    text: [
+      "The peer's name, which it must have. It is the name of its tunnel's device too, unless `tunl.dev` gives another: 1 " +
+      "to 15 of A-Z a-z 0-9 _ . -.",
+    ],
+  },
 ];
 
 /** The page ipipou.toml(5). @param date when it was last changed, `YYYY-MM-DD` */
@@ -31,6 +46,7 @@ export function ipipouToml5(examples: Examples, version: string, date: string): 
       { title: "NAME", blocks: ["ipipou.toml - settings of an ipipou tunnel"] },
       { title: "DESCRIPTION", blocks: DESCRIPTION },
       { title: "KEYS", blocks: keyEntries(OPTIONS) },
+      { title: "PEERS", blocks: PEERS },
       { title: "EXAMPLES", blocks: shown },
       { title: "SEE ALSO", blocks: ["`ipipou`(8)"] },
     ],

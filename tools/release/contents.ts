@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { CONFIG_FOLDER } from "../../lib/settings/files.ts";
 import { bashCompletions } from "../completions/bash.ts";
 import { fishCompletions } from "../completions/fish.ts";
+import { commandLines } from "../completions/offers.ts";
 import { zshCompletions } from "../completions/zsh.ts";
 import { ipipou8 } from "../manual/ipipou_8.ts";
 import { ipipouToml5 } from "../manual/ipipou_toml_5.ts";
@@ -35,13 +36,19 @@ export async function packagedFiles(release: Release, prefix: string): Promise<P
   return [
     { path: "bin/ipipou", content: { file: release.executable }, executable: true },
     { path: "lib/systemd/system/ipipou@.service", content: await unit(prefix) },
-    ...(await manualPages(release)).map((page) => ({
+    ...(await manualPages(release.version, release.time)).map((page) => ({
       path: `share/man/man${page.section}/${page.name}.${page.section}.gz`,
       content: gzipSync(roff(page), { level: 9 }),
     })),
-    { path: "share/bash-completion/completions/ipipou", content: bashCompletions(CONFIG_FOLDER) },
-    { path: "share/zsh/site-functions/_ipipou", content: zshCompletions(CONFIG_FOLDER) },
-    { path: "share/fish/vendor_completions.d/ipipou.fish", content: fishCompletions(CONFIG_FOLDER) },
+    {
+      path: "share/bash-completion/completions/ipipou",
+      content: bashCompletions(commandLines(), CONFIG_FOLDER),
+    },
+    { path: "share/zsh/site-functions/_ipipou", content: zshCompletions(commandLines(), CONFIG_FOLDER) },
+    {
+      path: "share/fish/vendor_completions.d/ipipou.fish",
+      content: fishCompletions(commandLines(), CONFIG_FOLDER),
+    },
     ...["README.md", "CHANGELOG.md", "LICENSE"].map(documentOf),
     ...(await namesIn("docs", ".md")).map((name) => documentOf(`docs/${name}`)),
     ...(await namesIn("docs/examples", ".toml")).map((name) => ({
@@ -61,7 +68,8 @@ async function unit(prefix: string): Promise<string> {
   return installed;
 }
 
-async function manualPages({ version, time }: Release): Promise<Page[]> {
+/** The manual pages. @param time their date, in seconds since 1970 */
+export async function manualPages(version: string, time: number): Promise<Page[]> {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
   const examples: Record<string, string> = {};
   for (const name of await namesIn("docs/examples", ".toml")) {

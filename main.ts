@@ -4,8 +4,10 @@ import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
+import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
+import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, writeToDisk } from "./lib/settings/disk.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadGiven, loadSettings } from "./lib/settings/load.ts";
@@ -31,11 +33,17 @@ function writeLog(line: string): void {
 }
 
 function makeLog(style: Settings["log"]): Log {
-  return new Log({ ...logStyle(style), write: writeLog, now: () => new Date() });
+  return new Log({
+    ...logStyle(style),
+    priorities: logsToJournal(),
+    write: writeLog,
+    now: () => new Date(),
+  });
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const load = () => loadSettings(invocation, DISK);
+  const read = withCredentials(DISK.read, Deno.env.get("CREDENTIALS_DIRECTORY"));
+  const load = () => loadSettings(invocation, { ...DISK, read });
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
@@ -67,7 +75,9 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  printError(`ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
+  // The journal keeps it as an error then.
+  const priority = logsToJournal() ? "<3>" : "";
+  printError(`${priority}ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;
 }
 

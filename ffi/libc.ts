@@ -52,6 +52,14 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  bind: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // const struct sockaddr *addr
+      "u32", // socklen_t addrlen
+    ],
+    result: "i32",
+  },
   inet_pton: {
     parameters: [
       "i32", // int af
@@ -79,6 +87,13 @@ const SYMBOLS = {
       "i32", // int flags
     ],
     result: "isize", // ssize_t
+  },
+  clock_gettime: {
+    parameters: [
+      "i32", // clockid_t clockid
+      "buffer", // struct timespec *tp
+    ],
+    result: "i32",
   },
   open: {
     parameters: [

@@ -17,6 +17,8 @@ export interface LogOptions {
   readonly time: boolean;
   /** Process id to begin lines with; null: none. */
   readonly pid: number | null;
+  /** Lines begin with their priority, as the journal takes it: `<3>` to `<7>`. */
+  readonly priorities?: boolean;
   readonly write: (line: string) => void;
   /** Local time. */
   readonly now: () => Date;
@@ -36,34 +38,36 @@ export class Log {
   }
 
   error(message: string): void {
-    this.#line(VERBOSITY.notice, `Error: ${message}`);
+    this.#line(VERBOSITY.notice, 3, `Error: ${message}`);
   }
 
   warning(message: string): void {
-    this.#line(VERBOSITY.notice, `Warning: ${message}`);
+    this.#line(VERBOSITY.notice, 4, `Warning: ${message}`);
   }
 
   notice(message: string): void {
-    this.#line(VERBOSITY.notice, message);
+    this.#line(VERBOSITY.notice, 5, message);
   }
 
   info(message: string): void {
-    this.#line(VERBOSITY.info, message);
+    this.#line(VERBOSITY.info, 6, message);
   }
 
   command(message: string): void {
-    this.#line(VERBOSITY.command, message);
+    this.#line(VERBOSITY.command, 7, message);
   }
 
   debug(message: string): void {
-    this.#line(VERBOSITY.debug, message);
+    this.#line(VERBOSITY.debug, 7, message);
   }
 
-  #line(level: number, message: string): void {
-    const { verbosity, time, pid, write, now } = this.#options;
+  /** @param priority as of syslog(3) */
+  #line(level: number, priority: number, message: string): void {
+    const { verbosity, time, pid, priorities, write, now } = this.#options;
     if (level > verbosity) return;
     const prefix = [...(time ? [formatTime(now())] : []), ...(pid === null ? [] : [`[${pid}]`])];
-    for (const line of message.split("\n")) write([...prefix, line].join(" "));
+    const start = priorities ? `<${priority}>` : "";
+    for (const line of message.split("\n")) write(start + [...prefix, line].join(" "));
   }
 }
 

@@ -26,8 +26,8 @@ const COMMON: readonly Row<Settings>[] = [
   ["--keepalive", ({ keepalive }) => keepalive],
   ["--auth-packet-ttl", ({ authPacketTtl }) => authPacketTtl],
   ["--verb", ({ log }) => log.verbosity],
-  ["--no-log-time", ({ log }) => !log.time],
-  ["--no-log-pid", ({ log }) => !log.pid],
+  ["--no-log-time", ({ log }) => log.time === false],
+  ["--no-log-pid", ({ log }) => log.pid === false],
 ];
 
 const OF_PEER: readonly Row<Peer>[] = [

@@ -103,8 +103,8 @@ export function identify(given: Readonly<GivenValues>): Identification {
 export function chooseLog(given: Readonly<GivenValues>): Settings["log"] {
   return {
     verbosity: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0),
-    time: given.logTime?.value ?? true,
-    pid: given.logPid?.value ?? true,
+    time: given.logTime?.value ?? null,
+    pid: given.logPid?.value ?? null,
   };
 }
 

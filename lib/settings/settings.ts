@@ -64,8 +64,10 @@ export interface Settings {
   readonly reauthOnly: boolean;
   readonly log: {
     /** 0 is quiet, see `lib/log.ts` */ readonly verbosity: number;
-    readonly time: boolean;
-    readonly pid: boolean;
+    /** Null: unless the journal adds it. */
+    readonly time: boolean | null;
+    /** As `time`. */
+    readonly pid: boolean | null;
   };
   /** A client has exactly one peer: its server. A server may have none. */
   readonly peers: readonly Peer[];

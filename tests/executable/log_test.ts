@@ -44,3 +44,35 @@ Deno.test("the log begins its lines as asked for, and says as much as asked for"
     await Deno.remove(traps, { recursive: true });
   }
 });
+
+Deno.test("the log begins its lines with their priority alone where it goes to the journal", async (t) => {
+  const traps = await makeTraps();
+  const file = `${traps}/log`;
+  const linesOf = async (stream: string, ...options: string[]) => {
+    const env = { PATH: `${traps}:${Deno.env.get("PATH")}`, JOURNAL_STREAM: stream };
+    const argv = [IPIPOU, "-s", "-b@eth0", "--auth-token", "x", ...options];
+    await run(["sh", "-c", 'exec "$@" 2> "$0"', file, ...argv], { env });
+    return (await Deno.readTextFile(file)).trimEnd().split("\n");
+  };
+  try {
+    await Deno.writeTextFile(file, "");
+    const { dev, ino } = await Deno.stat(file);
+    const here = `${dev}:${ino}`;
+    await t.step("to the journal", async () => {
+      const lines = await linesOf(here, "-vv");
+      assert.match(lines[0]!, /^<4>Warning: The value of --auth-token shows/);
+      assert.match(lines[1]!, /^<7>modprobe -a fou ipip$/);
+      assert.match(lines.at(-1)!, /^<3>ipipou: Cannot read what \w+ printed as JSON/);
+    });
+    await t.step("to the journal, of settings that cannot be", async () => {
+      assert.match((await linesOf(here, "--unknown"))[0]!, /^<3>ipipou: /);
+    });
+    await t.step("elsewhere", async () => {
+      const lines = await linesOf(`${dev}:${ino! + 1}`, "--no-log-pid");
+      assert.match(lines[0]!, /^\d{4}-\S+ \S+ Warning: /);
+      assert.match(lines.at(-1)!, /^ipipou: /);
+    });
+  } finally {
+    await Deno.remove(traps, { recursive: true });
+  }
+});

@@ -31,6 +31,8 @@ export interface Job {
   env: Record<string, string>;
   /** The terminal's size when the command is to have one; without it its output is a pipe, its input empty. */
   terminal?: { rows: number; columns: number };
+  /** Whether systemd is to be process 1, and the command a service of it. */
+  systemd?: boolean;
 }
 
 /**
@@ -38,10 +40,18 @@ export interface Job {
  * sees, runs the job, and writes `ready` and `exit CODE` to the port named "status", the job's result to "result".
  */
 export function jobScript(job: Job, modules: string): string {
-  const command = commandLine({ ...job, env: { ...job.env, LAB_RESULT: RESULT } });
-  return `${SETUP}
+  const machine = `${SETUP}
 mkdir -p /lib/modules
-mount --bind ${shellQuote(modules)} /lib/modules
+mount --bind ${shellQuote(modules)} /lib/modules`;
+  const work = jobWork(job);
+  return job.systemd ? `${machine}\n${underSystemd(work)}` : `${machine}\n${work}`;
+}
+
+/** What is done on the machine that is made. */
+function jobWork(job: Job): string {
+  const command = commandLine({ ...job, env: { ...job.env, LAB_RESULT: RESULT } });
+  return `${PORTS}
+exec 3> "$(port status)"
 cd ${shellQuote(job.cwd)}
 echo ready >&3
 ${job.terminal ? inTerminal(command, job.terminal) : inPipe(command)}
@@ -49,6 +59,38 @@ ${job.terminal ? inTerminal(command, job.terminal) : inPipe(command)}
 echo "exit $code" >&3
 echo o > /proc/sysrq-trigger
 exec sleep infinity
+`;
+}
+
+/** Units of this machine that its systemd knows in the lab; a test adds what it is about. */
+const UNITS = [
+  "systemd-journald.service",
+  "systemd-journald.socket",
+  "modprobe@.service",
+  "nftables.service",
+];
+
+/**
+ * The work as a service under a systemd that knows few units, so that nothing of what else this machine would run is
+ * started with them.
+ */
+function underSystemd(work: string): string {
+  return `units=/run/systemd/system
+mkdir -p $units/sysinit.target.wants
+for unit in ${UNITS.join(" ")}; do ln -s /lib/systemd/system/$unit $units/; done
+ln -s ../systemd-journald.service $units/sysinit.target.wants/
+for target in sysinit basic network network-pre multi-user shutdown; do
+  printf '[Unit]\nDefaultDependencies=no\n' > $units/$target.target
+done
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh /run/job\nDelegate=yes\n' > $units/job.service
+cat > /run/job <<'END_OF_JOB'
+${work}END_OF_JOB
+# It would take this for a container.
+rm -f /.dockerenv /run/.containerenv
+# Services see their credentials by a mount that comes to be afterwards.
+mount --make-rshared /
+export SYSTEMD_UNIT_PATH=$units
+exec /lib/systemd/systemd --system --unit=job.service
 `;
 }
 
@@ -65,7 +107,7 @@ export function shellQuote(word: string): string {
 
 const RESULT = "/run/result";
 
-/** Mounts, device links and names that udev and an init system would have made; defines \`port\`. */
+/** Mounts, device links and names that udev and an init system would have made. */
 const SETUP = `set -e
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -77,22 +119,25 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ln -sfT /proc/self/fd /dev/fd
 for stream in 0:stdin 1:stdout 2:stderr; do ln -sf "/proc/self/fd/\${stream%:*}" "/dev/\${stream#*:}"; done
 echo lab > /proc/sys/kernel/hostname
-ip link set lo up
+ip link set lo up`;
+
+/** Defines \`port\`, which tells the device of a port, once it is there. */
+const PORTS = `set -e
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 port() {
   until grep -lx "$1" /sys/class/virtio-ports/*/name > /run/port; do sleep 0.1; done
   read -r file < /run/port
   file=\${file%/name}
   echo "/dev/\${file##*/}"
-}
-exec 3> "$(port status)"
-mkdir /sys/fs/cgroup/job`;
+}`;
 
 /**
  * The command writes to a pipe, because a port can be opened only once and programs do open /dev/stderr; after it,
  * what it left running is killed, so that the pipe ends and all that was written is out before the exit code.
  */
 function inPipe(command: string): string {
-  return `output=$(port output)
+  return `mkdir /sys/fs/cgroup/job
+output=$(port output)
 mkfifo /run/output
 cat /run/output > "$output" &
 relay=$!

@@ -20,6 +20,8 @@ export interface LabOptions {
   stdout?: (chunk: Uint8Array) => void;
   /** Gives the command this process's terminal instead of a pipe. */
   terminal?: boolean;
+  /** Runs the command as a service under systemd; not with `here`. */
+  systemd?: boolean;
   /** Runs the command on this machine's kernel, in namespaces of its own, instead of in QEMU. */
   here?: boolean;
 }
@@ -104,7 +106,11 @@ async function runHere(job: Job, directory: string, options: LabOptions): Promis
 async function runInMachine(job: Job, directory: string, options: LabOptions): Promise<LabResult> {
   const kernel = await prepareKernel(options.kernel);
   const terminal = options.terminal ? { terminal: Deno.consoleSize() } : {};
-  await Deno.writeTextFile(`${directory}/job`, jobScript({ ...job, ...terminal }, kernel.modules));
+  const systemd = { systemd: options.systemd ?? false };
+  await Deno.writeTextFile(
+    `${directory}/job`,
+    jobScript({ ...job, ...terminal, ...systemd }, kernel.modules),
+  );
   const end = await supervise({
     argv: ["qemu-system-x86_64", ...qemuArguments(kernel, directory, options)],
     stdout: sinkOf(options),

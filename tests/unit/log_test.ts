@@ -49,6 +49,21 @@ Deno.test("Log begins each line of a longer message like the first", () => {
   assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb")), ["[42] Error: a", "[42] b"]);
 });
 
+Deno.test("Log begins lines with their priority, of a longer message each", () => {
+  assert.deepEqual(linesOf({ priorities: true }, sayEverything), [
+    "<3>Error: e",
+    "<4>Warning: w",
+    "<5>n",
+    "<6>i",
+    "<7>c",
+    "<7>d",
+  ]);
+  assert.deepEqual(linesOf({ priorities: true, pid: 42 }, (log) => log.error("a\nb")), [
+    "<3>[42] Error: a",
+    "<3>[42] b",
+  ]);
+});
+
 Deno.test("configure() changes what the log says and how its lines begin, from then on", () => {
   const say = (log: Log) => {
     log.info("before");

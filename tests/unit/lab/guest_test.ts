@@ -12,8 +12,8 @@ Deno.test("shellQuote() makes any word arrive unchanged", async () => {
   assert.deepEqual(echoed.split("\0"), [...words.map((word) => word.toWellFormed()), ""]);
 });
 
-Deno.test("jobScript() is shell that parses, with and without a terminal", async () => {
-  for (const terminal of [{}, { terminal: { rows: 24, columns: 80 } }]) {
-    await must(["sh", "-n"], { stdin: jobScript({ ...job, ...terminal }, "/lib/modules") });
+Deno.test("jobScript() is shell that parses, with and without a terminal, and under systemd", async () => {
+  for (const more of [{}, { terminal: { rows: 24, columns: 80 } }, { systemd: true }]) {
+    await must(["sh", "-n"], { stdin: jobScript({ ...job, ...more }, "/lib/modules") });
   }
 });

@@ -50,7 +50,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       keepalive: 0,
       authPacketTtl: null,
       reauthOnly: false,
-      log: { verbosity: 0, time: true, pid: true },
+      log: { verbosity: 0, time: null, pid: null },
       peers: [{
         name: "ipipou0",
         tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0" },

@@ -1,0 +1,67 @@
+import { Libc } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const CLOCK_MONOTONIC = 1;
+
+/** Bytes of `struct sockaddr_un` before and in its path. */
+const PATH_OFFSET = 2;
+const LONGEST_PATH = 107;
+
+/** Sends datagrams to a Unix socket, such as the one on which a service manager listens; see sd_notify(3). */
+export class NotifySocket implements Disposable {
+  readonly #resources: DisposableStack;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #address: Uint8Array<ArrayBuffer>;
+
+  private constructor(resources: DisposableStack, libc: Libc, fd: number, address: Uint8Array<ArrayBuffer>) {
+    this.#resources = resources;
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#address = address;
+  }
+
+  /**
+   * @param path of the socket; one that begins with `@` is in the abstract namespace
+   * @throws {TypeError} when it is no path a socket can have
+   * @throws {SysError}
+   */
+  static open(path: string): NotifySocket {
+    const bytes = new TextEncoder().encode(path.replace(/^@/, "\0"));
+    if (!/^[/@]./s.test(path) || bytes.length > LONGEST_PATH) {
+      throw new TypeError(`Cannot use ${JSON.stringify(path)} as a Unix socket's address`);
+    }
+    using resources = new DisposableStack();
+    const libc = resources.use(new Libc());
+    const socket = libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const fd = resources.adopt(libc.check("open a Unix socket", "socket", socket), (fd) => {
+      libc.symbols.close(fd);
+    });
+    const address = new Uint8Array(PATH_OFFSET + bytes.length);
+    new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
+    address.set(bytes, PATH_OFFSET);
+    return new NotifySocket(resources.move(), libc, fd, address);
+  }
+
+  /** Sends one message, waiting where the receiver has no room for it. @throws {SysError} */
+  send(message: string): void {
+    const bytes = new TextEncoder().encode(message);
+    const length = BigInt(bytes.length);
+    const sent = this.#libc.symbols.sendto(this.#fd, bytes, length, 0, this.#address, this.#address.length);
+    this.#libc.check("notify the service manager", "sendto", sent);
+  }
+
+  /** The clock that service managers compare by, in microseconds. @throws {SysError} */
+  get time(): bigint {
+    const timespec = new BigInt64Array(2); // seconds, nanoseconds
+    const result = this.#libc.symbols.clock_gettime(CLOCK_MONOTONIC, timespec);
+    this.#libc.check("read the clock", "clock_gettime", result);
+    return timespec[0]! * 1_000_000n + timespec[1]! / 1_000n;
+  }
+
+  [Symbol.dispose](): void {
+    this.#resources.dispose();
+  }
+}

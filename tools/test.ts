@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { labPackages, runInLab } from "../tests/lab/lab.ts";
+import { makeTestPackages } from "../tests/packages/made.ts";
 import { build } from "./build.ts";
 import { type Counts, countTests } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -9,11 +10,16 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const USAGE = `Usage: deno task test [OPTION]...
   --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
-  --only unit|e2e      unit tests only, or the end-to-end tests only with what they need
+  --only unit|e2e|systemd|packages
+                       unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
+                       what no other run has: packages made, installed, upgraded and purged (needs Go)
   --filter REGEXP      only tests with such a name`;
 
-/** What tests use beside what the lab needs: an ed25519 that is not ours. */
-const PACKAGES = ["python3-nacl"];
+/** What tests use beside what the lab needs: an ed25519 that is not ours, and systemd, which is not enabled here. */
+const PACKAGES = ["python3-nacl", "systemd"];
+
+/** What shows manual pages, and shells that complete command lines. */
+const READERS = ["man-db", "mandoc", "zsh", "fish"];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
 const E2E_SECONDS = 1200;
@@ -33,6 +39,7 @@ interface Stage {
 }
 
 const BUILD = "build";
+const MAKE = "make packages";
 
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
@@ -42,7 +49,7 @@ function stages(options: Options): Stage[] {
   const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
   const packages = checks(
     "packages",
-    () => done(ensurePackages([...labPackages(here), ...PACKAGES], "the tests")),
+    () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
   );
   const sources = [
     checks("format", () => check(["fmt", "--check"])),
@@ -50,20 +57,47 @@ function stages(options: Options): Stage[] {
     checks("types", () => check(["check", "."])),
   ];
   const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
+  const release = tests("manual and completions", () => testHere("tests/release", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
   const executable = checks(BUILD, () => done(build()));
   const inputs = tests("bad input", () => testHere("tests/executable", options, {}));
-  const e2e = tests("end-to-end tests", () => testInLab(options));
+  const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
+  const service = tests("under systemd", () => testInLab("tests/systemd", options));
   switch (only) {
     case undefined:
-      return [packages, ...sources, unit, ...here ? [] : [lab], executable, inputs, e2e];
+      return [
+        packages,
+        ...sources,
+        unit,
+        release,
+        ...here ? [] : [lab],
+        executable,
+        inputs,
+        e2e,
+        ...here ? [] : [service],
+      ];
     case "unit":
       return [unit];
     case "e2e":
       return [packages, executable, e2e];
+    case "systemd":
+      return [packages, executable, service];
+    case "packages":
+      return packageStages(options, executable);
     default:
-      throw new Error(`--only must be unit or e2e: ${only}`);
+      throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
   }
+}
+
+/** Makes packages, looks into them here, and lives with them in the lab. */
+function packageStages(options: Options, executable: Stage): Stage[] {
+  return [
+    checks("packages", () => done(ensurePackages([...labPackages(false), "systemd", "rpm"], "the tests"))),
+    executable,
+    checks(MAKE, () => done(makeTestPackages())),
+    tests("files of packages", () => testHere("tests/packages/files_test.ts", options, {})),
+    tests("lives of packages", () => testInLab("tests/packages/life_test.ts", options)),
+  ];
 }
 
 function checks(name: string, run: Stage["run"]): Stage {
@@ -100,14 +134,19 @@ async function testHere(directory: string, options: Options, env: Record<string,
   }
 }
 
-async function testInLab(options: Options): Promise<Counts> {
+async function testInLab(
+  directory: "tests/e2e" | "tests/systemd" | "tests/packages/life_test.ts",
+  options: Options,
+  more: readonly string[] = [],
+): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
-  if (!await deno(["test", "--no-run", "--no-check", "--quiet", "tests/e2e"])) return FAILED;
-  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), "--parallel", "tests/e2e"];
+  if (!await deno(["test", "--no-run", "--no-check", "--quiet", directory])) return FAILED;
+  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...more, directory];
   const script = 'exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,
+    systemd: directory !== "tests/e2e",
     timeoutSeconds: E2E_SECONDS,
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
@@ -174,8 +213,8 @@ async function main(args: string[]): Promise<number> {
     total.passed += passed;
     total.failed += failed;
     if (stage.kind === "tests") testsRun += passed + failed;
-    // What comes after it would run an old executable, or none.
-    if (stage.name === BUILD && failed > 0) break;
+    // What comes after them would try old ones, or none.
+    if ([BUILD, MAKE].includes(stage.name) && failed > 0) break;
   }
   if (testsRun === 0) {
     print("\nNo test ran");

@@ -9,6 +9,7 @@ import { type PackagedFile, packagedFiles, type Release } from "./contents.ts";
 import { makePackage, type Packager, PREFIX } from "./nfpm.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
+const DIST = `${ROOT}dist`;
 
 const USAGE = `Usage: deno task packages [OPTION]...
 Makes packages in dist: deb and rpm (this needs Go, for nfpm) and tar.gz, for x86_64 and aarch64.
@@ -36,21 +37,30 @@ const NAMES: Record<Format, (version: string, isArm: boolean) => string> = {
 export interface PackageRequest {
   readonly format: Format;
   readonly target: Target;
-  /** What `build` made for the target. */
-  readonly executable: string;
   /** Otherwise the one in deno.json. */
   readonly version?: string;
   /** Absolute path of a directory; otherwise dist. */
   readonly folder?: string;
 }
 
-/** Makes one package and resolves with its path. Throws an Error when it cannot be made. */
-export async function makeOne(request: PackageRequest): Promise<string> {
-  const { format, target, executable, version = config.version, folder = `${ROOT}dist` } = request;
+/** Where a package is made. */
+export function pathOf({ format, target, version = config.version, folder = DIST }: PackageRequest): string {
+  return `${folder}/${NAMES[format](version, target.startsWith("aarch64"))}`;
+}
+
+/**
+ * Makes a package.
+ *
+ * @param executable the path of what `build` made for the target
+ * @throws {Error} when it cannot be made
+ */
+export async function makeOne(request: PackageRequest, executable: string): Promise<void> {
+  const { format, target, version = config.version, folder = DIST } = request;
   const release = { version, time: await sourceTime(), executable };
-  const output = `${folder}/${NAMES[format](version, target.startsWith("aarch64"))}`;
+  const output = pathOf(request);
   say(`Making ${output}`);
-  const staged = await Deno.makeTempDir({ dir: `${ROOT}dist`, prefix: "new-" });
+  await Deno.mkdir(folder, { recursive: true });
+  const staged = await Deno.makeTempDir({ dir: folder, prefix: "new-" });
   try {
     await (format === "tar.gz"
       ? makeTar(release, staged, output)
@@ -58,7 +68,6 @@ export async function makeOne(request: PackageRequest): Promise<string> {
   } finally {
     await Deno.remove(staged, { recursive: true });
   }
-  return output;
 }
 
 async function makeFor(
@@ -120,7 +129,7 @@ async function main(args: string[]): Promise<void> {
   for (const target of values.target) {
     if (!isTarget(target)) throw new Error(`Cannot make packages for ${target}\n${USAGE}`);
     const executable = await build(target);
-    for (const format of formats) await makeOne({ format, target, executable });
+    for (const format of formats) await makeOne({ format, target }, executable);
   }
 }
 

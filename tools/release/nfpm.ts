@@ -19,17 +19,29 @@ const ARCHITECTURE: Record<Target, string> = {
   "aarch64-unknown-linux-gnu": "arm64",
 };
 
+interface World {
+  readonly depends: readonly string[];
+  readonly recommends: readonly string[];
+  /** Parts of paths, and what stands in their place. */
+  readonly rename: Readonly<Record<string, string>>;
+}
+
 /** What is called differently in the worlds of the two. */
 const WORLDS = {
   deb: {
+    depends: ["iproute2", "kmod", "libc6 (>= 2.27)"],
     recommends: ["nftables", "libnetfilter-queue1"],
     rename: {
       "share/zsh/site-functions/": "share/zsh/vendor-completions/",
       "ipipou/LICENSE": "ipipou/copyright",
     },
   },
-  rpm: { recommends: ["nftables", "libnetfilter_queue"], rename: {} },
-} as const satisfies Record<Packager, { recommends: string[]; rename: Record<string, string> }>;
+  rpm: {
+    depends: ["iproute", "kmod", "glibc >= 2.27"],
+    recommends: ["nftables", "libnetfilter_queue"],
+    rename: {},
+  },
+} as const satisfies Record<Packager, World>;
 
 /** One package to be made. */
 export interface PackageOptions {
@@ -61,12 +73,12 @@ export function nfpmConfig(options: PackageOptions, folder: string): Record<stri
     version: release.version,
     section: "net",
     priority: "optional",
-    maintainer: "ipipou <ipipou@localhost>",
+    maintainer: "ipipou contributors",
     description: DESCRIPTION,
     license: "MIT",
     mtime: new Date(release.time * 1000).toISOString(),
     disable_globbing: true,
-    depends: ["iproute2", "kmod"],
+    depends: WORLDS[packager].depends,
     recommends: WORLDS[packager].recommends,
     contents: [...contents, ...folders],
     scripts: Object.fromEntries(Object.keys(SCRIPTS).map((name) => [name, `${folder}/${name}`])),

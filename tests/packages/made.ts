@@ -1,0 +1,34 @@
+import config from "../../deno.json" with { type: "json" };
+import type { Target } from "../../tools/base.ts";
+import { build } from "../../tools/build.ts";
+import { makeOne, type PackageRequest, pathOf } from "../../tools/release/main.ts";
+
+const FOLDER = new URL("../../dist/tested", import.meta.url).pathname;
+
+/** This version, and the one after it. */
+export const VERSION = config.version;
+const NEXT = VERSION.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
+
+const COMMON = { target: Deno.build.target as Target, folder: FOLDER };
+
+/** The packages that are tried. */
+export const REQUESTS = {
+  deb: { ...COMMON, format: "deb" },
+  rpm: { ...COMMON, format: "rpm" },
+  tar: { ...COMMON, format: "tar.gz" },
+  newerDeb: { ...COMMON, format: "deb", version: NEXT },
+} as const satisfies Record<string, PackageRequest>;
+
+/** Where they are. */
+export const MADE = {
+  deb: pathOf(REQUESTS.deb),
+  rpm: pathOf(REQUESTS.rpm),
+  tar: pathOf(REQUESTS.tar),
+  newerDeb: pathOf(REQUESTS.newerDeb),
+} as const;
+
+/** Makes them. Throws an Error when one cannot be made. */
+export async function makeTestPackages(): Promise<void> {
+  const executable = await build();
+  for (const request of Object.values(REQUESTS)) await makeOne(request, executable);
+}

@@ -1,7 +1,9 @@
+import process from "node:process";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
 import { run } from "./lib/commands/run.ts";
+import { COMMIT } from "./lib/commit.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
@@ -14,6 +16,9 @@ import { loadGiven, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import config from "./deno.json" with { type: "json" };
+
+// What the runtime's own parts think of each other is nothing to whoever runs this.
+Object.assign(process, { noDeprecation: true });
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
@@ -62,7 +67,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "help":
       return print(invocation.command === null ? helpText() : commandHelpText(invocation.command));
     case "version":
-      return print(`ipipou ${config.version}\n`);
+      return print(`ipipou ${config.version} (${COMMIT})\n`);
     case "keygen":
       return print(keygen(invocation.labelled));
     case "run":

@@ -1,4 +1,4 @@
-import { CommandError, mustWithProgress, run } from "./command.ts";
+import { CommandError, must, mustWithProgress, run } from "./command.ts";
 import { say } from "./say.ts";
 
 /**
@@ -49,6 +49,55 @@ export function missingPackages(names: readonly string[], dpkgOutput: string): s
     if (name !== undefined && status?.[1] === "i") installed.add(name);
   }
   return names.filter((name) => !installed.has(name));
+}
+
+/**
+ * Downloads Debian packages into `directory`, without installing them, and unpacks them there; what they have in /bin
+ * or /lib, as older ones do, comes to /usr.
+ *
+ * Throws CommandError when there are none of such names, or they cannot be fetched.
+ */
+export async function unpackPackages(
+  names: readonly string[],
+  directory: string,
+  aptOptions: readonly string[] = [],
+): Promise<void> {
+  for (const merged of ["bin", "lib"]) {
+    await Deno.mkdir(`${directory}/usr/${merged}`, { recursive: true });
+    await Deno.symlink(`usr/${merged}`, `${directory}/${merged}`);
+  }
+  // Root may write where apt's own user may not; without this apt warns about it at length.
+  const options = ["-o", "APT::Sandbox::User=root", ...aptOptions];
+  const download = () => aptGet([...options, "download", ...names], { cwd: directory });
+  try {
+    await download();
+  } catch {
+    // A list older than the mirror names files that are gone.
+    say("Fetching the package lists (there are none, or they are older than the mirror)");
+    await aptGet([...options, "update"]);
+    await download();
+  }
+  const unpack = 'dpkg --fsys-tarfile "$0" | tar -x --keep-directory-symlink -C . && rm "$0"';
+  for (const { name } of Deno.readDirSync(directory)) {
+    if (name.endsWith(".deb")) await must(["sh", "-c", unpack, name], { cwd: directory });
+  }
+}
+
+/**
+ * Apt options that make the packages of another architecture visible, with lists of their own below `state`, so that
+ * the machine's configuration stays as it is.
+ *
+ * @param architecture as Debian calls it: "amd64", "arm64"
+ */
+export async function foreignArchitecture(architecture: string, state: string): Promise<string[]> {
+  await Deno.mkdir(`${state}/lists/partial`, { recursive: true });
+  await Deno.mkdir(`${state}/cache/archives/partial`, { recursive: true });
+  return [
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures=${architecture}`,
+    `Dir::State::Lists=${state}/lists`,
+    `Dir::Cache=${state}/cache`,
+  ].flatMap((option) => ["-o", option]);
 }
 
 /** Runs `apt-get` without questions, waiting for another one that holds the lock. Throws CommandError. */

@@ -33,11 +33,14 @@ export class Scenario implements AsyncDisposable {
   readonly network: Network;
   /** For files of this scenario. */
   readonly directory: string;
+  /** A folder with the programs that the program runs, and no others. */
+  readonly programs: string;
   readonly #resources: AsyncDisposableStack;
 
   private constructor(network: Network, directory: string, resources: AsyncDisposableStack) {
     this.network = network;
     this.directory = directory;
+    this.programs = `${directory}/programs`;
     this.#resources = resources;
   }
 
@@ -49,7 +52,9 @@ export class Scenario implements AsyncDisposable {
     const network = resources.use(await Network.create({ ...options, prefix }));
     const directory = await Deno.makeTempDir({ prefix: "ipipou-e2e-" });
     resources.defer(() => Deno.remove(directory, { recursive: true }));
-    return new Scenario(network, directory, resources.move());
+    const scenario = new Scenario(network, directory, resources.move());
+    await linkPrograms(scenario.programs, ["ip", "nft", "modprobe"]);
+    return scenario;
   }
 
   /** Writes a file only root can read; returns its path. */
@@ -74,9 +79,9 @@ export class Scenario implements AsyncDisposable {
     return client;
   }
 
-  /** Starts the program on a host, with every command it runs in its log. */
+  /** Starts the program on a host, with every command it runs in its log, and nothing else to be found by it. */
   start(host: Host, ...args: string[]): Process {
-    return this.network.spawn(host, [IPIPOU, "-vv", ...args]);
+    return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
   }
 
   /** Resolves once a ping through the tunnel is answered. */
@@ -127,6 +132,15 @@ export class Scenario implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
+  }
+}
+
+/** Makes a folder that has these of the installed programs, for a PATH without others. */
+export async function linkPrograms(folder: string, names: readonly string[]): Promise<void> {
+  await Deno.mkdir(folder);
+  for (const name of names) {
+    const path = (await must(["sh", "-c", `command -v ${name}`])).trim();
+    await Deno.symlink(path, `${folder}/${name}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { INNER, PATIENCE, Scenario } from "./scenario.ts";
+import { ADDRESS } from "../lab/network.ts";
+import { INNER, IPIPOU, linkPrograms, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -44,6 +45,39 @@ for (const alt of [[], ["--force-fou-local-ip-alt"]]) {
     assert.equal(await scenario.snapshot("server"), before);
   });
 }
+
+Deno.test("the program needs nothing else, and a client neither nft nor libnetfilter_queue", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  assert.equal(await Deno.readTextFile(`/proc/${server.pid}/environ`), `PATH=${scenario.programs}\0`);
+  const bare = `${scenario.directory}/bare`;
+  await linkPrograms(bare, ["ip"]);
+  const hide = `for library in /usr/lib/*/libnetfilter_queue.so*; do mount --bind /dev/null $library; done`;
+  const start = (host: "server" | "client", path: string, ...argv: string[]) => {
+    const program = ["env", "-i", `PATH=${path}`, IPIPOU, "--no-log-time", ...argv, ...TOKEN];
+    return scenario.network.spawn(host, ["sh", "-c", `${hide}; exec "$@"`, "sh", ...program]);
+  };
+  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+  const client = start("client", bare, "-n1", "-b@eth0", ...remote);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  assert.equal((await client.kill()).code, 0);
+  const withoutNft = start("server", bare, "-s", "-n2", "-b@eth0");
+  assert.equal((await withoutNft.exit).code, 40);
+  assert.equal(
+    withoutNft.lines.at(-1),
+    "ipipou: Cannot run nft: not found in PATH; install the package nftables",
+  );
+  const withoutQueue = start("server", scenario.programs, "-s", "-n2", "-b@eth0");
+  assert.equal((await withoutQueue.exit).code, 20);
+  assert.match(
+    withoutQueue.lines.at(-1)!,
+    /^ipipou: Cannot load libnetfilter_queue, tried .*: install it \(package /,
+  );
+  for (const { lines } of [withoutNft, withoutQueue]) {
+    assert.equal(lines.filter((line) => line.startsWith("ipipou: ")).length, 1, lines.join("\n"));
+  }
+});
 
 Deno.test("UDP checksums of data are as asked for", async (t) => {
   await using scenario = await Scenario.create();

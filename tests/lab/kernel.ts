@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { must, run } from "../../tools/command.ts";
-import { aptGet } from "../../tools/packages.ts";
+import { aptGet, unpackPackages } from "../../tools/packages.ts";
 import { say } from "../../tools/say.ts";
 import { INITRAMFS_INIT, INITRAMFS_MODULES } from "./guest.ts";
 
@@ -140,10 +140,9 @@ async function build(wanted: KernelPackage, directory: string): Promise<void> {
     say(
       `Fetching ${wanted.name} ${wanted.version} (the lab's kernel, about 100 MB; kept in ${cacheDirectory()})`,
     );
-    await download([`${wanted.name}=${wanted.version}`, "busybox-static"], wanted.aptOptions, work);
-    say("Unpacking it and making its initramfs");
-    await extract(`${work}/${wanted.name}_*.deb`, `${work}/kernel`);
-    await extract(`${work}/busybox-static_*.deb`, `${work}/busybox`);
+    await unpackPackages([`${wanted.name}=${wanted.version}`], `${work}/kernel`, wanted.aptOptions);
+    await unpackPackages(["busybox-static"], `${work}/busybox`);
+    say("Making its initramfs");
     const kernel = await describe(work);
     await must(["depmod", "--basedir", `${work}/kernel`, kernel.release]);
     await makeInitramfs(work, kernel);
@@ -156,36 +155,6 @@ async function build(wanted: KernelPackage, directory: string): Promise<void> {
   } finally {
     await Deno.remove(work, { recursive: true }).catch(() => {});
   }
-}
-
-async function download(packages: string[], aptOptions: string[], cwd: string): Promise<void> {
-  // Root may write where apt's own user may not; without this apt warns about it at length.
-  const asRoot = ["-o", "APT::Sandbox::User=root"];
-  for (const name of packages) {
-    const options = name.startsWith("linux-") ? [...asRoot, ...aptOptions] : asRoot;
-    try {
-      await aptGet([...options, "download", name], { cwd });
-    } catch {
-      // A list older than the mirror names files that are gone.
-      say("Fetching the package lists again (they may be older than the mirror)");
-      await aptGet([...options, "update"]);
-      await aptGet([...options, "download", name], { cwd });
-    }
-  }
-}
-
-/** Extracts and removes a package file; what it has in /bin or /lib, as older ones do, comes to /usr. */
-async function extract(deb: string, target: string): Promise<void> {
-  for (const directory of ["bin", "lib"]) {
-    await Deno.mkdir(`${target}/usr/${directory}`, { recursive: true });
-    await Deno.symlink(`usr/${directory}`, `${target}/${directory}`);
-  }
-  await must([
-    "sh",
-    "-c",
-    `dpkg --fsys-tarfile ${deb} | tar -x --keep-directory-symlink -C "$0" && rm ${deb}`,
-    target,
-  ]);
 }
 
 /** Packs busybox, the init script and the modules it loads (numbered in the order of loading) as a cpio archive. */

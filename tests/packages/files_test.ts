@@ -109,7 +109,7 @@ Deno.test("the tar.gz is unpacked into /usr/local", async () => {
 
 Deno.test("packages are the same bytes however often they are made", async () => {
   await using folder = await makeFolder();
-  const executable = await build();
+  const { path: executable } = await build();
   for (const name of ["deb", "rpm", "tar"] as const) {
     const request = { ...REQUESTS[name], folder: folder.path };
     await makeOne(request, executable);

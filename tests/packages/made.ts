@@ -1,6 +1,5 @@
 import config from "../../deno.json" with { type: "json" };
-import type { Target } from "../../tools/base.ts";
-import { build } from "../../tools/build.ts";
+import { build, HERE } from "../../tools/build.ts";
 import { makeOne, type PackageRequest, pathOf } from "../../tools/release/main.ts";
 
 const FOLDER = new URL("../../dist/tested", import.meta.url).pathname;
@@ -9,7 +8,7 @@ const FOLDER = new URL("../../dist/tested", import.meta.url).pathname;
 export const VERSION = config.version;
 const NEXT = VERSION.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
 
-const COMMON = { target: Deno.build.target as Target, folder: FOLDER };
+const COMMON = { target: HERE, folder: FOLDER };
 
 /** The packages that are tried. */
 export const REQUESTS = {
@@ -29,6 +28,6 @@ export const MADE = {
 
 /** Makes them. Throws an Error when one cannot be made. */
 export async function makeTestPackages(): Promise<void> {
-  const executable = await build();
+  const { path: executable } = await build();
   for (const request of Object.values(REQUESTS)) await makeOne(request, executable);
 }

@@ -2,11 +2,11 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
 import { isTarget, type Target } from "../base.ts";
-import { build } from "../build.ts";
+import { architectureOf, build } from "../build.ts";
 import { must, run } from "../command.ts";
 import { say } from "../say.ts";
 import { type PackagedFile, packagedFiles, type Release } from "./contents.ts";
-import { makePackage, type Packager, PREFIX } from "./nfpm.ts";
+import { DEBIAN_ARCHITECTURE, makePackage, type Packager, PREFIX } from "./nfpm.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const DIST = `${ROOT}dist`;
@@ -26,11 +26,11 @@ export type Format = typeof FORMATS[number];
 /** Where the files of a tar.gz are to be unpacked. */
 const LOCAL_PREFIX = "/usr/local";
 
-/** How each world calls a package, by its own word for the machine. */
-const NAMES: Record<Format, (version: string, isArm: boolean) => string> = {
-  deb: (version, isArm) => `ipipou_${version}_${isArm ? "arm64" : "amd64"}.deb`,
-  rpm: (version, isArm) => `ipipou-${version}-1.${isArm ? "aarch64" : "x86_64"}.rpm`,
-  "tar.gz": (version, isArm) => `ipipou-${version}-linux-${isArm ? "aarch64" : "x86_64"}.tar.gz`,
+/** How each world calls a package. */
+const NAMES: Record<Format, (version: string, target: Target) => string> = {
+  deb: (version, target) => `ipipou_${version}_${DEBIAN_ARCHITECTURE[target]}.deb`,
+  rpm: (version, target) => `ipipou-${version}-1.${architectureOf(target)}.rpm`,
+  "tar.gz": (version, target) => `ipipou-${version}-linux-${architectureOf(target)}.tar.gz`,
 };
 
 /** One package to be made. */
@@ -45,7 +45,7 @@ export interface PackageRequest {
 
 /** Where a package is made. */
 export function pathOf({ format, target, version = config.version, folder = DIST }: PackageRequest): string {
-  return `${folder}/${NAMES[format](version, target.startsWith("aarch64"))}`;
+  return `${folder}/${NAMES[format](version, target)}`;
 }
 
 /**
@@ -128,7 +128,7 @@ async function main(args: string[]): Promise<void> {
   });
   for (const target of values.target) {
     if (!isTarget(target)) throw new Error(`Cannot make packages for ${target}\n${USAGE}`);
-    const executable = await build(target);
+    const { path: executable } = await build(target);
     for (const format of formats) await makeOne({ format, target }, executable);
   }
 }

@@ -14,7 +14,8 @@ export type Packager = "deb" | "rpm";
 /** Where packages put their files. */
 export const PREFIX = "/usr";
 
-const ARCHITECTURE: Record<Target, string> = {
+/** How Debian and nfpm call an architecture. */
+export const DEBIAN_ARCHITECTURE: Record<Target, string> = {
   "x86_64-unknown-linux-gnu": "amd64",
   "aarch64-unknown-linux-gnu": "arm64",
 };
@@ -69,7 +70,7 @@ export function nfpmConfig(options: PackageOptions, folder: string): Record<stri
   }));
   return {
     name: "ipipou",
-    arch: ARCHITECTURE[target],
+    arch: DEBIAN_ARCHITECTURE[target],
     version: release.version,
     section: "net",
     priority: "optional",

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { type Outcome, run } from "../../tools/command.ts";
+import { build } from "../../tools/build.ts";
+
+/** What `ip -json` prints of a host with eth0, and of a kernel without FOU ports. */
+const IP = `#!/bin/sh
+echo '[{"ifname":"eth0","addr_info":[{"family":"inet","local":"192.0.2.7","prefixlen":24}]}]'
+echo '[]'
+`;
+
+/** A plain processor: pointer authentication, which the default one has, is slow to emulate. */
+const EMULATOR = ["qemu-aarch64-static", "-cpu", "cortex-a53", "-L", "/usr/aarch64-linux-gnu"];
+
+Deno.test("the executable for aarch64 runs, and calls C", async (t) => {
+  const { path } = await build("aarch64-unknown-linux-gnu");
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-aarch64-" });
+  await Deno.writeTextFile(`${directory}/ip`, IP, { mode: 0o755 });
+  const toml = `${directory}/office.toml`;
+  await Deno.writeTextFile(toml, 'number = "one"\n', { mode: 0o600 });
+  const step = (name: string, argv: string[], check: (outcome: Outcome) => void) =>
+    t.step({
+      name,
+      fn: async () => check(await run(argv, { env: { PATH: `${directory}:${Deno.env.get("PATH")}` } })),
+      // They run side by side.
+      sanitizeOps: false,
+      sanitizeResources: false,
+      sanitizeExit: false,
+    });
+  const send = ["-n1", "-b@eth0", "-rlocalhost:10001", "--tunl-ip=172.28.0.3", "--reauth-only"];
+  try {
+    await Promise.all([
+      step("--help", [...EMULATOR, path, "--help"], ({ code, stdout }) => {
+        assert.match(stdout, /^Usage: ipipou /);
+        assert.equal(code, 0);
+      }),
+      step("--auth-keygen", [...EMULATOR, path, "--auth-keygen"], ({ code, stdout }) => {
+        assert.match(stdout, /^([\w+/]{43}=\n){2}$/);
+        assert.equal(code, 0);
+      }),
+      step("a mistake in its settings", [...EMULATOR, path, "--config", toml], ({ code, stderr }) => {
+        assert.match(stderr, /^ipipou: .*office\.toml:1:10\b.*\n$/);
+        assert.equal(code, 2);
+      }),
+      step(
+        "a name, and what the C library says of a raw socket",
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...EMULATOR, path, ...send],
+        ({ code, stderr }) => {
+          assert.match(stderr, /^ipipou: Cannot open a raw socket: EPERM \(Operation not permitted\)\n$/);
+          assert.notEqual(code, 0);
+        },
+      ),
+    ]);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { must, run } from "../../tools/command.ts";
+import { describeCommit } from "../../tools/commit.ts";
+import { INPUTS } from "../../tools/executable.ts";
+import config from "../../deno.json" with { type: "json" };
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const IPIPOU = `${ROOT}dist/ipipou`;
+
+async function sha256Of(path: string): Promise<string> {
+  return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+}
+
+/** What the executable was compiled with: the JSON that `deno compile` puts behind the base binary. */
+function metadataOf(bytes: Uint8Array): Record<string, unknown> {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(-4_000_000));
+  return JSON.parse(/d3n0l4nd.{8}({"argv":.*"vfs_case_sensitivity":"."})/s.exec(text)![1]!);
+}
+
+Deno.test("--version tells version and commit", async () => {
+  const commit = await describeCommit(ROOT, INPUTS);
+  assert.equal(await must([IPIPOU, "--version"]), `ipipou ${config.version} (${commit})\n`);
+});
+
+Deno.test("describeCommit() names the commit, and says when files are not its", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-commit-" });
+  const describe = () => describeCommit(directory, ["code", "more"]);
+  const git = async (...args: string[]) => {
+    const author = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
+    return (await must(["git", ...author, "-C", directory, ...args])).trim();
+  };
+  try {
+    await Deno.mkdir(`${directory}/below/code`, { recursive: true });
+    await Deno.writeTextFile(`${directory}/code`, "1");
+    assert.equal(await describe(), "unknown", "no checkout");
+    await git("init", "--quiet");
+    assert.equal(await describe(), "unknown", "no commit yet");
+    await git("add", "code");
+    await git("commit", "--quiet", "--message", "one");
+    const commit = (await git("rev-parse", "HEAD")).slice(0, 7);
+    assert.equal(await describe(), commit);
+    assert.equal(await describeCommit(`${directory}/below`, ["code"]), "unknown", "below another checkout");
+    await Deno.writeTextFile(`${directory}/other`, "");
+    assert.equal(await describe(), commit, "a file that does not matter");
+    await Deno.writeTextFile(`${directory}/more`, "");
+    assert.equal(await describe(), `${commit}-dirty`, "a new file");
+    await Deno.remove(`${directory}/more`);
+    await Deno.writeTextFile(`${directory}/code`, "2");
+    assert.equal(await describe(), `${commit}-dirty`, "a changed file");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("the same commit makes the same bytes in another folder at another time", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-elsewhere-" });
+  try {
+    for (const name of [...INPUTS.filter((input) => !input.startsWith("tools/")), "tools", ".git"]) {
+      await must(["cp", "-r", `${ROOT}${name}`, `${directory}/${name}`]);
+    }
+    const env = { TZ: "Asia/Kathmandu", LC_ALL: "C" };
+    await must([Deno.execPath(), "run", "-A", "--no-check", `${directory}/tools/build.ts`], { env });
+    assert.equal(await sha256Of(`${directory}/dist/ipipou`), await sha256Of(IPIPOU));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("the executable may do no more than it does, and tells nothing of who built it", async () => {
+  const bytes = await Deno.readFile(IPIPOU);
+  const metadata = metadataOf(bytes);
+  const permissions = Object.entries(metadata.permissions as object).filter(([, value]) => value !== null);
+  assert.deepEqual(Object.fromEntries(permissions.filter(([name]) => name !== "allow_import")), {
+    allow_env: ["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+    allow_ffi: [],
+    allow_net: [],
+    allow_read: [],
+    allow_run: ["ip", "nft", "modprobe"],
+    allow_write: ["/etc/ipipou"],
+    deny_import: [],
+    prompt: false,
+  });
+  assert.ok((metadata.v8_flags as string[]).includes("--lite-mode"));
+  const text = new TextDecoder("latin1").decode(bytes.subarray(-4_000_000));
+  for (const name of [ROOT, Deno.env.get("HOME")!]) assert.ok(!text.includes(name), name);
+});
+
+Deno.test("the executable runs nothing that lies in the folder for temporary files", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-tmp-" });
+  try {
+    // Where others may write, Deno would look for code it had compiled before. Whoever opens this one waits for ever.
+    await must(["mkfifo", `${directory}/deno-compile-ipipou.cache`]);
+    const version = await run(["timeout", "20", IPIPOU, "--version"], { env: { TMPDIR: directory } });
+    assert.equal(version.code, 0);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

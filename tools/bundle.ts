@@ -1,0 +1,144 @@
+import { elfEnd, type Target } from "./base.ts";
+import { architectureOf, build, digestOf, HERE, runForTarget, unlessMade } from "./build.ts";
+import { must, run } from "./command.ts";
+import { makeExecutable } from "./executable.ts";
+import { ensurePackages, foreignArchitecture, unpackPackages } from "./packages.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+/** What of the bundle is written by hand: how to install it, init scripts, licences. */
+const PARTS = `${ROOT}tools/bundle`;
+
+/** Where the bundle is at home, or a link to it: the kernel finds the loader by this path. */
+const HOME = "/usr/lib/ipipou";
+
+/** How Debian and the dynamic loader call an architecture. */
+const ARCHITECTURES: Record<Target, { debian: string; triplet: string; loader: string }> = {
+  "x86_64-unknown-linux-gnu": {
+    debian: "amd64",
+    triplet: "x86_64-linux-gnu",
+    loader: "ld-linux-x86-64.so.2",
+  },
+  "aarch64-unknown-linux-gnu": {
+    debian: "arm64",
+    triplet: "aarch64-linux-gnu",
+    loader: "ld-linux-aarch64.so.1",
+  },
+};
+
+/** The libraries that the program needs, by the package that has them. */
+const LIBRARIES = {
+  libc6: ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"],
+  "libgcc-s1": ["libgcc_s.so.1"],
+  "libnetfilter-queue1": ["libnetfilter_queue.so.1"],
+  libmnl0: ["libmnl.so.0"],
+  libnfnetlink0: ["libnfnetlink.so.0"],
+};
+
+/** Texts that Debian's copyright files refer to. */
+const COMMON_LICENCES = ["Apache-2.0", "GPL-2", "GPL-3", "LGPL-2.1"];
+
+/**
+ * Makes dist/ipipou-ARCH.tar.gz for systems without glibc, unless it is there already and nothing it is made of has
+ * changed: a folder with the executable, the dynamic loader and libraries it needs, and their licences.
+ *
+ * Resolves with the archive's absolute path. Throws an Error when something of it cannot be had or made.
+ */
+export async function bundle(target: Target = HERE): Promise<string> {
+  const path = `${ROOT}dist/ipipou-${architectureOf(target)}.tar.gz`;
+  const built = await build(target);
+  const digest = await digestOf([built.digest], ["tools/bundle", "tools/bundle.ts"]);
+  await unlessMade(path, digest, async () => {
+    await ensurePackages(["patchelf"], "a program that brings its own loader");
+    const work = await Deno.makeTempDir({ dir: `${ROOT}dist`, prefix: "new-" });
+    try {
+      await fill(`${work}/ipipou`, work, target, built);
+      await pack(work, path);
+    } finally {
+      await Deno.remove(work, { recursive: true });
+    }
+  });
+  return path;
+}
+
+async function fill(
+  folder: string,
+  work: string,
+  target: Target,
+  executable: { path: string; commit: string },
+): Promise<void> {
+  await must(["cp", "-r", PARTS, folder]);
+  await addLibraries(folder, `${work}/debian`, target);
+  await Deno.copyFile(`${ROOT}LICENSE`, `${folder}/licences/ipipou`);
+  for (const name of COMMON_LICENCES) {
+    await Deno.copyFile(`/usr/share/common-licenses/${name}`, `${folder}/licences/${name}`);
+  }
+  const base = await patchBase(executable.path, `${work}/base`, ARCHITECTURES[target].loader);
+  await makeExecutable({ target, output: `${folder}/ipipou`, commit: executable.commit, base });
+}
+
+/** Takes loader, libraries and their licences out of Debian's packages. */
+async function addLibraries(folder: string, unpacked: string, target: Target): Promise<void> {
+  const { debian, triplet, loader } = ARCHITECTURES[target];
+  const own = (await must(["dpkg", "--print-architecture"])).trim();
+  const options = debian === own ? [] : await foreignArchitecture(debian, `${ROOT}dist/apt-${debian}`);
+  await unpackPackages(Object.keys(LIBRARIES), unpacked, options);
+  await Deno.mkdir(`${folder}/lib`);
+  // Some are links to a name with more digits.
+  for (const name of [loader, ...Object.values(LIBRARIES).flat()]) {
+    await must(["cp", "-L", `${unpacked}/usr/lib/${triplet}/${name}`, `${folder}/lib/${name}`]);
+  }
+  const sources = [];
+  for (const name of Object.keys(LIBRARIES)) {
+    await Deno.copyFile(await copyrightOf(name, unpacked, options), `${folder}/licences/${name}`);
+    sources.push(`  ${await sourceOf(name, options)}\n`);
+  }
+  await Deno.writeTextFile(`${folder}/licences/README`, sources.join(""), { append: true });
+}
+
+/** The path of a package's copyright file; some packages leave it to another, to which their folder is a link. */
+async function copyrightOf(name: string, unpacked: string, options: readonly string[]): Promise<string> {
+  const documents = `${unpacked}/usr/share/doc/${name}`;
+  if (!(await Deno.lstat(documents)).isSymlink) return `${documents}/copyright`;
+  const other = await Deno.readLink(documents);
+  await unpackPackages([other], `${unpacked}/${other}`, options);
+  return `${unpacked}/${other}/usr/share/doc/${other}/copyright`;
+}
+
+/** "glibc=2.36-9+deb12u14": the source of the version of a package that apt downloads. */
+async function sourceOf(name: string, options: readonly string[]): Promise<string> {
+  const { stdout } = await run(["apt-cache", ...options, "show", "--no-all-versions", name]);
+  const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(stdout)?.[1];
+  // "Source: gcc-12 (12.2.0-14)" has a version only where it differs from the package's.
+  const [, source, version] = /^(\S+)(?: \((.*)\))?$/.exec(field("Source") ?? name)!;
+  return `${source}=${version ?? field("Version")}`;
+}
+
+/**
+ * Cuts the base binary off an executable, and makes it look for its loader and libraries in the bundle. To be done
+ * before the program is put behind it: afterwards the program would not find itself.
+ */
+async function patchBase(executable: string, base: string, loader: string): Promise<string> {
+  const bytes = await Deno.readFile(executable);
+  await Deno.writeFile(base, bytes.subarray(0, elfEnd(bytes)), { mode: 0o755 });
+  // Unlike the run path, rpath holds for the libraries that libraries need, too.
+  const libraries = ["--force-rpath", "--set-rpath", "$ORIGIN/lib"];
+  await must(["patchelf", "--set-interpreter", `${HOME}/lib/${loader}`, ...libraries, base]);
+  return base;
+}
+
+/** Packs the folder `ipipou` in `work`; the same content makes the same bytes. */
+async function pack(work: string, path: string): Promise<void> {
+  const same = [
+    "--sort=name",
+    "--mtime=@0",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--mode=u=rwX,go=rX",
+  ];
+  await must(["tar", ...same, "-C", work, "-cf", `${work}/tar`, "ipipou"]);
+  await must(["gzip", "-n", `${work}/tar`]);
+  await Deno.rename(`${work}/tar.gz`, path);
+}
+
+if (import.meta.main) await runForTarget(bundle);

@@ -1,4 +1,4 @@
-import type { Target } from "../base.ts";
+import { cacheDirectory, type Target } from "../base.ts";
 import { must, mustWithProgress, run } from "../command.ts";
 import { say } from "../say.ts";
 import type { PackagedFile, Release } from "./contents.ts";
@@ -132,8 +132,7 @@ export async function makePackage(options: PackageOptions, output: string): Prom
 
 /** The path of nfpm, made on first use and kept in the user's cache. */
 async function nfpmProgram(): Promise<string> {
-  const cache = Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`;
-  const folder = `${cache}/ipipou-build/nfpm-${VERSION}`;
+  const folder = `${cacheDirectory()}/nfpm-${VERSION}`;
   const program = `${folder}/nfpm`;
   if ((await run([program, "--version"])).code === 0) return program;
   if ((await run(["go", "version"])).code !== 0) {

@@ -40,6 +40,7 @@ const FILES = {
   "/etc/ipipou/NAME.toml":
     "What `--config NAME` reads, see `ipipou.toml`(5). A NAME that begins with `/`, `./` or " +
     "`../` is a path.",
+  "/etc/ipipou/NAME.peers": "A folder with a file for each peer of a server with several.",
   "/etc/ipipou/NAME.conf": "A file of version 0.1, which `ipipou convert` makes TOML of.",
   "ipipou@.service":
     "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml, now and " +

@@ -17,16 +17,18 @@ const DESCRIPTION = [
 ];
 
 const PEERS: readonly Block[] = [
-  "A server may have several clients, its peers, at one UDP port. Each is a table `[[peer]]`, below all other tables, " +
-  "or a file of its own in the folder /etc/ipipou/NAME.peers: there PEER.toml has the same keys, without the header " +
-  "`[[peer]]`, and the peer's name is PEER.",
+  "A server may have several clients, its peers, at one UDP port. Each is a table `[[peer]]`, below all other " +
+  "tables, or a file of its own in the folder /etc/ipipou/NAME.peers: there PEER.toml has the same keys, without the " +
+  "header `[[peer]]`, and the peer's name is PEER. Any of the two makes a server one of several peers; the folder " +
+  "does so while it is empty, too.",
   "A peer has the keys above that say so, written as `TABLE.KEY`, or in a table `[peer.TABLE]` after its " +
-  "`[[peer]]`. What it does not say is as said for all above the peers.",
+  "`[[peer]]`. What it does not say is as said above the peers or on the command line. Two peers with the same name, " +
+  "device, key, token, route, or address in the tunnel are refused.",
   {
     tag: `${bold("name")} = "${italic("NAME")}"`,
     text: [
-      "The peer's name, which it must have. It is the name of its tunnel's device too, unless `tunl.dev` gives another: 1 " +
-      "to 15 of A-Z a-z 0-9 _ . -.",
+      "The peer's name, which a `[[peer]]` must have. Its tunnel's device is called so too, unless `tunl.dev` says " +
+      "otherwise. Value: 1 to 15 of A-Z a-z 0-9 _ . -.",
     ],
   },
 ];

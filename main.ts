@@ -47,8 +47,8 @@ function makeLog(style: Settings["log"]): Log {
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  const read = withCredentials(DISK.read, Deno.env.get("CREDENTIALS_DIRECTORY"));
-  const load = () => loadSettings(invocation, { ...DISK, read });
+  const files = { ...DISK, read: withCredentials(DISK.read, Deno.env.get("CREDENTIALS_DIRECTORY")) };
+  const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);

@@ -60,13 +60,6 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
-  nfq_set_queue_maxlen: {
-    parameters: [
-      "pointer", // struct nfq_q_handle *qh
-      "u32", // uint32_t queuelen
-    ],
-    result: "i32",
-  },
   nfq_handle_packet: {
     parameters: [
       "pointer", // struct nfq_handle *h
@@ -108,6 +101,14 @@ const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NLMSG_ERROR = 2;
+const NLM_F_REQUEST = 1;
+/** Subsystem 3, message 2. */
+const NFQNL_MSG_CONFIG = 0x302;
+const NFQA_CFG_QUEUE_MAXLEN = 3;
+/** The kernel's address, as a `struct sockaddr_nl`. */
+const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+/** So are both machines that the program is built for. */
+const IS_LITTLE_ENDIAN = true;
 
 /** Room in a message for everything beside the packet's bytes; the kernel sends some 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
@@ -136,6 +137,7 @@ export interface PacketQueueOptions {
  * each one is dropped at that moment and only a copy of its bytes goes on. Needs CAP_NET_ADMIN.
  */
 export class PacketQueue {
+  readonly #number: number;
   readonly #name: string;
   readonly #message: Uint8Array<ArrayBuffer>;
   readonly #libc: Libc;
@@ -144,6 +146,7 @@ export class PacketQueue {
   readonly #fd: number;
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
+  #maxLength: number;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
   /** Copies of packets that were dropped and not handed out yet. */
@@ -151,8 +154,10 @@ export class PacketQueue {
   readonly #loop: ReadLoop;
 
   private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
+    this.#number = number;
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
+    this.#maxLength = maxLength;
     this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
@@ -211,13 +216,13 @@ export class PacketQueue {
    * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
    */
   resize(maxLength: number): void {
+    if (maxLength === this.#maxLength) return;
     try {
       this.#setLength(maxLength);
+      this.#maxLength = maxLength;
     } catch (cause) {
       throw asQueueError(cause);
     }
-    // A packet that came while the kernel's answer was read is here already, and no poll would tell of it.
-    this.#loop.wake();
   }
 
   /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
@@ -250,9 +255,10 @@ export class PacketQueue {
     if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
       this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
     }
-    if (this.#symbols.nfq_set_queue_maxlen(this.#queue, maxLength) < 0) {
-      throw this.#libc.error(action, "nfq_set_queue_maxlen");
-    }
+    const message = lengthMessage(this.#number, maxLength);
+    const length = BigInt(message.length);
+    const sent = this.#libc.symbols.sendto(this.#fd, message, length, 0, KERNEL, KERNEL.length);
+    this.#libc.check(action, "sendto", sent);
   }
 
   #setOption(level: number, option: number, value: number): number {
@@ -272,7 +278,7 @@ export class PacketQueue {
     if (length === null) return false;
     const errno = errorIn(this.#message);
     // The verdict on a packet that the kernel had dropped by itself, as it does when the packet's device goes down.
-    if (errno === constants.errno.ENOENT) return true;
+    if (errno === constants.errno.ENOENT || errno === 0) return true;
     if (errno !== null) throw this.#libc.error(action, "recv", errno);
     if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
       throw this.#libc.error(action, "nfq_handle_packet");
@@ -298,10 +304,27 @@ export class PacketQueue {
   }
 }
 
-/** The errno in a netlink message (struct nlmsghdr, then a negative errno); null when it reports no error. */
+/**
+ * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer: the
+ * library's own function waits for one amid the queue's packets, and fails now and then when there are any.
+ */
+function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(28);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, IS_LITTLE_ENDIAN);
+  view.setUint16(4, NFQNL_MSG_CONFIG, IS_LITTLE_ENDIAN);
+  view.setUint16(6, NLM_F_REQUEST, IS_LITTLE_ENDIAN);
+  view.setUint16(18, number);
+  view.setUint16(20, 8, IS_LITTLE_ENDIAN);
+  view.setUint16(22, NFQA_CFG_QUEUE_MAXLEN, IS_LITTLE_ENDIAN);
+  view.setUint32(24, maxLength);
+  return bytes;
+}
+
+/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for a mere answer; null: it has none. */
 function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
   const type = new Uint16Array(message.buffer, 4, 1)[0]; // a view of its own: the buffer may have any length
-  return type === NLMSG_ERROR ? -new Int32Array(message.buffer, 16, 1)[0]! : null;
+  return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
 }
 
 function asQueueError(cause: unknown): unknown {

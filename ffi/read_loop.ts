@@ -1,7 +1,7 @@
 import { EventFd, type Libc } from "./libc.ts";
 
 /** Messages read before timers, signals and the rest of the program get their turn. */
-const MESSAGES_PER_TURN = 64;
+const MESSAGES_PER_TURN = 16;
 
 /** Reads a descriptor without ever blocking the thread, and ends cleanly while it waits. */
 export class ReadLoop {

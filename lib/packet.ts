@@ -24,11 +24,6 @@ export function formatEndpoint({ ip, port }: Endpoint): string {
   return `${ip}:${port}`;
 }
 
-/** Tells whether two endpoints are the same. */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.ip === b.ip && a.port === b.port;
-}
-
 /** Reads an IPv4 packet that carries a whole UDP datagram; anything else, or a cut one, gives null. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
   if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;

@@ -1,10 +1,31 @@
 import { type Endpoint, formatEndpoint } from "./packet.ts";
 
+/** Why an auth packet was refused, from far off to nearly right. */
+const REFUSALS = [
+  "wrong length",
+  "wrong token",
+  "too many unknown senders",
+  "wrong signature",
+  "wrong remote address",
+  "wrong remote port",
+  "time too far from ours",
+  "overtaken by a later one",
+  "moved too recently",
+] as const;
+
+/** Why an auth packet was refused. */
+export type Refusal = typeof REFUSALS[number];
+
+/** The one of two refusals that came closer to yes: of several peers' it is the one to tell. */
+export function closerRefusal(a: Refusal, b: Refusal): Refusal {
+  return REFUSALS.indexOf(a) < REFUSALS.indexOf(b) ? b : a;
+}
+
 /** Milliseconds between two lines about refused auth packets. */
 const QUIET_MILLISECONDS = 60_000;
 
 /** Words a refusal. */
-export function describeRefusal(source: Endpoint, refusal: string): string {
+export function describeRefusal(source: Endpoint, refusal: Refusal): string {
   return `refused auth packet from ${formatEndpoint(source)}: ${refusal}`;
 }
 
@@ -14,7 +35,7 @@ export class RefusalReport {
   #untold = 0;
 
   /** @param now milliseconds of a clock that never jumps @returns the line to log, or null while it is quiet */
-  note(source: Endpoint, refusal: string, now: number): string | null {
+  note(source: Endpoint, refusal: Refusal, now: number): string | null {
     if (now < this.#quietUntil) {
       this.#untold++;
       return null;

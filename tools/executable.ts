@@ -10,7 +10,11 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCES = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 
 /** The environment variables that the program looks at. */
-const ENVIRONMENT = ["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"];
+const ENVIRONMENT = [
+  ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+  // What systemd tells a service.
+  ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],
+];
 
 /** What the executable may do. Whatever is not here ends in an error, never in a question. */
 const PERMISSIONS = [

@@ -11,13 +11,16 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const USAGE = `Usage: deno task test [OPTION]...
   --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
-  --only unit|e2e|packages
-                       unit tests only, or the end-to-end tests with what they need, or what no other run has:
-                       packages made, installed, upgraded and purged (needs Go)
+  --only unit|e2e|systemd|packages
+                       unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
+                       what no other run has: packages made, installed, upgraded and purged (needs Go)
   --filter REGEXP      only tests with such a name`;
 
-/** What tests use beside what the lab needs: an ed25519 that is not ours, and another processor. */
-const PACKAGES = ["python3-nacl", "git", "qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"];
+/** What tests use beside what the lab needs: another ed25519, another processor, and systemd, not enabled here. */
+const PACKAGES = [
+  ...["python3-nacl", "git", "systemd"],
+  ...["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
+];
 
 /** What shows manual pages, and shells that complete command lines. */
 const READERS = ["man-db", "mandoc", "zsh", "fish"];
@@ -64,17 +67,31 @@ function stages(options: Options): Stage[] {
   const router = checks("bundle", () => done(makeRouter()));
   const inputs = tests("executable", () => testHere("tests/executable", options, {}));
   const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
+  const service = tests("under systemd", () => testInLab("tests/systemd", options));
   switch (only) {
     case undefined:
-      return [packages, ...sources, unit, release, ...here ? [] : [lab], executable, router, inputs, e2e];
+      return [
+        packages,
+        ...sources,
+        unit,
+        release,
+        ...here ? [] : [lab],
+        executable,
+        router,
+        inputs,
+        e2e,
+        ...here ? [] : [service],
+      ];
     case "unit":
       return [unit];
     case "e2e":
       return [packages, executable, router, e2e];
+    case "systemd":
+      return [packages, executable, service];
     case "packages":
       return packageStages(options, executable);
     default:
-      throw new Error(`--only must be unit, e2e or packages: ${only}`);
+      throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
   }
 }
 
@@ -124,7 +141,7 @@ async function testHere(directory: string, options: Options, env: Record<string,
 }
 
 async function testInLab(
-  directory: "tests/e2e" | "tests/packages/life_test.ts",
+  directory: "tests/e2e" | "tests/systemd" | "tests/packages/life_test.ts",
   options: Options,
   more: readonly string[] = [],
 ): Promise<Counts> {
@@ -202,7 +219,7 @@ async function main(args: string[]): Promise<number> {
     total.passed += passed;
     total.failed += failed;
     if (stage.kind === "tests") testsRun += passed + failed;
-    // What comes after them would try old ones, or none.
+    // What comes after them would try an old executable, an old package, or none.
     if ([BUILD, MAKE].includes(stage.name) && failed > 0) break;
   }
   if (testsRun === 0) {

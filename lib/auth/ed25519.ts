@@ -2,7 +2,7 @@ import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
 
 /** Bytes of the time, Unix seconds, big-endian. */
 const TIME_LENGTH = 5;
-/** Bytes of random salt. */
+/** Bytes of salt. */
 export const SALT_LENGTH = 4;
 /** Bytes of the payload: signature, time, salt. The signature is over time, salt and the shared secret. */
 export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
@@ -10,8 +10,6 @@ export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGT
 /** The parts of a payload in the signed form. */
 export interface SignedPayload {
   readonly signature: Uint8Array;
-  /** Unix seconds. */
-  readonly timestamp: number;
   /** What the signature is over: time, salt, any trailing bytes, then the secret. */
   readonly message: Uint8Array;
 }
@@ -35,12 +33,26 @@ export function makeSignedPayload(
 /** Takes a signed payload apart; null when it is too short to be one. */
 export function parseSignedPayload(payload: Uint8Array, secret: string): SignedPayload | null {
   if (payload.length < SIGNED_PAYLOAD_LENGTH) return null;
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   return {
     signature: payload.slice(0, SIGNATURE_LENGTH),
-    timestamp: view.getUint8(SIGNATURE_LENGTH) * 2 ** 32 + view.getUint32(SIGNATURE_LENGTH + 1),
     message: withSecret(payload, secret),
   };
+}
+
+/** The time in a payload in the signed form, Unix seconds; true only if the signature is. */
+export function signedTime(payload: Uint8Array): number {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  return view.getUint8(SIGNATURE_LENGTH) * 2 ** 32 + view.getUint32(SIGNATURE_LENGTH + 1);
+}
+
+/**
+ * Tells whether the time in a payload in the signed form is close enough to ours.
+ *
+ * @param timestamp our Unix time in seconds
+ * @param maxTimeDiscrepancy seconds it may differ; 0: any number
+ */
+export function isTimely(payload: Uint8Array, timestamp: number, maxTimeDiscrepancy: number): boolean {
+  return maxTimeDiscrepancy === 0 || Math.abs(signedTime(payload) - timestamp) <= maxTimeDiscrepancy;
 }
 
 function withSecret(payload: Uint8Array, secret: string): Uint8Array {

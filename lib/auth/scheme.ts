@@ -1,7 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
-import { makeSignedPayload, parseSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
-import { makeVerifier } from "./keys.ts";
+import { isTimely, makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
+import { epochOf, HINT_LENGTH, keyHint } from "./hint.ts";
+import { keyPairOf } from "./keys.ts";
+import { makeProof } from "./proof.ts";
 
 /** How one side proves to the other who it is. */
 export type Scheme =
@@ -42,7 +43,8 @@ export function looksLikeInnerPacket(payload: Uint8Array): boolean {
 }
 
 /**
- * Makes the payload of an auth packet.
+ * Makes the payload of an auth packet. Half of its salt is random; the other half tells a server with many clients
+ * whose key to try first.
  *
  * @param timestamp Unix seconds
  * @param randomBytes gives that many random bytes
@@ -60,11 +62,11 @@ export function makeAuthPayload(
     case "ed25519": {
       const { privateKey, secret } = scheme;
       if (privateKey === null) throw new TypeError("Cannot sign an auth packet without a private key");
-      let payload;
-      do {
-        payload = makeSignedPayload(privateKey, secret, timestamp, randomBytes(SALT_LENGTH));
-      } while (looksLikeInnerPacket(payload));
-      return payload;
+      const hint = keyHint(keyPairOf(privateKey).publicKey, secret, epochOf(timestamp));
+      const makeSalt = () => {
+        return Uint8Array.of(...randomBytes(SALT_LENGTH - HINT_LENGTH), hint >> 8, hint & 0xff);
+      };
+      return signPayload(privateKey, secret, timestamp, makeSalt);
     }
   }
 }
@@ -80,56 +82,22 @@ export function makeReplyPayload(
   randomBytes: (length: number) => Uint8Array,
 ): Uint8Array {
   if (scheme.kind === "ed25519" && scheme.privateKey !== null) {
-    return makeAuthPayload(scheme, timestamp, randomBytes);
+    return signPayload(scheme.privateKey, scheme.secret, timestamp, () => randomBytes(SALT_LENGTH));
   }
   return received.slice().reverse();
 }
 
-/** Tells whether both ask the same proof of the far side; own keys do not matter. */
-export function asksTheSame(a: Scheme, b: Scheme): boolean {
-  const asked = (scheme: Scheme) => scheme.kind === "ed25519" ? { ...scheme, privateKey: null } : scheme;
-  return isDeepStrictEqual(asked(a), asked(b));
-}
-
-/** Why an auth packet was refused. */
-export type Refusal =
-  | "wrong length"
-  | "wrong token"
-  | "wrong signature"
-  | "time too far from ours"
-  | "wrong remote address"
-  | "wrong remote port";
-
-/** Tells why a payload does not prove who sent it; null when it does. `timestamp` is our Unix time in seconds. */
-export type Authenticator = (payload: Uint8Array, timestamp: number) => Refusal | null;
-
-/**
- * Makes the check of the far side's auth packets.
- *
- * @param maxTimeDiscrepancy seconds a signed time may differ from ours; 0 does not look at it
- */
-export function makeAuthenticator(scheme: Scheme, maxTimeDiscrepancy: number): Authenticator {
-  switch (scheme.kind) {
-    case "port":
-      return (payload) => payload.length === 0 ? null : "wrong length";
-    case "token":
-      return (payload) => {
-        if (payload.length !== scheme.token.length) return "wrong length";
-        return timingSafeEqual(payload, scheme.token) ? null : "wrong token";
-      };
-    case "ed25519": {
-      const { remotePublicKey, secret } = scheme;
-      if (remotePublicKey === null) throw new TypeError("Cannot authenticate without the remote public key");
-      const verify = makeVerifier(remotePublicKey);
-      return (payload, timestamp) => {
-        const parts = parseSignedPayload(payload, secret);
-        if (parts === null) return "wrong length";
-        if (!verify(parts.message, parts.signature)) return "wrong signature";
-        const discrepancy = Math.abs(parts.timestamp - timestamp);
-        return maxTimeDiscrepancy > 0 && discrepancy > maxTimeDiscrepancy ? "time too far from ours" : null;
-      };
-    }
-  }
+function signPayload(
+  privateKey: Uint8Array,
+  secret: string,
+  timestamp: number,
+  makeSalt: () => Uint8Array,
+): Uint8Array {
+  let payload;
+  do payload = makeSignedPayload(privateKey, secret, timestamp, makeSalt()); while (
+    looksLikeInnerPacket(payload)
+  );
+  return payload;
 }
 
 /**
@@ -144,8 +112,8 @@ export type ReplyVerifier = (reply: Uint8Array, sent: Uint8Array, timestamp: num
  */
 export function makeReplyVerifier(scheme: Scheme, maxTimeDiscrepancy: number): ReplyVerifier {
   if (scheme.kind === "ed25519" && scheme.remotePublicKey !== null) {
-    const authenticate = makeAuthenticator(scheme, maxTimeDiscrepancy);
-    return (reply, _sent, timestamp) => authenticate(reply, timestamp) === null;
+    const { verify } = makeProof(scheme);
+    return (reply, _sent, timestamp) => verify(reply) && isTimely(reply, timestamp, maxTimeDiscrepancy);
   }
   return (reply, sent) => reply.length === sent.length && timingSafeEqual(reply, sent.slice().reverse());
 }

@@ -3,6 +3,7 @@ import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
 import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
+import { openService } from "../daemon/service.ts";
 import { Signals } from "../daemon/signals.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
@@ -25,15 +26,18 @@ export async function run(settings: Settings, log: Log, load: () => Resolved): P
   using signals = new Signals();
   const runner = new Runner(log);
   const kernel = new Kernel(settings, runner, () => NamespaceLock.take());
-  const context: DaemonContext = { settings, kernel, log, stop: signals.stop };
+  using service = openService(log);
+  const context: DaemonContext = { settings, kernel, log, service, stop: signals.stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   await loadModules(runner, log);
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
-  const reloader = new Reloader(daemon, settings, load, log);
+  service.ready(() => daemon.status);
+  const reloader = new Reloader(daemon, load, context);
   signals.onAuthRequest = () => daemon.authenticate();
   signals.onReload = () => reloader.request();
   await daemon.serve();
+  service.stopping();
   log.notice(`${signals.stop.reason}: stopping`);
   await kernel.remove();
 }

@@ -2,11 +2,13 @@ import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Replies } from "./replies.ts";
+
+const WORDS = { "accepted": "accepted by", "no answer": "no answer from" } as const;
 
 /** Where a client's tunnel goes, and by which settings. */
 export interface Setup {
@@ -70,6 +72,13 @@ export class Authentication implements Disposable {
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply ? new Replies(peer, path, log, () => this.#handleAccepted()) : null;
+  }
+
+  /** What is known of the server, in one line. */
+  get status(): string {
+    const { status } = this.#client;
+    const { remote } = this.#peer;
+    return status === "unknown" ? `tunnel to ${remote} set up` : `${WORDS[status]} ${remote}`;
   }
 
   /** When there is something to do next, by the monotonic clock; null: only when asked. */

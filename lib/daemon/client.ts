@@ -6,14 +6,16 @@ import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Authentication, AuthSender, type Setup } from "./authentication.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, findOutside, resolveHost } from "./outside.ts";
+import { awaitHost, awaitOutside, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
+import type { Service } from "./service.ts";
 import { waitUntil } from "./wait.ts";
 
 /** The client: has a tunnel to its server, and sends auth packets when they are due. */
 export class ClientDaemon implements Daemon {
   readonly #kernel: Kernel;
   readonly #log: Log;
+  readonly #service: Service;
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
   #setup: Setup;
@@ -21,9 +23,10 @@ export class ClientDaemon implements Daemon {
   #woken = new AbortController();
 
   /** @throws {SysError} when no raw socket can be had */
-  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
+  private constructor({ kernel, log, service, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
+    this.#service = service;
     this.#stop = stop;
     this.#reconciler = new Reconciler(() => applySetup(kernel, this.#setup), log, stop);
     this.#setup = setup;
@@ -36,23 +39,29 @@ export class ClientDaemon implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<ClientDaemon> {
-    const { settings, kernel, log, stop } = context;
+    const { settings, kernel, log } = context;
     const { name, remote: { host, port }, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
-    const outside = findOutside(settings, await kernel.observe());
-    const remote = { ip: await awaitHost(host!, log, stop), port: port! };
+    const { outside } = await awaitOutside(context);
+    const remote = { ip: await awaitHost(host!, context), port: port! };
     const setup = { settings, outside, remote };
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
+    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await applySetup(kernel, setup);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     resources.move();
     return client;
   }
 
+  get status(): string {
+    return this.#authentication.status;
+  }
+
   async serve(): Promise<void> {
     while (!this.#stop.aborted) {
       this.#woken = new AbortController();
       this.#authentication.act();
+      this.#service.update();
       await waitUntil(
         this.#authentication.nextDeadline,
         AbortSignal.any([this.#stop, this.#woken.signal]),

@@ -1,12 +1,24 @@
 import { lookup } from "node:dns/promises";
+import { LinkMonitor } from "../../ffi/link_monitor.ts";
 import { Backoff } from "../backoff.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import type { Outside } from "../kernel/desired.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
-import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { DaemonContext } from "./context.ts";
 import { waitUntil } from "./wait.ts";
+
+/** What the settings name is not there, or has no address. */
+class UnusableOutsideError extends IpipouError {
+  /** What is missing, and in which way. */
+  readonly missing: string;
+
+  constructor(what: string, why: string) {
+    super(`Cannot use the ${what} (--fou-local): ${why}`, EXIT.usage);
+    this.missing = `${what}: ${why}`;
+  }
+}
 
 /**
  * Finds the outer address to work on: the given one, or the first of the given device.
@@ -16,21 +28,55 @@ import { waitUntil } from "./wait.ts";
 export function findOutside({ local }: Settings, { hostAddresses, own }: Observed): Outside {
   if (local.device !== null && !hostAddresses.has(local.device)) {
     const present = [...hostAddresses.keys()].filter((device) => device !== "lo").join(", ");
-    throw unusable(`network device ${local.device}`, `there is no such device; there are: ${present}`);
+    const why = `there is no such device; there are: ${present}`;
+    throw new UnusableOutsideError(`network device ${local.device}`, why);
   }
   if (local.ip === null) {
     const device = local.device!;
     const ip = hostAddresses.get(device)?.find((address) => !own.altAddresses.has(address));
-    if (ip === undefined) throw unusable(`network device ${device}`, "it has no IPv4 address");
+    if (ip === undefined) {
+      throw new UnusableOutsideError(`network device ${device}`, "it has no IPv4 address");
+    }
     return { ip, device };
   }
   const device = [...hostAddresses].find(([, addresses]) => addresses.includes(local.ip!))?.[0];
-  if (device === undefined) throw unusable(`local address ${local.ip}`, "no network device here has it");
+  if (device === undefined) {
+    throw new UnusableOutsideError(`local address ${local.ip}`, "no network device here has it");
+  }
   return { ip: local.ip, device };
 }
 
-function unusable(what: string, why: string): IpipouError {
-  return new IpipouError(`Cannot use the ${what} (--fou-local): ${why}`, EXIT.usage);
+/** What was seen of the kernel, and the outer address that is in it. */
+export interface Surveyed {
+  readonly observed: Observed;
+  readonly outside: Outside;
+}
+
+/**
+ * Looks for the outer address. As a service it waits for as long as it takes: at boot, devices and addresses may come
+ * later than we do.
+ *
+ * @throws {IpipouError} exit code 2 when there is no such device or address, and nobody who started this waits for it
+ * @throws the reason why the program is to stop
+ */
+export async function awaitOutside(
+  { settings, kernel, log, service, stop }: DaemonContext,
+): Promise<Surveyed> {
+  using monitor = LinkMonitor.open();
+  let told = "";
+  for await (const _ of monitor.changes(stop)) {
+    const observed = await kernel.observe();
+    try {
+      return { observed, outside: findOutside(settings, observed) };
+    } catch (error) {
+      if (!(error instanceof UnusableOutsideError) || !service.isManaged) throw error;
+      if (error.message !== told) log.warning(`${error.message}; waiting for it`);
+      told = error.message;
+      service.waitFor(`the ${error.missing}`);
+      kernel.forget();
+    }
+  }
+  throw stop.reason;
 }
 
 /**
@@ -47,8 +93,11 @@ export async function resolveHost(host: string): Promise<string> {
   }
 }
 
+/** What waiting needs: whom to tell, and when not to wait any more. */
+type Waiting = Pick<DaemonContext, "log" | "service" | "stop">;
+
 /** Like {@linkcode resolveHost}, but waits for as long as it takes: at boot, names may come later than we do. */
-export async function awaitHost(host: string, log: Log, stop: AbortSignal): Promise<string> {
+export async function awaitHost(host: string, { log, service, stop }: Waiting): Promise<string> {
   const backoff = new Backoff();
   while (true) {
     try {
@@ -56,6 +105,7 @@ export async function awaitHost(host: string, log: Log, stop: AbortSignal): Prom
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();
+      service.waitFor(`the IPv4 address of ${host}`);
       log.warning(`${error.message}; trying again in ${delay / 1000} s`);
       await waitUntil(monotonicTime() + delay, stop);
       stop.throwIfAborted();

@@ -22,6 +22,8 @@ export class Reconciler {
   readonly #log: Log;
   readonly #stop: AbortSignal;
   #waiting = new Map<string, () => void>();
+  /** Those that the change under way is for. */
+  #served = new Map<string, () => void>();
   #attempt: Attempt | null = null;
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
@@ -40,6 +42,11 @@ export class Reconciler {
   request(key: string, then: () => void): void {
     this.#waiting.set(key, then);
     this.#running ??= this.#run();
+  }
+
+  /** Tells whether a request with this key is not served yet. */
+  isPending(key: string): boolean {
+    return this.#waiting.has(key) || this.#served.has(key);
   }
 
   /**
@@ -65,7 +72,7 @@ export class Reconciler {
     const backoff = new Backoff();
     let failedBefore = false;
     while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#stop.aborted) {
-      const served = this.#waiting;
+      const served = this.#served = this.#waiting;
       const attempt = this.#attempt;
       this.#waiting = new Map();
       this.#hurry = new AbortController();
@@ -73,6 +80,7 @@ export class Reconciler {
         await this.#change();
       } catch (error) {
         this.#waiting = new Map([...served, ...this.#waiting]);
+        this.#served = new Map();
         if (failedBefore && attempt !== null) this.#giveUp(attempt, error);
         else await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
         failedBefore = true;
@@ -80,6 +88,7 @@ export class Reconciler {
       }
       backoff.reset();
       failedBefore = false;
+      this.#served = new Map();
       for (const then of served.values()) then();
       if (attempt !== null) this.#attempt = null;
       attempt?.resolve();

@@ -1,14 +1,17 @@
 import { pid } from "node:process";
 import { EXIT, IpipouError } from "../errors.ts";
+import { logsToJournal } from "../journal.ts";
 import type { Log, LogOptions } from "../log.ts";
 import { describeChanges, describeRestart } from "../settings/changes.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
-import type { Daemon } from "./context.ts";
+import type { Daemon, DaemonContext } from "./context.ts";
+import type { Service } from "./service.ts";
 
 /** What a log is to be like. */
 export function logStyle(log: Settings["log"]): Pick<LogOptions, "verbosity" | "time" | "pid"> {
-  return { ...log, pid: log.pid ? pid : null };
+  const isBare = logsToJournal();
+  return { verbosity: log.verbosity, time: log.time ?? !isBare, pid: log.pid ?? !isBare ? pid : null };
 }
 
 /** Has a daemon go on with its settings as they are now, each time it is asked to. */
@@ -16,19 +19,21 @@ export class Reloader {
   readonly #daemon: Daemon;
   readonly #load: () => Resolved;
   readonly #log: Log;
+  readonly #service: Service;
   #settings: Settings;
   #isAsked = false;
   #running: Promise<void> | null = null;
 
   /**
-   * @param settings those the daemon has
-   * @param load reads them again; may throw
+   * @param load reads the settings again; may throw
+   * @param context what the daemon was started with
    */
-  constructor(daemon: Daemon, settings: Settings, load: () => Resolved, log: Log) {
+  constructor(daemon: Daemon, load: () => Resolved, { settings, log, service }: DaemonContext) {
     this.#daemon = daemon;
-    this.#settings = settings;
     this.#load = load;
+    this.#settings = settings;
     this.#log = log;
+    this.#service = service;
   }
 
   /** Reloads, and authenticates again; after the reload that runs, if one does. */
@@ -40,14 +45,26 @@ export class Reloader {
   async #run(): Promise<void> {
     while (this.#isAsked) {
       this.#isAsked = false;
+      this.#service.reloading();
       try {
         await this.#reload();
       } catch (error) {
         this.#log.error(`${(error as Error).message}; going on with the settings as they were`);
+        await this.#repair();
       }
       this.#daemon.authenticate();
+      this.#service.ready(() => this.#daemon.status);
     }
     this.#running = null;
+  }
+
+  /** What others did to the kernel is made good whatever the settings are now. */
+  async #repair(): Promise<void> {
+    try {
+      await this.#daemon.reload(this.#settings);
+    } catch (error) {
+      this.#log.error((error as Error).message);
+    }
   }
 
   async #reload(): Promise<void> {
@@ -56,7 +73,7 @@ export class Reloader {
     const restart = describeRestart(this.#settings, settings);
     if (restart !== null) throw new IpipouError(restart, EXIT.usage);
     const changes = describeChanges(this.#settings, settings);
-    if (changes.length > 0) await this.#daemon.reload(settings);
+    await this.#daemon.reload(settings);
     this.#settings = settings;
     this.#log.configure(logStyle(settings.log));
     for (const change of changes) this.#log.notice(`reload: ${change}`);

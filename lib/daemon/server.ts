@@ -4,10 +4,9 @@ import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
-import { Gate, isLive, type Outcome } from "../gate.ts";
-import type { Outside } from "../kernel/desired.ts";
+import { type Admission, Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { type KernelState, remoteKey } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
 import {
   buildUdpPacket,
@@ -15,13 +14,15 @@ import {
   formatEndpoint,
   MAX_HEADERS_LENGTH,
   parseUdpPacket,
-  sameEndpoint,
 } from "../packet.ts";
 import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
+import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, findOutside, resolveHost } from "./outside.ts";
+import { awaitHost, awaitOutside, findOutside, resolveHost } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
+import type { Service } from "./service.ts";
+import { Turns } from "./turns.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
 
@@ -40,22 +41,25 @@ interface Setup {
 export class Server implements Daemon {
   readonly #kernel: Kernel;
   readonly #log: Log;
+  readonly #service: Service;
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
+  readonly #searches: Turns;
   readonly #refusals = new RefusalReport();
   #setup: Setup;
+  /** Where the log last said that peers are, by name. */
+  readonly #told = new Map<string, Admission>();
   /** Why some admitted peers have no tunnel, by name. */
   #faults: ReadonlyMap<string, IpipouError> = new Map();
 
-  private constructor({ kernel, log, stop }: DaemonContext, setup: Setup) {
+  private constructor({ kernel, log, service, stop }: DaemonContext, setup: Setup) {
     this.#kernel = kernel;
     this.#log = log;
+    this.#service = service;
     this.#stop = stop;
     this.#setup = setup;
-    const change = async () => {
-      this.#faults = await kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
-    };
-    this.#reconciler = new Reconciler(change, log, stop);
+    this.#reconciler = new Reconciler(() => this.#apply(), log, stop);
+    this.#searches = new Turns(() => this.#search(), stop);
   }
 
   /**
@@ -64,24 +68,31 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log, stop } = context;
-    const observed = await kernel.observe();
-    const outside = findOutside(settings, observed);
-    const gate = new Gate(
-      settings.peers,
-      await resolveRemotes(settings, (host) => awaitHost(host, log, stop)),
-    );
-    adoptAdmissions(gate, settings, observed.own, log);
+    const { settings, kernel, log } = context;
+    const { observed, outside } = await awaitOutside(context);
+    const gate = new Gate(settings, await resolveRemotes(settings, (host) => awaitHost(host, context)));
+    const left = findAdmissions(settings.peers, observed.own, outside.ip);
+    for (const [name, admission] of left) gate.adopt(name, admission, monotonicTime());
     using resources = new DisposableStack();
     const queue = resources.use(openQueue(settings));
     const socket = resources.use(RawSocket.open({ device: settings.local.device }));
+    const server = new Server(context, { settings, gate, outside, queue, socket });
+    server.#tellWhoIsThere();
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
-    await kernel.apply(outside, gate.admissions);
-    log.notice(`waiting for clients at ${formatEndpoint({ ip: outside.ip, port: settings.local.ports[0] })}`);
+    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
+    await server.#apply();
+    log.notice(`waiting for clients at ${places(server.#setup)}`);
     resources.move();
-    return new Server(context, { settings, gate, outside, queue, socket });
+    return server;
+  }
+
+  get status(): string {
+    const { settings: { peers }, gate } = this.#setup;
+    const now = monotonicTime();
+    const admitted = [...gate.admissions.values()].filter((admission) => isLive(admission, now)).length;
+    return `waiting for clients at ${places(this.#setup)}; ${admitted} of ${peers.length} peers admitted`;
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
@@ -96,12 +107,17 @@ export class Server implements Daemon {
   async reload(settings: Settings): Promise<void> {
     const previous = this.#setup;
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    const observed = await this.#kernel.look();
+    if (observed.own.gate === null) this.#log.warning("the gate is gone from nftables: putting it back");
+    const outside = isHere ? previous.outside : findOutside(settings, observed);
     const remotes = await resolveRemotes(settings, resolveHost);
     const next = succeed(previous, settings, outside, remotes);
     try {
       this.#adopt(next);
-      await this.#reconciler.attempt(() => this.#adopt(previous));
+      await this.#reconciler.attempt(() => {
+        previous.gate.resume(next.gate, monotonicTime());
+        this.#adopt(previous);
+      });
     } catch (error) {
       release(next, previous);
       throw error;
@@ -118,16 +134,41 @@ export class Server implements Daemon {
     this.#setup.socket.close();
   }
 
+  /** Has the kernel follow the gate. */
+  async #apply(): Promise<void> {
+    const faults = await this.#kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    for (const [name, { message }] of faults) {
+      if (this.#faults.get(name)?.message !== message) this.#log.error(`${name}: ${message}`);
+    }
+    this.#faults = faults;
+  }
+
   #adopt(setup: Setup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
     this.#kernel.configure(setup.settings);
   }
 
+  #tellWhoIsThere(): void {
+    for (const [name, admission] of this.#setup.gate.admissions) {
+      const { remote } = admission;
+      if (remote !== null) this.#told.set(name, admission);
+      const where = remote === null
+        ? ", which leads nowhere until it authenticates"
+        : ` to ${formatEndpoint(remote)}`;
+      this.#log.notice(`${name}: taking over the tunnel${where}`);
+    }
+  }
+
   #tellWhoIsOut(before: Gate, after: Gate): void {
     const now = monotonicTime();
+    for (const name of this.#told.keys()) {
+      const admission = after.admissions.get(name);
+      if (admission === undefined || admission.remote === null) this.#told.delete(name);
+    }
     for (const [name, admission] of after.admissions) {
-      if (isLive(admission, now) || !isLive(before.admissions.get(name)!, now)) continue;
+      const earlier = before.admissions.get(name);
+      if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
       this.#log.notice(`${name}: shut out until it authenticates anew`);
     }
   }
@@ -135,43 +176,79 @@ export class Server implements Daemon {
   #handle(packet: Uint8Array): void {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
-    const now = monotonicTime();
-    const outcome = this.#setup.gate.handle(datagram, now, unixTime());
-    if (outcome.kind === "refused") {
-      const line = this.#refusals.note(datagram.source, outcome.refusal, now);
-      if (line === null) this.#log.debug(describeRefusal(datagram.source, outcome.refusal));
-      else this.#log.notice(line);
-      return;
+    const { gate } = this.#setup;
+    this.#follow(gate.handle(datagram, monotonicTime(), unixTime()));
+    if (gate.isSearching) this.#searches.start();
+  }
+
+  /** Goes on looking who sent what nobody known seems to have. @returns whether there is more to do */
+  #search(): boolean {
+    const { gate } = this.#setup;
+    for (const outcome of gate.search(monotonicTime())) this.#follow(outcome);
+    if (!gate.isSearching) this.#log.debug(`${gate.verifications} signatures verified so far`);
+    return gate.isSearching;
+  }
+
+  #follow(outcome: Outcome): void {
+    if (outcome.kind === "refused") return this.#tellRefusal(outcome);
+    if (outcome.kind === "searching") return;
+    const { peer: { name }, admission, displaced } = outcome;
+    if (displaced !== null) {
+      this.#told.delete(displaced);
+      const place = formatEndpoint(admission.remote);
+      this.#log.notice(`${displaced}: shut out until it authenticates anew, as ${name} is at ${place} now`);
     }
-    this.#reconciler.request(outcome.peer.name, () => this.#complete(outcome, datagram));
+    const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
+    if (isDone) this.#complete(outcome);
+    else this.#reconciler.request(name, () => this.#complete(outcome));
+  }
+
+  #tellRefusal({ datagram: { source }, refusal }: Extract<Outcome, { kind: "refused" }>): void {
+    const line = this.#refusals.note(source, refusal, monotonicTime());
+    if (line === null) this.#log.debug(describeRefusal(source, refusal));
+    else this.#log.notice(line);
   }
 
   /** The kernel has followed: tell the log, and the client that wants to know. */
-  #complete({ peer, admission, previous }: Admitted, datagram: Datagram): void {
-    const fault = this.#faults.get(peer.name);
-    if (fault !== undefined) return this.#log.error(`${peer.name}: ${fault.message}`);
+  #complete({ peer, admission, datagram }: Admitted): void {
+    const current = this.#setup.gate.admissions.get(peer.name);
+    if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
+    if (this.#faults.has(peer.name)) return; // the log has been told why
     const remote = formatEndpoint(admission.remote);
-    if (previous === null) {
+    const told = this.#told.get(peer.name);
+    this.#told.set(peer.name, admission);
+    if (told === undefined) {
       const { device, ip, peerIp } = peer.tunnel;
       this.#log.notice(`${peer.name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`);
-    } else if (sameEndpoint(previous, admission.remote)) {
+    } else if (isSamePlace(told, admission)) {
       this.#log.info(`${peer.name}: authenticated again from ${remote}`);
     } else {
-      this.#log.notice(`${peer.name}: moved from ${formatEndpoint(previous)} to ${remote}`);
+      this.#log.notice(`${peer.name}: moved from ${formatEndpoint(told.remote!)} to ${remote}`);
     }
+    this.#service.update();
     if (peer.reply) this.#reply(datagram, makeReply(peer.scheme, datagram));
   }
 
-  #reply({ source }: Datagram, payload: Uint8Array): void {
-    const { settings, outside, socket } = this.#setup;
-    const own = { ip: outside.ip, port: settings.local.ports[0] };
-    const reply = { source: own, destination: source, payload };
+  #reply({ source, destination }: Datagram, payload: Uint8Array): void {
+    const { settings, socket } = this.#setup;
+    const reply = { source: destination, destination: source, payload };
     try {
       socket.send(buildUdpPacket(reply, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
     } catch (error) {
       this.#log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
+}
+
+/** Tells whether there is nothing to change in the kernel: the peer is where it was, for ever then and now. */
+function isUnchanged({ previous, admission }: Admitted): boolean {
+  return previous !== null && isSamePlace(previous, admission) &&
+    previous.expiresAt === null && admission.expiresAt === null;
+}
+
+/** Where clients are waited for. */
+function places({ outside, settings }: Setup): string {
+  return settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port })).join(", ");
 }
 
 /** What follows from other settings; it shares with the previous what need not be opened anew. */
@@ -190,7 +267,7 @@ function succeed(
     socket: local.device === settings.local.device
       ? previous.socket
       : resources.use(RawSocket.open({ device: settings.local.device })),
-    gate: previous.gate.succeed(settings.peers, remotes, monotonicTime()),
+    gate: previous.gate.succeed(settings, remotes, monotonicTime()),
   };
   resources.move();
   return next;
@@ -218,19 +295,4 @@ async function resolveRemotes(
   const known = peers.filter((peer) => peer.byRemote.ip && peer.remote.host !== null);
   const entries = known.map(async ({ name, remote }) => [name, await resolve(remote.host!)] as const);
   return new Map(await Promise.all(entries));
-}
-
-/**
- * Takes over the tunnels an earlier run left. One that the gate no longer lets in stays shut out, unless its
- * authentication was for ever: then the gate itself was lost, and with it the only other record of it.
- */
-function adoptAdmissions(gate: Gate, { peers }: Settings, own: KernelState, log: Log): void {
-  for (const peer of peers) {
-    const tunnel = own.tunnels.get(peer.tunnel.device);
-    if (tunnel === undefined) continue;
-    const remote = own.gate?.remotes.get(remoteKey(tunnel.remote));
-    const expiresAt = peer.lifetime === 0 ? null : remote?.expiresAt ?? 0;
-    gate.adopt(peer.name, { remote: tunnel.remote, port: tunnel.local.port, expiresAt });
-    log.notice(`${peer.name}: taking over the tunnel to ${formatEndpoint(tunnel.remote)}`);
-  }
 }

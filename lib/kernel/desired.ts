@@ -1,20 +1,20 @@
 import { authPayloadLength } from "../auth/scheme.ts";
+import { EXIT, IpipouError } from "../errors.ts";
 import { type Admission, isLive } from "../gate.ts";
-import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-import { fingerprintOf, partsOf } from "./gate_rules.ts";
+import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
+import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
 import {
   type Gate,
   type GateRules,
+  isParked,
   type KernelState,
   type Listener,
   listenerKey,
   type Observed,
-  type Remote,
-  remoteKey,
-  type Tunnel,
+  routeKey,
 } from "./state.ts";
 
 /** A gate as it should be, with what its rules are made of. */
@@ -27,17 +27,11 @@ export interface DesiredState extends KernelState {
   readonly gate: DesiredGate | null;
 }
 
-/** The outer address and device an instance works on. */
-export interface Outside {
-  readonly ip: string;
-  /** The device the address is on: private local addresses go there too. */
-  readonly device: string;
-}
-
 /**
  * Derives what should be in the kernel from the settings, who is admitted, and what others have there.
  *
  * @param now milliseconds of a clock that never jumps
+ * @returns it, and why, by name, some peers have no tunnel in it: others' things are in their way
  */
 export function desiredState(
   settings: Settings,
@@ -45,100 +39,122 @@ export function desiredState(
   admissions: ReadonlyMap<string, Admission>,
   { own, foreign }: Observed,
   now: number,
-): DesiredState {
-  const { peers, local: { ports: [port] }, mode } = settings;
-  const locals = assignLocals(peers, admissions, outside.ip, own.tunnels, foreign.pairs);
-  const used = new Set([...(mode === "server" ? [outside.ip] : []), ...locals.values()]);
-  const alts = new Set([...used].filter((address) => address !== outside.ip));
-  const listeners = [...used]
-    .map((ip): Listener => ({ local: { ip, port }, device: settings.local.device }))
-    .filter(({ local }) => !isForeignListener(foreign.listeners, local));
-  const admitted = peers.filter((peer) => locals.has(peer.name));
-  const live = new Map([...admissions].filter(([, admission]) => isLive(admission, now)));
-  const tunnels = admitted.map((peer) => {
-    const local = { ip: locals.get(peer.name)!, port };
-    const foreignListener = isForeignListener(foreign.listeners, local);
-    const foreignAddress = alts.has(local.ip) && foreign.addresses.has(local.ip);
-    const alias = formatMark({ name: settings.name, foreignListener, foreignAddress });
-    return desiredTunnel(settings, peer, local, admissions.get(peer.name)!.remote!, alias);
+): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {
+  const { peers, mode } = settings;
+  const { unhindered, faults } = findFaults(peers, admissions, foreign);
+  const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
+  const addresses = { main: outside.ip, firstAlt: settings.firstAltIp, reserved, foreign };
+  const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
+  const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
+    const local = layout.locals.get(peer.name) ?? null;
+    return memberOf({ settings, outside, peer, admission: admissions.get(peer.name)!, local, foreign });
   });
-  return {
-    tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
-    listeners: new Map(listeners.map((listener) => [listenerKey(listener.local), listener])),
+  const tunnels = new Map(members.map(({ tunnel }) => [tunnel.name, tunnel]));
+  const alts = new Set([...layout.locals.values()].filter((ip) => ip !== outside.ip));
+  const state = {
+    tunnels,
+    listeners: desiredListeners(settings, outside, members, foreign),
     altAddresses: new Map(
-      [...alts].filter((address) => !foreign.addresses.has(address)).map((
-        address,
-      ) => [address, outside.device]),
+      [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, outside.device]),
     ),
-    gate: mode === "server" ? desiredGate(settings, outside, live, tunnels, foreign.listeners) : null,
-    obsoleteRules: new Set(),
+    gate: mode === "server" ? desiredGate(settings, outside, members, alts, foreign, now) : null,
+    obsoleteRules: new Set<string>(),
   };
+  return { state, faults: new Map([...faults, ...layout.faults]) };
 }
 
-/** Tells whether a FOU port is another's: at this address, or at all of them. */
-function isForeignListener(foreign: ReadonlySet<string>, local: Endpoint): boolean {
-  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: "0.0.0.0", port: local.port }));
+/** Parts admitted peers into those that nothing of others' hinders, and why others are. */
+function findFaults(peers: readonly Peer[], admissions: ReadonlyMap<string, Admission>, foreign: Foreign) {
+  const faults = new Map<string, IpipouError>();
+  const unhindered = peers.filter((peer) => {
+    if (!admissions.has(peer.name)) return false;
+    const hindrance = findHindrance(peer, foreign);
+    if (hindrance === null) return true;
+    const message = `Cannot make the tunnel device ${peer.tunnel.device}: ${hindrance}`;
+    faults.set(peer.name, new IpipouError(message, EXIT.ipLink));
+    return false;
+  });
+  return { unhindered, faults };
 }
 
-function desiredTunnel(
-  settings: Settings,
-  peer: Peer,
-  local: Endpoint,
-  remote: Endpoint,
-  alias: string,
-): Tunnel {
-  return {
-    name: peer.tunnel.device,
-    alias,
-    remote,
-    local,
-    checksum: settings.encapCsum,
-    link: settings.local.device,
-    inner: { ip: peer.tunnel.ip, peerIp: peer.tunnel.peerIp },
-    up: true,
-  };
+function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): string | null {
+  const kind = foreign.devices.get(device);
+  if (kind !== undefined) {
+    return `there is a device of this name that is not ours (${kind}); ` +
+      "remove it or choose another name with --tunl-dev";
+  }
+  const route = routes.find((network) => (foreign.routes.get(routeKey(network)) ?? device) !== device);
+  if (route === undefined) return null;
+  const owner = foreign.routes.get(routeKey(route));
+  return `there is a route to ${route} that is not ours${owner ? ` (dev ${owner})` : ""}; ` +
+    "remove it or leave it out of the peer's routes";
+}
+
+/** Where a client's tunnel is, and where clients may come to a server, by the main address and by private ones. */
+function desiredListeners(
+  { mode, local: { ports, device } }: Settings,
+  outside: Outside,
+  members: readonly Member[],
+  { listeners }: Foreign,
+): Map<string, Listener> {
+  const main = mode === "server" ? ports.map((port) => ({ ip: outside.ip, port })) : [];
+  const used = members.map(({ tunnel }) => tunnel)
+    .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
+    .map(({ local }) => local);
+  const byKey = new Map([...main, ...used].map((local) => [listenerKey(local), { local, device }]));
+  return new Map([...byKey].filter(([, { local }]) => !isForeignListener(listeners, local)));
 }
 
 function desiredGate(
   settings: Settings,
   outside: Outside,
-  live: ReadonlyMap<string, Admission>,
-  tunnels: readonly Tunnel[],
-  foreignListeners: ReadonlySet<string>,
+  members: readonly Member[],
+  alts: ReadonlySet<string>,
+  foreign: Foreign,
+  now: number,
 ): DesiredGate {
-  const { local: { ports: [port], device }, nft, queue, peers } = settings;
-  const name = settings.name;
-  const local = { ip: outside.ip, port };
-  const alts = new Set(tunnels.map((tunnel) => tunnel.local.ip).filter((address) => address !== outside.ip));
-  const foreignListener = isForeignListener(foreignListeners, local);
-  const rules: GateRules = {
+  const rules = desiredRules(settings, outside, alts, foreign);
+  const present = members.filter(({ tunnel }) => !isParked(tunnel));
+  const live = present.filter(({ admission }) =>
+    isLive(admission, now) && rules.ports.includes(admission.port)
+  );
+  const filtered = members.filter(({ sources }) => sources !== null);
+  return {
+    table: rules.table,
+    name: rules.name,
+    fingerprint: fingerprintOf(rules),
+    mark: rules.mark,
+    ip: rules.ip,
+    ports: rules.ports,
+    rules,
+    remotes: new Map(live.map(({ key, remote }) => [key, remote])),
+    addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),
+    alts,
+    devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
+    sources: new Set(filtered.flatMap(({ sources }) => sources!)),
+    parts: partsOf(rules),
+  };
+}
+
+function desiredRules(
+  { name, local: { ports, device }, nft, queue, peers }: Settings,
+  { ip }: Outside,
+  alts: ReadonlySet<string>,
+  { listeners }: Foreign,
+): GateRules {
+  const foreignPorts = ports.filter((port) => isForeignListener(listeners, { ip, port }));
+  return {
     table: nft.table,
     name,
-    local,
+    ip,
+    ports,
     device,
+    capacity: capacityFor(peers.length),
     authLengths: [...new Set(peers.map((peer) => authPayloadLength(peer.scheme)))].sort((a, b) => a - b),
     queue: queue.number,
     counter: nft.counter,
     readdresses: alts.size > 0,
-    mark: formatMark({ name, foreignListener, foreignAddress: false }),
-  };
-  const remotes = peers.flatMap((peer): Remote[] => {
-    const tunnel = tunnels.find((candidate) => candidate.name === peer.tunnel.device);
-    const admission = live.get(peer.name);
-    if (tunnel === undefined || admission === undefined) return [];
-    const alt = tunnel.local.ip === outside.ip ? null : tunnel.local.ip;
-    return [{ endpoint: tunnel.remote, alt, expiresAt: admission.expiresAt }];
-  });
-  return {
-    table: nft.table,
-    name,
-    fingerprint: fingerprintOf(rules),
-    mark: rules.mark,
-    local,
-    rules,
-    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint), remote])),
-    addresses: new Set(tunnels.map((tunnel) => tunnel.remote.ip)),
-    alts,
-    parts: partsOf(rules),
+    filters: peers.some(({ allowedIps }) => allowedIps !== null),
+    mark: formatMark({ name, foreignPorts, privateAddress: null }),
   };
 }

@@ -1,19 +1,30 @@
 import { createHash } from "node:crypto";
-import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { GateRules, Remote } from "./state.ts";
 
-/** Auth packets let through to the program, so that no flood of junk keeps it from its work. */
-const LIMITS = {
-  /** For each address a tunnel goes to: a lane that others' junk cannot fill. */
-  known: "20/second burst 40 packets",
-  /** For each other source address. */
-  source: "5/second burst 20 packets",
-  /** For all other sources together. */
-  total: "200/second burst 200 packets",
-  /** Source addresses remembered at the same time, and for how long after their last packet. */
-  sources: 65_535,
-  memory: "1m",
-} as const;
+/** Source addresses remembered at the same time by the limits, and for how long after their last packet. */
+const SOURCES = 65_535;
+const MEMORY = "1m";
+
+/** How many peers the limits must have room for: rounded up, so that few peers that come or go change a rule. */
+export function capacityFor(peers: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, peers)));
+}
+
+/**
+ * Auth packets let through to the program, so that no flood of junk keeps it from its work, and all peers do get
+ * through: even if all come at once from behind one address, twice, and then every 16 seconds.
+ */
+function limitsFor(capacity: number) {
+  const limit = (rate: number, burst: number) => `${rate}/second burst ${burst} packets`;
+  return {
+    /** For all addresses that tunnels go to: a lane that others' junk cannot fill. */
+    known: limit(Math.max(20, capacity / 16), Math.max(40, 2 * capacity)),
+    /** For each other source address. */
+    source: limit(5, Math.max(20, 2 * capacity)),
+    /** For all other sources together. */
+    total: limit(200, Math.max(200, 2 * capacity)),
+  };
+}
 
 /** Bytes of an IPv4 header without options: the least that tunnelled data has. */
 const INNER_HEADER_LENGTH = 20;
@@ -27,23 +38,30 @@ export function gateNames(name: string) {
     alt: `alt-${name}`,
     untrack: `untrack-${name}`,
     rewrite: `rewrite-${name}`,
+    filter: `filter-${name}`,
     remotes: `remotes-${name}`,
     locals: `locals-${name}`,
     addresses: `addresses-${name}`,
     alts: `alts-${name}`,
+    devices: `devices-${name}`,
+    sources: `sources-${name}`,
     limits: `limits-${name}`,
   } as const;
 }
 
 /** The order in which chains, sets and maps can be deleted, once all chains are flushed. */
-export const GATE_SETS = ["remotes", "locals", "addresses", "alts", "limits"] as const;
+export const GATE_SETS = ["remotes", "locals", "addresses", "alts", "devices", "sources", "limits"] as const;
 /** Chains of a gate; see `GATE_SETS`. */
-export const GATE_CHAINS = ["gate", "untrack", "rewrite", "fou", "auth", "alt"] as const;
+export const GATE_CHAINS = ["gate", "untrack", "rewrite", "filter", "fou", "auth", "alt"] as const;
 
 /** Names of everything a gate of these rules consists of. */
-export function partsOf({ name, readdresses }: GateRules): Set<string> {
-  const { untrack, rewrite, locals, alts, ...always } = gateNames(name);
-  return new Set([...Object.values(always), ...(readdresses ? [untrack, rewrite, locals, alts] : [])]);
+export function partsOf({ name, readdresses, filters }: GateRules): Set<string> {
+  const { untrack, rewrite, locals, alts, filter, devices, sources, ...always } = gateNames(name);
+  return new Set([
+    ...Object.values(always),
+    ...(readdresses ? [untrack, rewrite, locals, alts] : []),
+    ...(filters ? [filter, devices, sources] : []),
+  ]);
 }
 
 /** A short text that is the same exactly where the rules are the same; it ends with their number. */
@@ -53,19 +71,17 @@ export function fingerprintOf(rules: GateRules): string {
   return `${hash}.${commands.filter((command) => command.startsWith("add rule")).length}`;
 }
 
-/** The comment on the gate's first rule; `parseGateComment` reads it. */
+/** The comment on the gate's first rule; `parseGateComment` reads it. The ports are in the rule itself. */
 function gateComment(rules: GateRules): string {
-  return `${rules.mark} ${formatEndpoint(rules.local)} ${fingerprintOf(rules)}`;
+  return `${rules.mark} ${rules.ip} ${fingerprintOf(rules)}`;
 }
 
 /** Reads the comment of a gate's first rule; null when it is none of ours. */
-export function parseGateComment(
-  comment: string,
-): { mark: string; local: Endpoint; fingerprint: string } | null {
-  const match = /^(\S+) ([\d.]+):(\d+) ([0-9a-f]+\.\d+)$/.exec(comment);
+export function parseGateComment(comment: string): { mark: string; ip: string; fingerprint: string } | null {
+  const match = /^(\S+) ([\d.]+) ([0-9a-f]+\.\d+)$/.exec(comment);
   if (match === null) return null;
-  const [, mark, ip, port, fingerprint] = match;
-  return { mark: mark!, local: { ip: ip!, port: Number(port) }, fingerprint: fingerprint! };
+  const [, mark, ip, fingerprint] = match;
+  return { mark: mark!, ip: ip!, fingerprint: fingerprint! };
 }
 
 /** Commands for `nft -f` that define a gate with empty sets. */
@@ -90,8 +106,9 @@ function isMap(set: string): boolean {
 }
 
 function definitions(rules: GateRules, comment: string): string[] {
-  const { table, name, local, queue } = rules;
+  const { table, name, ip, queue } = rules;
   const names = gateNames(name);
+  const limits = limitsFor(rules.capacity);
   const count = rules.counter ? "counter " : "";
   const device = rules.device === null ? "" : `iifname "${rules.device}" `;
   const rule = (chain: string, text: string) => `add rule ip ${table} ${chain} ${text}`;
@@ -101,22 +118,30 @@ function definitions(rules: GateRules, comment: string): string[] {
     `add chain ip ${table} ${names.fou}`,
     `add chain ip ${table} ${names.auth}`,
     `add chain ip ${table} ${names.alt}`,
-    `add map ip ${table} ${names.remotes} { type ipv4_addr . inet_service : verdict; flags timeout; }`,
+    `add map ip ${table} ${names.remotes} { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }`,
     `add set ip ${table} ${names.addresses} { type ipv4_addr; }`,
-    `add set ip ${table} ${names.limits} { type ipv4_addr; size ${LIMITS.sources}; flags dynamic,timeout; ` +
-    `timeout ${LIMITS.memory}; }`,
-    rule(names.gate, `${device}ip daddr ${local.ip} udp dport ${local.port} jump ${names.fou}${comment}`),
+    `add set ip ${table} ${names.limits} { type ipv4_addr; size ${SOURCES}; flags dynamic,timeout; ` +
+    `timeout ${MEMORY}; }`,
+    rule(names.gate, `${device}ip daddr ${ip} ${ownPort("dport", rules)} jump ${names.fou}${comment}`),
     // Without FOU around it the kernel would hand the far side's IPIP to the same device, past the port check.
-    rule(names.gate, `ip daddr ${local.ip} ip protocol 4 ip saddr @${names.addresses} ${count}drop`),
+    rule(names.gate, `ip daddr ${ip} ip protocol 4 ip saddr @${names.addresses} ${count}drop`),
     ...rules.authLengths.flatMap(authMatches).map((match) => rule(names.fou, `${match} goto ${names.auth}`)),
-    rule(names.fou, `ip saddr . udp sport vmap @${names.remotes}`),
+    rule(names.fou, `${REMOTE} vmap @${names.remotes}`),
     rule(names.fou, `${count}drop`),
-    rule(names.auth, `ip saddr @${names.addresses} limit rate ${LIMITS.known} ${count}queue num ${queue}`),
-    rule(names.auth, `update @${names.limits} { ip saddr limit rate over ${LIMITS.source} } ${count}drop`),
-    rule(names.auth, `limit rate over ${LIMITS.total} ${count}drop`),
+    rule(names.auth, `ip saddr @${names.addresses} limit rate ${limits.known} ${count}queue num ${queue}`),
+    rule(names.auth, `update @${names.limits} { ip saddr limit rate over ${limits.source} } ${count}drop`),
+    rule(names.auth, `limit rate over ${limits.total} ${count}drop`),
     rule(names.auth, `${count}queue num ${queue}`),
     ...(rules.readdresses ? readdressing(rules) : []),
+    ...(rules.filters ? filtering(rules) : []),
   ];
+}
+
+/** What a remote is looked up by: the parts of `remoteKey`. */
+const REMOTE = "ip saddr . udp sport . udp dport";
+
+function ownPort(field: "sport" | "dport", { ports }: GateRules): string {
+  return `udp ${field} ${ports.length === 1 ? ports[0] : `{ ${ports.join(", ")} }`}`;
 }
 
 /** Matches of datagrams with a payload of `length` bytes that is not an IPv4 packet of just that length. */
@@ -128,51 +153,94 @@ function authMatches(length: number): string[] {
 
 /**
  * Rules for remotes with a private local address. Rewriting is stateless both ways; what leaves is kept from
- * connection tracking, or a masquerading host would give these flows another source port.
+ * connection tracking, or a masquerading host would give these flows another source port. Nothing reaches a private
+ * address but through the gate: else what is in one peer's tunnel could pass for what comes from another peer.
  */
-function readdressing({ table, name, local }: GateRules): string[] {
+function readdressing(rules: GateRules): string[] {
+  const { table, name, ip } = rules;
   const names = gateNames(name);
-  const leaving = `ip saddr @${names.alts} udp sport ${local.port}`;
+  const count = rules.counter ? "counter " : "";
+  const leaving = `${ownPort("sport", rules)} ip saddr @${names.alts}`;
   return [
-    `add map ip ${table} ${names.locals} { type ipv4_addr . inet_service : ipv4_addr; flags timeout; }`,
+    `add map ip ${table} ${names.locals} ` +
+    "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     `add set ip ${table} ${names.alts} { type ipv4_addr; }`,
     `add chain ip ${table} ${names.untrack} { type filter hook output priority -300; policy accept; }`,
     `add chain ip ${table} ${names.rewrite} { type filter hook postrouting priority -150; policy accept; }`,
-    `add rule ip ${table} ${names.alt} ip daddr set ip saddr . udp sport map @${names.locals} accept`,
+    `add rule ip ${table} ${names.gate} ip protocol 4 ip daddr @${names.alts} ${count}drop`,
+    `add rule ip ${table} ${names.gate} ${ownPort("dport", rules)} ip daddr @${names.alts} ${count}drop`,
+    `add rule ip ${table} ${names.alt} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
-    `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${local.ip}`,
+    `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}`,
   ];
 }
 
-/** Commands that let a remote in. @param now milliseconds of a clock that never jumps */
-export function addRemote(table: string, name: string, remote: Remote, now: number): string[] {
+/** Rules for peers that may have only certain source addresses in their tunnels: nobody sees any other. */
+function filtering({ table, name, counter }: GateRules): string[] {
   const names = gateNames(name);
-  const key = `${remote.endpoint.ip} . ${remote.endpoint.port}`;
-  const timeout = remote.expiresAt === null ? "" : ` timeout ${formatTimeout(remote.expiresAt - now)}`;
-  const verdict = remote.alt === null ? "accept" : `goto ${names.alt}`;
+  const wrong = `iifname @${names.devices} iifname . ip saddr != @${names.sources}`;
   return [
-    ...(remote.alt === null
-      ? []
-      : [`add element ip ${table} ${names.locals} { ${key}${timeout} : ${remote.alt} }`]),
-    `add element ip ${table} ${names.remotes} { ${key}${timeout} : ${verdict} }`,
+    `add set ip ${table} ${names.devices} { type ifname; }`,
+    `add set ip ${table} ${names.sources} { type ifname . ipv4_addr; flags interval; }`,
+    `add chain ip ${table} ${names.filter} { type filter hook prerouting priority -350; policy accept; }`,
+    `add rule ip ${table} ${names.filter} ${wrong} ${counter ? "counter " : ""}drop`,
   ];
+}
+
+/** A command that adds elements to a set or map, or deletes them; none when there are none. */
+export function changeElements(
+  verb: "add" | "delete",
+  table: string,
+  set: string,
+  elements: Iterable<string>,
+): string[] {
+  const list = [...elements].join(", ");
+  return list === "" ? [] : [`${verb} element ip ${table} ${set} { ${list} }`];
+}
+
+/** Commands that let remotes in. @param now milliseconds of a clock that never jumps */
+export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): string[] {
+  return addElements(table, name, remotes, ({ expiresAt }) => timeoutFor(expiresAt, now));
+}
+
+function addElements(
+  table: string,
+  name: string,
+  remotes: readonly Remote[],
+  timeout: (remote: Remote) => string,
+): string[] {
+  const names = gateNames(name);
+  const locals = remotes.filter(({ alt }) => alt !== null)
+    .map((remote) => `${keyOf(remote)}${timeout(remote)} : ${remote.alt}`);
+  const verdicts = remotes.map((remote) =>
+    `${keyOf(remote)}${timeout(remote)} : ${remote.alt === null ? "accept" : `goto ${names.alt}`}`
+  );
+  return [
+    ...changeElements("add", table, names.locals, locals),
+    ...changeElements("add", table, names.remotes, verdicts),
+  ];
+}
+
+function keyOf({ endpoint, port }: Remote): string {
+  return `${endpoint.ip} . ${endpoint.port} . ${port}`;
 }
 
 /** `nft` takes eight digits before a unit at most: milliseconds alone would end at 27 hours. */
-function formatTimeout(milliseconds: number): string {
-  const whole = Math.max(1, Math.round(milliseconds));
-  return `${Math.floor(whole / 1000)}s${whole % 1000}ms`;
+function timeoutFor(expiresAt: number | null, now: number): string {
+  if (expiresAt === null) return "";
+  const whole = Math.max(1, Math.round(expiresAt - now));
+  return ` timeout ${Math.floor(whole / 1000)}s${whole % 1000}ms`;
 }
 
-/** Commands that shut a remote out. */
-export function deleteRemote(table: string, name: string, remote: Remote): string[] {
+/** Commands that shut remotes out. */
+export function deleteRemotes(table: string, name: string, remotes: readonly Remote[]): string[] {
   const names = gateNames(name);
-  const key = `${remote.endpoint.ip} . ${remote.endpoint.port}`;
   // An element with a timeout may have expired meanwhile; adding it first keeps its deletion from failing.
-  const unbounded = { ...remote, expiresAt: null };
+  const timed = remotes.filter(({ expiresAt }) => expiresAt !== null);
+  const readdressed = remotes.filter(({ alt }) => alt !== null);
   return [
-    ...(remote.expiresAt === null ? [] : addRemote(table, name, unbounded, 0)),
-    `delete element ip ${table} ${names.remotes} { ${key} }`,
-    ...(remote.alt === null ? [] : [`delete element ip ${table} ${names.locals} { ${key} }`]),
+    ...addElements(table, name, timed, () => ""),
+    ...changeElements("delete", table, names.remotes, remotes.map(keyOf)),
+    ...changeElements("delete", table, names.locals, readdressed.map(keyOf)),
   ];
 }

@@ -1,6 +1,6 @@
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Identity, type IpDevice, type IpFou, type NftObject, sortOut } from "./observe.ts";
+import { type Identity, type Listing, type NftObject, sortOut } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
@@ -9,6 +9,8 @@ import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
 export interface Surroundings {
   /** `needed`: a gate may be there, or is to be made; `if-installed`: there is none without nft; `none`: never. */
   readonly nft: "needed" | "if-installed" | "none";
+  /** Whether routes are of interest: there may be many. */
+  readonly routes: boolean;
   /** Whether a kernel without FOU is an error, or just has no FOU ports. */
   readonly needsFou: boolean;
 }
@@ -20,7 +22,10 @@ export class Instance {
   readonly #runner: Runner;
   readonly #lock: () => Promise<Disposable>;
 
-  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  /**
+   * @param lock waits for, and takes, what all instances of a network namespace share: the right to have programs
+   * look at it and change it. Programs that outlive a killed instance keep it until they end.
+   */
   constructor(
     identity: Identity,
     surroundings: Surroundings,
@@ -35,17 +40,18 @@ export class Instance {
 
   /** Looks at what is there now. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async look(): Promise<Observed> {
+    using _lock = await this.#lock();
     const lists = this.#lists();
     const table = this.#table();
     // Neither program is left running when the other fails.
     await Promise.allSettled([lists, table]);
-    const [devices, fou] = await lists;
-    return sortOut({ devices, fou, nft: await table }, this.#identity, monotonicTime());
+    return sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime());
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
-  async carryOut({ withdraw, close, ip, open, changesTable }: Transition): Promise<void> {
-    using _lock = changesTable ? await this.#lock() : null;
+  async carryOut({ withdraw, close, ip, open }: Transition): Promise<void> {
+    if ([...withdraw, ...close, ...ip, ...open].length === 0) return;
+    using _lock = await this.#lock();
     if (withdraw.length > 0) await this.#runner.ip(withdraw);
     if (close.length > 0) await this.#runner.nft(close);
     if (ip.length > 0) await this.#runner.ip(ip);
@@ -55,8 +61,9 @@ export class Instance {
   /** Removes everything that is there now. @returns what that was @throws {IpipouError} with exit code 200 */
   async remove(): Promise<KernelState> {
     try {
-      const { own } = await this.look();
-      await this.carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, monotonicTime()));
+      const { own, unusedGroup } = await this.look();
+      const nothing = { ...EMPTY_STATE, gate: null };
+      await this.carryOut(planTransition(own, nothing, unusedGroup, monotonicTime()));
       if (own.gate !== null) await this.#deleteEmptyTable();
       return own;
     } catch (error) {
@@ -65,15 +72,16 @@ export class Instance {
     }
   }
 
-  async #lists(): Promise<[IpDevice[], IpFou[]]> {
+  async #lists(): Promise<Omit<Listing, "nft">> {
+    const routing = this.#surroundings.routes ? ["route show"] : [];
     try {
-      const [devices, fou] = await this.#list(["address show", "fou show"]);
-      return [devices as IpDevice[], fou as IpFou[]];
+      const [devices, fou, routes = []] = await this.#list(["address show", "fou show", ...routing]);
+      return { devices, fou, routes } as Omit<Listing, "nft">;
     } catch (error) {
       const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
       if (this.#surroundings.needsFou || !isWithoutFou) throw error;
-      const [devices] = await this.#list(["address show"]);
-      return [devices as IpDevice[], []];
+      const [devices, routes = []] = await this.#list(["address show", ...routing]);
+      return { devices, fou: [], routes } as Omit<Listing, "nft">;
     }
   }
 

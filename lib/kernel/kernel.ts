@@ -1,14 +1,18 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
-import { EXIT, IpipouError } from "../errors.ts";
+import type { IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
-import { desiredState, type Outside } from "./desired.ts";
+import { desiredState } from "./desired.ts";
 import { Instance } from "./instance.ts";
+import { describeLeftovers } from "./leftovers.ts";
+import type { Outside } from "./member.ts";
 import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
 import type { Runner } from "./runner.ts";
 import type { Observed } from "./state.ts";
+
+/** Least milliseconds between two looks at whether what was in the way of a tunnel is gone. */
+const LOOK_INTERVAL_MILLISECONDS = 10_000;
 
 /**
  * The kernel's side of one instance. Every change goes one way: what should be is derived from the settings and
@@ -22,30 +26,45 @@ export class Kernel {
   #instance: Instance;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
-  /** Whether the next change is to begin with a look, as it will be at another place. */
-  #isElsewhere = false;
+  #observedAt = -Infinity;
+  /** Whether something is in the way of a tunnel. */
+  #isHindered = false;
+  /** Whether it has, or had, routes. */
+  #hasRoutes: boolean;
+  /** Whether what was observed may be the case no more. */
+  #isStale = false;
 
-  /** @param lock waits for, and takes, what all instances of a network namespace share: the right to its table */
+  /** @param lock as an {@linkcode Instance} takes it */
   constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
     this.#settings = settings;
     this.#runner = runner;
     this.#lock = lock;
     this.#identity = identityOf(settings);
+    this.#hasRoutes = hasRoutes(settings);
     this.#instance = this.#newInstance();
   }
 
-  /** From here on, what should be follows from these settings; mode, name and table must be the same. */
+  /**
+   * From here on, what should be follows from these settings; mode, name and table must be the same. The next change
+   * begins with a look.
+   */
   configure(settings: Settings): void {
-    this.#isElsewhere ||= !isDeepStrictEqual(settings.local, this.#settings.local);
+    this.forget();
     this.#settings = settings;
-    const { devices, alts, ...identity } = identityOf(settings);
+    const { devices, ports, ...identity } = identityOf(settings);
     // What was ours before stays recognizable, for as long as it is not removed.
     this.#identity = {
       ...identity,
       devices: devices.union(this.#identity.devices),
-      alts: alts.union(this.#identity.alts),
+      ports: ports.union(this.#identity.ports),
     };
+    this.#hasRoutes ||= hasRoutes(settings);
     this.#instance = this.#newInstance();
+  }
+
+  /** What is in the kernel may have changed behind our back: whoever needs it next looks. */
+  forget(): void {
+    this.#isStale = true;
   }
 
   /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
@@ -55,8 +74,19 @@ export class Kernel {
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
-    this.#observed ??= await this.#instance.look();
-    return this.#observed;
+    if (this.#isStale) this.#observed = null;
+    this.#isStale = false;
+    if (this.#observed !== null) return this.#observed;
+    this.#observedAt = monotonicTime();
+    return this.#observed = await this.#instance.look();
+  }
+
+  /** Tells of what was there before the first change and is left: a line each. @throws {IpipouError} as `observe()` */
+  async leftovers(outside: Outside): Promise<string[]> {
+    const { mode, nft, local, firstAltIp, peers } = this.#settings;
+    const alts = mode === "server" ? [firstAltIp, ...peers.flatMap(({ altIp }) => altIp ?? [])] : [];
+    const use = { table: nft.table, ports: local.ports, alts: new Set(alts) };
+    return describeLeftovers(await this.observe(), outside, use);
   }
 
   /**
@@ -70,16 +100,16 @@ export class Kernel {
     outside: Outside,
     admissions: ReadonlyMap<string, Admission>,
   ): Promise<ReadonlyMap<string, IpipouError>> {
-    if (this.#isElsewhere) this.#observed = null;
-    this.#isElsewhere = false;
+    const isOld = monotonicTime() - this.#observedAt > LOOK_INTERVAL_MILLISECONDS;
+    if (this.#isHindered && isOld) this.forget();
     const observed = await this.observe();
     const now = monotonicTime();
-    const desired = desiredState(this.#settings, outside, admissions, observed, now);
-    for (const name of desired.tunnels.keys()) this.#refuseForeignDevice(name, observed);
+    const { state, faults } = desiredState(this.#settings, outside, admissions, observed, now);
     this.#observed = null;
-    await this.#instance.carryOut(planTransition(observed.own, desired, now));
-    this.#observed = { ...observed, own: desired };
-    return new Map();
+    await this.#instance.carryOut(planTransition(observed.own, state, observed.unusedGroup, now));
+    this.#observed = { ...observed, own: state };
+    this.#isHindered = faults.size > 0;
+    return faults;
   }
 
   /** Removes everything of this instance that is there now. @throws {IpipouError} with exit code 200 */
@@ -88,19 +118,10 @@ export class Kernel {
     await this.#instance.remove();
   }
 
-  #refuseForeignDevice(name: string, { foreign }: Observed): void {
-    const kind = foreign.devices.get(name);
-    if (kind === undefined) return;
-    throw new IpipouError(
-      `Cannot make the tunnel device ${name}: there is a device of this name that is not ours (${kind}); ` +
-        `remove it or choose another name with --tunl-dev`,
-      EXIT.ipLink,
-    );
-  }
-
   #newInstance(): Instance {
     const nft = this.#settings.mode === "server" ? "needed" : "none";
-    return new Instance(this.#identity, { nft, needsFou: true }, this.#runner, this.#lock);
+    const surroundings = { nft, routes: this.#hasRoutes, needsFou: true } as const;
+    return new Instance(this.#identity, surroundings, this.#runner, this.#lock);
   }
 }
 
@@ -111,8 +132,11 @@ export function identityOf(settings: Settings): Identity {
     name: settings.name,
     table: nft.table,
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
-    port: local.ports[0],
+    ports: new Set(local.ports),
     queue: queue.number,
-    alts: new Set(peers.map((peer) => peer.altIp ?? settings.firstAltIp)),
   };
+}
+
+function hasRoutes({ peers }: Settings): boolean {
+  return peers.some(({ routes }) => routes.length > 0);
 }

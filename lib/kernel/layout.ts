@@ -1,44 +1,123 @@
+import { EXIT, IpipouError } from "../errors.ts";
 import type { Admission } from "../gate.ts";
+import { formatIpv4, parseIpv4 } from "../ipv4.ts";
 import type { Peer } from "../settings/settings.ts";
-import { pairKey, type Tunnel } from "./state.ts";
+import { parseMark } from "./mark.ts";
+import { type Observed, pairKey, type Tunnel } from "./state.ts";
+
+/** Addresses in the network of the private local addresses, a /16. */
+const ALT_NETWORK_SIZE = 0x1_0000;
+
+/** What addresses there are to give out. */
+export interface Addresses {
+  /** The server's own address. */
+  readonly main: string;
+  /** The first of the private local addresses; the last is that of its /16. */
+  readonly firstAlt: string;
+  /** Private addresses that peers have of their own, admitted or not. */
+  readonly reserved: ReadonlySet<string>;
+  readonly foreign: Pick<Observed["foreign"], "pairs" | "addresses">;
+}
+
+/** Who has which local address, and why others have none, by peer name. */
+export interface Layout {
+  readonly locals: ReadonlyMap<string, string>;
+  readonly faults: ReadonlyMap<string, IpipouError>;
+}
 
 /**
  * Decides which local address each admitted peer's tunnel has. The kernel tells ipip devices apart by the pair of
- * outer addresses alone, so of the peers behind one address only one can have the main local address; each
- * other has its private one. A peer keeps what it has while it stays at its address, so that nobody's coming or
- * going moves another.
+ * outer addresses alone, so of the peers behind one address only one can have the main local address, and no two the
+ * same private one. A peer keeps what it has while it stays at its address, so that nobody's coming or going moves
+ * another. Those that are nowhere have none.
  *
- * @param main the server's own address
  * @param tunnels those that stand, by device name
- * @param foreignPairs `pairKey` of others' devices
- * @returns local addresses by peer name
  */
 export function assignLocals(
   peers: readonly Peer[],
   admissions: ReadonlyMap<string, Admission>,
-  main: string,
   tunnels: ReadonlyMap<string, Tunnel>,
-  foreignPairs: ReadonlySet<string>,
-): Map<string, string> {
-  const admitted = peers.filter((peer) => admissions.has(peer.name));
-  const remoteOf = (peer: Peer) => admissions.get(peer.name)!.remote!.ip;
-  const keepsMain = (peer: Peer) => {
-    const tunnel = tunnels.get(peer.tunnel.device);
-    return tunnel?.local.ip === main && tunnel.remote.ip === remoteOf(peer);
-  };
+  addresses: Addresses,
+): Layout {
+  const places = new Places(addresses);
   const locals = new Map<string, string>();
-  const taken = new Set(foreignPairs);
-  const settled = admitted.filter(keepsMain);
-  for (const peer of [...settled, ...admitted.filter((peer) => !settled.includes(peer))]) {
-    const pair = pairKey(main, remoteOf(peer));
-    const isAlt = peer.forceAlt || taken.has(pair) || keepsAlt(peer, tunnels, remoteOf(peer));
-    if (!isAlt) taken.add(pair);
-    locals.set(peer.name, isAlt ? peer.altIp! : main);
+  const faults = new Map<string, IpipouError>();
+  const newcomers: { readonly peer: Peer; readonly remote: string }[] = [];
+  for (const peer of peers) {
+    const remote = admissions.get(peer.name)?.remote?.ip;
+    if (remote === undefined) continue;
+    const kept = addressKept(peer, remote, tunnels.get(peer.tunnel.device), addresses);
+    if (kept !== null && places.take(kept, remote)) locals.set(peer.name, kept);
+    else newcomers.push({ peer, remote });
   }
-  return locals;
+  for (const { peer, remote } of newcomers) {
+    const local = !peer.forceAlt && places.take(addresses.main, remote)
+      ? addresses.main
+      : places.takeAlt(peer, remote);
+    if (local === null) faults.set(peer.name, noPlace(peer, remote));
+    else locals.set(peer.name, local);
+  }
+  return { locals, faults };
 }
 
-function keepsAlt(peer: Peer, tunnels: ReadonlyMap<string, Tunnel>, remote: string): boolean {
-  const tunnel = tunnels.get(peer.tunnel.device);
-  return tunnel?.local.ip === peer.altIp && tunnel.remote.ip === remote;
+/** The address that a peer's tunnel has and need not leave; null when it must. */
+function addressKept(
+  { altIp, forceAlt }: Peer,
+  remote: string,
+  tunnel: Tunnel | undefined,
+  { main, foreign }: Addresses,
+): string | null {
+  if (tunnel?.remote.ip !== remote) return null;
+  const { ip } = tunnel.local;
+  if (ip === main) return forceAlt ? null : main;
+  const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
+  const isAlt = altIp === null ? isPrivate && !foreign.addresses.has(ip) : ip === altIp;
+  return isAlt ? ip : null;
+}
+
+/** Pairs of outer addresses, each of which one device can have. */
+class Places {
+  readonly #taken: Set<string>;
+  readonly #addresses: Addresses;
+  readonly #firstAlt: number;
+  /** The private address to try next, by remote address. */
+  readonly #next = new Map<string, number>();
+
+  constructor(addresses: Addresses) {
+    this.#taken = new Set(addresses.foreign.pairs);
+    this.#addresses = addresses;
+    this.#firstAlt = parseIpv4(addresses.firstAlt)!;
+  }
+
+  /** Takes a pair. @returns whether it was free */
+  take(local: string, remote: string): boolean {
+    const pair = pairKey(local, remote);
+    if (this.#taken.has(pair)) return false;
+    this.#taken.add(pair);
+    return true;
+  }
+
+  /** Takes the pair of a private address: the peer's own, or the first one that is free. */
+  takeAlt({ altIp }: Peer, remote: string): string | null {
+    if (altIp !== null) return this.take(altIp, remote) ? altIp : null;
+    const end = this.#firstAlt - this.#firstAlt % ALT_NETWORK_SIZE + ALT_NETWORK_SIZE;
+    for (let address = this.#next.get(remote) ?? this.#firstAlt; address < end; address++) {
+      const ip = formatIpv4(address);
+      this.#next.set(remote, address + 1);
+      if (this.#isGivenOut(ip) && this.take(ip, remote)) return ip;
+    }
+    return null;
+  }
+
+  #isGivenOut(ip: string): boolean {
+    const { main, reserved, foreign } = this.#addresses;
+    return ip !== main && !reserved.has(ip) && !foreign.addresses.has(ip);
+  }
+}
+
+function noPlace({ name, altIp }: Peer, remote: string): IpipouError {
+  const why = altIp === null
+    ? "all private local addresses are in use"
+    : `another tunnel from its private local address ${altIp} leads there; give it another --fou-local-ip-alt`;
+  return new IpipouError(`Cannot make the tunnel of ${name} to ${remote}: ${why}`, EXIT.ipLink);
 }

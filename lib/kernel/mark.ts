@@ -6,23 +6,23 @@
 export interface Mark {
   /** The instance. */
   readonly name: string;
-  /** The FOU listener of this local address is another's. */
-  readonly foreignListener: boolean;
-  /** The private local address is another's. */
-  readonly foreignAddress: boolean;
+  /** Own FOU ports whose listeners, at its local address, are others'. */
+  readonly foreignPorts: readonly number[];
+  /** A device's local address is a private one, made for it by us or another's; null: it has none. */
+  readonly privateAddress: "own" | "foreign" | null;
 }
 
 const PREFIX = "ipipou";
 const FOREIGN_LISTENER = "foreign-listener";
-const FOREIGN_ADDRESS = "foreign-address";
+const PRIVATE_ADDRESS = { own: "private-address", foreign: "foreign-address" } as const;
 
-/** Writes a mark, at most 60 characters of letters, digits and `:.-_`. */
-export function formatMark({ name, foreignListener, foreignAddress }: Mark): string {
+/** Writes a mark: letters, digits and `:.-_`; 60 characters where it names one port. */
+export function formatMark({ name, foreignPorts, privateAddress }: Mark): string {
   return [
     PREFIX,
     name,
-    ...(foreignListener ? [FOREIGN_LISTENER] : []),
-    ...(foreignAddress ? [FOREIGN_ADDRESS] : []),
+    ...(foreignPorts.length === 0 ? [] : [[FOREIGN_LISTENER, ...foreignPorts].join("-")]),
+    ...(privateAddress === null ? [] : [PRIVATE_ADDRESS[privateAddress]]),
   ].join(":");
 }
 
@@ -30,9 +30,11 @@ export function formatMark({ name, foreignListener, foreignAddress }: Mark): str
 export function parseMark(text: string): Mark | null {
   const [prefix, name, ...words] = text.split(":");
   if (prefix !== PREFIX || !name) return null;
+  const listeners = words.find((word) => word.startsWith(FOREIGN_LISTENER)) ?? FOREIGN_LISTENER;
+  const kinds = ["own", "foreign"] as const;
   return {
     name,
-    foreignListener: words.includes(FOREIGN_LISTENER),
-    foreignAddress: words.includes(FOREIGN_ADDRESS),
+    foreignPorts: listeners.slice(FOREIGN_LISTENER.length).split("-").slice(1).map(Number),
+    privateAddress: kinds.find((kind) => words.includes(PRIVATE_ADDRESS[kind])) ?? null,
   };
 }

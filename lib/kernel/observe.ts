@@ -1,8 +1,9 @@
-import type { Endpoint } from "../packet.ts";
+import { createHash } from "node:crypto";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
-import { findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
+import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
 import {
+  ANY_ADDRESS,
   type Gate,
   type Listener,
   listenerKey,
@@ -10,6 +11,7 @@ import {
   pairKey,
   type Remote,
   remoteKey,
+  sourceKey,
   type Tunnel,
 } from "./state.ts";
 
@@ -17,14 +19,18 @@ import {
 export interface Identity {
   readonly name: string;
   readonly table: string;
-  /** Device names its tunnels have. An unmarked FOU device of such a name and port is taken over. */
+  /** Device names its tunnels have. An unmarked FOU device of such a name and such a port is taken over. */
   readonly devices: ReadonlySet<string>;
-  readonly port: number;
+  /** Own FOU ports. */
+  readonly ports: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;
-  /** Private local addresses its peers may have. */
-  readonly alts: ReadonlySet<string>;
 }
+
+/** What our routes say of who made them: a number that iproute2 has no name for. */
+export const ROUTE_PROTOCOL = "201";
+/** Device groups from here on, for each instance another, are nobody's as a rule. */
+const FIRST_GROUP = 0x6900_0000;
 
 /** One device as `ip -j -d address show` prints it, as far as it matters here. */
 export interface IpDevice {
@@ -32,6 +38,8 @@ export interface IpDevice {
   readonly flags: readonly string[];
   readonly link?: string | null;
   readonly ifalias?: string;
+  /** Number, or name where it has one. */
+  readonly group?: string;
   readonly "link_type": string;
   readonly linkinfo?: {
     readonly "info_kind"?: string;
@@ -57,8 +65,17 @@ export interface IpFou {
   readonly dev?: string;
 }
 
+/** One route of the main table as `ip -j route show` prints it. */
+export interface IpRoute {
+  readonly dst: string;
+  readonly dev?: string;
+  readonly protocol?: string;
+  readonly metric?: number;
+}
+
 /** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
-type NftKey = { concat: [string, number] } | string;
+type NftKey = { concat: readonly NftPart[] } | string;
+type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
 type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
 
 /** One object of `nft -j list table`. */
@@ -78,65 +95,113 @@ export interface NftObject {
 export interface Listing {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
+  readonly routes: readonly IpRoute[];
   /** Empty where the table is not there. */
   readonly nft: readonly NftObject[];
 }
 
 /** Sorts what was found in the kernel into ours and others'. @param now milliseconds of a clock that never jumps */
-export function sortOut({ devices, fou, nft }: Listing, identity: Identity, now: number): Observed {
-  const own = devices.filter((device) => isOwnTunnel(device, identity));
-  const others = devices.filter((device) => !own.includes(device));
-  const tunnels = own.map(toTunnel);
+export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identity, now: number): Observed {
+  const [own, others] = part(devices, (device) => isOwnTunnel(device, identity));
+  const [ownRoutes, otherRoutes] = partRoutes(routes, own);
+  const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
-  const isOwn = (listener: Listener) => isOwnListener(listener.local, tunnels, gate);
-  const byKey = (list: Listener[]) =>
-    list.map((listener) => [listenerKey(listener.local), listener] as const);
+  const isOwnKey = ownListeners(tunnels, gate);
+  const [ownPorts, otherPorts] = part(listeners, ({ local }) => isOwnKey(listenerKey(local)));
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
-  const altAddresses = addresses.filter(([ip]) => isOwnAlt(ip, identity, tunnels));
+  const isOwnAlt = ownAlts(tunnels);
+  const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
+  const obsoleteRules = findObsoleteRules(nft, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
-      listeners: new Map(byKey(listeners.filter(isOwn))),
-      altAddresses: new Map(altAddresses),
+      listeners: new Map(ownPorts.map((listener) => [listenerKey(listener.local), listener])),
+      altAddresses: new Map(ownAddresses),
       gate,
-      obsoleteRules: findObsoleteRules(nft, identity),
+      obsoleteRules,
     },
     foreign: {
       devices: new Map(
         others.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
       pairs: new Set(others.flatMap(pairOf)),
-      listeners: new Set(byKey(listeners.filter((listener) => !isOwn(listener))).map(([key]) => key)),
-      addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip, identity, tunnels))),
+      listeners: new Map(otherPorts.map((listener) => [listenerKey(listener.local), listener])),
+      addresses: new Map(otherAddresses),
+      routes: otherRoutes,
+      emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
+    unusedGroup: findUnusedGroup(devices, identity.name),
   };
 }
 
-function isOwnTunnel(device: IpDevice, { name, devices, port }: Identity): boolean {
+function part<T>(list: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  const parts: [T[], T[]] = [[], []];
+  for (const item of list) parts[isFirst(item) ? 0 : 1].push(item);
+  return parts;
+}
+
+function isOwnTunnel(device: IpDevice, { name, devices, ports }: Identity): boolean {
   if (device.linkinfo?.info_kind !== "ipip") return false;
   const encap = device.linkinfo.info_data?.encap;
   if (encap?.type !== "fou") return false;
   if (device.ifalias !== undefined) return parseMark(device.ifalias)?.name === name;
-  return devices.has(device.ifname) && encap.sport === port;
+  return devices.has(device.ifname) && ports.has(encap.sport);
 }
 
-function isOwnListener(local: Endpoint, tunnels: readonly Tunnel[], gate: Gate | null): boolean {
-  const users = tunnels.filter((tunnel) => listenerKey(tunnel.local) === listenerKey(local));
-  const texts = users.map((tunnel) => tunnel.alias);
-  if (gate !== null && listenerKey(gate.local) === listenerKey(local)) texts.push(gate.mark);
-  const marks = texts.map(parseMark).filter((mark) => mark !== null);
-  return marks.length > 0 && !marks.some((mark) => mark.foreignListener);
+/** Routes of ours by device, and the others that one of ours with the same destination would clash with. */
+function partRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
+  const ours = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
+  const others = new Map<string, string>();
+  for (const { dst, dev = "", protocol, metric } of routes) {
+    const list = protocol === ROUTE_PROTOCOL ? ours.get(dev) : undefined;
+    if (list !== undefined) list.push(dst);
+    else if (metric === undefined) others.set(dst, dev);
+  }
+  return [ours, others] as const;
 }
 
-function isOwnAlt(ip: string, { alts }: Identity, tunnels: readonly Tunnel[]): boolean {
-  const users = tunnels.filter((tunnel) => tunnel.local.ip === ip);
-  const marks = users.map((user) => parseMark(user.alias)).filter((mark) => mark !== null);
-  return alts.has(ip) && marks.length > 0 && !marks.some((mark) => mark.foreignAddress);
+/** Tells which listeners are ours: those that something of ours uses and nothing of ours says is another's. */
+function ownListeners(tunnels: readonly Tunnel[], gate: Gate | null): (key: string) => boolean {
+  const marked = [
+    ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
+    ...(gate === null ? [] : gate.ports.map((port) => ({
+      local: { ip: gate.ip, port },
+      mark: parseMark(gate.mark),
+    }))),
+  ];
+  return ownKeys(marked.map(({ local, mark }) =>
+    [
+      listenerKey(local),
+      mark === null ? null : !mark.foreignPorts.includes(local.port),
+    ] as const
+  ));
 }
 
-function toTunnel(device: IpDevice): Tunnel {
+function ownAlts(tunnels: readonly Tunnel[]): (ip: string) => boolean {
+  return ownKeys(tunnels.map(({ local, alias }) => {
+    const mark = parseMark(alias)?.privateAddress ?? null;
+    return [local.ip, mark === null ? null : mark === "own"] as const;
+  }));
+}
+
+/** Keys that someone says are ours, and nobody says are not. */
+function ownKeys(said: readonly (readonly [key: string, isOwn: boolean | null])[]): (key: string) => boolean {
+  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key));
+  const others = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
+  return (key) => ours.has(key) && !others.has(key);
+}
+
+/** Each instance has numbers of its own: what one of them was killed over is never deleted by another. */
+function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
+  const used = new Set(devices.map(({ group }) => Number(group)));
+  let group = FIRST_GROUP + createHash("sha256").update(name).digest().readUIntBE(0, 3);
+  while (used.has(group)) group++;
+  return group;
+}
+
+function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
   const { remote, local, link, encap } = device.linkinfo!.info_data!;
   const inner = device.addr_info.find(({ family }) => family === "inet");
   return {
@@ -148,11 +213,12 @@ function toTunnel(device: IpDevice): Tunnel {
     link: link ?? device.link ?? null,
     inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address ?? inner.local },
     up: device.flags.includes("UP"),
+    routes,
   };
 }
 
 function toListener({ port, local, dev }: IpFou): Listener {
-  return { local: { ip: local ?? "0.0.0.0", port }, device: dev ?? null };
+  return { local: { ip: local ?? ANY_ADDRESS, port }, device: dev ?? null };
 }
 
 function pairOf(device: IpDevice): string[] {
@@ -171,12 +237,12 @@ function findGate(objects: readonly NftObject[], { name, table }: Identity, now:
   const found = objects.map(({ chain, set, map }) => chain?.name ?? set?.name ?? map?.name ?? "");
   const parts = new Set(found.filter((part) => ours.has(part)));
   if (parts.size === 0) return null;
-  const comment = objects.find(({ rule }) => rule?.chain === names.gate && rule.comment)?.rule?.comment ?? "";
-  const parsed = parseGateComment(comment);
+  const first = objects.find(({ rule }) => rule?.chain === names.gate && rule.comment)?.rule;
+  const parsed = parseGateComment(first?.comment ?? "");
   const elements = (wanted: string) =>
     objects.flatMap(({ set }) => set?.name === wanted ? set.elem ?? [] : []);
   const pairs = (wanted: string) => objects.flatMap(({ map }) => map?.name === wanted ? map.elem ?? [] : []);
-  const locals = new Map(pairs(names.locals).map(([key, alt]) => [endpointKey(key), String(alt)]));
+  const locals = new Map(pairs(names.locals).map(([key, alt]) => [partsOfKey(key).join(" "), String(alt)]));
   const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
   const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) ?? false;
   const remotes = pairs(names.remotes).map(([key]) => toRemote(key, locals, now));
@@ -185,31 +251,46 @@ function findGate(objects: readonly NftObject[], { name, table }: Identity, now:
     name,
     fingerprint: isWhole ? parsed!.fingerprint : "",
     mark: parsed?.mark ?? "",
-    local: parsed?.local ?? { ip: "0.0.0.0", port: 0 },
-    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint), remote])),
+    ip: parsed?.ip ?? "0.0.0.0",
+    ports: portsIn(first?.expr ?? []),
+    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint, remote.port), remote])),
     addresses: new Set(elements(names.addresses).map(String)),
     alts: new Set(elements(names.alts).map(String)),
+    devices: new Set(elements(names.devices).map(String)),
+    sources: new Set(elements(names.sources).map(toSource)),
     parts,
   };
 }
 
+/** The ports that the gate's first rule is for: one, or a set of them. */
+function portsIn(expressions: readonly NftExpression[]): number[] {
+  const match = expressions.map((expression) => expression.match)
+    .find((match) => match?.left.payload?.field === "dport");
+  const right = match?.right;
+  const ports = typeof right === "object" ? (right as { set: unknown[] }).set : [right];
+  return ports.filter((port) => typeof port === "number");
+}
+
 function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: number): Remote {
   const timed = typeof key === "object" && "elem" in key ? key.elem : null;
+  const [ip, port, ownPort] = partsOfKey(key);
   return {
-    endpoint: endpointOf(key),
-    alt: locals.get(endpointKey(key)) ?? null,
+    endpoint: { ip: String(ip), port: Number(port) },
+    port: Number(ownPort),
+    alt: locals.get(partsOfKey(key).join(" ")) ?? null,
     expiresAt: timed === null ? null : now + timed.expires * 1000,
   };
 }
 
-function endpointOf(key: NftTimed): Endpoint {
-  const bare = typeof key === "object" && "elem" in key ? key.elem.val : key;
-  if (typeof bare === "string") {
-    throw new TypeError(`Cannot read the map key ${bare}: not an address and port`);
-  }
-  return { ip: bare.concat[0], port: bare.concat[1] };
+function toSource(key: NftTimed): string {
+  const [device, network] = partsOfKey(key);
+  return sourceKey(
+    String(device),
+    typeof network === "object" ? `${network.prefix.addr}/${network.prefix.len}` : String(network),
+  );
 }
 
-function endpointKey(key: NftTimed): string {
-  return remoteKey(endpointOf(key));
+function partsOfKey(key: NftTimed): readonly NftPart[] {
+  const bare = typeof key === "object" && "elem" in key ? key.elem.val : key;
+  return typeof bare === "string" ? [bare] : bare.concat;
 }

@@ -14,6 +14,8 @@ interface NftField {
   readonly meta?: { readonly key: string };
 }
 
+const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
+
 /**
  * Finds the rules that a server of version 0.1 left for this instance's port and queue, as "CHAIN handle N". Its
  * queue rule would take an admitted client's data away: conntrack calls a flow new until a packet of it gets through,
@@ -21,23 +23,37 @@ interface NftField {
  */
 export function findObsoleteRules(
   objects: readonly NftObject[],
-  { port, queue, alts }: Identity,
+  { ports, queue }: Identity,
 ): ReadonlySet<string> {
   const rules = objects.flatMap(({ rule }) =>
     rule === undefined ? [] : [{ rule, does: read(rule.expr ?? []) }]
   );
   const queueRules = rules.filter(({ rule: { chain }, does }) =>
-    chain === "nfq" && does["udp dport"] === port && does.queue === queue
+    chain === "nfq" && ports.has(does["udp dport"] as number) && does.queue === queue
   );
-  const addresses = new Set(queueRules.map(({ does }) => does["ip daddr"]));
+  const placeOf = (ip: unknown, port: unknown) => `${ip} ${port}`;
+  const places = new Set(queueRules.map(({ does }) => placeOf(does["ip daddr"], does["udp dport"])));
   const natRules = rules.filter(({ rule: { chain }, does }) => {
-    const [own, alt, ownPort] = chain === "nat-prerouting"
+    const [own, alt, port] = chain === "nat-prerouting"
       ? [does["ip daddr"], does.dnat, does["udp dport"]]
       : [does.snat, does["ip saddr"], does["udp sport"]];
-    return /^nat-(prerouting|postrouting)$/.test(chain) && ownPort === port && addresses.has(own) &&
-      alts.has(String(alt));
+    return /^nat-(prerouting|postrouting)$/.test(chain) && alt !== undefined &&
+      places.has(placeOf(own, port));
   });
   return new Set([...queueRules, ...natRules].map(({ rule }) => `${rule.chain} handle ${rule.handle}`));
+}
+
+/**
+ * Finds the chains of version 0.1 where none of them has a rule but those it left for this instance: a server of it
+ * that runs always has one.
+ */
+export function findEmptyChains(objects: readonly NftObject[], obsoleteRules: ReadonlySet<string>): string[] {
+  const isInUse = objects.some(({ rule }) =>
+    rule !== undefined && CHAINS.includes(rule.chain) &&
+    !obsoleteRules.has(`${rule.chain} handle ${rule.handle}`)
+  );
+  const chains = objects.flatMap(({ chain }) => chain === undefined ? [] : [chain.name]);
+  return isInUse ? [] : chains.filter((chain) => CHAINS.includes(chain));
 }
 
 /** A rule's matches and statements by name: "ip daddr", "queue". */

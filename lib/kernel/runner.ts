@@ -3,7 +3,8 @@ import type { Log } from "../log.ts";
 
 /** A program this one may run, and the Debian package that has it. */
 const PACKAGES = { ip: "iproute2", nft: "nftables", modprobe: "kmod" } as const;
-const TIMEOUT_MILLISECONDS = 60_000;
+/** Milliseconds that a program may take. */
+const TIME_LIMIT = 60_000;
 
 /** A command that failed: what was run, how it ended and what it said. */
 export class CommandError extends Error {
@@ -27,9 +28,12 @@ export class MissingProgramError extends IpipouError {}
 /** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
 export class Runner {
   readonly #log: Log;
+  readonly #timeLimit: number;
 
-  constructor(log: Log) {
+  /** @param timeLimit milliseconds after which a program is ended */
+  constructor(log: Log, timeLimit = TIME_LIMIT) {
     this.#log = log;
+    this.#timeLimit = timeLimit;
   }
 
   /**
@@ -88,14 +92,22 @@ export class Runner {
     args: readonly string[],
     input: readonly string[],
   ): Promise<string> {
-    const child = spawn(program, args);
+    const limit = AbortSignal.timeout(this.#timeLimit);
+    const child = spawn(program, args, limit);
     const writer = child.stdin.getWriter();
     // A program that ends before it has read everything says why by its exit code.
     const written = writer.write(new TextEncoder().encode(input.map((line) => `${line}\n`).join("")))
       .then(() => writer.close()).catch(() => {});
     const { code, stdout, stderr } = await child.output();
     await written;
-    if (code !== 0) throw new CommandError([program, ...args], code, new TextDecoder().decode(stderr));
+    if (code !== 0) {
+      const late = `ended, as it took more than ${this.#timeLimit / 1000} s`;
+      throw new CommandError(
+        [program, ...args],
+        code,
+        limit.aborted ? `Error: ${late}` : new TextDecoder().decode(stderr),
+      );
+    }
     return new TextDecoder().decode(stdout);
   }
 }
@@ -110,7 +122,11 @@ export function parseJson(program: keyof typeof PACKAGES, text: string): unknown
   }
 }
 
-function spawn(program: keyof typeof PACKAGES, args: readonly string[]): Deno.ChildProcess {
+function spawn(
+  program: keyof typeof PACKAGES,
+  args: readonly string[],
+  signal: AbortSignal,
+): Deno.ChildProcess {
   try {
     return new Deno.Command(program, {
       args: [...args],
@@ -118,7 +134,7 @@ function spawn(program: keyof typeof PACKAGES, args: readonly string[]): Deno.Ch
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+      signal,
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -15,10 +15,14 @@ const FIXED: readonly Row<Settings>[] = [
   ["--nft-table", ({ nft, mode }) => mode === "server" ? nft.table : null],
 ];
 
+/** The most changes that are told one by one. */
+const MOST_TOLD = 20;
+
 const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-ip", ({ local }) => local.ip],
   ["--fou-local-port", ({ local }) => local.ports.join(",")],
   ["--fou-dev", ({ local }) => local.device],
+  ["--fou-local-ip-alt", ({ firstAltIp, peers }) => peers.some(needsAltIp) ? firstAltIp : null],
   ["--encap-csum", ({ encapCsum }) => encapCsum],
   ["--queue-number", ({ queue }) => queue.number],
   ["--nfq-max-len", ({ queue }) => queue.maxLength],
@@ -43,6 +47,9 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--reply-on-auth-ok", ({ reply }) => reply],
   ["--fou-local-ip-alt", ({ altIp }) => altIp],
   ["--force-fou-local-ip-alt", ({ forceAlt }) => forceAlt],
+  ["--allowed-ips", ({ allowedIps }) => allowedIps?.join(",") ?? null],
+  ["--routes", ({ routes }) => routes.join(",") || null],
+  ["--auth-move-interval", ({ moveInterval }) => moveInterval],
 ];
 
 /** Words a change that a running program cannot make; null when there is none. */
@@ -51,8 +58,17 @@ export function describeRestart(from: Settings, to: Settings): string | null {
   return change === undefined ? null : `Cannot change a running program (${change}): restart it`;
 }
 
-/** Words what differs between two settings, a line each, without secrets. None: they mean the same. */
+/**
+ * Words what differs between two settings, a line each, without secrets. Of many lines the first ones are told
+ * and the rest counted. None: they mean the same.
+ */
 export function describeChanges(from: Settings, to: Settings): string[] {
+  const lines = allChanges(from, to);
+  const rest = lines.length - MOST_TOLD;
+  return rest > 0 ? [...lines.slice(0, MOST_TOLD), `… and ${rest} more`] : lines;
+}
+
+function allChanges(from: Settings, to: Settings): string[] {
   const olds = new Map(from.peers.map((peer) => [peer.name, peer]));
   const news = new Set(to.peers.map(({ name }) => name));
   return [
@@ -64,6 +80,11 @@ export function describeChanges(from: Settings, to: Settings): string[] {
       return lines.map((line) => `${peer.name}: ${line}`);
     }),
   ];
+}
+
+/** Tells whether a peer has no private local address of its own. */
+function needsAltIp({ altIp }: Peer): boolean {
+  return altIp === null;
 }
 
 function describePeer(from: Peer, to: Peer): string[] {

@@ -61,13 +61,13 @@ export const COMMANDS: readonly Command[] = [
     usage: "NAME | OPTIONS",
     help: "Remove what an instance left in the kernel",
     details: [
-      "Removes the tunnel device, FOU port, private address and nftables chains of the instance that " +
+      "Removes the tunnel devices, FOU ports, private addresses and nftables chains of the instance that " +
       "--config NAME or OPTIONS run, and says what it removed. It can be repeated: where nothing is left it " +
       "says so and ends with 0. What is not the instance's own stays. If something cannot be removed it ends " +
       "with 200.",
       "OPTIONS are those of ipipou itself; all that counts is what identifies the instance: -n or --tunl-dev, " +
-      "and where they differ from the default --fou-local-port, --fou-local-ip-alt and --nft-table. Without -s " +
-      "it does without nft where that is not installed.",
+      "and where they differ from the default --fou-local-port and --nft-table. Without -s it does " +
+      "without nft where that is not installed.",
       "It does not look whether the instance is running: stop it first. One that is running goes on without " +
       "its tunnel, letting nobody in, until it is started again.",
     ],

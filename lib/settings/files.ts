@@ -38,8 +38,8 @@ export type WriteFile = (path: string, text: string, options: WriteOptions) => b
 /** Where configuration lies, and the only place the executable may write to. */
 export const CONFIG_FOLDER = "/etc/ipipou/";
 const OTHERS_CAN_READ = 0o004;
-/** Bytes, or characters where that is less; 4,096 peers fit in it. */
-const LARGEST_CONFIG = 2 * 1024 * 1024;
+/** Characters of the largest configuration file, in 2^20; with 4,096 peers there are 512 for each. */
+export const LARGEST_CONFIG_MIB = 2;
 
 /** A file's text, and whether any user of this host can read it too. */
 interface TextFile {
@@ -87,10 +87,10 @@ export function readConfig(read: ReadFile, name: string): TextFile {
  */
 export function readToml(read: ReadFile, path: string, place: string): TextFile {
   const file = readText(read, path, place);
-  if (file.text.length <= LARGEST_CONFIG) return file;
+  if (file.text.length <= LARGEST_CONFIG_MIB * 2 ** 20) return file;
   throw new SettingsError(
-    `Cannot read ${showPath(path)} (${place}): it is larger than ${LARGEST_CONFIG / 1024 / 1024} MiB; ` +
-      "give a configuration file",
+    `Cannot read ${showPath(path)} (${place}): it is larger than ${LARGEST_CONFIG_MIB} MiB; ` +
+      "name a configuration file, or split it",
   );
 }
 

@@ -1,6 +1,8 @@
 import { type Command, COMMANDS } from "./commands.ts";
-import { type Option, TOML_TABLES } from "./option.ts";
-import { OPTION_GROUPS } from "./options.ts";
+import { LARGEST_CONFIG_MIB } from "./files.ts";
+import { type Option, TOML_TABLES, tomlPathOf } from "./option.ts";
+import { OPTION_GROUPS, OPTIONS } from "./options.ts";
+import { MOST_PEERS } from "./peer_files.ts";
 
 const WIDTH = 80;
 const INDENT = 28;
@@ -32,6 +34,31 @@ const FILES = [
   "any other option is a key above the first table; --no-KEY is KEY = false. For example:",
 ];
 
+/** What one file says of several peers, before and after its example. */
+const PEERS = [
+  "A server can have many peers, each with a name: a [[peer]] for each in NAME.toml, or a file for each, " +
+  "/etc/ipipou/NAME.peers/PEER.toml with the keys of one [[peer]], or both. What a peer does not say is as " +
+  "the file above or the command line says. Its tunnel device has its name, unless it says tunl.dev; --tunl-dev " +
+  "and --fou-local-ip-alt above name the server itself, and the first private local address. For example:",
+  `The keys of a peer are name and ${peerKeys()}. A server can have ${MOST_PEERS} peers at most, ` +
+  `a file ${LARGEST_CONFIG_MIB} MiB.`,
+] as const;
+
+const PEERS_EXAMPLE = `\
+server = true
+[fou]
+local = "@eth0"
+local-port = [10001, 10002]
+[tunl]
+net = "172.28.16.0/20"
+[auth]
+secret-file = "hub.secret"
+[[peer]]
+name = "office"
+tunl.peer-ip = "172.28.16.2"
+auth.remote-pubkey-b64 = "KEY"
+routes = ["10.1.0.0/16"]`;
+
 const TOML_EXAMPLE = `\
 server = true
 number = 1
@@ -51,6 +78,12 @@ export function helpText(): string {
     ...FILES.flatMap((paragraph) => wrap(paragraph, 2)),
     "",
     ...TOML_EXAMPLE.split("\n").map(indentBy(6)),
+    "",
+    ...wrap(PEERS[0], 2),
+    "",
+    ...PEERS_EXAMPLE.split("\n").map(indentBy(6)),
+    "",
+    ...wrap(PEERS[1], 2),
   ];
   return [
     "Usage: ipipou [OPTIONS]\n       ipipou COMMAND ...",
@@ -96,6 +129,11 @@ function notes(option: Option): string {
 
 function indentBy(count: number): (line: string) => string {
   return (line) => " ".repeat(count) + line;
+}
+
+function peerKeys(): string {
+  return OPTIONS.filter(({ perPeer }) => perPeer).flatMap((option) => tomlPathOf(option)?.join(".") ?? [])
+    .join(", ");
 }
 
 function wrap(text: string, indent: number, suffix = ""): string[] {

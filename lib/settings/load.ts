@@ -6,8 +6,7 @@ import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml } from "./toml.ts";
-
-const PEER_HEADER_REGEXP = /^[ \t]*\[\[[ \t]*peer[ \t]*\]\]/gm;
+import { countPeers } from "./toml_tables.ts";
 
 /**
  * Reads the configuration files a command line names, with their peers, and makes settings of all that was
@@ -63,8 +62,8 @@ export function loadGiven(invocation: Sources, read: ReadFile): Loaded {
   for (const name of invocation.configs) {
     const file = readConfig(read, name);
     paths.push(file.path);
-    // Before it is parsed, which takes a hundred times its size.
-    limitPeers(file.text.match(PEER_HEADER_REGEXP)?.length ?? 0, showPath(file.path));
+    // Before it is parsed, which takes its time.
+    limitPeers(countPeers(file.text), showPath(file.path));
     const said = parseToml(file.text, file.path);
     if (said.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, said.given);

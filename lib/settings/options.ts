@@ -465,7 +465,13 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
 ];
 
 /** What one peer of several is called: a key of [[peer]] alone. */
-export const PEER_NAME: Option = { long: "name", ...DEVICE, slot: "peerName", help: "", perPeer: true };
+export const PEER_NAME = {
+  long: "name",
+  ...DEVICE,
+  slot: "peerName",
+  help: "",
+  perPeer: true,
+} as const satisfies Option;
 
 /** Every option there is, without the groups. */
 export const OPTIONS: readonly Option[] = OPTION_GROUPS.flatMap((group) => group.options);

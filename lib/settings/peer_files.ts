@@ -7,12 +7,13 @@ import { parseToml, type TomlPeer } from "./toml.ts";
 import { readValue, Refusal } from "./values.ts";
 
 /** The most peers a server can have. */
-const MOST_PEERS = 4096;
+export const MOST_PEERS = 4096;
 // Neither hidden files nor what editors leave: .a.toml.swp, a.toml~.
 const PEER_FILE_REGEXP = /^[^.].*\.toml$/s;
 
-/** Peers of one place, and what the administrator should know of their files, a line each. */
-interface FoundPeers {
+/** Peers of one folder, and what the administrator should know of their files, a line each. */
+interface PeerFolder {
+  readonly place: string;
   readonly peers: readonly GivenPeer[];
   readonly warnings: readonly string[];
 }
@@ -39,7 +40,7 @@ export function namePeer({ place, given }: TomlPeer): GivenPeer {
  * @returns null when there is no such folder
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function readPeerFolder({ read, list }: Files, config: string): FoundPeers & { place: string } | null {
+export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
   const folder = config.replace(/\.toml$/, ".peers");
   const found = list(folder);
@@ -53,14 +54,24 @@ export function readPeerFolder({ read, list }: Files, config: string): FoundPeer
   }
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
   limitPeers(names.length, showPath(folder));
-  const warnings: string[] = [];
+  const publicPaths: string[] = [];
   const peers = names.map((name) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
     const { given, holdsSecret } = parseToml(file.text, file.path, config);
-    if (holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
+    if (holdsSecret && file.isPublic) publicPaths.push(file.path);
     return nameByFile(name.replace(/\.toml$/, ""), file.path, given);
   });
-  return { peers, warnings, place: showPath(folder) };
+  return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
+}
+
+/** One line, however many they are. */
+function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
+  if (paths.length <= 1) return paths.map(warnOfPublic);
+  const shown = showPath(folder);
+  return [
+    `${paths.length} files in ${shown} hold secrets and every user of this host can read them: ` +
+    `chmod o-r ${shown}/*.toml`,
+  ];
 }
 
 function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {
@@ -76,7 +87,6 @@ function nameByFile(name: string, path: string, given: GivenPeer["given"]): Give
 }
 
 function checkName(name: string, place: string): void {
-  if (PEER_NAME.kind !== "device") return;
   try {
     readValue(PEER_NAME, name, "", () => {});
   } catch (error) {

@@ -24,7 +24,8 @@ type PeersContext = Omit<PeerContext, "isNamed" | "net">;
  */
 export function choosePeers({ given, peers }: Told, context: PeersContext): Peer[] {
   const { mode, number } = context;
-  refuseOwnAsAlt(given, chooseAltIp(given, number), context);
+  const altIps = [chooseAltIp(given, number), ...(peers ?? []).map((peer) => peer.given.altIp?.value)];
+  if (mode === "server") refuseOwnAsAlt(given, altIps, context);
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
     const only = { name: chooseTunnelDevice(given, number), place: "", given };
@@ -55,8 +56,6 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   const tunnel = chooseTunnel(peer, context);
   const remote = chooseRemote(given, mode);
   const byRemote = chooseByRemote(given, context);
-  const altIp = isNamed ? given.altIp?.value ?? null : chooseAltIp(given, number);
-  if (altIp !== null) refuseOwnAsAlt(given, altIp, context);
   const scheme = chooseScheme(given, context);
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
     context.warn(
@@ -74,7 +73,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     maxTimeDiscrepancy: given.maxTimeDiscrepancy?.value ?? 0,
     lifetime: given.lifetime?.value ?? 0,
     reply: given.reply?.value ?? false,
-    altIp,
+    altIp: isNamed ? given.altIp?.value ?? null : chooseAltIp(given, number),
     forceAlt: given.forceAlt?.value ?? false,
     allowedIps: mode === "server" ? chooseAllowedIps(given, tunnel.peerIp, isNamed ? routes : null) : null,
     routes,
@@ -87,10 +86,14 @@ export function chooseAltIp(given: Readonly<GivenValues>, number: number): strin
   return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
 }
 
-function refuseOwnAsAlt(given: Readonly<GivenValues>, altIp: string, { mode, local }: PeersContext): void {
-  if (mode === "client" || altIp !== local.ip) return;
+function refuseOwnAsAlt(
+  given: Readonly<GivenValues>,
+  altIps: readonly (string | undefined)[],
+  { local }: PeersContext,
+): void {
+  if (local.ip === null || !altIps.includes(local.ip)) return;
   throw new SettingsError(
-    `Cannot use ${altIp} as ${given.localIp?.place}: it is the private local address too, ` +
+    `Cannot use ${local.ip} as ${given.localIp?.place}: it is the private local address too, ` +
       "give another --fou-local-ip-alt",
   );
 }

@@ -2,7 +2,7 @@ import type { Scheme } from "../auth/scheme.ts";
 
 /** The far end of one tunnel, and what it must do to be let in. */
 export interface Peer {
-  /** Name in logs and kernel objects: the tunnel's device name. */
+  /** Name in logs and kernel objects, 1-15 characters of `A-Za-z0-9_.-`; no two have the same. */
   readonly name: string;
   readonly tunnel: {
     /** Device name, 1-15 characters of `A-Za-z0-9_.-`. */

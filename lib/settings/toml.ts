@@ -4,7 +4,7 @@ import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import { isTable, type Piece, placeOf, readTables, showKeys } from "./toml_tables.ts";
+import { isTable, type Piece, piecesOf, placeOf, readTables, showKeys } from "./toml_tables.ts";
 import {
   describeKind,
   type LastingKind,
@@ -31,6 +31,8 @@ export interface TomlPeer {
 }
 
 type TomlOption = Extract<Option, LastingKind>;
+
+const ABOVE_PEERS = "the part above the first [[peer]]";
 
 /** Options by their TOML paths, as `joined` writes them. */
 const ALL_KEYS = keysOf(OPTIONS);
@@ -61,18 +63,15 @@ export function parseToml(text: string, path: string, hub: string | null = null)
   const given: GivenValues = {};
   const peers: { place: string; given: GivenValues }[] = [];
   let holdsSecret = false;
-  const piece: Piece = { path, text, linesBefore: 0 };
-  for (const { about, place, entries } of readTables(piece, hub !== null)) {
-    if (about === "new peer") peers.push({ place, given: {} });
-    const into = about === "all" ? given : peers.at(-1)!.given;
-    for (const { keys, key, value } of entries) {
-      const option = findOption(
-        keys,
-        placeOf(key, piece),
-        about === "all" ? hub : "the part above the first [[peer]]",
-      );
-      takeNode(into, option, keys, value, piece);
-      holdsSecret ||= option.secret === true;
+  for (const piece of piecesOf(text, path)) {
+    for (const { about, place, entries } of readTables(piece, hub !== null)) {
+      if (about === "new peer") peers.push({ place, given: {} });
+      const [into, above] = about === "all" ? [given, hub] : [peers.at(-1)!.given, ABOVE_PEERS];
+      for (const { keys, key, value } of entries) {
+        const option = findOption(keys, placeOf(key, piece), above);
+        takeNode(into, option, keys, value, piece);
+        holdsSecret ||= option.secret === true;
+      }
     }
   }
   return { given, peers, holdsSecret };

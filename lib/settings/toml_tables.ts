@@ -3,7 +3,11 @@ import { nearest } from "./did_you_mean.ts";
 import { cutLong, quote, SettingsError, showPath } from "./errors.ts";
 import { TOML_TABLES } from "./option.ts";
 
-/** A piece of a TOML file. */
+// A line's beginning in TOML: `^` is one in the middle of some strings too.
+const PEER_REGEXP = /(?<![^\n])[ \t]*\[\[[ \t]*peer[ \t]*\]\]/g;
+const OTHER_TABLE_REGEXP = /(?<![^\n])[ \t]*\[(?!\[?[ \t]*peer[ \t]*[\].])/;
+
+/** A piece of a TOML file that means the same alone. */
 export interface Piece {
   readonly path: string;
   readonly text: string;
@@ -25,6 +29,27 @@ interface Entry {
   readonly keys: readonly string[];
   readonly key: AST.TOMLKey;
   readonly value: AST.TOMLContentNode;
+}
+
+/** Counts the [[peer]] of a file, without parsing it. */
+export function countPeers(text: string): number {
+  return text.match(PEER_REGEXP)?.length ?? 0;
+}
+
+/**
+ * Cuts a file before each [[peer]], as parsing takes some four hundred times the memory of the text. A file where
+ * that cannot be done without parsing it stays whole.
+ */
+export function piecesOf(text: string, path: string): Piece[] {
+  const cuts = Array.from(text.matchAll(PEER_REGEXP), ({ index }) => index);
+  const isSimple = !/"""|'''/.test(text) && !OTHER_TABLE_REGEXP.test(text.slice(cuts[0]));
+  const starts = isSimple ? [0, ...cuts] : [0];
+  let linesBefore = 0;
+  return starts.map((start, index) => {
+    const piece = { path, text: text.slice(start, starts[index + 1]), linesBefore };
+    linesBefore += piece.text.split("\n").length - 1;
+    return piece;
+  });
 }
 
 /**

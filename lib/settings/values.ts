@@ -183,10 +183,14 @@ export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number
  * Reads networks: IP/LENGTH, or an address alone for a network of one.
  *
  * @returns IP/LENGTH of each
- * @throws {Refusal} when one is none, or has bits set that are a host's, or there are none
+ * @throws {Refusal} when one is none, has bits set that are a host's or is there twice, or there are none
  */
 export function readNetworks(kind: { kind: "networks" } & Kind, texts: readonly string[]): readonly string[] {
-  return texts.length === 0 ? refuse(kind) : texts.map((text) => readNetwork(kind, text));
+  const networks = texts.map((text) => readNetwork(kind, text));
+  const seen = new Set<string>();
+  const again = networks.find((network) => seen.size === seen.add(network).size);
+  if (again !== undefined) throw new Refusal(`must be ${describeKind(kind)}, but "${again}" is there twice`);
+  return networks.length === 0 ? refuse(kind) : networks;
 }
 
 function readNetwork(kind: { kind: "network" | "networks" } & Kind, text: string): string {

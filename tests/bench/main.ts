@@ -1,10 +1,24 @@
 import { build } from "../../tools/build.ts";
 import { runInLab } from "../lab/lab.ts";
+import { measureAuthentication } from "./authentication.ts";
 
-const MEASUREMENTS = new URL("measurements.ts", import.meta.url).pathname;
+const USAGE = "Usage: deno task bench [tunnel|hub|authentication]";
+/** What is measured in the lab, by subject. */
+const SCRIPTS: Readonly<Record<string, string>> = { tunnel: "tunnel.ts", hub: "hub.ts" };
+/** 1,000 devices take their time under emulation. */
+const SECONDS = 3600;
 
-await build();
-// The lab has no network: all modules must be in Deno's cache before.
-await new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", MEASUREMENTS] }).output();
-const { code } = await runInLab([Deno.execPath(), "run", "-A", "--no-check", "--cached-only", MEASUREMENTS]);
-Deno.exit(code);
+async function measureInLab(file: string): Promise<number> {
+  const script = new URL(file, import.meta.url).pathname;
+  await build();
+  // The lab has no network: all modules must be in Deno's cache before.
+  await new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", script] }).output();
+  const command = [Deno.execPath(), "run", "-A", "--no-check", "--cached-only", script];
+  return (await runInLab(command, { timeoutSeconds: SECONDS })).code;
+}
+
+const [subject = "tunnel", ...rest] = Deno.args;
+const script = SCRIPTS[subject];
+if (rest.length > 0 || script === undefined && subject !== "authentication") throw new Error(USAGE);
+if (script === undefined) measureAuthentication();
+else Deno.exit(await measureInLab(script));

@@ -68,11 +68,15 @@ Deno.test("a client whose server's name is never found stops when it is told to"
   assert.equal(await scenario.snapshot("client"), before);
 });
 
-Deno.test("without a route the auth packet is sent when there is one", async () => {
+Deno.test("without a route the auth packet is sent when there is one; --reauth-only ends with 120", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   await scenario.network.must("client", ["ip", "route", "delete", "default"]);
-  const client = scenario.start("client", "-n1", "-b10.0.1.2", ...REMOTE, ...TOKEN);
+  const args = ["-n1", "-b10.0.1.2", ...REMOTE, ...TOKEN];
+  const once = scenario.start("client", ...args, "--reauth-only");
+  assert.equal((await once.exit).code, 120);
+  assert.match(once.lines.at(-1)!, /^ipipou: .*192\.0\.2\.1: ENETUNREACH/);
+  const client = scenario.start("client", ...args);
   await client.waitForLine(/ENETUNREACH.*trying again/, PATIENCE);
   await scenario.network.must("client", ["ip", "route", "add", "default", "via", "10.0.1.1"]);
   await server.waitForLine(/tunnel up/, PATIENCE);
@@ -119,24 +123,15 @@ Deno.test("secrets show in no log, argument list of children, or kernel object",
 
 Deno.test("a tunnel is made by two programs: one ip and one nft", async () => {
   await using scenario = await Scenario.create();
-  const calls = `${scenario.directory}/calls`;
-  for (const program of ["ip", "nft"]) {
-    const path = `${scenario.directory}/${program}`;
-    await Deno.writeTextFile(
-      path,
-      `#!/bin/sh\necho "${program} $*" >> ${calls}\nexec /usr/sbin/${program} "$@"\n`,
-    );
-    await Deno.chmod(path, 0o755);
-  }
-  const env = { PATH: `${scenario.directory}:/usr/sbin:/usr/bin:/sbin:/bin` };
+  const { env, take } = await scenario.programCounter();
   const args = ["-s", "-n1", "-b@eth0", ...TOKEN];
   const server = scenario.network.spawn("server", [IPIPOU, "-v", ...args], env);
   await server.waitForLine(/waiting for clients/, PATIENCE);
-  await Deno.writeTextFile(calls, "");
+  await take();
   await scenario.client("client", ...TOKEN, "--keepalive", "1");
   await server.waitForLine(/tunnel up/, PATIENCE);
-  assert.equal(await Deno.readTextFile(calls), "ip -batch -\nnft -f -\n");
+  assert.deepEqual(await take(), ["ip -batch -", "nft -f -"]);
   await server.waitForLine(/authenticated again/, PATIENCE);
-  assert.equal(await Deno.readTextFile(calls), "ip -batch -\nnft -f -\n");
+  assert.deepEqual(await take(), []);
   await eventually("the tunnel works", () => scenario.answers("client"));
 });

@@ -1,25 +1,37 @@
 import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { INNER, IPIPOU, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, IPIPOU, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 const SERVER = ["-s", "-n1", "-b@eth0", ...TOKEN];
 const CLIENT = ["-n1", "-b@eth0", `-r192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
 const SIGKILLED = { code: 128 + 9 };
 
-/** The fatal step is a line of `ip -batch`, or a transaction of `nft -f`: after it, program and child are dead. */
+/**
+ * The fatal step is a line of `ip -batch`, or a transaction of `nft -f`: after it, program and child are dead. Or the
+ * program alone is, before the first one; its child goes on when it is told to.
+ */
 const STEP = `step() {
   read -r left < "$STEPS"
   echo $((left - 1)) > "$STEPS"
   [ "$left" -ne 1 ] || { kill -KILL "$PPID"; exit 1; }
+}
+orphan() {
+  [ -e "$STEPS.orphan" ] || return
+  rm "$STEPS.orphan"
+  mkfifo "$STEPS.go"
+  kill -KILL "$PPID"
+  read -r _ < "$STEPS.go"
 }
 `;
 const WRAPPERS = {
   ip: `#!/bin/sh
 [ "$1" = -batch ] || exec /usr/sbin/ip "$@"
 ${STEP}
-while IFS= read -r line; do
+lines=$(cat)
+orphan
+printf '%s\n' "$lines" | while IFS= read -r line; do
   echo "$line" | /usr/sbin/ip -batch - || exit
   step
 done
@@ -27,7 +39,9 @@ done
   nft: `#!/bin/sh
 [ "$1" = -f ] || exec /usr/sbin/nft "$@"
 ${STEP}
-/usr/sbin/nft -f - || exit
+lines=$(cat)
+orphan
+printf '%s\n' "$lines" | /usr/sbin/nft -f - || exit
 step
 `,
 };
@@ -61,11 +75,25 @@ class Mortal {
     await Deno.writeTextFile(`${this.#scenario.directory}/steps`, `${steps}\n`);
   }
 
-  /** Starts it and waits until it is up; null: it died before. */
-  async start(): Promise<Process | null> {
+  /** From now on the program dies when a child of it is to begin. @returns lets that child begin, once it waits */
+  async dieBeforeItsChild(): Promise<() => Promise<void>> {
+    const steps = `${this.#scenario.directory}/steps`;
+    await Deno.writeTextFile(`${steps}.orphan`, "");
+    return async () => {
+      await Deno.writeTextFile(`${steps}.go`, "\n");
+      await Deno.remove(`${steps}.go`);
+    };
+  }
+
+  spawn(): Process {
     const { directory, network } = this.#scenario;
     const env = { PATH: `${directory}:/usr/sbin:/usr/bin:/sbin:/bin`, STEPS: `${directory}/steps` };
-    const process = network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
+    return network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
+  }
+
+  /** Starts it and waits until it is up; null: it died before. */
+  async start(): Promise<Process | null> {
+    const process = this.spawn();
     const isUp = process.waitForLine(this.#up, PATIENCE).then(() => true);
     if (await Promise.race([isUp, process.exit.then(() => false)])) return process;
     await isUp.catch(() => {});
@@ -115,8 +143,8 @@ Deno.test("a server killed at any step of its start, an admission and a roam is 
   const mortal = await Mortal.create(scenario, "server", SERVER, SERVER_UP);
   const before = await scenario.snapshot("server");
   await scenario.client("client", ...TOKEN, "--keepalive", "1");
-  // Gate, FOU port; device, alias, address, up; remote.
-  await t.step("start and admission", async () => assert.equal(await mortal.climb(1), 7));
+  // Gate, FOU port; device, alias, address, up; outer address, and once it has authenticated anew, remote.
+  await t.step("start and admission", async () => assert.equal(await mortal.climb(1), 8));
   // Device; remote.
   for (const step of [1, 2]) {
     await t.step(`roam, after step ${step}`, async () => {
@@ -149,19 +177,87 @@ Deno.test("a server with a private address killed at steps of its start, and any
     await scenario.ping("client");
     assert.deepEqual(comparable(await scenario.snapshot("server")), standing);
   };
-  // Address; one of two FOU ports; device; gate. The table is the last.
-  await t.step("stop", () => mortal.stopByDeaths([1, 2, 4, 5], check));
+  // Address; one of two FOU ports; device, which is the fifth after its group; gate. The table is the last.
+  await t.step("stop", () => mortal.stopByDeaths([1, 2, 5, 6], check));
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("a client killed at any step of its start is taken over by the next", async () => {
+Deno.test("a client killed at any step of its start and of its stop is taken over by the next", async (t) => {
   await using scenario = await Scenario.create();
   const mortal = await Mortal.create(scenario, "client", CLIENT, /set up/);
+  const before = await scenario.snapshot("client");
   await scenario.server(...TOKEN);
   // Device, alias, FOU port, address, up.
-  assert.equal(await mortal.climb(1), 5);
-  await mortal.live();
+  await t.step("start", async () => assert.equal(await mortal.climb(1), 5));
+  // FOU port; device.
+  await t.step("stop", () => mortal.stopByDeaths([1, 2], () => scenario.ping("client")));
+  assert.equal(await scenario.snapshot("client"), before);
+});
+
+Deno.test("a server killed when it has shut a client out does not let it in again", async () => {
+  await using scenario = await Scenario.create();
+  const path = await scenario.write("server.toml", "");
+  const args = ["-s", "-n1", "-b@eth0", "--config", path];
+  const mortal = await Mortal.create(scenario, "server", args, /waiting for clients/);
+  await scenario.write("server.toml", 'auth.token = "open sesame"\n');
+  const server = await mortal.live();
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  await server.waitForLine(/tunnel up/, PATIENCE);
   await scenario.ping("client");
+  await scenario.write("server.toml", 'auth.token = "another"\n');
+  await mortal.dieAfter(1);
+  server.signal("SIGHUP");
+  assert.deepEqual(await server.exit, SIGKILLED);
+  const next = await mortal.live();
+  assert.match(next.lines.join("\n"), /taking over the tunnel/);
+  assert.equal(await scenario.answers("client"), false);
+});
+
+Deno.test("a server killed when it renews a lifetime, and when it lets in after one, is taken over", async () => {
+  await using scenario = await Scenario.create();
+  const args = [...SERVER, "--auth-lifetime", "5"];
+  const mortal = await Mortal.create(scenario, "server", args, SERVER_UP);
+  const before = await scenario.snapshot("server");
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  const first = await mortal.live();
+  await mortal.dieAfter(1);
+  assert.deepEqual(await first.exit, SIGKILLED);
+  await eventually("the kernel has ended it", async () => !await scenario.answers("client"));
+  await mortal.dieAfter(1);
+  assert.equal(await mortal.start(), null);
+  const last = await mortal.live();
+  await scenario.ping("client");
+  assert.equal((await last.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
+Deno.test("a start waits for what a killed program's ip or nft still does, and then finds it", async () => {
+  await using scenario = await Scenario.create();
+  const mortal = await Mortal.create(scenario, "server", SERVER, /waiting for clients/);
+  const before = await scenario.snapshot("server");
+  /** Lets a killed program's child work beside the next start; returns that when it is up. */
+  const overtake = async (kill: () => Promise<unknown>) => {
+    const release = await mortal.dieBeforeItsChild();
+    await kill();
+    const next = mortal.spawn();
+    await eventually("it waits", async () => {
+      return (await scenario.network.must("server", ["cat", "/proc/locks"])).includes("-> FLOCK");
+    });
+    await release();
+    await next.waitForLine(/waiting for clients/, PATIENCE);
+    return next;
+  };
+  const standing = await mortal.live();
+  const once = comparable(await scenario.snapshot("server"));
+  assert.equal((await standing.kill()).code, 0);
+  const late = await overtake(async () => assert.equal(await mortal.start(), null));
+  assert.deepEqual(comparable(await scenario.snapshot("server")), once);
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  await late.waitForLine(/tunnel up/, PATIENCE);
+  const next = await overtake(() => late.kill());
+  await scenario.ping("client");
+  assert.equal((await next.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
 });
 
 /** A snapshot without what differs when things were made anew: their order, and the device's number. */

@@ -377,3 +377,17 @@ Deno.test("RawSocket tells why it cannot open or send", () => {
   socket.close();
   assert.throws(() => socket.send(packet, FAR.ip), /the raw socket is closed/);
 });
+
+Deno.test("resize() takes effect while packets wait to be read, and loses none of them", async () => {
+  using queue = openQueue({ maxLength: 30 });
+  using socket = openSocket();
+  for (let number = 0; number < 20; number++) socket.send(numbered(number), FAR.ip);
+  await until(() => counters()?.waiting === 20, "the packets");
+  queue.resize(40);
+  for (let number = 20; number < 45; number++) socket.send(numbered(number), FAR.ip);
+  const packets = queue.packets();
+  const taken = await take(packets, 40);
+  assert.deepEqual(taken, Array.from({ length: 40 }, (_, number) => numbered(number)));
+  socket.send(numbered(99), FAR.ip);
+  assert.deepEqual(await take(packets, 1), [numbered(99)]);
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { makeForeignThings } from "./foreign_things.ts";
-import { eventually, INNER, PATIENCE, Scenario } from "./scenario.ts";
+import { eventually, INNER, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -49,6 +49,16 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
     await flood.kill("SIGINT");
     assert.match(flood.lines.join("\n"), / 0% packet loss/);
   });
+  await t.step(
+    "after nft flush ruleset the next one has strangers out again, and the client in",
+    async () => {
+      await scenario.network.must("server", ["nft", "flush", "ruleset"]);
+      await server.kill("SIGKILL");
+      server = await scenario.server(...TOKEN);
+      assert.equal(await scenario.answers("direct"), false);
+      await scenario.ping("client");
+    },
+  );
   await t.step("and a clean stop leaves nothing", async () => {
     assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
     assert.equal(await scenario.snapshot("server"), before.server);
@@ -69,7 +79,7 @@ Deno.test("what is another's survives: FOU ports, tables, devices, addresses", a
   assert.equal(await scenario.snapshot("client"), before.client);
 });
 
-Deno.test("another's FOU port of the same number is used and left, also after a crash", async () => {
+Deno.test("another's FOU port of the same number is used and left, with a word, also after a crash", async () => {
   await using scenario = await Scenario.create();
   await scenario.network.must("client", ["ip", "fou", "add", "port", "10001", "ipproto", "4"]);
   const before = await scenario.snapshot("client");
@@ -81,6 +91,51 @@ Deno.test("another's FOU port of the same number is used and left, also after a 
   await scenario.ping("client");
   assert.equal((await second.kill()).code, 0);
   assert.equal(await scenario.snapshot("client"), before);
+  for (const { lines } of [first, second]) {
+    const warnings = lines.filter((line) => line.includes("Warning: FOU port 0.0.0.0:10001 is another's"));
+    assert.deepEqual(warnings.map((line) => line.split(": ").at(-1)), ["ip fou del port 10001"]);
+  }
+});
+
+Deno.test("a stop that cannot remove everything ends with 200, and cleanup removes the rest", async () => {
+  await using scenario = await Scenario.create();
+  const before = await scenario.snapshot("server");
+  for (const program of ["ip", "nft"]) {
+    await Deno.symlink(`/usr/sbin/${program}`, `${scenario.directory}/${program}`);
+  }
+  const argv = [IPIPOU, "-s", "-n1", "-b@eth0", ...TOKEN];
+  const server = scenario.network.spawn("server", argv, { PATH: scenario.directory });
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  await Deno.remove(`${scenario.directory}/nft`);
+  assert.equal((await server.kill()).code, 200);
+  assert.match(server.lines.at(-1)!, /^ipipou: Cannot clean up: Cannot run nft: not found in PATH/);
+  assert.equal((await scenario.network.run("server", [IPIPOU, "cleanup", "-s", "-n1"])).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
+Deno.test("without CAP_NET_RAW neither side starts, each says so in a line, and changes nothing", async () => {
+  await using scenario = await Scenario.create();
+  const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
+  const sides = { server: ["-s"], client: ["-r192.0.2.1:10001", "--tunl-ip", INNER.client] } as const;
+  const bare = [
+    "setpriv",
+    "--bounding-set=-net_raw",
+    "--inh-caps=-net_raw",
+    IPIPOU,
+    "-n1",
+    "-b@eth0",
+    ...TOKEN,
+  ];
+  for (const side of ["server", "client"] as const) {
+    const { code, stderr } = await scenario.network.run(side, [
+      ...bare,
+      ...sides[side],
+      "--reply-on-auth-ok",
+    ]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^ipipou: Cannot open a raw socket: .*EPERM.*\n$/m);
+    assert.equal(await scenario.snapshot(side), before[side]);
+  }
 });
 
 Deno.test("a device of the tunnel's name that is another's is refused and left", async () => {

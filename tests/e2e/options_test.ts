@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
-import { PATIENCE, Scenario } from "./scenario.ts";
+import { eventually, PATIENCE, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
+const TOKEN_PACKET = ["--token", "open sesame"];
 
 Deno.test("names and numbers in the kernel are the ones asked for", async () => {
   await using scenario = await Scenario.create();
   const outer = ["-b", "192.0.2.1:4500", "--fou-dev", "eth0", "--tunl-dev", "office"];
   const inner = ["--tunl-ip", "10.99.0.1", "--tunl-peer-ip", "10.99.7.7"];
   const gate = ["--nft-table", "vpn", "--no-nft-counter", "-q", "77", "--nfq-max-len", "9"];
-  const server = scenario.start("server", "-s", ...TOKEN, ...outer, ...inner, ...gate);
-  await server.waitForLine(/waiting for clients at 192\.0\.2\.1:4500/, PATIENCE);
+  const log = ["--no-log-time", "--no-log-pid"];
+  const server = scenario.start("server", "-s", ...TOKEN, ...outer, ...inner, ...gate, ...log);
+  await server.waitForLine(/^waiting for clients at 192\.0\.2\.1:4500/, PATIENCE);
   const clientOuter = ["-b@eth0", "-r192.0.2.1:4500", "--fou-local-port", "4501", "--tunl-dev", "home"];
   scenario.start("client", ...TOKEN, ...clientOuter, "--tunl-ip", "10.99.7.7", "--tunl-peer-ip", "10.99.0.1");
   await server.waitForLine(/tunnel up to 198\.51\.100\.2:4501/, PATIENCE);
@@ -25,6 +27,17 @@ Deno.test("names and numbers in the kernel are the ones asked for", async () => 
   assert.match(rules, /iifname "eth0" ip daddr 192\.0\.2\.1 udp dport 4500 jump fou-office/);
   assert.match(rules, /queue to 77$/m);
   assert.doesNotMatch(rules, /counter/);
-  assert.match(await onServer("cat", "/proc/net/netfilter/nfnetlink_queue"), /^ +77 /);
+  const queue = async () =>
+    (await onServer("cat", "/proc/net/netfilter/nfnetlink_queue")).trim().split(/ +/).map(Number);
+  const [number, , , , , dropped] = await queue();
+  assert.deepEqual([number, dropped], [77, 0]);
+  // The program cannot take any out: nine wait, the rest is dropped.
+  server.signal("SIGSTOP");
+  const ends = ["--from", "10.0.1.2:4501", "--to", "192.0.2.1:4500", ...TOKEN_PACKET];
+  await scenario.send("client", ...ends, "--count", "12");
+  await eventually("all have come", async () => (await queue())[5] === 3);
+  assert.equal((await queue())[2], 9);
+  server.signal("SIGCONT");
+  await server.waitForLine(/authenticated again/, PATIENCE);
   assert.match(await scenario.network.must("client", ["ip", "link", "show", "dev", "home"]), /home@eth0/);
 });

@@ -23,7 +23,8 @@ def ip(*words):
 
 
 def encap(args, remote):
-    return ["encap", "fou", "encap-sport", str(args.port), "encap-dport", str(remote[1])]
+    checksum = [] if args.encap is None else [args.encap]
+    return ["encap", "fou", "encap-sport", str(args.port), "encap-dport", str(remote[1]), *checksum]
 
 
 def listener(args):
@@ -50,7 +51,7 @@ def delete(args):
 
 def payload(args):
     if args.token is not None:
-        return args.token.encode()
+        return args.token
     if args.key is not None:
         return signed(args.key, args.secret, time.time() + args.clock)
     return b""
@@ -88,7 +89,7 @@ def datagrams(args):
 def refusal(args, data):
     """Why a datagram is no valid auth packet; None when it is one."""
     if args.token is not None:
-        return None if data == args.token.encode() else "token"
+        return None if data == args.token else "token"
     if args.pubkey is None:
         return None
     stamp = verify(data, args.pubkey, args.secret)
@@ -142,9 +143,12 @@ def main():
     parser.add_argument("--dev", default="eth0")
     parser.add_argument("--remote")
     parser.add_argument("--name", default="ipipou1")
+    parser.add_argument("--encap", choices=["encap-csum", "noencap-csum"])
     parser.add_argument("--tunl-ip", required=True)
     parser.add_argument("--peer-ip", required=True)
-    parser.add_argument("--token")
+    tokens = parser.add_mutually_exclusive_group()
+    tokens.add_argument("--token", type=str.encode)
+    tokens.add_argument("--token-hex", dest="token", type=bytes.fromhex)
     parser.add_argument("--key")
     parser.add_argument("--pubkey")
     parser.add_argument("--secret", default=DEFAULT_SECRET)

@@ -19,8 +19,19 @@ export async function originalClient(scenario: Scenario, ...args: string[]): Pro
   return client;
 }
 
+/** Starts a second client of version 0.1, behind the same NAT, of another port and another server's. */
+export function secondOriginalClient(scenario: Scenario, args: readonly string[]): Process {
+  const ends = ["--local", ADDRESS.client2, "--tunl-ip", "172.28.0.5", "--peer-ip", "172.28.0.4"];
+  const ports = ["--port", "10002", "--remote", `${ADDRESS.server}:10002`];
+  return run(scenario, "client2", ["client", ...args, ...ports, ...ends]);
+}
+
 function spawn(scenario: Scenario, side: Host & keyof typeof INNER, args: readonly string[]): Process {
   const peer = side === "server" ? INNER.client : INNER.server;
   const ends = ["--local", ADDRESS[side], "--tunl-ip", INNER[side], "--peer-ip", peer];
-  return scenario.network.spawn(side, ["/usr/bin/python3", "-B", PROGRAM, side, ...args, ...ends]);
+  return run(scenario, side, [side, ...args, ...ends]);
+}
+
+function run(scenario: Scenario, host: Host, args: readonly string[]): Process {
+  return scenario.network.spawn(host, ["/usr/bin/python3", "-B", PROGRAM, ...args]);
 }

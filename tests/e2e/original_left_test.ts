@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Process } from "../lab/process.ts";
 import { originalClient, originalServer } from "./original.ts";
 import { INNER, PATIENCE, Scenario } from "./scenario.ts";
 
@@ -31,20 +32,32 @@ add rule ip ipipou nat-postrouting ip saddr 172.29.0.2 udp sport 10002 snat to 1
 `;
 const FOU_PORT = "fou add port 10001 ipproto 4 local 192.0.2.1 dev eth0\n";
 
+/** Runs what a side of ours said to type, and nothing else. */
+async function obey(scenario: Scenario, host: "server" | "client", { lines }: Process): Promise<void> {
+  const commands = lines.flatMap((line) => /Warning: .*remove (?:it|them): (.*)$/.exec(line)?.[1] ?? []);
+  assert.equal(commands.length, 1, lines.join("\n"));
+  await scenario.network.must(host, ["sh", "-ec", commands[0]!]);
+}
+
 async function nft(scenario: Scenario, rules: string): Promise<void> {
   await scenario.network.must("server", ["nft", "-f", "-"], { stdin: rules });
 }
 
 Deno.test("the queue rule that a stopped server of version 0.1 leaves takes no data away", async () => {
   await using scenario = await Scenario.create();
-  await nft(scenario, STATEFUL + CHAINS);
+  await nft(scenario, STATEFUL);
   const before = await scenario.snapshot("server");
+  await nft(scenario, CHAINS);
+  const expected = await scenario.snapshot("server");
   await nft(scenario, QUEUE_RULE);
   const server = await scenario.server(...OURS);
   await scenario.client("client", ...OURS);
   await server.waitForLine(/tunnel up/, PATIENCE);
   await scenario.ping("client");
   assert.equal((await server.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), expected);
+  await obey(scenario, "server", server);
+  await scenario.network.must("server", ["nft", "delete", "table", "ip", "ipipou"]);
   assert.equal(await scenario.snapshot("server"), before);
 });
 
@@ -71,10 +84,13 @@ Deno.test("a server takes over from a killed one of version 0.1, all but its FOU
   await scenario.ping("client");
   assert.equal((await server.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), expected);
+  await obey(scenario, "server", server);
+  assert.equal(await scenario.snapshot("server"), before);
 });
 
 Deno.test("a client takes over from a killed one of version 0.1, all but its FOU port", async () => {
   await using scenario = await Scenario.create();
+  const before = await scenario.snapshot("client");
   const server = await originalServer(scenario, ...TOKEN);
   const original = await originalClient(scenario, ...TOKEN);
   await server.waitForLine(/^up /, PATIENCE);
@@ -85,6 +101,8 @@ Deno.test("a client takes over from a killed one of version 0.1, all but its FOU
   assert.doesNotMatch(await scenario.network.must("client", ["ip", "link"]), /ipipou1/);
   const fou = await scenario.network.must("client", ["ip", "fou", "show"]);
   assert.match(fou, /^port 10001 ipproto 4 local 10\.0\.1\.2 dev eth0 *\n$/);
+  await obey(scenario, "client", client);
+  assert.equal(await scenario.snapshot("client"), before);
 });
 
 Deno.test("a server of version 0.1 that runs keeps its rules when another cannot start beside it", async () => {

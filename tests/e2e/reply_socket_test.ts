@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { run } from "../../tools/command.ts";
 import { ReplySocket } from "../../ffi/reply_socket.ts";
 import { type Datagram, parseUdpPacket } from "../../lib/packet.ts";
 import { replyFilter } from "../../lib/reply_filter.ts";
@@ -122,4 +123,20 @@ Deno.test("packets() ends when its signal aborts, and the socket can be read aga
   assert.deepEqual(await socket.packets(controller.signal).next(), { done: true, value: undefined });
   await server.send(payload(1));
   assert.deepEqual(await readAll(socket, 1), [1]);
+});
+
+Deno.test("ReplySocket.open() without CAP_NET_RAW says that it is not permitted", async () => {
+  const module = new URL("../../ffi/reply_socket.ts", import.meta.url);
+  const script = `import { ReplySocket } from "${module}"; ReplySocket.open({ filter: [], maxLength: 100 });`;
+  const bare = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
+  const { code, stderr } = await run([
+    ...bare,
+    Deno.execPath(),
+    "eval",
+    "--no-check",
+    "--cached-only",
+    script,
+  ]);
+  assert.equal(code, 1);
+  assert.match(stderr, /SysError: Cannot open the socket for replies: .*EPERM/);
 });

@@ -28,6 +28,14 @@ export async function makeKeys(): Promise<Keys> {
   return { privateKey: privateKey!, publicKey: publicKey! };
 }
 
+/** Tells what a program under test runs. */
+export interface ProgramCounter {
+  /** For the program to be started with. */
+  readonly env: Record<string, string>;
+  /** Command lines since the last call. */
+  readonly take: () => Promise<string[]>;
+}
+
 /** A network, and the program on its hosts. */
 export class Scenario implements AsyncDisposable {
   readonly network: Network;
@@ -82,6 +90,23 @@ export class Scenario implements AsyncDisposable {
   /** Starts the program on a host, with every command it runs in its log, and nothing else to be found by it. */
   start(host: Host, ...args: string[]): Process {
     return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
+  }
+
+  /** Makes an environment in which each `ip` and `nft` that is run leaves a line, its command line. */
+  async programCounter(): Promise<ProgramCounter> {
+    const calls = await this.write("calls", "");
+    for (const program of ["ip", "nft"]) {
+      const script = `#!/bin/sh\necho "${program} $*" >> ${calls}\nexec /usr/sbin/${program} "$@"\n`;
+      await Deno.chmod(await this.write(program, script), 0o755);
+    }
+    return {
+      env: { PATH: `${this.directory}:/usr/sbin:/usr/bin:/sbin:/bin` },
+      take: async () => {
+        const lines = (await Deno.readTextFile(calls)).split("\n").filter(Boolean);
+        await Deno.truncate(calls);
+        return lines;
+      },
+    };
   }
 
   /** Resolves once a ping through the tunnel is answered. */
@@ -144,10 +169,16 @@ export async function linkPrograms(folder: string, names: readonly string[]): Pr
   }
 }
 
-/** Asks until the answer is yes. */
-export async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE;
+/** Asks until the answer is yes. @param patience milliseconds until it is given up */
+export async function eventually(
+  what: string,
+  ask: () => Promise<boolean>,
+  patience: number = PATIENCE,
+): Promise<void> {
+  const deadline = Date.now() + patience;
   while (!await ask()) {
     if (Date.now() > deadline) throw new Error(`In vain waited until ${what}`);
+    // Also an answer that is there at once lets others work, and is asked for no more often than it can change.
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

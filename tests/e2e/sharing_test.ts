@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
+import { secondOriginalClient } from "./original.ts";
 import { PATIENCE, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
-/** Two clients of one NAT, each with a server process of its own, on the ports 10001 and 10002. */
+/** Two clients of one NAT, each with a server process of its own, on the ports 10001 and 10002; one of version 0.1. */
 const PAIRS = [
   { number: 1, host: "client", server: "172.28.0.2", inner: "172.28.0.3" },
   { number: 2, host: "client2", server: "172.28.0.4", inner: "172.28.0.5" },
 ] as const;
 
-for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
+for (
+  const [checksum, encap] of [["--no-encap-csum", "noencap-csum"], ["--encap-csum", "encap-csum"]] as const
+) {
   Deno.test(`two clients behind one address reach their own servers, with ${checksum}`, async () => {
     await using scenario = await Scenario.create({ client2: true });
     const before = await scenario.snapshot("server");
@@ -18,7 +21,11 @@ for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
       const common = [`-n${number}`, "-b@eth0", ...TOKEN, checksum];
       const server = scenario.start("server", "-s", ...common);
       await server.waitForLine(/waiting for clients/, PATIENCE);
-      scenario.start(host, ...common, "-r", `192.0.2.1:${10000 + number}`, "--tunl-ip", inner);
+      if (number === 2) {
+        secondOriginalClient(scenario, ["--token", "open sesame", "--encap", encap]);
+      } else {
+        scenario.start(host, ...common, "-r", `192.0.2.1:${10000 + number}`, "--tunl-ip", inner);
+      }
       await server.waitForLine(/tunnel up to 198\.51\.100\.2:/, PATIENCE);
       servers.push(server);
     }

@@ -27,7 +27,8 @@ def payload(args):
 
 
 def send_one(args):
-    send(endpoint(args.source), endpoint(args.to), payload(args), args.ttl, args.checksum)
+    for _ in range(args.count):
+        send(endpoint(args.source), endpoint(args.to), payload(args), args.ttl, args.checksum)
 
 
 def exchange(args):
@@ -54,6 +55,7 @@ def main():
     parser.add_argument("--time", type=int)
     parser.add_argument("--cut", type=int, default=0)
     parser.add_argument("--append", default="")
+    parser.add_argument("--count", type=int, default=1, help="packets to send")
     parser.add_argument("--verify")
     args = parser.parse_args()
     {"send": send_one, "exchange": exchange}[args.action](args)

@@ -18,7 +18,9 @@ export async function refuses(
   const directory = await Deno.makeTempDir({ prefix: "ipipou-bad-" });
   try {
     for (const [name, text] of Object.entries(input.files ?? {})) {
-      await Deno.writeTextFile(`${directory}/${name}`, text, { mode: 0o600 });
+      const path = `${directory}/${name}`;
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      if (!name.endsWith("/")) await Deno.writeTextFile(path, text, { mode: 0o600 });
     }
     const argv = input.argv.map((word) => word.replaceAll("{dir}", directory));
     const { code, stdout, stderr } = await run([...enter, IPIPOU, ...argv], options);

@@ -76,13 +76,20 @@ const UNITS = [
  */
 function underSystemd(work: string): string {
   return `units=/run/systemd/system
-mkdir -p $units/sysinit.target.wants
+mkdir -p $units
 for unit in ${UNITS.join(" ")}; do ln -s /lib/systemd/system/$unit $units/; done
-ln -s ../systemd-journald.service $units/sysinit.target.wants/
 for target in sysinit basic network network-pre multi-user shutdown; do
   printf '[Unit]\nDefaultDependencies=no\n' > $units/$target.target
 done
-printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/sh /run/job\nDelegate=yes\n' > $units/job.service
+cat > $units/job.service <<'END_OF_UNIT'
+[Unit]
+DefaultDependencies=no
+Wants=systemd-journald.service
+After=systemd-journald.service
+[Service]
+ExecStart=/bin/sh /run/job
+Delegate=yes
+END_OF_UNIT
 cat > /run/job <<'END_OF_JOB'
 ${work}END_OF_JOB
 # It would take this for a container.

@@ -31,6 +31,11 @@ async function dpkg(...args: string[]): Promise<void> {
   await must(["dpkg", "--no-triggers", ...args]);
 }
 
+async function rpm(...args: string[]): Promise<void> {
+  // Debian's packages are not in its books.
+  await must(["rpm", "--nodeps", ...args]);
+}
+
 /** Two hosts: this one is the server, the client a network namespace. */
 async function connect(): Promise<void> {
   await must(["modprobe", "-a", "fou", "ipip"]);
@@ -84,10 +89,10 @@ async function start(): Promise<void> {
   });
 }
 
-/** Puts the newer package in place of the older one; the instances go on, each in the executable it was started from. */
-async function upgrade(): Promise<void> {
+/** Whatever puts the newer package in place of the older one, instances go on in the executable they have. */
+async function upgrade(install: () => Promise<void>): Promise<void> {
   const pid = await property(SERVER.unit, "MainPID");
-  await dpkg("--install", MADE.newerDeb);
+  await install();
   assert.equal(await property(SERVER.unit, "MainPID"), pid);
   assert.equal(await executableOf(SERVER.unit), "/usr/bin/ipipou (deleted)");
 }
@@ -103,37 +108,57 @@ async function takeOver(): Promise<void> {
   }
 }
 
-/** Removes the package: the instances end with all they made, and what the administrator made stays. */
-async function remove(): Promise<void> {
-  await dpkg("--remove", "ipipou");
+/** Enables the server, as `systemctl enable` does. */
+async function enable(): Promise<void> {
+  await must(["install", "-d", ENABLED.replace(/\/[^/]*$/, "")]);
+  await must(["ln", "-s", UNIT, ENABLED]);
+}
+
+/** Whatever removes the package ends the instances, with all they made; the administrator's files stay. */
+async function remove(uninstall: () => Promise<void>): Promise<void> {
+  await uninstall();
   assert.equal(await property(SERVER.unit, "MainPID"), "0");
   assert.equal((await run(["ip", "link", "show", "ipipou1"])).code, 1);
   assert.equal((await run([...FAR, "ip", "link", "show", "ipipou1"])).code, 1);
-  assert.ok((await Deno.lstat(ENABLED)).isSymlink);
   assert.equal([...Deno.readDirSync(SETTINGS)].length, 5);
 }
 
-Deno.test("the deb upgrades without a lost packet, and leaves nothing when it is purged", async () => {
-  const before = (await must(FIND_OURS)).split("\n");
+/** Nothing but these is left anywhere. */
+async function onlyHas(paths: readonly string[]): Promise<void> {
+  assert.deepEqual((await must(FIND_OURS)).split("\n").filter(Boolean), paths);
+}
+
+Deno.test("packages upgrade without a lost packet, and leave nothing when they are purged or erased", async () => {
+  // What somebody has on this machine is not what the lab has.
+  await must(["sh", "-c", `rm -rf $(${FIND_OURS.join(" ").replace("*ipipou*", "'*ipipou*'")})`]);
   await connect();
   await dpkg("--install", MADE.deb);
   const installed = (await must(["dpkg", "--listfiles", "ipipou"])).split("\n");
   await configure();
   await start();
   const flood = new Process([...FAR, "ping", "-i0.01", "-q", INNER]);
-  await upgrade();
+  await upgrade(() => dpkg("--install", MADE.newerDeb));
   await takeOver();
   flood.signal("SIGINT");
   await flood.exit;
   assert.match(flood.lines.join("\n"), /^(\d{3,}) packets transmitted, \1 received, 0% packet loss/m);
-  await must(["install", "-d", ENABLED.replace(/\/[^/]*$/, "")]);
-  await must(["ln", "-s", UNIT, ENABLED]);
-  await remove();
-  await must(["sh", "-c", `rm ${SETTINGS}/*`]);
+  await enable();
+  await remove(() => dpkg("--remove", "ipipou"));
+  assert.ok((await Deno.lstat(ENABLED)).isSymlink);
   await dpkg("--purge", "ipipou");
-  const left = (await must(FIND_OURS)).split("\n");
-  assert.deepEqual(left.filter((path) => !before.includes(path)), []);
-  for (const path of installed.filter((path) => path.includes("ipipou"))) {
+  await onlyHas([SETTINGS]);
+  for (const path of installed.filter((path) => path.includes("ipipou") && path !== SETTINGS)) {
     await assert.rejects(Deno.lstat(path), Deno.errors.NotFound, path);
   }
+
+  await rpm("--install", MADE.rpm);
+  await enable();
+  await start();
+  await upgrade(() => rpm("--upgrade", MADE.newerRpm));
+  await remove(() => rpm("--erase", "ipipou"));
+  await onlyHas([SETTINGS]);
+  await must(["sh", "-c", `rm ${SETTINGS}/*`]);
+  await dpkg("--install", MADE.deb);
+  await dpkg("--purge", "ipipou");
+  await onlyHas([]);
 });

@@ -16,6 +16,7 @@ export const REQUESTS = {
   rpm: { ...COMMON, format: "rpm" },
   tar: { ...COMMON, format: "tar.gz" },
   newerDeb: { ...COMMON, format: "deb", version: NEXT },
+  newerRpm: { ...COMMON, format: "rpm", version: NEXT },
 } as const satisfies Record<string, PackageRequest>;
 
 /** Where they are. */
@@ -24,6 +25,7 @@ export const MADE = {
   rpm: pathOf(REQUESTS.rpm),
   tar: pathOf(REQUESTS.tar),
   newerDeb: pathOf(REQUESTS.newerDeb),
+  newerRpm: pathOf(REQUESTS.newerRpm),
 } as const;
 
 /** Makes them. Throws an Error when one cannot be made. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { makeAuthPayload, type Scheme } from "../../lib/auth/scheme.ts";
-import { Gate, type Outcome } from "../../lib/gate.ts";
+import { type Admission, Gate, type Outcome } from "../../lib/gate.ts";
 import type { Datagram, Endpoint } from "../../lib/packet.ts";
-import type { Peer } from "../../lib/settings/settings.ts";
+import type { Peer, Settings } from "../../lib/settings/settings.ts";
 import { ed25519, README_KEY_PAIR } from "./auth/vectors.ts";
-import { samplePeer } from "./samples.ts";
+import { samplePeer, sampleSettings } from "./samples.ts";
 
 /** The monotonic clock, in milliseconds. */
 const NOW = 5_000;
@@ -28,13 +28,24 @@ function authPacket(scheme: Scheme, source: Endpoint, timestamp = UNIX): Datagra
   return { source, destination: SERVER, payload };
 }
 
+/** A server's settings with these peers. */
+function settings(peers: Partial<Peer>[]): Settings {
+  return sampleSettings({ peers: peers.map(samplePeer) });
+}
+
 function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Gate {
-  return new Gate(peers.map(samplePeer), new Map(Object.entries(remoteAddresses)));
+  return new Gate(settings(peers), new Map(Object.entries(remoteAddresses)));
 }
 
 /** Who was admitted, and where it was before; or why nobody was. */
 function told(outcome: Outcome) {
-  return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous];
+  if (outcome.kind === "searching") return outcome.kind;
+  return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous?.remote ?? null];
+}
+
+/** An admission that came to the server's only port. */
+function at(remote: Endpoint | null, expiresAt: number | null = null): Admission {
+  return { remote, port: SERVER.port, expiresAt };
 }
 
 Deno.test("handle() admits a new peer and remembers from where, for ever", () => {
@@ -42,8 +53,8 @@ Deno.test("handle() admits a new peer and remembers from where, for ever", () =>
   const outcome = gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
   assert.deepEqual(told(outcome), ["ipipou0", null]);
-  assert.deepEqual(outcome.admission, { remote: HOME, expiresAt: null });
-  assert.deepEqual(gate.admissions, new Map([["ipipou0", { remote: HOME, expiresAt: null }]]));
+  assert.deepEqual(outcome.admission, at(HOME));
+  assert.deepEqual(gate.admissions, new Map([["ipipou0", at(HOME)]]));
 });
 
 Deno.test("handle() tells a renewal from a move", () => {
@@ -81,7 +92,7 @@ Deno.test("handle() says why it refuses, and changes nothing", () => {
   ];
   for (const [scheme, packet, refusal] of cases) {
     const gate = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
-    assert.deepEqual(gate.handle(packet, NOW, UNIX), { kind: "refused", refusal });
+    assert.deepEqual(gate.handle(packet, NOW, UNIX), { kind: "refused", datagram: packet, refusal });
     assert.equal(gate.admissions.size, 0);
   }
 });
@@ -106,7 +117,7 @@ Deno.test("handle() checks remote address and port alone, each and both", () => 
       ipipou0: ip,
     });
     const outcome = gate.handle(authPacket(PORT, source), NOW, UNIX);
-    return outcome.kind === "refused" ? outcome.refusal : "admitted";
+    return outcome.kind === "refused" ? outcome.refusal : outcome.kind;
   };
   const [otherIp, otherPort] = [{ ip: "203.0.113.9", port }, { ip, port: 1 }];
   assert.equal(check({ ip: true, port: false }, otherPort), "admitted");
@@ -143,12 +154,12 @@ Deno.test("handle() finds the peer of a packet among peers with different scheme
     { name: "key", scheme: VERIFYING },
     { name: "place", scheme: PORT, byRemote: { ip: true, port: false } },
   ], { place: HOME.ip });
-  const at = (port: number) => ({ ip: HOME.ip, port });
-  assert.deepEqual(told(gate.handle(authPacket(SIGNING, at(1)), NOW, UNIX)), ["key", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), at(2)), NOW, UNIX)), ["other", null]);
-  assert.deepEqual(told(gate.handle(authPacket(PORT, at(3)), NOW, UNIX)), ["place", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), at(4)), NOW, UNIX)), ["short", null]);
-  const ports = [...gate.admissions].map(([name, { remote }]) => [name, remote.port]);
+  const home = (port: number) => ({ ip: HOME.ip, port });
+  assert.deepEqual(told(gate.handle(authPacket(SIGNING, home(1)), NOW, UNIX)), ["key", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), home(2)), NOW, UNIX)), ["other", null]);
+  assert.deepEqual(told(gate.handle(authPacket(PORT, home(3)), NOW, UNIX)), ["place", null]);
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), home(4)), NOW, UNIX)), ["short", null]);
+  const ports = [...gate.admissions].map(([name, { remote }]) => [name, remote?.port]);
   assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
 });
 
@@ -163,6 +174,12 @@ Deno.test("handle() takes the first of several peers that a packet is good for",
     "there",
     null,
   ]);
+});
+
+Deno.test("handle() takes the first one also where a later one asks for just that place", () => {
+  const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
+  const gate = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
 });
 
 Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
@@ -193,7 +210,7 @@ Deno.test("handle() tells the refusal that came closest to yes, whatever the ord
   });
 });
 
-Deno.test("handle() shuts out the peer whose endpoint another took over, and keeps the others", () => {
+Deno.test("handle() leaves the peer nowhere whose place another has now, and keeps the others", () => {
   const gate = newGate([
     { name: "a", scheme: token("aaa") },
     { name: "b", scheme: token("bbb"), lifetime: 60 },
@@ -201,32 +218,81 @@ Deno.test("handle() shuts out the peer whose endpoint another took over, and kee
   ]);
   gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   gate.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW, UNIX);
-  assert.deepEqual(told(gate.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX)), ["b", null]);
+  const outcome = gate.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX);
+  assert.equal(outcome.kind, "admitted");
+  assert.equal(outcome.displaced, "a");
   assert.deepEqual(Object.fromEntries(gate.admissions), {
-    a: { remote: HOME, expiresAt: NOW + 5 },
-    b: { remote: HOME, expiresAt: NOW + 5 + 60_000 },
-    c: { remote: { ...HOME, port: 7 }, expiresAt: null },
+    a: at(null, NOW + 5),
+    b: at(HOME, NOW + 5 + 60_000),
+    c: at({ ...HOME, port: 7 }),
   });
-  assert.deepEqual(told(gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX)), [
-    "a",
-    HOME,
-  ]);
-  assert.deepEqual(gate.admissions.get("a"), { remote: ELSEWHERE, expiresAt: null });
-  assert.equal(gate.admissions.get("b")?.expiresAt, NOW + 5 + 60_000);
+  const back = gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX);
+  assert.deepEqual([told(back), back.kind === "admitted" && back.displaced], [["a", null], null]);
+  assert.deepEqual(gate.admissions.get("a"), at(ELSEWHERE));
+  assert.deepEqual(gate.admissions.get("b"), at(HOME, NOW + 5 + 60_000));
+});
+
+Deno.test("handle() tells places apart by the own port too", () => {
+  const gate = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
+  gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  const other = { ...SERVER, port: 10_001 };
+  gate.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(gate.admissions), { a: at(HOME), b: { ...at(HOME), port: 10_001 } });
+  gate.handle({ ...authPacket(token("aaa"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(gate.admissions), {
+    a: { ...at(HOME), port: 10_001 },
+    b: { ...at(null, NOW), port: 10_001 },
+  });
+});
+
+Deno.test("handle() follows two peers that swap their places, whoever is first", () => {
+  for (const first of ["a", "b"]) {
+    const gate = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
+    const send = (name: string, place: Endpoint) => gate.handle(authPacket(token(name), place), NOW, UNIX);
+    send("a", HOME);
+    send("b", ELSEWHERE);
+    const swapped = { a: ELSEWHERE, b: HOME };
+    for (const name of first === "a" ? ["a", "b"] as const : ["b", "a"] as const) send(name, swapped[name]);
+    assert.deepEqual(Object.fromEntries(gate.admissions), { a: at(ELSEWHERE), b: at(HOME) });
+  }
+});
+
+Deno.test("handle() lets a peer move only when it has been somewhere for its interval", () => {
+  const gate = newGate([{ scheme: token("abc"), moveInterval: 10 }]);
+  const send = (place: Endpoint, now: number) =>
+    told(gate.handle(authPacket(token("abc"), place), now, UNIX));
+  assert.deepEqual(send(HOME, NOW), ["ipipou0", null]);
+  assert.deepEqual(send(HOME, NOW + 9_000), ["ipipou0", HOME], "a renewal is no move");
+  assert.equal(send(ELSEWHERE, NOW + 9_999), "moved too recently");
+  assert.deepEqual(gate.admissions.get("ipipou0"), at(HOME));
+  assert.deepEqual(send(ELSEWHERE, NOW + 10_000), ["ipipou0", HOME]);
+  assert.equal(send(HOME, NOW + 19_999), "moved too recently");
+  assert.deepEqual(send(HOME, NOW + 20_000), ["ipipou0", ELSEWHERE]);
+});
+
+Deno.test("handle() lets a peer that is shut out come back from anywhere at once", () => {
+  const fields = { moveInterval: 3600, lifetime: 1 };
+  const gate = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
+  const send = (text: string, place: Endpoint, now: number) =>
+    told(gate.handle(authPacket(token(text), place), now, UNIX));
+  send("abc", HOME, NOW);
+  assert.deepEqual(send("abc", ELSEWHERE, NOW + 1000), ["ipipou0", HOME], "its lifetime was over");
+  send("b", ELSEWHERE, NOW + 1001);
+  assert.deepEqual(send("abc", HOME, NOW + 1002), ["ipipou0", null], "another had its place");
 });
 
 Deno.test("adopt() takes over what an earlier run admitted, so that the peer is not new", () => {
   const gate = newGate([{ scheme: token("abc") }]);
-  gate.adopt("ipipou0", { remote: HOME, expiresAt: NOW + 1 });
-  assert.deepEqual(gate.admissions.get("ipipou0"), { remote: HOME, expiresAt: NOW + 1 });
+  gate.adopt("ipipou0", at(HOME, NOW + 1), NOW);
+  assert.deepEqual(gate.admissions.get("ipipou0"), at(HOME, NOW + 1));
   assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
     "ipipou0",
     HOME,
   ]);
 });
 
-/** The expiry that one admitted peer has in the gate after other settings came at `NOW + 1000`. */
-function expiryAfter(
+/** The admission that one peer has in the gate after other settings came at `NOW + 1000`. */
+function admissionAfter(
   before: Partial<Peer>,
   after: Partial<Peer>,
   remoteAddresses: Record<string, string> = {},
@@ -234,59 +300,113 @@ function expiryAfter(
   const gate = newGate([{ scheme: VERIFYING, ...before }]);
   const outcome = gate.handle(authPacket(before.scheme ?? SIGNING, HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
-  const peers = [samplePeer({ scheme: VERIFYING, ...after })];
-  const next = gate.succeed(peers, new Map(Object.entries(remoteAddresses)), NOW + 1000);
-  assert.deepEqual(next.admissions.get("ipipou0")?.remote, HOME);
-  assert.equal(
-    gate.admissions.get("ipipou0")?.expiresAt,
-    before.lifetime ? NOW + before.lifetime * 1000 : null,
+  const next = gate.succeed(
+    settings([{ scheme: VERIFYING, ...after }]),
+    new Map(Object.entries(remoteAddresses)),
+    NOW + 1000,
   );
-  return next.admissions.get("ipipou0")!.expiresAt;
+  const expiresAt = before.lifetime ? NOW + before.lifetime * 1000 : null;
+  assert.deepEqual(gate.admissions.get("ipipou0"), at(HOME, expiresAt));
+  return next.admissions.get("ipipou0")!;
 }
 
 Deno.test("succeed() keeps who proved what is asked", () => {
   const ownKey = { ...VERIFYING, privateKey: new Uint8Array(32) };
   const others = { maxTimeDiscrepancy: 5, reply: true, altIp: "172.29.0.9", forceAlt: true };
-  for (const after of [{}, { scheme: ownKey as Scheme }, others]) assert.equal(expiryAfter({}, after), null);
-  assert.equal(expiryAfter({ scheme: token("abc") }, { scheme: token("abc") }), null);
-  assert.equal(expiryAfter({ lifetime: 60 }, { lifetime: 60 }), NOW + 60_000);
+  for (const after of [{}, { scheme: ownKey as Scheme }, others]) {
+    assert.deepEqual(admissionAfter({}, after), at(HOME));
+  }
+  assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abc") }), at(HOME));
+  assert.deepEqual(admissionAfter({ lifetime: 60 }, { lifetime: 60 }), at(HOME, NOW + 60_000));
   const here = { byRemote: { ip: true, port: true }, remote: { host: "home.example", port: HOME.port } };
-  assert.equal(expiryAfter({}, here, { ipipou0: HOME.ip }), null);
+  assert.deepEqual(admissionAfter({}, here, { ipipou0: HOME.ip }), at(HOME));
 });
 
-Deno.test("succeed() shuts out who did not prove what is asked now, until it does", () => {
+Deno.test("succeed() leaves nowhere who did not prove what is asked now, until it does", () => {
   const there = { byRemote: { ip: true, port: false }, remote: { host: "home.example", port: null } };
-  assert.equal(expiryAfter({}, { scheme: token("abc") }), NOW + 1000);
-  assert.equal(expiryAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), NOW + 1000);
-  assert.equal(expiryAfter({}, there, { ipipou0: ELSEWHERE.ip }), NOW + 1000);
-  assert.equal(expiryAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), NOW + 1000);
+  const nowhere = at(null, NOW + 1000);
+  assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), nowhere);
+  assert.deepEqual(admissionAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), nowhere);
+  assert.deepEqual(admissionAfter({}, there, { ipipou0: ELSEWHERE.ip }), nowhere);
+  assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), nowhere);
   const old = newGate([{ scheme: token("abc") }]);
   old.handle(authPacket(token("abc"), HOME), NOW, UNIX);
-  const gate = old.succeed([samplePeer({ scheme: token("abd") })], new Map(), NOW + 1000);
+  const gate = old.succeed(settings([{ scheme: token("abd") }]), new Map(), NOW + 1000);
   assert.equal(told(gate.handle(authPacket(token("abc"), HOME), NOW + 2000, UNIX)), "wrong token");
-  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 1000);
-  assert.deepEqual(told(gate.handle(authPacket(token("abd"), HOME), NOW + 3000, UNIX)), ["ipipou0", HOME]);
-  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, null);
+  assert.deepEqual(gate.admissions.get("ipipou0"), nowhere);
+  assert.deepEqual(told(gate.handle(authPacket(token("abd"), HOME), NOW + 3000, UNIX)), ["ipipou0", null]);
+  assert.deepEqual(gate.admissions.get("ipipou0"), at(HOME));
+});
+
+Deno.test("succeed() leaves nowhere who came to a port that is no longer ours", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  const peers = [samplePeer({ scheme: token("abc") })];
+  const after = (...ports: [number, ...number[]]) => {
+    const local = { ip: SERVER.ip, device: null, ports };
+    return gate.succeed(sampleSettings({ peers, local }), new Map(), NOW).admissions.get("ipipou0");
+  };
+  assert.deepEqual(after(10_001, SERVER.port), at(HOME));
+  assert.deepEqual(after(10_001), at(null, NOW));
 });
 
 Deno.test("succeed() begins a lifetime that changed anew, but not one that is over", () => {
-  assert.equal(expiryAfter({}, { lifetime: 60 }), NOW + 61_000);
-  assert.equal(expiryAfter({ lifetime: 60 }, { lifetime: 10 }), NOW + 11_000);
-  assert.equal(expiryAfter({ lifetime: 60 }, {}), null);
-  assert.equal(expiryAfter({ lifetime: 1 }, { lifetime: 60 }), NOW + 1000);
-  assert.equal(expiryAfter({ lifetime: 1 }, { scheme: token("abc") }), NOW + 1000);
+  assert.deepEqual(admissionAfter({}, { lifetime: 60 }), at(HOME, NOW + 61_000));
+  assert.deepEqual(admissionAfter({ lifetime: 60 }, { lifetime: 10 }), at(HOME, NOW + 11_000));
+  assert.deepEqual(admissionAfter({ lifetime: 60 }, {}), at(HOME));
+  assert.deepEqual(admissionAfter({ lifetime: 1 }, { lifetime: 60 }), at(HOME, NOW + 1000));
+  assert.deepEqual(admissionAfter({ lifetime: 1 }, { scheme: token("abc") }), at(null, NOW + 1000));
+});
+
+Deno.test("succeed() knows still when a peer moved", () => {
+  const peer = { scheme: token("abc"), moveInterval: 10 };
+  const gate = newGate([peer]);
+  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  const next = gate.succeed(settings([{ ...peer, reply: true }]), new Map(), NOW + 1000);
+  assert.equal(
+    told(next.handle(authPacket(token("abc"), ELSEWHERE), NOW + 9_999, UNIX)),
+    "moved too recently",
+  );
+  assert.deepEqual(told(next.handle(authPacket(token("abc"), ELSEWHERE), NOW + 10_000, UNIX)), [
+    "ipipou0",
+    HOME,
+  ]);
 });
 
 Deno.test("succeed() knows the peers of the new settings alone", () => {
   const old = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
   old.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   old.handle(authPacket(token("bbb"), ELSEWHERE), NOW, UNIX);
-  const peers = [
-    samplePeer({ name: "c", scheme: token("ccc") }),
-    samplePeer({ name: "b", scheme: token("bbb") }),
-  ];
-  const gate = old.succeed(peers, new Map(), NOW);
-  assert.deepEqual([...gate.admissions], [["b", { remote: ELSEWHERE, expiresAt: null }]]);
+  const peers = [{ name: "c", scheme: token("ccc") }, { name: "b", scheme: token("bbb") }];
+  const gate = old.succeed(settings(peers), new Map(), NOW);
+  assert.deepEqual([...gate.admissions], [["b", at(ELSEWHERE)]]);
   assert.equal(told(gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX)), "wrong token");
   assert.deepEqual(told(gate.handle(authPacket(token("ccc"), HOME), NOW, UNIX)), ["c", null]);
+});
+
+Deno.test("resume() keeps what was proved to the gate that did not stay, where it holds here too", () => {
+  const peers = ["a", "b", "c", "d"].map((name) => ({ name, scheme: token(name.repeat(3)) }));
+  const gate = newGate(peers);
+  const place = (port: number) => ({ ...HOME, port });
+  const send = (to: Gate, name: string, port: number, now: number) =>
+    told(to.handle(authPacket(token(name), place(port)), now, UNIX));
+  send(gate, "aaa", 1, NOW);
+  send(gate, "bbb", 2, NOW);
+  send(gate, "ddd", 4, NOW);
+  const changed = peers.map((peer) => peer.name === "b" ? { ...peer, scheme: token("BBB") } : peer)
+    .map((peer) => ({ ...peer, lifetime: 60 }));
+  const next = gate.succeed(settings([...changed, { name: "e", scheme: token("eee") }]), new Map(), NOW + 1);
+  send(next, "aaa", 11, NOW + 2);
+  send(next, "BBB", 12, NOW + 2);
+  send(next, "ccc", 13, NOW + 2);
+  send(next, "ddd", 14, NOW + 2);
+  send(next, "eee", 14, NOW + 2);
+  gate.resume(next, NOW + 3);
+  assert.deepEqual(Object.fromEntries(gate.admissions), {
+    a: at(place(11)),
+    b: at(place(2)),
+    c: at(place(13)),
+    d: at(null, NOW + 3),
+  });
+  assert.deepEqual(send(gate, "bbb", 2, NOW + 4), ["b", place(2)]);
 });

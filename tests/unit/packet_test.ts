@@ -6,7 +6,6 @@ import {
   formatEndpoint,
   MAX_HEADERS_LENGTH,
   parseUdpPacket,
-  sameEndpoint,
 } from "../../lib/packet.ts";
 
 const SAMPLE: Datagram = {
@@ -60,12 +59,6 @@ function changed(bytes: Readonly<Record<number, number>>): Uint8Array {
 
 Deno.test("formatEndpoint() writes address and port", () => {
   assert.equal(formatEndpoint(SAMPLE.source), "198.51.100.2:40001");
-});
-
-Deno.test("sameEndpoint() compares address and port", () => {
-  assert.equal(sameEndpoint(SAMPLE.source, { ...SAMPLE.source }), true);
-  assert.equal(sameEndpoint(SAMPLE.source, { ...SAMPLE.source, port: 1 }), false);
-  assert.equal(sameEndpoint(SAMPLE.source, { ...SAMPLE.source, ip: "198.51.100.3" }), false);
 });
 
 Deno.test("buildUdpPacket() lays out the headers as RFC 791 and 768 say", () => {

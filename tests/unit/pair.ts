@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { looksLikeInnerPacket, makeAuthPayload, type Scheme } from "../../lib/auth/scheme.ts";
 import { Client } from "../../lib/client.ts";
-import { Gate } from "../../lib/gate.ts";
+import { Gate, isSamePlace } from "../../lib/gate.ts";
 import { type DesiredState, desiredState } from "../../lib/kernel/desired.ts";
 import { identityOf } from "../../lib/kernel/kernel.ts";
 import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
-import {
-  buildUdpPacket,
-  type Endpoint,
-  formatEndpoint,
-  parseUdpPacket,
-  sameEndpoint,
-} from "../../lib/packet.ts";
+import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../lib/packet.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
 import { FakeKernel } from "./kernel/fake_kernel.ts";
 
@@ -22,6 +16,7 @@ export const KEEPALIVE = 25;
 
 /** Public ports of a NAT: few, so that one client soon gets what another had. */
 const NAT_PORTS = [40_000, 40_001, 40_002, 40_003];
+const PORT = 10_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
 /** The bytes of an IPv4 packet of that length with nothing in it. */
@@ -107,7 +102,7 @@ export class ClientHost {
 
   #packet(payload: Uint8Array): Uint8Array {
     return buildUdpPacket(
-      { source: this.inside, destination: { ip: OUTSIDE.ip, port: 10_000 }, payload },
+      { source: this.inside, destination: { ip: OUTSIDE.ip, port: PORT }, payload },
       64,
     );
   }
@@ -116,8 +111,8 @@ export class ClientHost {
 /** The server's host: real gate and plans, on a kernel in memory. */
 export class ServerHost {
   readonly kernel = new FakeKernel();
-  /** Runs of `ip` and `nft` that the last admission took, and whether it had to replace the gate's rules. */
-  lastAdmission = { runs: 0, replacesRules: false, isRenewal: false };
+  /** Runs of `ip` and `nft` that the last admission took, and what it had to do beside making or moving a tunnel. */
+  lastAdmission = { runs: 0, replacesRules: false, putsOut: false, isRenewal: false };
   readonly #settings: Settings;
   readonly #gate: Gate;
   #observed: Observed;
@@ -125,16 +120,16 @@ export class ServerHost {
 
   constructor(settings: Settings, now: number) {
     this.#settings = settings;
-    this.#gate = new Gate(settings.peers, new Map());
+    this.#gate = new Gate(settings, new Map());
     this.kernel.addDevice("eth0", { addresses: [{ local: OUTSIDE.ip, peer: OUTSIDE.ip }] });
     this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
-    this.#carryOut(planTransition(EMPTY_STATE, this.#desired, now));
+    this.#carryOut(planTransition(EMPTY_STATE, this.#desired, this.#observed.unusedGroup, now));
   }
 
   /** Endpoints whose data the kernel lets in, as `IP:PORT`. */
   get remotes(): string[] {
-    return [...this.#set("remotes").keys()].map((key) => key.replace(" . ", ":"));
+    return [...this.#set("remotes").keys()].map((key) => key.split(" . ").slice(0, 2).join(":"));
   }
 
   /** Handles what comes in at the FOU port. @returns the tunnel device that data is let into, or what else becomes of it */
@@ -145,13 +140,17 @@ export class ServerHost {
       !looksLikeInnerPacket(payload);
     if (!isAuth) return this.#deliver(source);
     const outcome = this.#gate.handle(datagram, now, Math.floor(now / 1000));
-    if (outcome.kind === "refused") return "refused";
+    if (outcome.kind !== "admitted") return outcome.kind;
     this.#observed = { ...this.#observed, own: this.#desired };
     this.#desired = this.#desire(now);
-    const transition = planTransition(this.#observed.own, this.#desired, now);
-    const isRenewal = outcome.previous !== null && sameEndpoint(outcome.previous, source);
+    const transition = planTransition(this.#observed.own, this.#desired, this.#observed.unusedGroup, now);
+    const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
-    this.lastAdmission = { runs, replacesRules: transition.changesTable, isRenewal };
+    const putsOut = outcome.displaced !== null;
+    const replacesRules = [...transition.close, ...transition.open].some((command) =>
+      command.startsWith("add rule")
+    );
+    this.lastAdmission = { runs, replacesRules, putsOut, isRenewal };
     return "admitted";
   }
 
@@ -165,16 +164,16 @@ export class ServerHost {
 
   /** Removes everything, as the program does when it ends. */
   remove(now: number): void {
-    const { own } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
-    this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, now));
+    const { own, unusedGroup } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
+    this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, now));
   }
 
   #deliver(source: Endpoint): string {
-    const key = `${source.ip} . ${source.port}`;
+    const key = `${source.ip} . ${source.port} . ${PORT}`;
     const verdict = this.#set("remotes").get(key);
     if (verdict === undefined) return "dropped";
     const local = verdict === "accept" ? OUTSIDE.ip : this.#set("locals").get(key);
-    assert.ok(this.kernel.listeners.has(`${local}:10000`), `nobody listens at ${local}`);
+    assert.ok(this.kernel.listeners.has(`${local}:${PORT}`), `nobody listens at ${local}`);
     const tunnel = [...this.kernel.devices].find(([, { kind, up, local: ip, remote }]) =>
       kind === "ipip" && up && ip === local && remote === source.ip
     );
@@ -187,7 +186,10 @@ export class ServerHost {
   }
 
   #desire(now: number): DesiredState {
-    return desiredState(this.#settings, OUTSIDE, this.#gate.admissions, this.#observed, now);
+    const { admissions } = this.#gate;
+    const { state, faults } = desiredState(this.#settings, OUTSIDE, admissions, this.#observed, now);
+    assert.equal(faults.size, 0);
+    return state;
   }
 
   #carryOut(transition: Transition): number {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Scheme } from "../../lib/auth/scheme.ts";
-import { buildUdpPacket } from "../../lib/packet.ts";
+import { buildUdpPacket, formatEndpoint } from "../../lib/packet.ts";
 import type { Peer } from "../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
 import { ClientHost, innerPacket, KEEPALIVE, Nat, ServerHost } from "./pair.ts";
@@ -80,9 +80,12 @@ class World {
     }
   }
 
+  /** Nobody else is let in, and what the server sends to one leads nowhere that another has proved to be. */
   assertNoStrangerGotIn(): void {
     const given = new Set(this.nats.flatMap((nat) => [...nat.given]));
     for (const remote of this.server.remotes) assert.ok(given.has(remote), `${remote} was let in`);
+    const destinations = this.clients.flatMap((_, index) => this.server.destinationOf(`p${index}`) ?? []);
+    assert.equal(new Set(destinations.map(formatEndpoint)).size, destinations.length);
   }
 
   #authenticate(host: ClientHost): void {
@@ -91,8 +94,8 @@ class World {
     if (packet === null) return;
     this.seen.push({ packet, at: this.now });
     assert.equal(this.server.receive(packet, this.now), "admitted");
-    const { runs, replacesRules, isRenewal } = this.server.lastAdmission;
-    assert.ok(runs <= (replacesRules ? 3 : 2), `${runs} runs`);
+    const { runs, replacesRules, putsOut, isRenewal } = this.server.lastAdmission;
+    assert.ok(runs <= (replacesRules || putsOut ? 3 : 2), `${runs} runs`);
     if (isRenewal && this.#isForEver) assert.equal(runs, 0);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What packages do beside their files. dpkg tells a script "remove" or "purge", rpm how many versions stay: 0. On an
+ * What packages do beside their files. The administrator's files in /etc/ipipou stay in any case. dpkg tells a script "remove" or "purge", rpm how many versions stay: 0. On an
  * upgrade running instances go on as they are.
  */
 
@@ -21,7 +21,9 @@ esac
 set -e
 ${RELOAD}
 case $1 in
-  purge | 0) rm -f /etc/systemd/system/*.wants/ipipou@*.service ;;
+  purge | 0)
+    rm -f /etc/systemd/system/*.wants/ipipou@*.service
+    rm -rf /var/lib/ipipou /var/lib/private/ipipou ;;
 esac
 `,
 } as const;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { awaitHost, findOutside, resolveHost } from "../../../lib/daemon/outside.ts";
+import { Service } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
@@ -14,12 +15,20 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
   const settings = sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
   const observed: Observed = {
     own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
-    foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map() },
+    foreign: {
+      devices: new Map(),
+      pairs: new Set(),
+      listeners: new Map(),
+      addresses: new Map(),
+      routes: new Map(),
+      emptyChains: [],
+    },
     hostAddresses: new Map([
       ["lo", ["127.0.0.1"]],
       ["eth0", [...alts, "192.0.2.1", "192.0.2.77"]],
       ["eth1", []],
     ]),
+    unusedGroup: 1,
   };
   return findOutside(settings, observed);
 }
@@ -78,7 +87,11 @@ Deno.test("awaitHost() gives the address at once where there is one", async () =
     write: (line) => assert.fail(line),
     now: () => new Date(),
   });
-  assert.equal(await awaitHost("192.0.2.7", log, new AbortController().signal), "192.0.2.7");
+  using service = new Service(null, 0, log);
+  assert.equal(
+    await awaitHost("192.0.2.7", { log, service, stop: new AbortController().signal }),
+    "192.0.2.7",
+  );
 });
 
 Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops", async () => {
@@ -92,8 +105,9 @@ Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops
   };
   const nextLine = () => new Promise<void>((resolve) => waiting.push(resolve));
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+  using service = new Service(null, 0, log);
   const first = nextLine();
-  const asking = awaitHost(NO_HOST, log, stop.signal);
+  const asking = awaitHost(NO_HOST, { log, service, stop: stop.signal });
   await first;
   for (const delay of [1_000, 2_000, 4_000]) {
     const next = nextLine();

@@ -52,6 +52,20 @@ Deno.test("request() is served once the change has succeeded", async () => {
   assert.deepEqual([bench.changes, bench.served], [1, ["a"]]);
 });
 
+Deno.test("isPending() is true from the request until it is served, also through failures", async () => {
+  using bench = new Bench();
+  assert.equal(bench.reconciler.isPending("a"), false);
+  bench.request("a");
+  assert.equal(bench.reconciler.isPending("a"), true);
+  await bench.time.settle();
+  assert.deepEqual(["a", "b"].map((name) => bench.reconciler.isPending(name)), [true, false]);
+  await bench.fail("no");
+  assert.equal(bench.reconciler.isPending("a"), true);
+  bench.request("b");
+  await bench.succeed();
+  assert.deepEqual(["a", "b"].map((name) => bench.reconciler.isPending(name)), [false, true]);
+});
+
 Deno.test("request() during a change waits for the next, together with the others", async () => {
   using bench = new Bench();
   bench.request("a");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { EXIT } from "../../../lib/errors.ts";
 import type { Admission } from "../../../lib/gate.ts";
-import { desiredState, instanceName } from "../../../lib/kernel/desired.ts";
+import { desiredState } from "../../../lib/kernel/desired.ts";
 import { EMPTY_STATE, type Observed, pairKey } from "../../../lib/kernel/state.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
@@ -8,13 +9,22 @@ import { samplePeer, sampleSettings } from "../samples.ts";
 const NOW = 1_795_219_200_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 const HOME = { ip: "198.51.100.2", port: 40_001 };
-const HERE: Admission = { remote: HOME, expiresAt: null };
+const HERE: Admission = { remote: HOME, port: 10_000, expiresAt: null };
 
 function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
   return {
     own: EMPTY_STATE,
-    foreign: { devices: new Map(), pairs: new Set(), listeners: new Set(), addresses: new Map(), ...foreign },
+    foreign: {
+      devices: new Map(),
+      pairs: new Set(),
+      listeners: new Map(),
+      addresses: new Map(),
+      routes: new Map(),
+      emptyChains: [],
+      ...foreign,
+    },
     hostAddresses: new Map(),
+    unusedGroup: 1,
   };
 }
 
@@ -27,7 +37,7 @@ const PEERS = ["a", "b"].map((name, index) =>
 );
 const HUB = sampleSettings({ peers: PEERS });
 
-function desire(
+function desireAll(
   settings = HUB,
   admissions: Readonly<Record<string, Admission>> = {},
   foreign: Partial<Observed["foreign"]> = {},
@@ -35,9 +45,19 @@ function desire(
   return desiredState(settings, OUTSIDE, new Map(Object.entries(admissions)), observed(foreign), NOW);
 }
 
-Deno.test("instanceName() is the first peer's", () => {
-  assert.equal(instanceName(HUB), "a");
-});
+function desire(...args: Parameters<typeof desireAll>) {
+  const { state, faults } = desireAll(...args);
+  assert.deepEqual(faults, new Map());
+  return state;
+}
+
+/** Listeners by their keys. */
+function listening(...keys: string[]): Observed["foreign"]["listeners"] {
+  return new Map(keys.map((key) => {
+    const [ip, port] = key.split(":");
+    return [key, { local: { ip: ip!, port: Number(port) }, device: null }];
+  }));
+}
 
 Deno.test("desiredState() of a server without clients is its gate and its listener", () => {
   const { tunnels, listeners, altAddresses, gate } = desire();
@@ -46,7 +66,7 @@ Deno.test("desiredState() of a server without clients is its gate and its listen
   assert.deepEqual(listeners, new Map([["192.0.2.1:10000", { local, device: "eth0" }]]));
   assert.deepEqual([gate?.table, gate?.name, gate?.mark], ["ipipou", "a", "ipipou:a"]);
   assert.deepEqual([gate?.remotes.size, gate?.addresses.size, gate?.alts.size], [0, 0, 0]);
-  assert.deepEqual(gate?.local, local);
+  assert.deepEqual([gate?.ip, gate?.ports], ["192.0.2.1", [10_000]]);
 });
 
 Deno.test("desiredState() has a tunnel for each admitted peer", () => {
@@ -60,23 +80,29 @@ Deno.test("desiredState() has a tunnel for each admitted peer", () => {
     link: "eth0",
     inner: { ip: "172.28.0.2", peerIp: "172.28.0.3" },
     up: true,
+    routes: [],
   }]);
   assert.deepEqual(
     gate?.remotes,
-    new Map([["198.51.100.2:40001", { endpoint: HOME, alt: null, expiresAt: null }]]),
+    new Map([["198.51.100.2:40001 10000", { endpoint: HOME, port: 10_000, alt: null, expiresAt: null }]]),
   );
   assert.deepEqual(gate?.addresses, new Set([HOME.ip]));
   assert.equal(gate?.rules.readdresses, false);
 });
 
 Deno.test("desiredState() gives the second of one address all that its private address needs", () => {
-  const second = { remote: { ...HOME, port: 40_002 }, expiresAt: NOW + 5 };
+  const second = { ...HERE, remote: { ...HOME, port: 40_002 }, expiresAt: NOW + 5 };
   const { tunnels, listeners, altAddresses, gate } = desire(HUB, { a: HERE, b: second });
   assert.deepEqual([...tunnels.values()].map(({ local }) => local.ip), ["192.0.2.1", "172.29.0.1"]);
+  assert.deepEqual([...tunnels.values()].map(({ alias }) => alias), [
+    "ipipou:a",
+    "ipipou:a:private-address",
+  ]);
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000", "172.29.0.1:10000"]);
   assert.deepEqual(altAddresses, new Map([["172.29.0.1", "eth0"]]));
-  assert.deepEqual(gate?.remotes.get("198.51.100.2:40002"), {
+  assert.deepEqual(gate?.remotes.get("198.51.100.2:40002 10000"), {
     endpoint: second.remote,
+    port: 10_000,
     alt: "172.29.0.1",
     expiresAt: NOW + 5,
   });
@@ -86,20 +112,20 @@ Deno.test("desiredState() gives the second of one address all that its private a
 
 Deno.test("desiredState() keeps the tunnel of a peer whose time is over, and shuts it out", () => {
   for (const expiresAt of [NOW, NOW - 1]) {
-    const { tunnels, gate } = desire(HUB, { a: { remote: HOME, expiresAt } });
+    const { tunnels, gate } = desire(HUB, { a: { ...HERE, expiresAt } });
     assert.equal(tunnels.size, 1);
     assert.equal(gate?.remotes.size, 0);
     assert.deepEqual(gate?.addresses, new Set([HOME.ip]));
   }
-  assert.equal(desire(HUB, { a: { remote: HOME, expiresAt: NOW + 1 } }).gate?.remotes.size, 1);
+  assert.equal(desire(HUB, { a: { ...HERE, expiresAt: NOW + 1 } }).gate?.remotes.size, 1);
 });
 
 Deno.test("desiredState() lets in the peer that took over another's endpoint", () => {
   for (const [old, taker] of [["a", "b"], ["b", "a"]] as const) {
-    const { gate, tunnels } = desire(HUB, { [old]: { remote: HOME, expiresAt: NOW }, [taker]: HERE });
+    const { gate, tunnels } = desire(HUB, { [old]: { ...HERE, expiresAt: NOW }, [taker]: HERE });
     const local = tunnels.get(taker)!.local.ip;
     assert.equal(gate?.remotes.size, 1);
-    assert.equal(gate?.remotes.get("198.51.100.2:40001")?.alt, local === OUTSIDE.ip ? null : local);
+    assert.equal(gate?.remotes.get("198.51.100.2:40001 10000")?.alt, local === OUTSIDE.ip ? null : local);
   }
 });
 
@@ -112,12 +138,12 @@ Deno.test("desiredState() has each auth length once, ascending", () => {
 
 Deno.test("desiredState() hands the settings on", () => {
   const settings = sampleSettings({
-    local: { ip: "192.0.2.1", device: null, port: 7 },
+    local: { ip: "192.0.2.1", device: null, ports: [7] },
     encapCsum: true,
     queue: { number: 42, maxLength: 1 },
     nft: { table: "mine", counter: false },
   });
-  const { tunnels, listeners, gate } = desire(settings, { ipipou0: HERE });
+  const { tunnels, listeners, gate } = desire(settings, { ipipou0: { ...HERE, port: 7 } });
   const tunnel = tunnels.get("ipipou0")!;
   assert.deepEqual([tunnel.local.port, tunnel.link, tunnel.checksum], [7, null, true]);
   assert.equal(listeners.get("192.0.2.1:7")?.device, null);
@@ -136,12 +162,12 @@ Deno.test("desiredState() of a client is a tunnel and its listener, and no gate"
 
 Deno.test("desiredState() leaves another's listener and says so in its marks", () => {
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
-    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: new Set([taken]) });
+    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
     assert.equal(listeners.size, 0);
-    assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener");
-    assert.equal(gate?.mark, "ipipou:a:foreign-listener");
+    assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener-10000");
+    assert.equal(gate?.mark, "ipipou:a:foreign-listener-10000");
   }
-  const { listeners, gate } = desire(HUB, {}, { listeners: new Set(["0.0.0.0:10001", "192.0.2.9:10000"]) });
+  const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
   assert.equal(listeners.size, 1);
   assert.equal(gate?.mark, "ipipou:a");
 });
@@ -159,4 +185,83 @@ Deno.test("desiredState() leaves another's private address and says so in the tu
 Deno.test("desiredState() makes way for another's device", () => {
   const pairs = new Set([pairKey("192.0.2.1", HOME.ip)]);
   assert.equal(desire(HUB, { a: HERE }, { pairs }).tunnels.get("a")?.local.ip, "172.29.0.0");
+});
+
+Deno.test("desiredState() serves each of several ports: listeners, gate, and tunnels by the port they came to", () => {
+  const settings = sampleSettings({
+    peers: PEERS,
+    local: { ip: "192.0.2.1", device: "eth0", ports: [10_000, 10_001] },
+  });
+  const foreign = { listeners: listening("192.0.2.1:10000") };
+  const { tunnels, listeners, gate } = desire(settings, { a: HERE, b: { ...HERE, port: 10_001 } }, foreign);
+  assert.deepEqual([...listeners.keys()], ["192.0.2.1:10001", "172.29.0.1:10001"]);
+  assert.deepEqual([...tunnels.values()].map(({ local, alias }) => [local.ip, local.port, alias]), [
+    ["192.0.2.1", 10_000, "ipipou:a:foreign-listener-10000"],
+    ["172.29.0.1", 10_001, "ipipou:a:private-address"],
+  ]);
+  assert.deepEqual([...gate!.remotes.keys()], ["198.51.100.2:40001 10000", "198.51.100.2:40001 10001"]);
+  assert.deepEqual([gate!.ports, gate!.mark], [[10_000, 10_001], "ipipou:a:foreign-listener-10000"]);
+});
+
+Deno.test("desiredState() has no listener and lets nobody in at a port that is none of its own", () => {
+  const { listeners, gate } = desire(HUB, { a: { ...HERE, port: 10_009 } });
+  assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000"]);
+  assert.equal(gate?.remotes.size, 0);
+});
+
+Deno.test("desiredState() parks the tunnel of a peer that is nowhere", () => {
+  const routed = PEERS.map((peer) => ({ ...peer, routes: ["10.1.0.0/16"] }));
+  const settings = sampleSettings({ peers: routed.slice(0, 1) });
+  const { tunnels, listeners, altAddresses, gate } = desire(settings, { a: { ...HERE, remote: null } });
+  const { local, remote, up, inner, routes } = tunnels.get("a")!;
+  assert.deepEqual([local.ip, remote.ip, up], ["127.172.28.0", "0.0.1.1", true]);
+  assert.deepEqual([inner, routes], [{ ip: "172.28.0.0", peerIp: "172.28.0.1" }, ["10.1.0.0/16"]]);
+  assert.deepEqual([[...listeners.keys()], altAddresses.size], [["192.0.2.1:10000"], 0]);
+  assert.deepEqual([gate?.remotes.size, gate?.addresses.size, gate?.alts.size], [0, 0, 0]);
+});
+
+Deno.test("desiredState() filters the tunnels of those that may have only certain addresses in them", () => {
+  const allowedIps = ["10.1.0.0/16", "172.28.0.1/32"];
+  const peers = [{ ...PEERS[0]!, allowedIps }, PEERS[1]!];
+  const { gate } = desire(sampleSettings({ peers }), { a: HERE, b: { ...HERE, port: 10_001 } });
+  assert.deepEqual(gate?.devices, new Set(["a"]));
+  assert.deepEqual(gate?.sources, new Set(['"a" . 10.1.0.0/16', '"a" . 172.28.0.1']));
+  assert.equal(gate?.rules.filters, true);
+  assert.equal(desire().gate?.rules.filters, false);
+  assert.equal(desire(sampleSettings({ peers })).gate?.sources.size, 0);
+});
+
+Deno.test("desiredState() finds no tunnel where something foreign is in the way, and has all others", () => {
+  const peers = PEERS.map((peer) => ({ ...peer, routes: [`10.${peer.name === "a" ? 1 : 2}.0.0/16`] }));
+  const settings = sampleSettings({ peers });
+  const both = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
+  const cases: [Partial<Observed["foreign"]>, RegExp][] = [
+    [{ devices: new Map([["a", "dummy"]]) }, /device a: there is a device of this name .* \(dummy\)/],
+    [{ routes: new Map([["10.1.0.0/16", "eth1"]]) }, /a route to 10\.1\.0\.0\/16 .* \(dev eth1\)/],
+    [{ routes: new Map([["10.1.0.0/16", ""]]) }, /a route to 10\.1\.0\.0\/16 that is not ours;/],
+    [{
+      pairs: new Set([pairKey("192.0.2.1", HOME.ip), pairKey("172.29.0.0", HOME.ip)]),
+    }, /tunnel of a to 198\.51\.100\.2: another tunnel from its private local address 172\.29\.0\.0/],
+  ];
+  for (const [foreign, message] of cases) {
+    const { state, faults } = desireAll(settings, both, foreign);
+    assert.deepEqual([...state.tunnels.keys()], ["b"]);
+    assert.deepEqual([...state.gate!.remotes.keys()], ["198.51.100.2:40002 10000"]);
+    assert.deepEqual([...faults.keys()], ["a"]);
+    assert.match(faults.get("a")!.message, message);
+    assert.equal(faults.get("a")!.exitCode, EXIT.ipLink);
+  }
+  const added = desire(settings, both, { routes: new Map([["10.1.0.0/16", "a"]]) });
+  assert.deepEqual(added.tunnels.get("a")?.routes, []);
+});
+
+Deno.test("desiredState() of a hub without peers is a gate that lets nobody in", () => {
+  const { gate } = desire(sampleSettings({ peers: [], name: "hub" }));
+  assert.deepEqual([gate?.name, gate?.rules.authLengths, gate?.rules.capacity], ["hub", [], 1]);
+});
+
+Deno.test("desiredState() gives nobody the private address that another peer has of its own", () => {
+  const peers = [PEERS[0]!, { ...PEERS[1]!, altIp: null, forceAlt: true }];
+  const { tunnels } = desire(sampleSettings({ peers }), { b: HERE });
+  assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");
 });

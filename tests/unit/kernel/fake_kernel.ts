@@ -1,4 +1,4 @@
-import type { IpDevice, IpFou, Listing, NftObject } from "../../../lib/kernel/observe.ts";
+import type { IpDevice, IpFou, IpRoute, Listing, NftObject } from "../../../lib/kernel/observe.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 
 interface FakeDevice {
@@ -11,6 +11,7 @@ interface FakeDevice {
   csum: boolean;
   link: string | null;
   up: boolean;
+  group: string;
   addresses: { local: string; peer: string }[];
 }
 
@@ -32,6 +33,8 @@ export class FakeKernel {
     string,
     { chains: Map<string, FakeChain>; sets: Map<string, Map<string, string>> }
   >();
+  /** Device and protocol by destination. */
+  readonly routes = new Map<string, { dev: string; protocol: string }>();
   /** Commands carried out so far. */
   count = 0;
 
@@ -45,6 +48,7 @@ export class FakeKernel {
       csum: false,
       link: null,
       up: true,
+      group: "default",
       addresses: [],
       ...fields,
     });
@@ -74,8 +78,10 @@ export class FakeKernel {
       case "link set":
         return this.#linkSet(words);
       case "link delete":
-        if (!this.devices.delete(value(words, "dev"))) throw new Refused(`Cannot find device in: ${line}`);
-        return;
+        return this.#deleteGroup(value(words, "group"));
+      case "route add":
+      case "route delete":
+        return this.#route(verb!, words);
       case "address add":
       case "address delete":
         return this.#address(verb!, words);
@@ -85,6 +91,28 @@ export class FakeKernel {
       default:
         throw new TypeError(`Unknown command: ip ${line}`);
     }
+  }
+
+  #deleteGroup(group: string): void {
+    for (const [name, device] of this.devices) {
+      if (device.group !== group) continue;
+      this.devices.delete(name);
+      for (const [dst, { dev }] of this.routes) if (dev === name) this.routes.delete(dst);
+    }
+  }
+
+  #route(verb: string, words: string[]): void {
+    const dst = words[0]!;
+    const route = { dev: value(words, "dev"), protocol: value(words, "proto") };
+    const found = this.routes.get(dst);
+    if (verb === "delete") {
+      if (found?.dev !== route.dev || found.protocol !== route.protocol) throw new Refused("No such process");
+      this.routes.delete(dst);
+      return;
+    }
+    if (!this.devices.get(route.dev)?.up) throw new Refused("Device for nexthop is not up");
+    if (found !== undefined) throw new Refused("File exists");
+    this.routes.set(dst, route);
   }
 
   /** One transaction: all or nothing. */
@@ -108,6 +136,7 @@ export class FakeKernel {
       ...outer(words),
       link: words.at(-2) === "dev" ? words.at(-1)! : null,
       up: false,
+      group: "default",
       addresses: [],
     };
     this.#checkPair(name, device);
@@ -118,11 +147,13 @@ export class FakeKernel {
     const name = value(words, "dev");
     const device = this.devices.get(name);
     if (device === undefined) throw new Refused(`Cannot find device ${name}`);
+    if (words.includes("remote")) {
+      this.#checkPair(name, { ...device, ...outer(words) });
+      Object.assign(device, outer(words));
+    }
     if (words.includes("alias")) device.alias = value(words, "alias");
+    if (words.includes("group")) device.group = value(words, "group");
     if (words.at(-1) === "up") device.up = true;
-    if (!words.includes("remote")) return;
-    this.#checkPair(name, { ...device, ...outer(words) });
-    Object.assign(device, outer(words));
   }
 
   #checkPair(name: string, { local, remote }: FakeDevice): void {
@@ -190,7 +221,7 @@ export class FakeKernel {
         return;
       case "add element":
       case "delete element":
-        return changeElement(verb!, sets.get(name!), rest.join(" "), line);
+        return changeElements(verb!, sets.get(name!), rest.join(" "), line);
       default:
         throw new TypeError(`Unknown command: nft ${line}`);
     }
@@ -198,7 +229,12 @@ export class FakeKernel {
 
   /** What `ip -j -d address show`, `ip -j fou show` and `nft -j list table` would print. */
   list(table: string): Listing {
-    return { devices: [...this.devices].map(showDevice), fou: this.#showFou(), nft: this.#showTable(table) };
+    return {
+      devices: [...this.devices].map(showDevice),
+      fou: this.#showFou(),
+      routes: [...this.routes].map(([dst, route]): IpRoute => ({ dst, ...route })),
+      nft: this.#showTable(table),
+    };
   }
 
   #showFou(): IpFou[] {
@@ -214,13 +250,16 @@ export class FakeKernel {
     const sets = [...table.sets].map(([name, elements]): NftObject =>
       /^(remotes|locals)-/.test(name)
         ? { map: { name, elem: [...elements].map(([key, data]) => [showKey(key), data]) } }
-        : { set: { name, elem: [...elements.keys()] } }
+        : { set: { name, elem: [...elements.keys()].map(showElement) } }
     );
     const chains = [...table.chains].flatMap(([chain, { rules }]): NftObject[] => [
       { chain: { name: chain } },
       ...rules.map((rule): NftObject => {
-        const comment = /comment "(.*)"$/.exec(rule)?.[1];
-        return { rule: comment === undefined ? { chain } : { chain, comment } };
+        const [, comment] = /comment "(.*)"$/.exec(rule) ?? [];
+        const [, several, one] = /udp dport (?:\{ (.*?) \}|(\d+))/.exec(rule) ?? [];
+        const ports = several === undefined ? Number(one) : { set: several.split(", ").map(Number) };
+        const expr = [{ match: { left: { payload: { protocol: "udp", field: "dport" } }, right: ports } }];
+        return { rule: comment === undefined ? { chain } : { chain, comment, expr } };
       }),
     ]);
     return [...sets, ...chains];
@@ -249,30 +288,51 @@ function chainOf(chains: Map<string, FakeChain>, name: string): FakeChain {
   return chain;
 }
 
-function changeElement(verb: string, set: Map<string, string> | undefined, text: string, line: string): void {
-  const match = /^\{ ([\d.]+(?: \. \d+)?)(?: timeout \d{1,8}s\d{1,3}ms)?(?: : (.+))? \}$/.exec(text);
-  if (set === undefined || match === null) throw new Refused(`No such set, or bad element: ${line}`);
-  const [, key, data = ""] = match;
-  if (verb === "delete") {
-    if (!set.delete(key!)) throw new Refused(`No such element: ${line}`);
-  } else {
-    if (set.has(key!) && set.get(key!) !== data) throw new Refused(`File exists: ${line}`);
-    set.set(key!, data);
+function changeElements(
+  verb: string,
+  set: Map<string, string> | undefined,
+  text: string,
+  line: string,
+): void {
+  const list = /^\{ (.*) \}$/.exec(text)?.[1];
+  if (set === undefined || list === undefined) throw new Refused(`No such set, or no elements: ${line}`);
+  for (const element of list.split(", ")) {
+    const match = ELEMENT.exec(element);
+    if (match === null) throw new Refused(`Bad element ${element}: ${line}`);
+    const [, key, data = ""] = match;
+    if (verb === "delete") {
+      if (!set.delete(key!)) throw new Refused(`No such element: ${line}`);
+    } else {
+      if (set.has(key!) && set.get(key!) !== data) throw new Refused(`File exists: ${line}`);
+      set.set(key!, data);
+    }
   }
 }
 
-function showKey(key: string): { concat: [string, number] } {
-  const [ip, port] = key.split(" . ");
-  return { concat: [ip!, Number(port)] };
+/** An address, with ports or without; a quoted device, with a network or without; then a timeout, then data. */
+const ELEMENT =
+  /^([\d.]+(?: \. \d+ \. \d+)?|"[\w.-]+"(?: \. [\d./]+)?)(?: timeout \d{1,8}s\d{1,3}ms)?(?: : (.+))?$/;
+
+function showKey(key: string): { concat: (string | number)[] } {
+  const [ip, port, ownPort] = key.split(" . ");
+  return { concat: [ip!, Number(port), Number(ownPort)] };
+}
+
+function showElement(element: string) {
+  const [first, network] = element.replaceAll('"', "").split(" . ");
+  if (network === undefined) return first!;
+  const [addr, len] = network.split("/");
+  return { concat: [first!, len === undefined ? addr! : { prefix: { addr: addr!, len: Number(len) } }] };
 }
 
 function showDevice([ifname, device]: [string, FakeDevice]): IpDevice {
-  const { kind, remote, local, sport, dport, csum, link, alias, up, addresses } = device;
+  const { kind, remote, local, sport, dport, csum, link, alias, up, group, addresses } = device;
   const encap = { type: "fou", sport, dport, csum };
   const data = kind === "ipip" ? { remote, local, ...(link === null ? {} : { link }), encap } : {};
   return {
     ifname,
     flags: up ? ["UP"] : [],
+    group,
     link_type: kind === "ipip" ? "ipip" : "ether",
     linkinfo: { info_kind: kind, info_data: data },
     addr_info: addresses.map(({ local, peer }) => ({ family: "inet", local, address: peer })),

@@ -49,7 +49,8 @@ export class FakePrograms implements Disposable {
 }
 
 /** A runner whose log goes to `lines`. */
-export function newRunner(lines: string[] = []): Runner {
+export function newRunner(lines: string[] = [], timeLimit?: number): Runner {
   const write = (line: string) => lines.push(line);
-  return new Runner(new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() }));
+  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+  return new Runner(log, timeLimit);
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  addRemote,
+  addRemotes,
+  capacityFor,
+  changeElements,
   defineGate,
   deleteGate,
-  deleteRemote,
+  deleteRemotes,
   fingerprintOf,
   parseGateComment,
   partsOf,
@@ -16,12 +18,15 @@ const NOW = 1_795_219_200_000;
 const RULES: GateRules = {
   table: "ipipou",
   name: "t0",
-  local: { ip: "192.0.2.1", port: 10_000 },
+  ip: "192.0.2.1",
+  ports: [10_000],
   device: null,
+  capacity: 1,
   authLengths: [73],
   queue: 7,
   counter: false,
   readdresses: false,
+  filters: false,
   mark: "ipipou:t0",
 };
 
@@ -33,7 +38,13 @@ function rulesIn(chain: string, fields: Partial<GateRules>): string[] {
 }
 
 function remote(fields: Partial<Remote> = {}): Remote {
-  return { endpoint: { ip: "198.51.100.2", port: 40_001 }, alt: null, expiresAt: null, ...fields };
+  return {
+    endpoint: { ip: "198.51.100.2", port: 40_001 },
+    port: 10_000,
+    alt: null,
+    expiresAt: null,
+    ...fields,
+  };
 }
 
 Deno.test("defineGate() writes the whole gate", () => {
@@ -44,15 +55,15 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add chain ip ipipou fou-t0",
     "add chain ip ipipou auth-t0",
     "add chain ip ipipou alt-t0",
-    "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service : verdict; flags timeout; }",
+    "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }",
     "add set ip ipipou addresses-t0 { type ipv4_addr; }",
     "add set ip ipipou limits-t0 { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }",
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 jump fou-t0 " +
-    `comment "ipipou:t0 192.0.2.1:10000 ${fingerprint}"`,
+    `comment "ipipou:t0 192.0.2.1 ${fingerprint}"`,
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 drop",
     "add rule ip ipipou fou-t0 udp length 81 @th,64,4 != 4 goto auth-t0",
     "add rule ip ipipou fou-t0 udp length 81 @th,80,16 != 73 goto auth-t0",
-    "add rule ip ipipou fou-t0 ip saddr . udp sport vmap @remotes-t0",
+    "add rule ip ipipou fou-t0 ip saddr . udp sport . udp dport vmap @remotes-t0",
     "add rule ip ipipou fou-t0 drop",
     "add rule ip ipipou auth-t0 ip saddr @addresses-t0 limit rate 20/second burst 40 packets queue num 7",
     "add rule ip ipipou auth-t0 update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } drop",
@@ -107,19 +118,64 @@ Deno.test("defineGate() looks only at the outer device where there is one", () =
 Deno.test("defineGate() rewrites both ways, untracked, for remotes with a private local address", () => {
   const lines = defineGate({ ...RULES, readdresses: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
-    "add map ip ipipou locals-t0 { type ipv4_addr . inet_service : ipv4_addr; flags timeout; }",
+    "add map ip ipipou locals-t0 { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     "add set ip ipipou alts-t0 { type ipv4_addr; }",
     "add chain ip ipipou untrack-t0 { type filter hook output priority -300; policy accept; }",
     "add chain ip ipipou rewrite-t0 { type filter hook postrouting priority -150; policy accept; }",
-    "add rule ip ipipou alt-t0 ip daddr set ip saddr . udp sport map @locals-t0 accept",
-    "add rule ip ipipou untrack-t0 ip saddr @alts-t0 udp sport 10000 notrack",
-    "add rule ip ipipou rewrite-t0 ip saddr @alts-t0 udp sport 10000 ip saddr set 192.0.2.1",
+    "add rule ip ipipou gate-t0 ip protocol 4 ip daddr @alts-t0 drop",
+    "add rule ip ipipou gate-t0 udp dport 10000 ip daddr @alts-t0 drop",
+    "add rule ip ipipou alt-t0 ip daddr set ip saddr . udp sport . udp dport map @locals-t0 accept",
+    "add rule ip ipipou untrack-t0 udp sport 10000 ip saddr @alts-t0 notrack",
+    "add rule ip ipipou rewrite-t0 udp sport 10000 ip saddr @alts-t0 ip saddr set 192.0.2.1",
   ]);
 });
 
+Deno.test("defineGate() drops what may not be in a tunnel before anyone sees it", () => {
+  const lines = defineGate({ ...RULES, filters: true });
+  assert.deepEqual(lines.slice(defineGate(RULES).length), [
+    "add set ip ipipou devices-t0 { type ifname; }",
+    "add set ip ipipou sources-t0 { type ifname . ipv4_addr; flags interval; }",
+    "add chain ip ipipou filter-t0 { type filter hook prerouting priority -350; policy accept; }",
+    "add rule ip ipipou filter-t0 iifname @devices-t0 iifname . ip saddr != @sources-t0 drop",
+  ]);
+});
+
+Deno.test("defineGate() names several ports in one match", () => {
+  const lines = defineGate({ ...RULES, ports: [10_000, 10_007], readdresses: true });
+  const matches = lines.flatMap((line) => /udp [sd]port \{.*?\}/.exec(line) ?? []);
+  const both = "{ 10000, 10007 }";
+  const [from, to] = [`udp sport ${both}`, `udp dport ${both}`];
+  assert.deepEqual(matches, [to, to, from, from]);
+});
+
+Deno.test("defineGate() of a gate without peers queues nothing", () => {
+  assert.deepEqual(rulesIn("fou", { authLengths: [] }), [
+    "ip saddr . udp sport . udp dport vmap @remotes-t0",
+    "drop",
+  ]);
+});
+
+Deno.test("defineGate() limits auth packets so that all peers get through at once, and junk never does", () => {
+  const limitsOf = (peers: number) =>
+    rulesIn("auth", { capacity: capacityFor(peers) })
+      .flatMap((rule) => /(\d+)\/second burst (\d+)/.exec(rule)?.slice(1).map(Number) ?? []);
+  for (const peers of [0, 1, 8]) assert.deepEqual(limitsOf(peers), [20, 40, 5, 20, 200, 200]);
+  assert.deepEqual(limitsOf(1000), [64, 2048, 5, 2048, 200, 2048]);
+  fc.assert(fc.property(fc.integer({ min: 1, max: 5000 }), (peers) => {
+    const [knownRate, knownBurst, , sourceBurst, totalRate, totalBurst] = limitsOf(peers);
+    assert.ok(knownRate! > peers / 25 && totalRate! <= 200);
+    assert.ok(Math.min(knownBurst!, sourceBurst!, totalBurst!) >= peers);
+    assert.ok(Math.max(knownBurst!, sourceBurst!, totalBurst!) <= Math.max(200, 4 * peers));
+  }));
+});
+
+Deno.test("capacityFor() changes at powers of two alone", () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 5, 512, 513, 1000].map(capacityFor), [1, 1, 2, 4, 4, 8, 512, 1024, 1024]);
+});
+
 Deno.test("partsOf() names every chain, set and map that defineGate() adds", () => {
-  for (const readdresses of [true, false]) {
-    const rules = { ...RULES, readdresses };
+  for (const more of [{}, { readdresses: true }, { filters: true }]) {
+    const rules = { ...RULES, ...more };
     const added = defineGate(rules).flatMap((line) =>
       /^add (?:chain|set|map) ip ipipou (\S+)/.exec(line)?.[1] ?? []
     );
@@ -131,8 +187,11 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
   const others: Partial<GateRules>[] = [
     { table: "other" },
     { name: "t1" },
-    { local: { ip: "192.0.2.2", port: 10_000 } },
-    { local: { ip: "192.0.2.1", port: 10_001 } },
+    { ip: "192.0.2.2" },
+    { ports: [10_001] },
+    { ports: [10_000, 10_001] },
+    { capacity: 16 },
+    { filters: true },
     { device: "eth0" },
     { device: "eth1" },
     { authLengths: [72] },
@@ -144,7 +203,7 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
   const fingerprints = [{}, ...others].map((fields) => fingerprintOf({ ...RULES, ...fields }));
   assert.equal(new Set(fingerprints).size, others.length + 1);
   assert.equal(fingerprintOf({ ...RULES }), fingerprintOf(RULES));
-  assert.equal(fingerprintOf({ ...RULES, mark: "ipipou:t0:foreign-listener" }), fingerprintOf(RULES));
+  assert.equal(fingerprintOf({ ...RULES, mark: "ipipou:t0:foreign-listener-10000" }), fingerprintOf(RULES));
 });
 
 Deno.test("fingerprintOf() ends with the number of rules", () => {
@@ -156,17 +215,19 @@ Deno.test("fingerprintOf() ends with the number of rules", () => {
 });
 
 Deno.test("parseGateComment() reads what defineGate() wrote", () => {
-  const rules = { ...RULES, mark: "ipipou:t0:foreign-listener" };
+  const rules = { ...RULES, mark: "ipipou:t0:foreign-listener-10000" };
   const comment = defineGate(rules).join("\n").match(/comment "(.*)"/)![1]!;
-  const { mark, local } = rules;
-  assert.deepEqual(parseGateComment(comment), { mark, local, fingerprint: fingerprintOf(rules) });
+  const { mark, ip } = rules;
+  assert.deepEqual(parseGateComment(comment), { mark, ip, fingerprint: fingerprintOf(rules) });
   assert.ok(comment.length < 128, "nft takes no longer comment");
 });
 
 Deno.test("parseGateComment() refuses what is none of ours", () => {
-  const good = "ipipou:t0 192.0.2.1:10000 0123456789ab.11";
+  const good = "ipipou:t0 192.0.2.1 0123456789ab.11";
   assert.notEqual(parseGateComment(good), null);
-  for (const bad of ["", "web", `${good} more`, ` ${good}`, good.slice(0, -3), good.replace(":10000", "")]) {
+  for (
+    const bad of ["", "web", `${good} more`, ` ${good}`, good.slice(0, -3), good.replace(" 192", ":192")]
+  ) {
     assert.equal(parseGateComment(bad), null, bad);
   }
 });
@@ -182,7 +243,7 @@ Deno.test("deleteGate() flushes chains before it deletes what they name", () => 
 });
 
 Deno.test("deleteGate() deletes just what is there, once each", () => {
-  const parts = [...partsOf({ ...RULES, readdresses: true })];
+  const parts = [...partsOf({ ...RULES, readdresses: true, filters: true })];
   fc.assert(fc.property(fc.subarray(parts), (there) => {
     const lines = deleteGate("ipipou", "t0", new Set(there));
     const named = (verb: string) =>
@@ -195,22 +256,26 @@ Deno.test("deleteGate() deletes just what is there, once each", () => {
   }));
 });
 
-Deno.test("addRemote() lets an endpoint in", () => {
-  assert.deepEqual(addRemote("ipipou", "t0", remote(), NOW), [
-    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 : accept }",
+Deno.test("addRemotes() lets endpoints in, with one command for all", () => {
+  const other = remote({ port: 10_001, expiresAt: NOW + 1_000 });
+  assert.deepEqual(addRemotes("ipipou", "t0", [remote(), other], NOW), [
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 : accept, " +
+    "198.51.100.2 . 40001 . 10001 timeout 1s0ms : accept }",
+  ]);
+  assert.deepEqual(addRemotes("ipipou", "t0", [], NOW), []);
+});
+
+Deno.test("addRemotes() readdresses before it lets in", () => {
+  const private_ = remote({ alt: "172.29.0.1", expiresAt: NOW + 1_500 });
+  assert.deepEqual(addRemotes("ipipou", "t0", [private_], NOW), [
+    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 timeout 1s500ms : 172.29.0.1 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 timeout 1s500ms : goto alt-t0 }",
   ]);
 });
 
-Deno.test("addRemote() readdresses before it lets in", () => {
-  assert.deepEqual(addRemote("ipipou", "t0", remote({ alt: "172.29.0.1", expiresAt: NOW + 1_500 }), NOW), [
-    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 timeout 1s500ms : 172.29.0.1 }",
-    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 timeout 1s500ms : goto alt-t0 }",
-  ]);
-});
-
-Deno.test("addRemote() gives the kernel the time that is left, to the millisecond and never none", () => {
+Deno.test("addRemotes() gives the kernel the time that is left, to the millisecond and never none", () => {
   const timeoutOf = (left: number) =>
-    /timeout (\S+)/.exec(addRemote("ipipou", "t0", remote({ expiresAt: NOW + left }), NOW)[0]!)?.[1];
+    /timeout (\S+)/.exec(addRemotes("ipipou", "t0", [remote({ expiresAt: NOW + left })], NOW)[0]!)?.[1];
   assert.equal(timeoutOf(60_000), "60s0ms");
   assert.equal(timeoutOf(1_234.4), "1s234ms");
   assert.equal(timeoutOf(1), "0s1ms");
@@ -218,30 +283,35 @@ Deno.test("addRemote() gives the kernel the time that is left, to the millisecon
   assert.equal(timeoutOf(-5), "0s1ms");
 });
 
-Deno.test("addRemote() writes no number that nft finds too large, up to the longest lifetime", () => {
+Deno.test("addRemotes() writes no number that nft finds too large, up to the longest lifetime", () => {
   const longest = 2 ** 31 - 1;
   fc.assert(fc.property(fc.integer({ min: 1, max: longest }), (left) => {
-    const [line] = addRemote("ipipou", "t0", remote({ expiresAt: NOW + left }), NOW);
+    const [line] = addRemotes("ipipou", "t0", [remote({ expiresAt: NOW + left })], NOW);
     const [, seconds, milliseconds] = /timeout (\d{1,8})s(\d{1,3})ms /.exec(line!) ?? [];
     assert.equal(Number(seconds) * 1000 + Number(milliseconds), left);
   }));
 });
 
-Deno.test("deleteRemote() shuts an endpoint out", () => {
-  assert.deepEqual(deleteRemote("ipipou", "t0", remote()), [
-    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
-  ]);
-  assert.deepEqual(deleteRemote("ipipou", "t0", remote({ alt: "172.29.0.1" })), [
-    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
-    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 }",
+Deno.test("deleteRemotes() shuts endpoints out, with one command for all", () => {
+  assert.deepEqual(deleteRemotes("ipipou", "t0", [remote(), remote({ port: 10_001, alt: "172.29.0.1" })]), [
+    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000, 198.51.100.2 . 40001 . 10001 }",
+    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10001 }",
   ]);
 });
 
-Deno.test("deleteRemote() adds first what may have expired", () => {
-  assert.deepEqual(deleteRemote("ipipou", "t0", remote({ alt: "172.29.0.1", expiresAt: NOW })), [
-    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 : 172.29.0.1 }",
-    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 : goto alt-t0 }",
-    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 }",
-    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 }",
+Deno.test("deleteRemotes() adds first what may have expired, and only that", () => {
+  const expired = remote({ alt: "172.29.0.1", expiresAt: NOW });
+  assert.deepEqual(deleteRemotes("ipipou", "t0", [expired, remote({ port: 10_001 })]), [
+    "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 : 172.29.0.1 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 : goto alt-t0 }",
+    "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000, 198.51.100.2 . 40001 . 10001 }",
+    "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 }",
+  ]);
+});
+
+Deno.test("changeElements() does nothing without elements", () => {
+  assert.deepEqual(changeElements("add", "ipipou", "alts-t0", []), []);
+  assert.deepEqual(changeElements("delete", "ipipou", "alts-t0", ["172.29.0.1", "172.29.0.2"]), [
+    "delete element ip ipipou alts-t0 { 172.29.0.1, 172.29.0.2 }",
   ]);
 });

@@ -13,11 +13,10 @@ function newInstance(surroundings: Surroundings): Instance {
     name: "ipipou1",
     table: "ipipou",
     devices: new Set(["ipipou1"]),
-    port: 10001,
+    ports: new Set([10001]),
     queue: 1,
-    alts: new Set<string>(),
   };
-  const lock = () => Promise.reject(new Error("there is nothing to take the lock for"));
+  const lock = () => Promise.resolve(new DisposableStack());
   return new Instance(identity, surroundings, newRunner(), lock);
 }
 
@@ -36,15 +35,22 @@ function assertRefused(outcome: unknown, message: RegExp): void {
 }
 
 Deno.test("Instance.remove() does nothing where there is nothing", async () => {
-  const outcome = await removalWith({ ip: EMPTY_LISTS, nft: NO_TABLE }, { nft: "needed", needsFou: true });
+  const outcome = await removalWith({ ip: EMPTY_LISTS, nft: NO_TABLE }, {
+    nft: "needed",
+    routes: false,
+    needsFou: true,
+  });
   assert.deepEqual(outcome, EMPTY_STATE);
 });
 
 Deno.test("Instance.remove() does without nft where a gate without it is impossible, and only there", async () => {
   const without = { ip: EMPTY_LISTS };
-  assert.deepEqual(await removalWith(without, { nft: "if-installed", needsFou: true }), EMPTY_STATE);
-  assert.deepEqual(await removalWith(without, { nft: "none", needsFou: true }), EMPTY_STATE);
-  const outcome = await removalWith(without, { nft: "needed", needsFou: true });
+  assert.deepEqual(
+    await removalWith(without, { nft: "if-installed", routes: false, needsFou: true }),
+    EMPTY_STATE,
+  );
+  assert.deepEqual(await removalWith(without, { nft: "none", routes: false, needsFou: true }), EMPTY_STATE);
+  const outcome = await removalWith(without, { nft: "needed", routes: false, needsFou: true });
   assertRefused(
     outcome,
     /^Cannot clean up: Cannot run nft: not found in PATH; install the package nftables$/,
@@ -53,7 +59,7 @@ Deno.test("Instance.remove() does without nft where a gate without it is impossi
 
 Deno.test("Instance.remove() fails when nft is there and fails", async () => {
   const programs = { ip: EMPTY_LISTS, nft: { code: 1, stderr: "Error: Operation not permitted\n" } };
-  const outcome = await removalWith(programs, { nft: "if-installed", needsFou: true });
+  const outcome = await removalWith(programs, { nft: "if-installed", routes: false, needsFou: true });
   assertRefused(
     outcome,
     /^Cannot clean up: Cannot run nft .*: Operation not permitted; run as root, or with CAP_NET_ADMIN$/,
@@ -61,14 +67,27 @@ Deno.test("Instance.remove() fails when nft is there and fails", async () => {
 });
 
 Deno.test("Instance.remove() fails without ip", async () => {
-  const outcome = await removalWith({ nft: NO_TABLE }, { nft: "needed", needsFou: false });
+  const outcome = await removalWith({ nft: NO_TABLE }, { nft: "needed", routes: false, needsFou: false });
   assertRefused(outcome, /Cannot run ip: not found in PATH/);
 });
 
 Deno.test("Instance.look() takes a kernel without FOU for one without FOU ports, unless it is needed", async () => {
   using programs = new FakePrograms({ ip: NO_FOU });
-  await assert.rejects(newInstance({ nft: "none", needsFou: true }).look(), { exitCode: EXIT.modprobe });
+  await assert.rejects(newInstance({ nft: "none", routes: false, needsFou: true }).look(), {
+    exitCode: EXIT.modprobe,
+  });
   assert.equal(programs.given("ip", "input"), "address show\nfou show\n");
-  assert.deepEqual((await newInstance({ nft: "none", needsFou: false }).look()).own, EMPTY_STATE);
+  assert.deepEqual(
+    (await newInstance({ nft: "none", routes: false, needsFou: false }).look()).own,
+    EMPTY_STATE,
+  );
   assert.equal(programs.given("ip", "input"), "address show\n");
+});
+
+Deno.test("Instance.look() looks at routes where they are of interest", async () => {
+  const route = { dst: "10.1.0.0/16", dev: "eth1" };
+  using programs = new FakePrograms({ ip: { stdout: `[]\n[]\n${JSON.stringify([route])}\n` } });
+  const { foreign } = await newInstance({ nft: "none", routes: true, needsFou: true }).look();
+  assert.equal(programs.given("ip", "input"), "address show\nfou show\nroute show\n");
+  assert.deepEqual(foreign.routes, new Map([["10.1.0.0/16", "eth1"]]));
 });

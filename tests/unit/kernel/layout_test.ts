@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/gate.ts";
 import { assignLocals } from "../../../lib/kernel/layout.ts";
+import { formatMark } from "../../../lib/kernel/mark.ts";
 import { pairKey, type Tunnel } from "../../../lib/kernel/state.ts";
 import type { Peer } from "../../../lib/settings/settings.ts";
 import { samplePeer } from "../samples.ts";
@@ -15,7 +16,7 @@ function at(addresses: Readonly<Record<string, string>>): Map<string, Admission>
   return new Map(
     Object.entries(addresses).map(([name, ip], index) => [
       name,
-      { remote: { ip, port: 40_000 + index }, expiresAt: null },
+      { remote: { ip, port: 40_000 + index }, port: 10_000, expiresAt: null },
     ]),
   );
 }
@@ -23,10 +24,18 @@ function at(addresses: Readonly<Record<string, string>>): Map<string, Admission>
 /** The tunnels that stand once an assignment has been carried out. */
 function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<string, Admission>) {
   return new Map([...locals].map(([name, ip]): [string, Tunnel] => {
-    const { remote } = admissions.get(name)!;
-    const local = { ip, port: 10_000 };
-    return [name, { name, alias: "", remote, local, checksum: null, link: null, inner: null, up: true }];
+    const remote = admissions.get(name)!.remote!;
+    const privateAddress = ip === MAIN ? null : "own" as const;
+    const alias = formatMark({ name: "a", foreignPorts: [], privateAddress });
+    const rest = { checksum: null, link: null, inner: null, up: true, routes: [] };
+    return [name, { name, alias, remote, local: { ip, port: 10_000 }, ...rest }];
   }));
+}
+
+/** Addresses of which `pairs` and `others` are foreign. */
+function addressesBut(pairs: readonly string[] = [], others: readonly string[] = []) {
+  const foreign = { pairs: new Set(pairs), addresses: new Map(others.map((ip) => [ip, "eth0"])) };
+  return { main: MAIN, firstAlt: "172.29.0.0", reserved: new Set<string>(), foreign };
 }
 
 function assign(
@@ -35,7 +44,9 @@ function assign(
   foreignPairs: readonly string[] = [],
   peers: readonly Peer[] = PEERS,
 ) {
-  return Object.fromEntries(assignLocals(peers, admissions, MAIN, tunnels, new Set(foreignPairs)));
+  const { locals, faults } = assignLocals(peers, admissions, tunnels, addressesBut(foreignPairs));
+  assert.deepEqual(faults, new Map());
+  return Object.fromEntries(locals);
 }
 
 Deno.test("assignLocals() gives the main address to whoever is alone at its address", () => {
@@ -85,27 +96,75 @@ Deno.test("assignLocals() gives a peer its own address where it is told to", () 
   assert.deepEqual(assign(admissions, tunnels, [], peers), { a: "172.29.0.0", b: MAIN });
 });
 
+Deno.test("assignLocals() gives peers without addresses of their own the first that nobody has", () => {
+  const peers = NAMES.map((name) => samplePeer({ name, altIp: name === "d" ? "172.29.0.1" : null }));
+  const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1", d: "198.51.100.1" });
+  const addresses = { ...addressesBut([], ["172.29.0.2"]), reserved: new Set(["172.29.0.1"]) };
+  const { locals } = assignLocals(peers, together, new Map(), addresses);
+  const expected = { a: MAIN, b: "172.29.0.0", c: "172.29.0.3", d: "172.29.0.1" };
+  assert.deepEqual(Object.fromEntries(locals), expected);
+  const elsewhere = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.2", d: "198.51.100.2" });
+  const apart = { a: MAIN, b: "172.29.0.0", c: MAIN, d: "172.29.0.1" };
+  assert.deepEqual(assign(elsewhere, new Map(), [], peers), apart);
+});
+
+Deno.test("assignLocals() leaves a peer the private address it has, unless it is another's now", () => {
+  const peers = NAMES.map((name) => samplePeer({ name, altIp: null }));
+  const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  const tunnels = standing(new Map([["a", "172.29.0.7"], ["b", "172.29.0.9"]]), both);
+  assert.deepEqual(assign(both, tunnels, [], peers), { a: "172.29.0.7", b: "172.29.0.9" });
+  const { locals } = assignLocals(peers, both, tunnels, addressesBut([], ["172.29.0.9"]));
+  assert.deepEqual(Object.fromEntries(locals), { a: "172.29.0.7", b: MAIN });
+  const old = standing(new Map([["a", MAIN]]), both);
+  const moved = { ...addressesBut(), main: "192.0.2.7" };
+  assert.equal(assignLocals(peers, at({ a: "198.51.100.1" }), old, moved).locals.get("a"), "192.0.2.7");
+});
+
+Deno.test("assignLocals() gives no address to who is nowhere", () => {
+  const admissions = new Map([["a", { remote: null, port: 10_000, expiresAt: null }]]);
+  assert.deepEqual(assign(admissions), {});
+});
+
+Deno.test("assignLocals() stops at the end of the private addresses", () => {
+  const peers = NAMES.map((name) => samplePeer({ name, altIp: null, forceAlt: true }));
+  const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1" });
+  const addresses = { ...addressesBut(), firstAlt: "172.29.255.254" };
+  const { locals, faults } = assignLocals(peers, together, new Map(), addresses);
+  assert.deepEqual(Object.fromEntries(locals), { a: "172.29.255.254", b: "172.29.255.255" });
+  assert.match(faults.get("c")!.message, /tunnel of c .*: all private local addresses are in use$/);
+});
+
 Deno.test("assignLocals() gives no two tunnels the same place, and moves none that stays", () => {
+  const pools = [PEERS, NAMES.map((name) => samplePeer({ name, altIp: null }))];
   const places = fc.array(fc.option(fc.integer({ min: 1, max: 2 })), { minLength: 4, maxLength: 4 });
   fc.assert(
-    fc.property(fc.array(places, { minLength: 1, maxLength: 6 }), (history) => {
-      let tunnels = new Map<string, Tunnel>();
-      for (const step of history) {
-        const homes = step.flatMap((place, index) =>
-          place === null ? [] : [[NAMES[index]!, `198.51.100.${place}`] as const]
-        );
-        const admissions = at(Object.fromEntries(homes));
-        const locals = assignLocals(PEERS, admissions, MAIN, tunnels, new Set());
-        assert.deepEqual([...locals.keys()].sort(), homes.map(([name]) => name).sort());
-        const next = standing(locals, admissions);
-        const pairs = [...next.values()].map(({ local, remote }) => pairKey(local.ip, remote.ip));
-        assert.equal(new Set(pairs).size, pairs.length);
-        for (const [name, { local, remote }] of next) {
-          if (tunnels.get(name)?.remote.ip === remote.ip) assert.equal(local.ip, tunnels.get(name)!.local.ip);
+    fc.property(
+      fc.array(places, { minLength: 1, maxLength: 6 }),
+      fc.constantFrom(...pools),
+      (history, peers) => {
+        let tunnels = new Map<string, Tunnel>();
+        for (const step of history) {
+          const homes = step.flatMap((place, index) =>
+            place === null ? [] : [[NAMES[index]!, `198.51.100.${place}`] as const]
+          );
+          const admissions = at(Object.fromEntries(homes));
+          const { locals } = assignLocals(peers, admissions, tunnels, addressesBut());
+          assert.deepEqual([...locals.keys()].sort(), homes.map(([name]) => name).sort());
+          const next = standing(locals, admissions);
+          const pairs = [...next.values()].map(({ local, remote }) => pairKey(local.ip, remote.ip));
+          assert.equal(new Set(pairs).size, pairs.length);
+          for (const [name, { local, remote }] of next) {
+            if (tunnels.get(name)?.remote.ip === remote.ip) {
+              assert.equal(
+                local.ip,
+                tunnels.get(name)!.local.ip,
+              );
+            }
+          }
+          tunnels = next;
         }
-        tunnels = next;
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   );
 });

@@ -14,9 +14,8 @@ const HUB: Identity = {
   name: "p0",
   table: "ipipou",
   devices: new Set(["p0", "p1", "p2", "p3"]),
-  port: 10_000,
+  ports: new Set([10_000]),
   queue: 0,
-  alts: new Set(["172.29.0.0", "172.29.0.1", "172.29.0.2", "172.29.0.3"]),
 };
 
 function fixture(name: string): string {
@@ -24,9 +23,9 @@ function fixture(name: string): string {
 }
 
 /** What `ip -json -details -batch -` printed for `address show` and `fou show`: a line for each. */
-function ipListing(name: string): Pick<Listing, "devices" | "fou"> {
+function ipListing(name: string): Omit<Listing, "nft"> {
   const [devices, fou] = fixture(name).trimEnd().split("\n").map((line) => JSON.parse(line));
-  return { devices, fou };
+  return { devices, fou, routes: [] };
 }
 
 /**
@@ -59,7 +58,7 @@ Deno.test("sortOut() finds nothing of ours in an empty network namespace", () =>
   });
   assert.deepEqual(foreign.devices, new Map([["lo", "loopback"], ["tunl0", "ipip"]]));
   assert.deepEqual(foreign.pairs, new Set(["any any"]));
-  assert.deepEqual(foreign.listeners, new Set());
+  assert.deepEqual(foreign.listeners, new Map());
   assert.deepEqual(hostAddresses, new Map([["lo", []], ["tunl0", []]]));
 });
 
@@ -68,13 +67,14 @@ Deno.test("sortOut() reads our tunnels", () => {
   assert.deepEqual([...tunnels.keys()], ["p0", "p1", "p2", "p3"]);
   assert.deepEqual(tunnels.get("p2"), {
     name: "p2",
-    alias: "ipipou:p0",
+    alias: "ipipou:p0:private-address",
     remote: { ip: "198.51.100.2", port: 40_002 },
     local: { ip: "172.29.0.2", port: 10_000 },
     checksum: false,
     link: "eth0",
     inner: { ip: "172.28.0.4", peerIp: "172.28.0.5" },
     up: true,
+    routes: [],
   });
 });
 
@@ -96,7 +96,7 @@ Deno.test("sortOut() tells our listeners and private addresses from others'", ()
     device: "eth0",
   });
   assert.deepEqual(own.altAddresses, new Map([["172.29.0.2", "eth0"], ["172.29.0.3", "eth0"]]));
-  assert.deepEqual(foreign.listeners, new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
+  assert.deepEqual(new Set(foreign.listeners.keys()), new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
   assert.deepEqual(
     foreign.addresses,
     new Map([["127.0.0.1", "lo"], ["192.0.2.1", "eth0"], ["192.0.2.77", "eth0"]]),
@@ -124,14 +124,14 @@ Deno.test("sortOut() reads the gate", () => {
   assert.ok(gate);
   assert.equal(gate.fingerprint, "80cecd3631fd.13");
   assert.equal(gate.mark, "ipipou:p0");
-  assert.deepEqual(gate.local, { ip: "192.0.2.1", port: 10_000 });
+  assert.deepEqual([gate.ip, gate.ports], ["192.0.2.1", [10_000]]);
   const at = (last: number, port: number) => ({ ip: `198.51.100.${last}`, port });
   const expiresAt = NOW + 295_000;
   assert.deepEqual(Object.fromEntries(gate.remotes), {
-    "198.51.100.2:40000": { endpoint: at(2, 40_000), alt: null, expiresAt: null },
-    "198.51.100.3:40001": { endpoint: at(3, 40_001), alt: null, expiresAt },
-    "198.51.100.2:40002": { endpoint: at(2, 40_002), alt: "172.29.0.2", expiresAt: null },
-    "198.51.100.3:40003": { endpoint: at(3, 40_003), alt: "172.29.0.3", expiresAt },
+    "198.51.100.2:40000 10000": { endpoint: at(2, 40_000), port: 10_000, alt: null, expiresAt: null },
+    "198.51.100.3:40001 10000": { endpoint: at(3, 40_001), port: 10_000, alt: null, expiresAt },
+    "198.51.100.2:40002 10000": { endpoint: at(2, 40_002), port: 10_000, alt: "172.29.0.2", expiresAt: null },
+    "198.51.100.3:40003 10000": { endpoint: at(3, 40_003), port: 10_000, alt: "172.29.0.3", expiresAt },
   });
   assert.deepEqual(gate.addresses, new Set(["198.51.100.2", "198.51.100.3"]));
   assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
@@ -165,7 +165,7 @@ Deno.test("sortOut() takes over an unmarked FOU device of our name and port, but
   assert.equal(own.tunnels.get("p2")?.alias, "");
   assert.ok(foreign.listeners.has("172.29.0.2:10000"));
   assert.ok(foreign.addresses.has("172.29.0.2"));
-  assert.equal(sortOut(hubWith(unmarked), { ...HUB, port: 1 }, NOW).own.tunnels.has("p2"), false);
+  assert.equal(sortOut(hubWith(unmarked), { ...HUB, ports: new Set([1]) }, NOW).own.tunnels.has("p2"), false);
   const elsewhere = { ...HUB, devices: new Set(["p0"]) };
   assert.equal(sortOut(hubWith(unmarked), elsewhere, NOW).own.tunnels.has("p2"), false);
 });
@@ -209,7 +209,7 @@ Deno.test("sortOut() takes a tunnel's first IPv4 address for its own, whatever w
 });
 
 Deno.test("sortOut() leaves a listener when one of several marks says it is another's", () => {
-  const alias = "ipipou:p0:foreign-listener";
+  const alias = "ipipou:p0:foreign-listener-10000";
   for (const name of ["p0", "p1"]) {
     const marked = (device: IpDevice) => device.ifname === name ? { ...device, ifalias: alias } : device;
     assert.ok(sortOut(hubWith(marked), HUB, NOW).foreign.listeners.has("192.0.2.1:10000"), name);
@@ -217,7 +217,7 @@ Deno.test("sortOut() leaves a listener when one of several marks says it is anot
 });
 
 Deno.test("sortOut() leaves what a mark says is another's", () => {
-  const alias = "ipipou:p0:foreign-listener:foreign-address";
+  const alias = "ipipou:p0:foreign-listener-10000:foreign-address";
   const marked = (device: IpDevice) => device.ifname === "p2" ? { ...device, ifalias: alias } : device;
   const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
   assert.ok(own.tunnels.has("p2"));
@@ -229,9 +229,9 @@ Deno.test("sortOut() leaves a listener that the gate's mark says is another's", 
   const listing = hub();
   const tunnels = listing.devices.filter(({ ifalias }) => ifalias === undefined);
   const nft = listing.nft.map((object) =>
-    object.rule?.comment === undefined
-      ? object
-      : { rule: { ...object.rule, comment: object.rule.comment.replace(":p0 ", ":p0:foreign-listener ") } }
+    object.rule?.comment === undefined ? object : {
+      rule: { ...object.rule, comment: object.rule.comment.replace(":p0 ", ":p0:foreign-listener-10000 ") },
+    }
   );
   const { own, foreign } = sortOut({ ...listing, devices: tunnels, nft }, HUB, NOW);
   assert.equal(own.listeners.size, 0);
@@ -239,8 +239,58 @@ Deno.test("sortOut() leaves a listener that the gate's mark says is another's", 
   assert.ok(sortOut({ ...listing, devices: tunnels }, HUB, NOW).own.listeners.has("192.0.2.1:10000"));
 });
 
-Deno.test("sortOut() does not take a private address for ours unless a peer may have it", () => {
-  const { own, foreign } = sortOut(hub(), { ...HUB, alts: new Set(["172.29.0.2"]) }, NOW);
+Deno.test("sortOut() does not take an address for a private one of ours unless a mark says so", () => {
+  const alias = (name: string) => name === "p2" ? "ipipou:p0:private-address" : "ipipou:p0";
+  const marked = (device: IpDevice) =>
+    device.ifalias === undefined ? device : { ...device, ifalias: alias(device.ifname) };
+  const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
   assert.deepEqual([...own.altAddresses.keys()], ["172.29.0.2"]);
   assert.ok(foreign.addresses.has("172.29.0.3"));
+});
+
+Deno.test("sortOut() reads our routes, and those that ours would clash with", () => {
+  const routes = [
+    { dst: "10.1.0.0/16", dev: "p1", protocol: "201" },
+    { dst: "10.2.0.0/16", dev: "p1", protocol: "static" },
+    { dst: "10.3.0.0/16", dev: "eth0", protocol: "201" },
+    { dst: "10.4.0.0/16", dev: "eth0", protocol: "static", metric: 100 },
+    { dst: "default", protocol: "static" },
+  ];
+  const { own, foreign } = sortOut({ ...hub(), routes }, HUB, NOW);
+  assert.deepEqual(own.tunnels.get("p1")?.routes, ["10.1.0.0/16"]);
+  assert.deepEqual(own.tunnels.get("p0")?.routes, []);
+  assert.deepEqual(
+    foreign.routes,
+    new Map([["10.2.0.0/16", "p1"], ["10.3.0.0/16", "eth0"], ["default", ""]]),
+  );
+});
+
+Deno.test("sortOut() finds a group that nobody has a device in", () => {
+  const { unusedGroup } = sortOut(hub(), HUB, NOW);
+  const grouped = (device: IpDevice) =>
+    device.ifname === "p2" ? { ...device, group: String(unusedGroup) } : device;
+  assert.equal(sortOut(hubWith(grouped), HUB, NOW).unusedGroup, unusedGroup + 1);
+  assert.notEqual(sortOut(hub(), { ...HUB, name: "p1" }, NOW).unusedGroup, unusedGroup);
+});
+
+Deno.test("sortOut() reads what may be in tunnels, and the ports of a gate that has several", () => {
+  const ports = { match: { left: { payload: { protocol: "udp", field: "dport" } }, right: { set: [1, 2] } } };
+  const nft: NftObject[] = [
+    { chain: { name: "gate-p0" } },
+    { rule: { chain: "gate-p0", comment: "ipipou:p0 192.0.2.1 0123456789ab.1", expr: [ports] } },
+    { set: { name: "devices-p0", elem: ["p0", "p1"] } },
+    {
+      set: {
+        name: "sources-p0",
+        elem: [
+          { concat: ["p0", { prefix: { addr: "10.0.0.0", len: 8 } }] },
+          { concat: ["p1", "172.28.0.3"] },
+        ],
+      },
+    },
+  ];
+  const { gate } = sortOut({ ...hub(), nft }, HUB, NOW).own;
+  assert.deepEqual(gate?.devices, new Set(["p0", "p1"]));
+  assert.deepEqual(gate?.sources, new Set(['"p0" . 10.0.0.0/8', '"p1" . 172.28.0.3']));
+  assert.deepEqual([gate?.ports, gate?.fingerprint], [[1, 2], "0123456789ab.1"]);
 });

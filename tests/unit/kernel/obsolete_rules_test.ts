@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
+import { findEmptyChains, findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
 import type { Identity } from "../../../lib/kernel/observe.ts";
 
 const IDENTITY: Identity = {
   name: "ipipou1",
   table: "ipipou",
   devices: new Set(["ipipou1"]),
-  port: 10_001,
+  ports: new Set([10_001]),
   queue: 1,
-  alts: new Set(["172.29.0.1"]),
 };
 
 /** What `nft -j list table` (1.0.6) printed of the rules two servers of version 0.1 had made: queues 1 and 2. */
@@ -50,10 +49,23 @@ Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and
 
 Deno.test("findObsoleteRules() leaves everything to a server whose queue or port is another", () => {
   assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, queue: 2 }), new Set());
-  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, port: 10_003 }), new Set());
+  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, ports: new Set([10_003]) }), new Set());
 });
 
 Deno.test("findObsoleteRules() leaves NAT rules without a queue rule that proves their server gone", () => {
   const withoutQueueRule = leftovers().filter((object) => !("rule" in object) || object.rule.handle !== 4);
   assert.deepEqual(findObsoleteRules(withoutQueueRule, IDENTITY), new Set());
+});
+
+Deno.test("findEmptyChains() finds the chains of version 0.1 once all rules in them are obsolete", () => {
+  const ours = findObsoleteRules(leftovers(), IDENTITY);
+  assert.deepEqual(findEmptyChains(leftovers(), ours), []);
+  const others = findObsoleteRules(leftovers(), {
+    ...IDENTITY,
+    ports: new Set([10_002]),
+    queue: 2,
+  });
+  assert.deepEqual(findEmptyChains(leftovers(), ours.union(others)), ["nfq"]);
+  const foreign = [{ chain: { name: "gate-ipipou2" } }, { rule: { chain: "gate-ipipou2", handle: 20 } }];
+  assert.deepEqual(findEmptyChains([{ chain: { name: "nfq" } }, ...foreign], new Set()), ["nfq"]);
 });

@@ -179,3 +179,19 @@ Deno.test("Runner does not mind a program that ends before it has read everythin
   });
   assert.equal(programs.given("ip", "input"), "");
 });
+
+Deno.test("Runner ends a program that takes too long, and says so", async () => {
+  using _programs = new FakePrograms({ ip: {}, nft: {} });
+  const directory = Deno.env.get("PATH")!;
+  for (const program of ["ip", "nft"]) {
+    const script = "#!/bin/sh\nexec /bin/sleep 1000\n";
+    Deno.writeTextFileSync(`${directory}/${program}`, script, { mode: 0o755 });
+  }
+  const late = (command: string, exitCode: number) => ({
+    message: `Cannot run ${command}: ended, as it took more than 0.1 s`,
+    exitCode,
+  });
+  const runner = newRunner([], 100);
+  await assert.rejects(runner.ip(["link set dev p0 up"]), late("'ip link set dev p0 up'", EXIT.ipLink));
+  await assert.rejects(runner.nft(["add table ip x"]), late("nft 'add table ip x'", EXIT.nft));
+});

@@ -1,10 +1,20 @@
 import fc from "fast-check";
-import { formatIpv4 } from "../../../lib/ipv4.ts";
+import { formatIpv4, networkOf } from "../../../lib/ipv4.ts";
 import type { Option } from "../../../lib/settings/option.ts";
 import { PUBLIC_KEY } from "./good_input.ts";
 
 /** Text with anything in it. */
 export const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+
+/** Networks, the most of them with no bit of a host set. */
+const anyNetwork = fc.tuple(
+  fc.integer({ min: 1, max: 0xdfff_ffff }),
+  fc.integer({ min: 0, max: 33 }),
+  fc.nat(9),
+)
+  .map(([address, length, odds]) =>
+    `${formatIpv4(odds === 0 ? address : networkOf(address, Math.min(length, 32)).first)}/${length}`
+  );
 
 /** A value of the kind as it stands on the command line and in TOML; null for kinds that the tables cover. */
 export function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: string }> | null {
@@ -19,6 +29,14 @@ export function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: stri
       return fc.integer({ min: 0, max: 2_147_483 }).map(String).map((word) => ({ word, toml: word }));
     case "ipv4":
       return text(fc.integer({ min: 1, max: 0xdfff_ffff }).map(formatIpv4));
+    case "ports":
+      return fc.uniqueArray(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 3 })
+        .map((ports) => ({ word: ports.join(","), toml: ports.length === 1 ? `${ports[0]}` : `[${ports}]` }));
+    case "network":
+      return text(anyNetwork);
+    case "networks":
+      return fc.array(anyNetwork, { minLength: 1, maxLength: 3 })
+        .map((networks) => ({ word: networks.join(","), toml: JSON.stringify(networks) }));
     case "device":
       return text(fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}$/));
     case "nftTable":

@@ -1,13 +1,13 @@
 import { nameOf, type Option, tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
-import { BASES, GOOD_FILES, GOOD_INPUTS } from "./good_input.ts";
+import { BASES, GOOD_FILES, GOOD_INPUTS, PUBLIC_KEY } from "./good_input.ts";
 
 /** A command line that must be refused. */
 export interface BadInput {
   readonly name: string;
   /** `{dir}` stands for the folder that holds the files. */
   readonly argv: readonly string[];
-  /** File names in that folder, and their content. */
+  /** File names in that folder, and their content; a name that ends in `/` is a folder. */
   readonly files?: Readonly<Record<string, string>>;
   readonly exit: 2 | 127;
   /** What one line of the error must look like, to its end. */
@@ -22,9 +22,10 @@ function says(message: string): RegExp {
 
 type Words = string | readonly string[];
 
-function onCommandLine([argv, message]: readonly [Words, string]): BadInput {
+function onCommandLine([argv, message]: readonly [Words, string | RegExp]): BadInput {
   const words = typeof argv === "string" ? argv.split(" ") : argv;
-  return { name: words.join(" "), argv: words, exit: 2, message: says(message) };
+  const pattern = typeof message === "string" ? says(message) : message;
+  return { name: words.join(" "), argv: words, exit: 2, message: pattern };
 }
 
 /** `@:` in the message stands for the file, to be followed by `LINE:COLUMN`. */
@@ -39,11 +40,15 @@ function inFile([toml, message]: readonly [string, string]): BadInput {
 }
 
 const PORT = "must be a whole number from 1 to 65535";
+const PORTS = "must be a UDP port from 1 to 65535, or up to 64 different ones";
 const THE_PORT = "the port must be a whole number from 1 to 65535";
 const IP = "must be an IPv4 address of a host, like 192.0.2.1";
 const DEVICE = "must be a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 const LOCAL = "must be [IP][:PORT][@DEV] with at least one of them";
 const REMOTE = "must be [HOST|IP][:PORT] with at least one of them";
+const NET = "must be a network like 172.28.16.0/20, of length 8 to 30";
+const NETS = "must be networks like 10.1.0.0/16";
+const MANY_PORTS = Array.from({ length: 65 }, (_, index) => index + 1).join(",");
 const HOST = "the host must be an IPv4 address or a host name";
 const DURATION = "must be whole seconds from 0 to 2147483, or a time like 25s, 5m or 2h";
 const KEY = "must be 32 bytes in standard base64";
@@ -154,9 +159,16 @@ const VALUES = [
   ["--fou-local-ip 192.0.2.01", `Cannot use "192.0.2.01" as --fou-local-ip: ${IP}`],
   ["--fou-local-ip 224.0.0.1", `Cannot use "224.0.0.1" as --fou-local-ip: ${IP}`],
   ["--fou-local-ip ::1", `Cannot use "::1" as --fou-local-ip: ${IP}`],
-  ["--fou-local-port 0", `Cannot use "0" as --fou-local-port: ${PORT}`],
-  ["--fou-local-port 70000", `Cannot use "70000" as --fou-local-port: ${PORT}`],
-  ["--fou-local-port http", `Cannot use "http" as --fou-local-port: ${PORT}`],
+  ["--fou-local-port 0", `Cannot use "0" as --fou-local-port: ${PORTS}`],
+  ["--fou-local-port 70000", `Cannot use "70000" as --fou-local-port: ${PORTS}`],
+  ["--fou-local-port http", `Cannot use "http" as --fou-local-port: ${PORTS}`],
+  ["--fou-local-port 1,70000", `Cannot use "1,70000" as --fou-local-port: ${PORTS}`],
+  ["--fou-local-port 1,2,1", `Cannot use "1,2,1" as --fou-local-port: ${PORTS}`],
+  [["--fou-local-port", "1,"], `Cannot use "1," as --fou-local-port: ${PORTS}`],
+  [
+    ["--fou-local-port", MANY_PORTS],
+    new RegExp(`Cannot use "1,2,3,.*…" as --fou-local-port: ${PORTS}$`, "m"),
+  ],
   ["--fou-dev ..", `Cannot use ".." as --fou-dev: ${DEVICE}`],
   ["--fou-dev eth0/1", `Cannot use "eth0/1" as --fou-dev: ${DEVICE}`],
   [["-r", ""], `Cannot use "" as -r/--fou-remote: ${REMOTE}`],
@@ -176,6 +188,30 @@ const VALUES = [
   [["--tunl-dev", "a\nb"], `Cannot use "a\\nb" as --tunl-dev: ${DEVICE}`],
   ["--tunl-ip 172.28.0", `Cannot use "172.28.0" as --tunl-ip: ${IP}`],
   ["--tunl-peer-ip 255.255.255.255", `Cannot use "255.255.255.255" as --tunl-peer-ip: ${IP}`],
+  ["--tunl-net 172.28.16.0", `Cannot use "172.28.16.0" as --tunl-net: ${NET}`],
+  ["--tunl-net 172.28.16.0/31", `Cannot use "172.28.16.0/31" as --tunl-net: ${NET}`],
+  ["--tunl-net 0.0.0.0/7", `Cannot use "0.0.0.0/7" as --tunl-net: ${NET}`],
+  ["--tunl-net 10.0.0.0/08", `Cannot use "10.0.0.0/08" as --tunl-net: ${NET}`],
+  [
+    "--tunl-net 172.28.17.0/20",
+    `Cannot use "172.28.17.0/20" as --tunl-net: ${NET}, but "172.28.17.0/20" has bits of a host set: give 172.28.16.0/20`,
+  ],
+  ["--routes 10.0.0.0/33", `Cannot use "10.0.0.0/33" as --routes: ${NETS}, but "10.0.0.0/33" is none`],
+  ["--routes 10.1.0.0/16,", `Cannot use "10.1.0.0/16," as --routes: ${NETS}, but "" is none`],
+  ["--routes lan", `Cannot use "lan" as --routes: ${NETS}, but "lan" is none`],
+  [
+    "--routes 10.1.0.0/16,10.1.0.1/31",
+    `Cannot use "10.1.0.0/16,10.1.0.1/31" as --routes: ${NETS}, but "10.1.0.1/31" has bits of a host set: give 10.1.0.0/31`,
+  ],
+  [
+    "--routes 10.0.0.0/8,10.0.0.0/8",
+    `Cannot use "10.0.0.0/8,10.0.0.0/8" as --routes: ${NETS}, but "10.0.0.0/8" is there twice`,
+  ],
+  [
+    "--allowed-ips 10.1.2.3/16",
+    `Cannot use "10.1.2.3/16" as --allowed-ips: ${NETS}, but "10.1.2.3/16" has bits of a host set: give 10.1.0.0/16`,
+  ],
+  ["--auth-move-interval 5d", `Cannot use "5d" as --auth-move-interval: ${DURATION}`],
   [`--auth-key-b64 ${SHORT_KEY}`, `Cannot use (hidden) as --auth-key-b64: ${KEY}, but it is 3 bytes`],
   ["--auth-key-b64 no_key", `Cannot use (hidden) as --auth-key-b64: ${KEY}`],
   [
@@ -225,6 +261,22 @@ const FIT = [
   [
     "-b 192.0.2.1 -r 198.51.100.1:1",
     "Cannot run as a client without an own address in the tunnel: give --tunl-ip, the server's --tunl-peer-ip",
+  ],
+  [
+    [...OK_CLIENT, "--fou-local-port", "1,2"],
+    "Cannot use 1,2 as --fou-local-port on a client: it has one UDP port",
+  ],
+  [
+    [...OK_CLIENT, "--routes", "10.0.0.0/8,0.0.0.0/0"],
+    "Cannot use 0.0.0.0/0 as --routes: the far side's address 198.51.100.1 is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
+  ],
+  [
+    [...OK_CLIENT, "-r", "vpn.example.com:1", "--routes", "0.0.0.0/0"],
+    "Cannot use 0.0.0.0/0 as --routes: the far side's address is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
+  ],
+  [
+    [...OK_CLIENT, "--routes", "0.0.0.0/1,128.0.0.0/1"],
+    "Cannot use 128.0.0.0/1 as --routes: the far side's address 198.51.100.1 is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
   ],
   [[...OK_SERVER, "--reauth-only"], "Cannot use --reauth-only on a server: it is for clients"],
   [
@@ -396,7 +448,7 @@ const TOML = [
   ],
   ["fou = 1", "Cannot give fou a value at @:1:1: it is a table, [fou]"],
   ["auth = 'hunter2'", "Cannot give auth a value at @:1:1: it is a table, [auth]"],
-  ["[peers]", "Unknown table [peers] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap]"],
+  ["[peers]", "Unknown table [peers] at @:1:1: did you mean [[peer]]?"],
   [
     "[tunnel]",
     "Unknown table [tunnel] at @:1:1: did you mean [tunl]?",
@@ -404,13 +456,9 @@ const TOML = [
   ["[tun]\nip = '10.0.0.1'", "Unknown table [tun] at @:1:1: did you mean [tunl]?"],
   [
     "[fou.local]\nip = '192.0.2.1'",
-    "Unknown table [fou.local] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap]",
+    "Unknown table [fou.local] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
   ],
   ["\n [[fou]]", "Cannot use [[fou]] at @:2:2: write it once, as [fou]"],
-  [
-    "[[peer]]",
-    "Unknown table [[peer]] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap]",
-  ],
   [
     "number = '1'",
     'Cannot use "1" as number at @:1:10: must be a whole number from 0 to 65535, without quotes',
@@ -419,7 +467,7 @@ const TOML = [
   ["number = inf", "Cannot use inf as number at @:1:10: must be a whole number from 0 to 65535"],
   [
     "[fou]\nlocal-port =  70_000",
-    "Cannot use 70000 as fou.local-port at @:2:15: must be a whole number from 1 to 65535",
+    `Cannot use 70000 as fou.local-port at @:2:15: ${PORTS}`,
   ],
   ["server = 'yes'", 'Cannot use "yes" as server at @:1:10: must be true or false, without quotes'],
   ["server = 1", "Cannot use 1 as server at @:1:10: must be true or false"],
@@ -484,6 +532,192 @@ const TOML = [
   ],
 ] as const;
 
+const HUB = `
+  server = true
+  fou.local = "@eth0"
+  auth.secret = "s"`;
+
+/** `@:` in the message stands for the hub's file. */
+function inHub(
+  [toml, message, files = {}]: readonly [
+    toml: string,
+    message: string,
+    files?: Readonly<Record<string, string>>,
+  ],
+): BadInput {
+  return {
+    name: `hub ${toml}`,
+    argv: ["--config", "{dir}/hub.toml"],
+    files: { "hub.toml": `${HUB}\n${toml}`, ...files },
+    exit: 2,
+    message: says(message.replaceAll("@:", "{dir}/hub.toml:")),
+  };
+}
+
+/** One [[peer]] in as few lines as it can be: its name, and anything else as one line. */
+const peer = (name: string, more = `tunl.peer-ip = "10.0.0.${name.charCodeAt(0)}"`) =>
+  `[[peer]]\nname = "${name}"\n${more}\n`;
+const token = (name: string) =>
+  `auth.token = "hunter2-${name}"\ntunl.peer-ip = "10.0.0.${name.charCodeAt(0)}"`;
+const BOTH_PEERS = `peer "a" (name at @:6:8) and peer "b" (name at @:10:8)`;
+
+const HUBS: readonly Parameters<typeof inHub>[0][] = [
+  ["peer = 1", "Cannot give peer a value at @:5:1: write each peer as [[peer]]"],
+  ['peer.name = "a"', "Cannot give peer.name a value at @:5:1: write each peer as [[peer]]"],
+  ['[peer]\nname = "a"', "Unknown table [peer] at @:5:1: did you mean [[peer]]?"],
+  [
+    '[peer.auth]\ntoken = "hunter2"',
+    "Unknown table [peer.auth] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
+  ],
+  [
+    "[[peer.auth]]",
+    "Unknown table [[peer.auth]] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
+  ],
+  ["[[peer]]", 'Cannot use [[peer]] at @:5:1 without a name: give it name = "NAME"'],
+  ['[[peer]]\nname = "a b"', `Cannot use "a b" as name at @:6:8: ${DEVICE}`],
+  ['[[peer]]\nname = "abcdefghijklmnop"', `Cannot use "abcdefghijklmnop" as name at @:6:8: ${DEVICE}`],
+  ["[[peer]]\nname = 1", `Cannot use 1 as name at @:6:8: ${DEVICE}, in quotes`],
+  ["[[peer]]\nname = []", `Cannot use a list as name at @:6:8: ${DEVICE}, in quotes`],
+  ['[[peer]]\nname = "a"\nname = "a"', "Cannot read @:7:1 as TOML: defining a key multiple times is invalid"],
+  ['name = "a"', "Unknown key name at @:5:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
+  [
+    peer("a", "fou.local-port = 1"),
+    "Cannot use fou.local-port at @:7:1 for one peer: it belongs in the part above the first [[peer]]",
+  ],
+  [
+    peer("a", "server = true"),
+    "Cannot use server at @:7:1 for one peer: it belongs in the part above the first [[peer]]",
+  ],
+  [peer("a", "token = 'hunter2'"), "Unknown key token at @:7:1: did you mean `auth.token`?"],
+  [peer("a", "[peer.auth]\ntokn = 'hunter2'"), "Unknown key auth.tokn at @:8:1: did you mean `token`?"],
+  [peer("a", "auth = 1"), "Cannot give auth a value at @:7:1: it is a table, [auth]"],
+  [
+    peer("a", token("a")) + peer("b", "x = 1"),
+    "Unknown key x at @:11:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]",
+  ],
+  [peer("a", token("a")) + peer("b", "x = y"), "Cannot read @:11:5 as TOML: unexpected character"],
+  [
+    peer("a", ""),
+    'Cannot use peer "a" (name at @:6:8) without an address in the tunnel: give it tunl.peer-ip, or tunl.net for all',
+  ],
+  [
+    peer("a", 'tunl.peer-ip = "172.28.0.0"'),
+    "Cannot use 172.28.0.0 as tunl.peer-ip at @:7:16: it is the own address in the tunnel",
+  ],
+  [peer("tunl0"), 'Cannot use "tunl0" as name at @:6:8: it is the kernel\'s own'],
+  [
+    peer("eth0"),
+    'Cannot use "eth0" as fou.local at {dir}/hub.toml:3:15: it is the device of peer "eth0" (name at @:6:8)',
+  ],
+  [
+    peer("a", 'fou.local-ip-alt = "192.0.2.1"\ntunl.peer-ip = "10.0.0.2"').replace(
+      "",
+      "fou.local-ip = '192.0.2.1'\n",
+    ),
+    "Cannot use 192.0.2.1 as fou.local-ip at @:5:16: it is the private local address too, give another --fou-local-ip-alt",
+  ],
+  [
+    peer("a", token("a")) + peer("a", token("b")),
+    `Cannot take both ${BOTH_PEERS.replace('"b"', '"a"')}: they have the same name, give one another`,
+  ],
+  [
+    peer("a", token("a")) + peer("b", `tunl.dev = "a"\n${token("b")}`),
+    'Cannot take both peer "a" (name at @:6:8) and peer "b" (tunl.dev at @:11:12): they have the same tunnel device, a, give one another tunl.dev',
+  ],
+  [
+    peer("a", token("a")) + peer("b", 'auth.token = "x"\ntunl.peer-ip = "10.0.0.97"'),
+    'Cannot take both peer "a" (tunl.peer-ip at @:8:16) and peer "b" (tunl.peer-ip at @:12:16): they have the same address in the tunnel, 10.0.0.97, give one another tunl.peer-ip',
+  ],
+  [
+    `tunl.net = "10.7.0.0/30"\n${peer("a", 'auth.token = "x"')}${peer("b", 'auth.token = "y"')}`,
+    'Cannot take both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same address in the tunnel, 10.7.0.2, give one another tunl.peer-ip; --tunl-net has no free one',
+  ],
+  [
+    `tunl.net = "10.7.0.0/29"\n${peer("a", 'auth.token = "x"\ntunl.peer-ip = "10.7.0.2"')}${
+      peer("b", 'auth.token = "y"\ntunl.peer-ip = "10.7.0.2"')
+    }`,
+    'Cannot take both peer "a" (tunl.peer-ip at @:9:16) and peer "b" (tunl.peer-ip at @:13:16): they have the same address in the tunnel, 10.7.0.2, give one another tunl.peer-ip, like 10.7.0.3',
+  ],
+  [
+    peer("a", token("a")) + peer("b", token("a").replace("97", "98")),
+    'Cannot take both peer "a" (auth.token at @:7:14) and peer "b" (auth.token at @:11:14): they have the same token, give each its own',
+  ],
+  [
+    `auth.token = "hunter2"\n${peer("a")}${peer("b")}`,
+    'Cannot take both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same token, give each its own',
+  ],
+  [
+    ["a", "b"].map((name) =>
+      peer(name, `${token(name).split("\n")[1]}\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"`)
+    ).join(""),
+    `Cannot take both peer "a" (auth.remote-pubkey-b64 at @:8:26) and peer "b" (auth.remote-pubkey-b64 at @:12:26): they have the same auth.remote-pubkey-b64, ${PUBLIC_KEY}, give each its own key`,
+  ],
+  [
+    peer("a") + peer("b"),
+    'Cannot take both peer "a" (name at @:6:8) and peer "b" (name at @:9:8): nothing tells them apart, give each a key, or auth.by-remote-ip and an address in fou.remote of its own',
+  ],
+  [
+    ["a", "b"].map((name) => peer(name, `${token(name)}\nfou.local-ip-alt = "10.9.9.9"`)).join(""),
+    'Cannot take both peer "a" (fou.local-ip-alt at @:9:20) and peer "b" (fou.local-ip-alt at @:14:20): they have the same fou.local-ip-alt, 10.9.9.9, give one another',
+  ],
+  [
+    ["a", "b"].map((name) => peer(name, `${token(name)}\nroutes = ["10.1.0.0/16"]`)).join(""),
+    'Cannot take both peer "a" (routes at @:9:10) and peer "b" (routes at @:14:10): they have the same network in routes, 10.1.0.0/16, leave it to one of them',
+  ],
+  [
+    "server = false\n[[peer]]\nname = 'a'".replace("server = false\n", ""),
+    "Cannot take peers on a client (name at {dir}/hub.toml:3:8): its only one is its server; give server = true or -s on a server",
+    { "hub.toml": "fou.local = '@eth0'\n[[peer]]\nname = 'a'" },
+  ],
+  [
+    "",
+    "Cannot take peers on a client ({dir}/hub.peers): its only one is its server; give server = true or -s on a server",
+    { "hub.toml": BASES.client, "hub.peers/": "" },
+  ],
+  [
+    "",
+    "Cannot list {dir}/hub.peers: Not a directory; make it a folder that this user can list, or remove it",
+    {
+      "hub.peers": "",
+    },
+  ],
+  ["", "Cannot read {dir}/hub.peers/a.toml:1:16 as TOML: unterminated string constant", {
+    "hub.peers/a.toml": "tunl.ip = '10.0",
+  }],
+  ["", `Cannot use "a b" as the name of a peer ("{dir}/hub.peers/a b.toml"): ${DEVICE}; rename the file`, {
+    "hub.peers/a b.toml": "",
+  }],
+  ["", 'Cannot use "b" as name at {dir}/hub.peers/a.toml:1:8: the file says "a", leave the key out', {
+    "hub.peers/a.toml": "name = 'b'",
+  }],
+  ["", "Cannot use verb at {dir}/hub.peers/a.toml:1:1 for one peer: it belongs in {dir}/hub.toml", {
+    "hub.peers/a.toml": "verb = 1",
+  }],
+  ["", "Cannot use [[peer]] at {dir}/hub.peers/a.toml:1:1: the file is about one peer, give its keys alone", {
+    "hub.peers/a.toml": "[[peer]]",
+  }],
+  [
+    "",
+    "Cannot read {dir}/hub.peers/a.toml (a peer of {dir}/hub.toml): Is a directory; make it a UTF-8 text file that this user can read",
+    {
+      "hub.peers/a.toml/": "",
+    },
+  ],
+  [
+    peer("a", token("a")),
+    'Cannot take both peer "a" (name at @:6:8) and peer "a" ({dir}/hub.peers/a.toml): they have the same name, give one another',
+    { "hub.peers/a.toml": token("b") },
+  ],
+  [
+    "[[peer]]\n".repeat(4097),
+    "Cannot take 4097 peers of {dir}/hub.toml: a server can have at most 4096, use several servers",
+  ],
+  [
+    `#${"x".repeat(2 * 1024 * 1024)}`,
+    "Cannot read {dir}/hub.toml (--config): it is larger than 2 MiB; name a configuration file, or split it",
+  ],
+];
+
 /** What follows from the table of options alone. */
 function fromTable(option: Option): BadInput[] {
   const name = nameOf(option);
@@ -531,6 +765,7 @@ export const BAD_INPUTS: readonly BadInput[] = [
   ...[...WORDS, ...VALUES, ...FIT].map(onCommandLine),
   ...WITH_FILES.map(([argv, files, message]) => ({ ...onCommandLine([argv, message]), files })),
   ...TOML.map(inFile),
+  ...HUBS.map(inHub),
   ...OPTIONS.flatMap(fromTable),
   ...notAvailable(),
 ];

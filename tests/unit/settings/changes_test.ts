@@ -15,7 +15,7 @@ function* variations(settings: Settings): Generator<[path: string, settings: Set
     const last = keys.pop()!;
     // deno-lint-ignore no-explicit-any
     const owner = keys.reduce((owner, key) => owner[key], copy as any);
-    owner[last] = different(owner[last]);
+    owner[last] = last === "allowedIps" ? ["10.0.0.0/8"] : different(owner[last]);
     yield [path, copy];
   }
 }
@@ -42,9 +42,16 @@ Deno.test("describeChanges() and describeRestart() find nothing in the same sett
 
 Deno.test("describeChanges() or describeRestart() has a line for every value there is", () => {
   const keys = ed25519({ privateKey: new Uint8Array(32), remotePublicKey: new Uint8Array(32), secret: "s" });
-  for (const settings of [sampleSettings(), sampleSettings({ peers: [samplePeer({ scheme: keys })] })]) {
+  const bare = samplePeer({
+    scheme: keys,
+    altIp: null,
+    allowedIps: ["10.0.0.1/32"],
+    routes: ["10.1.0.0/16"],
+  });
+  for (const settings of [sampleSettings(), sampleSettings({ peers: [bare] })]) {
     for (const [path, varied] of variations(settings)) {
       if (path.endsWith(".kind") || WITHOUT_EFFECT.has(path)) continue;
+      if (path === "firstAltIp" && settings.peers.every(({ altIp }) => altIp !== null)) continue;
       const lines = [...describeChanges(settings, varied), describeRestart(settings, varied) ?? []].flat();
       assert.ok(lines.length > 0, path);
       for (const line of lines) assert.doesNotMatch(line, /\n/);
@@ -88,6 +95,22 @@ Deno.test("describeChanges() tells peers that come and go", () => {
   const [a, b, c] = ["a", "b", "c"].map((name) => samplePeer({ name }));
   const lines = describeChanges(sampleSettings({ peers: [a!, b!] }), sampleSettings({ peers: [a!, c!] }));
   assert.deepEqual(lines, ["b: removed", "c: added"]);
+});
+
+Deno.test("describeChanges() counts what goes beyond twenty lines", () => {
+  const peers = Array.from({ length: 1000 }, (_, index) => samplePeer({ name: `p${index}` }));
+  const [none, all] = [sampleSettings({ peers: [] }), sampleSettings({ peers })];
+  const lines = describeChanges(none, all);
+  assert.deepEqual([lines.length, lines[0], lines[19], lines[20]], [
+    21,
+    "p0: added",
+    "p19: added",
+    "… and 980 more",
+  ]);
+  assert.deepEqual(describeChanges(sampleSettings({ peers: peers.slice(0, 20) }), none).length, 20);
+  const routed = peers.map((peer) => ({ ...peer, routes: ["10.0.0.0/8"] }));
+  assert.equal(describeChanges(all, sampleSettings({ peers: routed })).at(-1), "… and 980 more");
+  assert.deepEqual(describeChanges(all, sampleSettings({ peers: peers.toReversed() })), []);
 });
 
 Deno.test("describeRestart() names what cannot change while the program runs, and the cure", () => {

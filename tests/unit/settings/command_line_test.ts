@@ -31,7 +31,7 @@ Deno.test("parseInvocation() takes the beginning of a long option that no other 
     tunnelPeerIp: "10.0.0.1",
   });
   assert.deepEqual(valuesOf("--verb", "1"), { verb: 1 });
-  assert.deepEqual(valuesOf("--fou-local", ":5"), { localPort: 5 });
+  assert.deepEqual(valuesOf("--fou-local", ":5"), { localPorts: [5] });
 });
 
 Deno.test("parseInvocation() lets new options break no abbreviation of version 0.1", () => {
@@ -53,7 +53,7 @@ Deno.test("parseInvocation() takes -- at the end for nothing", () => {
 
 Deno.test("parseInvocation() names the place as the option is listed", () => {
   assert.equal(givenOf("--numb=5").number?.place, "-n/--number");
-  assert.equal(givenOf("-b", ":5").localPort?.place, "-b/--fou-local");
+  assert.equal(givenOf("-b", ":5").localPorts?.place, "-b/--fou-local");
 });
 
 Deno.test("parseInvocation() keeps the order of --config", () => {

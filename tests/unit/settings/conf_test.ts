@@ -142,7 +142,7 @@ Deno.test("convertConf() names the line of what it cannot take, and never a secr
   const refused: [line: string, message: string][] = [
     [
       "fou-local-port 70000",
-      'Cannot use "70000" as --fou-local-port at @: must be a whole number from 1 to 65535',
+      'Cannot use "70000" as --fou-local-port at @: must be a UDP port from 1 to 65535, or up to 64 different ones',
     ],
     [
       "tunl-ip  10.0.0.1",

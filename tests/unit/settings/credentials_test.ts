@@ -10,7 +10,7 @@ const FILES = {
 };
 
 function read(path: string, folder: string | undefined): string {
-  const file = withCredentials(filesInMemory(FILES), folder)(path);
+  const file = withCredentials(filesInMemory(FILES).read, folder)(path);
   return file.ok ? file.text : file.reason;
 }
 

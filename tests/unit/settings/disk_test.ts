@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFromDisk, writeToDisk } from "../../../lib/settings/disk.ts";
+import { DISK, readFromDisk, writeToDisk } from "../../../lib/settings/disk.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -47,6 +47,20 @@ Deno.test("readFromDisk() tells a missing file from one that cannot be read", ()
     assert.ok(!latin.ok && !latin.missing);
     assert.match(latin.reason, /encoded data/);
     assert.equal(readFromDisk("a\0\nb").ok, false);
+  });
+});
+
+Deno.test("DISK lists a folder's names, and tells a missing one from one that cannot be listed", () => {
+  withFolder((folder) => {
+    assert.deepEqual(DISK.list(folder), { ok: true, names: [] });
+    Deno.writeTextFileSync(`${folder}/.a.swp`, "");
+    Deno.mkdirSync(`${folder}/b`);
+    const found = DISK.list(folder);
+    assert.deepEqual(found.ok && found.names.toSorted(), [".a.swp", "b"]);
+    const missing = { ok: false, missing: true, reason: "No such file or directory" };
+    assert.deepEqual(DISK.list(`${folder}/none`), missing);
+    const notOne = { ok: false, missing: false, reason: "Not a directory" };
+    assert.deepEqual(DISK.list(`${folder}/.a.swp`), notOne);
   });
 });
 

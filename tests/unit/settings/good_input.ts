@@ -153,6 +153,13 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
     gives: { "local.ports": [500] },
   },
   {
+    option: "fou-local-port",
+    mode: "server",
+    argv: ["--fou-local-port", "10002,500"],
+    toml: "fou.local-port = [10002, 500]",
+    gives: { "local.ports": [10002, 500] },
+  },
+  {
     option: "fou-dev",
     mode: "client",
     argv: ["--fou-dev", "eth0.100"],
@@ -221,6 +228,20 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
     argv: ["--tunl-peer-ip", "10.0.0.9"],
     toml: 'tunl.peer-ip = "10.0.0.9"',
     gives: { "peers.0.tunnel.peerIp": "10.0.0.9" },
+  },
+  {
+    option: "routes",
+    mode: "client",
+    argv: ["--routes", "10.1.0.0/16,10.2.3.4"],
+    toml: 'routes = ["10.1.0.0/16", "10.2.3.4/32"]',
+    gives: { "peers.0.routes": ["10.1.0.0/16", "10.2.3.4/32"] },
+  },
+  {
+    option: "routes",
+    mode: "server",
+    argv: ["--routes", "10.1.0.0/16"],
+    toml: 'routes = ["10.1.0.0/16"]',
+    gives: { "peers.0.routes": ["10.1.0.0/16"], "peers.0.allowedIps": null },
   },
   {
     option: "auth-key-file",
@@ -359,6 +380,27 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
     argv: ["--auth-lifetime", "3600"],
     toml: 'auth.lifetime = "1h"',
     gives: { "peers.0.lifetime": 3600 },
+  },
+  {
+    option: "auth-move-interval",
+    mode: "server",
+    argv: ["--auth-move-interval", "5m"],
+    toml: "auth.move-interval = 300",
+    gives: { "peers.0.moveInterval": 300 },
+  },
+  {
+    option: "allowed-ips",
+    mode: "server",
+    argv: ["--allowed-ips", "10.1.0.0/16,10.2.0.0/16,10.1.2.0/24"],
+    toml: 'allowed-ips = ["10.1.0.0/16", "10.2.0.0/16", "10.1.2.3"]',
+    gives: { "peers.0.allowedIps": ["172.28.0.1/32", "10.1.0.0/16", "10.2.0.0/16"] },
+  },
+  {
+    option: "tunl-net",
+    mode: "server",
+    argv: ["--tunl-net", "10.9.0.0/30"],
+    toml: 'tunl.net = "10.9.0.0/30"',
+    gives: { "peers.0.tunnel.ip": "10.9.0.1", "peers.0.tunnel.peerIp": "10.9.0.2" },
   },
   {
     option: "reply-on-auth-ok",

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import { COMMANDS } from "../../../lib/settings/commands.ts";
 import { commandHelpText, helpText } from "../../../lib/settings/help.ts";
+import { tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
-import { parseToml } from "../../../lib/settings/toml.ts";
 import { PUBLIC_KEY } from "./good_input.ts";
 import { load } from "./memory_files.ts";
 
@@ -48,10 +48,28 @@ Deno.test("helpText() gives examples that work", () => {
   }
 });
 
-Deno.test("helpText() shows a TOML file that works", () => {
-  const toml = HELP.slice(HELP.indexOf("For example:") + "For example:".length).replace("KEY", PUBLIC_KEY);
-  const { given } = parseToml(toml, "/x.toml");
-  assert.deepEqual(Object.keys(given), ["server", "number", "device", "remotePublicKey", "secret"]);
+Deno.test("helpText() shows TOML files that work", () => {
+  const [, single, hub] = HELP.split("For example:\n\n").map((text) => text.replace(/\n\n.*/s, ""));
+  const files = { "./single.toml": single!, "./hub.toml": hub!, "./office.secret": "s", "./hub.secret": "s" };
+  for (const [name, text] of Object.entries(files)) {
+    Object.assign(files, { [name]: text.replace("KEY", PUBLIC_KEY) });
+  }
+  const settingsOf = (name: string) => load(["--config", name], files).settings;
+  assert.deepEqual(settingsOf("./single.toml").peers.map(({ name }) => name), ["ipipou1"]);
+  assert.deepEqual(settingsOf("./hub.toml").peers.map(({ name, routes }) => [name, routes]), [
+    ["office", ["10.1.0.0/16"]],
+  ]);
+});
+
+Deno.test("helpText() lists every key that a peer can have, and what is the most", () => {
+  const words = HELP.replace(/\s+/g, " ");
+  for (const option of OPTIONS.filter(({ perPeer }) => perPeer)) {
+    assert.match(
+      words,
+      new RegExp(`The keys of a peer are name and .*\\b${tomlPathOf(option)?.join(".")}[,. ]`),
+    );
+  }
+  assert.ok(words.endsWith("A server can have 4096 peers at most, a file 2 MiB. "));
 });
 
 Deno.test("helpText() lists every command with its arguments and sentence", () => {

@@ -54,7 +54,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       peers: [{
         name: "ipipou0",
         tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0" },
-        remote: { host: "198.51.100.1", ports: [10000] },
+        remote: { host: "198.51.100.1", port: 10000 },
         byRemote: { ip: false, port: false },
         scheme: { kind: "port" },
         maxTimeDiscrepancy: 0,
@@ -74,7 +74,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
 Deno.test("loadSettings() fills in a server's defaults from N", () => {
   const { settings } = load([...SERVER, "-n", "200", "--auth-remote-pubkey-b64", PUBLIC_KEY]);
   const [peer] = settings.peers;
-  assert.deepEqual(settings.local, { ip: null, device: "eth0", port: 10200 });
+  assert.deepEqual(settings.local, { ip: null, device: "eth0", ports: [10200] });
   assert.deepEqual(settings.queue, { number: 200, maxLength: 24 });
   assert.deepEqual(peer?.tunnel, { device: "ipipou200", ip: "172.28.1.144", peerIp: "172.28.1.145" });
   assert.equal(peer?.altIp, "172.29.0.200");

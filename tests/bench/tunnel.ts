@@ -3,43 +3,16 @@
  * one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
  */
 import { INNER, PATIENCE, Scenario } from "../e2e/scenario.ts";
+import { median, print, throughput, yardstick } from "./figures.ts";
 
 const TOKEN = ["--auth-token", "a token for measuring"];
 const ROUNDS = 5;
-const IPERF_SECONDS = 4;
-
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-async function repeat(rounds: number, measure: () => Promise<number>): Promise<number[]> {
-  const values = [];
-  for (let round = 0; round < rounds; round++) values.push(await measure());
-  return values;
-}
 
 async function residentMiB(pid: number): Promise<string> {
   const status = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
   const mib = (key: string) =>
     (Number(new RegExp(`^${key}: +(\\d+)`, "m").exec(status)![1]) / 1024).toFixed(0);
   return `RSS ${mib("Rss")}, PSS ${mib("Pss")} MiB`;
-}
-
-/** Received bits per second. */
-async function throughput({ network }: Scenario, address: string, ...args: string[]): Promise<number> {
-  const run = ["iperf3", "-J", "-c", address, "-t", String(IPERF_SECONDS), ...args];
-  const report = JSON.parse(await network.must("direct", run));
-  return (report.end.sum_received ?? report.end.sum).bits_per_second;
 }
 
 /** A FOU tunnel as one makes it by hand, with no gate, beside ours. */
@@ -64,16 +37,12 @@ async function makeByHand({ network }: Scenario): Promise<void> {
 
 async function measureTimes(scenario: Scenario): Promise<void> {
   const { network } = scenario;
-  const yardstick = median(
-    await repeat(9, () => timed(() => network.run("server", ["ip", "link", "show", "lo"]))),
-  );
+  const unit = await yardstick();
   const tell = (what: string, values: number[]) =>
     print(
-      `${what}: median ${median(values).toFixed(0)} ms, ${
-        (median(values) / yardstick).toFixed(1)
-      } yardsticks`,
+      `${what}: median ${median(values).toFixed(0)} ms, ${(median(values) / unit).toFixed(1)} yardsticks`,
     );
-  print(`yardstick (ip netns exec NS ip link show lo): ${yardstick.toFixed(0)} ms`);
+  print(`yardstick (ip netns exec NS ip link show lo): ${unit.toFixed(0)} ms`);
   const starts: number[] = [];
   const ups: number[] = [];
   const pings: number[] = [];

@@ -1,0 +1,111 @@
+import { authPayloadLength } from "../auth/scheme.ts";
+import { isTimely, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
+import { bareProofId, makeProof, type Proof, proofId } from "../auth/proof.ts";
+import type { Endpoint } from "../packet.ts";
+import type { Refusal } from "../refusals.ts";
+import type { Peer } from "../settings/settings.ts";
+
+/** Something to prove, and the peers that ask for it: several where their places tell them apart. */
+export class Credential {
+  readonly proof: Proof;
+  /** What signatures are verified with; null: a token, or nothing. */
+  readonly key: { readonly publicKey: Uint8Array; readonly secret: string } | null;
+  /** Counts the credentials with a key. */
+  readonly index: number;
+  /** By `ADDRESS:PORT`, each `*` where any will do. */
+  readonly #peers = new Map<string, { readonly peer: Peer; readonly rank: number }>();
+  /** Addresses that some peer may have, whatever its port. */
+  readonly #addresses = new Set<string>();
+
+  constructor(proof: Proof, key: Credential["key"], index: number) {
+    this.proof = proof;
+    this.key = key;
+    this.index = index;
+  }
+
+  /** @param rank of two that a sender could be, the lower one is taken @param address null: any */
+  add(peer: Peer, rank: number, address: string | null): void {
+    const place = `${address ?? "*"}:${peer.byRemote.port ? peer.remote.port : "*"}`;
+    this.#addresses.add(address ?? "*");
+    if (!this.#peers.has(place)) this.#peers.set(place, { peer, rank });
+  }
+
+  /** Tells whose sender at `source` has proved this: takes no longer for many peers than for one. */
+  peerAt({ ip, port }: Endpoint, isGood: (peer: Peer) => Refusal | null = () => null): Peer | Refusal {
+    const places = [`${ip}:${port}`, `${ip}:*`, `*:${port}`, "*:*"];
+    const fitting = places.flatMap((place) => this.#peers.get(place) ?? []).sort((a, b) => a.rank - b.rank);
+    if (fitting.length === 0) {
+      const isAddressGood = this.#addresses.has(ip) || this.#addresses.has("*");
+      return isAddressGood ? "wrong remote port" : "wrong remote address";
+    }
+    const good = fitting.find(({ peer }) => isGood(peer) === null);
+    return good?.peer ?? isGood(fitting[0]!.peer)!;
+  }
+
+  /** Tells who sent a payload that proves this. @param timestamp our Unix seconds when it came */
+  senderOf(payload: Uint8Array, source: Endpoint, timestamp: number): Peer | Refusal {
+    const isGood = ({ maxTimeDiscrepancy }: Peer) =>
+      this.key === null || isTimely(payload, timestamp, maxTimeDiscrepancy) ? null : "time too far from ours";
+    return this.peerAt(source, isGood);
+  }
+}
+
+/** Everything that proves who a peer is. */
+export class Credentials {
+  /** Those with a key, in the peers' order. */
+  readonly keys: readonly Credential[];
+  readonly #byId = new Map<string, Credential>();
+  readonly #byPeer = new Map<string, Credential>();
+  readonly #bareLengths = new Set<number>();
+
+  /**
+   * @param remoteAddresses IPv4 address of each peer with a known remote host, by peer name
+   * @param known what has been made ready before
+   */
+  constructor(
+    peers: readonly Peer[],
+    remoteAddresses: ReadonlyMap<string, string>,
+    known: Credentials | null = null,
+  ) {
+    const keys: Credential[] = [];
+    for (const [rank, peer] of peers.entries()) {
+      const id = proofId(peer.scheme);
+      const credential = this.#byId.get(id) ?? makeCredential(peer, keys.length, known?.get(id)?.proof);
+      if (!this.#byId.has(id) && credential.key !== null) keys.push(credential);
+      if (credential.key === null) this.#bareLengths.add(authPayloadLength(peer.scheme));
+      this.#byId.set(id, credential);
+      this.#byPeer.set(peer.name, credential);
+      const address = peer.byRemote.ip ? remoteAddresses.get(peer.name) : null;
+      if (address !== undefined) credential.add(peer, rank, address);
+    }
+    this.keys = keys;
+  }
+
+  get(proofId: string): Credential | undefined {
+    return this.#byId.get(proofId);
+  }
+
+  of(peer: string): Credential | undefined {
+    return this.#byPeer.get(peer);
+  }
+
+  /** What a payload proves by itself, unsigned; or why it proves nothing. */
+  bare(payload: Uint8Array): Credential | Refusal {
+    if (!this.#bareLengths.has(payload.length)) return "wrong length";
+    // A digest's place in a map tells nothing of the token by the time it takes; the comparison takes the same always.
+    const credential = this.#byId.get(bareProofId(payload));
+    return credential?.proof.verify(payload) ? credential : "wrong token";
+  }
+
+  /** Tells whether a payload may be signed by one of the keys. */
+  maySign(payload: Uint8Array): boolean {
+    return this.keys.length > 0 && payload.length >= SIGNED_PAYLOAD_LENGTH;
+  }
+}
+
+function makeCredential({ scheme }: Peer, index: number, known: Proof | undefined): Credential {
+  const key = scheme.kind === "ed25519"
+    ? { publicKey: scheme.remotePublicKey!, secret: scheme.secret }
+    : null;
+  return new Credential(known ?? makeProof(scheme), key, index);
+}

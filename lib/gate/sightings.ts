@@ -1,0 +1,53 @@
+import { type Endpoint, formatEndpoint } from "../packet.ts";
+import type { Credential } from "./credentials.ts";
+
+/** Where a key was last used, and as which peer. */
+interface Sighting {
+  readonly source: Endpoint;
+  readonly peer: string;
+}
+
+/** Remembers where keys were last used, to try the likely ones first. */
+export class Sightings {
+  /** Null: never seen. The latest is the last. */
+  readonly #sightings = new Map<Credential, Sighting | null>();
+  readonly #bySource = new Map<string, Credential>();
+  #latestFirst: readonly Credential[] | null = null;
+
+  constructor(keys: readonly Credential[]) {
+    for (const key of keys.toReversed()) this.#sightings.set(key, null);
+  }
+
+  /** Takes over what was seen before, by other settings. */
+  takeOver(earlier: Sightings, translate: (credential: Credential) => Credential | undefined): void {
+    for (const [credential, sighting] of earlier.#sightings) {
+      const same = translate(credential);
+      if (same !== undefined && sighting !== null) this.note(same, sighting);
+    }
+  }
+
+  note(credential: Credential, sighting: Sighting): void {
+    const before = this.#sightings.get(credential);
+    if (before && this.#bySource.get(formatEndpoint(before.source)) === credential) {
+      this.#bySource.delete(formatEndpoint(before.source));
+    }
+    this.#sightings.delete(credential);
+    this.#sightings.set(credential, sighting);
+    this.#bySource.set(formatEndpoint(sighting.source), credential);
+    this.#latestFirst = null;
+  }
+
+  /** The key that was last used at just this address and port. */
+  at(source: Endpoint): Credential | undefined {
+    return this.#bySource.get(formatEndpoint(source));
+  }
+
+  get(credential: Credential): Sighting | null {
+    return this.#sightings.get(credential) ?? null;
+  }
+
+  /** All keys as of now, never seen ones last. */
+  get latestFirst(): readonly Credential[] {
+    return this.#latestFirst ??= [...this.#sightings.keys()].reverse();
+  }
+}

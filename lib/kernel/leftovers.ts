@@ -1,0 +1,53 @@
+import { formatEndpoint } from "../packet.ts";
+import type { Outside } from "./member.ts";
+import { ANY_ADDRESS, type Listener, type Observed } from "./state.ts";
+
+/** What an instance may use. */
+interface Use {
+  /** Name of the nftables table. */
+  readonly table: string;
+  /** Own FOU ports. */
+  readonly ports: readonly number[];
+  /** Private local addresses that are meant for it alone. */
+  readonly alts: ReadonlySet<string>;
+}
+
+/**
+ * Tells of things that were there before us, which we use or leave as nothing shows whose they are: version 0.1
+ * leaves such things. A line for each, with the command that removes it.
+ */
+export function describeLeftovers(
+  { foreign }: Observed,
+  outside: Outside,
+  { alts, ports, table }: Use,
+): string[] {
+  const places = new Set([ANY_ADDRESS, outside.ip, ...alts]);
+  const listeners = [...foreign.listeners.values()].filter(({ local }) =>
+    ports.includes(local.port) && places.has(local.ip)
+  );
+  const addresses = [...alts].flatMap((ip) => {
+    const device = foreign.addresses.get(ip);
+    return device === undefined ? [] : [{ ip, device }];
+  });
+  return [
+    ...listeners.map((listener) =>
+      `FOU port ${formatEndpoint(listener.local)} is another's: it is used, and left at the end; ` +
+      `if version 0.1 left it, stop this and remove it: ${removal(listener)}`
+    ),
+    ...addresses.map(({ ip, device }) =>
+      `address ${ip} of ${device} is another's, and left; if version 0.1 left it, remove it: ip address delete ${ip}/32 dev ${device}`
+    ),
+    ...(foreign.emptyChains.length === 0 ? [] : [
+      `table ip ${table} has empty chains of version 0.1, and they are left; if that is not to run again, ` +
+      `remove them: nft '${
+        foreign.emptyChains.map((chain) => `delete chain ip ${table} ${chain}`).join("; ")
+      }'`,
+    ]),
+  ];
+}
+
+function removal({ local, device }: Listener): string {
+  const localWords = local.ip === ANY_ADDRESS ? "" : ` local ${local.ip}`;
+  const deviceWords = device === null ? "" : ` dev ${device}`;
+  return `ip fou del port ${local.port}${localWords}${deviceWords}`;
+}

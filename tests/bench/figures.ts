@@ -1,0 +1,46 @@
+import { must } from "../../tools/command.ts";
+import type { Scenario } from "../e2e/scenario.ts";
+
+const IPERF_SECONDS = 4;
+
+/** Writes a line to standard output. */
+export function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+/** The middle one; the upper of two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** Milliseconds that some work takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** What several measurements gave, one after the other. */
+export async function repeat(rounds: number, measure: () => Promise<number>): Promise<number[]> {
+  const values = [];
+  for (let round = 0; round < rounds; round++) values.push(await measure());
+  return values;
+}
+
+/** Milliseconds that one `ip netns exec NS ip link show lo` takes here and now: the measure of all times. */
+export async function yardstick(): Promise<number> {
+  await must(["ip", "netns", "add", "yardstick"]);
+  try {
+    const one = ["ip", "netns", "exec", "yardstick", "ip", "link", "show", "lo"];
+    return median(await repeat(9, () => timed(() => must(one))));
+  } finally {
+    await must(["ip", "netns", "delete", "yardstick"]);
+  }
+}
+
+/** Bits per second of TCP that arrive at `address` from the host `direct`. @param args more for iperf3 */
+export async function throughput({ network }: Scenario, address: string, ...args: string[]): Promise<number> {
+  const run = ["iperf3", "-J", "-c", address, "-t", String(IPERF_SECONDS), ...args];
+  const report = JSON.parse(await network.must("direct", run));
+  return (report.end.sum_received ?? report.end.sum).bits_per_second;
+}

@@ -1,0 +1,158 @@
+/**
+ * What a hub costs against the number of its peers. Every figure is a multiple of the yardstick, the time that one
+ * `ip netns exec NS ip link show lo` takes in the same run, or a ratio; for each there is a curve.
+ */
+import { must } from "../../tools/command.ts";
+import {
+  hubToml,
+  makeMembers,
+  type Member,
+  openPlaces,
+  placeOf,
+  sendAll,
+  type Spread,
+} from "../e2e/crowd.ts";
+import { eventually, IPIPOU, Scenario } from "../e2e/scenario.ts";
+import type { Process } from "../lab/process.ts";
+import { median, print, repeat, throughput, timed, yardstick } from "./figures.ts";
+
+const COUNTS = [1, 10, 100, 1000];
+const ROUNDS = 5;
+const WAIT = 600_000;
+const CLOCK_TICK_MS = 10;
+
+/** Names of figures, and their values in the order of COUNTS. */
+const rows = new Map<string, number[]>();
+
+function note(name: string, value: number): void {
+  rows.set(name, [...rows.get(name) ?? [], value]);
+}
+
+async function cpuMs(pid: number): Promise<number> {
+  const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
+}
+
+async function residentMiB(pid: number): Promise<number> {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]) / 1024;
+}
+
+function count(server: Process, text: string): number {
+  return server.lines.filter((line) => line.includes(text)).length;
+}
+
+async function startHub(scenario: Scenario, members: readonly Member[], env: Record<string, string>) {
+  const config = await scenario.write("hub.toml", hubToml(members));
+  const server = scenario.network.spawn("server", [IPIPOU, "--config", config], env);
+  await server.waitForLine(/waiting for clients/, WAIT);
+  return server;
+}
+
+/** Times one member's auth packet until the log tells what came of it; the senders are all made the same way. */
+function timedMove(scenario: Scenario, server: Process, member: Member, move: number): Promise<number> {
+  return timed(async () => {
+    const told = server.waitForLine(new RegExp(` ${member.name}: (tunnel up|moved)`), WAIT);
+    await sendAll(scenario.network, [member], "addresses", move);
+    await told;
+  });
+}
+
+async function measure(total: number, members: readonly Member[], unit: number): Promise<void> {
+  await using scenario = await Scenario.create({ direct: true });
+  const { network } = scenario;
+  await openPlaces(network);
+  const { env, take } = await scenario.programCounter();
+  const peers = members.slice(0, total);
+  const startTime = performance.now();
+  const server = await startHub(scenario, peers, env);
+  note("start to gate ready, yardsticks", (performance.now() - startTime) / unit);
+  await take();
+  const cpuBefore = await cpuMs(server.pid);
+  const burst = await timed(async () => {
+    await sendAll(network, peers, "addresses");
+    await eventually("all are in", () => Promise.resolve(count(server, "tunnel up") === total), WAIT);
+  });
+  note("burst of all until all are in, yardsticks for each", burst / unit / total);
+  note("server's CPU for it, yardsticks for each", (await cpuMs(server.pid) - cpuBefore) / unit / total);
+  note("programs for it, in all", (await take()).length);
+  note("RSS, MiB", await residentMiB(server.pid));
+  const mover = peers[Math.floor(total / 2)]!;
+  let move = 0;
+  const moves = await repeat(ROUNDS, () => timedMove(scenario, server, mover, ++move));
+  note("auth packet to moved, yardsticks", median(moves) / unit);
+  const renewals = Array.from({ length: 20 }, () => mover);
+  const renewing = await cpuMs(server.pid);
+  await sendAll(network, renewals, "addresses", move);
+  await sendAll(network, renewals, "addresses", move);
+  note("server's CPU for 40 renewals of one, yardsticks", (await cpuMs(server.pid) - renewing) / unit);
+  await take();
+  const reloading = await cpuMs(server.pid);
+  const reload = await timed(async () => {
+    await scenario.write("hub.toml", hubToml(peers).replace(`"${mover.ip}"`, '"172.28.63.77"'));
+    server.signal("SIGHUP");
+    await server.waitForLine(/reload: .* changed/, WAIT);
+  });
+  note("reload that changes one, yardsticks", reload / unit);
+  note("server's CPU for it, yardsticks", (await cpuMs(server.pid) - reloading) / unit);
+  note("programs for the reload", (await take()).length);
+  note("clean stop, yardsticks", await timed(() => server.kill()) / unit);
+}
+
+/** TCP through the tunnel of one peer whose place is `direct` itself, where a tunnel is made by hand. */
+async function measureData(total: number, members: readonly Member[], spread: Spread): Promise<void> {
+  await using scenario = await Scenario.create({ direct: true });
+  const { network } = scenario;
+  await openPlaces(network);
+  const peers = members.slice(0, total);
+  const server = await startHub(scenario, peers, {});
+  await sendAll(network, peers, spread);
+  await eventually("all are in", () => Promise.resolve(count(server, "tunnel up") === total), WAIT);
+  // The last one: in the kernel's list of devices of one address it is the first or the last.
+  const member = peers.at(-1)!;
+  const { ip, port } = placeOf(member, spread);
+  const address = spread === "addresses" ? [`address add ${ip}/32 dev lo`] : [];
+  const lines = [
+    ...address,
+    `fou add port ${port} ipproto 4 local ${ip}`,
+    `link add name hand type ipip remote 192.0.2.1 local ${ip} encap fou encap-sport ${port} encap-dport 10001`,
+    `address add ${member.ip} peer 172.28.63.1 dev hand`,
+    "link set dev hand up",
+  ];
+  await network.must("direct", ["ip", "-batch", "-"], { stdin: `${lines.join("\n")}\n` });
+  const iperf = network.spawn("server", ["iperf3", "-s", "--forceflush"]);
+  await iperf.waitForLine(/Server listening/, WAIT);
+  const best = { tunnel: 0, outside: 0 };
+  for (let round = 0; round < 3; round++) {
+    best.tunnel = Math.max(best.tunnel, await throughput(scenario, "172.28.63.1"));
+    best.outside = Math.max(best.outside, await throughput(scenario, "192.0.2.1"));
+  }
+  note(
+    `TCP against outside the tunnel, peers at ${spread === "ports" ? "one address" : "their own addresses"}`,
+    best.tunnel / best.outside,
+  );
+  await server.kill();
+}
+
+function plot(values: readonly number[]): string {
+  const most = Math.max(...values);
+  return values.map((value) => "▁▂▃▄▅▆▇█"[most === 0 ? 0 : Math.round(value / most * 7)]).join("");
+}
+
+function format(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+await must(["modprobe", "-a", "fou", "ipip"]);
+const members = await makeMembers(Math.max(...COUNTS));
+const unit = await yardstick();
+print(`yardstick: ${unit.toFixed(0)} ms`);
+for (const total of COUNTS) {
+  await measure(total, members, unit);
+  await measureData(total, members, "addresses");
+  await measureData(total, members, "ports");
+  print(`measured with ${total}`);
+}
+print(`\n| peers | ${COUNTS.join(" | ")} | |\n|${" --- |".repeat(COUNTS.length + 2)}`);
+for (const [name, values] of rows) {
+  print(`| ${name} | ${values.map(format).join(" | ")} | ${plot(values)} |`);
+}

@@ -1,0 +1,45 @@
+"""Many clients of one hub, of version 0.1, as far as their server can tell: their keys and their auth packets.
+
+  crowd.py keys COUNT                     prints a public key for each, base64
+  crowd.py send --to IP:PORT MEMBER...    has each send one auth packet, all at once
+
+MEMBER is NUMBER@IP:PORT, signed with that member's key, or NUMBER@IP:PORT=TOKEN; from standard input, a line each.
+"""
+import argparse
+import base64
+import hashlib
+import sys
+
+from auth_packet import endpoint, send, signed
+from nacl.signing import SigningKey
+
+
+def seed(number):
+    return hashlib.sha256(b"member %d" % number).digest()
+
+
+def packet(line, secret):
+    number, _, place = line.strip().partition("@")
+    source, _, token = place.partition("=")
+    if token:
+        return endpoint(source), token.encode()
+    return endpoint(source), signed(base64.b64encode(seed(int(number))), secret)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=["keys", "send"])
+    parser.add_argument("count", nargs="?", type=int)
+    parser.add_argument("--to")
+    parser.add_argument("--secret", default="crowd")
+    args = parser.parse_args()
+    if args.action == "keys":
+        for number in range(args.count):
+            print(base64.b64encode(bytes(SigningKey(seed(number)).verify_key)).decode())
+        return
+    # All are made before the first one leaves, so that they come as one burst.
+    for source, payload in [packet(line, args.secret) for line in sys.stdin]:
+        send(source, endpoint(args.to), payload)
+
+
+main()

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { keyPairOf } from "../../lib/auth/keys.ts";
+import { makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
+
+const HUB = "172.28.0.2";
+/** Keys of peers that never come: more than the server tries at once. */
+const STRANGERS = Array.from({ length: 30 }, () => {
+  const { publicKey } = keyPairOf(new Uint8Array(randomBytes(32)));
+  return Buffer.from(publicKey).toString("base64");
+});
+
+/** The settings of a hub where each peer has another scheme. */
+function hubToml(key: string, original: string): string {
+  const peer = (name: string, inner: string, ...more: string[]) =>
+    [`[[peer]]`, `name = "${name}"`, `tunl.peer-ip = "${inner}"`, ...more].join("\n");
+  return [
+    `server = true`,
+    `number = 1`,
+    `fou.local = "@eth0"`,
+    `fou.local-port = [10001, 10002]`,
+    `tunl.ip = "${HUB}"`,
+    `auth.secret = "s"`,
+    `reply-on-auth-ok = true`,
+    ...STRANGERS.map((key, index) =>
+      peer(`s${index}`, `172.28.1.${index + 1}`, `auth.remote-pubkey-b64 = "${key}"`)
+    ),
+    peer("key", "172.28.0.11", `auth.remote-pubkey-b64 = "${key}"`),
+    peer("original", "172.28.0.12", `auth.remote-pubkey-b64 = "${original}"`),
+    peer("token", "172.28.0.13", `auth.token = "open sesame"`, `auth.move-interval = 3600`),
+    peer("place", "172.28.0.14", `fou.remote = "203.0.113.2:4444"`, `auth.by-remote-ip = true`),
+  ].join("\n") + "\n";
+}
+
+Deno.test("peers of any scheme come to one hub, by any of its ports, and are answered from there", async (t) => {
+  await using scenario = await Scenario.create({ direct: true });
+  const [key, original] = [await makeKeys(), await makeKeys()];
+  const file = await scenario.write("hub.toml", hubToml(key.publicKey, original.publicKey));
+  const hub = scenario.start("server", "-vvv", "--config", file);
+  await hub.waitForLine(/waiting for clients at 192\.0\.2\.1:10001, 192\.0\.2\.1:10002$/, PATIENCE);
+  const exchange = (port: number, to: number, ...proof: string[]) => {
+    const ends = ["--from", `203.0.113.2:${port}`, "--to", `192.0.2.1:${to}`];
+    return scenario.network.must("direct", [
+      "/usr/bin/python3",
+      "-B",
+      STAND_IN,
+      "exchange",
+      ...ends,
+      ...proof,
+    ]);
+  };
+  await t.step("a key that is hinted at, with the first signature that is verified", async () => {
+    const options = ["-n1", "-b@eth0", "-r192.0.2.1:10001", "--tunl-ip=172.28.0.11", `--tunl-peer-ip=${HUB}`];
+    const proof = ["--auth-key-b64", key.privateKey, "--auth-secret", "s", "--reply-on-auth-ok"];
+    const client = scenario.start("client", ...options, ...proof);
+    await hub.waitForLine(/ key: tunnel up/, PATIENCE);
+    await client.waitForLine(/accepted by 192\.0\.2\.1:10001/, PATIENCE);
+    await scenario.ping("client", HUB);
+    assert.doesNotMatch(hub.lines.join("\n"), /signatures verified/);
+  });
+  await t.step("a key of version 0.1, which has to be searched", async () => {
+    const proof = ["--key", original.privateKey, "--secret", "s"];
+    assert.match(await exchange(4445, 10002, ...proof), /^192\.0\.2\.1:10002 [0-9a-f]{146}\n$/);
+    await hub.waitForLine(/ original: tunnel up to 203\.0\.113\.2:4445/, PATIENCE);
+    assert.match(hub.lines.join("\n"), /signatures verified/);
+  });
+  await t.step("a token, which may not move again so soon", async () => {
+    const proof = ["--token", "open sesame"];
+    assert.match(await exchange(4446, 10002, ...proof), /^192\.0\.2\.1:10002 /);
+    await scenario.send("direct", "--from", "203.0.113.2:4447", "--to", "192.0.2.1:10002", ...proof);
+    await hub.waitForLine(/203\.0\.113\.2:4447: moved too recently/, PATIENCE);
+    const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "token"]);
+    assert.match(device, / encap-sport 10002 encap-dport 4446 /);
+  });
+  await t.step("a place", async () => {
+    assert.match(await exchange(4444, 10001), /^192\.0\.2\.1:10001 \n$/);
+  });
+  await t.step("one that comes again is answered without a command", async () => {
+    const { length } = hub.lines;
+    assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
+    assert.doesNotMatch(hub.lines.slice(length).join("\n"), /\] (ip|nft) /);
+  });
+  await t.step(
+    "a stranger's key is refused when all have been tried, and the log is told of it",
+    async () => {
+      const stranger = await makeKeys();
+      const proof = ["--key", stranger.privateKey, "--secret", "s"];
+      await scenario.send("direct", "--from", "203.0.113.2:4448", "--to", "192.0.2.1:10001", ...proof);
+      await hub.waitForLine(/203\.0\.113\.2:4448: wrong signature/, PATIENCE);
+    },
+  );
+});

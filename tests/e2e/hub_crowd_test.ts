@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { hubToml, makeMembers, openPlaces, sendAll } from "./crowd.ts";
+import { eventually, IPIPOU, Scenario } from "./scenario.ts";
+
+const COUNT = 1000;
+const MIB = 1024;
+
+async function residentKiB(pid: number): Promise<number> {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]);
+}
+
+Deno.test("a thousand clients of version 0.1 are let in by one burst, and leave nothing behind", async (t) => {
+  await using scenario = await Scenario.create({ direct: true });
+  const { network } = scenario;
+  await openPlaces(network);
+  const before = await scenario.snapshot("server");
+  const members = await makeMembers(COUNT);
+  const { env, take } = await scenario.programCounter();
+  const start = async (toml: string) => {
+    const config = await scenario.write("hub.toml", toml);
+    const server = network.spawn("server", [IPIPOU, "--config", config], env);
+    await server.waitForLine(/waiting for clients/, 120_000);
+    return server;
+  };
+  const alone = await start(hubToml(members.slice(0, 1)));
+  const baseline = await residentKiB(alone.pid);
+  assert.equal((await alone.kill()).code, 0);
+  const server = await start(hubToml(members));
+  await take();
+  const admitted = () => server.lines.filter((line) => line.includes("tunnel up")).length;
+
+  await t.step("all of them, with few programs", async () => {
+    await sendAll(network, members, "addresses");
+    await eventually("all are in", () => Promise.resolve(admitted() === COUNT), 240_000);
+    const programs = await take();
+    assert.ok(programs.length <= COUNT / 10, `${programs.length} programs`);
+  });
+
+  await t.step("in little memory", async () => {
+    const resident = await residentKiB(server.pid);
+    assert.ok(resident <= 120 * MIB, `${resident} KiB`);
+    assert.ok(resident - baseline <= 30 * MIB, `${resident} KiB, with one peer ${baseline}`);
+  });
+
+  await t.step("a reload that changes one runs no more programs than one takes", async () => {
+    await scenario.write(
+      "hub.toml",
+      hubToml(members).replace(`"${members[COUNT / 2]!.ip}"`, '"172.28.63.77"'),
+    );
+    server.signal("SIGHUP");
+    await server.waitForLine(/reload: m500: --tunl-peer-ip changed/, 120_000);
+    assert.ok((await take()).length <= 3);
+  });
+
+  await t.step("a clean stop", async () => {
+    assert.equal((await server.kill()).code, 0);
+    assert.ok((await take()).length <= 10);
+    assert.equal(await scenario.snapshot("server"), before);
+  });
+});

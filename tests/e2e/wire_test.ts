@@ -1,0 +1,169 @@
+// Every form of what proves a client, against the other side's own making, in few lives of the program.
+import assert from "node:assert/strict";
+import { ADDRESS } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { originalServer } from "./original.ts";
+import { INNER, type Keys, makeKeys, PATIENCE, PORT, Scenario, STAND_IN } from "./scenario.ts";
+
+/** Beyond ASCII, and beyond the characters that UTF-16 has in one unit. */
+const SECRET = "žluťoučký 🔑";
+const BINARY = Uint8Array.from({ length: 20 }, (_, index) => index);
+const SOURCE = `${ADDRESS.direct}:4444`;
+
+interface Case {
+  readonly name: string;
+  /** Lines of our TOML on either side. */
+  readonly server: string;
+  readonly client: string;
+  /** Options of the other side's server. */
+  readonly original: readonly string[];
+  /** Options of the other side's auth packet, and its payload where it is known. */
+  readonly packet: readonly string[];
+  readonly payload: Uint8Array | null;
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function ofToken(name: string, token: Uint8Array): Case {
+  const toml = `auth.token-b64 = "${base64(token)}"`;
+  const original = ["--token-hex", hex(token)];
+  return { name, server: toml, client: toml, original, packet: ["--hex", hex(token)], payload: token };
+}
+
+function ofText(token: string): Case {
+  const toml = `auth.token = ${JSON.stringify(token)}`;
+  const payload = new TextEncoder().encode(token);
+  const original = ["--token-hex", hex(payload)];
+  return {
+    name: "a token of UTF-8",
+    server: toml,
+    client: toml,
+    original,
+    packet: ["--token", token],
+    payload,
+  };
+}
+
+/** @param form how our side has its keys and secret */
+function ofKeys(name: string, keys: Keys, secret: string, form: { server: string; client: string }): Case {
+  const original = ["--pubkey", keys.publicKey, "--secret", secret];
+  const packet = ["--key", keys.privateKey, "--secret", secret];
+  return { name, ...form, original, packet, payload: null };
+}
+
+async function cases(scenario: Scenario): Promise<Case[]> {
+  const keys = await makeKeys();
+  await scenario.write("key", `${keys.privateKey}\n`);
+  await scenario.write("secret", `${SECRET}\n`);
+  await scenario.write("token", `${"t".repeat(20)}\n`);
+  const secretText = `auth.secret = ${JSON.stringify(SECRET)}`;
+  return [
+    ofToken("a token of 1 byte", Uint8Array.of(0)),
+    ofToken("a token of 20 bytes, none of them a letter", BINARY),
+    ofToken("a token of 1472 bytes", new Uint8Array(1472).map((_, index) => 255 - index % 256)),
+    ofText("pâte à crêpes 🥞"),
+    { ...ofText("t".repeat(20)), name: "a token in a file", client: 'auth.token-file = "token"' },
+    ofKeys("a key, and a secret of UTF-8", keys, SECRET, {
+      server: `auth.remote-pubkey-b64 = "${keys.publicKey}"\n${secretText}`,
+      client: `auth.key-b64 = "${keys.privateKey}"\n${secretText}`,
+    }),
+    ofKeys("key and secret in files", keys, SECRET, {
+      server: `auth.remote-pubkey-b64 = "${keys.publicKey}"\nauth.secret-file = "secret"`,
+      client: 'auth.key-file = "key"\nauth.secret-file = "secret"',
+    }),
+    ofKeys("a key and the default secret", keys, "netprickle.com", {
+      server: `auth.remote-pubkey-b64 = "${keys.publicKey}"`,
+      client: `auth.key-b64 = "${keys.privateKey}"`,
+    }),
+  ];
+}
+
+/** Has a side go on with other settings. */
+async function give(scenario: Scenario, name: string, process: Process, lines: string): Promise<void> {
+  await scenario.write(`${name}.toml`, lines);
+  const { length } = process.lines;
+  process.signal("SIGHUP");
+  const isNew = () => process.lines.findLastIndex((line) => line.includes("reload: ")) >= length;
+  while (!isNew()) await process.waitForLine(/reload: /, PATIENCE);
+}
+
+/** Sends the server an auth packet of the other side's; returns the payload of the answer, in hex, and its time. */
+async function exchange(scenario: Scenario, ...packet: readonly string[]): Promise<string[]> {
+  const ends = ["--from", SOURCE, "--to", `${ADDRESS.server}:${PORT}`];
+  const argv = ["/usr/bin/python3", "-B", STAND_IN, "exchange", ...ends, ...packet];
+  const [from, ...answer] = (await scenario.network.must("direct", argv)).trim().split(" ");
+  assert.equal(from, `${ADDRESS.server}:${PORT}`);
+  return answer;
+}
+
+Deno.test("a server takes what a client of version 0.1 sends in every form, and answers each time", async (t) => {
+  await using scenario = await Scenario.create({ direct: true });
+  const base = 'server = true\nnumber = 1\nreply-on-auth-ok = true\nfou.local = "@eth0"\n';
+  const file = await scenario.write("server.toml", `${base}auth.token = "at first"\n`);
+  const server = scenario.start("server", "-vvv", "--config", file);
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  for (const { name, server: lines, packet, payload } of await cases(scenario)) {
+    await t.step(name, async () => {
+      await give(scenario, "server", server, `${base}${lines}\n`);
+      const [answer] = await exchange(scenario, ...packet);
+      if (payload !== null) assert.equal(answer, hex(payload.toReversed()));
+      // A repeated one is answered too.
+      assert.equal((await exchange(scenario, ...packet))[0]!.length, answer!.length);
+    });
+  }
+  const [client, own] = [await makeKeys(), await makeKeys()];
+  const signed = ["--key", client.privateKey, "--verify", own.publicKey];
+  const keys = `auth.remote-pubkey-b64 = "${client.publicKey}"\nauth.key-b64 = "${own.privateKey}"\n`;
+  await t.step("a time beyond 32 bits; the answer is signed", async () => {
+    await give(scenario, "server", server, `${base}${keys}`);
+    const [answer, time] = await exchange(scenario, ...signed, "--time", String(2 ** 33));
+    assert.equal(answer!.length, 2 * 73);
+    assert.ok(Math.abs(Number(time) - Date.now() / 1000) < PATIENCE / 1000, `the time in it is ${time}`);
+  });
+  await t.step("with a private local address the answer comes from the public one", async () => {
+    await give(scenario, "server", server, `${base}force-fou-local-ip-alt = true\n${keys}`);
+    await exchange(scenario, ...signed);
+    const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou1"]);
+    assert.match(device, / local 172\.29\.0\.1 /);
+  });
+  await t.step("--auth-max-time-discrepancy, on either side of both edges", async () => {
+    await give(scenario, "server", server, `${base}${keys}auth.max-time-discrepancy = 3600\n`);
+    const at = (seconds: number) => String(Math.floor(Date.now() / 1000) + seconds);
+    for (const seconds of [-3540, 3540]) await exchange(scenario, ...signed, "--time", at(seconds));
+    for (const seconds of [-3660, 3660]) {
+      const ends = ["--from", SOURCE, "--to", `${ADDRESS.server}:${PORT}`];
+      await scenario.send("direct", ...ends, ...signed.slice(0, 2), "--time", at(seconds));
+      await server.waitForLine(/refused .*: time too far from ours/, PATIENCE);
+    }
+  });
+  await t.step("an empty payload from the right port alone", async () => {
+    await give(scenario, "server", server, `${base}auth.by-remote-port = true\nfou.remote = ":4444"\n`);
+    assert.equal((await exchange(scenario)).join(""), "");
+    const other = ["--from", `${ADDRESS.direct}:4445`, "--to", `${ADDRESS.server}:${PORT}`];
+    await scenario.send("direct", ...other);
+    await server.waitForLine(/refused .*:4445: wrong remote port/, PATIENCE);
+  });
+});
+
+Deno.test("a server of version 0.1 takes what a client sends in every form", async (t) => {
+  await using scenario = await Scenario.create();
+  const base = `number = 1\nfou.local = "@eth0"\nfou.remote = "${ADDRESS.server}:${PORT}"\n` +
+    `tunl.ip = "${INNER.client}"\n`;
+  const file = await scenario.write("client.toml", `${base}auth.token = "at first"\n`);
+  const client = scenario.start("client", "--config", file);
+  await client.waitForLine(/set up/, PATIENCE);
+  for (const { name, client: lines, original } of await cases(scenario)) {
+    await t.step(name, async () => {
+      const server = await originalServer(scenario, ...original);
+      await give(scenario, "client", client, `${base}${lines}\n`);
+      await server.waitForLine(/^up /, PATIENCE);
+      await server.kill();
+    });
+  }
+});

@@ -1,0 +1,120 @@
+import { must } from "../../tools/command.ts";
+import { eventually, IPIPOU, PATIENCE } from "../e2e/scenario.ts";
+import { Process } from "../lab/process.ts";
+
+/** The unit that users get. */
+export const UNIT_FILE = new URL("../../ipipou@.service", import.meta.url).pathname;
+const UNITS = "/run/systemd/system";
+const SETTINGS = "/etc/ipipou";
+
+/** Addresses of this machine and of the far host, on the network they share and on one that comes later. */
+export const NEAR = { ip: "192.0.2.1", laterIp: "192.0.3.1" } as const;
+export const FAR = { ip: "192.0.2.2", laterIp: "192.0.3.2" } as const;
+
+/** What the journal has of one message. */
+interface Entry {
+  readonly MESSAGE: string;
+  /** As of syslog(3). */
+  readonly PRIORITY: string;
+}
+
+/** This machine, as an administrator would set it up, and a far host, which is a network namespace. */
+export class Machine implements AsyncDisposable {
+  readonly #processes: Process[] = [];
+
+  /** Installs the executable and its unit; the lab throws them away with itself. */
+  static async create(): Promise<Machine> {
+    // A link would lead to where the sandbox does not let it.
+    await must(["install", "-m755", "/dev/null", "/usr/local/bin/ipipou"]);
+    await must(["mount", "--bind", IPIPOU, "/usr/local/bin/ipipou"]);
+    await must(["install", "-m644", UNIT_FILE, UNITS]);
+    await must(["install", "-d", SETTINGS]);
+    await must(["systemctl", "daemon-reload"]);
+    await must(["ip", "netns", "add", "far"]);
+    await must(["ip", "-n", "far", "link", "set", "lo", "up"]);
+    const machine = new Machine();
+    await machine.plug("eth0");
+    await machine.address("eth0", NEAR.ip, FAR.ip);
+    return machine;
+  }
+
+  /** Connects this machine with the far host by devices of one name. */
+  async plug(device: string): Promise<void> {
+    await must(["ip", "link", "add", device, "type", "veth", "peer", device, "netns", "far"]);
+    for (const where of [[], ["-n", "far"]]) {
+      await must(["ip", ...where, "link", "set", "dev", device, "addrgenmode", "none", "up"]);
+    }
+  }
+
+  /** Gives both ends of such a connection their addresses. */
+  async address(device: string, near: string, far: string): Promise<void> {
+    await must(["ip", "-n", "far", "address", "add", `${far}/24`, "dev", device]);
+    await must(["ip", "address", "add", `${near}/24`, "dev", device]);
+  }
+
+  /** Starts a program on the far host. */
+  spawnFar(argv: readonly string[]): Process {
+    const process = new Process(["ip", "netns", "exec", "far", ...argv]);
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Starts a program here. */
+  spawn(argv: readonly string[]): Process {
+    const process = new Process(argv);
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Writes a file of /etc/ipipou; a secret one only for root. */
+  async write(name: string, text: string, mode: 0o644 | 0o600): Promise<void> {
+    await Deno.writeTextFile(`${SETTINGS}/${name}`, text, { mode });
+  }
+
+  /** Changes the unit of one instance, as `systemctl edit` does. */
+  async edit(instance: string, lines: string): Promise<void> {
+    const directory = `${UNITS}/ipipou@${instance}.service.d`;
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(`${directory}/override.conf`, lines);
+    await must(["systemctl", "daemon-reload"]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill("SIGKILL")));
+  }
+}
+
+/** An instance of the unit. */
+export class Instance {
+  /** As systemd knows it. */
+  readonly unit: string;
+  /** What it says, and systemd about it, a line of JSON each. */
+  readonly #journal: Process;
+
+  constructor(machine: Machine, name: string) {
+    this.unit = `ipipou@${name}.service`;
+    const matches = [`_SYSTEMD_UNIT=${this.unit}`, "+", `UNIT=${this.unit}`];
+    this.#journal = machine.spawn(["journalctl", "--follow", "--output=json", ...matches]);
+  }
+
+  /** Waits for the next such message after the one that was waited for last. */
+  async says(pattern: RegExp): Promise<Entry> {
+    return JSON.parse(await this.#journal.waitForLine(pattern, PATIENCE));
+  }
+
+  /** Waits until systemd shows such a value of a property. */
+  async comesTo(property: string, pattern: RegExp): Promise<void> {
+    await eventually(`${property} of ${this.unit} is ${pattern}`, async () => {
+      return pattern.test(await this.property(property));
+    });
+  }
+
+  async property(name: string): Promise<string> {
+    return (await must(["systemctl", "show", "--value", `--property=${name}`, this.unit])).trimEnd();
+  }
+
+  /** Sends its program a signal. */
+  async signal(signal: Deno.Signal): Promise<void> {
+    await must(["systemctl", "kill", "--kill-whom=main", `--signal=${signal}`, this.unit]);
+  }
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { must, run } from "../../tools/command.ts";
+import { keygen } from "../../lib/commands/keygen.ts";
+import { IPIPOU, type Keys, PATIENCE } from "../e2e/scenario.ts";
+import { FAR, Instance, Machine, NEAR, UNIT_FILE } from "./machine.ts";
+
+/** Inner addresses: of this machine's two tunnels, and what is at their far ends. */
+const INNER = { office: "172.28.0.2", officeFar: "172.28.0.3", home: "172.28.0.7", homeFar: "172.28.0.6" };
+const SECRET = "open sesame";
+/** CAP_NET_ADMIN is number 12, CAP_NET_RAW 13. */
+const CAPABILITIES = "0000000000003000";
+
+function officeSettings({ publicKey }: Keys, more = ""): string {
+  return `server = true
+number = 1
+reply-on-auth-ok = true
+${more}
+[fou]
+local = "@eth0"
+[auth]
+remote-pubkey-b64 = "${publicKey}"
+secret-file = "office.secret"
+`;
+}
+
+const HOME_SETTINGS = `number = 2
+reply-on-auth-ok = true
+[fou]
+local = "@eth1"
+remote = "far.test:10003"
+[tunl]
+ip = "${INNER.home}"
+[auth]
+key-file = "home.key"
+secret-file = "home.secret"
+`;
+
+function makeKeys(): Keys {
+  const [privateKey, publicKey] = keygen(false).split("\n");
+  return { privateKey: privateKey!, publicKey: publicKey! };
+}
+
+async function configure(machine: Machine, keys: Keys): Promise<void> {
+  await machine.write("office.toml", officeSettings(keys), 0o644);
+  await machine.write("home.toml", HOME_SETTINGS, 0o644);
+  for (const name of ["office", "home"]) await machine.write(`${name}.secret`, `${SECRET}\n`, 0o600);
+  await machine.write("home.key", `${keys.privateKey}\n`, 0o600);
+  // A time that can be waited for.
+  await machine.edit("home", "[Service]\nWatchdogSec=6\n");
+}
+
+/** Starts the server that `home` is a client of, where its device is already. */
+async function startFarServer(machine: Machine, keys: Keys): Promise<void> {
+  const auth = ["--auth-remote-pubkey-b64", keys.publicKey, "--auth-secret-file", "/etc/ipipou/home.secret"];
+  const server = machine.spawnFar([IPIPOU, "-s", "-n3", "-b@eth1", ...auth, "--reply-on-auth-ok"]);
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+}
+
+async function startFarClient(machine: Machine): Promise<void> {
+  const auth = ["--auth-key-file", "/etc/ipipou/home.key", "--auth-secret-file", "/etc/ipipou/office.secret"];
+  const remote = ["-r", `${NEAR.ip}:10001`, "--tunl-ip", INNER.officeFar];
+  const client = machine.spawnFar([IPIPOU, "-n1", "-b@eth0", ...remote, ...auth, "--reply-on-auth-ok"]);
+  await client.waitForLine(/accepted by/, PATIENCE);
+}
+
+async function ping(address: string): Promise<void> {
+  await must(["ping", "-c1", "-W5", "-w30", address]);
+}
+
+async function has(...argv: string[]): Promise<boolean> {
+  return (await run(argv)).code === 0;
+}
+
+Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
+  const keys = makeKeys();
+  await using machine = await Machine.create();
+  await configure(machine, keys);
+  await must(["systemctl", "start", "nftables"]);
+  const [office, home] = [new Instance(machine, "office"), new Instance(machine, "home")];
+  await must(["systemctl", "start", "--no-block", office.unit, home.unit]);
+
+  await t.step("it is as exposed as its comments say, and no more", async () => {
+    await must(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=16", UNIT_FILE]);
+  });
+  await t.step("a client waits for its device, address and server's name, and says so", async () => {
+    const { PRIORITY } = await home.says(/there is no such device.*; waiting for it/);
+    assert.equal(PRIORITY, "4");
+    await home.comesTo("StatusText", /^waiting for the network device eth1: there is no such device/);
+    await machine.plug("eth1");
+    await home.says(/it has no IPv4 address; waiting for it/);
+    await home.comesTo("StatusText", /^waiting for the network device eth1: it has no IPv4 address/);
+    await machine.address("eth1", NEAR.laterIp, FAR.laterIp);
+    await home.says(/Cannot find the IPv4 address of far\.test/);
+    await home.comesTo("StatusText", /^waiting for the IPv4 address of far\.test/);
+    assert.equal(await home.property("ActiveState"), "activating");
+    await startFarServer(machine, keys);
+    await Deno.writeTextFile("/etc/hosts", `${FAR.laterIp} far.test\n`, { append: true });
+    await home.says(/accepted by/);
+    await home.comesTo("StatusText", /^accepted by 192\.0\.3\.2:10003$/);
+    await home.comesTo("ActiveState", /^active$/);
+    await ping(INNER.homeFar);
+  });
+  await t.step(
+    "a server is ready when its gate stands, with two capabilities and no user's rights",
+    async () => {
+      const { MESSAGE, PRIORITY } = await office.says(/waiting for clients/);
+      assert.equal(MESSAGE, "waiting for clients at 192.0.2.1:10001");
+      assert.equal(PRIORITY, "5");
+      await office.comesTo(
+        "StatusText",
+        /^waiting for clients at 192\.0\.2\.1:10001; 0 of 1 peers admitted$/,
+      );
+      assert.equal(await office.property("ActiveState"), "active");
+      const status = await Deno.readTextFile(`/proc/${await office.property("MainPID")}/status`);
+      const field = (name: string) => new RegExp(`^${name}:\\t(\\S+)`, "m").exec(status)?.[1];
+      assert.notEqual(field("Uid"), "0");
+      for (const set of ["CapPrm", "CapEff", "CapBnd", "CapAmb"]) assert.equal(field(set), CAPABILITIES);
+      assert.equal(field("NoNewPrivs"), "1");
+      assert.equal(field("Seccomp"), "2");
+    },
+  );
+  await t.step("a client is let in", async () => {
+    await startFarClient(machine);
+    await office.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+    await ping(INNER.officeFar);
+  });
+  await t.step("a reload is over when the new settings are in the kernel", async () => {
+    const rules = ["nft", "list", "table", "ip", "ipipou"];
+    assert.match(await must(rules), /counter/);
+    await machine.write("office.toml", officeSettings(keys, "nft.counter = false"), 0o644);
+    await must(["systemctl", "reload", office.unit]);
+    assert.doesNotMatch(await must(rules), /counter/);
+    await ping(INNER.officeFar);
+  });
+  await t.step("a reload of nftables costs the gate, and the reload that follows puts it back", async () => {
+    await machine.write("office.toml", "This is not how settings are written.\n", 0o644);
+    await must(["systemctl", "reload", "nftables"]);
+    await office.says(/office\.toml:1:\d+ as TOML.*; going on with the settings as they were/);
+    await office.says(/the gate is gone/);
+    await office.says(/Reloaded/);
+    assert.ok(await has("nft", "list", "chain", "ip", "ipipou", "fou-ipipou1"));
+    await ping(INNER.officeFar);
+    await machine.write("office.toml", officeSettings(keys), 0o644);
+  });
+  await t.step("a crash and the restart after it cost no packet", async () => {
+    const flood = machine.spawn(["ping", "-i0.1", INNER.officeFar]);
+    await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
+    await office.signal("SIGKILL");
+    await office.says(/taking over the tunnel/);
+    await office.says(/waiting for clients/);
+    await office.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+    assert.equal(await office.property("NRestarts"), "1");
+    await flood.kill("SIGINT");
+    assert.match(flood.lines.join("\n"), / 0% packet loss/);
+  });
+  await t.step("one that hangs is restarted, and none that does not", async () => {
+    assert.equal(await home.property("NRestarts"), "0");
+    await home.signal("SIGSTOP");
+    await home.says(/Watchdog timeout/);
+    await home.says(/accepted by/);
+    await home.comesTo("NRestarts", /^1$/);
+    await ping(INNER.homeFar);
+  });
+  await t.step("one with bad settings is not started again, and its tunnel is removed", async () => {
+    await Deno.remove("/etc/ipipou/home.key");
+    await home.signal("SIGKILL");
+    const { PRIORITY } = await home.says(/ipipou: Cannot read \/etc\/ipipou\/home\.key/);
+    assert.equal(PRIORITY, "3");
+    await home.says(/removed device ipipou2/);
+    await home.says(/Failed with result 'exit-code'/);
+    await home.comesTo("ActiveState", /^failed$/);
+    assert.equal(await home.property("ExecMainStatus"), "2");
+    assert.ok(!await has("ip", "link", "show", "dev", "ipipou2"));
+    await ping(INNER.officeFar);
+  });
+  await t.step("a stop removes everything", async () => {
+    await must(["systemctl", "stop", office.unit]);
+    assert.equal(await office.property("Result"), "success");
+    assert.ok(!await has("ip", "link", "show", "dev", "ipipou1"));
+    assert.equal(await must(["ip", "fou", "show"]), "");
+    assert.doesNotMatch(await must(["nft", "list", "tables"]), /ipipou/);
+  });
+  await t.step("systemd knows what the unit says, but for what is newer than it", async () => {
+    const said = await must(["journalctl", "--output=cat", "_PID=1"]);
+    for (const line of said.split("\n").filter((line) => /ipipou@\.service:\d/.test(line))) {
+      assert.match(line, /Unknown key '(RestartSteps|RestartMaxDelaySec)'/);
+    }
+  });
+});

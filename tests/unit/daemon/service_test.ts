@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { openService, Service } from "../../../lib/daemon/service.ts";
+import { Log } from "../../../lib/log.ts";
+
+const PERIOD = 40;
+
+/** A service manager that keeps what it is told. */
+class Manager {
+  readonly messages: string[] = [];
+  readonly time = 1_234_567n;
+  /** Why nothing can be sent. */
+  failure: Error | null = null;
+  isDisposed = false;
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  send(message: string): void {
+    if (this.failure !== null) throw this.failure;
+    this.messages.push(message);
+    for (const { count, resolve } of this.#waiting) if (this.messages.length >= count) resolve();
+  }
+
+  /** Resolves once it was told so much. */
+  told(count: number): Promise<void> {
+    if (this.messages.length >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ count, resolve }));
+  }
+
+  [Symbol.dispose](): void {
+    this.isDisposed = true;
+  }
+}
+
+function makeLog(lines: string[]): Log {
+  const write = (line: string) => lines.push(line);
+  return new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+}
+
+const SILENT = makeLog([]);
+
+Deno.test("Service tells what it waits for, that it is ready and how it goes, each once", () => {
+  const manager = new Manager();
+  using service = new Service(manager, PERIOD, SILENT);
+  let admitted = 0;
+  service.waitFor("the network device eth7");
+  service.waitFor("the network device eth7");
+  service.waitFor("the IPv4 address of example.org");
+  service.ready(() => `${admitted} admitted`);
+  service.update();
+  admitted = 1;
+  service.update();
+  service.update();
+  assert.deepEqual(manager.messages, [
+    "STATUS=waiting for the network device eth7",
+    "STATUS=waiting for the IPv4 address of example.org",
+    "READY=1\nSTATUS=0 admitted",
+    "STATUS=1 admitted",
+  ]);
+});
+
+Deno.test("Service tells that it reloads with the manager's time, when it is ready again, and that it stops", () => {
+  const manager = new Manager();
+  using service = new Service(manager, PERIOD, SILENT);
+  service.ready(() => "up");
+  service.reloading();
+  service.ready(() => "up");
+  service.stopping();
+  assert.deepEqual(manager.messages, [
+    "READY=1\nSTATUS=up",
+    "RELOADING=1\nMONOTONIC_USEC=1234567\nSTATUS=reloading",
+    "READY=1\nSTATUS=up",
+    "STOPPING=1\nSTATUS=stopping",
+  ]);
+});
+
+Deno.test("Service asks for more time until it is ready, then shows that it lives, twice in each period", async () => {
+  const manager = new Manager();
+  using service = new Service(manager, PERIOD, SILENT);
+  const begin = performance.now();
+  await manager.told(2);
+  assert.ok(performance.now() - begin >= PERIOD / 2);
+  assert.deepEqual(
+    new Set(manager.messages),
+    new Set([`EXTEND_TIMEOUT_USEC=${PERIOD * 1000}`, "STATUS=starting"]),
+  );
+  manager.messages.length = 0;
+  service.ready(() => "up");
+  await manager.told(3);
+  assert.deepEqual(manager.messages, ["READY=1\nSTATUS=up", "WATCHDOG=1", "WATCHDOG=1"]);
+});
+
+Deno.test("Service notices by itself that its status has changed", async () => {
+  const manager = new Manager();
+  using service = new Service(manager, PERIOD, SILENT);
+  let status = "1 admitted";
+  service.ready(() => status);
+  status = "0 admitted";
+  await manager.told(3);
+  assert.deepEqual(manager.messages.slice(1), ["WATCHDOG=1", "STATUS=0 admitted"]);
+});
+
+Deno.test("Service goes on when its manager cannot be told, and the log says why", () => {
+  const manager = new Manager();
+  const lines: string[] = [];
+  manager.failure = new Error("Cannot notify the service manager: ECONNREFUSED (Connection refused)");
+  using service = new Service(manager, PERIOD, makeLog(lines));
+  service.ready(() => "up");
+  assert.deepEqual(lines, [`Warning: ${manager.failure.message}`]);
+});
+
+Deno.test("Service closes what leads to its manager", () => {
+  const manager = new Manager();
+  new Service(manager, PERIOD, SILENT)[Symbol.dispose]();
+  assert.ok(manager.isDisposed);
+});
+
+Deno.test("Service without a manager does nothing", () => {
+  using service = new Service(null, PERIOD, SILENT);
+  assert.equal(service.isManaged, false);
+  service.waitFor("the network device eth7");
+  service.ready(() => "up");
+  service.reloading();
+  service.stopping();
+});
+
+Deno.test("openService() finds the manager, if there is one, by the environment", () => {
+  const before = Deno.env.get("NOTIFY_SOCKET");
+  try {
+    Deno.env.delete("NOTIFY_SOCKET");
+    using alone = openService(SILENT);
+    assert.equal(alone.isManaged, false);
+    Deno.env.set("NOTIFY_SOCKET", "/run/no-such-socket");
+    const lines: string[] = [];
+    using managed = openService(makeLog(lines));
+    assert.equal(managed.isManaged, true);
+    managed.ready(() => "up");
+    assert.deepEqual(lines, [
+      "Warning: Cannot notify the service manager: ENOENT (No such file or directory)",
+    ]);
+  } finally {
+    if (before === undefined) Deno.env.delete("NOTIFY_SOCKET");
+    else Deno.env.set("NOTIFY_SOCKET", before);
+  }
+});

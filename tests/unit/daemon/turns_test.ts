@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { Turns } from "../../../lib/daemon/turns.ts";
+import { FakeTime } from "../fake_time.ts";
+
+Deno.test("start() has turns follow one another until there is no more to do", async () => {
+  using time = new FakeTime();
+  let left = 3;
+  const turns = new Turns(() => --left > 0, new AbortController().signal);
+  turns.start();
+  await time.settle();
+  assert.equal(left, 3, "the first is not at once");
+  await time.advance(1);
+  assert.equal(left, 2);
+  await time.advance(10);
+  assert.deepEqual([left, time.pending], [0, 0]);
+  left = 1;
+  turns.start();
+  await time.advance(1);
+  assert.equal(left, 0);
+});
+
+Deno.test("start() changes nothing while turns follow one another", async () => {
+  using time = new FakeTime();
+  let count = 0;
+  const turns = new Turns(() => ++count < 5, new AbortController().signal);
+  turns.start();
+  turns.start();
+  await time.advance(1);
+  turns.start();
+  assert.equal(count, 1);
+});
+
+Deno.test("start() has each turn followed by a pause as long as it took", async () => {
+  using time = new FakeTime();
+  const begins: number[] = [];
+  const durations = [3, 10];
+  const turns = new Turns(() => {
+    const end = performance.now() + (durations[begins.push(Date.now()) - 1] ?? 0);
+    performance.now = () => end;
+    return begins.length <= durations.length;
+  }, new AbortController().signal);
+  turns.start();
+  await time.advance(100);
+  // Timers and the wall clock do not see the time that passes in a turn: what is between two turns is the pause.
+  assert.deepEqual(begins.slice(1).map((begin, index) => begin - begins[index]!), durations);
+});
+
+Deno.test("start() has no turn follow once the program is to stop", async () => {
+  using time = new FakeTime();
+  const stop = new AbortController();
+  let count = 0;
+  new Turns(() => ++count > 0, stop.signal).start();
+  await time.advance(2);
+  stop.abort();
+  await time.advance(100);
+  assert.deepEqual([count, time.pending], [2, 0]);
+});

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import type { Gate } from "../../../lib/gate.ts";
+import type { Scheme } from "../../../lib/auth/scheme.ts";
+import { samplePeer } from "../samples.ts";
+import { drain, Fleet, NOW, place, told, UNIX } from "./fleet.ts";
+
+const MANY = 1000;
+const AT_ONCE = 8;
+const PER_TURN = 16;
+const MOST_SEARCHES = 1024;
+
+const fleet = new Fleet(MANY);
+
+/** Signatures that `action` had verified. */
+function verifications(gate: Gate, action: () => unknown): number {
+  const before = gate.verifications;
+  action();
+  return gate.verifications - before;
+}
+
+/** A gate where all clients are admitted, each at the place of its number. */
+function fullGate(): Gate {
+  const gate = fleet.gate();
+  for (let client = 0; client < MANY; client++) gate.handle(fleet.packet(client, place(client)), NOW, UNIX);
+  assert.equal(gate.admissions.size, MANY);
+  return gate;
+}
+
+const full = fullGate();
+
+Deno.test("handle() verifies one signature where a client has been before, whatever its version", () => {
+  for (const client of [0, 500, 999]) {
+    const packet = fleet.packet(client, place(client), { isOld: true });
+    assert.equal(
+      verifications(full, () => assert.equal(told(full.handle(packet, NOW, UNIX)), `c${client}`)),
+      1,
+    );
+  }
+});
+
+Deno.test("handle() verifies one signature where a client has been before, among many at its address", () => {
+  const gate = fleet.gate();
+  const home = (client: number) => ({ ip: "198.51.100.1", port: 40_000 + client });
+  for (let client = 0; client < 50; client++) gate.handle(fleet.packet(client, home(client)), NOW, UNIX);
+  const packet = fleet.packet(7, home(7), { isOld: true });
+  assert.equal(verifications(gate, () => assert.equal(told(gate.handle(packet, NOW, UNIX)), "c7")), 1);
+});
+
+Deno.test("handle() finds a client that hints at its key among a thousand with one verification", () => {
+  const gate = fleet.gate();
+  let count = 0;
+  for (let client = 0; client < 200; client++) {
+    const packet = fleet.packet(client, place(client));
+    count += verifications(gate, () => assert.equal(told(gate.handle(packet, NOW, UNIX)), `c${client}`));
+  }
+  assert.ok(count >= 200 && count <= 205, `${count}`);
+});
+
+Deno.test("handle() understands hints of clocks that are some minutes off, and finds others in the end", () => {
+  for (const [seconds, isFound] of [[-256, true], [256, true], [-1000, false], [1000, false]] as const) {
+    const gate = fleet.gate();
+    const packet = fleet.packet(600, place(1), { clock: UNIX + seconds });
+    const outcome = gate.handle(packet, NOW, UNIX);
+    assert.equal(told(outcome), isFound ? "c600" : "searching", `${seconds}`);
+    assert.deepEqual(drain(gate), isFound ? [] : ["c600"]);
+  }
+});
+
+Deno.test("handle() hints with one secret are nothing to a server with another", () => {
+  const other = new Fleet(20);
+  const peers = other.settings.peers.map((peer) => ({
+    ...peer,
+    scheme: { ...peer.scheme, secret: "t" } as Scheme,
+  }));
+  const gate = fleet.gate().succeed({ ...other.settings, peers }, new Map(), NOW);
+  assert.equal(told(gate.handle(fleet.packet(3, place(1)), NOW, UNIX)), "searching");
+  assert.deepEqual(drain(gate), ["wrong signature"]);
+});
+
+Deno.test("handle() verifies few signatures for junk, a turn no more than its share, and all keys in the end", () => {
+  const gate = fleet.gate();
+  const first = verifications(gate, () => {
+    assert.equal(told(gate.handle(fleet.junk(place(1)), NOW, UNIX)), "searching");
+  });
+  assert.equal(first, AT_ONCE);
+  let total = first;
+  const results: string[] = [];
+  while (gate.isSearching) {
+    const count = verifications(gate, () => results.push(...gate.search(NOW).map(told)));
+    assert.ok(count <= PER_TURN);
+    total += count;
+  }
+  assert.deepEqual([total, results, gate.admissions.size], [MANY, ["wrong signature"], 0]);
+});
+
+Deno.test("handle() tries the keys of few clients at once", () => {
+  const few = new Fleet(AT_ONCE);
+  const gate = few.gate();
+  assert.equal(told(gate.handle(few.junk(place(1)), NOW, UNIX)), "wrong signature");
+  for (let client = 0; client < AT_ONCE; client++) {
+    assert.equal(
+      told(gate.handle(few.packet(client, place(client), { isOld: true }), NOW, UNIX)),
+      `c${client}`,
+    );
+  }
+  assert.equal(gate.isSearching, false);
+});
+
+Deno.test("handle() verifies no signature where a token, or nothing, is to be proved", () => {
+  const token = samplePeer({ name: "token" });
+  const port = samplePeer({ name: "port", scheme: { kind: "port" } });
+  const gate = fleet.gate().succeed(
+    { ...fleet.settings, peers: [...fleet.settings.peers, token, port] },
+    new Map(),
+    NOW,
+  );
+  const send = (text: string) => {
+    const datagram = { ...fleet.junk(place(1)), payload: new TextEncoder().encode(text) };
+    return told(gate.handle(datagram, NOW, UNIX));
+  };
+  assert.deepEqual(["a token of 24 characters", "a token of 24 characterS", "", "x"].map(send), [
+    "token",
+    "wrong token",
+    "port",
+    "wrong length",
+  ]);
+  assert.equal(gate.verifications, 0);
+});
+
+Deno.test("search() tries first who was seen at the address, then who is not admitted", () => {
+  const gate = fullGate();
+  const moved = { ...place(700), port: 1 };
+  const near = verifications(gate, () => {
+    assert.equal(told(gate.handle(fleet.packet(700, moved, { isOld: true }), NOW, UNIX)), "c700");
+  });
+  assert.equal(near, 1);
+  const some = [5, 6, 7].map((client) => ({ ...fleet.settings.peers[client]!, lifetime: 1 }));
+  const peers = fleet.settings.peers.map((peer, index) => some[index - 5] ?? peer);
+  const next = gate.succeed({ ...fleet.settings, peers }, new Map(), NOW);
+  const later = NOW + 2000;
+  const absent = verifications(next, () => {
+    assert.equal(told(next.handle(fleet.packet(6, place(5000), { isOld: true }), later, UNIX)), "c6");
+  });
+  assert.ok(absent <= 3, `${absent}`);
+});
+
+Deno.test("search() goes on with one search for each sender, which later packets do not begin anew", () => {
+  const gate = fleet.gate();
+  const send = () => told(gate.handle(fleet.junk(place(1)), NOW, UNIX));
+  assert.equal(send(), "searching");
+  for (let turn = 0; turn < 61; turn++) {
+    assert.deepEqual(gate.search(NOW), []);
+    assert.ok(verifications(gate, send) <= AT_ONCE);
+  }
+  assert.deepEqual([gate.search(NOW).map(told), gate.isSearching], [["wrong signature"], false]);
+});
+
+Deno.test("handle() finds a known client at once while junk in its name is searched for", () => {
+  const gate = fleet.gate();
+  gate.handle(fleet.junk(place(1)), NOW, UNIX);
+  assert.equal(told(gate.handle(fleet.packet(9, place(1)), NOW, UNIX)), "c9");
+  assert.deepEqual(drain(gate), ["overtaken by a later one"]);
+  assert.deepEqual(gate.admissions.get("c9")?.remote, place(1));
+});
+
+Deno.test("search() has a bounded number of packets wait; those that had their turns make way for new ones", () => {
+  const gate = fleet.gate();
+  const send = (number: number) => told(gate.handle(fleet.junk(place(number)), NOW, UNIX));
+  for (let number = 0; number < MOST_SEARCHES; number++) assert.equal(send(number), "searching");
+  assert.equal(send(MOST_SEARCHES), "too many unknown senders", "none had a turn");
+  assert.deepEqual(gate.search(NOW), []);
+  assert.equal(send(MOST_SEARCHES), "searching");
+  assert.equal(send(MOST_SEARCHES + 1), "too many unknown senders");
+  assert.deepEqual(gate.search(NOW).map(told), ["too many unknown senders"], "the one that made way");
+});
+
+Deno.test("search() gives newcomers their turn first", () => {
+  const gate = fleet.gate();
+  for (let number = 0; number < 20; number++) gate.handle(fleet.junk(place(number)), NOW, UNIX);
+  for (let turn = 0; turn < 20; turn++) assert.deepEqual(gate.search(NOW), []);
+  // Of the keys, in their order, this one is tried in the first turn.
+  assert.equal(told(gate.handle(fleet.packet(20, place(77), { isOld: true }), NOW, UNIX)), "searching");
+  assert.deepEqual(gate.search(NOW).map(told), ["c20"]);
+});
+
+Deno.test("search() does not move a peer back to where it was before it moved on", () => {
+  const gate = fleet.gate();
+  assert.equal(told(gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  assert.equal(told(gate.handle(fleet.packet(600, place(2)), NOW, UNIX)), "c600");
+  assert.deepEqual(drain(gate), ["overtaken by a later one"]);
+  assert.deepEqual(gate.admissions.get("c600")?.remote, place(2));
+});
+
+Deno.test("search() does not give a place back that another has proved to be at since", () => {
+  const gate = fleet.gate();
+  assert.equal(told(gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  assert.equal(told(gate.handle(fleet.packet(5, place(1)), NOW, UNIX)), "c5");
+  assert.deepEqual(drain(gate), ["overtaken by a later one"]);
+  assert.deepEqual([...gate.admissions.keys()], ["c5"]);
+});
+
+Deno.test("search() compares signed times with the time when the packet came", () => {
+  const strict = new Fleet(100, { maxTimeDiscrepancy: 5 });
+  for (const [clock, expected] of [[UNIX + 5, "c80"], [UNIX + 6, "time too far from ours"]] as const) {
+    const gate = strict.gate();
+    gate.handle(strict.packet(80, place(1), { isOld: true, clock }), NOW, UNIX);
+    assert.deepEqual(drain(gate, NOW + 60_000), [expected]);
+  }
+});
+
+Deno.test("succeed() and resume() go on with the searches", () => {
+  const gate = fleet.gate();
+  assert.equal(told(gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  assert.equal(told(next.handle(fleet.packet(700, place(2), { isOld: true }), NOW, UNIX)), "searching");
+  gate.resume(next, NOW);
+  assert.deepEqual(drain(next).sort(), ["c600", "c700"]);
+  assert.deepEqual(drain(gate).sort(), ["c600", "c700"]);
+});
+
+Deno.test("succeed() remembers where clients were", () => {
+  const gate = fleet.gate();
+  gate.handle(fleet.packet(700, place(1)), NOW, UNIX);
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  assert.equal(
+    verifications(next, () => next.handle(fleet.packet(700, place(1), { isOld: true }), NOW, UNIX)),
+    1,
+  );
+});

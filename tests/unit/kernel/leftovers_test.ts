@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
+import { EMPTY_STATE, type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
+
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+const USE = { table: "vpn", ports: [10_001], alts: new Set(["172.29.0.1"]) };
+
+function describe(foreign: Partial<Observed["foreign"]>): string[] {
+  const nothing = {
+    devices: new Map(),
+    pairs: new Set<string>(),
+    listeners: new Map(),
+    addresses: new Map(),
+    routes: new Map(),
+    emptyChains: [],
+  };
+  const observed = {
+    own: EMPTY_STATE,
+    foreign: { ...nothing, ...foreign },
+    hostAddresses: new Map(),
+    unusedGroup: 1,
+  };
+  return describeLeftovers(observed, OUTSIDE, USE);
+}
+
+function listeners(...all: Listener[]): Observed["foreign"]["listeners"] {
+  return new Map(all.map((listener) => [listenerKey(listener.local), listener]));
+}
+
+/** The command at the end of a line. */
+function cure(line: string): string {
+  return /: ((ip|nft) [^:]+)$/.exec(line)![1]!;
+}
+
+Deno.test("describeLeftovers() has the command for a FOU port at each of our addresses", () => {
+  const cases: [Listener, string][] = [
+    [{ local: { ip: "192.0.2.1", port: 10_001 }, device: "eth0" }, " local 192.0.2.1 dev eth0"],
+    [{ local: { ip: "172.29.0.1", port: 10_001 }, device: null }, " local 172.29.0.1"],
+    [{ local: { ip: "0.0.0.0", port: 10_001 }, device: null }, ""],
+  ];
+  for (const [listener, words] of cases) {
+    const lines = describe({ listeners: listeners(listener) });
+    assert.deepEqual(lines.map(cure), [`ip fou del port 10001${words}`]);
+    assert.match(lines[0]!, /^FOU port \S+:10001 is another's: it is used, and left at the end; /);
+  }
+});
+
+Deno.test("describeLeftovers() says nothing of what is not in our place", () => {
+  const elsewhere = listeners(
+    { local: { ip: "192.0.2.1", port: 10_002 }, device: null },
+    { local: { ip: "192.0.2.9", port: 10_001 }, device: null },
+  );
+  assert.deepEqual(describe({ listeners: elsewhere, addresses: new Map([["192.0.2.1", "eth0"]]) }), []);
+});
+
+Deno.test("describeLeftovers() has the command for a private local address and for empty chains", () => {
+  const lines = describe({
+    addresses: new Map([["172.29.0.1", "lo"]]),
+    emptyChains: ["nfq", "nat-prerouting"],
+  });
+  assert.deepEqual(lines.map(cure), [
+    "ip address delete 172.29.0.1/32 dev lo",
+    "nft 'delete chain ip vpn nfq; delete chain ip vpn nat-prerouting'",
+  ]);
+});

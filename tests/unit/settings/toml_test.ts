@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { SettingsError } from "../../../lib/settings/errors.ts";
+import { parseToml } from "../../../lib/settings/toml.ts";
+import { piecesOf } from "../../../lib/settings/toml_tables.ts";
+import { anyText } from "./arbitrary_values.ts";
+
+const PATH = "/x.toml";
+/** A comment for which a file is parsed as a whole. */
+const WHOLE = "\n# '''";
+
+const lines = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("[[peer]]") },
+  fc.constantFrom(
+    "  [[ peer ]] # first",
+    '["peer"]',
+    '[["peer"]]',
+    "[peer.auth]",
+    "[peer.tunl]",
+    "[fou]",
+    "[peer]",
+    "peer = []",
+    'name = "a"',
+    "server = true",
+    'dev = "x"',
+    'tunl.dev = "x"',
+    "auth.lifetime = 5",
+    "lifetime = 5",
+    "routes = [",
+    '"10.0.0.0/8",',
+    "]",
+    'auth.token = "\u2028[[peer]]"',
+    'auth.token = """',
+    '"""',
+    "# [[peer]]",
+    "\r",
+    "",
+  ),
+  anyText,
+);
+const files = fc.array(lines, { maxLength: 12 }).map((all) => all.join("\n"));
+
+function outcomeOf(text: string): unknown {
+  try {
+    return parseToml(text, PATH);
+  } catch (error) {
+    assert.ok(error instanceof SettingsError, String(error));
+    return "refused";
+  }
+}
+
+Deno.test("parseToml() makes the same of a file in pieces and of the whole", () => {
+  let inPieces = 0;
+  fc.assert(
+    fc.property(files, (text) => {
+      const outcome = outcomeOf(text);
+      assert.deepEqual(outcome, outcomeOf(text + WHOLE));
+      if (outcome !== "refused" && piecesOf(text, PATH).length > 1) inPieces++;
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(inPieces > 100, `only ${inPieces} were in pieces`);
+});
+
+Deno.test("piecesOf() cuts before each [[peer]], loses nothing, and knows the lines", () => {
+  const text = 'server = true\n\n[[peer]]\nname = "a"\r\n[peer.auth]\n  [[ peer ]]\n';
+  assert.deepEqual(piecesOf(text, PATH).map(({ text, linesBefore }) => [text, linesBefore]), [
+    ["server = true\n\n", 0],
+    ['[[peer]]\nname = "a"\r\n[peer.auth]\n', 2],
+    ["  [[ peer ]]\n", 5],
+  ]);
+  fc.assert(fc.property(files, (text) => {
+    assert.equal(piecesOf(text, PATH).map((piece) => piece.text).join(""), text);
+  }));
+});
+
+Deno.test("piecesOf() leaves whole what cannot be cut without parsing it", () => {
+  for (const line of ["[fou]", "[[fou]]", " [ fou ]", "[peers]", '["peer"]', "x = '''", 'x = """']) {
+    assert.equal(piecesOf(`[[peer]]\n[[peer]]\n${line}`, PATH).length, 1, line);
+  }
+});

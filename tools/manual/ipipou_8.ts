@@ -12,7 +12,7 @@ const DESCRIPTION = [
   "whose public address or port changes, and cleans up. No packet of data crosses user space. If the server's " +
   "process is killed, admitted clients go on working, strangers stay out, and the next start takes both over.",
   "Without a command it runs one instance, a server or a client, in the foreground, until it is told to stop. " +
-  "Its settings come from options, from a file (`--config`), or both. Options may be cut short as long as only " +
+  "Its settings come from options, from a file (`--config`), or both; a server of several clients takes a file. Options may be cut short as long as only " +
   "one begins so, and the values of short ones may follow without a space.",
 ];
 
@@ -34,6 +34,13 @@ const EXIT_MEANINGS: Partial<Record<keyof typeof EXIT, string>> = {
 const ENVIRONMENT = {
   IPIPOU_LIBC: "The C library's file, where it has another name than usual.",
   IPIPOU_LIBNETFILTER_QUEUE: "The file of libnetfilter_queue, likewise; only a server uses it.",
+  "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID": "By them a service manager asks to be told how it is, see " +
+    "`sd_notify`(3). A program that has such a manager waits for the device and address of `--fou-local`; by hand " +
+    "it is an error if they are not there.",
+  CREDENTIALS_DIRECTORY: "A file there is read in place of a file of that name which the settings name.",
+  JOURNAL_STREAM:
+    "Where the log goes to the journal, lines have priorities, and no time and process number unless " +
+    "the settings say so.",
 };
 
 const FILES = {
@@ -53,9 +60,9 @@ const SIGNALS = {
     "Remove everything it made (device, FOU port, addresses, rules) and end. What was somebody " +
     "else's stays.",
   SIGHUP:
-    "Read the settings again and apply what differs, a line of the log for each change; a client then " +
-    "authenticates again. With a mistake in them all stays as it was, and the log says where. Client or server, " +
-    "`--tunl-dev` and `--nft-table` take a restart.",
+    "Read the settings again and apply what differs, a line of the log for each change, and put back what others " +
+    "removed from the kernel; a client then authenticates again. With a mistake in the settings they stay as they " +
+    "were, and the log says where. Client or server, `--tunl-dev` and `--nft-table` take a restart.",
   SIGUSR1: "A client authenticates again now.",
   SIGKILL: "Leaves a working tunnel, which the next start with the same settings takes over without a lost " +
     "packet. That is how a new executable takes over after an upgrade: " +
@@ -72,7 +79,7 @@ const SECURITY = [
   "how long. The secret that is the default one is known to everybody. A token is sent in the clear.",
   "Auth packets are limited in the kernel, before they reach the program; all else that does not come from an " +
   "admitted client is dropped there. Whoever removes these rules (`nft flush ruleset`) opens the FOU port until " +
-  "the server is started again.",
+  "the server is told to reload (SIGHUP).",
 ];
 
 const AFTER_EXAMPLES: readonly Block[] = [

@@ -63,9 +63,10 @@ Deno.test("ipipou8() has every exit code that the program can end with", () => {
   assert.deepEqual(missing.map(([name]) => name), ["tunnelCreate", "tunnelUpdate", "notImplemented"]);
 });
 
-Deno.test("ipipou8() has every environment variable that the program may look at", () => {
+Deno.test("ipipou8() has every environment variable that the program may look at, and no other", () => {
   const text = sourceOf(sectionOf(PROGRAM, "ENVIRONMENT"));
-  for (const name of ENVIRONMENT) assert.match(text, new RegExp(`\\.TP [^.]*\\b${name}\\b`));
+  const names = text.replaceAll("\\fB", " ").match(/\b[A-Z]+_[A-Z_]+\b/g);
+  assert.deepEqual([...new Set(names)].sort(), [...ENVIRONMENT].sort());
 });
 
 Deno.test("ipipouToml5() has every key in its table, with its option, sentence and default", () => {

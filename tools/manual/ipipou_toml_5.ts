@@ -56,4 +56,4 @@ export function ipipouToml5(examples: Examples, version: string, date: string): 
 }
 
 /** The content of configuration files, by what each shows. */
-export type Examples = Readonly<Record<string, string>>;
+type Examples = Readonly<Record<string, string>>;

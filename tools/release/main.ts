@@ -21,7 +21,7 @@ Makes packages in dist: deb and rpm (this needs Go, for nfpm) and tar.gz, for x8
 const FORMATS = ["deb", "rpm", "tar.gz"] as const;
 
 /** What can be made. */
-export type Format = typeof FORMATS[number];
+type Format = typeof FORMATS[number];
 
 /** Where the files of a tar.gz are to be unpacked. */
 const LOCAL_PREFIX = "/usr/local";

@@ -1,6 +1,7 @@
 import { EXIT } from "../../lib/errors.ts";
 import { type Command, COMMANDS } from "../../lib/settings/commands.ts";
 import { ABOUT, EXAMPLES } from "../../lib/settings/help.ts";
+import type { Option } from "../../lib/settings/option.ts";
 import { OPTION_GROUPS, OPTIONS } from "../../lib/settings/options.ts";
 import { optionEntry } from "./entries.ts";
 import { type Block, bold, italic, type Page, plain } from "./roff.ts";
@@ -127,8 +128,12 @@ function commandEntry({ name, usage, help, details, listed }: Command): Block {
   const own = listed.filter((option) => !OPTIONS.some(({ long }) => long === option.long));
   return {
     tag: `${bold(name)} ${plain(usage)}`,
-    text: [`${help}.`, ...details, ...own.map((option) => `\`--${option.long}\`: ${option.help}.`)],
+    text: [`${help}.`, ...details, ...own.map(ownOption)],
   };
+}
+
+function ownOption({ long, metavar, help }: Option): string {
+  return `\`--${long}\`${metavar === undefined ? "" : ` ${metavar}`}: ${help}.`;
 }
 
 function exitStatus(): Block[] {

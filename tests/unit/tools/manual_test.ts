@@ -51,9 +51,13 @@ Deno.test("ipipou8() has every option with its value, sentence and default", () 
 
 Deno.test("ipipou8() has every command with all the table says", () => {
   const text = sourceOf(sectionOf(PROGRAM, "COMMANDS"));
-  for (const { name, usage, help, details } of COMMANDS) {
+  for (const { name, usage, help, details, listed } of COMMANDS) {
     assert.ok(text.includes(`${bold(name)} ${plain(usage)}`), name);
-    for (const part of [`${help}.`, ...details]) assert.ok(text.includes(words(part)), part);
+    const own = listed.filter(({ long }) =>
+      long !== "help" && !OPTIONS.some((option) => option.long === long)
+    );
+    const parts = [`${help}.`, ...details, ...own.map((option) => `${option.help}.`)];
+    for (const part of parts) assert.ok(text.includes(words(part)), part);
   }
 });
 

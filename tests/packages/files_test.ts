@@ -76,20 +76,7 @@ Deno.test("the rpm installs its files, says what it needs, and leaves nothing wh
   assert.deepEqual(await listing(`${folder.path}/usr`), expected(OTHER_FILES));
   await checkInstalled(`${folder.path}/usr`, "/usr");
   await must([...rpm, "--erase", "ipipou"]);
-  assert.equal(
-    await must([
-      "find",
-      folder.path,
-      "-path",
-      `${folder.path}/db`,
-      "-prune",
-      "-o",
-      "-name",
-      "*ipipou*",
-      "-print",
-    ]),
-    "",
-  );
+  assert.equal(await must(["find", folder.path, "-mindepth", "1", "-name", "*ipipou*"]), "");
   const relations = await must(["rpm", "--query", "--package", "--requires", "--recommends", MADE.rpm]);
   assert.deepEqual(relations.trim().split("\n"), [
     "iproute",

@@ -55,11 +55,6 @@ function stages(options: Options): Stage[] {
     "packages",
     () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
   );
-  const sources = [
-    checks("format", () => check(["fmt", "--check"])),
-    checks("lint", () => check(["lint"])),
-    checks("types", () => check(["check", "."])),
-  ];
   const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
   const release = tests("manual and completions", () => testHere("tests/release", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
@@ -69,19 +64,10 @@ function stages(options: Options): Stage[] {
   const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
   const service = tests("under systemd", () => testInLab("tests/systemd", options));
   switch (only) {
-    case undefined:
-      return [
-        packages,
-        ...sources,
-        unit,
-        release,
-        ...here ? [] : [lab],
-        executable,
-        router,
-        inputs,
-        e2e,
-        ...here ? [] : [service],
-      ];
+    case undefined: {
+      const whole = [packages, ...sourceStages(), unit, release, executable, router, inputs, e2e];
+      return here ? whole : [...whole, lab, service];
+    }
     case "unit":
       return [unit];
     case "e2e":
@@ -93,6 +79,14 @@ function stages(options: Options): Stage[] {
     default:
       throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
   }
+}
+
+function sourceStages(): Stage[] {
+  return [
+    checks("format", () => check(["fmt", "--check"])),
+    checks("lint", () => check(["lint"])),
+    checks("types", () => check(["check", "."])),
+  ];
 }
 
 /** Makes packages, looks into them here, and lives with them in the lab. */

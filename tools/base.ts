@@ -22,6 +22,11 @@ const CUTS: Record<Target, { platform: string; sha256: string }> = {
   },
 };
 
+/** The directory in the user's cache that keeps what builds need and cannot make in a moment. */
+export function cacheDirectory(): string {
+  return `${Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`}/ipipou-build`;
+}
+
 /** Whether `deno compile` can be given a base binary for this target. */
 export function isTarget(name: string): name is Target {
   return Object.hasOwn(CUTS, name);
@@ -34,9 +39,7 @@ export function isTarget(name: string): name is Target {
  */
 export async function baseFromDonor(target: Target): Promise<string> {
   const { platform, sha256 } = CUTS[target];
-  const directory = `${
-    Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`
-  }/ipipou-build`;
+  const directory = cacheDirectory();
   const path = `${directory}/denort-${sha256.slice(0, 16)}`;
   if (await sha256Of(path) === sha256) return path;
   await Deno.mkdir(directory, { recursive: true });

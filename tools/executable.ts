@@ -10,7 +10,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const SOURCES = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 
 /** The environment variables that the program looks at. */
-const ENVIRONMENT = [
+export const ENVIRONMENT = [
   ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
   // What systemd tells a service.
   ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],

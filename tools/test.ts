@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { labPackages, runInLab } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
-
+import { makeTestPackages } from "../tests/packages/made.ts";
 import { build } from "./build.ts";
 import { type Counts, countTests } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -11,8 +11,9 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const USAGE = `Usage: deno task test [OPTION]...
   --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
-  --only unit|e2e|systemd
-                       unit tests only, or the end-to-end tests, or those under systemd, with what they need
+  --only unit|e2e|systemd|packages
+                       unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
+                       what no other run has: packages made, installed, upgraded and purged (needs Go)
   --filter REGEXP      only tests with such a name`;
 
 /** What tests use beside what the lab needs: another ed25519, another processor, and systemd, not enabled here. */
@@ -20,6 +21,9 @@ const PACKAGES = [
   ...["python3-nacl", "git", "systemd"],
   ...["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
 ];
+
+/** What shows manual pages, and shells that complete command lines. */
+const READERS = ["man-db", "mandoc", "zsh", "fish"];
 
 /** How long the end-to-end tests may take, boot included, in seconds. */
 const E2E_SECONDS = 1200;
@@ -39,6 +43,7 @@ interface Stage {
 }
 
 const BUILD = "build";
+const MAKE = "make packages";
 
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
@@ -48,14 +53,10 @@ function stages(options: Options): Stage[] {
   const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
   const packages = checks(
     "packages",
-    () => done(ensurePackages([...labPackages(here), ...PACKAGES], "the tests")),
+    () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
   );
-  const sources = [
-    checks("format", () => check(["fmt", "--check"])),
-    checks("lint", () => check(["lint"])),
-    checks("types", () => check(["check", "."])),
-  ];
   const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
+  const release = tests("manual and completions", () => testHere("tests/release", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
@@ -63,27 +64,40 @@ function stages(options: Options): Stage[] {
   const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
   const service = tests("under systemd", () => testInLab("tests/systemd", options));
   switch (only) {
-    case undefined:
-      return [
-        packages,
-        ...sources,
-        unit,
-        ...here ? [] : [lab],
-        executable,
-        router,
-        inputs,
-        e2e,
-        ...here ? [] : [service],
-      ];
+    case undefined: {
+      const whole = [packages, ...sourceStages(), unit, release, executable, router, inputs, e2e];
+      return here ? whole : [...whole, lab, service];
+    }
     case "unit":
       return [unit];
     case "e2e":
       return [packages, executable, router, e2e];
     case "systemd":
       return [packages, executable, service];
+    case "packages":
+      return packageStages(options, executable);
     default:
-      throw new Error(`--only must be unit, e2e or systemd: ${only}`);
+      throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
   }
+}
+
+function sourceStages(): Stage[] {
+  return [
+    checks("format", () => check(["fmt", "--check"])),
+    checks("lint", () => check(["lint"])),
+    checks("types", () => check(["check", "."])),
+  ];
+}
+
+/** Makes packages, looks into them here, and lives with them in the lab. */
+function packageStages(options: Options, executable: Stage): Stage[] {
+  return [
+    checks("packages", () => done(ensurePackages([...labPackages(false), "systemd", "rpm"], "the tests"))),
+    executable,
+    checks(MAKE, () => done(makeTestPackages())),
+    tests("files of packages", () => testHere("tests/packages/files_test.ts", options, {})),
+    tests("lives of packages", () => testInLab("tests/packages/life_test.ts", options)),
+  ];
 }
 
 function checks(name: string, run: Stage["run"]): Stage {
@@ -121,7 +135,7 @@ async function testHere(directory: string, options: Options, env: Record<string,
 }
 
 async function testInLab(
-  directory: "tests/e2e" | "tests/systemd",
+  directory: "tests/e2e" | "tests/systemd" | "tests/packages/life_test.ts",
   options: Options,
   more: readonly string[] = [],
 ): Promise<Counts> {
@@ -132,7 +146,7 @@ async function testInLab(
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,
-    systemd: directory === "tests/systemd",
+    systemd: directory !== "tests/e2e",
     timeoutSeconds: E2E_SECONDS,
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
@@ -199,8 +213,8 @@ async function main(args: string[]): Promise<number> {
     total.passed += passed;
     total.failed += failed;
     if (stage.kind === "tests") testsRun += passed + failed;
-    // What comes after it would run an old executable, or none.
-    if (stage.name === BUILD && failed > 0) break;
+    // What comes after them would try an old executable, an old package, or none.
+    if ([BUILD, MAKE].includes(stage.name) && failed > 0) break;
   }
   if (testsRun === 0) {
     print("\nNo test ran");

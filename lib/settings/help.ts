@@ -7,12 +7,13 @@ import { MOST_PEERS } from "./peer_files.ts";
 const WIDTH = 80;
 const INDENT = 28;
 
-const ABOUT =
+/** What the program is, in one sentence. */
+export const ABOUT =
   "Authenticated IPIP-over-UDP (FOU) tunnels for Linux: the kernel carries the data, this program " +
   "lets the right client in and follows it when its address changes.";
 
 /** What is done, and the command line that does it. */
-const EXAMPLES = [
+export const EXAMPLES = [
   ["Make a key pair: a line with the private key, a line with the public key", "ipipou --auth-keygen"],
   [
     "Server on UDP port 10001 of eth0, 172.28.0.2 in the tunnel",

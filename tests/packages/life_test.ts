@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { must, run } from "../../tools/command.ts";
+import { eventually } from "../e2e/scenario.ts";
+import { Process } from "../lab/process.ts";
+import { MADE } from "./made.ts";
+
+/** Runs in the lab, under systemd. */
+
+const EXAMPLES = "/usr/share/doc/ipipou/examples";
+const SETTINGS = "/etc/ipipou";
+const UNIT = "/usr/lib/systemd/system/ipipou@.service";
+const ENABLED = "/etc/systemd/system/multi-user.target.wants/ipipou@office.service";
+const SERVER = { unit: "ipipou@office", address: "192.0.2.1" } as const;
+const CLIENT = { unit: "ipipou@branch", address: "192.0.2.2" } as const;
+const INNER = "172.28.0.2";
+const FAR = ["ip", "netns", "exec", "far"];
+
+/** Where a package may have left something. */
+const FIND_OURS = ["find", "/etc", "/usr/bin", "/usr/lib/systemd", "/var/lib", "-xdev", "-name", "*ipipou*"];
+
+async function property(unit: string, name: string): Promise<string> {
+  return (await must(["systemctl", "show", "--value", `--property=${name}`, unit])).trim();
+}
+
+async function executableOf(unit: string): Promise<string> {
+  return await Deno.readLink(`/proc/${await property(unit, "MainPID")}/exe`);
+}
+
+async function dpkg(...args: string[]): Promise<void> {
+  // What other packages do about manual pages takes a minute here.
+  await must(["dpkg", "--no-triggers", ...args]);
+}
+
+async function rpm(...args: string[]): Promise<void> {
+  // Debian's packages are not in its books.
+  await must(["rpm", "--nodeps", ...args]);
+}
+
+/** Two hosts: this one is the server, the client a network namespace. */
+async function connect(): Promise<void> {
+  await must(["modprobe", "-a", "fou", "ipip"]);
+  await must(["ip", "-batch", "-"], {
+    stdin: `netns add far
+link add eth0 type veth peer eth0 netns far
+address add ${SERVER.address}/24 dev eth0
+link set dev eth0 up
+`,
+  });
+  await must(["ip", "-n", "far", "-batch", "-"], {
+    stdin: `address add ${CLIENT.address}/24 dev eth0
+link set dev lo up
+link set dev eth0 up
+`,
+  });
+  // The lab's systemd knows the units of this folder alone.
+  await must(["ln", "-s", UNIT, "/run/systemd/system/"]);
+  const edit = `/run/systemd/system/${CLIENT.unit}.service.d`;
+  await must(["install", "-d", edit]);
+  await Deno.writeTextFile(`${edit}/far.conf`, "[Service]\nNetworkNamespacePath=/run/netns/far\n");
+}
+
+/** Settings of both sides, made of the examples as their comments say. */
+async function configure(): Promise<void> {
+  const [privateKey = "", publicKey = ""] = (await must(["ipipou", "--auth-keygen"])).split("\n");
+  const server = await Deno.readTextFile(`${EXAMPLES}/server.toml`);
+  const client = await Deno.readTextFile(`${EXAMPLES}/client.toml`);
+  await Deno.writeTextFile(
+    `${SETTINGS}/office.toml`,
+    server.replace(/^remote-pubkey-b64 = .*/m, `remote-pubkey-b64 = "${publicKey}"`),
+  );
+  await Deno.writeTextFile(
+    `${SETTINGS}/branch.toml`,
+    client.replace("server.example", SERVER.address).replaceAll('"office.', '"branch.'),
+  );
+  const secrets = {
+    "office.secret": "open sesame",
+    "branch.secret": "open sesame",
+    "branch.key": privateKey,
+  };
+  for (const [name, text] of Object.entries(secrets)) {
+    await Deno.writeTextFile(`${SETTINGS}/${name}`, `${text}\n`, { mode: 0o600 });
+  }
+}
+
+async function start(): Promise<void> {
+  await must(["systemctl", "start", SERVER.unit, CLIENT.unit]);
+  await eventually("a ping is answered", async () => {
+    return (await run([...FAR, "ping", "-c1", "-W1", INNER])).code === 0;
+  });
+}
+
+/** Whatever puts the newer package in place of the older one, instances go on in the executable they have. */
+async function upgrade(install: () => Promise<void>): Promise<void> {
+  const pid = await property(SERVER.unit, "MainPID");
+  await install();
+  assert.equal(await property(SERVER.unit, "MainPID"), pid);
+  assert.equal(await executableOf(SERVER.unit), "/usr/bin/ipipou (deleted)");
+}
+
+/** Has both instances go on in the new executable, as the manual says. */
+async function takeOver(): Promise<void> {
+  await must(["systemctl", "kill", "--signal=KILL", "ipipou@*"]);
+  for (const { unit } of [SERVER, CLIENT]) {
+    await eventually(`${unit} is up again`, async () => {
+      return await property(unit, "NRestarts") === "1" && await property(unit, "ActiveState") === "active";
+    });
+    assert.equal(await executableOf(unit), "/usr/bin/ipipou");
+  }
+}
+
+/** Enables the server, as `systemctl enable` does. */
+async function enable(): Promise<void> {
+  await must(["install", "-d", ENABLED.replace(/\/[^/]*$/, "")]);
+  await must(["ln", "-s", UNIT, ENABLED]);
+}
+
+/** Whatever removes the package ends the instances, with all they made; the administrator's files stay. */
+async function remove(uninstall: () => Promise<void>): Promise<void> {
+  await uninstall();
+  assert.equal(await property(SERVER.unit, "MainPID"), "0");
+  assert.equal((await run(["ip", "link", "show", "ipipou1"])).code, 1);
+  assert.equal((await run([...FAR, "ip", "link", "show", "ipipou1"])).code, 1);
+  assert.equal([...Deno.readDirSync(SETTINGS)].length, 5);
+}
+
+/** Nothing but these is left anywhere. */
+async function onlyHas(paths: readonly string[]): Promise<void> {
+  assert.deepEqual((await must(FIND_OURS)).split("\n").filter(Boolean), paths);
+}
+
+Deno.test("packages upgrade without a lost packet, and leave nothing when they are purged or erased", async () => {
+  // What somebody has on this machine is not what the lab has.
+  await must(["sh", "-c", `rm -rf $(${FIND_OURS.join(" ").replace("*ipipou*", "'*ipipou*'")})`]);
+  await connect();
+  await dpkg("--install", MADE.deb);
+  const installed = (await must(["dpkg", "--listfiles", "ipipou"])).split("\n");
+  await configure();
+  await start();
+  const flood = new Process([...FAR, "ping", "-i0.01", "-q", INNER]);
+  await upgrade(() => dpkg("--install", MADE.newerDeb));
+  await takeOver();
+  flood.signal("SIGINT");
+  await flood.exit;
+  assert.match(flood.lines.join("\n"), /^(\d{3,}) packets transmitted, \1 received, 0% packet loss/m);
+  await enable();
+  await remove(() => dpkg("--remove", "ipipou"));
+  assert.ok((await Deno.lstat(ENABLED)).isSymlink);
+  await dpkg("--purge", "ipipou");
+  await onlyHas([SETTINGS]);
+  for (const path of installed.filter((path) => path.includes("ipipou") && path !== SETTINGS)) {
+    await assert.rejects(Deno.lstat(path), Deno.errors.NotFound, path);
+  }
+
+  await rpm("--install", MADE.rpm);
+  await enable();
+  await start();
+  await upgrade(() => rpm("--upgrade", MADE.newerRpm));
+  await remove(() => rpm("--erase", "ipipou"));
+  await onlyHas([SETTINGS]);
+  await must(["sh", "-c", `rm ${SETTINGS}/*`]);
+  await dpkg("--install", MADE.deb);
+  await dpkg("--purge", "ipipou");
+  await onlyHas([]);
+});

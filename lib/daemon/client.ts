@@ -124,8 +124,8 @@ export async function reauthenticate({ settings, kernel, log }: DaemonContext): 
   const peer = settings.peers[0]!;
   const outside = findOutside(settings, await kernel.observe());
   const remote = { ip: await resolveHost(peer.remote.host!), port: peer.remote.port! };
-  using sender = new AuthSender({ settings, outside, remote });
   try {
+    using sender = new AuthSender({ settings, outside, remote });
     sender.send();
   } catch (cause) {
     throw new IpipouError((cause as Error).message, EXIT.send, { cause });

@@ -2,11 +2,15 @@
  * What a tunnel costs. Times under emulation mean little by themselves, so each is told as a multiple of the time that
  * one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
  */
+import { Flow } from "../e2e/flow.ts";
 import { INNER, PATIENCE, Scenario } from "../e2e/scenario.ts";
 import { median, print, throughput, yardstick } from "./figures.ts";
 
 const TOKEN = ["--auth-token", "a token for measuring"];
 const ROUNDS = 5;
+/** Moves to another public port, and datagrams a second meanwhile: no gap is told finer than between two of them. */
+const MOVES = 9;
+const FLOW_RATE = 200;
 
 async function residentMiB(pid: number): Promise<string> {
   const status = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
@@ -35,14 +39,48 @@ async function makeByHand({ network }: Scenario): Promise<void> {
   }
 }
 
-async function measureTimes(scenario: Scenario): Promise<void> {
-  const { network } = scenario;
+/** Prints what some times are, as they are and in yardsticks. */
+type Tell = (what: string, values: readonly number[]) => void;
+
+async function makeTell(): Promise<Tell> {
   const unit = await yardstick();
-  const tell = (what: string, values: number[]) =>
-    print(
-      `${what}: median ${median(values).toFixed(0)} ms, ${(median(values) / unit).toFixed(1)} yardsticks`,
-    );
   print(`yardstick (ip netns exec NS ip link show lo): ${unit.toFixed(0)} ms`);
+  return (what, values) => {
+    const middle = median(values);
+    print(`${what}: median ${middle.toFixed(0)} ms, ${(middle / unit).toFixed(1)} yardsticks`);
+  };
+}
+
+/** How long a flow stands still when the client's NAT takes another port and the client authenticates anew at once. */
+async function measureRoaming(scenario: Scenario, tell: Tell): Promise<void> {
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const flow = await Flow.start(scenario, FLOW_RATE);
+  for (let move = 0; move < MOVES; move++) {
+    await scenario.network.remapNat();
+    client.signal("SIGUSR1");
+    await server.waitForLine(/moved from/, PATIENCE);
+    await scenario.ping("client");
+  }
+  const paths = await flow.end(scenario);
+  const times = paths.map(({ datagrams }) =>
+    datagrams.map(({ deliveredAt }) => deliveredAt).filter((time) => time !== null)
+  );
+  const moves = paths.slice(1).map(({ authAt }, index) => {
+    const first = times[index + 1]![0]!;
+    return { gap: first - times[index]!.at(-1)!, authToFirst: first - authAt! };
+  });
+  tell("roaming, last packet by the old path to first by the new", moves.map(({ gap }) => gap));
+  tell(
+    "roaming, auth packet at the server to first packet let in",
+    moves.map(({ authToFirst }) => authToFirst),
+  );
+  await Promise.all([client.kill(), server.kill()]);
+}
+
+async function measureTimes(scenario: Scenario, tell: Tell): Promise<void> {
+  const { network } = scenario;
   const starts: number[] = [];
   const ups: number[] = [];
   const pings: number[] = [];
@@ -103,5 +141,7 @@ async function measureThroughput(scenario: Scenario): Promise<void> {
 }
 
 await using scenario = await Scenario.create({ direct: true });
-await measureTimes(scenario);
+const tell = await makeTell();
+await measureTimes(scenario, tell);
+await measureRoaming(scenario, tell);
 await measureThroughput(scenario);

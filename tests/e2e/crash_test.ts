@@ -194,6 +194,65 @@ Deno.test("a client killed at any step of its start and of its stop is taken ove
   assert.equal(await scenario.snapshot("client"), before);
 });
 
+Deno.test("a server killed at any step of a reload is taken over, by the new settings and by the old ones", async (t) => {
+  await using scenario = await Scenario.create();
+  const path = await scenario.write("server.toml", "");
+  const up = /authenticated again|waiting for clients/;
+  const mortal = await Mortal.create(scenario, "server", ["-s", "--config", path], up);
+  const before = await scenario.snapshot("server");
+  const give = (port: number, more: string) =>
+    scenario.write(
+      "server.toml",
+      `number = 1\nauth.token = "open sesame"\nfou.local = ":${port}@eth0"\n${more}`,
+    );
+  const old = () => give(PORT, "");
+  const other = () => give(10005, 'tunl.ip = "172.30.0.1"\n');
+  // Whom the gate knows, it lets in again once they have authenticated anew.
+  const standing = async () =>
+    comparable(await scenario.snapshot("server")).filter((line) =>
+      !/elements = .*198\.51\.100\.2/.test(line)
+    );
+  await old();
+  let server = await mortal.live();
+  await scenario.client("client", ...TOKEN, "--keepalive", "1");
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  const atOld = await standing();
+  await other();
+  server.signal("SIGHUP");
+  await server.waitForLine(/reload: .*changed/, PATIENCE);
+  const atOther = await standing();
+  assert.notDeepEqual(atOther, atOld);
+  await t.step("back, each step in a life of its own", async () => {
+    await old();
+    await mortal.dieAfter(1);
+    server.signal("SIGHUP");
+    assert.deepEqual(await server.exit, SIGKILLED);
+    const deaths = await mortal.climb(1);
+    assert.ok(deaths >= 4, `${deaths} deaths`);
+    assert.deepEqual(await standing(), atOld);
+  });
+  for (const step of [2, 4]) {
+    await t.step(`and there, after step ${step}`, async () => {
+      await old();
+      server = await mortal.live();
+      assert.deepEqual(await standing(), atOld);
+      await other();
+      await mortal.dieAfter(step);
+      server.signal("SIGHUP");
+      assert.deepEqual(await server.exit, SIGKILLED);
+      server = await mortal.live();
+      assert.deepEqual(await standing(), atOther);
+      assert.deepEqual(await server.kill("SIGKILL"), SIGKILLED);
+    });
+  }
+  await old();
+  server = await mortal.live();
+  await scenario.ping("client");
+  assert.equal((await server.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
 Deno.test("a server killed when it has shut a client out does not let it in again", async () => {
   await using scenario = await Scenario.create();
   const path = await scenario.write("server.toml", "");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { hubToml, makeMembers, openPlaces, sendAll } from "./crowd.ts";
+import type { Process } from "../lab/process.ts";
+import { hubToml, makeMembers, type Member, openPlaces, sendAll } from "./crowd.ts";
 import { eventually, IPIPOU, Scenario } from "./scenario.ts";
 
 const COUNT = 1000;
@@ -22,8 +23,20 @@ Deno.test("a thousand clients of version 0.1 are let in by one burst, and leave 
     await server.waitForLine(/waiting for clients/, 120_000);
     return server;
   };
+  /** Has a hub of these members, all of them let in, change one by a reload. @returns what that ran */
+  const changeOne = async (server: Process, all: readonly Member[]) => {
+    await take();
+    const { name, ip } = all.at(-1)!;
+    await scenario.write("hub.toml", hubToml(all).replace(`"${ip}"`, '"172.28.63.77"'));
+    server.signal("SIGHUP");
+    await server.waitForLine(new RegExp(`reload: ${name}: --tunl-peer-ip changed`), 120_000);
+    return await take();
+  };
   const alone = await start(hubToml(members.slice(0, 1)));
   const baseline = await residentKiB(alone.pid);
+  await sendAll(network, members.slice(0, 1), "addresses");
+  await alone.waitForLine(/tunnel up/, 120_000);
+  const programsForOne = await changeOne(alone, members.slice(0, 1));
   assert.equal((await alone.kill()).code, 0);
   const server = await start(hubToml(members));
   await take();
@@ -42,14 +55,8 @@ Deno.test("a thousand clients of version 0.1 are let in by one burst, and leave 
     assert.ok(resident - baseline <= 30 * MIB, `${resident} KiB, with one peer ${baseline}`);
   });
 
-  await t.step("a reload that changes one runs no more programs than one takes", async () => {
-    await scenario.write(
-      "hub.toml",
-      hubToml(members).replace(`"${members[COUNT / 2]!.ip}"`, '"172.28.63.77"'),
-    );
-    server.signal("SIGHUP");
-    await server.waitForLine(/reload: m500: --tunl-peer-ip changed/, 120_000);
-    assert.ok((await take()).length <= 3);
+  await t.step("a reload that changes one runs the programs that it runs for one", async () => {
+    assert.deepEqual(await changeOne(server, members), programsForOne);
   });
 
   await t.step("a clean stop", async () => {

@@ -142,7 +142,8 @@ async function testInLab(
   // The lab has no network: all modules must be in Deno's cache before.
   if (!await deno(["test", "--no-run", "--no-check", "--quiet", directory])) return FAILED;
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...more, directory];
-  const script = 'exec "$@" --junit-path="$LAB_RESULT"';
+  // One more than there are processors, since tests also wait.
+  const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,

@@ -29,7 +29,7 @@ export async function run(
   signals: Signals,
 ): Promise<void> {
   const runner = new Runner(log);
-  const kernel = new Kernel(settings, runner, () => NamespaceLock.take());
+  const kernel = new Kernel(settings, runner, () => NamespaceLock.take(), log);
   using service = openService(log);
   const context: DaemonContext = { settings, kernel, log, service, stop: signals.stop };
   if (settings.reauthOnly) return await reauthenticate(context);

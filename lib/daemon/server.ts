@@ -107,9 +107,7 @@ export class Server implements Daemon {
   async reload(settings: Settings): Promise<void> {
     const previous = this.#setup;
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-    const observed = await this.#kernel.look();
-    if (observed.own.gate === null) this.#log.warning("the gate is gone from nftables: putting it back");
-    const outside = isHere ? previous.outside : findOutside(settings, observed);
+    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
     const remotes = await resolveRemotes(settings, resolveHost);
     const next = succeed(previous, settings, outside, remotes);
     try {

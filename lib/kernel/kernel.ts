@@ -2,14 +2,16 @@ import type { Admission } from "../gate.ts";
 import { monotonicTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { Log } from "../log.ts";
 import { desiredState } from "./desired.ts";
+import { recallExpiry } from "./expiry.ts";
 import { Instance } from "./instance.ts";
 import { describeLeftovers } from "./leftovers.ts";
 import type { Outside } from "./member.ts";
 import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
 import type { Runner } from "./runner.ts";
-import type { Observed } from "./state.ts";
+import type { KernelState, Observed } from "./state.ts";
 
 /** Least milliseconds between two looks at whether what was in the way of a tunnel is gone. */
 const LOOK_INTERVAL_MILLISECONDS = 10_000;
@@ -21,12 +23,15 @@ const LOOK_INTERVAL_MILLISECONDS = 10_000;
 export class Kernel {
   readonly #runner: Runner;
   readonly #lock: () => Promise<Disposable>;
+  readonly #log: Log;
   #settings: Settings;
   #identity: Identity;
   #instance: Instance;
   /** Null when it must be looked at anew: before the first change, and after one that failed. */
   #observed: Observed | null = null;
   #observedAt = -Infinity;
+  /** What the last change that succeeded led to. */
+  #known: KernelState | null = null;
   /** Whether something is in the way of a tunnel. */
   #isHindered = false;
   /** Whether it has, or had, routes. */
@@ -35,10 +40,11 @@ export class Kernel {
   #isStale = false;
 
   /** @param lock as an {@linkcode Instance} takes it */
-  constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>) {
+  constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>, log: Log) {
     this.#settings = settings;
     this.#runner = runner;
     this.#lock = lock;
+    this.#log = log;
     this.#identity = identityOf(settings);
     this.#hasRoutes = hasRoutes(settings);
     this.#instance = this.#newInstance();
@@ -78,7 +84,8 @@ export class Kernel {
     this.#isStale = false;
     if (this.#observed !== null) return this.#observed;
     this.#observedAt = monotonicTime();
-    return this.#observed = await this.#instance.look();
+    const found = await this.#instance.look();
+    return this.#observed = { ...found, own: recallExpiry(found.own, this.#known) };
   }
 
   /** Tells of what was there before the first change and is left: a line each. @throws {IpipouError} as `observe()` */
@@ -105,9 +112,14 @@ export class Kernel {
     const observed = await this.observe();
     const now = monotonicTime();
     const { state, faults } = desiredState(this.#settings, outside, admissions, observed, now);
+    const hadGate = this.#known !== null && this.#known.gate !== null;
+    if (hadGate && observed.own.gate === null) {
+      this.#log.warning("the gate is gone from nftables: putting it back");
+    }
     this.#observed = null;
     await this.#instance.carryOut(planTransition(observed.own, state, observed.unusedGroup, now));
     this.#observed = { ...observed, own: state };
+    this.#known = state;
     this.#isHindered = faults.size > 0;
     return faults;
   }

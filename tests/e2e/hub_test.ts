@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { PATIENCE, Scenario } from "./scenario.ts";
+import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 /** The server's address in every tunnel. */
 const HUB = "172.28.0.2";
@@ -63,12 +63,23 @@ async function deviceOf(scenario: Scenario, name: string): Promise<string> {
   return await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", name]);
 }
 
+/** Has the hub read another file; returns the commands it ran. */
+async function reload(scenario: Scenario, hub: Process, text: string): Promise<string[]> {
+  await scenario.write("hub.toml", text);
+  const { length } = hub.lines;
+  hub.signal("SIGHUP");
+  // The last reload may have had more to say.
+  const nextLine = () => hub.waitForLine(/reload: |going on with the settings/, PATIENCE);
+  while (hub.lines.lastIndexOf(await nextLine()) < length);
+  return hub.lines.slice(length);
+}
+
 /** Sends to a port of the hub what a peer sends to authenticate, from an address and port of its host. */
 async function authenticate(scenario: Scenario, host: Host, from: string, name: string, port = 10001) {
   await scenario.send(host, "--from", from, "--to", `192.0.2.1:${port}`, "--token", `the token of ${name}`);
 }
 
-for (const checksum of ["--no-encap-csum"]) {
+for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
   Deno.test(`peers of a hub share an address and a port, come and go, and none disturbs another, with ${checksum}`, async (t) => {
     await using scenario = await Scenario.create({ client2: true, direct: true });
     const before = await scenario.snapshot("server");
@@ -106,6 +117,149 @@ for (const checksum of ["--no-encap-csum"]) {
     });
   });
 }
+
+Deno.test("peers of a hub change places, put each other out, and no packet reaches the wrong one", async (t) => {
+  await using scenario = await Scenario.create({ client2: true });
+  const peers = { a: PEERS.a, b: PEERS.b };
+  await scenario.network.must("server", ["ip", "link", "add", "name", "taken", "type", "dummy"]);
+  const hub = await startHub(scenario, { ...peers, taken: { host: "client", inner: "172.28.0.19" } });
+  const a = await join(scenario, hub, "a", peers.a);
+  const b = await join(scenario, hub, "b", peers.b);
+  const listener = scenario.network.spawn("server", ["iperf3", "-s", "--forceflush"]);
+  await listener.waitForLine(/Server listening/, PATIENCE);
+  const transfer = scenario.network.spawn("client", [
+    ...["iperf3", "-c", HUB, "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
+  ]);
+  await transfer.waitForLine(/0\.00-1\.0/, PATIENCE);
+  await t.step("whose device is another's is told so, and nobody else minds", async () => {
+    await authenticate(scenario, "client", "10.0.1.2:7009", "taken");
+    await hub.waitForLine(/ taken: Cannot make the tunnel device taken: there is a device of this/, PATIENCE);
+    for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
+  });
+  await t.step("both move at once: the inner connection lives", async () => {
+    await scenario.network.remapNat();
+    for (const client of [a, b]) client.signal("SIGUSR1");
+    // Either may be first.
+    await Promise.all([/ a: moved from/, / b: moved from/].map((line) => hub.waitForLine(line, PATIENCE)));
+    await scenario.ping("client2");
+  });
+  await t.step("they change endpoints with each other", async () => {
+    const endpoint = async (name: string) => {
+      const [, ip, port] = / remote (\S+) .* encap-dport (\d+)/.exec(await deviceOf(scenario, name))!;
+      return { ip: ip!, port: port! };
+    };
+    const before = { a: await endpoint("a"), b: await endpoint("b") };
+    // The NAT gives each one's public port to the other.
+    await scenario.network.mapNat({ client: before.b.port, client2: before.a.port });
+    for (const client of [a, b]) client.signal("SIGUSR1");
+    await eventually("each is where the other was", async () => {
+      const [x, y] = [await endpoint("a"), await endpoint("b")];
+      return x.port === before.b.port && y.port === before.a.port;
+    });
+    await scenario.ping("client");
+    await scenario.ping("client2");
+    const { length } = transfer.lines;
+    const nextTransfer = () => transfer.waitForLine(/ [1-9][\d.]* [KM]?Bytes/, PATIENCE);
+    while (transfer.lines.indexOf(await nextTransfer()) < length);
+  });
+  await t.step(
+    "who proves to be where another was puts it out: its tunnel stands and leads nowhere",
+    async () => {
+      b.signal("SIGTERM");
+      await b.exit;
+      await authenticate(scenario, "client", "10.0.1.2:10001", "b");
+      await eventually("it is out", async () => {
+        return / remote 0\.0\.1\.11 local 127\.172\.28\.0 /.test(await deviceOf(scenario, "a"));
+      });
+      const route = await scenario.network.must("server", ["ip", "route", "get", PEERS.a.inner]);
+      assert.match(route, / dev a /);
+      // What is for the one that is out leaves by no device.
+      const rules =
+        "table ip watch { chain out { type filter hook output priority 0; udp sport 10001 counter; }; }";
+      await scenario.network.must("server", ["nft", "-f", "-"], { stdin: rules });
+      assert.equal(await scenario.answers("server", PEERS.a.inner), false);
+      const watched = await scenario.network.must("server", ["nft", "list", "table", "ip", "watch"]);
+      assert.match(watched, /counter packets 0 /);
+    },
+  );
+  await t.step("and comes back", async () => {
+    a.signal("SIGUSR1");
+    await hub.waitForLine(/ a: /, PATIENCE);
+    await eventually("the tunnel works", () => scenario.answers("client"));
+  });
+  transfer.signal("SIGINT");
+});
+
+Deno.test("a hub has two ports, routes and filters; a reload changes one peer alone; a killed one is taken over", async (t) => {
+  await using scenario = await Scenario.create({ client2: true, direct: true });
+  const before = await scenario.snapshot("server");
+  const ports = "fou.local-port = [10001, 10002]";
+  const peers: Peers = {
+    a: { ...PEERS.a, more: `routes = ["10.7.0.0/16", "10.8.0.1/32"]\n` },
+    b: PEERS.b,
+    c: { ...PEERS.c, more: "auth.lifetime = 600\n" },
+  };
+  let hub = await startHub(scenario, peers, ports);
+  await join(scenario, hub, "a", peers.a!);
+  await join(scenario, hub, "b", peers.b!, "second port");
+  await join(scenario, hub, "c", peers.c!);
+  const network = scenario.network;
+  await t.step("each comes by its port, by its routes, and as nobody else", async () => {
+    for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
+    assert.match(await deviceOf(scenario, "b"), / encap-sport 10002 /);
+    assert.match(
+      await network.must("server", ["ip", "route", "show", "10.7.0.0/16"]),
+      /^10\.7\.0\.0\/16 dev a /,
+    );
+    for (const [host, address] of [["client", "10.7.0.1"], ["client2", "10.7.0.1"]] as const) {
+      await network.must(host, ["ip", "address", "add", `${address}/32`, "dev", "lo"]);
+    }
+    await scenario.ping("server", "10.7.0.1");
+    await network.must("client", ["ping", "-c1", "-W5", "-w30", "-I", "10.7.0.1", HUB]);
+    const spoofed = await network.run("client2", ["ping", "-c3", "-i0.2", "-W1", "-I", "10.7.0.1", HUB]);
+    assert.equal(spoofed.code, 1);
+    assert.equal(await scenario.counted("@sources-ipipou1"), 3);
+  });
+  await t.step("a reload adds, changes and removes one peer, and loses no packet of another", async () => {
+    const unharmed = await flood(scenario, "client2");
+    const runs = async (peers: Peers) => {
+      const lines = await reload(scenario, hub, hubToml(peers, ports));
+      assert.doesNotMatch(lines.join("\n"), /going on with/);
+      return lines.filter((line) => /\] (ip [a-z]|nft ')/.test(line));
+    };
+    const d = { host: "client", inner: "172.28.0.14" } as const;
+    const added = await runs({ ...peers, d });
+    assert.deepEqual(added, []);
+    const changed = { ...peers, a: { ...PEERS.a, more: `routes = ["10.8.0.1/32", "10.9.0.0/16"]\n` }, d };
+    const commands = (await runs(changed)).map((line) => line.replace(/.*\] /, ""));
+    assert.deepEqual(commands.filter((line) => line.startsWith("ip route ")), [
+      "ip route delete 10.7.0.0/16 dev a proto 201",
+      "ip route add 10.9.0.0/16 dev a proto 201",
+    ]);
+    await runs({ a: changed.a, b: peers.b!, d });
+    assert.equal((await network.run("server", ["ip", "link", "show", "dev", "c"])).code, 1);
+    await runs(peers);
+    assert.equal(await unharmed.lost(), 0);
+  });
+  await t.step("a killed hub's successor takes over all, and changes nothing", async () => {
+    const standing = await deviceOf(scenario, "b");
+    const unharmed = await flood(scenario, "client2");
+    await hub.kill("SIGKILL");
+    hub = await startHub(scenario, peers, ports);
+    for (const name of ["a", "b"]) assert.match(hub.lines.join("\n"), new RegExp(`${name}: taking over`));
+    assert.deepEqual(hub.lines.filter((line) => /\] (ip (link|fou|address|route) |nft ')/.test(line)), []);
+    assert.equal(await deviceOf(scenario, "b"), standing);
+    assert.equal(await unharmed.lost(), 0);
+  });
+  await t.step("cleanup by the name alone removes all that a killed one left", async () => {
+    await hub.kill("SIGKILL");
+    const { stdout } = await network.run("server", [IPIPOU, "cleanup", "-s", "-n1"]);
+    for (const name of ["a", "b"]) {
+      assert.match(stdout, new RegExp(`^removed device ${name}, tunnel to `, "m"));
+    }
+    assert.equal(await scenario.snapshot("server"), before);
+  });
+});
 
 Deno.test("two hundred peers come in one burst, each has its tunnel, and all go at once", async () => {
   await using scenario = await Scenario.create({ direct: true });

@@ -93,6 +93,15 @@ export class Network implements AsyncDisposable {
     await this.must("nat", ["conntrack", "-F"]);
   }
 
+  /** Makes the NAT forget its connections and give the two clients these public UDP ports from now on. */
+  async mapNat(ports: Readonly<Record<"client" | "client2", string>>): Promise<void> {
+    const rules = Object.entries(ports).map(([host, port]) =>
+      `ip saddr ${ADDRESS[host as Host]} meta l4proto udp masquerade to :${port}`
+    );
+    await this.must("nat", ["nft", "-f", "-"], { stdin: natRules("masquerade", rules.join("\n")) });
+    await this.must("nat", ["conntrack", "-F"]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.kill("SIGKILL")));
     const namespaces = await this.#present();
@@ -173,13 +182,14 @@ export class Network implements AsyncDisposable {
   }
 }
 
-/** The NAT's rules; `masquerade` is the statement for protocols with ports. */
-function natRules(masquerade: string): string {
+/** The NAT's rules; `masquerade` is the statement for protocols with ports, `first` is a rule before all others. */
+function natRules(masquerade: string, first = ""): string {
   return `table ip nat
 delete table ip nat
 table ip nat {
   chain postrouting {
     type nat hook postrouting priority srcnat
+    ${first}
     oifname wan meta l4proto { tcp, udp } ${masquerade}
     oifname wan masquerade
   }

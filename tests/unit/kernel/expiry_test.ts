@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { recallExpiry } from "../../../lib/kernel/expiry.ts";
+import { EMPTY_STATE, type Gate, type KernelState } from "../../../lib/kernel/state.ts";
+
+function state(ends: Record<string, number | null>): KernelState {
+  const remotes = Object.entries(ends).map(([key, expiresAt]) =>
+    [key, { endpoint: { ip: "198.51.100.2", port: 1 }, port: 2, alt: null, expiresAt }] as const
+  );
+  return { ...EMPTY_STATE, gate: { remotes: new Map(remotes) } as unknown as Gate };
+}
+
+function ends({ gate }: KernelState): Record<string, number | null> {
+  return Object.fromEntries([...gate!.remotes].map(([key, { expiresAt }]) => [key, expiresAt]));
+}
+
+Deno.test("recallExpiry() takes what was given for what was read, as near as whole seconds are", () => {
+  const found = state({ a: 60_000, b: 60_000, c: null, d: 60_000, e: 60_000 });
+  const known = state({ a: 60_999, b: 62_000, c: 60_000, d: null });
+  assert.deepEqual(ends(recallExpiry(found, known)), { a: 60_999, b: 60_000, c: null, d: 60_000, e: 60_000 });
+});
+
+Deno.test("recallExpiry() leaves what was found where nothing is known, or no gate is there", () => {
+  const found = state({ a: 60_000 });
+  assert.equal(recallExpiry(found, null), found);
+  assert.equal(recallExpiry(found, EMPTY_STATE), found);
+  assert.equal(recallExpiry(EMPTY_STATE, found), EMPTY_STATE);
+});

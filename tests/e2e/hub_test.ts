@@ -237,8 +237,14 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
       "ip route add 10.9.0.0/16 dev a proto 201",
     ]);
     await runs({ a: changed.a, b: peers.b!, d });
-    assert.equal((await network.run("server", ["ip", "link", "show", "dev", "c"])).code, 1);
+    await eventually("it is gone", async () => {
+      return (await network.run("server", ["ip", "link", "show", "dev", "c"])).code === 1;
+    });
     await runs(peers);
+    await eventually("all is as it was", async () => {
+      return (await network.must("server", ["ip", "route", "show", "10.7.0.0/16"])).includes("dev a");
+    });
+    await hub.waitForLine(/reload: c: added/, PATIENCE);
     assert.equal(await unharmed.lost(), 0);
   });
   await t.step("a killed hub's successor takes over all, and changes nothing", async () => {

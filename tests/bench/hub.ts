@@ -18,6 +18,7 @@ import { median, print, repeat, throughput, timed, yardstick } from "./figures.t
 
 const COUNTS = [1, 10, 100, 1000];
 const ROUNDS = 5;
+const DATA_ROUNDS = 2;
 const WAIT = 600_000;
 const CLOCK_TICK_MS = 10;
 
@@ -26,6 +27,7 @@ const rows = new Map<string, number[]>();
 
 function note(name: string, value: number): void {
   rows.set(name, [...rows.get(name) ?? [], value]);
+  print(`${name}: ${format(value)}`);
 }
 
 async function cpuMs(pid: number): Promise<number> {
@@ -95,7 +97,21 @@ async function measure(total: number, members: readonly Member[], unit: number):
   note("reload that changes one, yardsticks", reload / unit);
   note("server's CPU for it, yardsticks", (await cpuMs(server.pid) - reloading) / unit);
   note("programs for the reload", (await take()).length);
+  note("server's CPU while all of them expire, yardsticks", await expire(scenario, server, peers) / unit);
   note("clean stop, yardsticks", await timed(() => server.kill()) / unit);
+}
+
+/** Gives all a short lifetime, and waits until the kernel has shut the last one out. @returns CPU milliseconds meanwhile */
+async function expire(scenario: Scenario, server: Process, peers: readonly Member[]): Promise<number> {
+  await scenario.write("hub.toml", hubToml(peers).replace("[auth]\n", "[auth]\nlifetime = 5\n"));
+  server.signal("SIGHUP");
+  await server.waitForLine(/reload: .*auth-lifetime/, WAIT);
+  const before = await cpuMs(server.pid);
+  await eventually("all are shut out", async () => {
+    const list = ["nft", "list", "map", "ip", "ipipou", "remotes-ipipou1"];
+    return !(await scenario.network.must("server", list)).includes("elements");
+  }, WAIT);
+  return await cpuMs(server.pid) - before;
 }
 
 /** TCP through the tunnel of one peer whose place is `direct` itself, where a tunnel is made by hand. */
@@ -122,7 +138,7 @@ async function measureData(total: number, members: readonly Member[], spread: Sp
   const iperf = network.spawn("server", ["iperf3", "-s", "--forceflush"]);
   await iperf.waitForLine(/Server listening/, WAIT);
   const best = { tunnel: 0, outside: 0 };
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < DATA_ROUNDS; round++) {
     best.tunnel = Math.max(best.tunnel, await throughput(scenario, "172.28.63.1"));
     best.outside = Math.max(best.outside, await throughput(scenario, "192.0.2.1"));
   }
@@ -147,10 +163,10 @@ const members = await makeMembers(Math.max(...COUNTS));
 const unit = await yardstick();
 print(`yardstick: ${unit.toFixed(0)} ms`);
 for (const total of COUNTS) {
+  print(`\npeers: ${total}`);
   await measure(total, members, unit);
   await measureData(total, members, "addresses");
   await measureData(total, members, "ports");
-  print(`measured with ${total}`);
 }
 print(`\n| peers | ${COUNTS.join(" | ")} | |\n|${" --- |".repeat(COUNTS.length + 2)}`);
 for (const [name, values] of rows) {

@@ -55,7 +55,7 @@ function stages(options: Options): Stage[] {
     "packages",
     () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
   );
-  const unit = tests("unit tests", () => testHere("tests/unit", options, {}));
+  const unit = tests("unit tests", () => testHere("tests/unit", options, {}, ["--parallel"]));
   const release = tests("manual and completions", () => testHere("tests/release", options, {}));
   const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
   const executable = checks(BUILD, () => done(build()));
@@ -123,10 +123,23 @@ async function check(args: readonly string[]): Promise<Counts> {
   return await deno(args) ? PASSED : FAILED;
 }
 
-async function testHere(directory: string, options: Options, env: Record<string, string>): Promise<Counts> {
+async function testHere(
+  directory: string,
+  options: Options,
+  env: Record<string, string>,
+  more: readonly string[] = [],
+): Promise<Counts> {
   const report = await Deno.makeTempFile({ prefix: "ipipou-junit-" });
   try {
-    const args = ["test", "-A", "--no-check", `--junit-path=${report}`, ...filter(options), directory];
+    const args = [
+      "test",
+      "-A",
+      "--no-check",
+      `--junit-path=${report}`,
+      ...filter(options),
+      ...more,
+      directory,
+    ];
     const success = await deno(args, env);
     return judge(success, await Deno.readTextFile(report), options);
   } finally {

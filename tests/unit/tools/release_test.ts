@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
 import { nfpmConfig, type Packager } from "../../../tools/release/nfpm.ts";
 
-const RELEASE = { version: "1.2.3", time: 1_767_312_000, executable: "/work/ipipou" };
+const RELEASE = { version: "1.2.3", time: 1_767_312_000, executable: "/tmp/ipipou" };
 
 async function textOf(path: string, prefix: string): Promise<string> {
   const { content } = (await packagedFiles(RELEASE, prefix)).find((file) => file.path === path)!;

@@ -22,7 +22,6 @@ const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-ip", ({ local }) => local.ip],
   ["--fou-local-port", ({ local }) => local.ports.join(",")],
   ["--fou-dev", ({ local }) => local.device],
-  ["--fou-local-ip-alt", ({ firstAltIp, peers }) => peers.some(needsAltIp) ? firstAltIp : null],
   ["--encap-csum", ({ encapCsum }) => encapCsum],
   ["--queue-number", ({ queue }) => queue.number],
   ["--nfq-max-len", ({ queue }) => queue.maxLength],
@@ -33,6 +32,9 @@ const COMMON: readonly Row<Settings>[] = [
   ["--no-log-time", ({ log }) => log.time === false],
   ["--no-log-pid", ({ log }) => log.pid === false],
 ];
+
+/** Where private local addresses are handed out from. */
+const HANDED_OUT: readonly Row<Settings>[] = [["--fou-local-ip-alt", ({ firstAltIp }) => firstAltIp]];
 
 const OF_PEER: readonly Row<Peer>[] = [
   ["--tunl-dev", ({ tunnel }) => tunnel.device],
@@ -73,6 +75,7 @@ function allChanges(from: Settings, to: Settings): string[] {
   const news = new Set(to.peers.map(({ name }) => name));
   return [
     ...differences(COMMON, from, to),
+    ...([from, to].every(handsOutAlts) ? differences(HANDED_OUT, from, to) : []),
     ...from.peers.filter(({ name }) => !news.has(name)).map(({ name }) => `${name}: removed`),
     ...to.peers.flatMap((peer) => {
       const old = olds.get(peer.name);
@@ -82,9 +85,9 @@ function allChanges(from: Settings, to: Settings): string[] {
   ];
 }
 
-/** Tells whether a peer has no private local address of its own. */
-function needsAltIp({ altIp }: Peer): boolean {
-  return altIp === null;
+/** Tells whether there is a peer without a private local address of its own. */
+function handsOutAlts({ peers }: Settings): boolean {
+  return peers.some(({ altIp }) => altIp === null);
 }
 
 function describePeer(from: Peer, to: Peer): string[] {

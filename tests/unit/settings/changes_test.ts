@@ -128,3 +128,13 @@ Deno.test("describeRestart() names what cannot change while the program runs, an
   const other = { ...client, nft: { table: "other", counter: true } };
   assert.equal(describeRestart(sampleSettings(client), sampleSettings(other)), null);
 });
+
+Deno.test("describeChanges() tells of a hub's first peer that it is added, and no more", () => {
+  const peers = [samplePeer({ name: "a", altIp: null })];
+  const [none, one] = [[], peers].map((peers) => sampleSettings({ name: "hub", peers }));
+  assert.deepEqual(describeChanges(none!, one!), ["a: added"]);
+  assert.deepEqual(describeChanges(one!, none!), ["a: removed"]);
+  assert.deepEqual(describeChanges(one!, { ...one!, firstAltIp: "172.29.1.0" }), [
+    `--fou-local-ip-alt changed from ${one!.firstAltIp} to 172.29.1.0`,
+  ]);
+});

@@ -1,6 +1,6 @@
 import type { DesiredState } from "./desired.ts";
 import { type Move, moveTunnels, outerWords } from "./moves.ts";
-import { ROUTE_PROTOCOL } from "./observe.ts";
+import { ROUTE_PROTOCOL } from "./news.ts";
 import { type KernelState, type Listener, listenerKey, type Tunnel } from "./state.ts";
 
 /** Commands for `ip -batch`. @param unusedGroup number of a device group that nobody has a device in */
@@ -36,7 +36,12 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
     ...newAddresses.map(([ip, device]) => `address add ${ip}/32 dev ${device} scope global`),
     ...newListeners.map(([, listener]) => `fou add ${listenerWords(listener)}`),
     ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
-    ...tunnels.flatMap(({ tunnel, found }) => changeRoutes("add", tunnel, found)),
+    ...tunnels.flatMap(({ tunnel, found }) =>
+      // With a device's last address the kernel drops its routes; others may have given it one more.
+      found !== null && losesAddress(found, tunnel)
+        ? changeRoutes("replace", tunnel, null)
+        : changeRoutes("add", tunnel, found)
+    ),
   ];
 }
 
@@ -93,19 +98,31 @@ function createTunnel(tunnel: Tunnel): string[] {
   ];
 }
 
-function raiseTunnel(found: Tunnel | null, { name, inner, up }: Tunnel): string[] {
+function raiseTunnel(found: Tunnel | null, tunnel: Tunnel): string[] {
+  const { name, inner, up } = tunnel;
   const words = ({ ip, peerIp }: NonNullable<Tunnel["inner"]>) => `${ip} peer ${peerIp} dev ${name}`;
-  const isInner = found?.inner?.ip === inner?.ip && found?.inner?.peerIp === inner?.peerIp;
   return [
     // Never both: of two addresses nobody who comes later could tell which one is to stay.
-    ...(!found?.inner || isInner ? [] : [`address delete ${words(found.inner)}`]),
-    ...(inner === null || isInner ? [] : [`address add ${words(inner)}`]),
+    ...(found?.inner && losesAddress(found, tunnel) ? [`address delete ${words(found.inner)}`] : []),
+    ...(inner === null || isInner(found?.inner, inner) ? [] : [`address add ${words(inner)}`]),
     ...(up && !found?.up ? [`link set dev ${name} up`] : []),
   ];
 }
 
-/** Adds or deletes the routes of one state of a tunnel that are not in another. */
-function changeRoutes(verb: "add" | "delete", { name, routes }: Tunnel, other: Tunnel | null): string[] {
+function losesAddress(found: Tunnel, { inner }: Tunnel): boolean {
+  return found.inner !== null && !isInner(found.inner, inner);
+}
+
+function isInner(a: Tunnel["inner"] | undefined, b: Tunnel["inner"]): boolean {
+  return a?.ip === b?.ip && a?.peerIp === b?.peerIp;
+}
+
+/** Makes or deletes the routes of one state of a tunnel that are not in another. */
+function changeRoutes(
+  verb: "add" | "replace" | "delete",
+  { name, routes }: Tunnel,
+  other: Tunnel | null,
+): string[] {
   return routes.filter((route) => !other?.routes.includes(route))
     .map((route) => `route ${verb} ${route} dev ${name} proto ${ROUTE_PROTOCOL}`);
 }

@@ -80,6 +80,7 @@ export class FakeKernel {
       case "link delete":
         return this.#deleteGroup(value(words, "group"));
       case "route add":
+      case "route replace":
       case "route delete":
         return this.#route(verb!, words);
       case "address add":
@@ -97,8 +98,12 @@ export class FakeKernel {
     for (const [name, device] of this.devices) {
       if (device.group !== group) continue;
       this.devices.delete(name);
-      for (const [dst, { dev }] of this.routes) if (dev === name) this.routes.delete(dst);
+      this.#flushRoutes(name);
     }
+  }
+
+  #flushRoutes(name: string): void {
+    for (const [dst, { dev }] of this.routes) if (dev === name) this.routes.delete(dst);
   }
 
   #route(verb: string, words: string[]): void {
@@ -111,7 +116,7 @@ export class FakeKernel {
       return;
     }
     if (!this.devices.get(route.dev)?.up) throw new Refused("Device for nexthop is not up");
-    if (found !== undefined) throw new Refused("File exists");
+    if (found !== undefined && verb === "add") throw new Refused("File exists");
     this.routes.set(dst, route);
   }
 
@@ -174,6 +179,7 @@ export class FakeKernel {
     if (verb === "delete" && index < 0) throw new Refused("Cannot assign requested address");
     if (verb === "add") device.addresses.push({ local, peer });
     else device.addresses.splice(index, 1);
+    if (device.addresses.length === 0) this.#flushRoutes(value(words, "dev"));
   }
 
   #fou(verb: string, words: string[]): void {

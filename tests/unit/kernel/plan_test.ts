@@ -451,6 +451,20 @@ Deno.test("planTransition() deletes all devices that go at once, and no other", 
   assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
 });
 
+Deno.test("planTransition() puts back the routes that the kernel drops with a tunnel's address", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["p1", admission("198.51.100.1", 1000)]]);
+  kernel.run(plan(kernel, HUB, admissions));
+  const peer = PEERS[1]!;
+  const peers = [{
+    ...peer,
+    routes: [...peer.routes.slice(1), "10.3.0.0/16"],
+    tunnel: { ...peer.tunnel, ip: "172.28.9.9" },
+  }];
+  kernel.run(plan(kernel, { ...HUB, peers }, admissions));
+  assert.deepEqual([...kernel.routes.keys()], ["10.2.0.1", "10.3.0.0/16"]);
+});
+
 Deno.test("planTransition() gives a route to another peer, and nobody's private address to the host", () => {
   const kernel = newKernel();
   const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));

@@ -187,23 +187,25 @@ export class Gate {
     return search.untried > 0 ? null : refuse(packet, refusal);
   }
 
-  /** All keys, each once: the one seen just there, those hinted at, seen at the address, not admitted, the rest. */
+  /** All keys, each once: the one seen just there, those hinted at, seen at the address and not admitted, the rest. */
   *#candidates(
     { datagram: { source, payload }, timestamp }: AuthPacket,
     now: number,
   ): Generator<Credential, void> {
     const isTried = new Uint8Array(this.#credentials.keys.length);
     const sightings = this.#sightings;
-    const likely = [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat();
+    const all = sightings.latestFirst;
     const groups = [
-      { keys: likely, has: () => true },
-      { keys: sightings.latestFirst, has: (key: Credential) => sightings.get(key)?.source.ip === source.ip },
-      { keys: sightings.latestFirst, has: (key: Credential) => !this.#isInUse(key, now) },
-      { keys: sightings.latestFirst, has: () => true },
+      [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat().values(),
+      alternate(
+        all.values().filter((key) => sightings.get(key)?.source.ip === source.ip),
+        all.values().filter((key) => !this.#isInUse(key, now)),
+      ),
+      all.values(),
     ];
-    for (const { keys, has } of groups) {
-      for (const key of keys) {
-        if (isTried[key.index] === 1 || !has(key)) continue;
+    for (const group of groups) {
+      for (const key of group) {
+        if (isTried[key.index] === 1) continue;
         isTried[key.index] = 1;
         yield key;
       }
@@ -263,6 +265,15 @@ export class Gate {
       if (!this.#credentials.maySign(packet.datagram.payload)) continue;
       this.#searches.add(this.#newSearch(packet, "wrong signature", now));
     }
+  }
+}
+
+/** Takes from two by turns, as either may be long while what is looked for is in the other. */
+function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<T, void> {
+  for (let left = [...both]; left.length > 0;) {
+    const taken = left.map((one) => ({ one, next: one.next() })).filter(({ next }) => !next.done);
+    for (const { next } of taken) yield next.value as T;
+    left = taken.map(({ one }) => one);
   }
 }
 

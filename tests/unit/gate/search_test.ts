@@ -127,7 +127,22 @@ Deno.test("handle() verifies no signature where a token, or nothing, is to be pr
   assert.equal(gate.verifications, 0);
 });
 
-Deno.test("search() tries first who was seen at the address, then who is not admitted", () => {
+Deno.test("search() finds one of few missing ones soon, also behind an address where all others are", () => {
+  const home = (client: number) => ({ ip: "198.51.100.1", port: 10_000 + client });
+  const gate = fleet.gate();
+  for (let client = 0; client < MANY; client++) {
+    if (client !== 300 && client !== 600) gate.handle(fleet.packet(client, home(client)), NOW, UNIX);
+  }
+  const count = verifications(gate, () => {
+    for (const client of [300, 600]) {
+      const packet = fleet.packet(client, home(client), { isOld: true });
+      assert.equal(told(gate.handle(packet, NOW, UNIX)), `c${client}`);
+    }
+  });
+  assert.ok(count <= 6, `${count}`);
+});
+
+Deno.test("search() tries by turns who was seen at the address and who is not admitted", () => {
   const gate = fullGate();
   const moved = { ...place(700), port: 1 };
   const near = verifications(gate, () => {

@@ -1,5 +1,6 @@
 """The wire format of auth packets, from its description alone, with libsodium (PyNaCl)."""
 import base64
+import hashlib
 import os
 import socket
 import struct
@@ -12,12 +13,19 @@ DEFAULT_SECRET = "netprickle.com"
 SIGNED_LENGTH = 64 + 5 + 4
 
 
-def signed(key, secret, timestamp=None):
-    """Signature, Unix time, salt; the signature is over time, salt and secret."""
+def signed(key, secret, timestamp=None, hinted=False):
+    """Signature, Unix time, salt; the signature is over time, salt and secret. The salt may end in a hint at the key."""
     stamp = int(time.time() if timestamp is None else timestamp)
-    message = stamp.to_bytes(5, "big") + os.urandom(4)
-    signature = SigningKey(base64.b64decode(key)).sign(message + secret.encode()).signature
-    return signature + message
+    own = SigningKey(base64.b64decode(key))
+    salt = os.urandom(2) + (key_hint(bytes(own.verify_key), secret, stamp) if hinted else os.urandom(2))
+    message = stamp.to_bytes(5, "big") + salt
+    return own.sign(message + secret.encode()).signature + message
+
+
+def key_hint(public_key, secret, stamp):
+    """What clients from version 1.0 on put at the end of the salt."""
+    epoch = (stamp // 256).to_bytes(8, "big")
+    return hashlib.sha256(b"ipipou key hint 1" + public_key + epoch + secret.encode()).digest()[:2]
 
 
 def verify(payload, key, secret):

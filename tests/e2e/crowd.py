@@ -1,9 +1,10 @@
-"""Many clients of one hub, of version 0.1, as far as their server can tell: their keys and their auth packets.
+"""Many clients of one hub, as far as their server can tell: their keys and their auth packets.
 
   crowd.py keys COUNT                     prints a public key for each, base64
   crowd.py send --to IP:PORT MEMBER...    has each send one auth packet, all at once
 
-MEMBER is NUMBER@IP:PORT, signed with that member's key, or NUMBER@IP:PORT=TOKEN; from standard input, a line each.
+MEMBER is NUMBER@IP:PORT, signed with that member's key; OLD/NUMBER@IP:PORT, as version 0.1 signs; or
+NUMBER@IP:PORT=TOKEN; from standard input, a line each.
 """
 import argparse
 import base64
@@ -19,11 +20,13 @@ def seed(number):
 
 
 def packet(line, secret):
-    number, _, place = line.strip().partition("@")
+    who, _, place = line.strip().partition("@")
+    number = who.removeprefix("OLD/")
     source, _, token = place.partition("=")
     if token:
         return endpoint(source), token.encode()
-    return endpoint(source), signed(base64.b64encode(seed(int(number))), secret)
+    key = base64.b64encode(seed(int(number)))
+    return endpoint(source), signed(key, secret, hinted=number == who)
 
 
 def main():

@@ -18,16 +18,19 @@ export interface Member {
   readonly ip: string;
   /** A token is its proof, else its key. */
   readonly token: string | null;
+  /** Whether it is of version 0.1, which does not hint at its key. */
+  readonly isOld: boolean;
   readonly publicKey: string;
 }
 
-/** Makes clients of which every fourth has a token and the others keys. */
+/** Makes clients of which every fourth has a token and the others keys; every fortieth is of version 0.1. */
 export async function makeMembers(count: number): Promise<Member[]> {
   const keys = (await must([...PYTHON, "keys", String(count)])).trim().split("\n");
   return keys.map((publicKey, number) => ({
     number,
     name: `m${number}`,
     ip: `172.28.${64 + (number >> 8)}.${number & 255}`,
+    isOld: number % 40 === 0,
     token: number % 4 === 3 ? `the token of member ${number}` : null,
     publicKey,
   }));
@@ -55,7 +58,7 @@ export function placeOf({ number }: Member, spread: Spread, move = 0): Endpoint 
     : { ip: `10.${64 + move}.${number >> 8}.${number & 255}`, port: PORT };
 }
 
-/** Has all members send an auth packet at once. */
+/** Has all members send an auth packet at once, in an order that has nothing to do with their names. */
 export async function sendAll(
   network: Network,
   members: readonly Member[],
@@ -63,10 +66,16 @@ export async function sendAll(
   move = 0,
   host: Host = "direct",
 ): Promise<void> {
-  const lines = members.map((member) => {
+  const shuffled = members.toSorted((a, b) => turnOf(a) - turnOf(b));
+  const lines = shuffled.map((member) => {
     const { ip, port } = placeOf(member, spread, move);
-    return `${member.number}@${ip}:${port}${member.token === null ? "" : `=${member.token}`}\n`;
+    const who = `${member.isOld ? "OLD/" : ""}${member.number}`;
+    return `${who}@${ip}:${port}${member.token === null ? "" : `=${member.token}`}\n`;
   });
   const command = [...PYTHON, "send", "--secret", SECRET, "--to", `192.0.2.1:${PORT}`];
   await network.must(host, command, { stdin: lines.join("") });
+}
+
+function turnOf({ number }: Member): number {
+  return number * 389 % 1009;
 }

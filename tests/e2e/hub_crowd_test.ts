@@ -10,7 +10,7 @@ async function residentKiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]);
 }
 
-Deno.test("a thousand clients of version 0.1 are let in by one burst, and leave nothing behind", async (t) => {
+Deno.test("a thousand clients are let in by one burst, and leave nothing behind", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
   await openPlaces(network);

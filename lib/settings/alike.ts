@@ -6,6 +6,9 @@ import type { Slot } from "./option.ts";
 import { freePoolAddress } from "./pool.ts";
 import type { Peer } from "./settings.ts";
 
+/** Whose something is, and where that was said. */
+type Owner = Omit<GivenPeer, "origin">;
+
 /** What no two peers may have alike. */
 interface Trait {
   /** The option that gives it. */
@@ -72,9 +75,9 @@ const TRAITS: readonly Trait[] = [
  * @param net what addresses in the tunnel are of
  * @throws {SettingsError} naming two of them, and where they are
  */
-export function refuseAlike(peers: readonly Peer[], told: readonly GivenPeer[], net: Network | null): void {
+export function refuseAlike(peers: readonly Peer[], told: readonly Owner[], net: Network | null): void {
   for (const { slot, keysOf, clashesOf = keysOf, describe } of TRAITS) {
-    const owners = new Map<string, GivenPeer>();
+    const owners = new Map<string, Owner>();
     for (const [index, peer] of peers.entries()) {
       const key = clashesOf(peer).find((key) => owners.has(key));
       const [other, one] = [owners.get(key ?? ""), told[index]!];
@@ -87,7 +90,7 @@ export function refuseAlike(peers: readonly Peer[], told: readonly GivenPeer[], 
   }
 }
 
-function show({ name, place, given }: GivenPeer, slot: Slot): string {
+function show({ name, place, given }: Owner, slot: Slot): string {
   return `peer ${quote(name)} (${given[slot]?.place ?? place})`;
 }
 

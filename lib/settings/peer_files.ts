@@ -1,6 +1,7 @@
 import { quote, SettingsError, showPath } from "./errors.ts";
 import { type Files, readToml } from "./files.ts";
 import type { GivenPeer } from "./given.ts";
+import type { Memory } from "./memory.ts";
 import { PEER_NAME } from "./options.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml, type TomlPeer } from "./toml.ts";
@@ -27,9 +28,9 @@ export function limitPeers(count: number, place: string): void {
 }
 
 /** Makes a peer of one [[peer]]. @throws {SettingsError} when it has no name */
-export function namePeer({ place, given }: TomlPeer): GivenPeer {
-  const { peerName } = given;
-  if (peerName !== undefined) return { name: peerName.value, place: peerName.place, given };
+export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
+  const { peerName } = peer.given;
+  if (peerName !== undefined) return { ...peer, name: peerName.value, place: peerName.place };
   throw new SettingsError(`Cannot use [[peer]] at ${place} without a name: give it name = "NAME"`);
 }
 
@@ -37,10 +38,11 @@ export function namePeer({ place, given }: TomlPeer): GivenPeer {
  * Reads the folder of peers beside a configuration file: NAME.peers beside NAME.toml, a file for each peer.
  *
  * @param config the configuration file's path
+ * @param known what was read before
  * @returns null when there is no such folder
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
+export function readPeerFolder({ read, list }: Files, config: string, known: Memory): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
   const folder = config.replace(/\.toml$/, ".peers");
   const found = list(folder);
@@ -57,9 +59,9 @@ export function readPeerFolder({ read, list }: Files, config: string): PeerFolde
   const publicPaths: string[] = [];
   const peers = names.map((name) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
-    const { given, holdsSecret } = parseToml(file.text, file.path, config);
-    if (holdsSecret && file.isPublic) publicPaths.push(file.path);
-    return nameByFile(name.replace(/\.toml$/, ""), file.path, given);
+    const said = parseToml(file.text, file.path, config, known.pieces);
+    if (said.holdsSecret && file.isPublic) publicPaths.push(file.path);
+    return nameByFile(name.replace(/\.toml$/, ""), file.path, said);
   });
   return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
 }
@@ -74,11 +76,15 @@ function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
   ];
 }
 
-function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {
+function nameByFile(
+  name: string,
+  path: string,
+  { given, origin }: Pick<GivenPeer, "given" | "origin">,
+): GivenPeer {
   const place = showPath(path);
   const { peerName } = given;
   checkName(name, place);
-  if (peerName === undefined || peerName.value === name) return { name, place, given };
+  if (peerName === undefined || peerName.value === name) return { name, place, given, origin };
   throw new SettingsError(
     `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file says ${
       quote(name)

@@ -2,6 +2,7 @@ import { EXIT, IpipouError } from "../errors.ts";
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Told } from "./given.ts";
+import { Memory } from "./memory.ts";
 import { chooseAltIp, choosePeers } from "./peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
@@ -24,10 +25,11 @@ type Mode = Settings["mode"];
  * Makes settings of what was given: fills in the defaults and checks how the values fit together.
  *
  * @param read reads the files that secrets are kept in
+ * @param known what was resolved before
  * @throws {SettingsError} when something is missing or does not fit
  * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
-export function resolve(told: Told, read: ReadFile): Resolved {
+export function resolve(told: Told, read: ReadFile, known = new Memory()): Resolved {
   const { given } = told;
   const warnings = new Set<string>();
   const mode = chooseMode(given);
@@ -37,13 +39,8 @@ export function resolve(told: Told, read: ReadFile): Resolved {
   }
   const number = chooseNumber(given, mode);
   const local = chooseLocal(given, number, mode);
-  const peers = choosePeers(told, {
-    mode,
-    number,
-    local,
-    read: remembering(read),
-    warn: (warning) => warnings.add(warning),
-  });
+  const warn = (warning: string) => warnings.add(warning);
+  const peers = choosePeers(told, { mode, number, local, read: remembering(read), warn }, known);
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),

@@ -15,11 +15,21 @@ export interface Piece {
   readonly linesBefore: number;
 }
 
+/** Where something is in a piece. */
+export interface Position {
+  /** From 1 on. */
+  readonly line: number;
+  /** From 0 on. */
+  readonly column: number;
+}
+
+/** What a table is about: `all`, a peer that begins here, or that peer still. */
+export type About = "all" | "new peer" | "peer";
+
 /** One table of a file: what is above the first one too, as one without a name. */
 interface Table {
-  /** What it is about: `all`, a peer that begins here, or that peer still. */
-  readonly about: "all" | "new peer" | "peer";
-  readonly place: string;
+  readonly about: About;
+  readonly at: Position;
   readonly entries: Iterable<Entry>;
 }
 
@@ -62,23 +72,23 @@ export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
   const nodes = parse(piece).body;
   yield {
     about: "all",
-    place: `${showPath(piece.path)}:1:1`,
+    at: { line: 1, column: 0 },
     entries: flatten([], nodes.filter((node) => node.type === "TOMLKeyValue")),
   };
   let hasPeer = false;
   for (const node of nodes) {
     if (node.type === "TOMLKeyValue") continue;
-    const place = placeOf(node, piece);
+    const at = node.loc.start;
     const [first, ...rest] = namesOf(node.key);
     const isOfPeer = !isPeer && first === "peer";
     const table = isOfPeer ? rest : [first!, ...rest];
     const begins = isOfPeer && table.length === 0 && node.kind === "array";
     hasPeer ||= begins;
     const isKnown = node.kind === "standard" && isTable(table) && (hasPeer || !isOfPeer);
-    if (!begins && !isKnown) throw refuseTable(node, place, isPeer);
+    if (!begins && !isKnown) throw refuseTable(node, placeOf(at, piece), isPeer);
     yield {
       about: begins ? "new peer" : isOfPeer ? "peer" : "all",
-      place,
+      at,
       entries: flatten(table, node.body),
     };
   }
@@ -99,9 +109,9 @@ function parse({ path, text, linesBefore }: Piece): AST.TOMLTopLevelTable {
   }
 }
 
-/** Where a node is, as `/etc/ipipou/x.toml:3:14`. */
-export function placeOf(node: AST.TOMLNode, { path, linesBefore }: Piece): string {
-  return `${showPath(path)}:${linesBefore + node.loc.start.line}:${node.loc.start.column + 1}`;
+/** Where that is, as `/etc/ipipou/x.toml:3:14`. */
+export function placeOf({ line, column }: Position, { path, linesBefore }: Piece): string {
+  return `${showPath(path)}:${linesBefore + line}:${column + 1}`;
 }
 
 /** Shows a key as it can be written. */

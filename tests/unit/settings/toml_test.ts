@@ -42,7 +42,8 @@ const files = fc.array(lines, { maxLength: 12 }).map((all) => all.join("\n"));
 
 function outcomeOf(text: string): unknown {
   try {
-    return parseToml(text, PATH);
+    const { given, peers, holdsSecret } = parseToml(text, PATH);
+    return { given, holdsSecret, peers: peers.map(({ place, given }) => ({ place, given })) };
   } catch (error) {
     assert.ok(error instanceof SettingsError, String(error));
     return "refused";

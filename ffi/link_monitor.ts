@@ -1,13 +1,7 @@
 import { constants } from "node:os";
 import { Libc } from "./libc.ts";
+import { NETLINK, openNetlink, RTMGRP } from "./netlink.ts";
 import { ReadLoop } from "./read_loop.ts";
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
-const RTMGRP_LINK = 0x1;
-const RTMGRP_IPV4_IFADDR = 0x10;
 
 const NAME = "the kernel's news of network devices";
 
@@ -22,13 +16,7 @@ export class LinkMonitor implements Disposable {
   private constructor() {
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
-    const socket = libc.symbols.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    this.#fd = resources.adopt(libc.check(`ask for ${NAME}`, "socket", socket), (fd) => {
-      libc.symbols.close(fd);
-    });
-    const address = new Uint32Array([AF_NETLINK, 0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR]); // struct sockaddr_nl
-    const bound = libc.symbols.bind(this.#fd, address, address.byteLength);
-    libc.check(`ask for ${NAME}`, "bind", bound);
+    this.#fd = openNetlink(libc, NAME, NETLINK.route, RTMGRP.link | RTMGRP.ipv4Address, resources);
     this.#loop = new ReadLoop(NAME, this.#fd, libc, resources);
   }
 

@@ -1,3 +1,4 @@
+import { KernelNews } from "../../ffi/kernel_news.ts";
 import { NamespaceLock } from "../../ffi/namespace_lock.ts";
 import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
@@ -29,7 +30,8 @@ export async function run(
   signals: Signals,
 ): Promise<void> {
   const runner = new Runner(log);
-  const kernel = new Kernel(settings, runner, () => NamespaceLock.take(), log);
+  using news = KernelNews.open(settings.mode === "server");
+  const kernel = new Kernel(settings, { runner, lock: () => NamespaceLock.take(), news, log });
   using service = openService(log);
   const context: DaemonContext = { settings, kernel, log, service, stop: signals.stop };
   if (settings.reauthOnly) return await reauthenticate(context);

@@ -1,6 +1,6 @@
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Identity, type Listing, type NftObject, sortOut } from "./observe.ts";
+import { type Identity, type IpFou, type Listing, type NftObject, sortOut } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
@@ -46,6 +46,13 @@ export class Instance {
     // Neither program is left running when the other fails.
     await Promise.allSettled([lists, table]);
     return sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime());
+  }
+
+  /** Looks at the FOU ports alone. @throws {IpipouError} when `ip` cannot tell */
+  async lookAtFou(): Promise<IpFou[]> {
+    using _lock = await this.#lock();
+    const [fou] = await this.#list(["fou show"]);
+    return fou as IpFou[];
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */

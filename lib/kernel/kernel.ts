@@ -8,13 +8,23 @@ import { recallExpiry } from "./expiry.ts";
 import { Instance } from "./instance.ts";
 import { describeLeftovers } from "./leftovers.ts";
 import type { Outside } from "./member.ts";
-import type { Identity } from "./observe.ts";
+import { type News, Vigil } from "./news.ts";
+import { type Identity, withListeners } from "./observe.ts";
 import { planTransition } from "./plan.ts";
 import type { Runner } from "./runner.ts";
 import type { KernelState, Observed } from "./state.ts";
 
 /** Least milliseconds between two looks at whether what was in the way of a tunnel is gone. */
 const LOOK_INTERVAL_MILLISECONDS = 10_000;
+
+/** By what one instance deals with the kernel. */
+interface Access {
+  readonly runner: Runner;
+  /** As an {@linkcode Instance} takes it. */
+  readonly lock: () => Promise<Disposable>;
+  readonly news: News;
+  readonly log: Log;
+}
 
 /**
  * The kernel's side of one instance. Every change goes one way: what should be is derived from the settings and
@@ -38,13 +48,14 @@ export class Kernel {
   #hasRoutes: boolean;
   /** Whether what was observed may be the case no more. */
   #isStale = false;
+  readonly #vigil: Vigil;
 
-  /** @param lock as an {@linkcode Instance} takes it */
-  constructor(settings: Settings, runner: Runner, lock: () => Promise<Disposable>, log: Log) {
+  constructor(settings: Settings, { runner, lock, news, log }: Access) {
     this.#settings = settings;
     this.#runner = runner;
     this.#lock = lock;
     this.#log = log;
+    this.#vigil = new Vigil(news, settings.mode === "server");
     this.#identity = identityOf(settings);
     this.#hasRoutes = hasRoutes(settings);
     this.#instance = this.#newInstance();
@@ -55,6 +66,7 @@ export class Kernel {
    * begins with a look.
    */
   configure(settings: Settings): void {
+    if (this.#saysMore(settings)) this.#observed = null;
     this.forget();
     this.#settings = settings;
     const { devices, ports, ...identity } = identityOf(settings);
@@ -68,7 +80,7 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
-  /** What is in the kernel may have changed behind our back: whoever needs it next looks. */
+  /** What is in the kernel may have changed behind our back: whoever needs it next looks, at what may have changed. */
   forget(): void {
     this.#isStale = true;
   }
@@ -80,10 +92,15 @@ export class Kernel {
 
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
-    if (this.#isStale) this.#observed = null;
+    const known = this.#observed;
+    if (known !== null && !this.#isStale) return known;
     this.#isStale = false;
-    if (this.#observed !== null) return this.#observed;
+    this.#observed = null;
     this.#observedAt = monotonicTime();
+    if (known !== null && this.#vigil.isUndisturbed()) {
+      return this.#observed = withListeners(known, await this.#instance.lookAtFou());
+    }
+    this.#vigil.begin();
     const found = await this.#instance.look();
     return this.#observed = { ...found, own: recallExpiry(found.own, this.#known) };
   }
@@ -117,7 +134,10 @@ export class Kernel {
       this.#log.warning("the gate is gone from nftables: putting it back");
     }
     this.#observed = null;
-    await this.#instance.carryOut(planTransition(observed.own, state, observed.unusedGroup, now));
+    const plan = planTransition(observed.own, state, observed.unusedGroup, now);
+    this.#vigil.weChange(plan);
+    await this.#instance.carryOut(plan);
+    this.#vigil.weChanged(observed.own, state, plan);
     this.#observed = { ...observed, own: state };
     this.#known = state;
     this.#isHindered = faults.size > 0;
@@ -128,6 +148,14 @@ export class Kernel {
   async remove(): Promise<void> {
     this.#observed = null;
     await this.#instance.remove();
+  }
+
+  /** Tells whether what was found may mean something else to these settings. */
+  #saysMore(settings: Settings): boolean {
+    const [known, next] = [this.#identity, identityOf(settings)];
+    const isTaken = (name: string) => !known.devices.has(name) && this.#observed?.foreign.devices.has(name);
+    return known.queue !== next.queue || !next.ports.isSubsetOf(known.ports) ||
+      next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
   }
 
   #newInstance(): Instance {

@@ -26,7 +26,9 @@ export type Foreign = Observed["foreign"];
 
 /** What an admitted peer's things in the kernel follow from. */
 interface Grounds {
-  readonly settings: Settings;
+  readonly settings: Pick<Settings, "name" | "encapCsum"> & {
+    readonly local: Pick<Settings["local"], "device">;
+  };
   readonly outside: Outside;
   readonly peer: Peer;
   readonly admission: Admission;
@@ -58,8 +60,9 @@ export function memberOf(grounds: Grounds): Member {
 }
 
 function isSame(a: Grounds, b: Grounds): boolean {
-  return a.settings === b.settings && a.outside === b.outside && a.admission === b.admission &&
-    a.local === b.local && a.foreign === b.foreign;
+  return a.settings.name === b.settings.name && a.settings.encapCsum === b.settings.encapCsum &&
+    a.settings.local.device === b.settings.local.device && a.outside === b.outside &&
+    a.admission === b.admission && a.local === b.local && a.foreign === b.foreign;
 }
 
 function makeMember(grounds: Grounds): Member {

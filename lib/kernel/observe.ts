@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
+import { ROUTE_PROTOCOL } from "./news.ts";
 import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
@@ -27,8 +29,6 @@ export interface Identity {
   readonly queue: number;
 }
 
-/** What our routes say of who made them: a number that iproute2 has no name for. */
-export const ROUTE_PROTOCOL = "201";
 /** Device groups from here on, for each instance another, are nobody's as a rule. */
 const FIRST_GROUP = 0x6900_0000;
 
@@ -106,9 +106,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const [ownRoutes, otherRoutes] = partRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
-  const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
-  const isOwnKey = ownListeners(tunnels, gate);
-  const [ownPorts, otherPorts] = part(listeners, ({ local }) => isOwnKey(listenerKey(local)));
+  const listeners = sortListeners(fou, tunnels, gate);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels);
   const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
@@ -116,7 +114,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
-      listeners: new Map(ownPorts.map((listener) => [listenerKey(listener.local), listener])),
+      listeners: listeners.own,
       altAddresses: new Map(ownAddresses),
       gate,
       obsoleteRules,
@@ -126,13 +124,25 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
         others.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
       pairs: new Set(others.flatMap(pairOf)),
-      listeners: new Map(otherPorts.map((listener) => [listenerKey(listener.local), listener])),
+      listeners: listeners.others,
       addresses: new Map(otherAddresses),
       routes: otherRoutes,
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     unusedGroup: findUnusedGroup(devices, identity.name),
+  };
+}
+
+/** What is known, but for the FOU ports, which were looked at again. */
+export function withListeners(known: Observed, fou: readonly IpFou[]): Observed {
+  const { own, others } = sortListeners(fou, [...known.own.tunnels.values()], known.own.gate);
+  return {
+    ...known,
+    own: { ...known.own, listeners: own },
+    foreign: isDeepStrictEqual(known.foreign.listeners, others)
+      ? known.foreign
+      : { ...known.foreign, listeners: others },
   };
 }
 
@@ -155,11 +165,19 @@ function partRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
   const ours = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
   const others = new Map<string, string>();
   for (const { dst, dev = "", protocol, metric } of routes) {
-    const list = protocol === ROUTE_PROTOCOL ? ours.get(dev) : undefined;
+    const list = protocol === String(ROUTE_PROTOCOL) ? ours.get(dev) : undefined;
     if (list !== undefined) list.push(dst);
     else if (metric === undefined) others.set(dst, dev);
   }
   return [ours, others] as const;
+}
+
+function sortListeners(fou: readonly IpFou[], tunnels: readonly Tunnel[], gate: Gate | null) {
+  const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
+  const isOwn = ownListeners(tunnels, gate);
+  const [own, others] = part(listeners, ({ local }) => isOwn(listenerKey(local)))
+    .map((list) => new Map(list.map((listener) => [listenerKey(listener.local), listener])));
+  return { own: own!, others: others! };
 }
 
 /** Tells which listeners are ours: those that something of ours uses and nothing of ours says is another's. */

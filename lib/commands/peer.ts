@@ -51,6 +51,7 @@ export function addPeer(
   seed: Uint8Array<ArrayBuffer>,
 ): PeerOutcome {
   const hub = findHub(addition.hub, system);
+  refuseHidden(addition.peer);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
   if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
@@ -140,6 +141,15 @@ function chooseAddress({ peer, given }: PeerAddition, { told, settings }: Loaded
   throw new SettingsError(
     `Cannot add peer ${quote(peer)}: all addresses of ${tunnelNet.value} (${tunnelNet.place}) are taken; ` +
       "give --tunl-peer-ip, or the hub a larger network",
+  );
+}
+
+function refuseHidden(peer: string): void {
+  if (!peer.startsWith(".")) return;
+  throw new SettingsError(
+    `Cannot add peer ${
+      quote(peer)
+    }: a file whose name begins with a dot is not read as a peer's; give another name`,
   );
 }
 

@@ -322,6 +322,11 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
     ],
     ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel's own/],
     [
+      "add hub .b --make-key --endpoint h",
+      EMPTY,
+      /^Cannot add peer ".b": a file whose name begins with a dot is not read as a peer's; give another name$/,
+    ],
+    [
       "add hub b --make-key --endpoint h",
       { ...EMPTY, "/etc/ipipou/hub.toml": HUB.replace(/tunl.*\n/, "") },
       /without an address in the tunnel/,

@@ -63,6 +63,7 @@ export function addPeer(
     peerIp: chooseAddress(addition, before),
     publicKey: keys?.publicKey ?? null,
   }, system.read);
+  refuseStranger(addition, before);
   const after = loadHub(hub, withFile(system, hub.folder, path, file.text));
   const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
   const mode = file.holdsSecret ? MODE.private : MODE.public;
@@ -88,7 +89,6 @@ function makeClient(
   privateKey: Uint8Array | null,
 ): string {
   const peer = settings.peers.find((other) => other.name === addition.peer)!;
-  refuseStranger(peer);
   const endpoint = chooseEndpoint(addition, settings);
   return makeClientFile(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
 }
@@ -170,11 +170,12 @@ function isStranger({ scheme, byRemote }: Peer): boolean {
   return scheme.kind === "port" && !byRemote.ip;
 }
 
-function refuseStranger(peer: Peer): void {
-  if (!isStranger(peer)) return;
+function refuseStranger({ peer, given, makeKey }: PeerAddition, { told }: Loaded): void {
+  const { token, remotePublicKey, byRemoteIp } = { ...told.given, ...given };
+  if (makeKey || token !== undefined || remotePublicKey !== undefined || byRemoteIp?.value) return;
   throw new SettingsError(
     `Cannot add peer ${
-      quote(peer.name)
+      quote(peer)
     } without a way to know it: give --auth-remote-pubkey-b64 KEY, of a key that ` +
       "the client made with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
   );

@@ -58,6 +58,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   const byRemote = chooseByRemote(given, context);
   const scheme = chooseScheme(given, context);
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
+    if (isNamed && !byRemote.port) throw refuseUnknowable(peer);
     context.warn(
       `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
         "as nothing is authenticated: give --auth-remote-pubkey-b64",
@@ -79,6 +80,14 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     routes,
     moveInterval: given.moveInterval?.value ?? 0,
   };
+}
+
+/** One of several would be whoever comes. Such is a file of which nothing, or not all, is written yet. */
+function refuseUnknowable({ name, place }: GivenPeer): SettingsError {
+  return new SettingsError(
+    `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
+      "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
+  );
 }
 
 /** The private local address, or the first of them. @param number N */

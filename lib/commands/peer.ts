@@ -17,6 +17,7 @@ import {
   loadHub,
   pathOfPeer,
   withFile,
+  withFolder,
   withoutFile,
 } from "./hub_files.ts";
 
@@ -55,8 +56,8 @@ export function addPeer(
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
   if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
-  const before = loadHub(hub, system);
-  refuseSingle(hub, before);
+  const before = loadHub(hub, withFolder(system, hub.folder));
+  refuseSingle(hub, before, system);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
   const file = makePeerFile({
     ...addition,
@@ -154,20 +155,13 @@ function refuseHidden(peer: string): void {
 }
 
 /** Where the settings are those of one client, other peers would take its place. */
-function refuseSingle({ path }: Hub, { told, settings }: Loaded): void {
-  const [only] = settings.peers;
-  if (told.peers !== null || only === undefined || isStranger(only)) return;
+function refuseSingle({ path, folder }: Hub, { told }: Loaded, { list }: PeerSystem): void {
   const { token, remotePublicKey, byRemoteIp } = told.given;
+  const known = token ?? remotePublicKey ?? (byRemoteIp?.value ? byRemoteIp : undefined);
+  if (known === undefined || told.peers?.length !== 0 || list(folder).ok) return;
   throw new SettingsError(
-    `Cannot add a peer to ${path}: it is about one client (${
-      (token ?? remotePublicKey ?? byRemoteIp)?.place
-    }); ` +
-      "give that one a [[peer]] of its own",
+    `Cannot add a peer to ${path}: it is about one client (${known.place}); give that one a [[peer]] of its own`,
   );
-}
-
-function isStranger({ scheme, byRemote }: Peer): boolean {
-  return scheme.kind === "port" && !byRemote.ip;
 }
 
 function refuseStranger({ peer, given, makeKey }: PeerAddition, { told }: Loaded): void {

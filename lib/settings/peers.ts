@@ -51,7 +51,7 @@ function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Read
 }
 
 function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
-  const { mode, number, isNamed } = context;
+  const { mode, number, isNamed, net } = context;
   const { given } = peer;
   const tunnel = chooseTunnel(peer, context);
   const remote = chooseRemote(given, mode);
@@ -59,6 +59,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   const scheme = chooseScheme(given, context);
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
     if (isNamed && !byRemote.port) throw refuseUnknowable(peer);
+    if (!isNamed && net !== null) throw refuseNobody(given);
     context.warn(
       `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
         "as nothing is authenticated: give --auth-remote-pubkey-b64",
@@ -87,6 +88,14 @@ function refuseUnknowable({ name, place }: GivenPeer): SettingsError {
   return new SettingsError(
     `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
       "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
+  );
+}
+
+/** A network to give addresses of is for several: their folder is not there, and anyone would be the only one. */
+function refuseNobody({ tunnelNet }: Readonly<GivenValues>): SettingsError {
+  return new SettingsError(
+    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} for nobody: make the folder NAME.peers beside NAME.toml ` +
+      "for peers, or give --auth-remote-pubkey-b64 of the only one",
   );
 }
 

@@ -637,6 +637,10 @@ const HUBS: readonly Parameters<typeof inHub>[0][] = [
     "Cannot use 172.28.0.0 as tunl.peer-ip at @:7:16: it is the own address in the tunnel",
   ],
   [
+    'tunl.net = "10.7.0.0/29"',
+    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 for nobody: make the folder NAME.peers beside NAME.toml for peers, or give --auth-remote-pubkey-b64 of the only one",
+  ],
+  [
     peer("a"),
     'Cannot use peer "a" (name at @:6:8) without a way to know it: give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip',
   ],

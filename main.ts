@@ -15,6 +15,7 @@ import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import type { Command } from "./lib/settings/commands.ts";
 import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
+import { warnOfPublicOutput } from "./lib/public_output.ts";
 import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
 import { pathOf } from "./lib/settings/files.ts";
@@ -81,10 +82,17 @@ const PEER_SYSTEM: PeerSystem = {
   tellToReload: (path) => tellToReload(path),
 };
 
+/** Prints what holds a secret. */
+function printSecret(text: string): void {
+  const warning = warnOfPublicOutput();
+  if (warning !== null) printError(`Warning: ${warning}\n`);
+  print(text);
+}
+
 /** What was asked for can be piped on; what was done is for people. */
-function printPeers({ result, notes }: PeerOutcome): void {
+function printPeers({ result, notes }: PeerOutcome, printResult: (result: string) => void): void {
   for (const note of notes) printError(`${note}\n`);
-  print(result);
+  printResult(result);
 }
 
 function helpOf(commands: readonly Command[]): string {
@@ -100,7 +108,7 @@ async function main(argv: readonly string[]): Promise<void> {
     case "version":
       return print(`ipipou ${config.version} (${COMMIT})\n`);
     case "keygen":
-      return print(keygen(invocation.labelled));
+      return printSecret(keygen(invocation.labelled));
     case "run":
       return await runDaemon(invocation);
     case "convert":
@@ -109,11 +117,14 @@ async function main(argv: readonly string[]): Promise<void> {
       return await cleanUp(invocation);
     case "peer-add":
       for (const warning of invocation.warnings) printError(`Warning: ${warning}\n`);
-      return printPeers(addPeer(invocation, PEER_SYSTEM, crypto.getRandomValues(new Uint8Array(KEY_LENGTH))));
+      return printPeers(
+        addPeer(invocation, PEER_SYSTEM, crypto.getRandomValues(new Uint8Array(KEY_LENGTH))),
+        printSecret,
+      );
     case "peer-remove":
-      return printPeers(removePeer(invocation, PEER_SYSTEM));
+      return printPeers(removePeer(invocation, PEER_SYSTEM), print);
     case "peer-list":
-      return printPeers(listPeers(invocation.hub, DISK));
+      return printPeers(listPeers(invocation.hub, DISK), print);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ConvertOptions } from "../settings/command_line.ts";
-import { convertConf, holdsSecret, readConf } from "../settings/conf.ts";
+import { type Conf, convertConf, holdsSecret, readConf } from "../settings/conf.ts";
 import { SettingsError, showPath } from "../settings/errors.ts";
 import {
   CONFIG_FOLDER,
@@ -14,6 +14,7 @@ import {
 import { mergeServers } from "../settings/hub_conf.ts";
 import { loadTold } from "../settings/load.ts";
 import { resolve } from "../settings/resolve.ts";
+import type { Settings } from "../settings/settings.ts";
 
 /**
  * Makes TOML of configuration files of version 0.1.
@@ -68,7 +69,7 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
   const toml = mergeServers(confs.map((conf, index) => ({
     path: sources[index]!.path,
     conf,
-    settings: resolve({ given: conf.given, peers: null }, files.read).settings,
+    settings: settingsOf(conf, sources[index]!.path, files.read),
   })));
   const read: ReadFile = (path) =>
     path === target ? { ok: true, text: toml, mode: MODE.private } : files.read(path);
@@ -76,6 +77,17 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
   resolve(told, read);
   const isPrivate = confs.some(holdsSecret) || sources.some(({ isPublic }) => !isPublic);
   return { sources: sources.map(({ path }) => path), target, toml, isPrivate };
+}
+
+/** What one file means. @throws {SettingsError} that names the file */
+function settingsOf({ given }: Conf, path: string, read: ReadFile): Settings {
+  try {
+    return resolve({ given, peers: null }, read).settings;
+  } catch (error) {
+    if (!(error instanceof SettingsError) || error.message.includes(showPath(path))) throw error;
+    const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
+    throw new SettingsError(`Cannot make a peer of ${showPath(path)}: ${reason}`);
+  }
 }
 
 function readOld(name: string, read: ReadFile): TextFile {

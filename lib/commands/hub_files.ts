@@ -58,6 +58,17 @@ export function withFile(files: Files, folder: string, path: string, text: strin
   };
 }
 
+/** The files as they would be with a folder, where it is not there. */
+export function withFolder(files: Files, folder: string): Files {
+  return {
+    read: files.read,
+    list: (other) => {
+      const found = files.list(other);
+      return other === folder && !found.ok && found.missing ? { ok: true, names: [] } : found;
+    },
+  };
+}
+
 /** The files as they would be without one that is in a folder. */
 export function withoutFile(files: Files, folder: string, path: string): Files {
   const name = path.slice(folder.length + 1);

@@ -17,6 +17,7 @@ import {
   loadHub,
   pathOfPeer,
   withFile,
+  withFolder,
   withoutFile,
 } from "./hub_files.ts";
 
@@ -51,17 +52,19 @@ export function addPeer(
   seed: Uint8Array<ArrayBuffer>,
 ): PeerOutcome {
   const hub = findHub(addition.hub, system);
+  refuseHidden(addition.peer);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
   if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
-  const before = loadHub(hub, system);
-  refuseSingle(hub, before);
+  const before = loadHub(hub, withFolder(system, hub.folder));
+  refuseSingle(hub, before, system);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
   const file = makePeerFile({
     ...addition,
     peerIp: chooseAddress(addition, before),
     publicKey: keys?.publicKey ?? null,
   }, system.read);
+  refuseStranger(addition, before);
   const after = loadHub(hub, withFile(system, hub.folder, path, file.text));
   const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
   const mode = file.holdsSecret ? MODE.private : MODE.public;
@@ -87,7 +90,6 @@ function makeClient(
   privateKey: Uint8Array | null,
 ): string {
   const peer = settings.peers.find((other) => other.name === addition.peer)!;
-  refuseStranger(peer);
   const endpoint = chooseEndpoint(addition, settings);
   return makeClientFile(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
 }
@@ -143,28 +145,31 @@ function chooseAddress({ peer, given }: PeerAddition, { told, settings }: Loaded
   );
 }
 
-/** Where the settings are those of one client, other peers would take its place. */
-function refuseSingle({ path }: Hub, { told, settings }: Loaded): void {
-  const [only] = settings.peers;
-  if (told.peers !== null || only === undefined || isStranger(only)) return;
-  const { token, remotePublicKey, byRemoteIp } = told.given;
+function refuseHidden(peer: string): void {
+  if (!peer.startsWith(".")) return;
   throw new SettingsError(
-    `Cannot add a peer to ${path}: it is about one client (${
-      (token ?? remotePublicKey ?? byRemoteIp)?.place
-    }); ` +
-      "give that one a [[peer]] of its own",
+    `Cannot add peer ${
+      quote(peer)
+    }: a file whose name begins with a dot is not read as a peer's; give another name`,
   );
 }
 
-function isStranger({ scheme, byRemote }: Peer): boolean {
-  return scheme.kind === "port" && !byRemote.ip;
+/** Where the settings are those of one client, other peers would take its place. */
+function refuseSingle({ path, folder }: Hub, { told }: Loaded, { list }: PeerSystem): void {
+  const { token, remotePublicKey, byRemoteIp } = told.given;
+  const known = token ?? remotePublicKey ?? (byRemoteIp?.value ? byRemoteIp : undefined);
+  if (known === undefined || told.peers?.length !== 0 || list(folder).ok) return;
+  throw new SettingsError(
+    `Cannot add a peer to ${path}: it is about one client (${known.place}); give that one a [[peer]] of its own`,
+  );
 }
 
-function refuseStranger(peer: Peer): void {
-  if (!isStranger(peer)) return;
+function refuseStranger({ peer, given, makeKey }: PeerAddition, { told }: Loaded): void {
+  const { token, remotePublicKey, byRemoteIp } = { ...told.given, ...given };
+  if (makeKey || token !== undefined || remotePublicKey !== undefined || byRemoteIp?.value) return;
   throw new SettingsError(
     `Cannot add peer ${
-      quote(peer.name)
+      quote(peer)
     } without a way to know it: give --auth-remote-pubkey-b64 KEY, of a key that ` +
       "the client made with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
   );

@@ -5,6 +5,7 @@ import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
+import type { Log } from "../log.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
@@ -97,6 +98,26 @@ export async function resolveHost(host: string): Promise<string> {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
+  }
+}
+
+/**
+ * Like {@linkcode resolveHost}, but makes do with the address that a host had.
+ *
+ * @param known addresses by host
+ */
+export async function resolveAgain(
+  host: string,
+  known: ReadonlyMap<string, string>,
+  log: Pick<Log, "warning">,
+): Promise<string> {
+  try {
+    return await resolveHost(host);
+  } catch (error) {
+    const ip = known.get(host);
+    if (ip === undefined) throw error;
+    log.warning(`${(error as Error).message}; it stays ${ip}`);
+    return ip;
   }
 }
 

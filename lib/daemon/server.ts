@@ -19,7 +19,7 @@ import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, awaitOutside, findOutside, resolveHost } from "./outside.ts";
+import { awaitHost, awaitOutside, findOutside, resolveAgain } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
@@ -33,6 +33,8 @@ interface Setup {
   readonly settings: Settings;
   readonly gate: Gate;
   readonly outside: Outside;
+  /** IPv4 addresses by host, of peers that are known by them. */
+  readonly hosts: ReadonlyMap<string, string>;
   readonly queue: PacketQueue;
   readonly socket: RawSocket;
 }
@@ -70,13 +72,14 @@ export class Server implements Daemon {
   static async start(context: DaemonContext): Promise<Server> {
     const { settings, kernel, log } = context;
     const { observed, outside } = await awaitOutside(context);
-    const gate = new Gate(settings, await resolveRemotes(settings, (host) => awaitHost(host, context)));
+    const hosts = await resolveHosts(settings, (host) => awaitHost(host, context));
+    const gate = new Gate(settings, remotesOf(settings, hosts));
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) gate.adopt(name, admission, monotonicTime());
     using resources = new DisposableStack();
     const queue = resources.use(openQueue(settings));
     const socket = resources.use(RawSocket.open({ device: settings.local.device }));
-    const server = new Server(context, { settings, gate, outside, queue, socket });
+    const server = new Server(context, { settings, gate, outside, hosts, queue, socket });
     server.#tellWhoIsThere();
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
@@ -108,8 +111,8 @@ export class Server implements Daemon {
     const previous = this.#setup;
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
     const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
-    const remotes = await resolveRemotes(settings, resolveHost);
-    const next = succeed(previous, settings, outside, remotes);
+    const hosts = await resolveHosts(settings, (host) => resolveAgain(host, previous.hosts, this.#log));
+    const next = succeed(previous, settings, outside, hosts);
     try {
       this.#adopt(next);
       await this.#reconciler.attempt(() => {
@@ -254,18 +257,19 @@ function succeed(
   previous: Setup,
   settings: Settings,
   outside: Outside,
-  remotes: ReadonlyMap<string, string>,
+  hosts: Setup["hosts"],
 ): Setup {
   const { queue, local } = previous.settings;
   using resources = new DisposableStack();
   const next = {
     settings,
     outside,
+    hosts,
     queue: queue.number === settings.queue.number ? previous.queue : resources.use(openQueue(settings)),
     socket: local.device === settings.local.device
       ? previous.socket
       : resources.use(RawSocket.open({ device: settings.local.device })),
-    gate: previous.gate.succeed(settings, remotes, monotonicTime()),
+    gate: previous.gate.succeed(settings, remotesOf(settings, hosts), monotonicTime()),
   };
   resources.move();
   return next;
@@ -286,11 +290,19 @@ function openQueue({ queue: { number, maxLength } }: Settings): PacketQueue {
   return PacketQueue.open({ number, maxLength, copyRange: MAX_HEADERS_LENGTH + LONGEST_PAYLOAD });
 }
 
-async function resolveRemotes(
+/** Finds the addresses of the hosts that peers are known by, each host once. */
+async function resolveHosts(
   { peers }: Settings,
   resolve: (host: string) => Promise<string>,
 ): Promise<Map<string, string>> {
-  const known = peers.filter((peer) => peer.byRemote.ip && peer.remote.host !== null);
-  const entries = known.map(async ({ name, remote }) => [name, await resolve(remote.host!)] as const);
-  return new Map(await Promise.all(entries));
+  const hosts = new Set(peers.flatMap(({ byRemote, remote }) => byRemote.ip ? remote.host ?? [] : []));
+  return new Map(await Promise.all(Array.from(hosts, async (host) => [host, await resolve(host)] as const)));
+}
+
+/** The same by peer name. */
+function remotesOf({ peers }: Settings, hosts: Setup["hosts"]): Map<string, string> {
+  return new Map(peers.flatMap(({ name, byRemote, remote }) => {
+    const ip = byRemote.ip ? hosts.get(remote.host ?? "") : undefined;
+    return ip === undefined ? [] : [[name, ip] as const];
+  }));
 }

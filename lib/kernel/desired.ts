@@ -43,7 +43,8 @@ export function desiredState(
   const { peers, mode } = settings;
   const { unhindered, faults } = findFaults(peers, admissions, foreign);
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
-  const addresses = { main: outside.ip, firstAlt: settings.firstAltIp, reserved, foreign };
+  const firstAlt = mode === "server" ? settings.firstAltIp : null;
+  const addresses = { main: outside.ip, firstAlt, reserved, foreign };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
     const local = layout.locals.get(peer.name) ?? null;

@@ -10,10 +10,13 @@ const ALT_NETWORK_SIZE = 0x1_0000;
 
 /** What addresses there are to give out. */
 export interface Addresses {
-  /** The server's own address. */
+  /** The own address. */
   readonly main: string;
-  /** The first of the private local addresses; the last is that of its /16. */
-  readonly firstAlt: string;
+  /**
+   * The first of the private local addresses; the last is that of its /16. Null: a client, which has no gate that
+   * rewrites them.
+   */
+  readonly firstAlt: string | null;
   /** Private addresses that peers have of their own, admitted or not. */
   readonly reserved: ReadonlySet<string>;
   readonly foreign: Pick<Observed["foreign"], "pairs" | "addresses">;
@@ -51,10 +54,11 @@ export function assignLocals(
     else newcomers.push({ peer, remote });
   }
   for (const { peer, remote } of newcomers) {
-    const local = !peer.forceAlt && places.take(addresses.main, remote)
+    const isAltForced = peer.forceAlt && addresses.firstAlt !== null;
+    const local = !isAltForced && places.take(addresses.main, remote)
       ? addresses.main
       : places.takeAlt(peer, remote);
-    if (local === null) faults.set(peer.name, noPlace(peer, remote));
+    if (local === null) faults.set(peer.name, noPlace(peer, remote, addresses));
     else locals.set(peer.name, local);
   }
   return { locals, faults };
@@ -65,9 +69,9 @@ function addressKept(
   { altIp, forceAlt }: Peer,
   remote: string,
   tunnel: Tunnel | undefined,
-  { main, foreign }: Addresses,
+  { main, firstAlt, foreign }: Addresses,
 ): string | null {
-  if (tunnel?.remote.ip !== remote) return null;
+  if (tunnel?.remote.ip !== remote || firstAlt === null) return null;
   const { ip } = tunnel.local;
   if (ip === main) return forceAlt ? null : main;
   const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
@@ -79,14 +83,14 @@ function addressKept(
 class Places {
   readonly #taken: Set<string>;
   readonly #addresses: Addresses;
-  readonly #firstAlt: number;
+  readonly #firstAlt: number | null;
   /** The private address to try next, by remote address. */
   readonly #next = new Map<string, number>();
 
   constructor(addresses: Addresses) {
     this.#taken = new Set(addresses.foreign.pairs);
     this.#addresses = addresses;
-    this.#firstAlt = parseIpv4(addresses.firstAlt)!;
+    this.#firstAlt = addresses.firstAlt === null ? null : parseIpv4(addresses.firstAlt);
   }
 
   /** Takes a pair. @returns whether it was free */
@@ -99,6 +103,7 @@ class Places {
 
   /** Takes the pair of a private address: the peer's own, or the first one that is free. */
   takeAlt({ altIp }: Peer, remote: string): string | null {
+    if (this.#firstAlt === null) return null;
     if (altIp !== null) return this.take(altIp, remote) ? altIp : null;
     const end = this.#firstAlt - this.#firstAlt % ALT_NETWORK_SIZE + ALT_NETWORK_SIZE;
     for (let address = this.#next.get(remote) ?? this.#firstAlt; address < end; address++) {
@@ -115,8 +120,11 @@ class Places {
   }
 }
 
-function noPlace({ name, altIp }: Peer, remote: string): IpipouError {
-  const why = altIp === null
+function noPlace({ name, altIp }: Peer, remote: string, { main, firstAlt }: Addresses): IpipouError {
+  const why = firstAlt === null
+    ? `another tunnel leads there from ${main}, and the kernel has one for two addresses; ` +
+      "give this one another --fou-local-ip"
+    : altIp === null
     ? "all private local addresses are in use"
     : `another tunnel from its private local address ${altIp} leads there; give it another --fou-local-ip-alt`;
   return new IpipouError(`Cannot make the tunnel of ${name} to ${remote}: ${why}`, EXIT.ipLink);

@@ -68,12 +68,25 @@ function formatKey(key: string, bytes: Uint8Array): string {
 }
 
 /**
- * A line for a POSIX shell that writes a client's file, for its owner alone and never over one that is there.
+ * A line for a POSIX shell that writes a client's file, for its owner alone and never over one that is there. It needs
+ * no program but mkdir: routers often have no base64.
  *
  * @param name of the file, without folder and extension; nothing in it is a shell's
  */
 export function makeClientLine(name: string, file: string): string {
-  const base64 = Buffer.from(file).toString("base64");
+  const lines = escapeNonAscii(file.trimEnd()).split("\n").map(quoteForShell);
   const path = `/etc/ipipou/${name}.toml`;
-  return `mkdir -p /etc/ipipou && (umask 077; set -C; echo ${base64} | base64 -d > ${path})\n`;
+  return `mkdir -p /etc/ipipou && (umask 077; set -C; printf '%s\\n' ${lines.join(" ")} > ${path})\n`;
+}
+
+/** In TOML, where such characters stand in strings alone. A terminal in another locale would spoil them. */
+function escapeNonAscii(toml: string): string {
+  return toml.replace(
+    /\P{ASCII}/gu,
+    (character) => `\\U${character.codePointAt(0)!.toString(16).padStart(8, "0")}`,
+  );
+}
+
+function quoteForShell(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }

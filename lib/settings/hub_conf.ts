@@ -79,6 +79,7 @@ function refuseDifferent(first: SingleServer, other: SingleServer): void {
       throw new SettingsError(`Cannot make a peer of ${showPath(path)}: it is a client's file`);
     }
   }
+  refuseUnknowable(other);
   const different = COMMON.find(({ valueOf }) => valueOf(first.settings) !== valueOf(other.settings));
   if (different === undefined) return;
   const [one, two] = [first, other].map(({ conf, path }) =>
@@ -87,6 +88,15 @@ function refuseDifferent(first: SingleServer, other: SingleServer): void {
   const files = `${showPath(first.path)} and ${showPath(other.path)}`;
   throw new SettingsError(
     `Cannot make one server of ${files}: ${one} and ${two} differ; make them the same, or keep one file apart`,
+  );
+}
+
+function refuseUnknowable({ path, settings: { peers } }: SingleServer): void {
+  const { scheme, byRemote } = peers[0]!;
+  if (scheme.kind !== "port" || byRemote.ip || byRemote.port) return;
+  throw new SettingsError(
+    `Cannot make a peer of ${showPath(path)}: nothing in it says how its client is known; ` +
+      "give it auth-remote-pubkey-b64, auth-token, or auth-by-remote-ip, or keep it apart",
   );
 }
 

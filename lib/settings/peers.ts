@@ -57,13 +57,15 @@ function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Read
 }
 
 function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
-  const { mode, number, isNamed } = context;
+  const { mode, number, isNamed, net } = context;
   const { given } = peer;
   const tunnel = chooseTunnel(peer, context);
   const remote = chooseRemote(given, mode);
   const byRemote = chooseByRemote(given, context);
   const scheme = chooseScheme(given, context);
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
+    if (isNamed && !byRemote.port) throw refuseUnknowable(peer);
+    if (!isNamed && net !== null) throw refuseNobody(given);
     context.warn(
       `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
         "as nothing is authenticated: give --auth-remote-pubkey-b64",
@@ -85,6 +87,22 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     routes,
     moveInterval: given.moveInterval?.value ?? 0,
   };
+}
+
+/** One of several would be whoever comes. Such is a file of which nothing, or not all, is written yet. */
+function refuseUnknowable({ name, place }: GivenPeer): SettingsError {
+  return new SettingsError(
+    `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
+      "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
+  );
+}
+
+/** A network to give addresses of is for several: their folder is not there, and anyone would be the only one. */
+function refuseNobody({ tunnelNet }: Readonly<GivenValues>): SettingsError {
+  return new SettingsError(
+    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} for nobody: make the folder NAME.peers beside NAME.toml ` +
+      "for peers, or give --auth-remote-pubkey-b64 of the only one",
+  );
 }
 
 /** The private local address, or the first of them. @param number N */

@@ -6,8 +6,11 @@ import type { Peer, Settings } from "./settings.ts";
 
 /** 172.28.0.0 */
 const FIRST_TUNNEL_IP = 0xac1c_0000;
-/** The kernel's own device, which takes the packets no other ipip device is for. */
-const FALLBACK_DEVICE = "tunl0";
+/**
+ * tunl0 is the kernel's own device, which takes the packets no other ipip device is for; the others are the kernel's
+ * words in /proc/sys/net/ipv4/conf, and it refuses devices of these names.
+ */
+const KERNELS_OWN: readonly string[] = ["tunl0", "all", "default"];
 
 /** What choosing a tunnel needs to know. */
 export interface TunnelContext {
@@ -46,7 +49,7 @@ export function chooseTunnel(peer: GivenPeer, context: TunnelContext): Peer["tun
 function chooseDevice({ name, place, given }: GivenPeer, { local, isNamed }: TunnelContext): string {
   const device = given.tunnelDevice?.value ?? name;
   const said = given.tunnelDevice?.place ?? place;
-  if (device === FALLBACK_DEVICE) {
+  if (KERNELS_OWN.includes(device)) {
     throw new SettingsError(`Cannot use "${device}" as ${said}: it is the kernel's own`);
   }
   if (device === local.device) {

@@ -30,7 +30,8 @@ Deno.test("--auth-lifetime is renewed by keepalives of an admitted remote", asyn
 Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from elsewhere", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const to = ["--to", `192.0.2.1:${PORT}`, "--token", "open sesame"];
-  const only = ["--auth-by-remote-ip", "--auth-by-remote-port", "-r", "203.0.113.2:4444"];
+  const only = ["--auth-by-remote-ip", "--auth-by-remote-port", "-r", "peer.test:4444"];
+  await using hosts = await EtcHosts.with("203.0.113.2 peer.test");
   const server = await scenario.server("-vvv", ...TOKEN, ...only);
   await t.step("another address", async () => {
     await scenario.send("client", "--from", "10.0.1.2:4444", ...to);
@@ -44,7 +45,38 @@ Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from 
     await scenario.send("direct", "--from", "203.0.113.2:4444", ...to);
     await server.waitForLine(/tunnel up to 203\.0\.113\.2:4444/, PATIENCE);
   });
+  await t.step("a reload does without the name, which has no address any more", async () => {
+    await hosts.restore();
+    server.signal("SIGHUP");
+    await server.waitForLine(/address of peer\.test: .*; it stays 203\.0\.113\.2$/, PATIENCE);
+    await server.waitForLine(/reload: nothing changed/, PATIENCE);
+    await scenario.send("direct", "--from", "203.0.113.2:4444", ...to);
+    await server.waitForLine(/authenticated again from 203\.0\.113\.2:4444/, PATIENCE);
+  });
 });
+
+/** /etc/hosts with one line more, until restored. */
+class EtcHosts implements AsyncDisposable {
+  readonly #before: string;
+
+  private constructor(before: string) {
+    this.#before = before;
+  }
+
+  static async with(line: string): Promise<EtcHosts> {
+    const hosts = new EtcHosts(await Deno.readTextFile("/etc/hosts"));
+    await Deno.writeTextFile("/etc/hosts", `${line}\n`, { append: true });
+    return hosts;
+  }
+
+  async restore(): Promise<void> {
+    await Deno.writeTextFile("/etc/hosts", this.#before);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.restore();
+  }
+}
 
 Deno.test("--reply-on-auth-ok answers with the payload backwards, from the FOU port", async () => {
   await using scenario = await Scenario.create({ direct: true });

@@ -67,6 +67,13 @@ Deno.test("the same commit makes the same bytes in another folder at another tim
   }
 });
 
+Deno.test("$DENORT_BIN is the base binary, before any that could be downloaded", async () => {
+  const argv = [Deno.execPath(), "run", "-A", "--no-check", `${ROOT}tools/build.ts`];
+  const { code, stderr } = await run(argv, { env: { DENORT_BIN: "/nonexistent/denort" } });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /denort at '\/nonexistent\/denort'/);
+});
+
 Deno.test("the executable may do no more than it does, and tells nothing of who built it", async () => {
   const bytes = await Deno.readFile(IPIPOU);
   const metadata = metadataOf(bytes);

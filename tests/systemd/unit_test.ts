@@ -35,6 +35,16 @@ key-file = "home.key"
 secret-file = "home.secret"
 `;
 
+const HUB_SETTINGS = `server = true
+number = 4
+[fou]
+local = "@eth0"
+[tunl]
+net = "172.28.16.0/20"
+[auth]
+secret-file = "hub.secret"
+`;
+
 function makeKeys(): Keys {
   const [privateKey, publicKey] = keygen(false).split("\n");
   return { privateKey: privateKey!, publicKey: publicKey! };
@@ -69,6 +79,42 @@ async function ping(address: string): Promise<void> {
 
 async function has(...argv: string[]): Promise<boolean> {
   return (await run(argv)).code === 0;
+}
+
+/** Adds a peer to a hub under the unit, which runs as a user of its own, and removes it; others' files go wrong. */
+async function hubLives(machine: Machine): Promise<void> {
+  await machine.write("hub.toml", HUB_SETTINGS, 0o644);
+  await machine.write("hub.secret", `${SECRET}\n`, 0o600);
+  await Deno.mkdir("/etc/ipipou/hub.peers");
+  // As a run by hand leaves it.
+  await must(["install", "-D", "-m600", "/dev/null", "/run/ipipou/hub/lock"]);
+  const hub = new Instance(machine, "hub");
+  await must(["systemctl", "start", hub.unit]);
+  const peer = (...words: string[]) => must(["/usr/local/bin/ipipou", "peer", ...words]);
+  const file = await peer("add", "hub", "far", "--make-key", "--endpoint", NEAR.ip);
+  await hub.says(/reload: far: added/);
+  // The far host has a tunnel from its first address already.
+  await must(["ip", "-n", "far", "address", "add", "192.0.2.3/24", "dev", "eth0"]);
+  await machine.write("client.toml", file.replace('":10004@', '"192.0.2.3:10004@'), 0o600);
+  const client = machine.spawnFar([IPIPOU, "--config", "/etc/ipipou/client.toml"]);
+  await hub.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+  const inner = /^peer-ip = "(.*)"$/m.exec(file)![1]!;
+  await must(["ip", "netns", "exec", "far", "ping", "-c1", "-W5", "-w30", inner]);
+  const goesOn = "; going on with the settings as they were";
+  await machine.write("hub.peers/half.toml", "", 0o644);
+  await must(["systemctl", "reload", hub.unit]);
+  await hub.says(new RegExp(`half\\.toml.* without a way to know it.*${goesOn}`));
+  await Deno.chmod("/etc/ipipou/hub.peers/half.toml", 0o600);
+  await must(["systemctl", "reload", hub.unit]);
+  await hub.says(new RegExp(`half\\.toml .*Permission denied.*${goesOn}`));
+  await must(["ip", "netns", "exec", "far", "ping", "-c1", "-W5", "-w30", inner]);
+  await Deno.remove("/etc/ipipou/hub.peers/half.toml");
+  await peer("remove", "hub", "far");
+  await hub.says(/reload: far: removed/);
+  await hub.comesTo("StatusText", /; 0 of 0 peers admitted$/);
+  await client.kill();
+  await must(["systemctl", "stop", hub.unit]);
+  assert.equal(await hub.property("Result"), "success");
 }
 
 Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
@@ -173,6 +219,12 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     assert.ok(!await has("ip", "link", "show", "dev", "ipipou2"));
     await ping(INNER.officeFar);
   });
+  await t.step(
+    "a hub takes and loses peers while it runs, and goes on where one cannot be read",
+    async () => {
+      await hubLives(machine);
+    },
+  );
   await t.step("a stop removes everything", async () => {
     await must(["systemctl", "stop", office.unit]);
     assert.equal(await office.property("Result"), "success");

@@ -210,23 +210,57 @@ Deno.test("addPeer() gives the address that follows from the name, or the next t
 
 Deno.test("addPeer() prints a line that writes the client's file, and nothing over one that is there", async () => {
   const { result } = succeed(`${ADD} --line`, EMPTY);
-  assert.match(result, /^[^\n]{1,700}\n$/);
-  const folder = await Deno.makeTempDir();
-  try {
-    const line = result.replaceAll("/etc/ipipou", `${folder}/ipipou`);
-    const run = async () =>
-      (await new Deno.Command("sh", { args: ["-c", line], stderr: "null" }).output()).code;
-    assert.equal(await run(), 0);
-    assert.equal(await Deno.readTextFile(`${folder}/ipipou/hub.toml`), succeed(ADD, EMPTY).result);
-    assert.equal((await Deno.stat(`${folder}/ipipou/hub.toml`)).mode! & 0o777, 0o600);
-    assert.equal((await Deno.stat(`${folder}/ipipou`)).mode! & 0o077, 0o777 & ~Deno.umask() & 0o077);
-    await Deno.writeTextFile(`${folder}/ipipou/hub.toml`, "mine");
-    assert.notEqual(await run(), 0);
-    assert.equal(await Deno.readTextFile(`${folder}/ipipou/hub.toml`), "mine");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  assert.match(result, /^[^\n]{1,400}\n$/);
+  await using shell = await Shell.create();
+  assert.equal(await shell.run(result), 0);
+  assert.equal(await shell.read(), succeed(ADD, EMPTY).result);
+  assert.equal((await Deno.stat(`${shell.folder}/ipipou/hub.toml`)).mode! & 0o777, 0o600);
+  assert.equal((await Deno.stat(`${shell.folder}/ipipou`)).mode! & 0o077, 0o777 & ~Deno.umask() & 0o077);
+  await Deno.writeTextFile(`${shell.folder}/ipipou/hub.toml`, "mine");
+  assert.notEqual(await shell.run(result), 0);
+  assert.equal(await shell.read(), "mine");
 });
+
+Deno.test("addPeer() prints a line that means the same to a shell in any locale, whatever the secret is", async () => {
+  const secret = 'it\'s "a" \\n $HOME `id` !1 %s \t é 😀';
+  const { result } = succeed(`${ADD} --line`, { ...EMPTY, "/etc/ipipou/hub.secret": secret });
+  assert.match(result, /^[ -~]+\n$/);
+  await using shell = await Shell.create();
+  assert.equal(await shell.run(result), 0);
+  const { scheme } = clientOf(await shell.read()).peers[0]!;
+  assert.equal(scheme.kind === "ed25519" && scheme.secret, secret);
+});
+
+/** A router's, which has no base64, and a folder in the place of /etc. */
+class Shell implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<Shell> {
+    const folder = await Deno.makeTempDir();
+    await Deno.symlink("/usr/bin/mkdir", `${folder}/mkdir`);
+    return new Shell(folder);
+  }
+
+  /** Runs a line. @returns its exit code */
+  async run(line: string): Promise<number> {
+    const args = ["-c", line.replaceAll("/etc/ipipou", `${this.folder}/ipipou`)];
+    const env = { PATH: this.folder };
+    return (await new Deno.Command("/bin/sh", { args, env, stderr: "null" }).output()).code;
+  }
+
+  /** What it wrote. */
+  async read(): Promise<string> {
+    return await Deno.readTextFile(`${this.folder}/ipipou/hub.toml`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
 
 Deno.test("addPeer() makes a hub of a server without peers, but not of one client's", () => {
   const fresh = { ...SECRET, "/etc/ipipou/hub.toml": HUB };
@@ -287,6 +321,11 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
       /^Cannot read \/nonexistent \(--auth-token-file\): No such file/,
     ],
     ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel's own/],
+    [
+      "add hub .b --make-key --endpoint h",
+      EMPTY,
+      /^Cannot add peer ".b": a file whose name begins with a dot is not read as a peer's; give another name$/,
+    ],
     [
       "add hub b --make-key --endpoint h",
       { ...EMPTY, "/etc/ipipou/hub.toml": HUB.replace(/tunl.*\n/, "") },

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { awaitHost, awaitOutside, findOutside, resolveHost } from "../../../lib/daemon/outside.ts";
+import {
+  awaitHost,
+  awaitOutside,
+  findOutside,
+  resolveAgain,
+  resolveHost,
+} from "../../../lib/daemon/outside.ts";
 import { Service, type ServiceManager } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
@@ -116,6 +122,18 @@ Deno.test("resolveHost() says which name has no address", async () => {
     exitCode: EXIT.failure,
     message: `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND`,
   });
+});
+
+Deno.test("resolveAgain() makes do with the address that a host had, and says so", async () => {
+  const warnings: string[] = [];
+  const log = { warning: (line: string) => void warnings.push(line) };
+  assert.equal(await resolveAgain("192.0.2.7", new Map([["192.0.2.7", "192.0.2.8"]]), log), "192.0.2.7");
+  assert.deepEqual(warnings, []);
+  assert.equal(await resolveAgain(NO_HOST, new Map([[NO_HOST, "192.0.2.8"]]), log), "192.0.2.8");
+  assert.deepEqual(warnings, [
+    `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; it stays 192.0.2.8`,
+  ]);
+  await assert.rejects(resolveAgain(NO_HOST, new Map(), log), { exitCode: EXIT.failure });
 });
 
 Deno.test("awaitHost() gives the address at once where there is one", async () => {

@@ -158,6 +158,9 @@ Deno.test("desiredState() of a client is a tunnel and its listener, and no gate"
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000"]);
   assert.equal(gate, null);
   assert.equal(desire(settings).listeners.size, 0);
+  const taken = new Set([pairKey(OUTSIDE.ip, HOME.ip)]);
+  const { state, faults } = desireAll(settings, { ipipou0: HERE }, { pairs: taken });
+  assert.deepEqual([[...faults.keys()], state.tunnels.size, state.altAddresses.size], [["ipipou0"], 0, 0]);
 });
 
 Deno.test("desiredState() leaves another's listener and says so in its marks", () => {

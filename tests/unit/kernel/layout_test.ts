@@ -96,6 +96,25 @@ Deno.test("assignLocals() gives a peer its own address where it is told to", () 
   assert.deepEqual(assign(admissions, tunnels, [], peers), { a: "172.29.0.0", b: MAIN });
 });
 
+Deno.test("assignLocals() gives a client no private address, and says what is in its way", () => {
+  const peers = [samplePeer({ name: "a", forceAlt: true })];
+  const admissions = at({ a: "198.51.100.1" });
+  const ofClient = (pairs: readonly string[]) => ({ ...addressesBut(pairs), firstAlt: null });
+  assert.deepEqual(assignLocals(peers, admissions, new Map(), ofClient([])).locals, new Map([["a", MAIN]]));
+  const { locals, faults } = assignLocals(
+    peers,
+    admissions,
+    new Map(),
+    ofClient([pairKey(MAIN, "198.51.100.1")]),
+  );
+  assert.deepEqual(locals, new Map());
+  assert.equal(
+    faults.get("a")?.message,
+    "Cannot make the tunnel of a to 198.51.100.1: another tunnel leads there from 192.0.2.1, and the kernel has " +
+      "one for two addresses; give this one another --fou-local-ip",
+  );
+});
+
 Deno.test("assignLocals() gives peers without addresses of their own the first that nobody has", () => {
   const peers = NAMES.map((name) => samplePeer({ name, altIp: name === "d" ? "172.29.0.1" : null }));
   const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1", d: "198.51.100.1" });

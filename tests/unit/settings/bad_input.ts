@@ -636,6 +636,19 @@ const HUBS: readonly Parameters<typeof inHub>[0][] = [
     peer("a", 'tunl.peer-ip = "172.28.0.0"'),
     "Cannot use 172.28.0.0 as tunl.peer-ip at @:7:16: it is the own address in the tunnel",
   ],
+  [
+    'tunl.net = "10.7.0.0/29"',
+    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 for nobody: make the folder NAME.peers beside NAME.toml for peers, or give --auth-remote-pubkey-b64 of the only one",
+  ],
+  [
+    peer("a"),
+    'Cannot use peer "a" (name at @:6:8) without a way to know it: give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip',
+  ],
+  [peer("all"), 'Cannot use "all" as name at @:6:8: it is the kernel\'s own'],
+  [
+    peer("a", 'tunl.dev = "default"'),
+    'Cannot use "default" as tunl.dev at @:7:12: it is the kernel\'s own',
+  ],
   [peer("tunl0"), 'Cannot use "tunl0" as name at @:6:8: it is the kernel\'s own'],
   [
     peer("eth0"),
@@ -685,8 +698,10 @@ const HUBS: readonly Parameters<typeof inHub>[0][] = [
     `Cannot take both peer "a" (auth.remote-pubkey-b64 at @:8:26) and peer "b" (auth.remote-pubkey-b64 at @:12:26): they have the same auth.remote-pubkey-b64, ${PUBLIC_KEY}, give each its own key`,
   ],
   [
-    peer("a") + peer("b"),
-    'Cannot take both peer "a" (name at @:6:8) and peer "b" (name at @:9:8): nothing tells them apart, give each a key, or auth.by-remote-ip and an address in fou.remote of its own',
+    ["1", "2"].map((n) =>
+      peer(`p${n}`, `fou.remote = ":9"\nauth.by-remote-port = true\ntunl.peer-ip = "10.0.0.${n}"`)
+    ).join(""),
+    'Cannot take both peer "p1" (name at @:6:8) and peer "p2" (name at @:11:8): nothing tells them apart, give each a key, or auth.by-remote-ip and an address in fou.remote of its own',
   ],
   [
     ["a", "b"].map((name) => peer(name, `${token(name)}\nfou.local-ip-alt = "10.9.9.9"`)).join(""),

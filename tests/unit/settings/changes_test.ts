@@ -113,6 +113,16 @@ Deno.test("describeChanges() counts what goes beyond twenty lines", () => {
   assert.deepEqual(describeChanges(all, sampleSettings({ peers: peers.toReversed() })), []);
 });
 
+Deno.test("describeRestart() does not let a server go on as one of a single client when its peers are gone", () => {
+  const [single, empty] = [sampleSettings(), sampleSettings({ peers: [] })];
+  const several = sampleSettings({ name: "ipipou0", peers: [samplePeer({ name: "a" })] });
+  for (const from of [empty, several]) {
+    assert.match(describeRestart(from, single) ?? "", /put its \[\[peer\]\] or folder NAME\.peers back/);
+    for (const to of [empty, several]) assert.equal(describeRestart(from, to), null);
+  }
+  assert.equal(describeRestart(single, several), null);
+});
+
 Deno.test("describeRestart() names what cannot change while the program runs, and the cure", () => {
   const from = sampleSettings();
   const cases: [Partial<Settings>, string][] = [

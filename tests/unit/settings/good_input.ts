@@ -398,8 +398,8 @@ export const GOOD_INPUTS: readonly GoodInput[] = [
   {
     option: "tunl-net",
     mode: "server",
-    argv: ["--tunl-net", "10.9.0.0/30"],
-    toml: 'tunl.net = "10.9.0.0/30"',
+    argv: ["--tunl-net", "10.9.0.0/30", "--auth-token", "x"],
+    toml: 'tunl.net = "10.9.0.0/30"\nauth.token = "x"',
     gives: { "peers.0.tunnel.ip": "10.9.0.1", "peers.0.tunnel.peerIp": "10.9.0.2" },
   },
   {

@@ -204,6 +204,16 @@ Deno.test("mergeServers() names both places of what cannot be one server's", () 
     ],
     [
       server(1, "auth-token a"),
+      server(2, ""),
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: nothing in it says how its client is known; /,
+    ],
+    [
+      server(1, "auth-token a"),
+      "server\nnumber 2\n",
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: cannot run without an own address or device: /,
+    ],
+    [
+      server(1, "auth-token a"),
       "server\nnumber x\n",
       /^Cannot use "x" as -n\/--number at \/etc\/ipipou\/b\.conf:2: /,
     ],

@@ -214,11 +214,21 @@ Deno.test("loadSettings() reads a secret's file once for all peers", () => {
 });
 
 Deno.test("loadSettings() names a peer that anyone is let in as", () => {
-  const { warnings } = loadHub('[[peer]]\nname = "a"');
+  const { warnings } = loadHub('[[peer]]\nname = "a"\nfou.remote = ":9"\nauth.by-remote-port = true');
   assert.deepEqual(warnings, [
     'Anyone who can send to the server\'s UDP port is let in as "a", as nothing is authenticated: ' +
     "give --auth-remote-pubkey-b64",
   ]);
+});
+
+Deno.test("loadSettings() refuses a peer's file that is cut off, wherever that is", () => {
+  const whole = `tunl.peer-ip = "10.8.0.9"\nallowed-ips = ["10.9.0.0/16"]\nauth.token = "x"\n`;
+  assert.deepEqual(namesOf(peersOf("", { "hub.peers/a.toml": whole })), ["a"]);
+  for (let length = 0; length < whole.length - 1; length++) {
+    assert.throws(() => peersOf("", { "hub.peers/a.toml": whole.slice(0, length) }), {
+      message: /^Cannot .*\/hub\.peers\/a\.toml/,
+    });
+  }
 });
 
 Deno.test("loadSettings() takes peers that prove nothing where address or port tells each from all others", () => {

@@ -19,3 +19,12 @@ export function countTests(report: string): Counts {
   }
   return counts;
 }
+
+/** What two reports say together. */
+export function add(one: Counts, other: Counts): Counts {
+  return {
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    ignored: one.ignored + other.ignored,
+  };
+}

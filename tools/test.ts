@@ -3,8 +3,9 @@ import { labPackages, runInLab } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { build } from "./build.ts";
-import { type Counts, countTests } from "./junit.ts";
+import { add, type Counts, countTests } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
+import { share, type Sized } from "./share.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -25,8 +26,10 @@ const PACKAGES = [
 /** What shows manual pages, and shells that complete command lines. */
 const READERS = ["man-db", "mandoc", "zsh", "fish"];
 
-/** How long the end-to-end tests may take, boot included, in seconds. */
-const E2E_SECONDS = 1200;
+/** How long the tests of one machine of the lab may take, boot included, in seconds. */
+const MACHINE_SECONDS = 1200;
+/** How many machines run the end-to-end tests side by side, at most: each takes up to 2 GiB. */
+const MAX_MACHINES = 4;
 
 interface Options {
   kernel?: string;
@@ -45,6 +48,10 @@ interface Stage {
 const BUILD = "build";
 const MAKE = "make packages";
 
+/** Tests that need a machine with another process 1. */
+const SYSTEMD = "tests/systemd";
+
+const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
 
@@ -61,12 +68,13 @@ function stages(options: Options): Stage[] {
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
   const inputs = tests("executable", () => testHere("tests/executable", options, {}));
-  const e2e = tests("end-to-end tests", () => testInLab("tests/e2e", options, ["--parallel"]));
-  const service = tests("under systemd", () => testInLab("tests/systemd", options));
+  const e2e = tests("end-to-end tests", () => testInMachines(["tests/e2e"], options));
+  const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
+  const both = tests("end-to-end and under systemd", () => testInMachines(["tests/e2e", SYSTEMD], options));
   switch (only) {
     case undefined: {
-      const whole = [packages, ...sourceStages(), unit, release, executable, router, inputs, e2e];
-      return here ? whole : [...whole, lab, service];
+      const whole = [packages, ...sourceStages(), unit, release, executable, router, inputs];
+      return here ? [...whole, e2e] : [...whole, lab, both];
     }
     case "unit":
       return [unit];
@@ -96,7 +104,7 @@ function packageStages(options: Options, executable: Stage): Stage[] {
     executable,
     checks(MAKE, () => done(makeTestPackages())),
     tests("files of packages", () => testHere("tests/packages/files_test.ts", options, {})),
-    tests("lives of packages", () => testInLab("tests/packages/life_test.ts", options)),
+    tests("lives of packages", () => testInLab(["tests/packages/life_test.ts"], options)),
   ];
 }
 
@@ -147,21 +155,49 @@ async function testHere(
   }
 }
 
-async function testInLab(
-  directory: "tests/e2e" | "tests/systemd" | "tests/packages/life_test.ts",
-  options: Options,
-  more: readonly string[] = [],
-): Promise<Counts> {
+/** Shares the test files of directories out among machines of the lab that run side by side. */
+async function testInMachines(directories: readonly string[], options: Options): Promise<Counts> {
+  const files = await testFiles(directories);
+  const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
+  const ofMachines = share(files, count).map(async (paths) => {
+    const isService = (path: string) => path.startsWith(SYSTEMD);
+    const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
+    let counts = NONE;
+    for (const paths of boots.filter(({ length }) => length > 0)) {
+      counts = add(counts, await attempt(() => testInLab(paths, options)));
+    }
+    return counts;
+  });
+  return (await Promise.all(ofMachines)).reduce(add);
+}
+
+async function testFiles(directories: readonly string[]): Promise<Sized[]> {
+  const files: Sized[] = [];
+  for (const directory of directories) {
+    for await (const { name } of Deno.readDir(`${ROOT}${directory}`)) {
+      const path = `${directory}/${name}`;
+      if (name.endsWith("_test.ts")) files.push({ path, size: (await Deno.stat(`${ROOT}${path}`)).size });
+    }
+  }
+  return files;
+}
+
+/** Runs test files on one machine of the lab, those of tests/systemd apart from others. */
+async function testInLab(paths: readonly string[], options: Options): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
-  if (!await deno(["test", "--no-run", "--no-check", "--quiet", directory])) return FAILED;
-  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...more, directory];
-  // One more than there are processors, since tests also wait.
+  if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
+  const systemd = paths.every((path) => !path.startsWith("tests/e2e"));
+  const parallel = systemd ? [] : ["--parallel"];
+  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
+  // More than there are processors, since tests also wait.
   const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,
-    systemd: directory !== "tests/e2e",
-    timeoutSeconds: E2E_SECONDS,
+    systemd,
+    processors: 1,
+    timeoutSeconds: MACHINE_SECONDS,
+    stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
   return judge(code === 0, result, options);
@@ -182,17 +218,31 @@ function judge(success: boolean, report: string, options: Options): Counts {
 async function run(stage: Stage): Promise<Counts> {
   print(`\n== ${stage.name}`);
   const started = Date.now();
-  let counts: Counts;
-  try {
-    counts = await stage.run();
-  } catch (error) {
-    print(error instanceof Error ? error.message : String(error));
-    counts = FAILED;
-  }
+  const counts = await attempt(stage.run);
   const ignored = counts.ignored > 0 ? `, ${counts.ignored} ignored` : "";
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   print(`== ${stage.name}: ${counts.passed} passed, ${counts.failed} failed${ignored} in ${seconds} s`);
   return counts;
+}
+
+async function attempt(work: Stage["run"]): Promise<Counts> {
+  try {
+    return await work();
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    return FAILED;
+  }
+}
+
+/** Prints what comes, a line at a time, so that several may come side by side. */
+function wholeLines(): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) print(line);
+  };
 }
 
 function print(line: string): void {

@@ -4,7 +4,7 @@ import { BAD_INPUTS } from "../unit/settings/bad_input.ts";
 import { Scenario } from "./scenario.ts";
 
 /** Every so many of them; all of them run elsewhere, where it is shown that none even runs `ip` or `nft`. */
-const STRIDE = 80;
+const STRIDE = 150;
 
 Deno.test("a bad option or file ends in one line and exit code 2, and changes nothing in the kernel", async (t) => {
   await using scenario = await Scenario.create();

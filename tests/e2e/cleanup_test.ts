@@ -61,48 +61,39 @@ Deno.test("cleanup removes all that a killed server and client left, says so, an
   });
 });
 
-Deno.test("cleanup takes the name of a file whose secrets are gone, or the options of the run", async () => {
-  await using scenario = await Scenario.create();
-  const before = await snapshots(scenario);
-  await leaveThings(scenario);
-  const toml = 'server = true\nnumber = 1\n[fou]\nlocal = "@eth0"\n[auth]\ntoken-file = "gone"\n';
-  const path = await scenario.write("office.toml", toml);
-  assert.equal((await cleanUp(scenario, "server", path)).code, 0);
-  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
-  assert.equal((await cleanUp(scenario, "client", "-n1", "-b@eth0", ...remote, ...TOKEN)).code, 0);
-  assert.deepEqual(await snapshots(scenario), before);
-});
-
-Deno.test("cleanup needs neither libnetfilter_queue nor, for a client, nft", async () => {
+Deno.test("cleanup needs neither secrets nor libnetfilter_queue, a client's not nft, and fails with 200", async (t) => {
   await using scenario = await Scenario.create();
   const before = await snapshots(scenario);
   await leaveThings(scenario);
   const hide = `for library in /usr/lib/*/libnetfilter_queue.so.1; do mount --bind /dev/null $library; done`;
   const run = async (host: Host, path: string, ...argv: string[]) =>
-    await scenario.network.run(host, ["sh", "-c", `${hide}; PATH=${path} exec "$@"`, "sh", IPIPOU, ...argv]);
+    await scenario.network.run(host, ["sh", "-c", `${hide}; PATH=${path} exec "$@"`, "sh", ...argv]);
   const onlyIp = `${scenario.directory}/bin`;
   await Deno.mkdir(onlyIp);
   await Deno.symlink("/usr/sbin/ip", `${onlyIp}/ip`);
-  const withoutQueue = await run("server", "/usr/sbin:/usr/bin", "-s", "-n1", "-b@eth0", ...TOKEN);
-  assert.equal(withoutQueue.code, 20, withoutQueue.stderr);
-  const withoutNft = await run("server", onlyIp, "cleanup", "-s", "-n1");
-  assert.equal(withoutNft.code, 200);
-  assert.match(
-    withoutNft.stderr,
-    /^ipipou: Cannot clean up: Cannot run nft: not found in PATH; install .*\n$/m,
-  );
-  assert.equal((await run("server", "/usr/sbin:/usr/bin", "cleanup", "-s", "-n1")).code, 0);
-  assert.equal((await run("client", onlyIp, "cleanup", "-n1")).code, 0);
-  assert.deepEqual(await snapshots(scenario), before);
-});
-
-Deno.test("cleanup that is not allowed to remove something ends with 200", async () => {
-  await using scenario = await Scenario.create();
-  await leaveThings(scenario);
-  const bare = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"];
-  const outcome = await scenario.network.run("client", [...bare, IPIPOU, "cleanup", "-n1"]);
-  assert.equal(outcome.code, 200);
-  assert.match(outcome.stderr, /^ipipou: Cannot clean up: [^\n]+\n$/);
+  const all = "/usr/sbin:/usr/bin";
+  await t.step("without what it needs, or the right to", async () => {
+    const withoutQueue = await run("server", all, IPIPOU, "-s", "-n1", "-b@eth0", ...TOKEN);
+    assert.equal(withoutQueue.code, 20, withoutQueue.stderr);
+    const withoutNft = await run("server", onlyIp, IPIPOU, "cleanup", "-s", "-n1");
+    assert.equal(withoutNft.code, 200);
+    assert.match(
+      withoutNft.stderr,
+      /^ipipou: Cannot clean up: Cannot run nft: not found in PATH; install .*\n$/m,
+    );
+    const bare = ["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"];
+    const notAllowed = await run("client", all, ...bare, IPIPOU, "cleanup", "-n1");
+    assert.equal(notAllowed.code, 200);
+    assert.match(notAllowed.stderr, /^ipipou: Cannot clean up: [^\n]+\n$/);
+  });
+  await t.step("by the name of a file whose secrets are gone, and by the options of the run", async () => {
+    const toml = 'server = true\nnumber = 1\n[fou]\nlocal = "@eth0"\n[auth]\ntoken-file = "gone"\n';
+    const path = await scenario.write("office.toml", toml);
+    assert.equal((await run("server", all, IPIPOU, "cleanup", path)).code, 0);
+    const options = ["-n1", "-b@eth0", "-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+    assert.equal((await run("client", onlyIp, IPIPOU, "cleanup", ...options, ...TOKEN)).code, 0);
+    assert.deepEqual(await snapshots(scenario), before);
+  });
 });
 
 Deno.test("convert writes what --config reads, once, for its owner alone", async () => {

@@ -35,7 +35,7 @@ function hubToml(key: string, original: string): string {
 
 Deno.test("peers of any scheme come to one hub, by any of its ports, and are answered from there", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
-  const [key, original] = [await makeKeys(), await makeKeys()];
+  const [key, original] = [makeKeys(), makeKeys()];
   const file = await scenario.write("hub.toml", hubToml(key.publicKey, original.publicKey));
   const hub = scenario.start("server", "-vvv", "--config", file);
   await hub.waitForLine(/waiting for clients at 192\.0\.2\.1:10001, 192\.0\.2\.1:10002$/, PATIENCE);
@@ -84,7 +84,7 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
   await t.step(
     "a stranger's key is refused when all have been tried, and the log is told of it",
     async () => {
-      const stranger = await makeKeys();
+      const stranger = makeKeys();
       const proof = ["--key", stranger.privateKey, "--secret", "s"];
       await scenario.send("direct", "--from", "203.0.113.2:4448", "--to", "192.0.2.1:10001", ...proof);
       await hub.waitForLine(/203\.0\.113\.2:4448: wrong signature/, PATIENCE);

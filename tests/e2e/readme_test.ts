@@ -27,7 +27,7 @@ async function works(scenario: Scenario, server: Process, startClient: () => Pro
 
 Deno.test("README's server and client work as they are written, by command line and by file", async (t) => {
   await using scenario = await Scenario.create();
-  const { privateKey, publicKey } = await makeKeys();
+  const { privateKey, publicKey } = makeKeys();
   await scenario.write("office.key", `${privateKey}\n${publicKey}\n`);
   await scenario.write("office.secret", "a secret of your choice\n");
   const inHere = (text: string) =>

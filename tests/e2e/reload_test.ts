@@ -229,7 +229,7 @@ Deno.test("a changed token shuts the old client out at once and lets the new one
 
 Deno.test("another key, secret and own key: the client that proves the new ones comes back", async () => {
   await using scenario = await Scenario.create();
-  const [old, now] = [await makeKeys(), await makeKeys()];
+  const [old, now] = [makeKeys(), makeKeys()];
   const server = (publicKey: string, secret: string) => ({
     ...SERVER,
     auth: { "remote-pubkey-b64": publicKey, secret },

@@ -11,7 +11,7 @@ const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused,
 
 /** Arguments of both sides with two keys; the client knows the server's. */
 async function keyed(scenario: Scenario): Promise<{ server: string[]; client: string[] }> {
-  const [server, client] = [await makeKeys(), await makeKeys()];
+  const [server, client] = [makeKeys(), makeKeys()];
   const secret = ["--auth-secret-file", await scenario.write("secret", "of both sides")];
   const key = async (name: string, key: string) => ["--auth-key-file", await scenario.write(name, key)];
   return {
@@ -84,7 +84,7 @@ Deno.test("a client says once that it is accepted, and sends at the keepalive's 
 Deno.test("a client that is refused says so once, and tries again after longer and longer pauses", async () => {
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
-  const other = await scenario.write("other.key", (await makeKeys()).privateKey);
+  const other = await scenario.write("other.key", makeKeys().privateKey);
   const server = await scenario.server(...keys.server, REPLY);
   const client = scenario.start(
     ...["client", "-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client] as const,

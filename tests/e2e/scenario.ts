@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { keygen } from "../../lib/commands/keygen.ts";
 import { must } from "../../tools/command.ts";
 import { ADDRESS, type Host, Network, type NetworkOptions } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
@@ -16,15 +17,15 @@ export const PORT = 10001;
 /** Inner address of the server and of the client. */
 export const INNER = { server: "172.28.0.2", client: "172.28.0.3" } as const;
 
-/** Two key pairs, in base64, of the executable's own making. */
+/** A key pair, in base64. */
 export interface Keys {
   readonly privateKey: string;
   readonly publicKey: string;
 }
 
-/** Makes a key pair the way a user does. */
-export async function makeKeys(): Promise<Keys> {
-  const [privateKey, publicKey] = (await must([IPIPOU, "--auth-keygen"])).split("\n");
+/** Makes a key pair as the executable does, without the time that it takes to start. */
+export function makeKeys(): Keys {
+  const [privateKey, publicKey] = keygen(false).split("\n");
   return { privateKey: privateKey!, publicKey: publicKey! };
 }
 
@@ -92,6 +93,16 @@ export class Scenario implements AsyncDisposable {
     return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
   }
 
+  /** Has a program whose settings are in a file of this scenario go on with others. */
+  async give(process: Process, file: string, settings: string): Promise<void> {
+    await this.write(file, settings);
+    const { length } = process.lines;
+    process.signal("SIGHUP");
+    // The last reload may have had more to say.
+    const isNew = () => process.lines.findLastIndex((line) => line.includes("reload: ")) >= length;
+    while (!isNew()) await process.waitForLine(/reload: /, PATIENCE);
+  }
+
   /** Makes an environment in which each `ip` and `nft` that is run leaves a line, its command line. */
   async programCounter(): Promise<ProgramCounter> {
     const calls = await this.write("calls", "");
@@ -137,7 +148,7 @@ export class Scenario implements AsyncDisposable {
 
   /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
   async snapshot(host: Host): Promise<string> {
-    const commands = "ip -d link; ip -4 address; ip route; ip fou show; nft -s list ruleset";
+    const commands = "printf '%s\\n' address route 'fou show' | ip -d -batch -; nft -s list ruleset";
     let snapshot = "";
     // The kernel tells a new link's state up to a second later than it has it.
     await eventually("all links are up", async () => {
@@ -163,9 +174,9 @@ export class Scenario implements AsyncDisposable {
 /** Makes a folder that has these of the installed programs, for a PATH without others. */
 export async function linkPrograms(folder: string, names: readonly string[]): Promise<void> {
   await Deno.mkdir(folder);
-  for (const name of names) {
-    const path = (await must(["sh", "-c", `command -v ${name}`])).trim();
-    await Deno.symlink(path, `${folder}/${name}`);
+  const paths = await must(["sh", "-c", 'for name; do command -v "$name"; done', "sh", ...names]);
+  for (const path of paths.trim().split("\n")) {
+    await Deno.symlink(path, `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
 import { secondOriginalClient } from "./original.ts";
 import { PATIENCE, Scenario } from "./scenario.ts";
 
@@ -13,7 +14,7 @@ const PAIRS = [
 for (
   const [checksum, encap] of [["--no-encap-csum", "noencap-csum"], ["--encap-csum", "encap-csum"]] as const
 ) {
-  Deno.test(`two clients behind one address reach their own servers, with ${checksum}`, async () => {
+  Deno.test(`two clients behind one address reach their own servers, which track no connections, with ${checksum}`, async () => {
     await using scenario = await Scenario.create({ client2: true });
     const before = await scenario.snapshot("server");
     const servers = [];
@@ -29,8 +30,12 @@ for (
       await server.waitForLine(/tunnel up to 198\.51\.100\.2:/, PATIENCE);
       servers.push(server);
     }
-    const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou2"]);
-    assert.match(device, /remote 198\.51\.100\.2 local 172\.29\.0\.2 /);
+    const device = (host: Host, name: string) =>
+      scenario.network.must(host, ["ip", "-d", "link", "show", "dev", name]);
+    assert.match(await device("server", "ipipou2"), /remote 198\.51\.100\.2 local 172\.29\.0\.2 /);
+    for (const host of ["server", "client"] as const) {
+      assert.match(await device(host, "ipipou1"), new RegExp(` ${encap} `));
+    }
     for (const { host, server } of PAIRS) await scenario.ping(host, server);
     for (const { inner } of PAIRS) await scenario.ping("server", inner);
     assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");

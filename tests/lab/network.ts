@@ -14,6 +14,9 @@ export const ADDRESS: Readonly<Record<Host, string>> = {
   direct: "203.0.113.2",
 };
 
+/** Where `ip netns` keeps its namespaces. */
+const NAMESPACES = "/run/netns";
+
 /** Which network to make. */
 export interface NetworkOptions {
   /** Goes before the names of its namespaces, so that several networks can exist: "t1" makes "t1-server". */
@@ -48,7 +51,7 @@ export class Network implements AsyncDisposable {
   /** Makes the network; needs root, and names that are free. On an error it leaves nothing behind. */
   static async create(options: NetworkOptions = {}): Promise<Network> {
     const network = new Network(options);
-    const taken = await network.#present();
+    const taken = network.#present();
     if (taken.length > 0) {
       throw new Error(`Cannot make a network of namespaces that exist: ${taken.join(", ")}`);
     }
@@ -89,8 +92,7 @@ export class Network implements AsyncDisposable {
   /** Makes the NAT forget its connections and use other public ports from now on, as after a restart of it. */
   async remapNat(): Promise<void> {
     const first = 20000 + 1000 * (this.#remaps++ % 40);
-    await this.must("nat", ["nft", "-f", "-"], { stdin: natRules(`masquerade to :${first}-${first + 999}`) });
-    await this.must("nat", ["conntrack", "-F"]);
+    await this.#remap(natRules(`masquerade to :${first}-${first + 999}`));
   }
 
   /** Makes the NAT forget its connections and give the two clients these public UDP ports from now on. */
@@ -98,25 +100,29 @@ export class Network implements AsyncDisposable {
     const rules = Object.entries(ports).map(([host, port]) =>
       `ip saddr ${ADDRESS[host as Host]} meta l4proto udp masquerade to :${port}`
     );
-    await this.must("nat", ["nft", "-f", "-"], { stdin: natRules("masquerade", rules.join("\n")) });
-    await this.must("nat", ["conntrack", "-F"]);
+    await this.#remap(natRules("masquerade", rules.join("\n")));
+  }
+
+  async #remap(rules: string): Promise<void> {
+    await this.must("nat", ["sh", "-ec", "nft -f -; conntrack -F"], { stdin: rules });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.kill("SIGKILL")));
-    const namespaces = await this.#present();
+    const namespaces = this.#present();
     // Programs may have left others behind.
-    const pids = await Promise.all(namespaces.map((name) => must(["ip", "netns", "pids", name])));
-    for (const pid of pids.flatMap((list) => list.split("\n")).filter(Boolean)) killNow(Number(pid));
+    const inodes = new Set(namespaces.map((name) => inodeOf(`${NAMESPACES}/${name}`)));
+    for (const { name } of Deno.readDirSync("/proc")) {
+      if (/^\d+$/.test(name) && inodes.has(inodeOf(`/proc/${name}/ns/net`) ?? 0)) killNow(Number(name));
+    }
     await ipBatch(namespaces.map((name) => `netns delete ${name}`));
   }
 
   /** The names of this network's namespaces that exist. */
-  async #present(): Promise<string[]> {
-    const present = new Set(
-      (await must(["ip", "netns", "list"])).split("\n").map((line) => line.split(" ")[0]),
-    );
-    return this.#hosts.map((host) => this.ns(host)).filter((name) => present.has(name));
+  #present(): string[] {
+    return this.#hosts.map((host) => this.ns(host)).filter((name) => {
+      return inodeOf(`${NAMESPACES}/${name}`) !== undefined;
+    });
   }
 
   #enter(host: Host): string[] {
@@ -134,10 +140,9 @@ export class Network implements AsyncDisposable {
       ...hosts.includes("direct") ? [this.#cable("direct", "eth0", "router", "direct")] : [],
     ]);
     await Promise.all(hosts.map((host) => ipBatch(this.#configuration(host), this.ns(host))));
-    for (const host of ["router", "nat"] as const) {
-      await this.must(host, ["tee", "/proc/sys/net/ipv4/ip_forward"], { stdin: "1" });
-    }
-    await this.must("nat", ["nft", "-f", "-"], { stdin: natRules("masquerade") });
+    const forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+    await this.must("router", ["sh", "-ec", forward]);
+    await this.must("nat", ["sh", "-ec", `${forward}; nft -f -`], { stdin: natRules("masquerade") });
   }
 
   #cable(host: Host, device: string, peer: Host, peerDevice: string): string {
@@ -199,6 +204,18 @@ table ip nat {
   }
 }
 `;
+}
+
+/** What a file is known by in the kernel; undefined when it does not exist. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).ino ?? undefined;
+  } catch (error) {
+    // A process that is about to be gone may not be looked into.
+    const { NotFound, PermissionDenied } = Deno.errors;
+    if (error instanceof NotFound || error instanceof PermissionDenied) return undefined;
+    throw error;
+  }
 }
 
 function killNow(pid: number): void {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { must, run } from "../../tools/command.ts";
-import { keygen } from "../../lib/commands/keygen.ts";
-import { IPIPOU, type Keys, PATIENCE } from "../e2e/scenario.ts";
+import { IPIPOU, type Keys, makeKeys, PATIENCE } from "../e2e/scenario.ts";
 import { FAR, Instance, Machine, NEAR, UNIT_FILE } from "./machine.ts";
 
 /** Inner addresses: of this machine's two tunnels, and what is at their far ends. */
@@ -44,11 +43,6 @@ net = "172.28.16.0/20"
 [auth]
 secret-file = "hub.secret"
 `;
-
-function makeKeys(): Keys {
-  const [privateKey, publicKey] = keygen(false).split("\n");
-  return { privateKey: privateKey!, publicKey: publicKey! };
-}
 
 async function configure(machine: Machine, keys: Keys): Promise<void> {
   await machine.write("office.toml", officeSettings(keys), 0o644);

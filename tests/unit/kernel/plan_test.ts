@@ -306,6 +306,34 @@ Deno.test("planTransition() finds the way on after a crash between any two chang
   );
 });
 
+Deno.test("planTransition() and planRemoval() find the way on after a crash amid a removal", () => {
+  const crash = new Error("killed");
+  fc.assert(
+    fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, HUB, before));
+      const started = kernel.count;
+      const allowed = new Set(wantedRemotes(before, before));
+      try {
+        kernel.run(planRemoval(kernel, HUB), () => {
+          for (const key of acceptedRemotes(kernel)) assert.ok(allowed.has(key), `${key} was let in`);
+          if (kernel.count - started >= killAt) throw crash;
+        });
+      } catch (error) {
+        if (error !== crash) throw error;
+      }
+      kernel.run(plan(kernel, HUB, after));
+      const again = plan(kernel, HUB, after);
+      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+      kernel.run(planRemoval(kernel, HUB));
+      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+      assert.equal(kernel.listeners.size, 0);
+      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 Deno.test("planTransition() finds the way on, and the way back, after a crash amid a change of settings", () => {
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
   const here = sampleSettings();

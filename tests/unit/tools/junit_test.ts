@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { countTests } from "../../../tools/junit.ts";
+import { add, countTests } from "../../../tools/junit.ts";
 
 Deno.test("countTests() adds up test files and leaves out what was ignored", () => {
   const report = `<?xml version="1.0" encoding="UTF-8"?>
@@ -37,4 +37,13 @@ Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
 
 Deno.test("countTests() of no report is no test", () => {
   assert.deepEqual(countTests(""), { passed: 0, failed: 0, ignored: 0 });
+});
+
+Deno.test("add() adds up two reports", () => {
+  const one = { passed: 1, failed: 2, ignored: 3 };
+  assert.deepEqual(add(one, { passed: 10, failed: 20, ignored: 30 }), {
+    passed: 11,
+    failed: 22,
+    ignored: 33,
+  });
 });

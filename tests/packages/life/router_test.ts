@@ -67,7 +67,9 @@ async function programOn(
 
 /** Nothing but the package's files is in the program's memory, and they are those that are installed. */
 async function runsInstalled(network: Network, host: Host, root: string): Promise<void> {
-  const { files } = (await programOn(network, host))!;
+  const { pid, files } = (await programOn(network, host))!;
+  // What killall goes by.
+  assert.equal(await Deno.readTextFile(`/proc/${pid}/comm`), "ipipou\n");
   assert.ok(files.length > 5);
   for (const file of files) {
     assert.match(file, /\/usr\/lib\/ipipou\/(ipipou|lib\/[^ ]+)$/);

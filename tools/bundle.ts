@@ -9,7 +9,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const PARTS = `${ROOT}tools/bundle`;
 
 /** Where the bundle is at home, or a link to it: the kernel finds the loader by this path. */
-const HOME = "/usr/lib/ipipou";
+export const HOME = "/usr/lib/ipipou";
 
 /** How Debian and the dynamic loader call an architecture. */
 const ARCHITECTURES: Record<Target, { debian: string; triplet: string; loader: string }> = {

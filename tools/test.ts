@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { labPackages, runInLab } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
+import { makeRouters } from "../tests/packages/routers.ts";
 import { build } from "./build.ts";
 import { add, type Counts, countTests } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -103,8 +104,9 @@ function packageStages(options: Options, executable: Stage): Stage[] {
     checks("packages", () => done(ensurePackages([...labPackages(false), "systemd", "rpm"], "the tests"))),
     executable,
     checks(MAKE, () => done(makeTestPackages())),
+    checks("routers", () => done(makeRouters())),
     tests("files of packages", () => testHere("tests/packages/files_test.ts", options, {})),
-    tests("lives of packages", () => testInLab(["tests/packages/life_test.ts"], options)),
+    tests("lives of packages", () => testInMachines(["tests/packages/life"], options)),
   ];
 }
 

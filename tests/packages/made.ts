@@ -14,19 +14,20 @@ const COMMON = { target: HERE, folder: FOLDER };
 export const REQUESTS = {
   deb: { ...COMMON, format: "deb" },
   rpm: { ...COMMON, format: "rpm" },
+  apk: { ...COMMON, format: "alpine.apk" },
+  ipk: { ...COMMON, format: "openwrt.ipk" },
+  openwrtApk: { ...COMMON, format: "openwrt.apk" },
   tar: { ...COMMON, format: "tar.gz" },
   newerDeb: { ...COMMON, format: "deb", version: NEXT },
   newerRpm: { ...COMMON, format: "rpm", version: NEXT },
+  newerApk: { ...COMMON, format: "alpine.apk", version: NEXT },
+  newerIpk: { ...COMMON, format: "openwrt.ipk", version: NEXT },
 } as const satisfies Record<string, PackageRequest>;
 
 /** Where they are. */
-export const MADE = {
-  deb: pathOf(REQUESTS.deb),
-  rpm: pathOf(REQUESTS.rpm),
-  tar: pathOf(REQUESTS.tar),
-  newerDeb: pathOf(REQUESTS.newerDeb),
-  newerRpm: pathOf(REQUESTS.newerRpm),
-} as const;
+export const MADE = Object.fromEntries(
+  Object.entries(REQUESTS).map(([name, request]) => [name, pathOf(request)]),
+) as Record<keyof typeof REQUESTS, string>;
 
 /** Makes them. Throws an Error when one cannot be made. */
 export async function makeTestPackages(): Promise<void> {

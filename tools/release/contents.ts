@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { CONFIG_FOLDER } from "../../lib/settings/files.ts";
+import { HOME as BUNDLE_HOME } from "../bundle.ts";
 import { bashCompletions } from "../completions/bash.ts";
 import { fishCompletions } from "../completions/fish.ts";
 import { commandLines } from "../completions/offers.ts";
@@ -15,10 +16,10 @@ const UNIT_PREFIX = "/usr/local";
 
 /** One file of a package. */
 export interface PackagedFile {
-  /** Below the prefix (`/usr`, `/usr/local`), without a slash at its beginning. */
+  /** Below the prefix (`/usr`, `/usr/local`) or the root, without a slash at its beginning. */
   readonly path: string;
-  /** What is in it, or the path of a file that has it. */
-  readonly content: string | Uint8Array | { readonly file: string };
+  /** What is in it, the path of a file that has it, or what it is a symbolic link to. */
+  readonly content: string | Uint8Array | { readonly file: string } | { readonly link: string };
   readonly executable?: true;
 }
 
@@ -27,15 +28,71 @@ export interface Release {
   readonly version: string;
   /** Seconds since 1970: the time of all files, and the date in the manual pages. */
   readonly time: number;
-  /** The executable's path. */
-  readonly executable: string;
 }
 
-/** Everything that is installed below a prefix. Throws an Error when the checkout lacks one of the files. */
-export async function packagedFiles(release: Release, prefix: string): Promise<PackagedFile[]> {
+/**
+ * Everything that is installed below a prefix where there are glibc and systemd. Throws an Error when the checkout lacks
+ * one of the files.
+ *
+ * @param executable its path
+ */
+export async function packagedFiles(
+  release: Release,
+  executable: string,
+  prefix: string,
+): Promise<PackagedFile[]> {
   return [
-    { path: "bin/ipipou", content: { file: release.executable }, executable: true },
+    { path: "bin/ipipou", content: { file: executable }, executable: true },
     { path: "lib/systemd/system/ipipou@.service", content: await unit(prefix) },
+    ...await readersFiles(release),
+  ];
+}
+
+/** As much, below the root, for Alpine. @param bundle the folder that `bundle` packs */
+export async function alpineFiles(release: Release, bundle: string): Promise<PackagedFile[]> {
+  return [...await bundledFiles(bundle, "openrc"), ...below("usr", await readersFiles(release))];
+}
+
+/** As much, below the root, for OpenWrt, where nobody reads manuals and flash is dear. @param bundle as above */
+export async function openwrtFiles(bundle: string): Promise<PackagedFile[]> {
+  return [
+    ...await bundledFiles(bundle, "procd"),
+    // A new firmware keeps what such files name.
+    { path: "lib/upgrade/keep.d/ipipou", content: `${CONFIG_FOLDER}\n` },
+  ];
+}
+
+/** Files below another folder. */
+export function below(folder: string, files: readonly PackagedFile[]): PackagedFile[] {
+  return files.map((file) => ({ ...file, path: `${folder}/${file.path}` }));
+}
+
+/** What of the bundle is installed, at its home; with an init script for this manager of services. */
+async function bundledFiles(bundle: string, manager: "openrc" | "procd"): Promise<PackagedFile[]> {
+  const home = BUNDLE_HOME.slice(1);
+  const program = `${home}/ipipou`;
+  const libraries = await namesIn(`${bundle}/lib`);
+  const licences = await namesIn(`${bundle}/licences`);
+  return [
+    { path: program, content: { file: `${bundle}/ipipou` }, executable: true },
+    { path: "usr/bin/ipipou", content: { link: `/${program}` } },
+    { path: "etc/init.d/ipipou", content: { file: `${bundle}/init/${manager}` }, executable: true },
+    ...libraries.map((name) => ({
+      path: `${home}/lib/${name}`,
+      content: { file: `${bundle}/lib/${name}` },
+      // The kernel executes the loader.
+      executable: true as const,
+    })),
+    ...licences.map((name) => ({
+      path: `${home}/licences/${name}`,
+      content: { file: `${bundle}/licences/${name}` },
+    })),
+  ];
+}
+
+/** For people to read, and for their shells. */
+async function readersFiles(release: Release): Promise<PackagedFile[]> {
+  return [
     ...(await manualPages(release.version, release.time)).map((page) => ({
       path: `share/man/man${page.section}/${page.name}.${page.section}.gz`,
       content: gzipSync(roff(page), { level: 9 }),
@@ -50,8 +107,8 @@ export async function packagedFiles(release: Release, prefix: string): Promise<P
       content: fishCompletions(commandLines(), CONFIG_FOLDER),
     },
     ...["README.md", "CHANGELOG.md", "LICENSE"].map(documentOf),
-    ...(await namesIn("docs", ".md")).map((name) => documentOf(`docs/${name}`)),
-    ...(await namesIn("docs/examples", ".toml")).map((name) => ({
+    ...(await namesIn(`${ROOT}docs`, ".md")).map((name) => documentOf(`docs/${name}`)),
+    ...(await namesIn(`${ROOT}docs/examples`, ".toml")).map((name) => ({
       path: `share/doc/ipipou/examples/${name}`,
       content: { file: `${ROOT}docs/examples/${name}` },
     })),
@@ -72,7 +129,7 @@ async function unit(prefix: string): Promise<string> {
 export async function manualPages(version: string, time: number): Promise<Page[]> {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
   const examples: Record<string, string> = {};
-  for (const name of await namesIn("docs/examples", ".toml")) {
+  for (const name of await namesIn(`${ROOT}docs/examples`, ".toml")) {
     examples[`examples/${name}`] = await Deno.readTextFile(`${ROOT}docs/examples/${name}`);
   }
   return [ipipou8(version, date), ipipouToml5(examples, version, date)];
@@ -82,9 +139,10 @@ function documentOf(name: string): PackagedFile {
   return { path: `share/doc/ipipou/${name}`, content: { file: `${ROOT}${name}` } };
 }
 
-async function namesIn(folder: string, extension: string): Promise<string[]> {
+/** The names of files in a folder, sorted. */
+async function namesIn(folder: string, extension = ""): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(`${ROOT}${folder}`)) {
+  for await (const { name } of Deno.readDir(folder)) {
     if (name.endsWith(extension)) names.push(name);
   }
   return names.sort();

@@ -3,35 +3,34 @@ import { parseArgs } from "node:util";
 import config from "../../deno.json" with { type: "json" };
 import { isTarget, type Target } from "../base.ts";
 import { architectureOf, build } from "../build.ts";
+import { bundle } from "../bundle.ts";
 import { must, run } from "../command.ts";
 import { say } from "../say.ts";
-import { type PackagedFile, packagedFiles, type Release } from "./contents.ts";
-import { DEBIAN_ARCHITECTURE, makePackage, type Packager, PREFIX } from "./nfpm.ts";
+import {
+  alpineFiles,
+  below,
+  openwrtFiles,
+  type PackagedFile,
+  packagedFiles,
+  type Release,
+} from "./contents.ts";
+import { makePackage } from "./nfpm.ts";
+import { type World, WORLDS } from "./worlds.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const DIST = `${ROOT}dist`;
 
 const USAGE = `Usage: deno task packages [OPTION]...
-Makes packages in dist: deb and rpm (this needs Go, for nfpm) and tar.gz, for x86_64 and aarch64.
+Makes packages in dist: deb, rpm, those for Alpine and OpenWrt (all need Go, for nfpm) and tar.gz, for x86_64 and
+aarch64.
 
-  --format deb|rpm|tar.gz    only this one; may be repeated
-  --target TARGET            only for this one of x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu
-  --help                     print this`;
-
-const FORMATS = ["deb", "rpm", "tar.gz"] as const;
+  --format FORMAT    only this one of deb, rpm, alpine.apk, openwrt.ipk, openwrt.apk, tar.gz; may be repeated
+  --target TARGET    only for this one of x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu
+  --help             print this`;
 
 /** What can be made. */
-type Format = typeof FORMATS[number];
-
-/** Where the files of a tar.gz are to be unpacked. */
-const LOCAL_PREFIX = "/usr/local";
-
-/** How each world calls a package. */
-const NAMES: Record<Format, (version: string, target: Target) => string> = {
-  deb: (version, target) => `ipipou_${version}_${DEBIAN_ARCHITECTURE[target]}.deb`,
-  rpm: (version, target) => `ipipou-${version}-1.${architectureOf(target)}.rpm`,
-  "tar.gz": (version, target) => `ipipou-${version}-linux-${architectureOf(target)}.tar.gz`,
-};
+type Format = World | "tar.gz";
+const FORMATS = [...Object.keys(WORLDS) as World[], "tar.gz"] as const;
 
 /** One package to be made. */
 export interface PackageRequest {
@@ -45,7 +44,10 @@ export interface PackageRequest {
 
 /** Where a package is made. */
 export function pathOf({ format, target, version = config.version, folder = DIST }: PackageRequest): string {
-  return `${folder}/${NAMES[format](version, target)}`;
+  const name = format === "tar.gz"
+    ? `ipipou-${version}-linux-${architectureOf(target)}.tar.gz`
+    : WORLDS[format].name(version, target);
+  return `${folder}/${name}`;
 }
 
 /**
@@ -56,35 +58,41 @@ export function pathOf({ format, target, version = config.version, folder = DIST
  */
 export async function makeOne(request: PackageRequest, executable: string): Promise<void> {
   const { format, target, version = config.version, folder = DIST } = request;
-  const release = { version, time: await sourceTime(), executable };
+  const release = { version, time: await sourceTime() };
   const output = pathOf(request);
   say(`Making ${output}`);
   await Deno.mkdir(folder, { recursive: true });
   const staged = await Deno.makeTempDir({ dir: folder, prefix: "new-" });
   try {
-    await (format === "tar.gz"
-      ? makeTar(release, staged, output)
-      : makeFor(format, target, release, staged, output));
+    if (format === "tar.gz") return await makeTar(release, executable, staged, output);
+    const files = await filesFor(format, target, release, executable, staged);
+    await stage(files, `${staged}/files`);
+    await makePackage({ world: format, target, release, files, staged: `${staged}/files` }, output);
   } finally {
     await Deno.remove(staged, { recursive: true });
   }
 }
 
-async function makeFor(
-  packager: Packager,
+/** What a package installs, below the root; `work` is a folder for what must be unpacked. */
+async function filesFor(
+  world: World,
   target: Target,
   release: Release,
-  staged: string,
-  output: string,
-): Promise<void> {
-  const files = await packagedFiles(release, PREFIX);
-  await stage(files, staged);
-  await makePackage({ packager, target, release, files, staged }, output);
+  executable: string,
+  work: string,
+): Promise<PackagedFile[]> {
+  if (world === "deb" || world === "rpm") {
+    return below("usr", await packagedFiles(release, executable, "/usr"));
+  }
+  await must(["tar", "-xzf", await bundle(target), "-C", work]);
+  const unpacked = `${work}/ipipou`;
+  return world === "alpine.apk" ? await alpineFiles(release, unpacked) : await openwrtFiles(unpacked);
 }
 
-async function makeTar(release: Release, staged: string, output: string): Promise<void> {
+/** To be unpacked in /usr/local. */
+async function makeTar(release: Release, executable: string, staged: string, output: string): Promise<void> {
   const top = `ipipou-${release.version}`;
-  await stage(await packagedFiles(release, LOCAL_PREFIX), `${staged}/${top}`);
+  await stage(await packagedFiles(release, executable, "/usr/local"), `${staged}/${top}`);
   const same = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${release.time}`];
   await must(["tar", "-C", staged, ...same, "--use-compress-program=gzip -9n", "-cf", output, top]);
 }
@@ -95,7 +103,8 @@ async function stage(files: readonly PackagedFile[], folder: string): Promise<vo
     await Deno.mkdir(dirname(place), { recursive: true });
     if (typeof content === "string") await Deno.writeTextFile(place, content);
     else if (content instanceof Uint8Array) await Deno.writeFile(place, content);
-    else await Deno.copyFile(content.file, place);
+    else if ("file" in content) await Deno.copyFile(content.file, place);
+    else continue;
     await Deno.chmod(place, executable ? 0o755 : 0o644);
   }
 }

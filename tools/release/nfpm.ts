@@ -2,53 +2,18 @@ import { cacheDirectory, type Target } from "../base.ts";
 import { must, mustWithProgress, run } from "../command.ts";
 import { say } from "../say.ts";
 import type { PackagedFile, Release } from "./contents.ts";
-import { SCRIPTS } from "./scripts.ts";
+import { type World, WORLDS } from "./worlds.ts";
 
 /** What makes the packages, and the version of it. */
 const MODULE = "github.com/goreleaser/nfpm/v2/cmd/nfpm";
 const VERSION = "v2.43.4";
 
-/** What nfpm makes for us. */
-export type Packager = "deb" | "rpm";
-
-/** Where packages put their files. */
-export const PREFIX = "/usr";
-
-/** How Debian and nfpm call an architecture. */
-export const DEBIAN_ARCHITECTURE: Record<Target, string> = {
-  "x86_64-unknown-linux-gnu": "amd64",
-  "aarch64-unknown-linux-gnu": "arm64",
-};
-
-interface World {
-  readonly depends: readonly string[];
-  readonly recommends: readonly string[];
-  /** Parts of paths, and what stands in their place. */
-  readonly rename: Readonly<Record<string, string>>;
-}
-
-/** What is called differently in the worlds of the two. */
-const WORLDS = {
-  deb: {
-    depends: ["iproute2", "kmod", "libc6 (>= 2.27)"],
-    recommends: ["nftables", "libnetfilter-queue1"],
-    rename: {
-      "share/zsh/site-functions/": "share/zsh/vendor-completions/",
-      "ipipou/LICENSE": "ipipou/copyright",
-    },
-  },
-  rpm: {
-    depends: ["iproute", "kmod", "glibc >= 2.27"],
-    recommends: ["nftables", "libnetfilter_queue"],
-    rename: {},
-  },
-} as const satisfies Record<Packager, World>;
-
 /** One package to be made. */
 export interface PackageOptions {
-  readonly packager: Packager;
+  readonly world: World;
   readonly target: Target;
   readonly release: Release;
+  /** Below the root. */
   readonly files: readonly PackagedFile[];
   /** The directory that holds the files, each at its path. */
   readonly staged: string;
@@ -56,75 +21,82 @@ export interface PackageOptions {
 
 /** nfpm's configuration for a package; `folder` holds the scripts, each under its name. */
 export function nfpmConfig(options: PackageOptions, folder: string): Record<string, unknown> {
-  const { packager, target, release, files, staged } = options;
-  const mode = (executable?: true) => ({ mode: executable ? 0o755 : 0o644 });
-  const contents = files.map(({ path, executable }) => ({
-    src: `${staged}/${path}`,
-    dst: `${PREFIX}/${placeOf(path, packager)}`,
-    file_info: mode(executable),
-  }));
+  const { world, target, release, files, staged } = options;
+  const customs = WORLDS[world];
+  const { packager } = customs;
+  const contents = files.map((file) => entryOf(file, `/${placeOf(file.path, world)}`, staged));
   const folders = ["/etc/ipipou", ...foldersOf(files)].map((dst) => ({
     dst,
     type: "dir",
-    file_info: mode(true),
+    file_info: { mode: 0o755 },
   }));
+  const scripts = Object.keys(customs.scripts(target));
   return {
     name: "ipipou",
-    arch: DEBIAN_ARCHITECTURE[target],
+    arch: customs.architecture(target),
     version: release.version,
+    release: customs.release,
     section: "net",
     priority: "optional",
     maintainer: "ipipou contributors",
-    description: DESCRIPTION,
-    license: "MIT",
+    // apk has one line for it.
+    description: packager === "apk" ? SUMMARY : `${SUMMARY}\n${DESCRIPTION}`,
+    // Debian's packages have no such field.
+    license: packager === "deb" ? undefined : "MIT",
     mtime: new Date(release.time * 1000).toISOString(),
     disable_globbing: true,
-    depends: WORLDS[packager].depends,
-    recommends: WORLDS[packager].recommends,
+    depends: customs.depends,
+    recommends: customs.recommends,
     contents: [...contents, ...folders],
-    scripts: Object.fromEntries(Object.keys(SCRIPTS).map((name) => [name, `${folder}/${name}`])),
+    scripts: Object.fromEntries(scripts.map((name) => [name, `${folder}/${name}`])),
     rpm: { buildhost: "localhost", group: "System Environment/Daemons" },
   };
 }
 
-const DESCRIPTION = `authenticated IPIP-over-UDP (FOU) tunnels
-The kernel carries the data through any NAT; this program lets the right
+function entryOf({ path, content, executable }: PackagedFile, dst: string, staged: string) {
+  if (typeof content === "object" && "link" in content) return { src: content.link, dst, type: "symlink" };
+  return { src: `${staged}/${path}`, dst, file_info: { mode: executable ? 0o755 : 0o644 } };
+}
+
+const SUMMARY = "authenticated IPIP-over-UDP (FOU) tunnels";
+const DESCRIPTION = `The kernel carries the data through any NAT; this program lets the right
 client in and follows it when its address changes.`;
 
-function placeOf(path: string, packager: Packager): string {
-  return Object.entries(WORLDS[packager].rename).reduce((place, [from, to]) => place.replace(from, to), path);
+/** Parts of paths that Debian calls differently. */
+const DEBIAN_PATHS = {
+  "share/zsh/site-functions/": "share/zsh/vendor-completions/",
+  "ipipou/LICENSE": "ipipou/copyright",
+};
+
+function placeOf(path: string, world: World): string {
+  if (world !== "deb") return path;
+  return Object.entries(DEBIAN_PATHS).reduce((place, [from, to]) => place.replace(from, to), path);
 }
 
 /** The directories that are this package's alone. */
 function foldersOf(files: readonly PackagedFile[]): string[] {
-  const folders = files.map(({ path }) => path.replace(/\/[^/]*$/, "")).filter((path) =>
-    /\/ipipou(\/|$)/.test(path)
-  );
-  return [...new Set(folders)].map((path) => `${PREFIX}/${path}`);
+  const folders = files.map(({ path }) => `/${path}`.replace(/\/[^/]*$/, ""));
+  return [...new Set(folders)].filter((path) => /\/ipipou(\/|$)/.test(path));
 }
 
 /** Makes a package; `output` is its path. Throws an Error when nfpm cannot be had or made none. */
 export async function makePackage(options: PackageOptions, output: string): Promise<void> {
+  const { packager, scripts } = WORLDS[options.world];
+  const { time } = options.release;
   const nfpm = await nfpmProgram();
   const folder = await Deno.makeTempDir({ prefix: "ipipou-nfpm-" });
   try {
-    for (const [name, text] of Object.entries(SCRIPTS)) await Deno.writeTextFile(`${folder}/${name}`, text);
+    for (const [name, text] of Object.entries(scripts(options.target))) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+      // For apk, nfpm takes it from the file.
+      await Deno.utime(`${folder}/${name}`, time, time);
+    }
+    const config = `${folder}/nfpm.yaml`;
     // YAML takes JSON.
-    await Deno.writeTextFile(`${folder}/nfpm.yaml`, JSON.stringify(nfpmConfig(options, folder)));
-    const env = { SOURCE_DATE_EPOCH: String(options.release.time) };
-    await must(
-      [
-        nfpm,
-        "package",
-        "--config",
-        `${folder}/nfpm.yaml`,
-        "--packager",
-        options.packager,
-        "--target",
-        output,
-      ],
-      { env },
-    );
+    await Deno.writeTextFile(config, JSON.stringify(nfpmConfig(options, folder)));
+    const env = { SOURCE_DATE_EPOCH: String(time) };
+    const command = ["package", "--config", config, "--packager", packager, "--target", output];
+    await must([nfpm, ...command], { env });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,21 +1,32 @@
 import assert from "node:assert/strict";
-import { type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
-import { nfpmConfig, type Packager } from "../../../tools/release/nfpm.ts";
+import type { Target } from "../../../tools/base.ts";
+import { below, openwrtFiles, type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
+import { nfpmConfig } from "../../../tools/release/nfpm.ts";
+import { type World, WORLDS } from "../../../tools/release/worlds.ts";
 
-const RELEASE = { version: "1.2.3", time: 1_767_312_000, executable: "/tmp/ipipou" };
+const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
+const TARGET: Target = "aarch64-unknown-linux-gnu";
+
+function files(prefix: string): Promise<PackagedFile[]> {
+  return packagedFiles(RELEASE, "/tmp/ipipou", prefix);
+}
 
 async function textOf(path: string, prefix: string): Promise<string> {
-  const { content } = (await packagedFiles(RELEASE, prefix)).find((file) => file.path === path)!;
+  const { content } = (await files(prefix)).find((file) => file.path === path)!;
   assert.equal(typeof content, "string");
   return content as string;
 }
 
-/** What nfpm is told to install, as mode and path. */
-function installed(packager: Packager, files: readonly PackagedFile[]): string[] {
-  const target = "aarch64-unknown-linux-gnu";
-  const config = nfpmConfig({ packager, target, release: RELEASE, files, staged: "/staged" }, "/scripts");
-  const contents = config["contents"] as { dst: string; file_info: { mode: number } }[];
-  return contents.map(({ dst, file_info: { mode } }) => `${mode.toString(8)} ${dst}`);
+/** What nfpm is told to install, as mode and path, or path and what it is a link to. */
+function installed(world: World, files: readonly PackagedFile[]): string[] {
+  const config = nfpmConfig(
+    { world, target: TARGET, release: RELEASE, files, staged: "/staged" },
+    "/scripts",
+  );
+  const contents = config["contents"] as { src: string; dst: string; file_info?: { mode: number } }[];
+  return contents.map(({ src, dst, file_info }) =>
+    file_info === undefined ? `${dst} -> ${src}` : `${file_info.mode.toString(8)} ${dst}`
+  );
 }
 
 Deno.test("packagedFiles() has the unit run the executable of the prefix, wherever it names one", async () => {
@@ -28,8 +39,8 @@ Deno.test("packagedFiles() has the unit run the executable of the prefix, wherev
 });
 
 Deno.test("nfpmConfig() calls files and packages as each world does", async () => {
-  const files = await packagedFiles(RELEASE, "/usr");
-  const [deb, rpm] = [installed("deb", files), installed("rpm", files)];
+  const usr = below("usr", await files("/usr"));
+  const [deb, rpm] = [installed("deb", usr), installed("rpm", usr)];
   assert.ok(deb.includes("755 /usr/bin/ipipou") && rpm.includes("755 /usr/bin/ipipou"));
   assert.ok(deb.includes("644 /usr/share/zsh/vendor-completions/_ipipou"));
   assert.ok(rpm.includes("644 /usr/share/zsh/site-functions/_ipipou"));
@@ -38,7 +49,7 @@ Deno.test("nfpmConfig() calls files and packages as each world does", async () =
 });
 
 Deno.test("nfpmConfig() has a package own the folders that are its alone", async () => {
-  const folders = installed("rpm", await packagedFiles(RELEASE, "/usr")).filter((line) =>
+  const folders = installed("rpm", below("usr", await files("/usr"))).filter((line) =>
     line.startsWith("755 ")
   );
   assert.deepEqual(folders.slice(1), [
@@ -47,4 +58,33 @@ Deno.test("nfpmConfig() has a package own the folders that are its alone", async
     "755 /usr/share/doc/ipipou/docs",
     "755 /usr/share/doc/ipipou/examples",
   ]);
+});
+
+Deno.test("openwrtFiles() has the bundle at its home, and what procd and a new firmware look for", async () => {
+  const bundle = await Deno.makeTempDir({ prefix: "ipipou-bundle-" });
+  try {
+    for (const folder of ["lib", "licences"]) await Deno.mkdir(`${bundle}/${folder}`);
+    for (const name of ["lib/ld.so", "licences/MIT"]) await Deno.writeTextFile(`${bundle}/${name}`, "");
+    assert.deepEqual(installed("openwrt.ipk", await openwrtFiles(bundle)), [
+      "755 /usr/lib/ipipou/ipipou",
+      "/usr/bin/ipipou -> /usr/lib/ipipou/ipipou",
+      "755 /etc/init.d/ipipou",
+      "755 /usr/lib/ipipou/lib/ld.so",
+      "644 /usr/lib/ipipou/licences/MIT",
+      "644 /lib/upgrade/keep.d/ipipou",
+      "755 /etc/ipipou",
+      "755 /usr/lib/ipipou",
+      "755 /usr/lib/ipipou/lib",
+      "755 /usr/lib/ipipou/licences",
+    ]);
+  } finally {
+    await Deno.remove(bundle, { recursive: true });
+  }
+});
+
+Deno.test("one package of OpenWrt's is for all aarch64 processors, which it tells apart by a script", () => {
+  const { architecture, scripts } = WORLDS["openwrt.ipk"];
+  assert.equal(architecture(TARGET), "all");
+  assert.equal(WORLDS["openwrt.apk"].architecture(TARGET), "noarch");
+  assert.match(scripts(TARGET).preinstall!, /"\$\(uname -m\)" = aarch64 /);
 });

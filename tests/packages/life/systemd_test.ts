@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { must, run } from "../../tools/command.ts";
-import { eventually } from "../e2e/scenario.ts";
-import { Process } from "../lab/process.ts";
-import { MADE } from "./made.ts";
+import { must, run } from "../../../tools/command.ts";
+import { eventually } from "../../e2e/scenario.ts";
+import { Process } from "../../lab/process.ts";
+import { MADE } from "../made.ts";
 
 /** Runs in the lab, under systemd. */
 

@@ -1,12 +1,12 @@
-"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl)."""
+"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl).
+
+PyNaCl is loaded where it is used: most packets are not signed, and that takes longer than all else here.
+"""
 import base64
 import os
 import socket
 import struct
 import time
-
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
 
 DEFAULT_SECRET = "netprickle.com"
 SIGNED_LENGTH = 64 + 5 + 4
@@ -14,6 +14,8 @@ SIGNED_LENGTH = 64 + 5 + 4
 
 def signed(key, secret, timestamp=None):
     """Signature, Unix time, salt; the signature is over time, salt and secret."""
+    from nacl.signing import SigningKey
+
     stamp = int(time.time() if timestamp is None else timestamp)
     message = stamp.to_bytes(5, "big") + os.urandom(4)
     signature = SigningKey(base64.b64decode(key)).sign(message + secret.encode()).signature
@@ -22,6 +24,9 @@ def signed(key, secret, timestamp=None):
 
 def verify(payload, key, secret):
     """The Unix time of a signed payload; None when it is too short or the signature is wrong."""
+    from nacl.exceptions import BadSignatureError
+    from nacl.signing import VerifyKey
+
     if len(payload) < SIGNED_LENGTH:
         return None
     try:

@@ -1,4 +1,7 @@
-"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl)."""
+"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl).
+
+PyNaCl is loaded where it is used: most packets are not signed, and that takes longer than all else here.
+"""
 import base64
 import hashlib
 import os
@@ -6,15 +9,14 @@ import socket
 import struct
 import time
 
-from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
-
 DEFAULT_SECRET = "netprickle.com"
 SIGNED_LENGTH = 64 + 5 + 4
 
 
 def signed(key, secret, timestamp=None, hinted=False):
     """Signature, Unix time, salt; the signature is over time, salt and secret. The salt may end in a hint at the key."""
+    from nacl.signing import SigningKey
+
     stamp = int(time.time() if timestamp is None else timestamp)
     own = SigningKey(base64.b64decode(key))
     salt = os.urandom(2) + (key_hint(bytes(own.verify_key), secret, stamp) if hinted else os.urandom(2))
@@ -30,6 +32,9 @@ def key_hint(public_key, secret, stamp):
 
 def verify(payload, key, secret):
     """The Unix time of a signed payload; None when it is too short or the signature is wrong."""
+    from nacl.exceptions import BadSignatureError
+    from nacl.signing import VerifyKey
+
     if len(payload) < SIGNED_LENGTH:
         return None
     try:

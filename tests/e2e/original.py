@@ -7,6 +7,7 @@ instead of a netfilter queue; it makes its tunnel at the first valid packet and 
 says in a line what it did. SIGTERM removes what was made; SIGKILL leaves it, as with version 0.1.
 """
 import argparse
+import select
 import signal
 import socket
 import struct
@@ -71,11 +72,16 @@ def run_client(args):
 
 
 def datagrams(args):
-    """Source as (ip, port) and payload of each UDP datagram that comes in to the FOU address and port."""
+    """Source as (ip, port) and payload of each UDP datagram to the FOU address and port, until SIGTERM."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as packets:
         packets.bind((args.dev, ETH_P_IP))
+        # A signal that comes just before a read would not end it.
+        stopped, stop = socket.socketpair()
+        stop.setblocking(False)
+        signal.set_wakeup_fd(stop.fileno())
+        signal.signal(signal.SIGTERM, lambda *_: None)
         print("waiting", flush=True)
-        while True:
+        while stopped not in select.select([packets, stopped], [], [])[0]:
             packet, (_, _, kind, *_) = packets.recvfrom(65535)
             start = 4 * (packet[0] & 15)
             to = (socket.inet_ntoa(packet[16:20]), struct.unpack("!H", packet[start + 2:start + 4])[0])
@@ -116,23 +122,12 @@ def handle(args, last, source, data):
     return source
 
 
-class Stopped(Exception):
-    """SIGTERM has come."""
-
-
-def stop(*_):
-    raise Stopped
-
-
 def run_server(args):
-    signal.signal(signal.SIGTERM, stop)
     last = None
-    try:
-        for source, data in datagrams(args):
-            last = handle(args, last, source, data)
-    except Stopped:
-        if last is not None:
-            delete(args)
+    for source, data in datagrams(args):
+        last = handle(args, last, source, data)
+    if last is not None:
+        delete(args)
 
 
 def main():

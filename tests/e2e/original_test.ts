@@ -1,41 +1,46 @@
 import assert from "node:assert/strict";
 import { ADDRESS } from "../lab/network.ts";
 import { originalClient, originalServer } from "./original.ts";
-import { INNER, makeKeys, PATIENCE, PORT, Scenario, STAND_IN } from "./scenario.ts";
+import { INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const SECRET = "of both sides";
 
-/** One scheme's arguments: ours and the stand-in's. */
+/** One scheme: a line of our TOML on either side, and the stand-in's arguments. */
 interface Scheme {
   readonly name: string;
-  readonly ours: { readonly server: string[]; readonly client: string[] };
+  readonly ours: { readonly server: string; readonly client: string };
   readonly original: { readonly server: string[]; readonly client: string[] };
 }
 
-async function schemes(): Promise<Scheme[]> {
-  const client = await makeKeys();
-  const server = await makeKeys();
+function schemes(): Scheme[] {
+  const client = makeKeys();
+  const server = makeKeys();
   const token = "open sesame";
+  const toml = `auth.token = "${token}"\n`;
   return [
-    { name: "port", ours: { server: [], client: [] }, original: { server: [], client: [] } },
     {
       name: "token",
-      ours: { server: ["--auth-token", token], client: ["--auth-token", token] },
+      ours: { server: toml, client: toml },
       original: { server: ["--token", token, "--reply"], client: ["--token", token] },
     },
     {
       name: "ed25519",
       ours: {
-        server: ["--auth-remote-pubkey-b64", client.publicKey, "--auth-secret", SECRET],
-        client: ["--auth-key-b64", client.privateKey, "--auth-secret", SECRET],
+        server: `auth.remote-pubkey-b64 = "${client.publicKey}"\nauth.secret = "${SECRET}"\n`,
+        client: `auth.key-b64 = "${client.privateKey}"\nauth.secret = "${SECRET}"\n`,
       },
       original: {
         server: ["--pubkey", client.publicKey, "--key", server.privateKey, "--secret", SECRET, "--reply"],
         client: ["--key", client.privateKey, "--secret", SECRET],
       },
     },
+    { name: "port", ours: { server: "", client: "" }, original: { server: [], client: [] } },
   ];
 }
+
+const OUR_SERVER = 'server = true\nnumber = 1\nfou.local = "@eth0"\nreply-on-auth-ok = true\n';
+const OUR_CLIENT = `number = 1\nfou.local = "@eth0"\nfou.remote = "${ADDRESS.server}:${PORT}"\n` +
+  `tunl.ip = "${INNER.client}"\n`;
 
 async function pingBothWays(scenario: Scenario): Promise<void> {
   await scenario.ping("client", INNER.server);
@@ -45,41 +50,49 @@ async function pingBothWays(scenario: Scenario): Promise<void> {
 Deno.test("a client reaches a server of version 0.1 through a NAT, and roams, by each scheme", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
-  for (const { name, ours, original } of await schemes()) {
+  const file = await scenario.write("client.toml", OUR_CLIENT);
+  const client = scenario.start("client", "--config", file);
+  await client.waitForLine(/set up/, PATIENCE);
+  for (const { name, ours, original } of schemes()) {
     await t.step(name, async () => {
       const server = await originalServer(scenario, ...original.server);
-      const client = await scenario.client("client", ...ours.client);
+      await scenario.give(client, "client.toml", OUR_CLIENT + ours.client);
       await server.waitForLine(/^up 198\.51\.100\.2:\d+$/, PATIENCE);
       await pingBothWays(scenario);
       await scenario.network.remapNat();
       client.signal("SIGUSR1");
       await server.waitForLine(/^moved 198\.51\.100\.2:2\d{4}$/, PATIENCE);
       await pingBothWays(scenario);
-      assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
+      assert.equal((await server.kill()).code, 0);
       assert.equal(await scenario.snapshot("server"), before.server);
-      assert.equal(await scenario.snapshot("client"), before.client);
     });
   }
+  assert.equal((await client.kill()).code, 0);
+  assert.equal(await scenario.snapshot("client"), before.client);
 });
 
 Deno.test("a client of version 0.1 is let in through a NAT, and followed, by each scheme", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
-  for (const { name, ours, original } of await schemes()) {
+  const file = await scenario.write("server.toml", `${OUR_SERVER}auth.token = "at first"\n`);
+  const server = scenario.start("server", "--config", file);
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  for (const { name, ours, original } of schemes()) {
     await t.step(name, async () => {
-      const server = await scenario.server(...ours.server, "--reply-on-auth-ok");
+      await scenario.give(server, "server.toml", OUR_SERVER + ours.server);
       const client = await originalClient(scenario, ...original.client);
-      await server.waitForLine(/tunnel up to 198\.51\.100\.2:/, PATIENCE);
+      await server.waitForLine(/(tunnel up|moved from \S+) to 198\.51\.100\.2:/, PATIENCE);
       await pingBothWays(scenario);
       await scenario.network.remapNat();
       client.signal("SIGUSR1");
       await server.waitForLine(/moved from \S+ to 198\.51\.100\.2:2\d{4}/, PATIENCE);
       await pingBothWays(scenario);
-      assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
-      assert.equal(await scenario.snapshot("server"), before.server);
+      assert.equal((await client.kill()).code, 0);
       assert.equal(await scenario.snapshot("client"), before.client);
     });
   }
+  assert.equal((await server.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before.server);
 });
 
 Deno.test("auth packets without UDP checksum and with one pass a NAT and are accepted", async () => {
@@ -97,44 +110,20 @@ Deno.test("auth packets without UDP checksum and with one pass a NAT and are acc
   await server.waitForLine(/authenticated again/, PATIENCE);
 });
 
-Deno.test("--reply-on-auth-ok of a server with a key of its own is signed, as version 0.1 signs it", async () => {
-  await using scenario = await Scenario.create({ direct: true });
-  const [client, server] = [await makeKeys(), await makeKeys()];
-  const keys = ["--auth-remote-pubkey-b64", client.publicKey, "--auth-key-b64", server.privateKey];
-  await scenario.server(...keys, "--auth-secret", SECRET, "--reply-on-auth-ok");
-  const ends = ["--from", "203.0.113.2:4444", "--to", `${ADDRESS.server}:${PORT}`];
-  const payload = ["--key", client.privateKey, "--secret", SECRET, "--verify", server.publicKey];
-  const exchange = ["/usr/bin/python3", "-B", STAND_IN, "exchange", ...ends, ...payload];
-  const reply = await scenario.network.must("direct", exchange);
-  const [source, hex, time] = reply.trim().split(" ");
-  assert.equal(source, `${ADDRESS.server}:${PORT}`);
-  assert.equal(hex!.length, 2 * 73);
-  assert.ok(Math.abs(Number(time) - Date.now() / 1000) < PATIENCE / 1000, `the time in it is ${time}`);
-});
-
-Deno.test("a clock that is 60 s off is refused or borne, by --auth-max-time-discrepancy", async (t) => {
+Deno.test("a server of version 0.1 whose clock is 60 s off refuses or bears it, by its own limit", async () => {
   await using scenario = await Scenario.create();
-  const { ours, original } = (await schemes()).find(({ name }) => name === "ed25519")!;
-  await t.step("a client's of version 0.1", async () => {
-    const strict = await scenario.server("-vvv", ...ours.server, "--auth-max-time-discrepancy", "30");
-    const client = await originalClient(scenario, ...original.client, "--clock", "60");
-    await strict.waitForLine(/refused auth packet from \S+: time too far from ours/, PATIENCE);
-    await strict.kill();
-    const lenient = await scenario.server(...ours.server, "--auth-max-time-discrepancy", "90");
-    client.signal("SIGUSR1");
-    await lenient.waitForLine(/tunnel up/, PATIENCE);
-    await scenario.ping("client");
-    await Promise.all([lenient.kill(), client.kill()]);
-  });
-  await t.step("a server's of version 0.1", async () => {
-    const off = [...original.server, "--clock", "60", "--max-time-discrepancy"];
-    const strict = await originalServer(scenario, ...off, "30");
-    const client = await scenario.client("client", ...ours.client);
-    await strict.waitForLine(/^refused \S+: time$/, PATIENCE);
-    await strict.kill();
-    const lenient = await originalServer(scenario, ...off, "90");
-    client.signal("SIGUSR1");
-    await lenient.waitForLine(/^up /, PATIENCE);
-    await scenario.ping("client");
-  });
+  const { ours, original } = schemes().find(({ name }) => name === "ed25519")!;
+  const off = [...original.server, "--clock", "60", "--max-time-discrepancy"];
+  const strict = await originalServer(scenario, ...off, "30");
+  const client = scenario.start(
+    "client",
+    "--config",
+    await scenario.write("c.toml", OUR_CLIENT + ours.client),
+  );
+  await strict.waitForLine(/^refused \S+: time$/, PATIENCE);
+  await strict.kill();
+  const lenient = await originalServer(scenario, ...off, "90");
+  client.signal("SIGUSR1");
+  await lenient.waitForLine(/^up /, PATIENCE);
+  await scenario.ping("client");
 });

@@ -2,7 +2,7 @@
 
   stand_in.py send --from IP:PORT --to IP:PORT [--checksum] [PAYLOAD]
 
-with UDP checksum 0, or a right one. "exchange" instead of "send" waits for an answer and prints it as
+with UDP checksum 0, or a right one. "exchange" instead of "send" waits for an answer to each and prints it as
 IP:PORT HEX, and the time in it if it is signed with the key --verify B64 and the secret.
 PAYLOAD, empty by default:
 
@@ -27,18 +27,23 @@ def payload(args):
 
 
 def send_one(args):
+    send(endpoint(args.source), endpoint(args.to), payload(args), args.ttl, args.checksum)
+
+
+def send_all(args):
     for _ in range(args.count):
-        send(endpoint(args.source), endpoint(args.to), payload(args), args.ttl, args.checksum)
+        send_one(args)
 
 
 def exchange(args):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(endpoint(args.source))
         udp.settimeout(60)
-        send_one(args)
-        data, (ip, port) = udp.recvfrom(2048)
-    stamp = f" {verify(data, args.verify, args.secret)}" if args.verify else ""
-    print(f"{ip}:{port} {data.hex()}{stamp}")
+        for _ in range(args.count):
+            send_one(args)
+            data, (ip, port) = udp.recvfrom(2048)
+            stamp = f" {verify(data, args.verify, args.secret)}" if args.verify else ""
+            print(f"{ip}:{port} {data.hex()}{stamp}")
 
 
 def main():
@@ -58,7 +63,7 @@ def main():
     parser.add_argument("--count", type=int, default=1, help="packets to send")
     parser.add_argument("--verify")
     args = parser.parse_args()
-    {"send": send_one, "exchange": exchange}[args.action](args)
+    {"send": send_all, "exchange": exchange}[args.action](args)
 
 
 main()

@@ -63,19 +63,17 @@ function stages(options: Options): Stage[] {
     "packages",
     () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
   );
-  const unit = tests("unit tests", () => testHere("tests/unit", options, {}, ["--parallel"]));
-  const release = tests("manual and completions", () => testHere("tests/release", options, {}));
-  const lab = tests("lab", () => testHere("tests/lab", options, labEnv));
+  const unit = tests("unit tests", () => testHere(["tests/unit"], options));
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
-  const inputs = tests("executable", () => testHere("tests/executable", options, {}));
+  const made = ["tests/executable", "tests/release", ...here ? [] : ["tests/lab"]];
+  const products = tests("executable, manual, completions, lab", () => testHere(made, options, labEnv));
   const e2e = tests("end-to-end tests", () => testInMachines(["tests/e2e"], options));
   const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
   const both = tests("end-to-end and under systemd", () => testInMachines(["tests/e2e", SYSTEMD], options));
   switch (only) {
     case undefined: {
-      const whole = [packages, ...sourceStages(), unit, release, executable, router, inputs];
-      return here ? [...whole, e2e] : [...whole, lab, both];
+      return [packages, ...sourceStages(), unit, executable, router, products, here ? e2e : both];
     }
     case "unit":
       return [unit];
@@ -105,7 +103,7 @@ function packageStages(options: Options, executable: Stage): Stage[] {
     executable,
     checks(MAKE, () => done(makeTestPackages())),
     checks("routers", () => done(makeRouters())),
-    tests("files of packages", () => testHere("tests/packages/files_test.ts", options, {})),
+    tests("files of packages", () => testHere(["tests/packages/files_test.ts"], options)),
     tests("lives of packages", () => testInMachines(["tests/packages/life"], options)),
   ];
 }
@@ -134,10 +132,9 @@ async function check(args: readonly string[]): Promise<Counts> {
 }
 
 async function testHere(
-  directory: string,
+  paths: readonly string[],
   options: Options,
-  env: Record<string, string>,
-  more: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Promise<Counts> {
   const report = await Deno.makeTempFile({ prefix: "ipipou-junit-" });
   try {
@@ -147,8 +144,8 @@ async function testHere(
       "--no-check",
       `--junit-path=${report}`,
       ...filter(options),
-      ...more,
-      directory,
+      "--parallel",
+      ...paths,
     ];
     const success = await deno(args, env);
     return judge(success, await Deno.readTextFile(report), options);

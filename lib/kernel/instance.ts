@@ -1,9 +1,21 @@
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Identity, type IpFou, type Listing, type NftObject, sortOut } from "./observe.ts";
+import {
+  type Identity,
+  type IpFou,
+  type Listing,
+  type NftObject,
+  sortOut,
+  withListeners,
+} from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
+import { listenerWords } from "./plan_devices.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
-import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
+import { EMPTY_STATE, type KernelState, listenerKey, type Observed } from "./state.ts";
+import { unlistedListeners } from "./unlisted.ts";
+
+/** What the kernel says to a FOU port that is there. */
+const IN_USE = "Address already in use";
 
 /** What may be missing on this host. */
 export interface Surroundings {
@@ -45,14 +57,16 @@ export class Instance {
     const table = this.#table();
     // Neither program is left running when the other fails.
     await Promise.allSettled([lists, table]);
-    return sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime());
+    return await this.#complete(
+      sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime()),
+    );
   }
 
-  /** Looks at the FOU ports alone. @throws {IpipouError} when `ip` cannot tell */
-  async lookAtFou(): Promise<IpFou[]> {
+  /** Looks at the FOU ports alone; the rest is as known. @throws {IpipouError} when `ip` cannot tell */
+  async lookAtFou(known: Observed): Promise<Observed> {
     using _lock = await this.#lock();
     const [fou] = await this.#list(["fou show"]);
-    return fou as IpFou[];
+    return await this.#complete(withListeners(known, fou as IpFou[]));
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
@@ -77,6 +91,18 @@ export class Instance {
       if (!(error instanceof IpipouError)) throw error;
       throw new IpipouError(`Cannot clean up: ${error.message}`, EXIT.cleanup, { cause: error });
     }
+  }
+
+  /**
+   * Of many FOU ports the kernel leaves some out when it lists them. Those of ours that are missing are made: if one is
+   * there, the kernel says so, and if not, it should be.
+   */
+  async #complete(found: Observed): Promise<Observed> {
+    const unlisted = unlistedListeners(found);
+    if (unlisted.length === 0) return found;
+    await this.#runner.ipEach(unlisted.map((listener) => `fou add ${listenerWords(listener)}`), IN_USE);
+    const listeners = new Map(unlisted.map((listener) => [listenerKey(listener.local), listener]));
+    return { ...found, own: { ...found.own, listeners: new Map([...found.own.listeners, ...listeners]) } };
   }
 
   async #lists(): Promise<Omit<Listing, "nft">> {

@@ -9,7 +9,7 @@ import { Instance } from "./instance.ts";
 import { describeLeftovers } from "./leftovers.ts";
 import type { Outside } from "./member.ts";
 import { type News, Vigil } from "./news.ts";
-import { type Identity, withListeners } from "./observe.ts";
+import type { Identity } from "./observe.ts";
 import { planTransition } from "./plan.ts";
 import type { Runner } from "./runner.ts";
 import type { KernelState, Observed } from "./state.ts";
@@ -98,7 +98,7 @@ export class Kernel {
     this.#observed = null;
     this.#observedAt = monotonicTime();
     if (known !== null && this.#vigil.isUndisturbed()) {
-      return this.#observed = withListeners(known, await this.#instance.lookAtFou());
+      return this.#observed = await this.#instance.lookAtFou(known);
     }
     this.#vigil.begin();
     const found = await this.#instance.look();

@@ -181,7 +181,7 @@ function sortListeners(fou: readonly IpFou[], tunnels: readonly Tunnel[], gate: 
 }
 
 /** Tells which listeners are ours: those that something of ours uses and nothing of ours says is another's. */
-function ownListeners(tunnels: readonly Tunnel[], gate: Gate | null): (key: string) => boolean {
+export function ownListeners(tunnels: readonly Tunnel[], gate: Gate | null): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
     ...(gate === null ? [] : gate.ports.map((port) => ({

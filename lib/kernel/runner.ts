@@ -47,11 +47,24 @@ export class Runner {
     try {
       return await this.#run("ip", [...options, "-batch", "-"], commands);
     } catch (error) {
+      throw error instanceof CommandError ? ipError(error, commands) : error;
+    }
+  }
+
+  /**
+   * Runs the commands of one `ip -batch`, each whatever becomes of the others.
+   *
+   * @param done what the kernel says to one that was done before
+   * @throws {IpipouError} when it refuses one for another reason
+   */
+  async ipEach(commands: readonly string[], done: string): Promise<void> {
+    for (const command of commands) this.#log.command(`ip ${command}`);
+    try {
+      await this.#run("ip", ["-force", "-batch", "-"], commands);
+    } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      const command = failedIpCommand(error, commands);
-      throw new IpipouError(`Cannot run 'ip ${command}': ${reason(error)}`, ipExitCode(error, command), {
-        cause: error,
-      });
+      const said = linesOf(error.stderr).filter((line) => !line.includes(done));
+      if (said.length > 0) throw ipError(new CommandError(error.argv, error.code, said.join("\n")), commands);
     }
   }
 
@@ -146,6 +159,13 @@ function spawn(
 /** What `ip fou` says, and ends without naming the line, where the kernel has no FOU. */
 const NO_FOU = "Error talking to the kernel";
 
+function ipError(cause: CommandError, commands: readonly string[]): IpipouError {
+  const command = failedIpCommand(cause, commands);
+  return new IpipouError(`Cannot run 'ip ${command}': ${reason(cause)}`, ipExitCode(cause, command), {
+    cause,
+  });
+}
+
 /** The command that failed; where `ip` ended without naming the line, as far as can be told. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
@@ -154,11 +174,15 @@ function failedIpCommand({ stderr }: CommandError, commands: readonly string[]):
   return commands.length === 1 ? commands[0]! : "-batch -";
 }
 
-/** What the program said, in one line, without the words that only repeat where. */
+/** What the program said, in one line. */
 function reason({ stderr, code }: CommandError): string {
-  const lines = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
-  const said = lines.map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
+  const said = linesOf(stderr).map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
   return withCure(said || `exit code ${code}`);
+}
+
+/** What `ip` said, without the lines that only repeat where. */
+function linesOf(stderr: string): string[] {
+  return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
 }
 
 function withCure(said: string): string {

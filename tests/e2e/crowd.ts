@@ -23,14 +23,14 @@ export interface Member {
   readonly publicKey: string;
 }
 
-/** Makes clients of which every fourth has a token and the others keys; every fortieth is of version 0.1. */
+/** Makes clients of which every fourth has a token and the others keys; every 250th is of version 0.1. */
 export async function makeMembers(count: number): Promise<Member[]> {
   const keys = (await must([...PYTHON, "keys", String(count)])).trim().split("\n");
   return keys.map((publicKey, number) => ({
     number,
     name: `m${number}`,
     ip: `172.28.${64 + (number >> 8)}.${number & 255}`,
-    isOld: number % 40 === 0,
+    isOld: number % 250 === 0,
     token: number % 4 === 3 ? `the token of member ${number}` : null,
     publicKey,
   }));

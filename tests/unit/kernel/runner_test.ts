@@ -37,6 +37,25 @@ Deno.test("ip() names the command that failed and what was wrong, and keeps the 
   assert.deepEqual([error.cause.code, error.cause.stderr], [1, stderr]);
 });
 
+Deno.test("ipEach() runs all commands, takes one that was done before for done, and tells of any other", async () => {
+  const done = "Address already in use";
+  const each = (stderr: string) => {
+    const programs = new FakePrograms({ ip: { code: 1, stderr } });
+    return { programs, run: () => newRunner().ipEach(MAKE_TUNNEL, done) };
+  };
+  const answer = (text: string, line: number) => `RTNETLINK answers: ${text}\nCommand failed -:${line}\n`;
+  {
+    const { programs, run } = each(answer(done, 2) + answer(done, 3));
+    using _ = programs;
+    await run();
+    assert.equal(programs.given("ip", "argv"), "-force\n-batch\n-\n");
+    assert.equal(programs.given("ip", "input"), MAKE_TUNNEL.map((line) => `${line}\n`).join(""));
+  }
+  const { programs, run } = each(answer(done, 2) + answer("Operation not permitted", 3));
+  using _ = programs;
+  await assert.rejects(run, /^IpipouError: Cannot run 'ip -batch -': Operation not permitted; run as root/);
+});
+
 Deno.test("ip() fails with the exit code of what it could not do", async () => {
   const codeOf = async (line: number, reason: string) => {
     const stderr = `${reason}\nCommand failed -:${line}\n`;

@@ -278,57 +278,56 @@ Deno.test("planTransition() leads from any admissions to any others, and then to
   );
 });
 
-Deno.test("planTransition() finds the way on after a crash between any two changes", () => {
+/** Carries out a plan up to its step `killAt`. At no step anyone but these is let in. */
+function runKilled(
+  kernel: FakeKernel,
+  transition: Transition,
+  killAt: number,
+  allowed: Iterable<string>,
+): void {
   const crash = new Error("killed");
+  const started = kernel.count;
+  const keys = new Set(allowed);
+  try {
+    kernel.run(transition, () => {
+      for (const key of acceptedRemotes(kernel)) assert.ok(keys.has(key), `${key} was let in`);
+      if (kernel.count - started >= killAt) throw crash;
+    });
+  } catch (error) {
+    if (error !== crash) throw error;
+  }
+}
+
+/** Goes on from whatever there is to what follows from these, and from there to nothing. */
+function goOn(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): void {
+  kernel.run(plan(kernel, HUB, admissions));
+  const again = plan(kernel, HUB, admissions);
+  assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+  kernel.run(planRemoval(kernel, HUB));
+  assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+  assert.equal(kernel.listeners.size, 0);
+  assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+}
+
+Deno.test("planTransition() finds the way on after a crash between any two changes", () => {
   fc.assert(
     fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
       const kernel = newKernel();
       kernel.run(plan(kernel, HUB, before));
-      const started = kernel.count;
-      const allowed = new Set(wantedRemotes(before, after));
-      try {
-        kernel.run(plan(kernel, HUB, after), () => {
-          for (const key of acceptedRemotes(kernel)) assert.ok(allowed.has(key), `${key} was let in`);
-          if (kernel.count - started >= killAt) throw crash;
-        });
-      } catch (error) {
-        if (error !== crash) throw error;
-      }
-      kernel.run(plan(kernel, HUB, after));
-      const again = plan(kernel, HUB, after);
-      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
-      kernel.run(planRemoval(kernel, HUB));
-      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
-      assert.equal(kernel.listeners.size, 0);
-      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+      runKilled(kernel, plan(kernel, HUB, after), killAt, wantedRemotes(before, after));
+      goOn(kernel, after);
     }),
     { numRuns: 500 },
   );
 });
 
 Deno.test("planTransition() and planRemoval() find the way on after a crash amid a removal", () => {
-  const crash = new Error("killed");
   fc.assert(
     fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
       const kernel = newKernel();
       kernel.run(plan(kernel, HUB, before));
-      const started = kernel.count;
-      const allowed = new Set(wantedRemotes(before, before));
-      try {
-        kernel.run(planRemoval(kernel, HUB), () => {
-          for (const key of acceptedRemotes(kernel)) assert.ok(allowed.has(key), `${key} was let in`);
-          if (kernel.count - started >= killAt) throw crash;
-        });
-      } catch (error) {
-        if (error !== crash) throw error;
-      }
-      kernel.run(plan(kernel, HUB, after));
-      const again = plan(kernel, HUB, after);
-      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
-      kernel.run(planRemoval(kernel, HUB));
-      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
-      assert.equal(kernel.listeners.size, 0);
-      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+      runKilled(kernel, planRemoval(kernel, HUB), killAt, wantedRemotes(before, before));
+      goOn(kernel, after);
     }),
     { numRuns: 500 },
   );

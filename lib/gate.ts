@@ -83,10 +83,11 @@ export class Gate {
     return this.#verifications;
   }
 
-  /** Takes over what an earlier run admitted. */
+  /** Takes over what an earlier run admitted. A peer that is where it may not be is nowhere until it authenticates. */
   adopt(peer: string, admission: Admission, now: number): void {
     this.#roll.set(peer, admission, { since: -Infinity, order: 0 }, now);
     this.#noteSighting(peer, admission.remote);
+    if (!this.#mayBe(peer, admission)) this.#roll.park(peer, now);
   }
 
   /**
@@ -248,11 +249,15 @@ export class Gate {
   }
 
   /** Tells whether an admission by another gate would be one by this. */
-  #takes(name: string, { remote, port }: Admission, other: Gate): boolean {
+  #takes(name: string, admission: Admission, other: Gate): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
-    if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
+    return mine !== undefined && mine.proof.id === others?.proof.id && this.#mayBe(name, admission);
+  }
+
+  /** Tells whether a peer that has proved who it is may be there. */
+  #mayBe(name: string, { remote, port }: Admission): boolean {
     if (remote === null || !this.#ports.includes(port)) return false;
-    const sender = mine.peerAt(remote);
+    const sender = this.#credentials.of(name)!.peerAt(remote);
     return typeof sender !== "string" && sender.name === name;
   }
 

@@ -182,3 +182,26 @@ export async function eventually(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** /etc/hosts with one line more, until restored. */
+export class EtcHosts implements AsyncDisposable {
+  readonly #before: string;
+
+  private constructor(before: string) {
+    this.#before = before;
+  }
+
+  static async with(line: string): Promise<EtcHosts> {
+    const hosts = new EtcHosts(await Deno.readTextFile("/etc/hosts"));
+    await Deno.writeTextFile("/etc/hosts", `${line}\n`, { append: true });
+    return hosts;
+  }
+
+  async restore(): Promise<void> {
+    await Deno.writeTextFile("/etc/hosts", this.#before);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.restore();
+  }
+}

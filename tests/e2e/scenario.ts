@@ -183,25 +183,31 @@ export async function eventually(
   }
 }
 
-/** /etc/hosts with one line more, until restored. */
+/** /etc/hosts with one line more, until restored; other tests may add theirs at the same time. */
 export class EtcHosts implements AsyncDisposable {
-  readonly #before: string;
+  readonly #line: string;
 
-  private constructor(before: string) {
-    this.#before = before;
+  private constructor(line: string) {
+    this.#line = line;
   }
 
   static async with(line: string): Promise<EtcHosts> {
-    const hosts = new EtcHosts(await Deno.readTextFile("/etc/hosts"));
-    await Deno.writeTextFile("/etc/hosts", `${line}\n`, { append: true });
-    return hosts;
+    await editHosts((lines) => [...lines, line]);
+    return new EtcHosts(line);
   }
 
   async restore(): Promise<void> {
-    await Deno.writeTextFile("/etc/hosts", this.#before);
+    await editHosts((lines) => lines.filter((line) => line !== this.#line));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.restore();
   }
+}
+
+async function editHosts(edit: (lines: readonly string[]) => readonly string[]): Promise<void> {
+  using file = await Deno.open("/etc/hosts", { read: true, write: true });
+  await file.lock(true);
+  const lines = edit((await Deno.readTextFile("/etc/hosts")).trimEnd().split("\n"));
+  await Deno.writeTextFile("/etc/hosts", lines.map((line) => `${line}\n`).join(""));
 }

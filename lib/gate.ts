@@ -85,9 +85,10 @@ export class Gate {
 
   /** Takes over what an earlier run admitted. A peer that is where it may not be is nowhere until it authenticates. */
   adopt(peer: string, admission: Admission, now: number): void {
+    const { remote } = admission;
     this.#roll.set(peer, admission, { since: -Infinity, order: 0 }, now);
-    this.#noteSighting(peer, admission.remote);
-    if (!this.#mayBe(peer, admission)) this.#roll.park(peer, now);
+    this.#noteSighting(peer, remote);
+    if (remote !== null && !this.#mayBe(peer, remote)) this.#roll.park(peer, now);
   }
 
   /**
@@ -249,15 +250,15 @@ export class Gate {
   }
 
   /** Tells whether an admission by another gate would be one by this. */
-  #takes(name: string, admission: Admission, other: Gate): boolean {
+  #takes(name: string, { remote, port }: Admission, other: Gate): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
-    return mine !== undefined && mine.proof.id === others?.proof.id && this.#mayBe(name, admission);
+    if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
+    return remote !== null && this.#ports.includes(port) && this.#mayBe(name, remote);
   }
 
   /** Tells whether a peer that has proved who it is may be there. */
-  #mayBe(name: string, { remote, port }: Admission): boolean {
-    if (remote === null || !this.#ports.includes(port)) return false;
-    const sender = this.#credentials.of(name)!.peerAt(remote);
+  #mayBe(name: string, place: Endpoint): boolean {
+    const sender = this.#credentials.of(name)!.peerAt(place);
     return typeof sender !== "string" && sender.name === name;
   }
 

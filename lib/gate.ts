@@ -83,10 +83,12 @@ export class Gate {
     return this.#verifications;
   }
 
-  /** Takes over what an earlier run admitted. */
+  /** Takes over what an earlier run admitted. A peer that is where it may not be is nowhere until it authenticates. */
   adopt(peer: string, admission: Admission, now: number): void {
+    const { remote } = admission;
     this.#roll.set(peer, admission, { since: -Infinity, order: 0 }, now);
-    this.#noteSighting(peer, admission.remote);
+    this.#noteSighting(peer, remote);
+    if (remote !== null && !this.#mayBe(peer, remote)) this.#roll.park(peer, now);
   }
 
   /**
@@ -251,8 +253,12 @@ export class Gate {
   #takes(name: string, { remote, port }: Admission, other: Gate): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
     if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
-    if (remote === null || !this.#ports.includes(port)) return false;
-    const sender = mine.peerAt(remote);
+    return remote !== null && this.#ports.includes(port) && this.#mayBe(name, remote);
+  }
+
+  /** Tells whether a peer that has proved who it is may be there. */
+  #mayBe(name: string, place: Endpoint): boolean {
+    const sender = this.#credentials.of(name)!.peerAt(place);
     return typeof sender !== "string" && sender.name === name;
   }
 

@@ -1,15 +1,10 @@
-import { lookup } from "node:dns/promises";
 import { LinkMonitor } from "../../ffi/link_monitor.ts";
-import { Backoff } from "../backoff.ts";
-import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
-import type { Log } from "../log.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
-import { waitUntil } from "./wait.ts";
 
 /** What the settings name is not there, or has no address. */
 class UnusableOutsideError extends IpipouError {
@@ -48,9 +43,6 @@ export function findOutside({ local }: Settings, { hostAddresses, own }: Observe
   return { ip: local.ip, device };
 }
 
-/** What waiting needs: whom to tell, and when not to wait any more. */
-type Waiting = Pick<DaemonContext, "log" | "service" | "stop">;
-
 /** What was seen of the kernel, and the outer address that is in it. */
 export interface Surveyed {
   readonly observed: Observed;
@@ -65,8 +57,7 @@ export interface Surveyed {
  * @throws the reason why the program is to stop
  */
 export async function awaitOutside(
-  { settings, kernel, log, service, stop }: Waiting & {
-    readonly settings: Settings;
+  { settings, kernel, log, service, stop }: Omit<DaemonContext, "kernel"> & {
     readonly kernel: Pick<Kernel, "observe" | "forget">;
   },
 ): Promise<Surveyed> {
@@ -85,55 +76,4 @@ export async function awaitOutside(
     }
   }
   throw stop.reason;
-}
-
-/**
- * Finds the IPv4 address of a host as the system does: /etc/hosts, DNS, or whatever nsswitch.conf says.
- *
- * @throws {IpipouError} when it has none
- */
-export async function resolveHost(host: string): Promise<string> {
-  try {
-    return (await lookup(host, { family: 4 })).address;
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
-  }
-}
-
-/**
- * Like {@linkcode resolveHost}, but makes do with the address that a host had.
- *
- * @param known addresses by host
- */
-export async function resolveAgain(
-  host: string,
-  known: ReadonlyMap<string, string>,
-  log: Pick<Log, "warning">,
-): Promise<string> {
-  try {
-    return await resolveHost(host);
-  } catch (error) {
-    const ip = known.get(host);
-    if (ip === undefined) throw error;
-    log.warning(`${(error as Error).message}; it stays ${ip}`);
-    return ip;
-  }
-}
-
-/** Like {@linkcode resolveHost}, but waits for as long as it takes: at boot, names may come later than we do. */
-export async function awaitHost(host: string, { log, service, stop }: Waiting): Promise<string> {
-  const backoff = new Backoff();
-  while (true) {
-    try {
-      return await resolveHost(host);
-    } catch (error) {
-      if (!(error instanceof IpipouError)) throw error;
-      const delay = backoff.next();
-      service.waitFor(`the IPv4 address of ${host}`);
-      log.warning(`${error.message}; trying again in ${delay / 1000} s`);
-      await waitUntil(monotonicTime() + delay, stop);
-      stop.throwIfAborted();
-    }
-  }
 }

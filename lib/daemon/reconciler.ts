@@ -10,8 +10,8 @@ interface Attempt {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Key of the request that follows a failed attempt; no peer's name. */
-const UNDOING = "";
+/** Key of the requests that nobody waits for; no peer's name. */
+const NOBODY = "";
 
 /**
  * Runs one change of the kernel at a time, for callers who never wait for it: requests that come while one runs
@@ -42,6 +42,11 @@ export class Reconciler {
   request(key: string, then: () => void): void {
     this.#waiting.set(key, then);
     this.#running ??= this.#run();
+  }
+
+  /** Asks for a change of which nobody wants to hear. */
+  follow(): void {
+    this.request(NOBODY, () => {});
   }
 
   /** Tells whether a request with this key is not served yet. */
@@ -100,7 +105,7 @@ export class Reconciler {
   #giveUp({ undo, reject }: Attempt, error: unknown): void {
     this.#attempt = null;
     undo();
-    this.request(UNDOING, () => {});
+    this.follow();
     reject(error);
   }
 

@@ -1,43 +1,23 @@
 import { isDeepStrictEqual } from "node:util";
-import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
-import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
 import { monotonicTime, unixTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
-import { type Admission, Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
-import type { Outside } from "../kernel/member.ts";
+import { type Admission, type Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
-import {
-  buildUdpPacket,
-  type Datagram,
-  formatEndpoint,
-  MAX_HEADERS_LENGTH,
-  parseUdpPacket,
-} from "../packet.ts";
+import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
 import { describeRefusal, RefusalReport } from "../refusals.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, awaitOutside, findOutside, resolveAgain } from "./outside.ts";
+import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
+import { awaitOutside, findOutside } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
+import { missingOf, openSetup, placesOf, release, type ServerSetup, succeed } from "./server_setup.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
-
-/** Bytes of the longest payload an auth packet may have under any settings: an Ethernet frame's. */
-const LONGEST_PAYLOAD = 1472;
-/** What follows from the settings; replaced as a whole when they change. */
-interface Setup {
-  readonly settings: Settings;
-  readonly gate: Gate;
-  readonly outside: Outside;
-  /** IPv4 addresses by host, of peers that are known by them. */
-  readonly hosts: ReadonlyMap<string, string>;
-  readonly queue: PacketQueue;
-  readonly socket: RawSocket;
-}
 
 /** The server: reads auth packets from the gate's queue, and has the kernel follow who is admitted. */
 export class Server implements Daemon {
@@ -47,14 +27,18 @@ export class Server implements Daemon {
   readonly #stop: AbortSignal;
   readonly #reconciler: Reconciler;
   readonly #searches: Turns;
+  readonly #hosts: HostSearch;
   readonly #refusals = new RefusalReport();
-  #setup: Setup;
+  #setup: ServerSetup;
+  /** The change of the setup that was begun last. */
+  #change: Promise<void> = Promise.resolve();
   /** Where the log last said that peers are, by name. */
   readonly #told = new Map<string, Admission>();
   /** Why some admitted peers have no tunnel, by name. */
   #faults: ReadonlyMap<string, IpipouError> = new Map();
 
-  private constructor({ kernel, log, service, stop }: DaemonContext, setup: Setup) {
+  private constructor(context: DaemonContext, setup: ServerSetup) {
+    const { kernel, log, service, stop } = context;
     this.#kernel = kernel;
     this.#log = log;
     this.#service = service;
@@ -62,6 +46,7 @@ export class Server implements Daemon {
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), log, stop);
     this.#searches = new Turns(() => this.#search(), stop);
+    this.#hosts = new HostSearch(() => this.#inTurn(() => this.#goOnWithFound()), context);
   }
 
   /**
@@ -72,21 +57,19 @@ export class Server implements Daemon {
   static async start(context: DaemonContext): Promise<Server> {
     const { settings, kernel, log } = context;
     const { observed, outside } = await awaitOutside(context);
-    const hosts = await resolveHosts(settings, (host) => awaitHost(host, context));
-    const gate = new Gate(settings, remotesOf(settings, hosts));
-    const left = findAdmissions(settings.peers, observed.own, outside.ip);
-    for (const [name, admission] of left) gate.adopt(name, admission, monotonicTime());
+    const hosts = await findHosts(hostsOf(settings.peers), new Map(), log);
     using resources = new DisposableStack();
-    const queue = resources.use(openQueue(settings));
-    const socket = resources.use(RawSocket.open({ device: settings.local.device }));
-    const server = new Server(context, { settings, gate, outside, hosts, queue, socket });
+    const server = resources.use(new Server(context, openSetup(settings, outside, hosts)));
+    const left = findAdmissions(settings.peers, observed.own, outside.ip);
+    for (const [name, admission] of left) server.#setup.gate.adopt(name, admission, monotonicTime());
     server.#tellWhoIsThere();
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
     await server.#apply();
-    log.notice(`waiting for clients at ${places(server.#setup)}`);
+    server.#hosts.lookFor(missingOf(server.#setup));
+    log.notice(`waiting for clients at ${placesOf(server.#setup)}`);
     resources.move();
     return server;
   }
@@ -95,7 +78,8 @@ export class Server implements Daemon {
     const { settings: { peers }, gate } = this.#setup;
     const now = monotonicTime();
     const admitted = [...gate.admissions.values()].filter((admission) => isLive(admission, now)).length;
-    return `waiting for clients at ${places(this.#setup)}; ${admitted} of ${peers.length} peers admitted`;
+    const places = placesOf(this.#setup);
+    return `waiting for clients at ${places}; ${admitted} of ${peers.length} peers admitted${this.#shortage}`;
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
@@ -107,32 +91,63 @@ export class Server implements Daemon {
     await this.#reconciler.settled();
   }
 
-  async reload(settings: Settings): Promise<void> {
-    const previous = this.#setup;
-    const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
-    const hosts = await resolveHosts(settings, (host) => resolveAgain(host, previous.hosts, this.#log));
-    const next = succeed(previous, settings, outside, hosts);
-    try {
-      this.#adopt(next);
-      await this.#reconciler.attempt(() => {
-        previous.gate.resume(next.gate, monotonicTime());
-        this.#adopt(previous);
-      });
-    } catch (error) {
-      release(next, previous);
-      throw error;
-    }
-    release(previous, next);
-    this.#tellWhoIsOut(previous.gate, next.gate);
+  reload(settings: Settings): Promise<void> {
+    return this.#inTurn(async () => {
+      const previous = this.#setup;
+      const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
+      const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#log);
+      const next = succeed(previous, settings, outside, hosts);
+      try {
+        this.#adopt(next);
+        await this.#reconciler.attempt(() => {
+          previous.gate.resume(next.gate, monotonicTime());
+          this.#adopt(previous);
+        });
+      } catch (error) {
+        release(next, previous);
+        throw error;
+      }
+      release(previous, next);
+      this.#tellWhoIsOut(previous.gate, next.gate);
+      this.#hosts.lookFor(missingOf(next));
+    });
   }
 
   /** It is the other side that does. */
   authenticate(): void {}
 
   [Symbol.dispose](): void {
+    this.#hosts.lookFor(new Set());
     this.#setup.queue.close();
     this.#setup.socket.close();
+  }
+
+  /** Which hosts are missing, for the end of a line. */
+  get #shortage(): string {
+    const [first, ...more] = this.#hosts.missing;
+    if (first === undefined) return "";
+    return `; cannot find ${first}${more.length === 0 ? "" : ` and ${more.length} more`}`;
+  }
+
+  /** Changes the setup when no other change is under way. */
+  #inTurn(change: () => void | Promise<void>): Promise<void> {
+    const done = this.#change.then(change);
+    this.#change = done.catch(() => {});
+    return done;
+  }
+
+  /** Knows peers by the hosts that have been found since. */
+  #goOnWithFound(): void {
+    const found = this.#hosts.take();
+    if (found.size === 0) return;
+    const previous = this.#setup;
+    const { settings, outside, hosts } = previous;
+    this.#setup = succeed(previous, settings, outside, new Map([...hosts, ...found]));
+    this.#reconciler.follow();
+    for (const [host, ip] of found) this.#log.notice(`found the IPv4 address of ${host}: ${ip}`);
+    this.#tellWhoIsOut(previous.gate, this.#setup.gate);
+    this.#service.update();
   }
 
   /** Has the kernel follow the gate. */
@@ -144,7 +159,7 @@ export class Server implements Daemon {
     this.#faults = faults;
   }
 
-  #adopt(setup: Setup): void {
+  #adopt(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
     this.#kernel.configure(setup.settings);
@@ -247,62 +262,7 @@ function isUnchanged({ previous, admission }: Admitted): boolean {
     previous.expiresAt === null && admission.expiresAt === null;
 }
 
-/** Where clients are waited for. */
-function places({ outside, settings }: Setup): string {
-  return settings.local.ports.map((port) => formatEndpoint({ ip: outside.ip, port })).join(", ");
-}
-
-/** What follows from other settings; it shares with the previous what need not be opened anew. */
-function succeed(
-  previous: Setup,
-  settings: Settings,
-  outside: Outside,
-  hosts: Setup["hosts"],
-): Setup {
-  const { queue, local } = previous.settings;
-  using resources = new DisposableStack();
-  const next = {
-    settings,
-    outside,
-    hosts,
-    queue: queue.number === settings.queue.number ? previous.queue : resources.use(openQueue(settings)),
-    socket: local.device === settings.local.device
-      ? previous.socket
-      : resources.use(RawSocket.open({ device: settings.local.device })),
-    gate: previous.gate.succeed(settings, remotesOf(settings, hosts), monotonicTime()),
-  };
-  resources.move();
-  return next;
-}
-
-/** Closes what one setup has opened and another does not share. */
-function release(setup: Setup, other: Setup): void {
-  if (setup.queue !== other.queue) setup.queue.close();
-  if (setup.socket !== other.socket) setup.socket.close();
-}
-
 function makeReply(scheme: Settings["peers"][number]["scheme"], { payload }: Datagram): Uint8Array {
   const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
   return makeReplyPayload(scheme, payload, unixTime(), random);
-}
-
-function openQueue({ queue: { number, maxLength } }: Settings): PacketQueue {
-  return PacketQueue.open({ number, maxLength, copyRange: MAX_HEADERS_LENGTH + LONGEST_PAYLOAD });
-}
-
-/** Finds the addresses of the hosts that peers are known by, each host once. */
-async function resolveHosts(
-  { peers }: Settings,
-  resolve: (host: string) => Promise<string>,
-): Promise<Map<string, string>> {
-  const hosts = new Set(peers.flatMap(({ byRemote, remote }) => byRemote.ip ? remote.host ?? [] : []));
-  return new Map(await Promise.all(Array.from(hosts, async (host) => [host, await resolve(host)] as const)));
-}
-
-/** The same by peer name. */
-function remotesOf({ peers }: Settings, hosts: Setup["hosts"]): Map<string, string> {
-  return new Map(peers.flatMap(({ name, byRemote, remote }) => {
-    const ip = byRemote.ip ? hosts.get(remote.host ?? "") : undefined;
-    return ip === undefined ? [] : [[name, ip] as const];
-  }));
 }

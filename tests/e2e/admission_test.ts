@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { EtcHosts, eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -52,26 +52,3 @@ Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from 
     await server.waitForLine(/authenticated again from 203\.0\.113\.2:4444/, PATIENCE);
   });
 });
-
-/** /etc/hosts with one line more, until restored. */
-class EtcHosts implements AsyncDisposable {
-  readonly #before: string;
-
-  private constructor(before: string) {
-    this.#before = before;
-  }
-
-  static async with(line: string): Promise<EtcHosts> {
-    const hosts = new EtcHosts(await Deno.readTextFile("/etc/hosts"));
-    await Deno.writeTextFile("/etc/hosts", `${line}\n`, { append: true });
-    return hosts;
-  }
-
-  async restore(): Promise<void> {
-    await Deno.writeTextFile("/etc/hosts", this.#before);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.restore();
-  }
-}

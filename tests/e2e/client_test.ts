@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { EtcHosts, INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 const REMOTE = ["-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client];
@@ -45,14 +45,9 @@ Deno.test("the server may be a name of /etc/hosts, and may come to have an addre
   const args = ["-n1", "-b@eth0", "-r", `vpn.example:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
   const client = scenario.start("client", ...args);
   await client.waitForLine(/Cannot find the IPv4 address of vpn\.example: .*trying again/, PATIENCE);
-  const before = await Deno.readTextFile("/etc/hosts");
-  try {
-    await Deno.writeTextFile("/etc/hosts", "192.0.2.1 vpn.example\n", { append: true });
-    await server.waitForLine(/tunnel up/, PATIENCE);
-    await scenario.ping("client");
-  } finally {
-    await Deno.writeTextFile("/etc/hosts", before);
-  }
+  await using _hosts = await EtcHosts.with("192.0.2.1 vpn.example");
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
 });
 
 Deno.test("a client whose server's name is never found stops when it is told to", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { keyPairOf } from "../../lib/auth/keys.ts";
-import { makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
+import { EtcHosts, makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
 
 const HUB = "172.28.0.2";
 /** Keys of peers that never come: more than the server tries at once. */
@@ -30,6 +30,13 @@ function hubToml(key: string, original: string): string {
     peer("original", "172.28.0.12", `auth.remote-pubkey-b64 = "${original}"`),
     peer("token", "172.28.0.13", `auth.token = "open sesame"`, `auth.move-interval = 3600`),
     peer("place", "172.28.0.14", `fou.remote = "203.0.113.2:4444"`, `auth.by-remote-ip = true`),
+    peer(
+      "named",
+      "172.28.0.15",
+      `auth.token = "by name"`,
+      `fou.remote = "named.test"`,
+      `auth.by-remote-ip = true`,
+    ),
   ].join("\n") + "\n";
 }
 
@@ -50,6 +57,25 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
       ...proof,
     ]);
   };
+  await t.step(
+    "a token by a name that is found late, while others come and the settings are reloaded",
+    async () => {
+      const missing = /Cannot find the IPv4 address of named\.test: .* shut out until it is found$/;
+      assert.ok(hub.lines.some((line) => missing.test(line)), "it is said before the gate is ready");
+      const proof = ["--token", "by name"];
+      await scenario.send("direct", "--from", "203.0.113.2:4449", "--to", "192.0.2.1:10001", ...proof);
+      await hub.waitForLine(/203\.0\.113\.2:4449: wrong remote address/, PATIENCE);
+      assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
+      hub.signal("SIGHUP");
+      await hub.waitForLine(missing, PATIENCE);
+      await hub.waitForLine(/reload: nothing changed/, PATIENCE);
+      await using _hosts = await EtcHosts.with("203.0.113.2 named.test");
+      await hub.waitForLine(/found the IPv4 address of named\.test: 203\.0\.113\.2$/, PATIENCE);
+      assert.match(await exchange(4449, 10001, ...proof), /^192\.0\.2\.1:10001 /);
+      await hub.waitForLine(/ named: tunnel up to 203\.0\.113\.2:4449/, PATIENCE);
+      assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
+    },
+  );
   await t.step("a key that is hinted at, with the first signature that is verified", async () => {
     const options = ["-n1", "-b@eth0", "-r192.0.2.1:10001", "--tunl-ip=172.28.0.11", `--tunl-peer-ip=${HUB}`];
     const proof = ["--auth-key-b64", key.privateKey, "--auth-secret", "s", "--reply-on-auth-ok"];

@@ -53,11 +53,6 @@ async function reload(
   return process.lines.slice(length);
 }
 
-/** What a host's kernel has, without the memory of its rate limits, which comes and goes. */
-async function snapshot(scenario: Scenario, host: "server" | "client"): Promise<string> {
-  return (await scenario.snapshot(host)).replace(/^\s+elements = \{ [^}]* limit rate [^}]*\}\n/m, "");
-}
-
 function commandsOf(lines: readonly string[]): string[] {
   return lines.filter((line) => COMMAND.test(line));
 }
@@ -65,7 +60,7 @@ function commandsOf(lines: readonly string[]): string[] {
 Deno.test("a reload of what does not concern the tunnel loses no packet and runs no needless command", async (t) => {
   await using scenario = await Scenario.create();
   const { server, client } = await start(scenario);
-  const before = { server: await snapshot(scenario, "server"), client: await snapshot(scenario, "client") };
+  const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const flood = scenario.network.spawn("client", ["ping", "-i0.1", INNER.server]);
   await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
   const top = (fields: Tables[string]) => ({ ...SERVER, "": { ...SERVER[""], ...fields } });
@@ -103,7 +98,7 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
       uncounted,
       /-nft-counter changed from off to on/,
     );
-    assert.doesNotMatch(await snapshot(scenario, "server"), /counter/);
+    assert.doesNotMatch(await scenario.snapshot("server"), /counter/);
     const queue = await reload(
       scenario,
       ["server", server],
@@ -120,13 +115,13 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
   await t.step("the lifetime: from the reload on, and for ever again", async () => {
     const lines = await reload(scenario, ["server", server], auth({ lifetime: 3600 }), /lifetime changed/);
     assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
-    assert.match(await snapshot(scenario, "server"), /198\.51\.100\.2 \. 10001 \. 10001 timeout (1h|59m)/);
+    assert.match(await scenario.snapshot("server"), /198\.51\.100\.2 \. 10001 \. 10001 timeout (1h|59m)/);
     await reload(scenario, ["server", server], SERVER, /lifetime changed/);
-    assert.equal(await snapshot(scenario, "server"), before.server);
+    assert.equal(await scenario.snapshot("server"), before.server);
   });
   await flood.kill("SIGINT");
   assert.match(flood.lines.join("\n"), / 0% packet loss/);
-  assert.equal(await snapshot(scenario, "client"), before.client);
+  assert.equal(await scenario.snapshot("client"), before.client);
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 });
 
@@ -146,10 +141,10 @@ Deno.test("a changed inner address takes effect on the tunnel that stands, on bo
 
 Deno.test("settings that cannot be are refused in one line that names the place, and change nothing", async (t) => {
   await using scenario = await Scenario.create();
-  const before = await snapshot(scenario, "server");
+  const before = await scenario.snapshot("server");
   const { server, client } = await start(scenario);
   await scenario.network.must("client", ["ping", "-c1", "-w30", INNER.server]);
-  const standing = { server: await snapshot(scenario, "server"), client: await snapshot(scenario, "client") };
+  const standing = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const cases: [string, Tables | string, RegExp][] = [
     [
       "a broken file",
@@ -175,14 +170,14 @@ Deno.test("settings that cannot be are refused in one line that names the place,
       const lines = await reload(scenario, ["server", server], tables);
       assert.match(lines.join("\n"), message);
       assert.equal(lines.filter((line) => line.includes("Error:")).length, 1);
-      assert.equal(await snapshot(scenario, "server"), standing.server);
+      assert.equal(await scenario.snapshot("server"), standing.server);
     });
   }
   await t.step("a broken file of the client, which authenticates all the same", async () => {
     const lines = await reload(scenario, ["client", client], "number = one\n");
     assert.match(lines.join("\n"), /client\.toml:1:\d+.*; going on with the settings/);
     await server.waitForLine(/authenticated again/, PATIENCE);
-    assert.equal(await snapshot(scenario, "client"), standing.client);
+    assert.equal(await scenario.snapshot("client"), standing.client);
   });
   await t.step("a queue that another has", async () => {
     const other = scenario.start("server", "-s", "-n2", "-b@eth0", "--auth-token", "other");
@@ -203,12 +198,12 @@ Deno.test("settings that cannot be are refused in one line that names the place,
     await reload(scenario, ["server", server], tables, /fou add port 7777.*going on with the settings/);
     await eventually(
       "the old state is back",
-      async () => await snapshot(scenario, "server") === standing.server,
+      async () => await scenario.snapshot("server") === standing.server,
     );
     await scenario.ping("client");
   });
   assert.equal((await server.kill()).code, 0);
-  assert.equal(await snapshot(scenario, "server"), before);
+  assert.equal(await scenario.snapshot("server"), before);
 });
 
 Deno.test("a changed token shuts the old client out at once and lets the new one in", async () => {

@@ -155,7 +155,11 @@ export class Scenario implements AsyncDisposable {
       snapshot = await this.network.must(host, ["sh", "-ec", commands]);
       return !snapshot.includes("NO-CARRIER");
     });
-    return snapshot.replace(/ state [A-Z]+ /g, " ");
+    // What rate limits remember comes and goes by itself.
+    return snapshot.replace(/ state [A-Z]+ /g, " ").replace(
+      /^\s+elements = \{ [^}]* limit rate [^}]*\}\n/m,
+      "",
+    );
   }
 
   /** The packets that a rule of the server's gate counted, by a text that stands in that rule alone. */
@@ -192,4 +196,33 @@ export async function eventually(
     // Also an answer that is there at once lets others work, and is asked for no more often than it can change.
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** /etc/hosts with one line more, until restored; other tests may add theirs at the same time. */
+export class EtcHosts implements AsyncDisposable {
+  readonly #line: string;
+
+  private constructor(line: string) {
+    this.#line = line;
+  }
+
+  static async with(line: string): Promise<EtcHosts> {
+    await editHosts((lines) => [...lines, line]);
+    return new EtcHosts(line);
+  }
+
+  async restore(): Promise<void> {
+    await editHosts((lines) => lines.filter((line) => line !== this.#line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.restore();
+  }
+}
+
+async function editHosts(edit: (lines: readonly string[]) => readonly string[]): Promise<void> {
+  using file = await Deno.open("/etc/hosts", { read: true, write: true });
+  await file.lock(true);
+  const lines = edit((await Deno.readTextFile("/etc/hosts")).trimEnd().split("\n"));
+  await Deno.writeTextFile("/etc/hosts", lines.map((line) => `${line}\n`).join(""));
 }

@@ -107,6 +107,13 @@ async function hubLives(machine: Machine): Promise<void> {
   await hub.says(/reload: far: removed/);
   await hub.comesTo("StatusText", /; 0 of 0 peers admitted$/);
   await client.kill();
+  const known = `fou.remote = "lost.test"\nauth.by-remote-ip = true\n`;
+  await machine.write("hub.peers/lost.toml", known, 0o644);
+  await must(["systemctl", "reload", hub.unit]);
+  await hub.comesTo("StatusText", /; 0 of 1 peers admitted; cannot find lost\.test$/);
+  await Deno.writeTextFile("/etc/hosts", "192.0.2.9 lost.test\n", { append: true });
+  await hub.says(/found the IPv4 address of lost\.test: 192\.0\.2\.9/);
+  await hub.comesTo("StatusText", /; 0 of 1 peers admitted$/);
   await must(["systemctl", "stop", hub.unit]);
   assert.equal(await hub.property("Result"), "success");
 }

@@ -143,8 +143,32 @@ Deno.test("handle() checks remote address and scheme, both", () => {
 });
 
 Deno.test("handle() refuses everyone where the address to compare with is not known", () => {
-  const gate = newGate([{ scheme: PORT, byRemote: { ip: true, port: false } }], { another: HOME.ip });
-  assert.equal(told(gate.handle(authPacket(PORT, HOME), NOW, UNIX)), "wrong remote address");
+  for (const [asked, sent] of [[PORT, PORT], [token("abc"), token("abc")], [VERIFYING, SIGNING]] as const) {
+    for (const port of [false, true]) {
+      const nameless = {
+        name: "nameless",
+        byRemote: { ip: true, port },
+        remote: { host: "x", port: HOME.port },
+      };
+      const gate = newGate([{ ...nameless, scheme: asked }], { another: HOME.ip });
+      assert.equal(told(gate.handle(authPacket(sent, HOME), NOW, UNIX)), "wrong remote address");
+      assert.equal(gate.admissions.size, 0);
+    }
+  }
+});
+
+Deno.test("succeed() lets in who is known by an address that has been found, and from there alone", () => {
+  const peers = [
+    { name: "nameless", scheme: token("abc"), byRemote: { ip: true, port: false } },
+    { name: "other", scheme: token("xyz") },
+  ];
+  const before = newGate(peers);
+  before.handle(authPacket(token("xyz"), HOME), NOW, UNIX);
+  assert.equal(told(before.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), "wrong remote address");
+  const gate = before.succeed(settings(peers), new Map([["nameless", ELSEWHERE.ip]]), NOW);
+  assert.deepEqual(gate.admissions, new Map([["other", at(HOME)]]));
+  assert.equal(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), "wrong remote address");
+  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), ["nameless", null]);
 });
 
 Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
@@ -291,6 +315,21 @@ Deno.test("adopt() takes over what an earlier run admitted, so that the peer is 
   ]);
 });
 
+Deno.test("adopt() leaves nowhere who is where it may not be, or whose address is not known", () => {
+  const remote = { host: "home.example", port: HOME.port };
+  const cases: [Peer["byRemote"], Record<string, string>, Endpoint | null][] = [
+    [{ ip: true, port: true }, { ipipou0: HOME.ip }, HOME],
+    [{ ip: true, port: false }, { ipipou0: ELSEWHERE.ip }, null],
+    [{ ip: true, port: false }, {}, null],
+    [{ ip: false, port: true }, {}, HOME],
+  ];
+  for (const [byRemote, addresses, expected] of cases) {
+    const gate = newGate([{ scheme: token("abc"), byRemote, remote }], addresses);
+    gate.adopt("ipipou0", at(HOME), NOW);
+    assert.deepEqual(gate.admissions.get("ipipou0"), at(expected, expected === null ? NOW : null));
+  }
+});
+
 /** The admission that one peer has in the gate after other settings came at `NOW + 1000`. */
 function admissionAfter(
   before: Partial<Peer>,
@@ -328,6 +367,7 @@ Deno.test("succeed() leaves nowhere who did not prove what is asked now, until i
   assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), nowhere);
   assert.deepEqual(admissionAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), nowhere);
   assert.deepEqual(admissionAfter({}, there, { ipipou0: ELSEWHERE.ip }), nowhere);
+  assert.deepEqual(admissionAfter({}, there), nowhere);
   assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), nowhere);
   const old = newGate([{ scheme: token("abc") }]);
   old.handle(authPacket(token("abc"), HOME), NOW, UNIX);

@@ -1,21 +1,11 @@
 import assert from "node:assert/strict";
-import {
-  awaitHost,
-  awaitOutside,
-  findOutside,
-  resolveAgain,
-  resolveHost,
-} from "../../../lib/daemon/outside.ts";
+import { awaitOutside, findOutside } from "../../../lib/daemon/outside.ts";
 import { Service, type ServiceManager } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
-import { FakeTime } from "../fake_time.ts";
 import { sampleSettings } from "../samples.ts";
-
-/** A label of 64 characters is one too long: no name server is asked. */
-const NO_HOST = "x".repeat(64);
 
 function settingsOf(local: Partial<Settings["local"]>): Settings {
   return sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
@@ -109,71 +99,4 @@ Deno.test("findOutside() says what is wrong with what it was given", () => {
     () => find({ ip: "192.0.2.2" }),
     refused("local address 192.0.2.2 (--fou-local): no network device here has it"),
   );
-});
-
-Deno.test("resolveHost() gives an address as it is, and a name's address", async () => {
-  assert.equal(await resolveHost("192.0.2.7"), "192.0.2.7");
-  assert.equal(await resolveHost("localhost"), "127.0.0.1");
-});
-
-Deno.test("resolveHost() says which name has no address", async () => {
-  await assert.rejects(resolveHost(NO_HOST), {
-    name: "IpipouError",
-    exitCode: EXIT.failure,
-    message: `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND`,
-  });
-});
-
-Deno.test("resolveAgain() makes do with the address that a host had, and says so", async () => {
-  const warnings: string[] = [];
-  const log = { warning: (line: string) => void warnings.push(line) };
-  assert.equal(await resolveAgain("192.0.2.7", new Map([["192.0.2.7", "192.0.2.8"]]), log), "192.0.2.7");
-  assert.deepEqual(warnings, []);
-  assert.equal(await resolveAgain(NO_HOST, new Map([[NO_HOST, "192.0.2.8"]]), log), "192.0.2.8");
-  assert.deepEqual(warnings, [
-    `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; it stays 192.0.2.8`,
-  ]);
-  await assert.rejects(resolveAgain(NO_HOST, new Map(), log), { exitCode: EXIT.failure });
-});
-
-Deno.test("awaitHost() gives the address at once where there is one", async () => {
-  const log = new Log({
-    verbosity: 3,
-    time: false,
-    pid: null,
-    write: (line) => assert.fail(line),
-    now: () => new Date(),
-  });
-  using service = new Service(null, 0, log);
-  assert.equal(
-    await awaitHost("192.0.2.7", { log, service, stop: new AbortController().signal }),
-    "192.0.2.7",
-  );
-});
-
-Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops", async () => {
-  using time = new FakeTime();
-  const stop = new AbortController();
-  const waiting: (() => void)[] = [];
-  const lines: string[] = [];
-  const write = (line: string) => {
-    lines.push(line);
-    waiting.shift()?.();
-  };
-  const nextLine = () => new Promise<void>((resolve) => waiting.push(resolve));
-  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  using service = new Service(null, 0, log);
-  const first = nextLine();
-  const asking = awaitHost(NO_HOST, { log, service, stop: stop.signal });
-  await first;
-  for (const delay of [1_000, 2_000, 4_000]) {
-    const next = nextLine();
-    await time.advance(delay);
-    await next;
-  }
-  stop.abort("SIGTERM");
-  await assert.rejects(asking, (reason) => reason === "SIGTERM");
-  assert.equal(time.pending, 0);
-  const why = `Warning: Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; trying again in`;
-  assert.deepEqual(lines, [1, 2, 4, 8].map((seconds) => `${why} ${seconds} s`));
 });

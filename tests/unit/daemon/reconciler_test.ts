@@ -231,3 +231,14 @@ Deno.test("attempt() does not wait until a change that failed is tried again", a
   await bench.succeed();
   assert.deepEqual([bench.served, events], [["a"], ["done"]]);
 });
+
+Deno.test("follow() has a change made that nobody hears of, and tried again until it succeeds", async () => {
+  using bench = new Bench();
+  bench.reconciler.follow();
+  await bench.fail("no");
+  assert.equal(bench.changes, 2);
+  await bench.fail("no");
+  await bench.time.advance(1_000);
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served, bench.time.pending], [3, [], 0]);
+});

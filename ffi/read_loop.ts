@@ -39,12 +39,16 @@ export class ReadLoop {
     signal?.addEventListener("abort", wake);
     try {
       while (!isOver()) {
+        let isEmpty = false;
         for (let turn = 0; turn < MESSAGES_PER_TURN && !isOver(); turn++) {
           const items = receive();
+          isEmpty = items === null;
           if (items === null) break;
           yield* items;
         }
-        if (!isOver()) await this.#waitUntilReadable();
+        if (isOver()) return;
+        // A wait that is over at once lets no timer run where there is one processor.
+        await (isEmpty ? this.#waitUntilReadable() : new Promise((resolve) => setTimeout(resolve, 0)));
       }
     } finally {
       signal?.removeEventListener("abort", wake);

@@ -46,8 +46,8 @@ export class Kernel {
   #isHindered = false;
   /** Whether it has, or had, routes. */
   #hasRoutes: boolean;
-  /** Whether what was observed may be the case no more. */
-  #isStale = false;
+  /** What of what was observed may be the case no more; `changes`: what others are known to have changed. */
+  #stale: "nothing" | "changes" | "all" = "nothing";
   readonly #vigil: Vigil;
 
   constructor(settings: Settings, { runner, lock, news, log }: Access) {
@@ -66,8 +66,7 @@ export class Kernel {
    * begins with a look.
    */
   configure(settings: Settings): void {
-    if (this.#saysMore(settings)) this.#observed = null;
-    this.forget();
+    this.#stale = this.#stale === "all" || this.#saysMore(settings) ? "all" : "changes";
     this.#settings = settings;
     const { devices, ports, ...identity } = identityOf(settings);
     // What was ours before stays recognizable, for as long as it is not removed.
@@ -80,9 +79,9 @@ export class Kernel {
     this.#instance = this.#newInstance();
   }
 
-  /** What is in the kernel may have changed behind our back: whoever needs it next looks, at what may have changed. */
+  /** What is in the kernel may have changed behind our back: whoever needs it next looks at all of it. */
   forget(): void {
-    this.#isStale = true;
+    this.#stale = "all";
   }
 
   /** Looks at what is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
@@ -93,11 +92,12 @@ export class Kernel {
   /** Looks at what is in the kernel, unless it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async observe(): Promise<Observed> {
     const known = this.#observed;
-    if (known !== null && !this.#isStale) return known;
-    this.#isStale = false;
+    const stale = this.#stale;
+    if (known !== null && stale === "nothing") return known;
+    this.#stale = "nothing";
     this.#observed = null;
     this.#observedAt = monotonicTime();
-    if (known !== null && this.#vigil.isUndisturbed()) {
+    if (known !== null && stale === "changes" && this.#vigil.isUndisturbed()) {
       return this.#observed = await this.#instance.lookAtFou(known);
     }
     this.#vigil.begin();

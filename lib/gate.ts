@@ -136,8 +136,6 @@ export class Gate {
    */
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
     const packet = { datagram, timestamp, order: ++this.#packets };
-    // It came to the queue before a reload.
-    if (!this.#ports.includes(datagram.destination.port)) return refuse(packet, "port given up");
     const bare = this.#credentials.bare(datagram.payload);
     const sender = typeof bare === "string"
       ? bare
@@ -270,7 +268,6 @@ export class Gate {
     this.#given = other.#given;
     this.#searches = new SearchQueue();
     for (const packet of other.#searches.packets) {
-      if (!this.#ports.includes(packet.datagram.destination.port)) continue;
       if (!this.#credentials.maySign(packet.datagram.payload)) continue;
       this.#searches.add(this.#newSearch(packet, "wrong signature", now));
     }

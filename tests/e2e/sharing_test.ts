@@ -54,7 +54,7 @@ Deno.test("the inner TCP connection lives through twenty moves of its client", a
   const transfer = scenario.network.spawn("client", [
     ...["iperf3", "-c", "172.28.0.2", "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
   ]);
-  await transfer.waitForLine(/0\.00-1\.0/, PATIENCE);
+  await transfer.waitForLine(/ 0\.00-/, PATIENCE);
   for (let move = 0; move < 20; move++) {
     await scenario.network.remapNat();
     client.signal("SIGUSR1");

@@ -257,14 +257,9 @@ Deno.test("handle() leaves the peer nowhere whose place another has now, and kee
 });
 
 Deno.test("handle() tells places apart by the own port too", () => {
-  const { local, peers } = settings([{ name: "a", scheme: token("aaa") }, {
-    name: "b",
-    scheme: token("bbb"),
-  }]);
-  const other = { ...SERVER, port: 10_001 };
-  const both = { local: { ...local, ports: [SERVER.port, other.port] } as const, peers };
-  const gate = new Gate(both, new Map());
+  const gate = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
   gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  const other = { ...SERVER, port: 10_001 };
   gate.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
   assert.deepEqual(Object.fromEntries(gate.admissions), { a: at(HOME), b: { ...at(HOME), port: 10_001 } });
   gate.handle({ ...authPacket(token("aaa"), HOME), destination: other }, NOW, UNIX);
@@ -272,13 +267,6 @@ Deno.test("handle() tells places apart by the own port too", () => {
     a: { ...at(HOME), port: 10_001 },
     b: { ...at(null, NOW), port: 10_001 },
   });
-});
-
-Deno.test("handle() refuses what came to a port that a reload gave up since", () => {
-  const gate = newGate([{ name: "a", scheme: token("aaa") }]);
-  const late = { ...authPacket(token("aaa"), HOME), destination: { ...SERVER, port: 10_001 } };
-  assert.equal(told(gate.handle(late, NOW, UNIX)), "port given up");
-  assert.equal(gate.admissions.size, 0);
 });
 
 Deno.test("handle() follows two peers that swap their places, whoever is first", () => {

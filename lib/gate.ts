@@ -88,7 +88,7 @@ export class Gate {
     const { remote } = admission;
     this.#roll.set(peer, admission, { since: -Infinity, order: 0 }, now);
     this.#noteSighting(peer, remote);
-    if (remote !== null && !this.#mayBe(peer, remote)) this.#roll.park(peer, now);
+    if (remote !== null && !this.#mayBe(peer, admission.port, remote)) this.#roll.park(peer, now);
   }
 
   /**
@@ -136,6 +136,7 @@ export class Gate {
    */
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
     const packet = { datagram, timestamp, order: ++this.#packets };
+    if (!this.#isOurs(datagram)) return refuse(packet, "port given up");
     const bare = this.#credentials.bare(datagram.payload);
     const sender = typeof bare === "string"
       ? bare
@@ -253,13 +254,18 @@ export class Gate {
   #takes(name: string, { remote, port }: Admission, other: Gate): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
     if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
-    return remote !== null && this.#ports.includes(port) && this.#mayBe(name, remote);
+    return remote !== null && this.#mayBe(name, port, remote);
   }
 
-  /** Tells whether a peer that has proved who it is may be there. */
-  #mayBe(name: string, place: Endpoint): boolean {
+  /** Tells whether a peer that has proved who it is may have come to this port from there. */
+  #mayBe(name: string, port: number, place: Endpoint): boolean {
     const sender = this.#credentials.of(name)!.peerAt(place);
-    return typeof sender !== "string" && sender.name === name;
+    return this.#ports.includes(port) && typeof sender !== "string" && sender.name === name;
+  }
+
+  /** Tells whether a datagram, which may have waited while settings changed, is to a port that we still have. */
+  #isOurs({ destination }: Datagram): boolean {
+    return this.#ports.includes(destination.port);
   }
 
   #goOnFrom(other: Gate, now: number): void {
@@ -268,7 +274,8 @@ export class Gate {
     this.#given = other.#given;
     this.#searches = new SearchQueue();
     for (const packet of other.#searches.packets) {
-      if (!this.#credentials.maySign(packet.datagram.payload)) continue;
+      const { datagram } = packet;
+      if (!this.#isOurs(datagram) || !this.#credentials.maySign(datagram.payload)) continue;
       this.#searches.add(this.#newSearch(packet, "wrong signature", now));
     }
   }

@@ -2,6 +2,7 @@ import { type Endpoint, formatEndpoint } from "./packet.ts";
 
 /** Why an auth packet was refused, from far off to nearly right. */
 const REFUSALS = [
+  "port given up",
   "wrong length",
   "wrong token",
   "too many unknown senders",

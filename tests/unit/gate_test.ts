@@ -257,7 +257,9 @@ Deno.test("handle() leaves the peer nowhere whose place another has now, and kee
 });
 
 Deno.test("handle() tells places apart by the own port too", () => {
-  const gate = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
+  const peers = [{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }].map(samplePeer);
+  const local = { ip: SERVER.ip, device: null, ports: [SERVER.port, 10_001] as const };
+  const gate = new Gate(sampleSettings({ peers, local }), new Map());
   gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   const other = { ...SERVER, port: 10_001 };
   gate.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
@@ -330,6 +332,12 @@ Deno.test("adopt() leaves nowhere who is where it may not be, or whose address i
   }
 });
 
+Deno.test("adopt() leaves nowhere who came to a port that is no longer ours", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  gate.adopt("ipipou0", { ...at(HOME), port: 10_001 }, NOW);
+  assert.equal(gate.admissions.get("ipipou0")?.remote, null);
+});
+
 /** The admission that one peer has in the gate after other settings came at `NOW + 1000`. */
 function admissionAfter(
   before: Partial<Peer>,
@@ -388,6 +396,13 @@ Deno.test("succeed() leaves nowhere who came to a port that is no longer ours", 
   };
   assert.deepEqual(after(10_001, SERVER.port), at(HOME));
   assert.deepEqual(after(10_001), at(null, NOW));
+});
+
+Deno.test("handle() refuses what waited in the queue for a port that is no longer ours", () => {
+  const gate = newGate([{ scheme: token("abc") }]);
+  const late = { ...authPacket(token("abc"), HOME), destination: { ...SERVER, port: 10_001 } };
+  assert.equal(told(gate.handle(late, NOW, UNIX)), "port given up");
+  assert.deepEqual(gate.admissions, new Map());
 });
 
 Deno.test("succeed() begins a lifetime that changed anew, but not one that is over", () => {

@@ -233,6 +233,13 @@ Deno.test("succeed() and resume() go on with the searches", () => {
   assert.deepEqual(drain(gate).sort(), ["c600", "c700"]);
 });
 
+Deno.test("succeed() goes on with no search for who came to a port that is no longer ours", () => {
+  const gate = fleet.gate();
+  gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX);
+  const local = { ...fleet.settings.local, ports: [10_001] as const };
+  assert.equal(gate.succeed({ ...fleet.settings, local }, new Map(), NOW).isSearching, false);
+});
+
 Deno.test("succeed() remembers where clients were", () => {
   const gate = fleet.gate();
   gate.handle(fleet.packet(700, place(1)), NOW, UNIX);

@@ -5,6 +5,10 @@ export interface Counts {
   ignored: number;
 }
 
+const TEST = /^\s*<testcase name="([^"]*)" classname="([^"]*)" time="([\d.]+)"/gm;
+/** What is between the names of a test and its step. */
+const STEP = " &gt; ";
+
 /** Counts the tests in a report of `deno test --junit-path`; all are 0 for a text that is none. */
 export function countTests(report: string): Counts {
   const counts = { passed: 0, failed: 0, ignored: 0 };
@@ -18,6 +22,16 @@ export function countTests(report: string): Counts {
     counts.passed += number("tests") - failed - number("disabled");
   }
   return counts;
+}
+
+/** How long the tests of each file took, in seconds, by its path; steps are part of their tests. */
+export function timesOf(report: string): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const [, name, file, seconds] of report.matchAll(TEST)) {
+    const path = file!.replace(/^\.\//, "");
+    if (!name!.includes(STEP)) times.set(path, (times.get(path) ?? 0) + Number(seconds));
+  }
+  return times;
 }
 
 /** What two reports say together. */

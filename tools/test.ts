@@ -4,9 +4,9 @@ import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
 import { build } from "./build.ts";
-import { add, type Counts, countTests } from "./junit.ts";
+import { add, type Counts, countTests, timesOf } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
-import { share, type Sized } from "./share.ts";
+import { share, testFiles, writeTimes } from "./share.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -16,7 +16,8 @@ const USAGE = `Usage: deno task test [OPTION]...
   --only unit|e2e|systemd|packages
                        unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
                        what no other run has: packages made, installed, upgraded and purged (needs Go)
-  --filter REGEXP      only tests with such a name`;
+  --filter REGEXP      only tests with such a name
+  --write-times        write down how long the files of tests took that machines of the lab share out by it`;
 
 /** What tests use beside what the lab needs: another ed25519, another processor, and systemd, not enabled here. */
 const PACKAGES = [
@@ -35,6 +36,7 @@ const MAX_MACHINES = 4;
 interface Options {
   kernel?: string;
   here: boolean;
+  "write-times": boolean;
   only?: string;
   filter?: string;
 }
@@ -158,31 +160,27 @@ async function testHere(
 async function testInMachines(directories: readonly string[], options: Options): Promise<Counts> {
   const files = await testFiles(directories);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
+  const times = new Map<string, number>();
   const ofMachines = share(files, count).map(async (paths) => {
     const isService = (path: string) => path.startsWith(SYSTEMD);
     const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
     let counts = NONE;
     for (const paths of boots.filter(({ length }) => length > 0)) {
-      counts = add(counts, await attempt(() => testInLab(paths, options)));
+      counts = add(counts, await attempt(() => testInLab(paths, options, times)));
     }
     return counts;
   });
-  return (await Promise.all(ofMachines)).reduce(add);
+  const counts = (await Promise.all(ofMachines)).reduce(add);
+  if (options["write-times"]) await writeTimes(times);
+  return counts;
 }
 
-async function testFiles(directories: readonly string[]): Promise<Sized[]> {
-  const files: Sized[] = [];
-  for (const directory of directories) {
-    for await (const { name } of Deno.readDir(`${ROOT}${directory}`)) {
-      const path = `${directory}/${name}`;
-      if (name.endsWith("_test.ts")) files.push({ path, size: (await Deno.stat(`${ROOT}${path}`)).size });
-    }
-  }
-  return files;
-}
-
-/** Runs test files on one machine of the lab, those of tests/systemd apart from others. */
-async function testInLab(paths: readonly string[], options: Options): Promise<Counts> {
+/** Runs test files on one machine of the lab, and adds to `times` how long each took. */
+async function testInLab(
+  paths: readonly string[],
+  options: Options,
+  times: Map<string, number>,
+): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
   if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
   const systemd = paths.every((path) => !path.startsWith("tests/e2e"));
@@ -199,6 +197,7 @@ async function testInLab(paths: readonly string[], options: Options): Promise<Co
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
+  for (const [path, seconds] of timesOf(result)) times.set(path, seconds);
   return judge(code === 0, result, options);
 }
 
@@ -256,10 +255,14 @@ function parse(args: string[]): Options | undefined {
       here: { type: "boolean", default: false },
       only: { type: "string" },
       filter: { type: "string" },
+      "write-times": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   const { help, ...options } = values;
+  if (options["write-times"] && options.filter !== undefined) {
+    throw new Error("--write-times needs all tests of a file: leave --filter out");
+  }
   return help ? undefined : options;
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { add, countTests } from "../../../tools/junit.ts";
+import { add, countTests, timesOf } from "../../../tools/junit.ts";
 
 Deno.test("countTests() adds up test files and leaves out what was ignored", () => {
   const report = `<?xml version="1.0" encoding="UTF-8"?>
@@ -26,10 +26,12 @@ Deno.test("fails", () => { throw new Error('<testsuite name="x" tests="5">') });
 Deno.test.ignore("left out", () => {});
 Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
     );
-    const args = ["test", "--no-check", `--junit-path=${directory}/report.xml`, directory];
-    await new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "null" }).output();
+    const args = ["test", "--no-check", `--junit-path=${directory}/report.xml`];
+    await new Deno.Command(Deno.execPath(), { args, cwd: directory, stdout: "null", stderr: "null" })
+      .output();
     const report = await Deno.readTextFile(`${directory}/report.xml`);
     assert.deepEqual(countTests(report), { passed: 3, failed: 1, ignored: 1 });
+    assert.deepEqual([...timesOf(report).keys()], ["some_test.ts"]);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -37,6 +39,19 @@ Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
 
 Deno.test("countTests() of no report is no test", () => {
   assert.deepEqual(countTests(""), { passed: 0, failed: 0, ignored: 0 });
+});
+
+Deno.test("timesOf() adds up the tests of a file, without their steps, which are part of them", () => {
+  const report = `<testsuites name="deno test">
+    <testsuite name="./tests/a_test.ts" tests="3" disabled="0" errors="0" failures="0">
+        <testcase name="one" classname="./tests/a_test.ts" time="1.500" line="2" col="6">
+        </testcase>
+        <testcase name="one &gt; a step" classname="./tests/a_test.ts" time="1.000" line="3" col="9">
+        <testcase name="two" classname="./tests/a_test.ts" time="0.250" line="9" col="6">
+    </testsuite>
+</testsuites>
+`;
+  assert.deepEqual(timesOf(report), new Map([["tests/a_test.ts", 1.75]]));
 });
 
 Deno.test("add() adds up two reports", () => {

@@ -63,60 +63,56 @@ async function deviceOf(scenario: Scenario, name: string): Promise<string> {
   return await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", name]);
 }
 
-/** Has the hub read another file; returns the commands it ran. */
-async function reload(scenario: Scenario, hub: Process, text: string): Promise<string[]> {
-  await scenario.write("hub.toml", text);
-  const { length } = hub.lines;
-  hub.signal("SIGHUP");
-  // The last reload may have had more to say.
-  const nextLine = () => hub.waitForLine(/reload: |going on with the settings/, PATIENCE);
-  while (hub.lines.lastIndexOf(await nextLine()) < length);
-  return hub.lines.slice(length);
-}
-
 /** Sends to a port of the hub what a peer sends to authenticate, from an address and port of its host. */
 async function authenticate(scenario: Scenario, host: Host, from: string, name: string, port = 10001) {
   await scenario.send(host, "--from", from, "--to", `192.0.2.1:${port}`, "--token", `the token of ${name}`);
 }
 
-for (const checksum of ["--no-encap-csum", "--encap-csum"]) {
-  Deno.test(`peers of a hub share an address and a port, come and go, and none disturbs another, with ${checksum}`, async (t) => {
-    await using scenario = await Scenario.create({ client2: true, direct: true });
-    const before = await scenario.snapshot("server");
-    const more = `encap.csum = ${checksum === "--encap-csum"}`;
-    const hub = await startHub(scenario, PEERS, more);
-    const clients = new Map<string, Process>();
-    for (const [name, peer] of Object.entries(PEERS)) {
-      clients.set(name, await join(scenario, hub, name, peer, checksum));
+Deno.test("peers of a hub share an address and a port, come and go, and none disturbs another, with checksums or without", async (t) => {
+  await using scenario = await Scenario.create({ client2: true, direct: true });
+  const before = await scenario.snapshot("server");
+  const hub = await startHub(scenario, PEERS, "encap.csum = true");
+  const clients = new Map<string, Process>();
+  for (const [name, peer] of Object.entries(PEERS)) {
+    const checksum = name === "b" ? "--encap-csum" : "--no-encap-csum";
+    clients.set(name, await join(scenario, hub, name, peer, checksum));
+  }
+  const pingAll = async () => {
+    for (const { host, inner } of Object.values(PEERS)) {
+      await scenario.ping(host, HUB);
+      await scenario.ping("server", inner);
     }
-    await t.step("all reach the hub, and are reached", async () => {
-      for (const { host, inner } of Object.values(PEERS)) {
-        await scenario.ping(host, HUB);
-        await scenario.ping("server", inner);
-      }
-      assert.match(await deviceOf(scenario, "b"), / remote 198\.51\.100\.2 local 172\.29\.0\.1 /);
-      assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
-    });
-    await t.step("one's moves are nothing to the others", async () => {
-      const floods = await Promise.all([flood(scenario, "client2"), flood(scenario, "direct")]);
-      // Another port of the same address, an address of its own, and back behind the others'.
-      for (const from of ["10.0.1.2:7001", "10.0.1.2:7002"]) {
-        await authenticate(scenario, "client", from, "a");
-        await hub.waitForLine(/ a: moved from/, PATIENCE);
-      }
-      await authenticate(scenario, "direct", "203.0.113.2:7003", "a");
-      await hub.waitForLine(/ a: moved from .* to 203\.0\.113\.2:7003/, PATIENCE);
-      clients.get("a")!.signal("SIGUSR1");
-      await hub.waitForLine(/ a: moved from 203\.0\.113\.2:7003/, PATIENCE);
-      for (const { lost } of floods) assert.equal(await lost(), 0);
-      await scenario.ping("client");
-    });
-    await t.step("the hub is stopped and leaves nothing", async () => {
-      assert.equal((await hub.kill()).code, 0);
-      assert.equal(await scenario.snapshot("server"), before);
-    });
+  };
+  await t.step("all reach the hub, and are reached", async () => {
+    await pingAll();
+    assert.match(await deviceOf(scenario, "b"), / encap-csum /);
+    assert.match(await deviceOf(scenario, "b"), / remote 198\.51\.100\.2 local 172\.29\.0\.1 /);
+    assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
   });
-}
+  await t.step("without checksums too", async () => {
+    await scenario.give(hub, "hub.toml", hubToml(PEERS, "encap.csum = false"));
+    assert.match(await deviceOf(scenario, "b"), / noencap-csum /);
+    await pingAll();
+  });
+  await t.step("one's moves are nothing to the others", async () => {
+    const floods = await Promise.all([flood(scenario, "client2"), flood(scenario, "direct")]);
+    // Another port of the same address, an address of its own, and back behind the others'.
+    for (const from of ["10.0.1.2:7001", "10.0.1.2:7002"]) {
+      await authenticate(scenario, "client", from, "a");
+      await hub.waitForLine(/ a: moved from/, PATIENCE);
+    }
+    await authenticate(scenario, "direct", "203.0.113.2:7003", "a");
+    await hub.waitForLine(/ a: moved from .* to 203\.0\.113\.2:7003/, PATIENCE);
+    clients.get("a")!.signal("SIGUSR1");
+    await hub.waitForLine(/ a: moved from 203\.0\.113\.2:7003/, PATIENCE);
+    for (const { lost } of floods) assert.equal(await lost(), 0);
+    await scenario.ping("client");
+  });
+  await t.step("the hub is stopped and leaves nothing", async () => {
+    assert.equal((await hub.kill()).code, 0);
+    assert.equal(await scenario.snapshot("server"), before);
+  });
+});
 
 Deno.test("peers of a hub change places, put each other out, and no packet reaches the wrong one", async (t) => {
   await using scenario = await Scenario.create({ client2: true });
@@ -130,7 +126,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
   const transfer = scenario.network.spawn("client", [
     ...["iperf3", "-c", HUB, "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
   ]);
-  await transfer.waitForLine(/0\.00-1\.0/, PATIENCE);
+  await transfer.waitForLine(/ 0\.00-/, PATIENCE);
   await t.step("whose device is another's is told so, and nobody else minds", async () => {
     await authenticate(scenario, "client", "10.0.1.2:7009", "taken");
     await hub.waitForLine(/ taken: Cannot make the tunnel device taken: there is a device of this/, PATIENCE);
@@ -223,7 +219,7 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
   await t.step("a reload adds, changes and removes one peer, and loses no packet of another", async () => {
     const unharmed = await flood(scenario, "client2");
     const runs = async (peers: Peers) => {
-      const lines = await reload(scenario, hub, hubToml(peers, ports));
+      const lines = await scenario.give(hub, "hub.toml", hubToml(peers, ports));
       assert.doesNotMatch(lines.join("\n"), /going on with/);
       return lines.filter((line) => /\] (ip [a-z]|nft ')/.test(line));
     };
@@ -265,29 +261,4 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
     }
     assert.equal(await scenario.snapshot("server"), before);
   });
-});
-
-Deno.test("two hundred peers come in one burst, each has its tunnel, and all go at once", async () => {
-  await using scenario = await Scenario.create({ direct: true });
-  const before = await scenario.snapshot("server");
-  const names = Array.from({ length: 200 }, (_, index) => `p${index}`);
-  const peers = Object.fromEntries(
-    names.map((name, index) => [name, { host: "direct" as const, inner: `172.28.1.${index + 1}` }]),
-  );
-  const hub = await startHub(scenario, peers, "nfq.max-len = 1000");
-  const burst = `
-import sys
-sys.path.insert(0, "${new URL(".", import.meta.url).pathname}")
-from auth_packet import send
-for index in range(200):
-    send(("203.0.113.2", 20000 + index), ("192.0.2.1", 10001), b"the token of p%d" % index)
-`;
-  await scenario.network.must("direct", ["/usr/bin/python3", "-B", "-c", burst]);
-  for (let count = 0; count < names.length; count++) await hub.waitForLine(/: tunnel up/, PATIENCE);
-  const devices = await scenario.network.must("server", ["ip", "-br", "link", "show", "type", "ipip", "up"]);
-  assert.equal(devices.trim().split("\n").length, names.length);
-  const transitions = hub.lines.filter((line) => line.includes("nft 'add element ip ipipou remotes-")).length;
-  assert.ok(transitions <= 20, `${transitions} transitions`);
-  assert.equal((await hub.kill()).code, 0);
-  assert.equal(await scenario.snapshot("server"), before);
 });

@@ -19,12 +19,10 @@ ip = "${INNER.server}"
 peer-ip = "${INNER.client}"
 `;
 
-/** Has a server read its settings again, of which one changed at most. @returns what it asked `ip` meanwhile */
-async function reload(server: Process): Promise<string[]> {
-  const { length } = server.lines;
-  server.signal("SIGHUP");
-  await server.waitForLine(/reload: /, PATIENCE);
-  return server.lines.slice(length).flatMap((line) => / ip -json -details (.*)/.exec(line)?.[1] ?? []);
+/** Has a server read settings. @returns what it asked `ip` meanwhile */
+async function reload(scenario: Scenario, server: Process, settings = SETTINGS): Promise<string[]> {
+  const lines = await scenario.give(server, "server.toml", settings);
+  return lines.flatMap((line) => / ip -json -details (.*)/.exec(line)?.[1] ?? []);
 }
 
 /** What a server's kernel has, but for the numbers that devices have there. */
@@ -41,17 +39,16 @@ Deno.test("a reload looks at nothing but the FOU ports until others change somet
   await server.waitForLine(/waiting for clients/, PATIENCE);
   const client = await scenario.client("client", "--auth-token", "open sesame");
   await scenario.ping("client");
-  assert.deepEqual(await reload(server), FOU);
+  assert.deepEqual(await reload(scenario, server), FOU);
   const standing = await stateOf(scenario);
 
   await t.step("our own changes are nothing to look at", async () => {
     for (const [from, to] of [["10.77.0.0/16", "10.78.0.0/16"], [INNER.server, "172.28.0.8"]] as const) {
       for (const text of [SETTINGS.replace(from, to), SETTINGS]) {
-        await scenario.write("server.toml", text);
-        assert.deepEqual(await reload(server), FOU, to);
+        assert.deepEqual(await reload(scenario, server, text), FOU, to);
       }
     }
-    assert.deepEqual(await reload(server), FOU);
+    assert.deepEqual(await reload(scenario, server), FOU);
     assert.equal(await stateOf(scenario), standing);
   });
 
@@ -70,9 +67,9 @@ Deno.test("a reload looks at nothing but the FOU ports until others change somet
     await t.step(what, async () => {
       await network.must("server", change.split(" "));
       assert.notEqual(await stateOf(scenario), standing);
-      assert.deepEqual(await reload(server), change.startsWith("ip fou") ? FOU : ALL);
+      assert.deepEqual(await reload(scenario, server), change.startsWith("ip fou") ? FOU : ALL);
       assert.equal(await stateOf(scenario), standing);
-      assert.deepEqual(await reload(server), FOU);
+      assert.deepEqual(await reload(scenario, server), FOU);
     });
   }
   await scenario.ping("client");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
-import { eventually, INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, type Keys, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 /** A line of the log for a command by which `ip` or `nft` changed something. */
 const COMMAND = /\] (ip|nft) (?!-j)/;
@@ -44,13 +44,14 @@ async function reload(
   scenario: Scenario,
   [name, process]: readonly ["server" | "client", Process],
   tables: Tables | string,
-  end = /reload: |going on with the settings/,
+  end?: RegExp,
 ): Promise<string[]> {
-  await scenario.write(`${name}.toml`, typeof tables === "string" ? tables : toml(tables));
-  const { length } = process.lines;
-  process.signal("SIGHUP");
-  await process.waitForLine(end, PATIENCE);
-  return process.lines.slice(length);
+  return await scenario.give(
+    process,
+    `${name}.toml`,
+    typeof tables === "string" ? tables : toml(tables),
+    end,
+  );
 }
 
 function commandsOf(lines: readonly string[]): string[] {
@@ -125,20 +126,6 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 });
 
-Deno.test("a changed inner address takes effect on the tunnel that stands, on both sides", async () => {
-  await using scenario = await Scenario.create();
-  const { server, client } = await start(scenario);
-  const index = () => scenario.network.must("server", ["cat", "/sys/class/net/ipipou1/ifindex"]);
-  const before = await index();
-  const [ip, peerIp] = ["172.30.0.1", "172.30.0.2"];
-  await reload(scenario, ["server", server], { ...SERVER, tunl: { ip } });
-  await reload(scenario, ["client", client], { ...CLIENT, tunl: { ip: peerIp } });
-  await scenario.ping("client", ip);
-  await scenario.ping("server", peerIp);
-  assert.equal(await scenario.answers("client", INNER.server), false);
-  assert.equal(await index(), before);
-});
-
 Deno.test("settings that cannot be are refused in one line that names the place, and change nothing", async (t) => {
   await using scenario = await Scenario.create();
   const before = await scenario.snapshot("server");
@@ -206,55 +193,63 @@ Deno.test("settings that cannot be are refused in one line that names the place,
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("a changed token shuts the old client out at once and lets the new one in", async () => {
+Deno.test("another proof shuts the old client out at once, and lets in who has the new one", async (t) => {
   await using scenario = await Scenario.create();
   const { server, client } = await start(scenario);
   await scenario.ping("client");
-  const auth = { token: "another, and longer" };
-  await reload(scenario, ["server", server], { ...SERVER, auth }, /ipipou1: shut out until/);
-  assert.equal(await scenario.answers("client"), false);
-  client.signal("SIGUSR1");
-  assert.equal(await scenario.answers("client"), false);
-  const lines = await reload(scenario, ["client", client], { ...CLIENT, auth });
-  assert.match(lines.join("\n"), /reload: ipipou1: token changed/);
-  await server.waitForLine(/tunnel up/, PATIENCE);
-  await scenario.ping("client");
-  assert.ok(![...server.lines, ...client.lines].some((line) => line.includes(auth.token)));
-});
-
-Deno.test("another key, secret and own key: the client that proves the new ones comes back", async () => {
-  await using scenario = await Scenario.create();
+  /** Has the server ask for something else, which the client has only later. */
+  const change = async (ofServer: Tables[string], ofClient: Tables[string], word: RegExp) => {
+    await reload(scenario, ["server", server], { ...SERVER, auth: ofServer }, /ipipou1: shut out until/);
+    assert.equal(await scenario.answers("client"), false);
+    client.signal("SIGUSR1");
+    assert.equal(await scenario.answers("client"), false);
+    await reload(scenario, ["client", client], { ...CLIENT, auth: ofClient }, word);
+    await server.waitForLine(/tunnel up/, PATIENCE);
+    await scenario.ping("client");
+  };
+  await t.step("a token", async () => {
+    const auth = { token: "another, and longer" };
+    await change(auth, auth, /reload: ipipou1: token changed/);
+    assert.ok(![...server.lines, ...client.lines].some((line) => line.includes(auth.token)));
+  });
   const [old, now] = [makeKeys(), makeKeys()];
-  const server = (publicKey: string, secret: string) => ({
-    ...SERVER,
-    auth: { "remote-pubkey-b64": publicKey, secret },
-  });
-  const client = (privateKey: string, secret: string) => ({
-    ...CLIENT,
-    auth: { "key-b64": privateKey, secret },
-  });
-  const pair = await start(scenario, server(old.publicKey, "s"), client(old.privateKey, "s"));
-  await scenario.ping("client");
-  await reload(scenario, ["server", pair.server], server(now.publicKey, "t"), /shut out until/);
-  assert.equal(await scenario.answers("client"), false);
-  await reload(scenario, ["client", pair.client], client(now.privateKey, "t"), /shared secret changed/);
-  await scenario.ping("client");
+  const asked = ({ publicKey }: Keys, secret: string) => ({ "remote-pubkey-b64": publicKey, secret });
+  const given = ({ privateKey }: Keys, secret: string) => ({ "key-b64": privateKey, secret });
+  await t.step("a key instead of it", () => change(asked(old, "s"), given(old, "s"), /reload: /));
+  await t.step(
+    "another key and secret",
+    () => change(asked(now, "t"), given(now, "t"), /shared secret changed/),
+  );
 });
 
-Deno.test("gate, FOU port and tunnel move to another port, and nothing is left at the old one", async () => {
+Deno.test("another inner address and port take effect on both sides, and nothing is left of the old ones", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const { server, client } = await start(scenario);
   await scenario.ping("client");
-  await reload(scenario, ["server", server], { ...SERVER, fou: { local: ":10005@eth0" } });
-  const moved = { ...CLIENT, fou: { local: ":10006@eth0", remote: "192.0.2.1:10005" } };
-  await reload(scenario, ["client", client], moved, /fou-remote-port changed/);
-  await server.waitForLine(/tunnel up to 198\.51\.100\.2:10006/, PATIENCE);
-  await scenario.ping("client");
-  for (const host of ["server", "client"] as const) {
-    assert.doesNotMatch(await scenario.network.must(host, ["ip", "fou", "show"]), /10001/);
-  }
-  assert.doesNotMatch(await scenario.network.must("server", ["nft", "list", "ruleset"]), /dport 10001/);
+  const [ip, peerIp] = ["172.30.0.1", "172.30.0.2"];
+  const [ofServer, ofClient] = [{ ...SERVER, tunl: { ip } }, { ...CLIENT, tunl: { ip: peerIp } }];
+  await t.step("the address, on the tunnel that stands", async () => {
+    const index = () => scenario.network.must("server", ["cat", "/sys/class/net/ipipou1/ifindex"]);
+    const first = await index();
+    await reload(scenario, ["server", server], ofServer);
+    await reload(scenario, ["client", client], ofClient);
+    await scenario.ping("client", ip);
+    await scenario.ping("server", peerIp);
+    assert.equal(await scenario.answers("client", INNER.server), false);
+    assert.equal(await index(), first);
+  });
+  await t.step("the port, with gate, FOU port and tunnel", async () => {
+    await reload(scenario, ["server", server], { ...ofServer, fou: { local: ":10005@eth0" } });
+    const moved = { ...ofClient, fou: { local: ":10006@eth0", remote: "192.0.2.1:10005" } };
+    await reload(scenario, ["client", client], moved, /fou-remote-port changed/);
+    await server.waitForLine(/tunnel up to 198\.51\.100\.2:10006/, PATIENCE);
+    await scenario.ping("client", ip);
+    for (const host of ["server", "client"] as const) {
+      assert.doesNotMatch(await scenario.network.must(host, ["ip", "fou", "show"]), /10001/);
+    }
+    assert.doesNotMatch(await scenario.network.must("server", ["nft", "list", "ruleset"]), /dport 10001/);
+  });
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
   assert.equal(await scenario.snapshot("server"), before.server);
   assert.equal(await scenario.snapshot("client"), before.client);

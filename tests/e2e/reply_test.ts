@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { eventually, INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, IPIPOU, type Keys, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TEXT = "open sesame";
 const TOKEN = ["--auth-token", TEXT];
@@ -9,21 +9,23 @@ const REPLY = "--reply-on-auth-ok";
 const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
 const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused, unreachable/;
 
-/** Arguments of both sides with two keys; the client knows the server's. */
-async function keyed(scenario: Scenario): Promise<{ server: string[]; client: string[] }> {
+/** Lines of both sides' files: a key of its own and the secret, the far side's key. */
+async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { own: string; far: string }>> {
   const [server, client] = [makeKeys(), makeKeys()];
-  const secret = ["--auth-secret-file", await scenario.write("secret", "of both sides")];
-  const key = async (name: string, key: string) => ["--auth-key-file", await scenario.write(name, key)];
-  return {
-    server: [
-      ...[...secret, "--auth-remote-pubkey-b64", client.publicKey],
-      ...await key("server.key", server.privateKey),
-    ],
-    client: [
-      ...[...secret, "--auth-remote-pubkey-b64", server.publicKey],
-      ...await key("client.key", client.privateKey),
-    ],
+  await scenario.write("secret", "of both sides");
+  const side = async (name: string, { privateKey }: Keys, { publicKey }: Keys) => {
+    await scenario.write(`${name}.key`, privateKey);
+    return {
+      own: `auth.key-file = "${name}.key"\nauth.secret-file = "secret"\n`,
+      far: `auth.remote-pubkey-b64 = "${publicKey}"\n`,
+    };
   };
+  return { server: await side("server", server, client), client: await side("client", client, server) };
+}
+
+/** Options by which a side has these lines. */
+async function inFile(scenario: Scenario, name: string, { own, far }: { own: string; far: string }) {
+  return ["--config", await scenario.write(`${name}.toml`, own + far)];
 }
 
 /** How many raw sockets for UDP a host's kernel has: the ones that read replies. */
@@ -41,29 +43,52 @@ function sleeps({ pid }: Process): Map<string, number> {
   return new Map(threads);
 }
 
-Deno.test("a client learns through a NAT that it is accepted, and then listens no more", async (t) => {
+Deno.test("a client learns through a NAT that it is accepted, if it asks, and then listens no more", async (t) => {
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
+  const base = `number = 1\nfou.local = "@eth0"\n`;
+  const ofServer = `${base}server = true\nreply-on-auth-ok = true\n`;
+  const ofClient = `${base}fou.remote = "192.0.2.1:${PORT}"\ntunl.ip = "${INNER.client}"\n`;
+  const token = `auth.token = "${TEXT}"\n`;
+  const server = await scenario.server(
+    "--config",
+    await scenario.write("server.toml", `${ofServer}${token}`),
+  );
+  const client = await scenario.client(
+    "client",
+    "--config",
+    await scenario.write("client.toml", `${ofClient}${token}`),
+  );
+  await t.step("without --reply-on-auth-ok it neither listens nor tries again", async () => {
+    await server.waitForLine(/tunnel up/, PATIENCE);
+    assert.equal(await listeners(scenario, "client"), 0);
+    await scenario.ping("client");
+    assert.doesNotMatch(client.lines.join("\n"), /accepted|no answer/);
+  });
   const cases = [
-    { name: "by the token backwards", server: TOKEN, client: TOKEN },
-    { name: "by the server's signature", ...keys },
+    { name: "by the token backwards", server: token, client: token },
+    {
+      name: "by the server's signature",
+      server: keys.server.own + keys.server.far,
+      client: keys.client.own + keys.client.far,
+    },
     {
       name: "by the signed packet backwards",
-      server: keys.server.slice(0, 4),
-      client: [...keys.client.slice(0, 2), ...keys.client.slice(4)],
+      server: `auth.secret-file = "secret"\n${keys.server.far}`,
+      client: keys.client.own,
     },
   ];
-  for (const { name, server: serverArgs, client: clientArgs } of cases) {
+  for (const { name, server: proofOfServer, client: proofOfClient } of cases) {
     await t.step(name, async () => {
-      const server = await scenario.server(...serverArgs, REPLY);
-      const client = await scenario.client("client", ...clientArgs, REPLY);
+      await scenario.give(server, "server.toml", `${ofServer}${proofOfServer}`);
+      await scenario.give(client, "client.toml", `${ofClient}reply-on-auth-ok = true\n${proofOfClient}`);
       await client.waitForLine(ACCEPTED, PATIENCE);
       await eventually("it listens no more", async () => await listeners(scenario, "client") === 0);
       await scenario.ping("client");
-      assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
-      assert.doesNotMatch(client.lines.join("\n"), /Error|ignored/);
     });
   }
+  assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
+  assert.doesNotMatch(client.lines.join("\n"), /Error|ignored/);
 });
 
 Deno.test("a client says once that it is accepted, and sends at the keepalive's pace", async () => {
@@ -85,10 +110,10 @@ Deno.test("a client that is refused says so once, and tries again after longer a
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
   const other = await scenario.write("other.key", makeKeys().privateKey);
-  const server = await scenario.server(...keys.server, REPLY);
+  const server = await scenario.server(...await inFile(scenario, "server", keys.server), REPLY);
   const client = scenario.start(
     ...["client", "-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client] as const,
-    ...[...keys.client, "--auth-key-file", other, REPLY],
+    ...[...await inFile(scenario, "client", keys.client), "--auth-key-file", other, REPLY],
   );
   const sent: number[] = [];
   client.onLine = (line) => line.includes("sent auth packet") && sent.push(performance.now());
@@ -111,16 +136,6 @@ Deno.test("a client that was there before its server is accepted by itself, with
   await scenario.server(...TOKEN, REPLY);
   await client.waitForLine(ACCEPTED, PATIENCE);
   await scenario.ping("client");
-});
-
-Deno.test("a client without --reply-on-auth-ok neither listens nor tries again", async () => {
-  await using scenario = await Scenario.create();
-  const server = await scenario.server(...TOKEN, REPLY);
-  const client = await scenario.client("client", ...TOKEN);
-  await server.waitForLine(/tunnel up/, PATIENCE);
-  assert.equal(await listeners(scenario, "client"), 0);
-  await scenario.ping("client");
-  assert.doesNotMatch(client.lines.join("\n"), /accepted|no answer/);
 });
 
 Deno.test("forged replies are ignored, and change nothing in the kernel", async () => {
@@ -151,8 +166,8 @@ Deno.test("forged replies are ignored, and change nothing in the kernel", async 
 Deno.test("a flood of data as long as replies does not wake a client that waits for one", async () => {
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
-  const server = await scenario.server(...keys.server);
-  const client = await scenario.client("client", ...keys.client, REPLY);
+  const server = await scenario.server(...await inFile(scenario, "server", keys.server));
+  const client = await scenario.client("client", ...await inFile(scenario, "client", keys.client), REPLY);
   await server.waitForLine(/tunnel up/, PATIENCE);
   await client.waitForLine(NO_ANSWER, PATIENCE);
   await scenario.ping("client");

@@ -37,6 +37,9 @@ export interface ProgramCounter {
   readonly take: () => Promise<string[]>;
 }
 
+/** What appears in every namespace with the modules (tunl0) must be there before anything is compared. */
+let modules: Promise<unknown> | undefined;
+
 /** A network, and the program on its hosts. */
 export class Scenario implements AsyncDisposable {
   readonly network: Network;
@@ -55,8 +58,7 @@ export class Scenario implements AsyncDisposable {
 
   static async create(options: Omit<NetworkOptions, "prefix"> = {}): Promise<Scenario> {
     await using resources = new AsyncDisposableStack();
-    // What appears in every namespace with the modules (tunl0) must be there before anything is compared.
-    await must(["modprobe", "-a", "fou", "ipip"]);
+    await (modules ??= must(["modprobe", "-a", "fou", "ipip"]));
     const prefix = crypto.randomUUID().slice(0, 4);
     const network = resources.use(await Network.create({ ...options, prefix }));
     const directory = await Deno.makeTempDir({ prefix: "ipipou-e2e-" });
@@ -93,14 +95,24 @@ export class Scenario implements AsyncDisposable {
     return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
   }
 
-  /** Has a program whose settings are in a file of this scenario go on with others. */
-  async give(process: Process, file: string, settings: string): Promise<void> {
+  /**
+   * Has a program whose settings are in a file of this scenario go on with others.
+   *
+   * @returns the lines of its log from then to the one that ends the reload
+   */
+  async give(
+    process: Process,
+    file: string,
+    settings: string,
+    end = /reload: |going on with the settings/,
+  ): Promise<string[]> {
     await this.write(file, settings);
     const { length } = process.lines;
     process.signal("SIGHUP");
     // The last reload may have had more to say.
-    const isNew = () => process.lines.findLastIndex((line) => line.includes("reload: ")) >= length;
-    while (!isNew()) await process.waitForLine(/reload: /, PATIENCE);
+    const isNew = () => process.lines.findLastIndex((line) => end.test(line)) >= length;
+    while (!isNew()) await process.waitForLine(end, PATIENCE);
+    return process.lines.slice(length);
   }
 
   /** Makes an environment in which each `ip` and `nft` that is run leaves a line, its command line. */

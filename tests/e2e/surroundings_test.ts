@@ -21,21 +21,33 @@ const HOME_ROUTER = `table ip home {
 }
 `;
 
-for (const alt of [[], ["--force-fou-local-ip-alt"]]) {
-  const name = alt.length === 0 ? "the main" : "a private";
-  Deno.test(`beside a masquerading, stateful, default-drop ruleset, with ${name} local address`, async () => {
-    await using scenario = await Scenario.create();
-    await scenario.network.must("server", ["nft", "-f", "-"], { stdin: HOME_ROUTER });
-    const before = await scenario.snapshot("server");
-    const server = await scenario.server(...TOKEN, ...alt);
-    await scenario.client("client", ...TOKEN);
-    await server.waitForLine(/tunnel up/, PATIENCE);
+Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main and a private local address", async (t) => {
+  await using scenario = await Scenario.create();
+  await scenario.network.must("server", ["nft", "-f", "-"], { stdin: HOME_ROUTER });
+  const before = await scenario.snapshot("server");
+  const settings = (alt: boolean) =>
+    `server = true\nnumber = 1\nfou.local = "@eth0"\nforce-fou-local-ip-alt = ${alt}\n` +
+    `auth.token = "${TOKEN[1]}"\n`;
+  const server = scenario.start("server", "--config", await scenario.write("server.toml", settings(false)));
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const bothWays = async (local: string) => {
+    const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou1"]);
+    assert.match(device, new RegExp(` local ${local} `));
     await scenario.ping("client");
-    await scenario.network.must("server", ["ping", "-c1", "-w30", INNER.client]);
-    assert.equal((await server.kill()).code, 0);
-    assert.equal(await scenario.snapshot("server"), before);
+    await scenario.ping("server", INNER.client);
+  };
+  await t.step("the main one", () => bothWays("192\\.0\\.2\\.1"));
+  await t.step("a private one", async () => {
+    await scenario.give(server, "server.toml", settings(true));
+    client.signal("SIGUSR1");
+    await server.waitForLine(/authenticated again|tunnel up/, PATIENCE);
+    await bothWays("172\\.29\\.0\\.1");
   });
-}
+  assert.equal((await server.kill()).code, 0);
+  assert.equal(await scenario.snapshot("server"), before);
+});
 
 Deno.test("the program needs nothing else, and a client neither nft nor libnetfilter_queue", async () => {
   await using scenario = await Scenario.create();

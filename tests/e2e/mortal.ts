@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
+import type { Process } from "../lab/process.ts";
+import { IPIPOU, PATIENCE, type Scenario } from "./scenario.ts";
+
+export const TOKEN = ["--auth-token", "open sesame"];
+/** How a server with that token is started. */
+export const SERVER = ["-s", "-n1", "-b@eth0", ...TOKEN];
+/** What a server says once it knows where its client is. */
+export const SERVER_UP = /tunnel up|authenticated again|moved from/;
+export const SIGKILLED = { code: 128 + 9 };
+
+/**
+ * The fatal step is a line of `ip -batch`, or a transaction of `nft -f`: after it, program and child are dead. Or the
+ * program alone is, before the first one; its child goes on when it is told to.
+ */
+const STEP = `step() {
+  read -r left < "$STEPS"
+  echo $((left - 1)) > "$STEPS"
+  [ "$left" -ne 1 ] || { kill -KILL "$PPID"; exit 1; }
+}
+orphan() {
+  [ -e "$STEPS.orphan" ] || return
+  rm "$STEPS.orphan"
+  mkfifo "$STEPS.go"
+  kill -KILL "$PPID"
+  read -r _ < "$STEPS.go"
+}
+`;
+const WRAPPERS = {
+  ip: `#!/bin/sh
+[ "$1" = -batch ] || exec /usr/sbin/ip "$@"
+${STEP}
+lines=$(cat)
+orphan
+printf '%s\n' "$lines" | while IFS= read -r line; do
+  echo "$line" | /usr/sbin/ip -batch - || exit
+  step
+done
+`,
+  nft: `#!/bin/sh
+[ "$1" = -f ] || exec /usr/sbin/nft "$@"
+${STEP}
+lines=$(cat)
+orphan
+printf '%s\n' "$lines" | /usr/sbin/nft -f - || exit
+step
+`,
+};
+
+/** A side that dies at the steps it is told to, again and again. */
+export class Mortal {
+  readonly #scenario: Scenario;
+  readonly #host: Host;
+  readonly #args: readonly string[];
+  /** What it says once its part of the tunnel is up. */
+  readonly #up: RegExp;
+
+  private constructor(scenario: Scenario, host: Host, args: readonly string[], up: RegExp) {
+    this.#scenario = scenario;
+    this.#host = host;
+    this.#args = args;
+    this.#up = up;
+  }
+
+  static async create(scenario: Scenario, host: Host, args: readonly string[], up: RegExp): Promise<Mortal> {
+    for (const [program, text] of Object.entries(WRAPPERS)) {
+      await Deno.writeTextFile(`${scenario.directory}/${program}`, text, { mode: 0o755 });
+    }
+    const mortal = new Mortal(scenario, host, args, up);
+    await mortal.dieAfter(0);
+    return mortal;
+  }
+
+  /** From now on the program dies after that many steps; 0: never. */
+  async dieAfter(steps: number): Promise<void> {
+    await Deno.writeTextFile(`${this.#scenario.directory}/steps`, `${steps}\n`);
+  }
+
+  /** From now on the program dies when a child of it is to begin. @returns lets that child begin, once it waits */
+  async dieBeforeItsChild(): Promise<() => Promise<void>> {
+    const steps = `${this.#scenario.directory}/steps`;
+    await Deno.writeTextFile(`${steps}.orphan`, "");
+    return async () => {
+      await Deno.writeTextFile(`${steps}.go`, "\n");
+      await Deno.remove(`${steps}.go`);
+    };
+  }
+
+  spawn(): Process {
+    const { directory, network } = this.#scenario;
+    const env = { PATH: `${directory}:/usr/sbin:/usr/bin:/sbin:/bin`, STEPS: `${directory}/steps` };
+    return network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
+  }
+
+  /** Starts it and waits until it is up; null: it died before. */
+  async start(): Promise<Process | null> {
+    const process = this.spawn();
+    const isUp = process.waitForLine(this.#up, PATIENCE).then(() => true);
+    if (await Promise.race([isUp, process.exit.then(() => false)])) return process;
+    await isUp.catch(() => {});
+    assert.deepEqual(await process.exit, SIGKILLED, process.lines.join("\n"));
+    return null;
+  }
+
+  /** Starts it where nothing makes it die. */
+  async live(): Promise<Process> {
+    await this.dieAfter(0);
+    const process = await this.start();
+    assert.ok(process !== null);
+    return process;
+  }
+
+  /** Starts it again and again, each life to end after `steps` steps, until it is up; returns the deaths. */
+  async climb(steps: number): Promise<number> {
+    for (let deaths = 0; deaths < 30; deaths++) {
+      await this.dieAfter(steps);
+      const process = await this.start();
+      if (process === null) continue;
+      await this.dieAfter(0);
+      assert.deepEqual(await process.kill("SIGKILL"), SIGKILLED);
+      return deaths;
+    }
+    assert.fail("each start came to a step that the ones before had done");
+  }
+
+  /** Dies after each of the steps of a stop in turn, checks what the next start makes of it, and at last stops. */
+  async stopByDeaths(steps: readonly number[], check: () => Promise<void>): Promise<void> {
+    for (const step of steps) {
+      const process = await this.live();
+      await check();
+      await this.dieAfter(step);
+      assert.deepEqual(await process.kill(), SIGKILLED, process.lines.join("\n"));
+    }
+    const last = await this.live();
+    await check();
+    assert.equal((await last.kill()).code, 0);
+  }
+}
+
+/** A snapshot without what differs when things were made anew: their order, and the device's number. */
+export function comparable(snapshot: string): string[] {
+  return snapshot.replaceAll(/^\d+: (?=ipipou1)/gm, "").split("\n").sort();
+}

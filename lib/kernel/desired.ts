@@ -96,14 +96,17 @@ function desiredListeners(
   { mode, local: { ports, device } }: Settings,
   outside: Outside,
   members: readonly Member[],
-  { listeners }: Foreign,
+  foreign: Foreign,
 ): Map<string, Listener> {
   const main = mode === "server" ? ports.map((port) => ({ ip: outside.ip, port })) : [];
   const used = members.map(({ tunnel }) => tunnel)
     .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
     .map(({ local }) => local);
   const byKey = new Map([...main, ...used].map((local) => [listenerKey(local), { local, device }]));
-  return new Map([...byKey].filter(([, { local }]) => !isForeignListener(listeners, local)));
+  const isThere = (key: string) => foreign.listeners.has(key);
+  return new Map(
+    [...byKey].filter(([key, { local }]) => !isThere(key) && !isForeignListener(foreign, local)),
+  );
 }
 
 function desiredGate(
@@ -141,9 +144,9 @@ function desiredRules(
   { name, local: { ports, device }, nft, queue, peers }: Settings,
   { ip }: Outside,
   alts: ReadonlySet<string>,
-  { listeners }: Foreign,
+  foreign: Foreign,
 ): GateRules {
-  const foreignPorts = ports.filter((port) => isForeignListener(listeners, { ip, port }));
+  const foreignPorts = ports.filter((port) => isForeignListener(foreign, { ip, port }));
   return {
     table: nft.table,
     name,

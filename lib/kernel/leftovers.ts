@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../packet.ts";
 import type { Outside } from "./member.ts";
-import { ANY_ADDRESS, type Listener, type Observed } from "./state.ts";
+import { ANY_ADDRESS, type Listener, listenerKey, type Observed } from "./state.ts";
 
 /** What an instance may use. */
 interface Use {
@@ -23,7 +23,7 @@ export function describeLeftovers(
 ): string[] {
   const places = new Set([ANY_ADDRESS, outside.ip, ...alts]);
   const listeners = [...foreign.listeners.values()].filter(({ local }) =>
-    ports.includes(local.port) && places.has(local.ip)
+    ports.includes(local.port) && places.has(local.ip) && !foreign.claims.has(listenerKey(local))
   );
   const addresses = [...alts].flatMap((ip) => {
     const device = foreign.addresses.get(ip);

@@ -87,7 +87,7 @@ function makeTunnel(
   const isPrivate = ip !== null && ip !== outside.ip;
   const alias = formatMark({
     name: settings.name,
-    foreignPorts: isForeignListener(foreign.listeners, local) ? [port] : [],
+    foreignPorts: isForeignListener(foreign, local) ? [port] : [],
     privateAddress: isPrivate ? foreign.addresses.has(ip) ? "foreign" : "own" : null,
   });
   return {
@@ -103,7 +103,10 @@ function makeTunnel(
   };
 }
 
-/** Tells whether a FOU port is another's: at this address, or at all of them. */
-export function isForeignListener(foreign: Foreign["listeners"], local: Endpoint): boolean {
-  return foreign.has(listenerKey(local)) || foreign.has(listenerKey({ ip: ANY_ADDRESS, port: local.port }));
+/** Tells whether a FOU port is another's, at this address or at all of them, and no instance's. */
+export function isForeignListener({ listeners, claims }: Foreign, local: Endpoint): boolean {
+  const key = listenerKey(local);
+  const isClaimed = claims.has(key);
+  return listeners.has(key) && !isClaimed ||
+    listeners.has(listenerKey({ ip: ANY_ADDRESS, port: local.port }));
 }

@@ -106,7 +106,8 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const [ownRoutes, otherRoutes] = partRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
-  const listeners = sortListeners(fou, tunnels, gate);
+  const claims = new Set(others.flatMap(claimOf));
+  const listeners = sortListeners(fou, tunnels, gate, claims);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels);
   const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
@@ -125,6 +126,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       ),
       pairs: new Set(others.flatMap(pairOf)),
       listeners: listeners.others,
+      claims,
       addresses: new Map(otherAddresses),
       routes: otherRoutes,
       emptyChains: findEmptyChains(nft, obsoleteRules),
@@ -136,7 +138,8 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
 
 /** What is known, but for the FOU ports, which were looked at again. */
 export function withListeners(known: Observed, fou: readonly IpFou[]): Observed {
-  const { own, others } = sortListeners(fou, [...known.own.tunnels.values()], known.own.gate);
+  const { tunnels, gate } = known.own;
+  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims);
   return {
     ...known,
     own: { ...known.own, listeners: own },
@@ -172,16 +175,33 @@ function partRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
   return [ours, others] as const;
 }
 
-function sortListeners(fou: readonly IpFou[], tunnels: readonly Tunnel[], gate: Gate | null) {
+/** The FOU port that a device of another instance uses and does not say to be another's. */
+function claimOf({ ifalias, linkinfo }: IpDevice): string[] {
+  const { encap, local } = linkinfo?.info_data ?? {};
+  const mark = parseMark(ifalias ?? "");
+  if (encap?.type !== "fou" || local === undefined || mark === null) return [];
+  return mark.foreignPorts.includes(encap.sport) ? [] : [listenerKey({ ip: local, port: encap.sport })];
+}
+
+function sortListeners(
+  fou: readonly IpFou[],
+  tunnels: readonly Tunnel[],
+  gate: Gate | null,
+  claims: ReadonlySet<string>,
+) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
-  const isOwn = ownListeners(tunnels, gate);
+  const isOwn = ownListeners(tunnels, gate, claims);
   const [own, others] = part(listeners, ({ local }) => isOwn(listenerKey(local)))
     .map((list) => new Map(list.map((listener) => [listenerKey(listener.local), listener])));
   return { own: own!, others: others! };
 }
 
-/** Tells which listeners are ours: those that something of ours uses and nothing of ours says is another's. */
-export function ownListeners(tunnels: readonly Tunnel[], gate: Gate | null): (key: string) => boolean {
+/** Tells which listeners are ours alone: something of ours uses them, and nothing says they are another's too. */
+export function ownListeners(
+  tunnels: readonly Tunnel[],
+  gate: Gate | null,
+  claims: ReadonlySet<string>,
+): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
     ...(gate === null ? [] : gate.ports.map((port) => ({
@@ -189,12 +209,13 @@ export function ownListeners(tunnels: readonly Tunnel[], gate: Gate | null): (ke
       mark: parseMark(gate.mark),
     }))),
   ];
-  return ownKeys(marked.map(({ local, mark }) =>
+  const isOwn = ownKeys(marked.map(({ local, mark }) =>
     [
       listenerKey(local),
       mark === null ? null : !mark.foreignPorts.includes(local.port),
     ] as const
   ));
+  return (key) => isOwn(key) && !claims.has(key);
 }
 
 function ownAlts(tunnels: readonly Tunnel[]): (ip: string) => boolean {

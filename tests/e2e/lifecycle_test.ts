@@ -81,6 +81,24 @@ Deno.test("another's FOU port of the same number is used and left, with a word, 
   }
 });
 
+Deno.test("two clients of one host share a FOU port: the first to go leaves it, the last removes it", async () => {
+  await using scenario = await Scenario.create({ direct: true });
+  const before = await scenario.snapshot("client");
+  await scenario.server(...TOKEN);
+  const [near, far] = [["--tunl-ip", "172.28.0.4"], ["--tunl-ip", "172.28.0.5"]];
+  const other = scenario.start("direct", "-s", "-n1", "-b@eth0", ...TOKEN, ...near);
+  await other.waitForLine(/waiting for clients/, PATIENCE);
+  const first = await scenario.client("client", ...TOKEN);
+  const ends = ["-b:10001@eth0", "-r203.0.113.2:10001", ...far, "--tunl-peer-ip", "172.28.0.4"];
+  const second = scenario.start("client", "-n2", ...ends, ...TOKEN);
+  await other.waitForLine(/tunnel up/, PATIENCE);
+  assert.equal((await first.kill()).code, 0);
+  await scenario.ping("client", "172.28.0.4");
+  assert.doesNotMatch(second.lines.join("\n"), /is another.s/);
+  assert.equal((await second.kill()).code, 0);
+  assert.equal(await scenario.snapshot("client"), before);
+});
+
 Deno.test("a stop that cannot remove everything ends with 200, and cleanup removes the rest", async () => {
   await using scenario = await Scenario.create();
   const before = await scenario.snapshot("server");

@@ -18,6 +18,7 @@ function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
       devices: new Map(),
       pairs: new Set(),
       listeners: new Map(),
+      claims: new Set<string>(),
       addresses: new Map(),
       routes: new Map(),
       emptyChains: [],
@@ -173,6 +174,14 @@ Deno.test("desiredState() leaves another's listener and says so in its marks", (
   const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
   assert.equal(listeners.size, 1);
   assert.equal(gate?.mark, "ipipou:a");
+});
+
+Deno.test("desiredState() shares a FOU port that another instance has, and makes it where it is gone", () => {
+  const claims = new Set(["192.0.2.1:10000"]);
+  const shared = desire(HUB, { a: HERE }, { listeners: listening("192.0.2.1:10000"), claims });
+  assert.equal(shared.listeners.size, 0);
+  assert.deepEqual([shared.tunnels.get("a")?.alias, shared.gate?.mark], ["ipipou:a", "ipipou:a"]);
+  assert.equal(desire(HUB, { a: HERE }, { claims }).listeners.size, 1);
 });
 
 Deno.test("desiredState() leaves another's private address and says so in the tunnel's mark", () => {

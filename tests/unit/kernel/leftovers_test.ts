@@ -10,6 +10,7 @@ function describe(foreign: Partial<Observed["foreign"]>): string[] {
     devices: new Map(),
     pairs: new Set<string>(),
     listeners: new Map(),
+    claims: new Set<string>(),
     addresses: new Map(),
     routes: new Map(),
     emptyChains: [],
@@ -43,6 +44,11 @@ Deno.test("describeLeftovers() has the command for a FOU port at each of our add
     assert.deepEqual(lines.map(cure), [`ip fou del port 10001${words}`]);
     assert.match(lines[0]!, /^FOU port \S+:10001 is another's: it is used, and left at the end; /);
   }
+});
+
+Deno.test("describeLeftovers() says nothing of a FOU port that is shared with another instance", () => {
+  const shared = listeners({ local: { ip: "192.0.2.1", port: 10_001 }, device: "eth0" });
+  assert.deepEqual(describe({ listeners: shared, claims: new Set(shared.keys()) }), []);
 });
 
 Deno.test("describeLeftovers() says nothing of what is not in our place", () => {

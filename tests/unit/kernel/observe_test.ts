@@ -5,6 +5,7 @@ import {
   type Listing,
   type NftObject,
   sortOut,
+  withListeners,
 } from "../../../lib/kernel/observe.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
@@ -154,6 +155,18 @@ Deno.test("sortOut() does not take another instance's gate, tunnels or listeners
   assert.equal(foreign.devices.get("p0"), "ipip");
   assert.ok(foreign.listeners.has("192.0.2.1:10000"));
   assert.equal(foreign.addresses.get("172.29.0.2"), "eth0");
+});
+
+Deno.test("sortOut() and withListeners() leave a FOU port that another instance uses as its own too", () => {
+  const key = "192.0.2.1:10000";
+  for (const [words, isShared] of [["", true], [":foreign-listener-10000", false]] as const) {
+    const listing = hubWith((device) =>
+      device.ifname === "p1" ? { ...device, ifalias: `ipipou:other${words}` } : device
+    );
+    const found = sortOut(listing, HUB, NOW);
+    assert.deepEqual([found.foreign.claims.has(key), found.own.listeners.has(key)], [isShared, !isShared]);
+    assert.deepEqual(withListeners(found, listing.fou).own.listeners, found.own.listeners);
+  }
 });
 
 Deno.test("sortOut() takes over an unmarked FOU device of our name and port, but not its listener", () => {

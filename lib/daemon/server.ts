@@ -4,6 +4,7 @@ import { monotonicTime, unixTime } from "../clock.ts";
 import type { IpipouError } from "../errors.ts";
 import { type Admission, type Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
 import { describeRefusal, RefusalReport } from "../refusals.ts";
@@ -13,7 +14,15 @@ import type { Daemon, DaemonContext } from "./context.ts";
 import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
-import { missingOf, openSetup, placesOf, release, type ServerSetup, succeed } from "./server_setup.ts";
+import {
+  missingOf,
+  openSetup,
+  placesOf,
+  refuseShared,
+  release,
+  type ServerSetup,
+  succeed,
+} from "./server_setup.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
 
@@ -57,6 +66,7 @@ export class Server implements Daemon {
   static async start(context: DaemonContext): Promise<Server> {
     const { settings, kernel, log } = context;
     const { observed, outside } = await awaitOutside(context);
+    refuseShared(settings, outside, observed);
     const hosts = await findHosts(hostsOf(settings.peers), new Map(), log);
     using resources = new DisposableStack();
     const server = resources.use(new Server(context, openSetup(settings, outside, hosts)));
@@ -95,7 +105,7 @@ export class Server implements Daemon {
     return this.#inTurn(async () => {
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-      const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+      const outside = isHere ? previous.outside : await this.#findOutside(settings);
       const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#log);
       const next = succeed(previous, settings, outside, hosts);
       try {
@@ -157,6 +167,13 @@ export class Server implements Daemon {
       if (this.#faults.get(name)?.message !== message) this.#log.error(`${name}: ${message}`);
     }
     this.#faults = faults;
+  }
+
+  async #findOutside(settings: Settings): Promise<Outside> {
+    const observed = await this.#kernel.look();
+    const outside = findOutside(settings, observed);
+    refuseShared(settings, outside, observed);
+    return outside;
   }
 
   #adopt(setup: ServerSetup): void {

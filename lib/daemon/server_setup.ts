@@ -1,8 +1,11 @@
 import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { monotonicTime } from "../clock.ts";
+import { EXIT, IpipouError } from "../errors.ts";
 import { Gate } from "../gate.ts";
+import { claimsOf } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
+import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint, MAX_HEADERS_LENGTH } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Addresses, hostsOf, remotesOf } from "./hosts.ts";
@@ -63,6 +66,22 @@ export function succeed(
 export function release(setup: ServerSetup, other: ServerSetup): void {
   if (setup.queue !== other.queue) setup.queue.close();
   if (setup.socket !== other.socket) setup.socket.close();
+}
+
+/**
+ * Refuses to stand a gate before another instance's FOU port: it would cut a tunnel off.
+ *
+ * @throws {IpipouError} naming both, and the cure
+ */
+export function refuseShared({ local: { ports } }: Settings, outside: Outside, observed: Observed): void {
+  const [shared] = claimsOf(observed, outside, ports);
+  if (shared === undefined) return;
+  const { place, name } = shared;
+  throw new IpipouError(
+    `Cannot wait for clients at ${place}: ${name} has a tunnel by that FOU port, and the gate would cut it off; ` +
+      `give another --fou-local-port, or stop ${name} (if it was killed: ipipou cleanup --tunl-dev ${name})`,
+    EXIT.ipFou,
+  );
 }
 
 /** Where clients are waited for. */

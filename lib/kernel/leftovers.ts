@@ -29,7 +29,12 @@ export function describeLeftovers(
     const device = foreign.addresses.get(ip);
     return device === undefined ? [] : [{ ip, device }];
   });
+  const shared = claimsOf({ foreign }, outside, ports);
   return [
+    ...shared.map(({ place, name }) =>
+      `FOU port ${place} is ${name}'s too: if that is a server, its gate lets nothing in for others; ` +
+      "then give this one another --fou-local-port"
+    ),
     ...listeners.map((listener) =>
       `FOU port ${formatEndpoint(listener.local)} is another's: it is used, and left at the end; ` +
       `if version 0.1 left it, stop this and remove it: ${removal(listener)}`
@@ -44,6 +49,18 @@ export function describeLeftovers(
       }'`,
     ]),
   ];
+}
+
+/** Own FOU ports that other instances use too, and who. */
+export function claimsOf(
+  { foreign }: Pick<Observed, "foreign">,
+  { ip }: Outside,
+  ports: readonly number[],
+): { readonly place: string; readonly name: string }[] {
+  return ports.map((port) => listenerKey({ ip, port })).flatMap((place) => {
+    const name = foreign.claims.get(place);
+    return name === undefined ? [] : [{ place, name }];
+  });
 }
 
 function removal({ local, device }: Listener): string {

@@ -106,7 +106,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const [ownRoutes, otherRoutes] = partRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
-  const claims = new Set(others.flatMap(claimOf));
+  const claims = new Map(others.flatMap(claimOf));
   const listeners = sortListeners(fou, tunnels, gate, claims);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels);
@@ -175,19 +175,20 @@ function partRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
   return [ours, others] as const;
 }
 
-/** The FOU port that a device of another instance uses and does not say to be another's. */
-function claimOf({ ifalias, linkinfo }: IpDevice): string[] {
+/** The FOU port that a device of another instance uses and does not say to be another's, and that instance. */
+function claimOf({ ifalias, linkinfo }: IpDevice): [string, string][] {
   const { encap, local } = linkinfo?.info_data ?? {};
   const mark = parseMark(ifalias ?? "");
   if (encap?.type !== "fou" || local === undefined || mark === null) return [];
-  return mark.foreignPorts.includes(encap.sport) ? [] : [listenerKey({ ip: local, port: encap.sport })];
+  const key = listenerKey({ ip: local, port: encap.sport });
+  return mark.foreignPorts.includes(encap.sport) ? [] : [[key, mark.name]];
 }
 
 function sortListeners(
   fou: readonly IpFou[],
   tunnels: readonly Tunnel[],
   gate: Gate | null,
-  claims: ReadonlySet<string>,
+  claims: ReadonlyMap<string, string>,
 ) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
   const isOwn = ownListeners(tunnels, gate, claims);
@@ -200,7 +201,7 @@ function sortListeners(
 export function ownListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
-  claims: ReadonlySet<string>,
+  claims: ReadonlyMap<string, string>,
 ): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),

@@ -113,8 +113,8 @@ export interface Observed {
     readonly pairs: ReadonlySet<string>;
     /** By `listenerKey`, also listeners for any address. */
     readonly listeners: ReadonlyMap<string, Listener>;
-    /** `listenerKey` of FOU ports that other instances use as their own. Who is the last to use one removes it. */
-    readonly claims: ReadonlySet<string>;
+    /** By `listenerKey`, FOU ports that other instances use as their own, and one's name. The last one removes it. */
+    readonly claims: ReadonlyMap<string, string>;
     /** IPv4 addresses, and the device each is on. */
     readonly addresses: ReadonlyMap<string, string>;
     /** `routeKey` of routes in the main table that ours would clash with, and the device of each ("" for none). */

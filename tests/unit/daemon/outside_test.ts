@@ -18,7 +18,7 @@ function observedWith(alts: readonly string[]): Observed {
       devices: new Map(),
       pairs: new Set(),
       listeners: new Map(),
-      claims: new Set<string>(),
+      claims: new Map(),
       addresses: new Map(),
       routes: new Map(),
       emptyChains: [],

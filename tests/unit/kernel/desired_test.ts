@@ -18,7 +18,7 @@ function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
       devices: new Map(),
       pairs: new Set(),
       listeners: new Map(),
-      claims: new Set<string>(),
+      claims: new Map(),
       addresses: new Map(),
       routes: new Map(),
       emptyChains: [],
@@ -177,7 +177,7 @@ Deno.test("desiredState() leaves another's listener and says so in its marks", (
 });
 
 Deno.test("desiredState() shares a FOU port that another instance has, and makes it where it is gone", () => {
-  const claims = new Set(["192.0.2.1:10000"]);
+  const claims = new Map([["192.0.2.1:10000", "other"]]);
   const shared = desire(HUB, { a: HERE }, { listeners: listening("192.0.2.1:10000"), claims });
   assert.equal(shared.listeners.size, 0);
   assert.deepEqual([shared.tunnels.get("a")?.alias, shared.gate?.mark], ["ipipou:a", "ipipou:a"]);

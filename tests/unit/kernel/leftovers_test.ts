@@ -10,7 +10,7 @@ function describe(foreign: Partial<Observed["foreign"]>): string[] {
     devices: new Map(),
     pairs: new Set<string>(),
     listeners: new Map(),
-    claims: new Set<string>(),
+    claims: new Map(),
     addresses: new Map(),
     routes: new Map(),
     emptyChains: [],
@@ -46,9 +46,13 @@ Deno.test("describeLeftovers() has the command for a FOU port at each of our add
   }
 });
 
-Deno.test("describeLeftovers() says nothing of a FOU port that is shared with another instance", () => {
+Deno.test("describeLeftovers() tells of a FOU port that is shared with another instance, and whose it is", () => {
   const shared = listeners({ local: { ip: "192.0.2.1", port: 10_001 }, device: "eth0" });
-  assert.deepEqual(describe({ listeners: shared, claims: new Set(shared.keys()) }), []);
+  const claims = new Map([["192.0.2.1:10001", "hub"], ["192.0.2.1:10002", "home"]]);
+  const lines = describe({ listeners: shared, claims });
+  assert.deepEqual(lines.map((line) => line.split(":", 2).join(":")), [
+    "FOU port 192.0.2.1:10001 is hub's too",
+  ]);
 });
 
 Deno.test("describeLeftovers() says nothing of what is not in our place", () => {

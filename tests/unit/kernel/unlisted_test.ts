@@ -64,7 +64,7 @@ function observed(tunnels: readonly Tunnel[], listed: readonly string[], others 
       devices: new Map(),
       pairs: new Set(),
       listeners: new Map(Array.from({ length: others }, (_, index) => listener("192.0.2.9", index + 1))),
-      claims: new Set(),
+      claims: new Map(),
       addresses: new Map(),
       routes: new Map(),
       emptyChains: [],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
+import { endUnharmed } from "../lab/pings.ts";
 import { eventually, INNER, type Keys, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 /** A line of the log for a command by which `ip` or `nft` changed something. */
@@ -120,8 +121,7 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
     await reload(scenario, ["server", server], SERVER, /lifetime changed/);
     assert.equal(await scenario.snapshot("server"), before.server);
   });
-  await flood.kill("SIGINT");
-  assert.match(flood.lines.join("\n"), / 0% packet loss/);
+  await endUnharmed(flood);
   assert.equal(await scenario.snapshot("client"), before.client);
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 });

@@ -3,7 +3,7 @@ import { keyPairOf } from "../../../lib/auth/keys.ts";
 import { addPeer, listPeers, type PeerSystem, removePeer } from "../../../lib/commands/peer.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { WriteOptions } from "../../../lib/settings/files.ts";
-import { PRIVATE_KEY, PUBLIC_KEY } from "../settings/good_input.ts";
+import { PRIVATE_KEY, PUBLIC_KEY } from "../settings/bases.ts";
 import { filesInMemory, load } from "../settings/memory_files.ts";
 
 const HUB = `server = true

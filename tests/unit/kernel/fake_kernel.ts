@@ -1,4 +1,5 @@
-import type { IpDevice, IpFou, IpRoute, Listing, NftObject } from "../../../lib/kernel/observe.ts";
+import type { IpDevice, IpFou, IpRoute, Listing } from "../../../lib/kernel/observe.ts";
+import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 
 interface FakeDevice {

@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type Identity,
-  type IpDevice,
-  type Listing,
-  type NftObject,
-  sortOut,
-} from "../../../lib/kernel/observe.ts";
+import { type Identity, type IpDevice, type Listing, sortOut } from "../../../lib/kernel/observe.ts";
+import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 

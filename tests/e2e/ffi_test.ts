@@ -7,7 +7,7 @@ import { on, once } from "node:events";
 import v8 from "node:v8";
 import vm from "node:vm";
 import { RawSocket } from "../../ffi/raw_socket.ts";
-import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
+import { PacketQueue } from "../../ffi/packet_queue.ts";
 import { EXIT, IpipouError } from "../../lib/errors.ts";
 
 const NEAR = { namespace: "ffi-near", device: "ffi0", ip: "10.9.0.1" };

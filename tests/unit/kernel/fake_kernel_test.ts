@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Refused } from "./fake_kernel.ts";
+import { Refused } from "./fake_nft.ts";
 import { newKernel } from "./plan_scene.ts";
 
 Deno.test("FakeKernel refuses two devices with the same outer addresses, as the kernel does", () => {

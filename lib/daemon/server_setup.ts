@@ -1,4 +1,4 @@
-import { PacketQueue } from "../../ffi/libnetfilter_queue.ts";
+import { PacketQueue } from "../../ffi/packet_queue.ts";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";

@@ -1,13 +1,7 @@
 import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import {
-  type Identity,
-  type IpFou,
-  type Listing,
-  type NftObject,
-  sortOut,
-  withListeners,
-} from "./observe.ts";
+import { type Identity, type IpFou, type Listing, sortOut, withListeners } from "./observe.ts";
+import type { NftObject } from "./observe_gate.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { listenerWords } from "./plan_devices.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
 import { parseMark } from "./mark.ts";
 import { ROUTE_PROTOCOL } from "./news.ts";
-import { findEmptyChains, findObsoleteRules, type NftExpression } from "./obsolete_rules.ts";
+import { findGate, type NftObject } from "./observe_gate.ts";
+import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
   type Gate,
@@ -11,9 +11,6 @@ import {
   listenerKey,
   type Observed,
   pairKey,
-  type Remote,
-  remoteKey,
-  sourceKey,
   type Tunnel,
 } from "./state.ts";
 
@@ -71,24 +68,6 @@ export interface IpRoute {
   readonly dev?: string;
   readonly protocol?: string;
   readonly metric?: number;
-}
-
-/** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
-type NftKey = { concat: readonly NftPart[] } | string;
-type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
-type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
-
-/** One object of `nft -j list table`. */
-export interface NftObject {
-  readonly chain?: { readonly name: string };
-  readonly rule?: {
-    readonly chain: string;
-    readonly handle?: number;
-    readonly comment?: string;
-    readonly expr?: readonly NftExpression[];
-  };
-  readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
-  readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
 }
 
 /** Everything that `ip` and `nft` were asked. */
@@ -269,68 +248,4 @@ function pairOf(device: IpDevice): string[] {
 
 function ipv4Of(device: IpDevice): string[] {
   return device.addr_info.filter(({ family }) => family === "inet").map(({ local }) => local);
-}
-
-function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
-  const names = gateNames(name);
-  const ours = new Set<string>([...GATE_CHAINS, ...GATE_SETS].map((part) => names[part]));
-  const found = objects.map(({ chain, set, map }) => chain?.name ?? set?.name ?? map?.name ?? "");
-  const parts = new Set(found.filter((part) => ours.has(part)));
-  if (parts.size === 0) return null;
-  const first = objects.find(({ rule }) => rule?.chain === names.gate && rule.comment)?.rule;
-  const parsed = parseGateComment(first?.comment ?? "");
-  const elements = (wanted: string) =>
-    objects.flatMap(({ set }) => set?.name === wanted ? set.elem ?? [] : []);
-  const pairs = (wanted: string) => objects.flatMap(({ map }) => map?.name === wanted ? map.elem ?? [] : []);
-  const locals = new Map(pairs(names.locals).map(([key, alt]) => [partsOfKey(key).join(" "), String(alt)]));
-  const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
-  const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) ?? false;
-  const remotes = pairs(names.remotes).map(([key]) => toRemote(key, locals, now));
-  return {
-    table,
-    name,
-    fingerprint: isWhole ? parsed!.fingerprint : "",
-    mark: parsed?.mark ?? "",
-    ip: parsed?.ip ?? "0.0.0.0",
-    ports: portsIn(first?.expr ?? []),
-    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint, remote.port), remote])),
-    addresses: new Set(elements(names.addresses).map(String)),
-    alts: new Set(elements(names.alts).map(String)),
-    devices: new Set(elements(names.devices).map(String)),
-    sources: new Set(elements(names.sources).map(toSource)),
-    parts,
-  };
-}
-
-/** The ports that the gate's first rule is for: one, or a set of them. */
-function portsIn(expressions: readonly NftExpression[]): number[] {
-  const match = expressions.map((expression) => expression.match)
-    .find((match) => match?.left.payload?.field === "dport");
-  const right = match?.right;
-  const ports = typeof right === "object" ? (right as { set: unknown[] }).set : [right];
-  return ports.filter((port) => typeof port === "number");
-}
-
-function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: number): Remote {
-  const timed = typeof key === "object" && "elem" in key ? key.elem : null;
-  const [ip, port, ownPort] = partsOfKey(key);
-  return {
-    endpoint: { ip: String(ip), port: Number(port) },
-    port: Number(ownPort),
-    alt: locals.get(partsOfKey(key).join(" ")) ?? null,
-    expiresAt: timed === null ? null : now + timed.expires * 1000,
-  };
-}
-
-function toSource(key: NftTimed): string {
-  const [device, network] = partsOfKey(key);
-  return sourceKey(
-    String(device),
-    typeof network === "object" ? `${network.prefix.addr}/${network.prefix.len}` : String(network),
-  );
-}
-
-function partsOfKey(key: NftTimed): readonly NftPart[] {
-  const bare = typeof key === "object" && "elem" in key ? key.elem.val : key;
-  return typeof bare === "string" ? [bare] : bare.concat;
 }

@@ -1,4 +1,5 @@
-import type { Identity, NftObject } from "./observe.ts";
+import type { Identity } from "./observe.ts";
+import type { NftObject } from "./observe_gate.ts";
 
 /** What is matched or done by a rule, as `nft -j` prints it, as far as version 0.1 used it. */
 export interface NftExpression {

@@ -5,7 +5,8 @@
 import { cpuUsage } from "node:process";
 import type { Gate } from "../../lib/gate.ts";
 import type { Datagram } from "../../lib/packet.ts";
-import { Fleet, NOW, place, UNIX } from "../unit/gate/fleet.ts";
+import { Fleet, place } from "../unit/gate/fleet.ts";
+import { NOW, UNIX } from "../unit/gate/small_gate.ts";
 
 const SIZES = [1, 10, 100, 1000];
 const MOST = 1000;

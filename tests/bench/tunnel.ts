@@ -58,9 +58,7 @@ async function measureRoaming(scenario: Scenario, tell: Tell): Promise<void> {
   await server.waitForLine(/tunnel up/, PATIENCE);
   const flow = await Flow.start(scenario, FLOW_RATE);
   for (let move = 0; move < MOVES; move++) {
-    await scenario.network.remapNat();
-    client.signal("SIGUSR1");
-    await server.waitForLine(/moved from/, PATIENCE);
+    await scenario.move(client, server);
     await scenario.ping("client");
   }
   const paths = await flow.end(scenario);

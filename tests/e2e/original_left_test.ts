@@ -78,9 +78,7 @@ Deno.test("a server takes over from a killed one of version 0.1, all but its FOU
   assert.match(server.lines.join("\n"), /taking over the tunnel to 198\.51\.100\.2:10001/);
   await scenario.network.must("server", ["conntrack", "-F"]);
   await scenario.ping("client");
-  await scenario.network.remapNat();
-  client.signal("SIGUSR1");
-  await server.waitForLine(/moved from/, PATIENCE);
+  await scenario.move(client, server);
   await scenario.ping("client");
   assert.equal((await server.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), expected);

@@ -13,9 +13,7 @@ Deno.test("of a flow that moves just what comes by a new path before it is authe
   await server.waitForLine(/tunnel up/, PATIENCE);
   const flow = await Flow.start(scenario, 100);
   for (let move = 0; move < MOVES; move++) {
-    await scenario.network.remapNat();
-    client.signal("SIGUSR1");
-    await server.waitForLine(/moved from/, PATIENCE);
+    await scenario.move(client, server);
     await scenario.ping("client");
   }
   const paths = await flow.end(scenario);

@@ -115,6 +115,13 @@ export class Scenario implements AsyncDisposable {
     return process.lines.slice(length);
   }
 
+  /** The NAT takes another public port and its client authenticates anew at once; resolves once the server follows. */
+  async move(client: Process, server: Process): Promise<void> {
+    await this.network.remapNat();
+    client.signal("SIGUSR1");
+    await server.waitForLine(/moved from/, PATIENCE);
+  }
+
   /** Makes an environment in which each `ip` and `nft` that is run leaves a line, its command line. */
   async programCounter(): Promise<ProgramCounter> {
     const calls = await this.write("calls", "");

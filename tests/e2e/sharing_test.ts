@@ -56,11 +56,7 @@ Deno.test("the inner TCP connection lives through twenty moves of its client", a
     ...["iperf3", "-c", "172.28.0.2", "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
   ]);
   await transfer.waitForLine(/ 0\.00-/, PATIENCE);
-  for (let move = 0; move < 20; move++) {
-    await scenario.network.remapNat();
-    client.signal("SIGUSR1");
-    await server.waitForLine(/moved from/, PATIENCE);
-  }
+  for (let move = 0; move < 20; move++) await scenario.move(client, server);
   const { length } = transfer.lines;
   const nextTransfer = () => transfer.waitForLine(/ [1-9][\d.]* [KM]?Bytes/, PATIENCE);
   while (transfer.lines.indexOf(await nextTransfer()) < length);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type CommandOptions, run } from "../../tools/command.ts";
-import type { BadInput } from "../unit/settings/bad_input.ts";
+import type { BadInput } from "../unit/settings/bad_input/input.ts";
 
 /** The executable that users get. */
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { BAD_INPUTS, type BadInput } from "../unit/settings/bad_input.ts";
+import { BAD_INPUTS } from "../unit/settings/bad_input.ts";
+import type { BadInput } from "../unit/settings/bad_input/input.ts";
 import { refuses } from "./bad_input.ts";
 import { makeTraps } from "./traps.ts";
 

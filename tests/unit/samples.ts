@@ -1,3 +1,4 @@
+import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 
 /** A peer with nothing special about it, but for `fields`. */
@@ -36,6 +37,28 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     reauthOnly: false,
     log: { verbosity: 0, time: false, pid: false },
     peers: [samplePeer()],
+    ...fields,
+  };
+}
+
+/** What is seen of a kernel where nothing is ours and nothing of others' matters, but for `fields`. */
+export function sampleObserved(
+  { foreign, ...fields }: Partial<Omit<Observed, "foreign">> & { foreign?: Partial<Observed["foreign"]> },
+): Observed {
+  return {
+    own: EMPTY_STATE,
+    foreign: {
+      devices: new Map(),
+      pairs: new Set(),
+      listeners: new Map(),
+      claims: new Map(),
+      addresses: new Map(),
+      routes: new Map(),
+      emptyChains: [],
+      ...foreign,
+    },
+    hostAddresses: new Map(),
+    unusedGroup: 1,
     ...fields,
   };
 }

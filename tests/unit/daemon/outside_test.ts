@@ -5,31 +5,21 @@ import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
-import { sampleSettings } from "../samples.ts";
+import { sampleObserved, sampleSettings } from "../samples.ts";
 
 function settingsOf(local: Partial<Settings["local"]>): Settings {
   return sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
 }
 
 function observedWith(alts: readonly string[]): Observed {
-  return {
+  return sampleObserved({
     own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
-    foreign: {
-      devices: new Map(),
-      pairs: new Set(),
-      listeners: new Map(),
-      claims: new Map(),
-      addresses: new Map(),
-      routes: new Map(),
-      emptyChains: [],
-    },
     hostAddresses: new Map([
       ["lo", ["127.0.0.1"]],
       ["eth0", [...alts, "192.0.2.1", "192.0.2.77"]],
       ["eth1", []],
     ]),
-    unusedGroup: 1,
-  };
+  });
 }
 
 function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { PacketQueue } from "../../../ffi/libnetfilter_queue.ts";
+import { PacketQueue } from "../../../ffi/packet_queue.ts";
 import { type LibrarySource, openLibrary } from "../../../ffi/library.ts";
 
 const SOURCE: LibrarySource = {

@@ -6,12 +6,7 @@ import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-
-/** The monotonic clock, in milliseconds. */
-export const NOW = 5_000;
-/** The wall clock, in seconds. */
-export const UNIX = 1_795_219_200;
-export const SERVER = { ip: "192.0.2.1", port: 10_000 };
+import { NOW, SERVER, UNIX } from "./small_gate.ts";
 
 /** How a client makes its packets. */
 export interface Sender {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Gate } from "../../../lib/gate.ts";
 import type { Scheme } from "../../../lib/auth/scheme.ts";
 import { samplePeer } from "../samples.ts";
-import { drain, Fleet, NOW, place, told, UNIX } from "./fleet.ts";
+import { drain, Fleet, place, told } from "./fleet.ts";
+import { NOW, UNIX } from "./small_gate.ts";
 
 const MANY = 1000;
 const AT_ONCE = 8;

@@ -2,32 +2,14 @@ import assert from "node:assert/strict";
 import { EXIT } from "../../../lib/errors.ts";
 import type { Admission } from "../../../lib/gate.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { EMPTY_STATE, type Observed, pairKey } from "../../../lib/kernel/state.ts";
+import { type Observed, pairKey } from "../../../lib/kernel/state.ts";
 import { ed25519 } from "../auth/vectors.ts";
-import { samplePeer, sampleSettings } from "../samples.ts";
+import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const NOW = 1_795_219_200_000;
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 const HOME = { ip: "198.51.100.2", port: 40_001 };
 const HERE: Admission = { remote: HOME, port: 10_000, expiresAt: null };
-
-function observed(foreign: Partial<Observed["foreign"]> = {}): Observed {
-  return {
-    own: EMPTY_STATE,
-    foreign: {
-      devices: new Map(),
-      pairs: new Set(),
-      listeners: new Map(),
-      claims: new Map(),
-      addresses: new Map(),
-      routes: new Map(),
-      emptyChains: [],
-      ...foreign,
-    },
-    hostAddresses: new Map(),
-    unusedGroup: 1,
-  };
-}
 
 const PEERS = ["a", "b"].map((name, index) =>
   samplePeer({
@@ -43,7 +25,13 @@ function desireAll(
   admissions: Readonly<Record<string, Admission>> = {},
   foreign: Partial<Observed["foreign"]> = {},
 ) {
-  return desiredState(settings, OUTSIDE, new Map(Object.entries(admissions)), observed(foreign), NOW);
+  return desiredState(
+    settings,
+    OUTSIDE,
+    new Map(Object.entries(admissions)),
+    sampleObserved({ foreign }),
+    NOW,
+  );
 }
 
 function desire(...args: Parameters<typeof desireAll>) {

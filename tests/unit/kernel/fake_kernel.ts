@@ -1,5 +1,6 @@
-import type { IpDevice, IpFou, IpRoute, Listing, NftObject } from "../../../lib/kernel/observe.ts";
+import type { IpDevice, IpFou, IpRoute, Listing } from "../../../lib/kernel/observe.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
+import { FakeNft, Refused } from "./fake_nft.ts";
 
 interface FakeDevice {
   kind: string;
@@ -15,13 +16,6 @@ interface FakeDevice {
   addresses: { local: string; peer: string }[];
 }
 
-interface FakeChain {
-  rules: string[];
-}
-
-/** A command that the kernel refused, with its words. */
-export class Refused extends Error {}
-
 /**
  * A kernel in memory that understands just the commands a plan may have, refuses what the real one refuses, and
  * throws at any other word. It shows its state in the form of `ip -j` and `nft -j`.
@@ -29,14 +23,15 @@ export class Refused extends Error {}
 export class FakeKernel {
   readonly devices = new Map<string, FakeDevice>();
   readonly listeners = new Map<string, string | null>();
-  readonly tables = new Map<
-    string,
-    { chains: Map<string, FakeChain>; sets: Map<string, Map<string, string>> }
-  >();
   /** Device and protocol by destination. */
   readonly routes = new Map<string, { dev: string; protocol: string }>();
   /** Commands carried out so far. */
   count = 0;
+  readonly #nft = new FakeNft();
+
+  get tables(): FakeNft["tables"] {
+    return this.#nft.tables;
+  }
 
   addDevice(name: string, fields: Partial<FakeDevice> = {}): void {
     this.devices.set(name, {
@@ -122,15 +117,8 @@ export class FakeKernel {
 
   /** One transaction: all or nothing. */
   nft(lines: readonly string[]): void {
-    const before = structuredClone(this.tables);
-    try {
-      for (const line of lines) this.#nftLine(line);
-      if (lines.length > 0) this.count++;
-    } catch (error) {
-      this.tables.clear();
-      for (const [name, table] of before) this.tables.set(name, table);
-      throw error;
-    }
+    this.#nft.run(lines);
+    if (lines.length > 0) this.count++;
   }
 
   #linkAdd(words: string[]): void {
@@ -194,52 +182,13 @@ export class FakeKernel {
     this.listeners.set(key, device);
   }
 
-  #nftLine(line: string): void {
-    const [verb, kind, , table, name, ...rest] = line.split(" ");
-    if (`${verb} ${kind}` === "add table") {
-      if (!this.tables.has(table!)) this.tables.set(table!, { chains: new Map(), sets: new Map() });
-      return;
-    }
-    const found = this.tables.get(table!);
-    if (found === undefined) throw new Refused(`No such table: ${line}`);
-    const { chains, sets } = found;
-    switch (`${verb} ${kind}`) {
-      case "add chain":
-        if (!chains.has(name!)) chains.set(name!, { rules: [] });
-        return;
-      case "flush chain":
-        chainOf(chains, name!).rules = [];
-        return;
-      case "delete chain":
-        if (chainOf(chains, name!).rules.length > 0) throw new Refused(`Device or resource busy: ${line}`);
-        chains.delete(name!);
-        return;
-      case "add rule":
-        chainOf(chains, name!).rules.push(rest.join(" "));
-        return;
-      case "add map":
-      case "add set":
-        if (!sets.has(name!)) sets.set(name!, new Map());
-        return;
-      case "delete map":
-      case "delete set":
-        if (!sets.delete(name!)) throw new Refused(`No such set: ${line}`);
-        return;
-      case "add element":
-      case "delete element":
-        return changeElements(verb!, sets.get(name!), rest.join(" "), line);
-      default:
-        throw new TypeError(`Unknown command: nft ${line}`);
-    }
-  }
-
   /** What `ip -j -d address show`, `ip -j fou show` and `nft -j list table` would print. */
   list(table: string): Listing {
     return {
       devices: [...this.devices].map(showDevice),
       fou: this.#showFou(),
       routes: [...this.routes].map(([dst, route]): IpRoute => ({ dst, ...route })),
-      nft: this.#showTable(table),
+      nft: this.#nft.show(table),
     };
   }
 
@@ -248,27 +197,6 @@ export class FakeKernel {
       const [local, port] = key.split(":");
       return { port: Number(port), family: "inet", local: local!, ...(dev === null ? {} : { dev }) };
     });
-  }
-
-  #showTable(name: string): NftObject[] {
-    const table = this.tables.get(name);
-    if (table === undefined) return [];
-    const sets = [...table.sets].map(([name, elements]): NftObject =>
-      /^(remotes|locals)-/.test(name)
-        ? { map: { name, elem: [...elements].map(([key, data]) => [showKey(key), data]) } }
-        : { set: { name, elem: [...elements.keys()].map(showElement) } }
-    );
-    const chains = [...table.chains].flatMap(([chain, { rules }]): NftObject[] => [
-      { chain: { name: chain } },
-      ...rules.map((rule): NftObject => {
-        const [, comment] = /comment "(.*)"$/.exec(rule) ?? [];
-        const [, several, one] = /udp dport (?:\{ (.*?) \}|(\d+))/.exec(rule) ?? [];
-        const ports = several === undefined ? Number(one) : { set: several.split(", ").map(Number) };
-        const expr = [{ match: { left: { payload: { protocol: "udp", field: "dport" } }, right: ports } }];
-        return { rule: comment === undefined ? { chain } : { chain, comment, expr } };
-      }),
-    ]);
-    return [...sets, ...chains];
   }
 }
 
@@ -286,49 +214,6 @@ function outer(words: string[]) {
     dport: Number(value(words, "encap-dport")),
     csum: words.includes("encap-csum"),
   };
-}
-
-function chainOf(chains: Map<string, FakeChain>, name: string): FakeChain {
-  const chain = chains.get(name);
-  if (chain === undefined) throw new Refused(`No such chain: ${name}`);
-  return chain;
-}
-
-function changeElements(
-  verb: string,
-  set: Map<string, string> | undefined,
-  text: string,
-  line: string,
-): void {
-  const list = /^\{ (.*) \}$/.exec(text)?.[1];
-  if (set === undefined || list === undefined) throw new Refused(`No such set, or no elements: ${line}`);
-  for (const element of list.split(", ")) {
-    const match = ELEMENT.exec(element);
-    if (match === null) throw new Refused(`Bad element ${element}: ${line}`);
-    const [, key, data = ""] = match;
-    if (verb === "delete") {
-      if (!set.delete(key!)) throw new Refused(`No such element: ${line}`);
-    } else {
-      if (set.has(key!) && set.get(key!) !== data) throw new Refused(`File exists: ${line}`);
-      set.set(key!, data);
-    }
-  }
-}
-
-/** An address, with ports or without; a quoted device, with a network or without; then a timeout, then data. */
-const ELEMENT =
-  /^([\d.]+(?: \. \d+ \. \d+)?|"[\w.-]+"(?: \. [\d./]+)?)(?: timeout \d{1,8}s\d{1,3}ms)?(?: : (.+))?$/;
-
-function showKey(key: string): { concat: (string | number)[] } {
-  const [ip, port, ownPort] = key.split(" . ");
-  return { concat: [ip!, Number(port), Number(ownPort)] };
-}
-
-function showElement(element: string) {
-  const [first, network] = element.replaceAll('"', "").split(" . ");
-  if (network === undefined) return first!;
-  const [addr, len] = network.split("/");
-  return { concat: [first!, len === undefined ? addr! : { prefix: { addr: addr!, len: Number(len) } }] };
 }
 
 function showDevice([ifname, device]: [string, FakeDevice]): IpDevice {

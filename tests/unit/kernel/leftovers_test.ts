@@ -1,27 +1,13 @@
 import assert from "node:assert/strict";
 import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
-import { EMPTY_STATE, type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
+import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
+import { sampleObserved } from "../samples.ts";
 
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 const USE = { table: "vpn", ports: [10_001], alts: new Set(["172.29.0.1"]) };
 
 function describe(foreign: Partial<Observed["foreign"]>): string[] {
-  const nothing = {
-    devices: new Map(),
-    pairs: new Set<string>(),
-    listeners: new Map(),
-    claims: new Map(),
-    addresses: new Map(),
-    routes: new Map(),
-    emptyChains: [],
-  };
-  const observed = {
-    own: EMPTY_STATE,
-    foreign: { ...nothing, ...foreign },
-    hostAddresses: new Map(),
-    unusedGroup: 1,
-  };
-  return describeLeftovers(observed, OUTSIDE, USE);
+  return describeLeftovers(sampleObserved({ foreign }), OUTSIDE, USE);
 }
 
 function listeners(...all: Listener[]): Observed["foreign"]["listeners"] {

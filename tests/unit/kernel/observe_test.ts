@@ -3,10 +3,10 @@ import {
   type Identity,
   type IpDevice,
   type Listing,
-  type NftObject,
   sortOut,
   withListeners,
 } from "../../../lib/kernel/observe.ts";
+import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 

@@ -10,6 +10,7 @@ import {
   parkingPlace,
   type Tunnel,
 } from "../../../lib/kernel/state.ts";
+import { sampleObserved } from "../samples.ts";
 
 const PORT = 10_000;
 
@@ -49,7 +50,7 @@ function observed(tunnels: readonly Tunnel[], listed: readonly string[], others 
     const local = { ip, port };
     return [listenerKey(local), { local, device: "eth0" }];
   };
-  return {
+  return sampleObserved({
     own: {
       ...EMPTY_STATE,
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
@@ -61,17 +62,9 @@ function observed(tunnels: readonly Tunnel[], listed: readonly string[], others 
       gate: GATE,
     },
     foreign: {
-      devices: new Map(),
-      pairs: new Set(),
       listeners: new Map(Array.from({ length: others }, (_, index) => listener("192.0.2.9", index + 1))),
-      claims: new Map(),
-      addresses: new Map(),
-      routes: new Map(),
-      emptyChains: [],
     },
-    hostAddresses: new Map(),
-    unusedGroup: 1,
-  };
+  });
 }
 
 const TUNNELS = Array.from({ length: 50 }, (_, index) => tunnel(index + 1));

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { formatIpv4, networkOf } from "../../../lib/ipv4.ts";
 import type { Option } from "../../../lib/settings/option.ts";
-import { PUBLIC_KEY } from "./good_input.ts";
+import { PUBLIC_KEY } from "./bases.ts";
 
 /** Text with anything in it. */
 export const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));

@@ -5,7 +5,7 @@ import { SettingsError } from "../../../lib/settings/errors.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
 import { parseToml } from "../../../lib/settings/toml.ts";
 import { anyText, valueOf } from "./arbitrary_values.ts";
-import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "./bases.ts";
 import { load } from "./memory_files.ts";
 
 const PATH = "/etc/ipipou/x.conf";

@@ -4,7 +4,7 @@ import { COMMANDS } from "../../../lib/settings/commands.ts";
 import { commandHelpText, helpText } from "../../../lib/settings/help.ts";
 import { tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
-import { PUBLIC_KEY } from "./good_input.ts";
+import { PUBLIC_KEY } from "./bases.ts";
 import { load } from "./memory_files.ts";
 
 const HELP = helpText();

@@ -6,7 +6,7 @@ import { convert } from "../../../lib/commands/convert.ts";
 import { SettingsError } from "../../../lib/settings/errors.ts";
 import { readConf } from "../../../lib/settings/conf.ts";
 import { resolve } from "../../../lib/settings/resolve.ts";
-import { PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { PRIVATE_KEY, PUBLIC_KEY } from "./bases.ts";
 import { filesInMemory, load } from "./memory_files.ts";
 
 const HUB = "/etc/ipipou/hub.toml";

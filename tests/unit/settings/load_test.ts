@@ -6,7 +6,7 @@ import { nameOf, type Option } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
 import { resolve } from "../../../lib/settings/resolve.ts";
 import { BAD_INPUTS } from "./bad_input.ts";
-import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "./bases.ts";
 import { filesInMemory, load } from "./memory_files.ts";
 
 const CLIENT = ["-b", "192.0.2.1", "-r", "198.51.100.1:10000", "--tunl-ip", "172.28.0.1"];

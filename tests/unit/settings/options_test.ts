@@ -3,7 +3,9 @@ import { IpipouError } from "../../../lib/errors.ts";
 import { nameOf, type Option, tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTION_GROUPS, OPTIONS } from "../../../lib/settings/options.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
-import { BASES, GOOD_FILES, GOOD_INPUTS, type GoodInput } from "./good_input.ts";
+import { BASES, GOOD_FILES } from "./bases.ts";
+import { GOOD_INPUTS } from "./good_input.ts";
+import type { GoodInput } from "./good_input/input.ts";
 import { load } from "./memory_files.ts";
 
 function optionOf(input: GoodInput): Option {

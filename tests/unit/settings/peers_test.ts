@@ -3,7 +3,7 @@ import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { ReadFile } from "../../../lib/settings/files.ts";
 import { loadSettings } from "../../../lib/settings/load.ts";
 import type { Peer } from "../../../lib/settings/settings.ts";
-import { PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { PRIVATE_KEY, PUBLIC_KEY } from "./bases.ts";
 import { filesInMemory, load } from "./memory_files.ts";
 
 const OTHER_KEY = "MsLcKfhC7xQcUJ3hKdtmVVeCXRFkoaGsdfCfHiv0XGM=";

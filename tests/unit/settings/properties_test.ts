@@ -5,7 +5,8 @@ import { tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { anyText, valueOf } from "./arbitrary_values.ts";
-import { BASES, GOOD_FILES, GOOD_INPUTS } from "./good_input.ts";
+import { BASES, GOOD_FILES } from "./bases.ts";
+import { GOOD_INPUTS } from "./good_input.ts";
 import { load } from "./memory_files.ts";
 
 const RUNS = { numRuns: 2000 };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { BASES, GOOD_INPUTS, PRIVATE_KEY, PUBLIC_KEY } from "./good_input.ts";
+import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "./bases.ts";
+import { GOOD_INPUTS } from "./good_input.ts";
 import { nameOf } from "../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../lib/settings/options.ts";
 import { load } from "./memory_files.ts";

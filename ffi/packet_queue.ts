@@ -1,0 +1,264 @@
+import { constants } from "node:os";
+import { EXIT, IpipouError } from "../lib/errors.ts";
+import { Libc, SysError } from "./libc.ts";
+import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
+import { ReadLoop } from "./read_loop.ts";
+
+const NF_DROP = 0;
+const NFQNL_COPY_PACKET = 2;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_NO_ENOBUFS = 5;
+const NLMSG_ERROR = 2;
+const NLM_F_REQUEST = 1;
+/** Subsystem 3, message 2. */
+const NFQNL_MSG_CONFIG = 0x302;
+const NFQA_CFG_QUEUE_MAXLEN = 3;
+/** The kernel's address, as a `struct sockaddr_nl`. */
+const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+/** So are both machines that the program is built for. */
+const IS_LITTLE_ENDIAN = true;
+
+/** Room in a message for everything beside the packet's bytes; the kernel sends some 300 bytes of attributes. */
+const ATTRIBUTES_LENGTH = 4096;
+
+/** What the receive buffer is charged for a message beside its packet's bytes; the kernel doubles the request. */
+const MESSAGE_COST = 1024;
+
+/** The kernel takes a signed 32-bit number and doubles it. */
+const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
+
+/** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
+const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
+
+/** How to open a `PacketQueue`. */
+export interface PacketQueueOptions {
+  /** The netfilter queue, 0-65535. */
+  readonly number: number;
+  /** Packets that may wait; the kernel drops those that come when it is full. */
+  readonly maxLength: number;
+  /** Bytes copied of each packet, counted from its IPv4 header; longer ones arrive cut. */
+  readonly copyRange: number;
+}
+
+/**
+ * The reading end of a netfilter queue that is a dead end: a packet in it has done its work once it was read, so
+ * each one is dropped at that moment and only a copy of its bytes goes on. Needs CAP_NET_ADMIN.
+ */
+export class PacketQueue {
+  readonly #number: number;
+  readonly #name: string;
+  readonly #message: Uint8Array<ArrayBuffer>;
+  readonly #libc: Libc;
+  readonly #symbols: LibnetfilterQueue["symbols"];
+  readonly #handle: Deno.PointerValue;
+  readonly #fd: number;
+  readonly #queue: Deno.PointerValue;
+  readonly #copyRange: number;
+  #maxLength: number;
+  /** Holds the queue's number. */
+  readonly #binding: DisposableStack;
+  /** Copies of packets that were dropped and not handed out yet. */
+  readonly #received: Uint8Array<ArrayBuffer>[] = [];
+  readonly #loop: ReadLoop;
+
+  private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
+    this.#number = number;
+    this.#name = `netfilter queue ${number}`;
+    this.#copyRange = copyRange;
+    this.#maxLength = maxLength;
+    this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
+    using resources = new DisposableStack();
+    this.#libc = resources.use(new Libc());
+    const library = resources.adopt(openLibnetfilterQueue(), (library) => library.close());
+    const symbols = this.#symbols = library.symbols;
+    // C keeps the callback's address as long as the handle, so it is made before the handle and freed after it.
+    const callback = resources.adopt(
+      new Deno.UnsafeCallback(CALLBACK, (queue, _message, data) => this.#take(queue, data)),
+      (callback) => callback.close(),
+    );
+    const handle = this.#handle = symbols.nfq_open();
+    if (handle === null) throw this.#libc.error(`open ${this.#name}`, "nfq_open");
+    resources.defer(() => symbols.nfq_close(handle));
+    this.#fd = symbols.nfq_fd(handle);
+    using binding = new DisposableStack();
+    const queue = symbols.nfq_create_queue(handle, number, callback.pointer, null);
+    if (queue === null) throw bindError(number, this.#libc.error(`bind ${this.#name}`, "nfq_create_queue"));
+    binding.defer(() => symbols.nfq_destroy_queue(queue));
+    this.#queue = queue;
+    this.#setUp(maxLength);
+    this.#loop = new ReadLoop(this.#name, this.#fd, this.#libc, resources);
+    this.#binding = binding.move();
+  }
+
+  /**
+   * Becomes the reader of a queue.
+   *
+   * @throws {IpipouError} exit code 20 and the cure: the library is missing, another process has the queue,
+   *   CAP_NET_ADMIN is missing, the kernel refuses. But for the first, its cause is a `SysError`
+   */
+  static open(options: PacketQueueOptions): PacketQueue {
+    try {
+      return new PacketQueue(options);
+    } catch (cause) {
+      throw asQueueError(cause);
+    }
+  }
+
+  /**
+   * Hands out the queue's packets, each a copy from its IPv4 header on, until `close()` or `signal` ends it. What
+   * was not asked for waits in the kernel, up to the queue's length. One reader at a time.
+   *
+   * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
+   */
+  async *packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
+    try {
+      yield* this.#loop.read(() => this.#receive(), signal);
+    } catch (cause) {
+      throw asQueueError(cause);
+    }
+  }
+
+  /**
+   * Changes how many packets may wait. None that waits is lost.
+   *
+   * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
+   */
+  resize(maxLength: number): void {
+    if (maxLength === this.#maxLength) return;
+    try {
+      this.#setLength(maxLength);
+      this.#maxLength = maxLength;
+    } catch (cause) {
+      throw asQueueError(cause);
+    }
+  }
+
+  /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
+  close(): void {
+    this.#binding.dispose();
+    this.#loop.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #setUp(maxLength: number): void {
+    // Without it a full buffer makes the kernel drop everything until it was read empty, and recv say ENOBUFS, which
+    // tells no more than the counters in QUEUE_TABLE.
+    const quiet = this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+    this.#libc.check(`set up ${this.#name}`, "setsockopt", quiet);
+    this.#setLength(maxLength);
+    // Last, because packets come from here on.
+    if (this.#symbols.nfq_set_mode(this.#queue, NFQNL_COPY_PACKET, this.#copyRange) < 0) {
+      throw this.#libc.error(`have ${this.#name} copy ${this.#copyRange} bytes a packet`, "nfq_set_mode");
+    }
+  }
+
+  #setLength(maxLength: number): void {
+    const action = `set the length of ${this.#name} to ${maxLength}`;
+    // Packets wait in this buffer, so it must hold a full queue. Beyond net.core.rmem_max that takes CAP_NET_ADMIN
+    // in the first user namespace; where it is denied, bursts beyond the buffer are dropped and counted.
+    const bufferLength = Math.min(maxLength * (this.#copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
+    if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
+      this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
+    }
+    const message = lengthMessage(this.#number, maxLength);
+    const length = BigInt(message.length);
+    const sent = this.#libc.symbols.sendto(this.#fd, message, length, 0, KERNEL, KERNEL.length);
+    this.#libc.check(action, "sendto", sent);
+  }
+
+  #setOption(level: number, option: number, value: number): number {
+    return this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
+  }
+
+  /** The packets of the next message; null when there is none. */
+  #receive(): Uint8Array<ArrayBuffer>[] | null {
+    if (this.#received.length === 0 && !this.#readMessage()) return null; // else one came while a setting was answered
+    return this.#received.splice(0);
+  }
+
+  /** Fills `#received` with what the next message has. False: there is no message. */
+  #readMessage(): boolean {
+    const action = `read ${this.#name}`;
+    const length = this.#libc.receive(action, this.#fd, this.#message);
+    if (length === null) return false;
+    const errno = errorIn(this.#message);
+    // The verdict on a packet that the kernel had dropped by itself, as it does when the packet's device goes down.
+    if (errno === constants.errno.ENOENT || errno === 0) return true;
+    if (errno !== null) throw this.#libc.error(action, "recv", errno);
+    if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
+      throw this.#libc.error(action, "nfq_handle_packet");
+    }
+    return true;
+  }
+
+  /** Called by C for each packet: drops it and keeps a copy. Below 0 with errno set when the kernel did not. */
+  #take(queue: Deno.PointerValue, data: Deno.PointerValue): number {
+    const header = this.#symbols.nfq_get_msg_packet_hdr(data);
+    if (header === null) return 0; // no packet, so no verdict either
+    const start = new BigUint64Array(1);
+    const length = this.#symbols.nfq_get_payload(data, start);
+    const payload = Deno.UnsafePointer.create(start[0]!);
+    if (length > 0 && payload !== null) {
+      const packet = new Uint8Array(length);
+      new Deno.UnsafePointerView(payload).copyInto(packet);
+      this.#received.push(packet);
+    }
+    const id = new Uint8Array(4); // the first member of struct nfqnl_msg_packet_hdr, in network order
+    new Deno.UnsafePointerView(header).copyInto(id);
+    return this.#symbols.nfq_set_verdict(queue, new DataView(id.buffer).getUint32(0), NF_DROP, 0, null);
+  }
+}
+
+/**
+ * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer: the
+ * library's own function waits for one amid the queue's packets, and fails now and then when there are any.
+ */
+function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(28);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, IS_LITTLE_ENDIAN);
+  view.setUint16(4, NFQNL_MSG_CONFIG, IS_LITTLE_ENDIAN);
+  view.setUint16(6, NLM_F_REQUEST, IS_LITTLE_ENDIAN);
+  view.setUint16(18, number);
+  view.setUint16(20, 8, IS_LITTLE_ENDIAN);
+  view.setUint16(22, NFQA_CFG_QUEUE_MAXLEN, IS_LITTLE_ENDIAN);
+  view.setUint32(24, maxLength);
+  return bytes;
+}
+
+/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for a mere answer; null: it has none. */
+function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
+  const type = new Uint16Array(message.buffer, 4, 1)[0]; // a view of its own: the buffer may have any length
+  return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
+}
+
+function asQueueError(cause: unknown): unknown {
+  return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
+}
+
+/** Names the cause of a refused bind, which errno alone leaves open. */
+function bindError(number: number, cause: SysError): SysError | IpipouError {
+  const { EINVAL, EPERM } = constants.errno;
+  if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;
+  const reason = cause.errno === EPERM ? whyForbidden(number) : "load the kernel module nfnetlink_queue";
+  return new IpipouError(`${cause.message}: ${reason}`, EXIT.queue, { cause });
+}
+
+/** The kernel says EPERM both to who may not and to who comes late. */
+function whyForbidden(number: number): string {
+  let table;
+  try {
+    table = Deno.readTextFileSync(QUEUE_TABLE);
+  } catch {
+    return `CAP_NET_ADMIN is missing, or another process has the queue (root sees which in ${QUEUE_TABLE})`;
+  }
+  const holder = table.match(new RegExp(`^ *${number} +(\\d+)`, "m"))?.[1];
+  if (holder === undefined) return "CAP_NET_ADMIN is missing";
+  return `another process has it (netlink port id ${holder} in ${QUEUE_TABLE}), choose another queue number`;
+}

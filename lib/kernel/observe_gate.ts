@@ -1,0 +1,92 @@
+import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
+import type { Identity } from "./observe.ts";
+import type { NftExpression } from "./obsolete_rules.ts";
+import { type Gate, type Remote, remoteKey, sourceKey } from "./state.ts";
+
+/** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
+type NftKey = { concat: readonly NftPart[] } | string;
+type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
+type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
+
+/** One object of `nft -j list table`. */
+export interface NftObject {
+  readonly chain?: { readonly name: string };
+  readonly rule?: {
+    readonly chain: string;
+    readonly handle?: number;
+    readonly comment?: string;
+    readonly expr?: readonly NftExpression[];
+  };
+  readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
+  readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
+}
+
+/**
+ * The gate of an instance, of what its table has.
+ *
+ * @param now milliseconds of a clock that never jumps
+ * @returns null when there is nothing of it; with an empty fingerprint when not all its rules are there
+ */
+export function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
+  const names = gateNames(name);
+  const ours = new Set<string>([...GATE_CHAINS, ...GATE_SETS].map((part) => names[part]));
+  const found = objects.map(({ chain, set, map }) => chain?.name ?? set?.name ?? map?.name ?? "");
+  const parts = new Set(found.filter((part) => ours.has(part)));
+  if (parts.size === 0) return null;
+  const first = objects.find(({ rule }) => rule?.chain === names.gate && rule.comment)?.rule;
+  const parsed = parseGateComment(first?.comment ?? "");
+  const elements = (wanted: string) =>
+    objects.flatMap(({ set }) => set?.name === wanted ? set.elem ?? [] : []);
+  const pairs = (wanted: string) => objects.flatMap(({ map }) => map?.name === wanted ? map.elem ?? [] : []);
+  const locals = new Map(pairs(names.locals).map(([key, alt]) => [partsOfKey(key).join(" "), String(alt)]));
+  const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
+  const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) ?? false;
+  const remotes = pairs(names.remotes).map(([key]) => toRemote(key, locals, now));
+  return {
+    table,
+    name,
+    fingerprint: isWhole ? parsed!.fingerprint : "",
+    mark: parsed?.mark ?? "",
+    ip: parsed?.ip ?? "0.0.0.0",
+    ports: portsIn(first?.expr ?? []),
+    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint, remote.port), remote])),
+    addresses: new Set(elements(names.addresses).map(String)),
+    alts: new Set(elements(names.alts).map(String)),
+    devices: new Set(elements(names.devices).map(String)),
+    sources: new Set(elements(names.sources).map(toSource)),
+    parts,
+  };
+}
+
+/** The ports that the gate's first rule is for: one, or a set of them. */
+function portsIn(expressions: readonly NftExpression[]): number[] {
+  const match = expressions.map((expression) => expression.match)
+    .find((match) => match?.left.payload?.field === "dport");
+  const right = match?.right;
+  const ports = typeof right === "object" ? (right as { set: unknown[] }).set : [right];
+  return ports.filter((port) => typeof port === "number");
+}
+
+function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: number): Remote {
+  const timed = typeof key === "object" && "elem" in key ? key.elem : null;
+  const [ip, port, ownPort] = partsOfKey(key);
+  return {
+    endpoint: { ip: String(ip), port: Number(port) },
+    port: Number(ownPort),
+    alt: locals.get(partsOfKey(key).join(" ")) ?? null,
+    expiresAt: timed === null ? null : now + timed.expires * 1000,
+  };
+}
+
+function toSource(key: NftTimed): string {
+  const [device, network] = partsOfKey(key);
+  return sourceKey(
+    String(device),
+    typeof network === "object" ? `${network.prefix.addr}/${network.prefix.len}` : String(network),
+  );
+}
+
+function partsOfKey(key: NftTimed): readonly NftPart[] {
+  const bare = typeof key === "object" && "elem" in key ? key.elem.val : key;
+  return typeof bare === "string" ? [bare] : bare.concat;
+}

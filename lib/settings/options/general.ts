@@ -1,0 +1,88 @@
+import type { OptionGroup } from "../option.ts";
+
+export const GENERAL: OptionGroup = {
+  title: "General",
+  options: [
+    {
+      long: "help",
+      short: "h",
+      kind: "command",
+      command: "help",
+      help: "Show this text and exit",
+      commandLineOnly: true,
+    },
+    {
+      long: "version",
+      kind: "command",
+      command: "version",
+      help: "Show the version and exit",
+      commandLineOnly: true,
+    },
+    {
+      long: "config",
+      kind: "config",
+      metavar: "NAME",
+      help: "Read a configuration file, see Files; if given several times, what comes later wins, " +
+        "and the command line wins over all",
+      commandLineOnly: true,
+    },
+    {
+      long: "client",
+      short: "c",
+      kind: "flag",
+      slot: "server",
+      gives: false,
+      help: "Run as a client, which is the default",
+    },
+    {
+      long: "server",
+      short: "s",
+      kind: "flag",
+      slot: "server",
+      gives: true,
+      help: "Run as a server",
+    },
+    {
+      long: "number",
+      short: "n",
+      kind: "integer",
+      slot: "number",
+      min: 0,
+      max: 65_535,
+      metavar: "N",
+      help: "The number that other defaults follow from",
+      default: "a server's queue number if that is 1-999, or 0",
+    },
+    {
+      long: null,
+      short: "v",
+      kind: "count",
+      slot: "verbose",
+      help: "Log more; give it up to three times",
+    },
+    {
+      long: "verb",
+      kind: "integer",
+      slot: "verb",
+      min: 0,
+      max: 99,
+      metavar: "LEVEL",
+      help: "Log more, as -v given LEVEL times",
+      default: "0",
+    },
+    {
+      long: "no-log-time",
+      kind: "flag",
+      slot: "logTime",
+      gives: false,
+      help: "Log without the time",
+    },
+    {
+      long: "no-log-pid",
+      kind: "flag",
+      slot: "logPid",
+      gives: false,
+      help: "Log without the process number",
+    },
+  ],
+};

@@ -1,0 +1,6 @@
+// What options of more than one group take.
+
+export const DURATION = { kind: "duration", metavar: "SEC" } as const;
+export const IP = { kind: "ipv4", metavar: "IP" } as const;
+export const DEVICE = { kind: "device", metavar: "DEV" } as const;
+export const NETWORKS = { kind: "networks", metavar: "NET[,NET...]", neverAbbreviated: true } as const;

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { sortOut } from "../../../lib/kernel/observe.ts";
+import { admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
+
+Deno.test("planTransition() parks one of two that change places, and lets neither's packets into the other's tunnel", () => {
+  const kernel = newKernel();
+  const at = (a: number, b: number) =>
+    new Map([["p0", admission("198.51.100.1", 1000 + a)], ["p1", admission("198.51.100.2", 1000 + b)]]);
+  const [home, swapped] = [at(1, 2), new Map([["p0", at(1, 2).get("p1")!], ["p1", at(1, 2).get("p0")!]])];
+  kernel.run(plan(kernel, HUB, home));
+  const { close, ip, open } = plan(kernel, HUB, swapped);
+  const both = "198.51.100.1 . 1001 . 10000, 198.51.100.2 . 1002 . 10000";
+  assert.deepEqual(close, [`delete element ip ipipou remotes-p0 { ${both} }`]);
+  const place = (device: string, remote: string, local: string) =>
+    `link set dev ${device} type ipip remote ${remote} local ${local} encap fou encap-sport 10000`;
+  assert.deepEqual(ip.map((line) => line.replace(/ encap-dport.*/, "")), [
+    place("p0", "0.0.1.1", "127.172.28.0"),
+    place("p1", "198.51.100.1", "192.0.2.1"),
+    place("p0", "198.51.100.2", "192.0.2.1"),
+  ]);
+  assert.equal(open.length, 1);
+  assert.match(open[0]!, /^add element .* : accept, .* : accept \}$/);
+  const moved = plan(kernel, HUB, at(3, 2));
+  assert.deepEqual(moved.close, []);
+});
+
+Deno.test("planTransition() shuts out who is put out before its tunnel is parked", () => {
+  const kernel = newKernel();
+  const here = admission("198.51.100.1", 1001);
+  kernel.run(plan(kernel, HUB, new Map([["p0", here]])));
+  const { close, ip } = plan(kernel, HUB, new Map([["p0", { ...here, remote: null }], ["p1", here]]));
+  assert.deepEqual(close, ["delete element ip ipipou remotes-p0 { 198.51.100.1 . 1001 . 10000 }"]);
+  assert.match(ip[0]!, /^link set dev p0 type ipip remote 0\.0\.1\.1 local 127\.172\.28\.0 /);
+});
+
+Deno.test("planTransition() deletes all devices that go at once, and no other", () => {
+  const kernel = newKernel();
+  const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
+  kernel.run(plan(kernel, HUB, admissions));
+  const { unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(HUB), NOW);
+  kernel.devices.get("tunl0")!.group = String(unusedGroup);
+  const removal = planRemoval(kernel, HUB);
+  assert.equal(removal.ip.filter((line) => line.startsWith("link delete ")).length, 1);
+  kernel.run(removal);
+  assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+});
+
+Deno.test("planTransition() puts back the routes that the kernel drops with a tunnel's address", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["p1", admission("198.51.100.1", 1000)]]);
+  kernel.run(plan(kernel, HUB, admissions));
+  const peer = PEERS[1]!;
+  const peers = [{
+    ...peer,
+    routes: [...peer.routes.slice(1), "10.3.0.0/16"],
+    tunnel: { ...peer.tunnel, ip: "172.28.9.9" },
+  }];
+  kernel.run(plan(kernel, { ...HUB, peers }, admissions));
+  assert.deepEqual([...kernel.routes.keys()], ["10.2.0.1", "10.3.0.0/16"]);
+});
+
+Deno.test("planTransition() gives a route to another peer, and nobody's private address to the host", () => {
+  const kernel = newKernel();
+  const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
+  kernel.run(plan(kernel, HUB, admissions));
+  const [first, second, third] = PEERS;
+  const peers = [first!, { ...second!, routes: [] }, { ...third!, routes: second!.routes, allowedIps: null }];
+  kernel.run(plan(kernel, { ...HUB, peers }, admissions));
+  assert.deepEqual([...kernel.routes.values()].map(({ dev }) => dev), ["p2", "p2"]);
+  assert.equal(kernel.tables.get("ipipou")!.sets.has("sources-p0"), false);
+});

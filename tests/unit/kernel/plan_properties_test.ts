@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Admission } from "../../../lib/gate.ts";
+import type { Transition } from "../../../lib/kernel/plan.ts";
+import { formatEndpoint } from "../../../lib/packet.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+import type { FakeKernel } from "./fake_kernel.ts";
+import { acceptedRemotes, admission, HUB, newKernel, plan, planRemoval } from "./plan_scene.ts";
+
+/** Few addresses and ports, so that peers meet, share, swap, and put each other out. */
+const admissionsArbitrary = fc.array(
+  fc.option(fc.record({
+    ip: fc.constantFrom("198.51.100.1", "198.51.100.2", "198.51.100.3"),
+    remotePort: fc.integer({ min: 1001, max: 1003 }),
+    port: fc.constantFrom(10_000, 10_001),
+    isNowhere: fc.nat(4).map((number) => number === 0),
+  })),
+  { minLength: 3, maxLength: 3 },
+).map((places) => {
+  const admissions = new Map<string, Admission>();
+  const seen = new Set<string>();
+  places.forEach((place, index) => {
+    if (place === null) return;
+    const { ip, remotePort, port } = place;
+    const isNowhere = place.isNowhere || seen.has(`${ip} ${remotePort} ${port}`);
+    seen.add(`${ip} ${remotePort} ${port}`);
+    const remote = isNowhere ? null : { ip, port: remotePort };
+    admissions.set(`p${index}`, { remote, port, expiresAt: null });
+  });
+  return admissions;
+});
+
+/** Those who are to be let in, as "IP:PORT OWN-PORT", in order. */
+function wantedRemotes(...admissions: ReadonlyMap<string, Admission>[]): string[] {
+  return admissions.flatMap((those) => [...those.values()])
+    .flatMap(({ remote, port }) => remote === null ? [] : [`${formatEndpoint(remote)} ${port}`]).sort();
+}
+
+/** What every admission brings, wherever the peer is. */
+function checkSurroundings(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): void {
+  const routes = [...kernel.routes].map(([dst, { dev, protocol }]) => `${dst} ${dev} ${protocol}`);
+  assert.deepEqual(routes, admissions.has("p1") ? ["10.1.0.0/16 p1 201", "10.2.0.1 p1 201"] : []);
+  const sources = [...kernel.tables.get("ipipou")!.sets.get("sources-p0")!.keys()].sort();
+  assert.deepEqual(sources, admissions.has("p2") ? ['"p2" . 10.3.0.0/16', '"p2" . 172.28.0.5'] : []);
+  const isAway = (device: string) => kernel.devices.get(device)!.local.startsWith("127.");
+  for (const [name, { remote }] of admissions) assert.equal(isAway(name), remote === null);
+}
+
+Deno.test("planTransition() leads from any admissions to any others, and then to nothing to do", () => {
+  fc.assert(
+    fc.property(fc.array(admissionsArbitrary, { minLength: 1, maxLength: 6 }), (history) => {
+      const kernel = newKernel();
+      for (const admissions of history) {
+        kernel.run(plan(kernel, HUB, admissions));
+        const again = plan(kernel, HUB, admissions);
+        assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+        assert.deepEqual(acceptedRemotes(kernel), wantedRemotes(admissions));
+        checkSurroundings(kernel, admissions);
+      }
+      kernel.run(planRemoval(kernel, HUB));
+      assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+      assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+      assert.equal(kernel.listeners.size, 0);
+      assert.deepEqual(kernel.tables.get("ipipou"), { chains: new Map(), sets: new Map() });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** Carries out a plan up to its step `killAt`. At no step anyone but these is let in. */
+function runKilled(
+  kernel: FakeKernel,
+  transition: Transition,
+  killAt: number,
+  allowed: Iterable<string>,
+): void {
+  const crash = new Error("killed");
+  const started = kernel.count;
+  const keys = new Set(allowed);
+  try {
+    kernel.run(transition, () => {
+      for (const key of acceptedRemotes(kernel)) assert.ok(keys.has(key), `${key} was let in`);
+      if (kernel.count - started >= killAt) throw crash;
+    });
+  } catch (error) {
+    if (error !== crash) throw error;
+  }
+}
+
+/** Goes on from whatever there is to what follows from these, and from there to nothing. */
+function goOn(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): void {
+  kernel.run(plan(kernel, HUB, admissions));
+  const again = plan(kernel, HUB, admissions);
+  assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+  kernel.run(planRemoval(kernel, HUB));
+  assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
+  assert.equal(kernel.listeners.size, 0);
+  assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
+}
+
+Deno.test("planTransition() finds the way on after a crash between any two changes", () => {
+  fc.assert(
+    fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, HUB, before));
+      runKilled(kernel, plan(kernel, HUB, after), killAt, wantedRemotes(before, after));
+      goOn(kernel, after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("planTransition() and planRemoval() find the way on after a crash amid a removal", () => {
+  fc.assert(
+    fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, HUB, before));
+      runKilled(kernel, planRemoval(kernel, HUB), killAt, wantedRemotes(before, before));
+      goOn(kernel, after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("planTransition() finds the way on, and the way back, after a crash amid a change of settings", () => {
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  const here = sampleSettings();
+  const tunnel = { device: "ipipou0", ip: "172.30.0.1", peerIp: "172.30.0.2" };
+  const there = sampleSettings({ encapCsum: true, peers: [samplePeer({ tunnel, forceAlt: true })] });
+  for (const next of [here, there]) {
+    let isWhole = false;
+    for (let killAt = 1; !isWhole; killAt++) {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, here, admissions));
+      const crash = new Error("killed");
+      let steps = 0;
+      try {
+        kernel.run(plan(kernel, there, admissions), () => {
+          if (++steps > killAt) throw crash;
+        });
+        isWhole = true;
+        assert.ok(steps > 5, `just ${steps} steps`);
+      } catch (error) {
+        if (error !== crash) throw error;
+      }
+      kernel.run(plan(kernel, next, admissions));
+      const again = plan(kernel, next, admissions);
+      assert.deepEqual([...again.close, ...again.ip, ...again.open], []);
+      const { ip, peerIp } = next.peers[0]!.tunnel;
+      assert.deepEqual(kernel.devices.get("ipipou0")!.addresses, [{ local: ip, peer: peerIp }]);
+    }
+  }
+});

@@ -1,0 +1,63 @@
+import type { Admission } from "../../../lib/gate.ts";
+import { desiredState } from "../../../lib/kernel/desired.ts";
+import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { sortOut } from "../../../lib/kernel/observe.ts";
+import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
+import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+import { FakeKernel } from "./fake_kernel.ts";
+
+export const NOW = 1_700_000_000_000;
+export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+
+/** A kernel with one network device, and what is there once the module for tunnels is. */
+export function newKernel(): FakeKernel {
+  const kernel = new FakeKernel();
+  kernel.addDevice("eth0", { addresses: [{ local: "192.0.2.1", peer: "192.0.2.1" }] });
+  kernel.addDevice("tunl0", { kind: "ipip", remote: "any", local: "any" });
+  return kernel;
+}
+
+/** The way from what a kernel has to what these settings ask for while these peers are admitted. */
+export function plan(
+  kernel: FakeKernel,
+  settings: Settings,
+  admissions: ReadonlyMap<string, Admission>,
+): Transition {
+  const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  const { state } = desiredState(settings, OUTSIDE, admissions, observed, NOW);
+  return planTransition(observed.own, state, observed.unusedGroup, NOW);
+}
+
+/** The way from there to nothing of ours. */
+export function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
+  const { own, unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  return planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, NOW);
+}
+
+export function admission(ip: string, port: number): Admission {
+  return { remote: { ip, port }, port: 10_000, expiresAt: null };
+}
+
+/** Those whom a gate lets in, as "IP:PORT OWN-PORT", in order. */
+export function acceptedRemotes(kernel: FakeKernel, name = "p0"): string[] {
+  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`) ?? new Map<string, string>();
+  return [...remotes.keys()].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();
+}
+
+/** One with a private address of its own, two with any; one with routes, one with a filter. */
+export const PEERS: Peer[] = [0, 1, 2].map((index) =>
+  samplePeer({
+    name: `p${index}`,
+    tunnel: { device: `p${index}`, ip: `172.28.0.${index * 2}`, peerIp: `172.28.0.${index * 2 + 1}` },
+    altIp: index === 0 ? "172.29.0.0" : null,
+    routes: index === 1 ? ["10.1.0.0/16", "10.2.0.1/32"] : [],
+    allowedIps: index === 2 ? ["172.28.0.5/32", "10.3.0.0/16"] : null,
+  })
+);
+/** Their server, on two ports. */
+export const HUB = sampleSettings({
+  peers: PEERS,
+  local: { ip: "192.0.2.1", device: "eth0", ports: [10_000, 10_001] },
+});

@@ -1,0 +1,114 @@
+import { PUBLIC_KEY } from "../bases.ts";
+import { type BadInput, onCommandLine } from "./input.ts";
+import { BOTH, DEVICE, THE_PORT } from "./phrases.ts";
+
+const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, NAME of A-Z a-z 0-9 _ . @ -";
+
+/** Words that are no command, no option, or not where they may stand. */
+export const WORDS: readonly BadInput[] = ([
+  ["start", 'Unknown command "start": ipipou --help lists the commands'],
+  ["clenup -n1", 'Unknown command "clenup": did you mean ipipou cleanup?'],
+  [
+    "-s start",
+    'Cannot take "start" on the command line: a value with spaces needs quotes, and every other word an option before it',
+  ],
+  ["convert", "Cannot convert without a file: give NAME or a path"],
+  ["convert a b", "Cannot print several files as one: give one NAME, or --write, or --hub HUB"],
+  ["convert --force a", "Cannot use --force without --write: give --write too"],
+  ["convert --wirtes a", 'Unknown option "--wirtes": ipipou convert --help lists the options'],
+  ["convert --writes a", 'Unknown option "--writes": did you mean --write?'],
+  ["convert -n1 a", 'Unknown option "-n": ipipou convert --help lists the options'],
+  ["convert /x.toml", "Cannot convert /x.toml: it is TOML already by its name"],
+  [
+    "convert nonexistent",
+    "Cannot read /etc/ipipou/nonexistent.conf (ipipou convert): No such file or directory; make it, or name another",
+  ],
+  ["peer", 'Unknown command "peer": ipipou peer --help lists the commands'],
+  ["peer ad hub a", 'Unknown command "peer ad": did you mean ipipou peer add?'],
+  ["peer add", "Cannot run ipipou peer add without HUB: give ipipou peer add HUB PEER [OPTIONS]"],
+  ["peer add hub", "Cannot run ipipou peer add without PEER: give ipipou peer add HUB PEER [OPTIONS]"],
+  ["peer add hub a b", 'Cannot take "b" on the command line: give ipipou peer add HUB PEER [OPTIONS]'],
+  ["peer remove hub", "Cannot run ipipou peer remove without PEER: give ipipou peer remove HUB PEER"],
+  ["peer list", "Cannot run ipipou peer list without HUB: give ipipou peer list HUB"],
+  ["peer add hub ../x --make-key", `Cannot use "../x" as PEER: ${DEVICE}`],
+  ["peer remove hub ..", `Cannot use ".." as PEER: ${DEVICE}`],
+  ["peer remove hub sixteen-letters-", `Cannot use "sixteen-letters-" as PEER: ${DEVICE}`],
+  ["peer add ../x a --make-key", `Cannot use ../x as HUB: ${HUB_FILE}`],
+  ["peer remove /tmp/hub.toml a", `Cannot use /tmp/hub.toml as HUB: ${HUB_FILE}`],
+  ["peer list a/../b", `Cannot use /etc/ipipou/a/../b.toml as HUB: ${HUB_FILE}`],
+  ...["add nonexistent a --make-key", "remove nonexistent a", "list nonexistent"].map((words) =>
+    [
+      `peer ${words}`,
+      "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+    ] as const
+  ),
+  [
+    `peer add hub a --make-key --auth-remote-pubkey-b64 ${PUBLIC_KEY}`,
+    `Cannot take both --make-key and --auth-remote-pubkey-b64: ${BOTH}`,
+  ],
+  ["peer add hub a --endpoint", "Cannot use --endpoint without a value: give HOST[:PORT] after it"],
+  ["peer add hub a --endpoint h:0", `Cannot use "h:0" as --endpoint: ${THE_PORT}`],
+  ["peer add hub a --client-dev @eth0", `Cannot use "@eth0" as --client-dev: ${DEVICE}`],
+  ["peer add hub a --number 1", 'Unknown option "--number": ipipou peer add --help lists the options'],
+  [
+    "peer add hub a --auth-secret hunter2 hunter2",
+    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
+  ],
+  ["cleanup", "Cannot clean up without knowing after whom: give NAME, or -n N"],
+  ["cleanup -vv --no-log-time", "Cannot clean up without knowing after whom: give NAME, or -n N"],
+  ["cleanup a b", "Cannot clean up after several at once: give one NAME"],
+  ["cleanup --auth-keygen", "Cannot use --auth-keygen with ipipou cleanup: give it alone"],
+  ["cleanup -n 70000", `Cannot use "70000" as -n/--number: must be a whole number from 0 to 65535`],
+  [
+    "cleanup nonexistent",
+    "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+  ],
+  [
+    "cleanup --auth-secret my secret",
+    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
+  ],
+  [
+    "cleanup -n 60000",
+    "Cannot use 60000 as -n/--number: UDP port 10000+N would be above 65535, give --fou-local-port too",
+  ],
+  [
+    "-s -",
+    'Cannot take "-" on the command line: a value with spaces needs quotes, and every other word an option before it',
+  ],
+  [
+    "-- -s",
+    "Cannot take words after -- on the command line: put options before it",
+  ],
+  [
+    "--auth-token my secret",
+    "Cannot take the word after the value of --auth-token: a value with spaces needs quotes, and every other word an option before it",
+  ],
+  ["--fou-locl-port 1", 'Unknown option "--fou-locl-port": did you mean --fou-local-port?'],
+  ["--fou_local_port=1", 'Unknown option "--fou_local_port": did you mean --fou-local-port?'],
+  ["--fouLocalPort 1", 'Unknown option "--fouLocalPort": did you mean --fou-local-port?'],
+  ["--local-port 1", 'Unknown option "--local-port": did you mean --fou-local-port?'],
+  ["--frobnicate", 'Unknown option "--frobnicate": ipipou --help lists the options'],
+  ["--=x", 'Unknown option "--": ipipou --help lists the options'],
+  ["--auth-token-fil x", 'Unknown option "--auth-token-fil": did you mean --auth-token-file?'],
+  ["--auth-tokn=hunter2", 'Unknown option "--auth-tokn": did you mean --auth-token?'],
+  [
+    "--auth-tokenhunter2",
+    "Unknown option that begins with --auth-token: its value needs a space or = before it",
+  ],
+  ["-x", 'Unknown option "-x": ipipou --help lists the options'],
+  ["-vx", 'Unknown option "-x": ipipou --help lists the options'],
+  ["-s=1", 'Unknown option "-=": ipipou --help lists the options'],
+  [
+    "--fou-loc 1",
+    "Cannot tell which option --fou-loc is: it could be -b/--fou-local, --fou-local-ip, --fou-local-port, --fou-local-ip-alt",
+  ],
+  ["--no-log", "Cannot tell which option --no-log is: it could be --no-log-time, --no-log-pid"],
+  [
+    "--keepalive -s",
+    "Cannot use --keepalive without a value: give SEC after it, or with = between them if it begins with a hyphen",
+  ],
+  [
+    "--auth-token -hunter2",
+    "Cannot use --auth-token without a value: give TEXT after it, or with = between them if it begins with a hyphen",
+  ],
+] as const).map(onCommandLine);

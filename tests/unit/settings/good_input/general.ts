@@ -1,0 +1,76 @@
+import type { GoodInput } from "./input.ts";
+
+export const GENERAL: readonly GoodInput[] = [
+  {
+    option: "client",
+    mode: "server",
+    argv: ["-c", "--tunl-ip", "172.28.0.9"],
+    toml: 'client = true\ntunl.ip = "172.28.0.9"',
+    gives: { mode: "client" },
+  },
+  {
+    option: "server",
+    mode: "client",
+    argv: ["-s"],
+    toml: "server = true",
+    gives: { mode: "server" },
+  },
+  {
+    option: "number",
+    mode: "server",
+    argv: ["-n7"],
+    toml: "number = 7",
+    gives: {
+      number: 7,
+      "local.ports": [10007],
+      "queue.number": 7,
+      "peers.0.name": "ipipou7",
+      "peers.0.tunnel.device": "ipipou7",
+      "peers.0.tunnel.ip": "172.28.0.14",
+      "peers.0.tunnel.peerIp": "172.28.0.15",
+      "peers.0.altIp": "172.29.0.7",
+    },
+  },
+  {
+    option: "number",
+    mode: "client",
+    argv: ["--number", "300"],
+    toml: "number = 300",
+    gives: { number: 300, "local.ports": [10300], "peers.0.altIp": "172.29.1.44" },
+  },
+  {
+    option: "v",
+    mode: "client",
+    argv: ["-vvv"],
+    toml: null,
+    gives: { "log.verbosity": 3 },
+  },
+  {
+    option: "verb",
+    mode: "client",
+    argv: ["--verb=3"],
+    toml: "verb = 3",
+    gives: { "log.verbosity": 3 },
+  },
+  {
+    option: "config",
+    mode: "client",
+    argv: ["--config", "{dir}/more.toml"],
+    toml: null,
+    gives: { keepalive: 77 },
+  },
+  {
+    option: "no-log-time",
+    mode: "client",
+    argv: ["--no-log-time"],
+    toml: "log.time = false",
+    gives: { "log.time": false },
+  },
+  {
+    option: "no-log-pid",
+    mode: "client",
+    argv: ["--no-log-pid"],
+    toml: "log.pid = false",
+    gives: { "log.pid": false },
+  },
+];

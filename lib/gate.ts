@@ -116,7 +116,8 @@ export class Gate {
   resume(successor: Gate, now: number): void {
     const news = [...successor.admissions].flatMap(([name, admission]) => {
       const arrival = successor.#roll.arrivalOf(name)!;
-      return arrival.order > this.#packets ? [{ name, admission, arrival }] : [];
+      // Not all are of later packets than ours: some waited here, and were searched for there.
+      return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
     });
     for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
       if (admission.remote === null && this.admissions.has(name)) this.#roll.park(name, now);

@@ -249,3 +249,12 @@ Deno.test("succeed() remembers where clients were", () => {
     1,
   );
 });
+
+Deno.test("resume() keeps whom the gate that did not stay found of a packet that had come before it", () => {
+  const gate = fleet.gate();
+  assert.equal(told(gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  assert.deepEqual(drain(next), ["c600"]);
+  gate.resume(next, NOW);
+  assert.deepEqual(gate.admissions.get("c600")?.remote, place(1));
+});

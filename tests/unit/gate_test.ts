@@ -465,3 +465,17 @@ Deno.test("resume() keeps what was proved to the gate that did not stay, where i
   });
   assert.deepEqual(send(gate, "bbb", 2, NOW + 4), ["b", place(2)]);
 });
+
+Deno.test("adopt() takes over an admission for no longer than its peer's lifetime is now", () => {
+  const until = (lifetime: number, expiresAt: number | null) => {
+    const gate = newGate([{ scheme: token("abc"), lifetime }]);
+    gate.adopt("ipipou0", at(HOME, expiresAt), NOW);
+    return gate.admissions.get("ipipou0")!.expiresAt;
+  };
+  assert.equal(until(60, null), NOW + 60_000);
+  assert.equal(until(60, NOW + 90_000), NOW + 60_000);
+  assert.equal(until(60, NOW + 30_000), NOW + 30_000);
+  assert.equal(until(60, NOW - 1), NOW - 1);
+  assert.equal(until(0, NOW + 30_000), NOW + 30_000);
+  assert.equal(until(0, null), null);
+});

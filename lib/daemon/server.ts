@@ -16,6 +16,7 @@ import { Reconciler } from "./reconciler.ts";
 import { missingOf, openSetup, placesOf, release, type ServerSetup, succeed } from "./server_setup.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
+import { unlessStopped } from "./wait.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
 
@@ -55,9 +56,9 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log } = context;
+    const { settings, kernel, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
-    const hosts = await findHosts(hostsOf(settings.peers), new Map(), log);
+    const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), log), stop);
     using resources = new DisposableStack();
     const server = resources.use(new Server(context, openSetup(settings, outside, hosts)));
     const left = findAdmissions(settings.peers, observed.own, outside.ip);

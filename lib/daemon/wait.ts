@@ -19,3 +19,16 @@ export function waitUntil(moment: number | null, ...signals: readonly AbortSigna
     for (const signal of signals) signal.addEventListener("abort", finish);
   });
 }
+
+/** Settles as `work` does, unless `stop` is aborted before. @throws its reason then */
+export async function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const give = () => reject(stop.reason);
+  if (stop.aborted) give();
+  stop.addEventListener("abort", give);
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    stop.removeEventListener("abort", give);
+  }
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { waitUntil } from "../../../lib/daemon/wait.ts";
+import { unlessStopped, waitUntil } from "../../../lib/daemon/wait.ts";
 import { FakeTime } from "../fake_time.ts";
 
 /** Whether a promise has resolved by now. */
@@ -100,4 +100,16 @@ Deno.test("waitUntil() is not over at once for a moment later than a timer can w
   stop.abort();
   await waiting;
   assert.equal(time.pending, 0);
+});
+
+Deno.test("unlessStopped() settles as the work does, unless the signal is aborted before", async () => {
+  const stop = new AbortController();
+  assert.equal(await unlessStopped(Promise.resolve(7), stop.signal), 7);
+  await assert.rejects(unlessStopped(Promise.reject(new Error("no")), stop.signal), /no/);
+  const { promise, reject } = Promise.withResolvers<void>();
+  const waiting = unlessStopped(promise, stop.signal);
+  stop.abort("SIGTERM");
+  await assert.rejects(waiting, (reason) => reason === "SIGTERM");
+  reject(new Error("nobody hears of it"));
+  await assert.rejects(unlessStopped(new Promise(() => {}), stop.signal), (reason) => reason === "SIGTERM");
 });

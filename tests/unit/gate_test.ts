@@ -479,3 +479,17 @@ Deno.test("adopt() takes over an admission for no longer than its peer's lifetim
   assert.equal(until(0, NOW + 30_000), NOW + 30_000);
   assert.equal(until(0, null), null);
 });
+
+Deno.test("adopt() leaves nowhere who is where another is known to be by the same proof", () => {
+  const peers = [HOME, ELSEWHERE].map(({ ip }, index) => ({
+    name: ["a", "b"][index]!,
+    scheme: PORT,
+    byRemote: { ip: true, port: false },
+    remote: { host: ip, port: null },
+  }));
+  const gate = newGate(peers, { a: HOME.ip, b: ELSEWHERE.ip });
+  gate.adopt("b", at(HOME), NOW);
+  assert.equal(gate.admissions.get("b")?.remote, null);
+  gate.adopt("b", at(ELSEWHERE), NOW);
+  assert.deepEqual(gate.admissions.get("b")?.remote, ELSEWHERE);
+});

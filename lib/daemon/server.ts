@@ -13,7 +13,15 @@ import type { Daemon, DaemonContext } from "./context.ts";
 import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
-import { missingOf, openSetup, placesOf, release, type ServerSetup, succeed } from "./server_setup.ts";
+import {
+  missingOf,
+  openSetup,
+  placesOf,
+  release,
+  type ServerSetup,
+  succeed,
+  withHosts,
+} from "./server_setup.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
@@ -143,8 +151,7 @@ export class Server implements Daemon {
     const found = this.#hosts.take();
     if (found.size === 0) return;
     const previous = this.#setup;
-    const { settings, outside, hosts } = previous;
-    this.#setup = succeed(previous, settings, outside, new Map([...hosts, ...found]));
+    this.#setup = withHosts(previous, found);
     this.#reconciler.follow();
     for (const [host, ip] of found) this.#log.notice(`found the IPv4 address of ${host}: ${ip}`);
     this.#tellWhoIsOut(previous.gate, this.#setup.gate);

@@ -83,10 +83,14 @@ export class Gate {
     return this.#verifications;
   }
 
-  /** Takes over what an earlier run admitted. A peer that is where it may not be is nowhere until it authenticates. */
+  /**
+   * Takes over what an earlier run admitted, for its lifetime from now on at most. A peer that is where it may not be is
+   * nowhere until it authenticates.
+   */
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
-    this.#roll.set(peer, admission, { since: -Infinity, order: 0 }, now);
+    const expiresAt = earlier(admission.expiresAt, expiryOf(this.#peers.get(peer)!, now));
+    this.#roll.set(peer, { ...admission, expiresAt }, { since: -Infinity, order: 0 }, now);
     this.#noteSighting(peer, remote);
     if (remote !== null && !this.#mayBe(peer, admission.port, remote)) this.#roll.park(peer, now);
   }
@@ -116,7 +120,8 @@ export class Gate {
   resume(successor: Gate, now: number): void {
     const news = [...successor.admissions].flatMap(([name, admission]) => {
       const arrival = successor.#roll.arrivalOf(name)!;
-      return arrival.order > this.#packets ? [{ name, admission, arrival }] : [];
+      // Not all are of later packets than ours: some waited here, and were searched for there.
+      return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
     });
     for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
       if (admission.remote === null && this.admissions.has(name)) this.#roll.park(name, now);
@@ -296,6 +301,11 @@ function refuse({ datagram }: AuthPacket, refusal: Refusal): Outcome {
 
 function expiryOf({ lifetime }: Peer, now: number): number | null {
   return lifetime === 0 ? null : now + lifetime * 1000;
+}
+
+/** The earlier of two moments; null: never. */
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? a ?? b : Math.min(a, b);
 }
 
 function renew(admission: Admission, old: Peer, peer: Peer, now: number): Admission {

@@ -63,10 +63,7 @@ export class ClientDaemon implements Daemon {
       this.#woken = new AbortController();
       this.#authentication.act();
       this.#service.update();
-      await waitUntil(
-        this.#authentication.nextDeadline,
-        AbortSignal.any([this.#stop, this.#woken.signal]),
-      );
+      await waitUntil(this.#authentication.nextDeadline, this.#stop, this.#woken.signal);
     }
     await this.#reconciler.settled();
   }

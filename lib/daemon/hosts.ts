@@ -5,7 +5,14 @@ import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
-import { waitUntil } from "./wait.ts";
+import { Limit } from "./limit.ts";
+import { unlessStopped, waitUntil } from "./wait.ts";
+
+/**
+ * Each host that is asked for takes one of the runtime's 32 threads until there is an answer, or none after many
+ * seconds. The others are for what cannot wait for names: the queue, and the lock that changes are made under.
+ */
+const lookups = new Limit(16);
 
 /** Finds a host's IPv4 address, or throws an `IpipouError`. */
 type Resolve = (host: string) => Promise<string>;
@@ -16,23 +23,29 @@ export type Addresses = ReadonlyMap<string, string>;
 /**
  * Finds the IPv4 address of a host as the system does: /etc/hosts, DNS, or whatever nsswitch.conf says.
  *
+ * @param ask asks the system: one that is not there, or fails, throws
  * @throws {IpipouError} when it has none
  */
-export async function resolveHost(host: string): Promise<string> {
+export async function resolveHost(host: string, ask: typeof askSystem = askSystem): Promise<string> {
   try {
-    return (await lookup(host, { family: 4 })).address;
+    return await lookups.run(() => ask(host));
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
   }
 }
 
+async function askSystem(host: string): Promise<string> {
+  return (await lookup(host, { family: 4 })).address;
+}
+
 /** Like {@linkcode resolveHost}, but waits for as long as it takes: at boot, names may come later than we do. */
 export function awaitHost(
   host: string,
   { log, service, stop }: Pick<DaemonContext, "log" | "service" | "stop">,
+  resolve: Resolve = resolveHost,
 ): Promise<string> {
-  return keepLooking(host, resolveHost, stop, ({ message }, delay) => {
+  return keepLooking(host, resolve, stop, ({ message }, delay) => {
     service.waitFor(`the IPv4 address of ${host}`);
     log.warning(`${message}; trying again in ${delay / 1000} s`);
   });
@@ -144,7 +157,7 @@ export class HostSearch {
   }
 }
 
-/** Asks for a host, ever more rarely, until it is found. @throws the reason of `stop` */
+/** Asks for a host, ever more rarely, until it is found. @throws the reason of `stop`, as soon as that is aborted */
 async function keepLooking(
   host: string,
   resolve: Resolve,
@@ -154,7 +167,7 @@ async function keepLooking(
   const backoff = new Backoff();
   while (true) {
     try {
-      return await resolve(host);
+      return await unlessStopped(resolve(host), stop);
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();

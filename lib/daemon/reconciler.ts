@@ -113,6 +113,6 @@ export class Reconciler {
   async #pause({ message }: Error, delay: number): Promise<void> {
     if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
     this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await waitUntil(monotonicTime() + delay, AbortSignal.any([this.#stop, this.#hurry.signal]));
+    await waitUntil(monotonicTime() + delay, this.#stop, this.#hurry.signal);
   }
 }

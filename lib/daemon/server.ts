@@ -22,9 +22,11 @@ import {
   release,
   type ServerSetup,
   succeed,
+  withHosts,
 } from "./server_setup.ts";
 import type { Service } from "./service.ts";
 import { Turns } from "./turns.ts";
+import { unlessStopped } from "./wait.ts";
 
 type Admitted = Extract<Outcome, { kind: "admitted" }>;
 
@@ -64,10 +66,10 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log } = context;
+    const { settings, kernel, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
-    const hosts = await findHosts(hostsOf(settings.peers), new Map(), log);
+    const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), log), stop);
     using resources = new DisposableStack();
     const server = resources.use(new Server(context, openSetup(settings, outside, hosts)));
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
@@ -152,8 +154,7 @@ export class Server implements Daemon {
     const found = this.#hosts.take();
     if (found.size === 0) return;
     const previous = this.#setup;
-    const { settings, outside, hosts } = previous;
-    this.#setup = succeed(previous, settings, outside, new Map([...hosts, ...found]));
+    this.#setup = withHosts(previous, found);
     this.#reconciler.follow();
     for (const [host, ip] of found) this.#log.notice(`found the IPv4 address of ${host}: ${ip}`);
     this.#tellWhoIsOut(previous.gate, this.#setup.gate);

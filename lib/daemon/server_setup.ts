@@ -39,27 +39,37 @@ export function openSetup(settings: Settings, outside: Outside, hosts: Addresses
   return setup;
 }
 
-/** Makes one of other settings or addresses; it shares with the previous what need not be opened anew. */
+/** Makes one of settings that were read again; it shares with the previous what need not be opened anew. */
 export function succeed(
   previous: ServerSetup,
   settings: Settings,
   outside: Outside,
   hosts: Addresses,
 ): ServerSetup {
-  const { queue, local } = previous.settings;
+  const { queue } = previous.settings;
   using resources = new DisposableStack();
   const next = {
     settings,
     outside,
     hosts,
     queue: queue.number === settings.queue.number ? previous.queue : resources.use(openQueue(settings)),
-    socket: local.device === settings.local.device
-      ? previous.socket
-      : resources.use(RawSocket.open({ device: settings.local.device })),
+    // A socket stays bound to a device that was there, not to one of its name that came since.
+    socket: resources.use(RawSocket.open({ device: settings.local.device })),
     gate: previous.gate.succeed(settings, remotesOf(settings.peers, hosts), monotonicTime()),
   };
   resources.move();
   return next;
+}
+
+/** Makes one of the same settings, in which more hosts are found; it shares with the previous all that is open. */
+export function withHosts(previous: ServerSetup, found: Addresses): ServerSetup {
+  const { settings, gate } = previous;
+  const hosts = new Map([...previous.hosts, ...found]);
+  return {
+    ...previous,
+    hosts,
+    gate: gate.succeed(settings, remotesOf(settings.peers, hosts), monotonicTime()),
+  };
 }
 
 /** Closes what one has opened and another does not share. */

@@ -54,18 +54,11 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--auth-move-interval", ({ moveInterval }) => moveInterval],
 ];
 
-/**
- * Tells whether a server has peers with names, or none yet. Without them, as when their folder is not there, options
- * describe the only client, and mostly say nothing of how it is known.
- */
-function isOfMany({ mode, name, peers }: Settings): boolean {
-  return mode === "server" && !(peers.length === 1 && peers[0]!.name === name);
-}
-
 /** Words a change that a running program cannot make; null when there is none. */
 export function describeRestart(from: Settings, to: Settings): string | null {
   const [change] = differences(FIXED, from, to);
-  if (change === undefined && isOfMany(from) && !isOfMany(to)) {
+  // As when their folder is not there: what is left mostly does not say how the only one would be known.
+  if (change === undefined && from.isOfMany && !to.isOfMany) {
     return "Cannot make a server of a single client of one that has peers, while it runs: " +
       "put its [[peer]] or folder NAME.peers back, or restart it";
   }

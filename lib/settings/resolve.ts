@@ -54,6 +54,7 @@ export function resolve(told: Told, read: ReadFile, known = new Memory()): Resol
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
     log: chooseLog(given),
+    isOfMany: told.peers !== null,
     peers,
   };
   for (const values of [given, ...(told.peers ?? []).map((peer) => peer.given)]) refuseLater(values);

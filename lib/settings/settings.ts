@@ -69,6 +69,8 @@ export interface Settings {
     /** As `time`. */
     readonly pid: boolean | null;
   };
+  /** Whether its peers, however many they are, have names; else options describe the only one. */
+  readonly isOfMany: boolean;
   /** A client has exactly one peer: its server. A server may have none. */
   readonly peers: readonly Peer[];
 }

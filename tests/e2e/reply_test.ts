@@ -181,3 +181,26 @@ Deno.test("a flood of data as long as replies does not wake a client that waits 
   assert.ok(woken < 200, `${woken} times`);
   assert.doesNotMatch(client.lines.join("\n"), /ignored a reply/);
 });
+
+Deno.test("a reload finds a device that was made anew: replies leave by it, and the tunnel", async () => {
+  await using scenario = await Scenario.create();
+  const { network } = scenario;
+  const server = await scenario.server(...TOKEN, REPLY);
+  const client = await scenario.client("client", ...TOKEN, REPLY);
+  await client.waitForLine(ACCEPTED, PATIENCE);
+  const remake = [
+    "link delete eth0",
+    `link add eth0 type veth peer name server netns ${network.ns("router")}`,
+    "address add 192.0.2.1/24 dev eth0",
+    "link set dev eth0 addrgenmode none up",
+    "route add default via 192.0.2.254",
+  ];
+  const other = ["address add 192.0.2.254/24 dev server", "link set dev server addrgenmode none up"];
+  await network.must("server", ["ip", "-batch", "-"], { stdin: `${remake.join("\n")}\n` });
+  await network.must("router", ["ip", "-batch", "-"], { stdin: `${other.join("\n")}\n` });
+  server.signal("SIGHUP");
+  await server.waitForLine(/reload: nothing changed/, PATIENCE);
+  client.signal("SIGUSR1");
+  await client.waitForLine(ACCEPTED, PATIENCE);
+  await scenario.ping("client");
+});

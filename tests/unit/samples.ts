@@ -36,6 +36,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     authPacketTtl: null,
     reauthOnly: false,
     log: { verbosity: 0, time: false, pid: false },
+    isOfMany: false,
     peers: [samplePeer()],
     ...fields,
   };

@@ -220,3 +220,34 @@ Deno.test("lookFor() asks for nothing once the program is to stop", async () => 
   await bench.time.advance(60_000);
   assert.deepEqual([bench.asked, bench.taken, bench.time.pending], [["a", "a"], [], 0]);
 });
+
+Deno.test("resolveHost() leaves threads to others, however many hosts are asked for", async () => {
+  const answers: (() => void)[] = [];
+  const ask = (host: string) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    answers.push(host === "bad" ? () => reject(new Error("no")) : () => resolve(host));
+    return promise;
+  };
+  const found = ["bad", ...Array.from({ length: 40 }, (_, index) => `h${index}`)]
+    .map((host) => resolveHost(host, ask).catch(() => "none"));
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
+  await settle();
+  assert.equal(answers.length, 16);
+  for (let asked = 17; asked <= 41; asked++) {
+    answers.shift()!();
+    await settle();
+    assert.equal(answers.length, 16, "one that is answered makes room for another");
+  }
+  for (const answer of answers) answer();
+  assert.equal((await Promise.all(found)).filter((ip) => ip === "none").length, 1);
+  assert.equal(await resolveHost("localhost"), "127.0.0.1");
+});
+
+Deno.test("awaitHost() does not wait for an answer when the program is to stop", async () => {
+  const stop = new AbortController();
+  const log = new Log({ verbosity: 3, time: false, pid: null, write: assert.fail, now: () => new Date() });
+  using service = new Service(null, 0, log);
+  const asking = awaitHost("a", { log, service, stop: stop.signal }, () => new Promise(() => {}));
+  stop.abort("SIGTERM");
+  await assert.rejects(asking, (reason) => reason === "SIGTERM");
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { waitUntil } from "../../../lib/daemon/wait.ts";
+import { unlessStopped, waitUntil } from "../../../lib/daemon/wait.ts";
 import { FakeTime } from "../fake_time.ts";
 
 /** Whether a promise has resolved by now. */
@@ -57,24 +57,33 @@ Deno.test("waitUntil() does not wait where the signal is aborted already", async
   assert.deepEqual([waiting.isDone, time.pending], [true, 0]);
 });
 
-Deno.test("waitUntil() leaves no listener on a signal that outlives the wait", async () => {
+Deno.test("waitUntil() leaves nothing on signals that outlive the wait", async () => {
   using time = new FakeTime();
-  const stop = new AbortController();
-  let listeners = 0;
+  const controllers = [new AbortController(), new AbortController()] as const;
+  const listening = new Set<number>();
   const { addEventListener, removeEventListener } = AbortSignal.prototype;
-  stop.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(stop.signal, args);
-  };
-  stop.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(stop.signal, args);
-  };
-  const waiting = waitUntil(Date.now() + 5, stop.signal);
-  assert.equal(listeners, 1);
+  for (const [index, { signal }] of controllers.entries()) {
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listening.add(index);
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listening.delete(index);
+      removeEventListener.apply(signal, args);
+    };
+  }
+  const wait = () => waitUntil(Date.now() + 5, ...controllers.map(({ signal }) => signal));
+  const untilMoment = wait();
+  assert.deepEqual([...listening], [0, 1]);
   await time.advance(5);
-  await waiting;
-  assert.equal(listeners, 0);
+  await untilMoment;
+  assert.equal(listening.size, 0);
+  const untilAborted = wait();
+  controllers[1].abort();
+  await untilAborted;
+  assert.deepEqual([listening.size, time.pending], [0, 0]);
+  await wait();
+  assert.deepEqual([listening.size, time.pending], [0, 0]);
 });
 
 Deno.test("waitUntil() is not over at once for a moment later than a timer can wait", async () => {
@@ -91,4 +100,27 @@ Deno.test("waitUntil() is not over at once for a moment later than a timer can w
   stop.abort();
   await waiting;
   assert.equal(time.pending, 0);
+});
+
+Deno.test("unlessStopped() settles as the work does, unless the signal is aborted before", async () => {
+  const stop = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = stop.signal;
+  stop.signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(stop.signal, args);
+  };
+  stop.signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(stop.signal, args);
+  };
+  assert.equal(await unlessStopped(Promise.resolve(7), stop.signal), 7);
+  await assert.rejects(unlessStopped(Promise.reject(new Error("no")), stop.signal), /no/);
+  assert.equal(listeners, 0);
+  const { promise, reject } = Promise.withResolvers<void>();
+  const waiting = unlessStopped(promise, stop.signal);
+  stop.abort("SIGTERM");
+  await assert.rejects(waiting, (reason) => reason === "SIGTERM");
+  reject(new Error("nobody hears of it"));
+  await assert.rejects(unlessStopped(new Promise(() => {}), stop.signal), (reason) => reason === "SIGTERM");
 });

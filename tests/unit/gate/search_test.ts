@@ -250,3 +250,41 @@ Deno.test("succeed() remembers where clients were", () => {
     1,
   );
 });
+
+Deno.test("resume() keeps whom the gate that did not stay found of a packet that had come before it", () => {
+  const gate = fleet.gate();
+  assert.equal(told(gate.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  assert.deepEqual(drain(next), ["c600"]);
+  gate.resume(next, NOW);
+  assert.deepEqual(gate.admissions.get("c600")?.remote, place(1));
+});
+
+Deno.test("adopt() and resume() remember where clients were, and who was there last", () => {
+  const gate = fleet.gate();
+  gate.adopt("c700", { remote: place(1), port: 10_000, expiresAt: null }, NOW);
+  gate.adopt("c800", { remote: place(2), port: 10_000, expiresAt: null }, NOW);
+  const old = (client: number, number: number) => fleet.packet(client, place(number), { isOld: true });
+  assert.equal(verifications(gate, () => gate.handle(old(700, 1), NOW, UNIX)), 1);
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  for (const client of [800, 700]) {
+    next.handle(fleet.packet(client, { ...place(3), port: client }), NOW, UNIX);
+  }
+  gate.resume(next, NOW);
+  for (const client of [800, 700]) {
+    const packet = fleet.packet(client, { ...place(3), port: client }, { isOld: true });
+    assert.equal(verifications(gate, () => gate.handle(packet, NOW, UNIX)), 1);
+  }
+});
+
+Deno.test("resume() tries who came last to an address first", () => {
+  const gate = fleet.gate();
+  for (const client of [600, 700]) gate.handle(fleet.packet(client, place(client)), NOW, UNIX);
+  const next = gate.succeed(fleet.settings, new Map(), NOW);
+  for (const client of [700, 600]) {
+    next.handle(fleet.packet(client, { ...place(3), port: client }), NOW, UNIX);
+  }
+  gate.resume(next, NOW);
+  const packet = fleet.packet(600, { ...place(3), port: 1 }, { isOld: true });
+  assert.equal(verifications(gate, () => gate.handle(packet, NOW, UNIX)), 1);
+});

@@ -11,6 +11,7 @@ import {
   HOME,
   newGate,
   NOW,
+  PORT,
   SERVER,
   settings,
   SIGNING,
@@ -184,4 +185,32 @@ Deno.test("resume() keeps what was proved to the gate that did not stay, where i
     d: at(null, NOW + 3),
   });
   assert.deepEqual(send(gate, "bbb", 2, NOW + 4), ["b", place(2)]);
+});
+
+Deno.test("adopt() takes over an admission for no longer than its peer's lifetime is now", () => {
+  const until = (lifetime: number, expiresAt: number | null) => {
+    const gate = newGate([{ scheme: token("abc"), lifetime }]);
+    gate.adopt("ipipou0", at(HOME, expiresAt), NOW);
+    return gate.admissions.get("ipipou0")!.expiresAt;
+  };
+  assert.equal(until(60, null), NOW + 60_000);
+  assert.equal(until(60, NOW + 90_000), NOW + 60_000);
+  assert.equal(until(60, NOW + 30_000), NOW + 30_000);
+  assert.equal(until(60, NOW - 1), NOW - 1);
+  assert.equal(until(0, NOW + 30_000), NOW + 30_000);
+  assert.equal(until(0, null), null);
+});
+
+Deno.test("adopt() leaves nowhere who is where another is known to be by the same proof", () => {
+  const peers = [HOME, ELSEWHERE].map(({ ip }, index) => ({
+    name: ["a", "b"][index]!,
+    scheme: PORT,
+    byRemote: { ip: true, port: false },
+    remote: { host: ip, port: null },
+  }));
+  const gate = newGate(peers, { a: HOME.ip, b: ELSEWHERE.ip });
+  gate.adopt("b", at(HOME), NOW);
+  assert.equal(gate.admissions.get("b")?.remote, null);
+  gate.adopt("b", at(ELSEWHERE), NOW);
+  assert.deepEqual(gate.admissions.get("b")?.remote, ELSEWHERE);
 });

@@ -119,3 +119,13 @@ Deno.test("Vigil without a gate does not ask for nftables; with one, not knowing
   server.begin();
   assert.equal(server.isUndisturbed(), false);
 });
+
+Deno.test("Vigil takes what goes by our own change for ours", () => {
+  const news = new FakeNews();
+  const vigil = new Vigil(news, true);
+  vigil.begin();
+  vigil.weChange(planOf(0));
+  news.next.push(device("a"), address("172.28.0.0"), address("172.29.0.0"));
+  vigil.weChanged(TO, FROM, planOf(0));
+  assert.equal(vigil.isUndisturbed(), true);
+});

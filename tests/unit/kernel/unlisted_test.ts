@@ -101,3 +101,10 @@ Deno.test("unlistedListeners() leaves out others' ports, and tunnels that lead n
   const missing = unlistedListeners(observed([...TUNNELS, ...special], LISTED));
   assert.deepEqual(missing.map(({ local }) => local.ip), ["172.29.0.62"]);
 });
+
+Deno.test("unlistedListeners() takes a list of forty for a long one, whoever they belong to", () => {
+  const few = TUNNELS.slice(0, 10);
+  // Two are the gate's own.
+  assert.equal(unlistedListeners(observed(few, [], 37)).length, 0);
+  assert.equal(unlistedListeners(observed(few, [], 38)).length, 10);
+});

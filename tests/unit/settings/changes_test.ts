@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describeChanges, describeRestart } from "../../../lib/settings/changes.ts";
+import { parseInvocation } from "../../../lib/settings/command_line.ts";
+import { loadSettings } from "../../../lib/settings/load.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
+import { filesInMemory } from "./memory_files.ts";
 
 /** Has no effect of its own: what follows from it is in other settings. */
-const WITHOUT_EFFECT = new Set(["number"]);
+const WITHOUT_EFFECT = new Set(["number", "isOfMany"]);
 
 /** Settings where one value differs, for each value there is, by its path. */
 function* variations(settings: Settings): Generator<[path: string, settings: Settings]> {
@@ -114,13 +117,15 @@ Deno.test("describeChanges() counts what goes beyond twenty lines", () => {
 });
 
 Deno.test("describeRestart() does not let a server go on as one of a single client when its peers are gone", () => {
-  const [single, empty] = [sampleSettings(), sampleSettings({ peers: [] })];
-  const several = sampleSettings({ name: "ipipou0", peers: [samplePeer({ name: "a" })] });
-  for (const from of [empty, several]) {
+  const ofMany = (...names: string[]) =>
+    sampleSettings({ name: "ipipou0", isOfMany: true, peers: names.map((name) => samplePeer({ name })) });
+  const single = sampleSettings();
+  const all = [ofMany(), ofMany("a"), ofMany("ipipou0"), ofMany("ipipou0", "a")];
+  for (const from of all) {
     assert.match(describeRestart(from, single) ?? "", /put its \[\[peer\]\] or folder NAME\.peers back/);
-    for (const to of [empty, several]) assert.equal(describeRestart(from, to), null);
+    for (const to of all) assert.equal(describeRestart(from, to), null);
+    assert.equal(describeRestart(single, from), null);
   }
-  assert.equal(describeRestart(single, several), null);
 });
 
 Deno.test("describeRestart() names what cannot change while the program runs, and the cure", () => {
@@ -147,4 +152,18 @@ Deno.test("describeChanges() tells of a hub's first peer that it is added, and n
   assert.deepEqual(describeChanges(one!, { ...one!, firstAltIp: "172.29.1.0" }), [
     `--fou-local-ip-alt changed from ${one!.firstAltIp} to 172.29.1.0`,
   ]);
+});
+
+Deno.test("describeRestart() knows a server of many also by its only peer that is called as it is", () => {
+  const invocation = parseInvocation(["--config", "hub"]);
+  if (invocation.kind !== "run") throw new TypeError();
+  const load = (files: Readonly<Record<string, string>>) => {
+    const hub = 'server = true\nfou.local = "192.0.2.1"\ntunl.dev = "hub"\n';
+    return loadSettings(invocation, filesInMemory({ "/etc/ipipou/hub.toml": hub, ...files })).settings;
+  };
+  const peer = 'tunl.peer-ip = "10.0.0.2"\nauth.token = "t"\n';
+  assert.match(
+    describeRestart(load({ "/etc/ipipou/hub.peers/hub.toml": peer }), load({})) ?? "",
+    /put its \[\[peer\]\] or folder NAME\.peers back/,
+  );
 });

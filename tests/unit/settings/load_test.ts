@@ -51,6 +51,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       authPacketTtl: null,
       reauthOnly: false,
       log: { verbosity: 0, time: null, pid: null },
+      isOfMany: false,
       peers: [{
         name: "ipipou0",
         tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0" },

@@ -4,6 +4,7 @@ import type { Files } from "../../../lib/settings/files.ts";
 import { loadSettings } from "../../../lib/settings/load.ts";
 import { Memory } from "../../../lib/settings/memory.ts";
 import type { Resolved } from "../../../lib/settings/resolve.ts";
+import { PUBLIC_KEY } from "./bases.ts";
 import { filesInMemory } from "./memory_files.ts";
 
 const HUB = "/etc/ipipou/hub.toml";
@@ -85,5 +86,32 @@ Deno.test("loadSettings() warns each time, and tells where something is now", ()
   assert.throws(
     () => loader.load({ [HUB]: `${ABOVE}\n\n${peer("a")}${peer("a")}` }),
     /hub\.toml:8:8.*hub\.toml:11:8/,
+  );
+});
+
+Deno.test("loadSettings() tells the same text in another file, or in another's place, apart", () => {
+  const load = (argv: string[], files: Readonly<Record<string, string>>) => {
+    const invocation = parseInvocation(argv);
+    if (invocation.kind !== "run") throw new TypeError();
+    return loadSettings(invocation, filesInMemory(files));
+  };
+  const text = 'auth.secret-file = "s"\n';
+  const { settings } = load(["--config", "/a/x.toml", "--config", "/b/x.toml", "--config", "hub"], {
+    [HUB]: `${ABOVE.replace(/auth.*\n/, "")}[[peer]]\nname = "a"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\n`,
+    "/a/x.toml": text,
+    "/a/s": "of a\n",
+    "/b/x.toml": text,
+    "/b/s": "of b\n",
+  });
+  assert.equal((settings.peers[0]!.scheme as { secret: string }).secret, "of b");
+  const inFolder = "/etc/ipipou/hub.peers/c.toml";
+  assert.throws(
+    () =>
+      load(["--config", inFolder, "--config", "hub"], {
+        [HUB]: ABOVE,
+        [inFolder]: 'auth.token = "c"\nnft.table = "other"\n',
+        "/etc/ipipou/s": "open sesame\n",
+      }),
+    /nft\.table at .*c\.toml:2:1 for one peer/,
   );
 });

@@ -175,8 +175,6 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 export const MSG_DONTWAIT = 0x40;
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
 const POLLIN = 1;
 
 /** A C call that failed: "Cannot bind the raw socket to device eth9: ENODEV (No such device)". */
@@ -202,27 +200,45 @@ export class SysError extends Error {
   }
 }
 
-/**
- * The C library, opened for one owner, which closes it. Several may be open; one is only used on the thread that
- * opened it.
- */
-export class Libc {
-  readonly #library = openLibrary(SOURCE, SYMBOLS);
+/** The library, for all who use it. */
+interface Shared {
+  readonly library: Deno.DynamicLibrary<typeof SYMBOLS>;
   /** `errno` of this thread. Reading it through memory spares a call between the failure and its reason. */
-  readonly #errno = new Deno.UnsafePointerView(this.#library.symbols.__errno_location()!);
+  readonly errno: Deno.UnsafePointerView;
+  users: number;
+}
+
+/** Loaded once, as code is made for each function, which takes longer than most of what is done with them. */
+let shared: Shared | null = null;
+
+function load(): Shared {
+  const library = openLibrary(SOURCE, SYMBOLS);
+  return { library, errno: new Deno.UnsafePointerView(library.symbols.__errno_location()!), users: 0 };
+}
+
+/** The C library, taken by one owner, which lets it go. It is only used on the thread that took it. */
+export class Libc {
+  readonly #shared: Shared;
+  #isTaken = true;
+
+  /** @throws {IpipouError} when it cannot be loaded */
+  constructor() {
+    this.#shared = shared ??= load();
+    this.#shared.users++;
+  }
 
   get symbols(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
-    return this.#library.symbols;
+    return this.#shared.library.symbols;
   }
 
   /** Why the latest synchronous call failed. Calls made on another thread (`nonblocking`) leave nothing here. */
   get errno(): number {
-    return this.#errno.getInt32();
+    return this.#shared.errno.getInt32();
   }
 
   /** A failure as an error, by default that of the latest synchronous call; `action` follows "Cannot". */
   error(action: string, call: string, errno = this.errno): SysError {
-    const description = Deno.UnsafePointerView.getCString(this.#library.symbols.strerror(errno)!);
+    const description = Deno.UnsafePointerView.getCString(this.symbols.strerror(errno)!);
     return new SysError(action, call, errno, description);
   }
 
@@ -262,38 +278,10 @@ export class Libc {
   }
 
   [Symbol.dispose](): void {
-    this.#library.close();
-  }
-}
-
-/** Ends a `poll` from within the program: readable from `signal()` until `clear()`. */
-export class EventFd {
-  readonly #libc: Libc;
-  #fd: number;
-
-  /** @throws {SysError} */
-  constructor(libc: Libc) {
-    this.#libc = libc;
-    const fd = libc.symbols.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    this.#fd = libc.check("make an event descriptor", "eventfd", fd);
-  }
-
-  get fd(): number {
-    return this.#fd;
-  }
-
-  /** Does nothing once closed. */
-  signal(): void {
-    if (this.#fd >= 0) this.#libc.symbols.eventfd_write(this.#fd, 1n);
-  }
-
-  clear(): void {
-    this.#libc.symbols.eventfd_read(this.#fd, new BigUint64Array(1));
-  }
-
-  [Symbol.dispose](): void {
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (fd >= 0) this.#libc.symbols.close(fd);
+    if (!this.#isTaken) return;
+    this.#isTaken = false;
+    if (--this.#shared.users > 0) return;
+    this.#shared.library.close();
+    shared = null;
   }
 }

@@ -1,4 +1,5 @@
-import { EventFd, type Libc } from "./libc.ts";
+import { EventFd } from "./event_fd.ts";
+import { type Libc } from "./libc.ts";
 
 /** Messages read before timers, signals and the rest of the program get their turn. */
 const MESSAGES_PER_TURN = 16;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { EventFd, Libc, SysError } from "../../../ffi/libc.ts";
+import { EventFd } from "../../../ffi/event_fd.ts";
+import { Libc, SysError } from "../../../ffi/libc.ts";
 
 const NO_FD = 1 << 30;
 
@@ -34,6 +35,20 @@ Deno.test("SysError says what, why and keeps the codes", () => {
 
 Deno.test("SysError names an errno it does not know by its number", () => {
   assert.equal(new SysError("go on", "go", 4095, "Unknown error 4095").code, "errno 4095");
+});
+
+Deno.test("Libc is loaded once for all who have it, and let go with the last", () => {
+  const first = new Libc();
+  const { symbols } = first;
+  const second = new Libc();
+  assert.equal(second.symbols, symbols);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  // What is let go twice is not taken from another.
+  using third = new Libc();
+  assert.equal(third.symbols, symbols);
+  second[Symbol.dispose]();
+  assert.equal(third.check("count", "recv", 7), 7);
 });
 
 Deno.test("check() passes a result on and turns a failure into a SysError", () => {

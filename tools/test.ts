@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { labPackages, runInLab } from "../tests/lab/lab.ts";
+import { labPackages, runInLab, SilentLabError } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
@@ -30,6 +30,8 @@ const READERS = ["man-db", "mandoc", "zsh", "fish"];
 
 /** How long the tests of one machine of the lab may take, boot included, in seconds. */
 const MACHINE_SECONDS = 1200;
+/** How long they may say nothing, in seconds: more than any step is waited for. */
+const SILENCE_SECONDS = 300;
 /** How many machines run the end-to-end tests side by side, at most: each takes up to 2 GiB. */
 const MAX_MACHINES = 4;
 
@@ -166,13 +168,24 @@ async function testInMachines(directories: readonly string[], options: Options):
     const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
     let counts = NONE;
     for (const paths of boots.filter(({ length }) => length > 0)) {
-      counts = add(counts, await attempt(() => testInLab(paths, options, times)));
+      counts = add(counts, await attempt(() => testInMachine(paths, options, times)));
     }
     return counts;
   });
   const counts = (await Promise.all(ofMachines)).reduce(add);
   if (options["write-times"]) await writeTimes(times);
   return counts;
+}
+
+/** Runs test files on one machine of the lab, or on another where that falls silent. */
+async function testInMachine(...args: Parameters<typeof testInLab>): Promise<Counts> {
+  try {
+    return await testInLab(...args);
+  } catch (error) {
+    if (!(error instanceof SilentLabError)) throw error;
+    print(`${error.message}\nAll its tests run once more, on another machine`);
+    return await testInLab(...args);
+  }
 }
 
 /** Runs test files on one machine of the lab, and adds to `times` how long each took. */
@@ -194,6 +207,7 @@ async function testInLab(
     systemd,
     processors: 1,
     timeoutSeconds: MACHINE_SECONDS,
+    silenceSeconds: SILENCE_SECONDS,
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });

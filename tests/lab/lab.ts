@@ -11,6 +11,8 @@ export interface LabOptions {
   kernel?: string;
   /** How long the command may take, boot included, in seconds. */
   timeoutSeconds?: number;
+  /** How long a command may write nothing that tells what it does, boot included, in seconds; not with `here`. */
+  silenceSeconds?: number;
   memoryMiB?: number;
   /** How many processors are emulated, 2 if left out. One alone is faster than each of several. */
   processors?: number;
@@ -31,6 +33,11 @@ export interface LabOptions {
 /** The lab itself failed: its machine did not boot, crashed, hung or was interrupted. */
 export class LabError extends Error {
   override name = "LabError";
+}
+
+/** The lab's machine fell silent: as emulated ones do, once in a long while. */
+export class SilentLabError extends LabError {
+  override name = "SilentLabError";
 }
 
 /** What makes the machine. */
@@ -113,9 +120,12 @@ async function runInMachine(job: Job, directory: string, options: LabOptions): P
     `${directory}/job`,
     jobScript({ ...job, ...terminal, ...systemd }, kernel.modules),
   );
+  const seconds = options.silenceSeconds;
+  const silence = seconds === undefined ? undefined : { seconds, reason: `wrote nothing for ${seconds} s` };
   const end = await supervise({
     argv: ["qemu-system-x86_64", ...qemuArguments(kernel, directory, options)],
     stdout: sinkOf(options),
+    ...(silence === undefined ? {} : { silence }),
     limits: [
       ...limitsOf(options),
       {
@@ -131,7 +141,8 @@ async function runInMachine(job: Job, directory: string, options: LabOptions): P
   const why = end.killed ??
     `ended without its command's exit code (QEMU: ${end.status.signal ?? end.status.code})`;
   const log = lastLines(readText(`${directory}/kernel.log`).replaceAll("\r", ""), 60);
-  throw new LabError(
+  const Kind = why === silence?.reason ? SilentLabError : LabError;
+  throw new Kind(
     `The lab's machine (Linux ${kernel.release}) ${why}\n${end.stderr}Its kernel's last words:\n${log}`,
   );
 }

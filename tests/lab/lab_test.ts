@@ -39,6 +39,14 @@ Deno.test("runInLab() fails when its time is over", async () => {
   await assert.rejects(shell("sleep 1000", { timeoutSeconds: 3 }), /Linux .* timed out after 3 s\n/);
 });
 
+Deno.test("runInLab() fails when a command that is to tell what it does is silent for too long", async () => {
+  const command = "for i in 1 2 3; do sleep 2; echo $i; done; sleep 1000";
+  await assert.rejects(shell(command, { silenceSeconds: 30 }), {
+    name: "SilentLabError",
+    message: /Linux .* wrote nothing for 30 s\n/,
+  });
+});
+
 Deno.test("runInLab() fails when the machine goes away", async () => {
   await assert.rejects(
     shell("exit 0 | echo o > /proc/sysrq-trigger; sleep 60"),

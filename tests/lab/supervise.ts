@@ -19,10 +19,12 @@ export interface Supervision {
   /** Gets standard output as it comes; undefined gives the process this process's terminal. */
   stdout: ((chunk: Uint8Array) => void) | undefined;
   limits: readonly Limit[];
+  /** A reason to kill the process when it wrote nothing to standard output for so long. */
+  silence?: Omit<Limit, "holds">;
 }
 
 /** Runs a process that never outlives this one, nor its time, nor an interrupt. */
-export async function supervise({ argv, stdout, limits }: Supervision): Promise<End> {
+export async function supervise({ argv, stdout, limits, silence }: Supervision): Promise<End> {
   const child = new Deno.Command("setpriv", {
     // Even a killed parent takes it along.
     args: ["--pdeathsig", "KILL", ...argv],
@@ -40,6 +42,13 @@ export async function supervise({ argv, stdout, limits }: Supervision): Promise<
     const timer = setTimeout(() => (holds?.() ?? true) && kill(reason), seconds * 1000);
     cleanup.defer(() => clearTimeout(timer));
   }
+  let silent: ReturnType<typeof setTimeout> | undefined;
+  const hear = () => {
+    clearTimeout(silent);
+    if (silence !== undefined) silent = setTimeout(() => kill(silence.reason), silence.seconds * 1000);
+  };
+  hear();
+  cleanup.defer(() => clearTimeout(silent));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const interrupted = () => kill(`was ended by ${signal}`);
     Deno.addSignalListener(signal, interrupted);
@@ -48,7 +57,7 @@ export async function supervise({ argv, stdout, limits }: Supervision): Promise<
   const [status, stderr] = await Promise.all([
     child.status,
     new Response(child.stderr).text(),
-    stdout ? forward(child.stdout, stdout) : undefined,
+    stdout ? forward(child.stdout, (chunk) => (hear(), stdout(chunk))) : undefined,
   ]);
   return { status, stderr, ...(killed === undefined ? {} : { killed }) };
 }

@@ -163,8 +163,10 @@ async function testInMachines(directories: readonly string[], options: Options):
   const files = await testFiles(directories);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
   const times = new Map<string, number>();
-  const ofMachines = share(files, count).map(async (paths) => {
-    const isService = (path: string) => path.startsWith(SYSTEMD);
+  const isService = (path: string) => path.startsWith(SYSTEMD);
+  // Those have a boot of their own and run alone in it, others by two.
+  const timed = files.map((file) => isService(file.path) ? { ...file, seconds: 2 * file.seconds } : file);
+  const ofMachines = share(timed, count).map(async (paths) => {
     const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
     let counts = NONE;
     for (const paths of boots.filter(({ length }) => length > 0)) {

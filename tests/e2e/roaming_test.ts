@@ -16,9 +16,17 @@ Deno.test("of a flow that moves just what comes by a new path before it is authe
     await scenario.move(client, server);
     await scenario.ping("client");
   }
-  const paths = await flow.end(scenario);
+  const all = await flow.end(scenario);
+  // A NAT that is told to forget its connections may forget one that it made meanwhile: nobody authenticates by that.
+  const stray = all.filter(({ authAt }, index) => index > 0 && authAt === null);
+  const isLost = ({ deliveredAt }: { deliveredAt: number | null }) => deliveredAt === null;
+  assert.ok(
+    stray.every(({ datagrams }) => datagrams.every(isLost)),
+    "data by a path nobody authenticated by",
+  );
+  const paths = all.filter((path) => !stray.includes(path));
   assert.equal(paths.length, 1 + MOVES);
-  const lost = paths.map(({ datagrams }) => datagrams.filter(({ deliveredAt }) => deliveredAt === null));
+  const lost = paths.map(({ datagrams }) => datagrams.filter(isLost));
   assert.deepEqual(lost[0], [], "of the first path");
   for (const [index, { port, datagrams, authAt }] of paths.entries()) {
     const refused = lost[index]!;

@@ -1,5 +1,4 @@
 import process from "node:process";
-import { FolderLock } from "./ffi/folder_lock.ts";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
@@ -24,6 +23,7 @@ import { loadGiven, loadSettings } from "./lib/settings/load.ts";
 import { Memory } from "./lib/settings/memory.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
+import { SYSTEM } from "./lib/system.ts";
 import config from "./deno.json" with { type: "json" };
 
 // What the runtime's own parts think of each other is nothing to whoever runs this.
@@ -58,7 +58,7 @@ function makeLog(style: Settings["log"]): Log {
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   using signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
-  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok));
+  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
   const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
   const known = new Memory();
   const load = () => loadSettings(invocation, files, known);
@@ -66,20 +66,20 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
-  await run(settings, log, load, signals);
+  await run({ system: SYSTEM, settings, log, load, orders: signals });
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
   const { given } = loadGiven(invocation, DISK.read);
-  print(await cleanup(identify(given), makeLog(chooseLog(given))));
+  print(await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given))));
 }
 
 const PEER_SYSTEM: PeerSystem = {
   ...DISK,
   write: writeWithFolder,
   remove: removeFromDisk,
-  lock: FolderLock.take,
-  tellToReload: (path) => tellToReload(path),
+  lock: SYSTEM.locks.folder,
+  tellToReload: (path) => tellToReload(path, SYSTEM.locks),
 };
 
 /** Prints what holds a secret. */

@@ -1,4 +1,4 @@
-import type { IpDevice, IpFou, IpRoute, Listing } from "../../../lib/kernel/observe.ts";
+import type { IpDevice, IpFou, IpRoute, Listing } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { FakeNft, Refused } from "./fake_nft.ts";
 
@@ -50,8 +50,9 @@ export class FakeKernel {
   }
 
   /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */
-  run({ withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
+  run({ confirm, withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
     const steps = [
+      ...confirm.map((line) => () => this.#unlessInUse(line)),
       ...withdraw.map((line) => () => this.ip(line)),
       () => this.nft(close),
       ...ip.map((line) => () => this.ip(line)),
@@ -86,6 +87,15 @@ export class FakeKernel {
         return this.#fou(verb!, words);
       default:
         throw new TypeError(`Unknown command: ip ${line}`);
+    }
+  }
+
+  /** What `ip -force` leaves behind of a listener that may be there. */
+  #unlessInUse(line: string): void {
+    try {
+      this.ip(line);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.message !== "Address already in use") throw error;
     }
   }
 
@@ -216,11 +226,12 @@ function outer(words: string[]) {
   };
 }
 
-function showDevice([ifname, device]: [string, FakeDevice]): IpDevice {
+function showDevice([ifname, device]: [string, FakeDevice], index: number): IpDevice {
   const { kind, remote, local, sport, dport, csum, link, alias, up, group, addresses } = device;
   const encap = { type: "fou", sport, dport, csum };
   const data = kind === "ipip" ? { remote, local, ...(link === null ? {} : { link }), encap } : {};
   return {
+    ifindex: index + 1,
     ifname,
     flags: up ? ["UP"] : [],
     group,

@@ -1,4 +1,4 @@
-import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
+import type { NftObject } from "../../../lib/kernel/listing.ts";
 
 interface FakeChain {
   rules: string[];

@@ -1,12 +1,12 @@
 import { makeSignedPayload } from "../../../lib/auth/ed25519.ts";
 import { type KeyPair, keyPairOf } from "../../../lib/auth/keys.ts";
 import { makeAuthPayload } from "../../../lib/auth/scheme.ts";
-import { Gate } from "../../../lib/gate.ts";
+import { Registrar } from "../../../lib/registrar.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-import { NOW, SERVER, UNIX } from "./small_gate.ts";
+import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 
 /** How a client makes its packets. */
 export interface Sender {
@@ -41,8 +41,8 @@ export class Fleet {
     this.settings = sampleSettings({ peers, local });
   }
 
-  gate(): Gate {
-    return new Gate(this.settings, new Map());
+  registrar(): Registrar {
+    return new Registrar(this.settings, new Map());
   }
 
   /** An auth packet of the client with this number. */
@@ -80,14 +80,14 @@ export function place(number: number): Endpoint {
 }
 
 /** The name of who was admitted, or what else became of a packet. */
-export function told(outcome: ReturnType<Gate["handle"]>): string {
+export function told(outcome: ReturnType<Registrar["handle"]>): string {
   if (outcome.kind === "refused") return outcome.refusal;
   return outcome.kind === "admitted" ? outcome.peer.name : outcome.kind;
 }
 
-/** Has the gate search to the end. @returns what came of it */
-export function drain(gate: Gate, now = NOW): string[] {
+/** Has the registrar search to the end. @returns what came of it */
+export function drain(registrar: Registrar, now = NOW): string[] {
   const results = [];
-  while (gate.isSearching) results.push(...gate.search(now).map(told));
+  while (registrar.isSearching) results.push(...registrar.search(now).map(told));
   return results;
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Gate, type Outcome } from "../../../lib/gate.ts";
+import { type Outcome, Registrar } from "../../../lib/registrar.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer } from "../samples.ts";
 import { Fleet, place, told } from "./fleet.ts";
-import { NOW, SERVER, UNIX } from "./small_gate.ts";
+import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 
 /** What the world's clients are, by number: the rest have tokens. */
 const KEYS = 30;
@@ -24,7 +24,7 @@ const settings = { ...keyed.settings, peers };
 
 /** Clients behind NATs that share addresses; every third with a key is of version 0.1. */
 class World {
-  readonly gate = new Gate(settings, new Map());
+  readonly registrar = new Registrar(settings, new Map());
   /** Where each client is; which of the places, by client. */
   readonly places: number[] = Array.from({ length: CLIENTS }, (_, index) => index);
   readonly ports: number[] = Array.from({ length: CLIENTS }, () => SERVER.port);
@@ -63,28 +63,28 @@ class World {
     const [flying] = this.#flying.splice(which % Math.max(1, this.#flying.length), 1);
     if (flying === undefined) return;
     this.#came.set(flying.datagram, this.#sent++);
-    this.#note(this.gate.handle(flying.datagram, this.now, this.#unix));
+    this.#note(this.registrar.handle(flying.datagram, this.now, this.#unix));
   }
 
   junk(source: Endpoint): void {
-    const before = new Map(this.gate.admissions);
-    assert.notEqual(this.gate.handle(keyed.junk(source), this.now, this.#unix).kind, "admitted");
-    assert.deepEqual(this.gate.admissions, before);
+    const before = new Map(this.registrar.admissions);
+    assert.notEqual(this.registrar.handle(keyed.junk(source), this.now, this.#unix).kind, "admitted");
+    assert.deepEqual(this.registrar.admissions, before);
   }
 
   search(): void {
-    for (const outcome of this.gate.search(this.now)) this.#note(outcome);
+    for (const outcome of this.registrar.search(this.now)) this.#note(outcome);
   }
 
   settle(): void {
     while (this.#flying.length > 0) this.deliver(0);
-    while (this.gate.isSearching) this.search();
+    while (this.registrar.isSearching) this.search();
   }
 
   /** Nobody is where it has not proved to be, or where it or another has proved otherwise by a later packet. */
   check(): void {
     const taken = new Set<string>();
-    for (const [name, { remote, port }] of this.gate.admissions) {
+    for (const [name, { remote, port }] of this.registrar.admissions) {
       if (remote === null) continue;
       const key = placeKey(remote, port);
       assert.ok(!taken.has(key), `two at ${key}`);
@@ -166,16 +166,16 @@ Deno.test("A hub's clients end up where they are, however they swap places and i
       for (let client = 0; client < CLIENTS; client++) {
         const remote = PLACES[world.places[client]!]!;
         const admission = { remote, port: world.ports[client]!, expiresAt: null };
-        assert.deepEqual(world.gate.admissions.get(`c${client}`), admission);
+        assert.deepEqual(world.registrar.admissions.get(`c${client}`), admission);
       }
     }),
     { numRuns: 40 },
   );
 });
 
-Deno.test("A hub lets all its clients in while junk comes as fast as the gate lets it, version 0.1's too", () => {
+Deno.test("A hub lets all its clients in while junk comes as fast as the registrar lets it, version 0.1's too", () => {
   const fleet = new Fleet(100);
-  const gate = fleet.gate();
+  const registrar = fleet.registrar();
   const isOld = (client: number) => client % 5 === 0;
   const firstIn = new Map<string, number>();
   const note = (outcome: Outcome, at: number) => {
@@ -184,18 +184,18 @@ Deno.test("A hub lets all its clients in while junk comes as fast as the gate le
   let junk = 0;
   for (let time = -500; time < 2_000 && firstIn.size < 100; time += 2) {
     const now = NOW + time;
-    if (time % 4 === 0) note(gate.handle(fleet.junk(place(1000 + junk++)), now, UNIX), time); // 250 a second
+    if (time % 4 === 0) note(registrar.handle(fleet.junk(place(1000 + junk++)), now, UNIX), time); // 250 a second
     if (time >= 0 && time < 200) {
       const client = time / 2;
-      note(gate.handle(fleet.packet(client, place(client), { isOld: isOld(client) }), now, UNIX), time);
+      note(registrar.handle(fleet.packet(client, place(client), { isOld: isOld(client) }), now, UNIX), time);
     }
-    for (const outcome of gate.search(now)) note(outcome, time);
+    for (const outcome of registrar.search(now)) note(outcome, time);
   }
   assert.equal(firstIn.size, 100, [...firstIn.keys()].map(String).join(" "));
   for (let client = 0; client < 100; client++) {
     if (!isOld(client)) assert.equal(firstIn.get(`c${client}`), 2 * client, `c${client} at once`);
   }
   for (let client = 0; client < 100; client++) {
-    assert.equal(told(gate.handle(fleet.packet(client, place(client)), NOW, UNIX)), `c${client}`);
+    assert.equal(told(registrar.handle(fleet.packet(client, place(client)), NOW, UNIX)), `c${client}`);
   }
 });

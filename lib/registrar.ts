@@ -1,44 +1,49 @@
-import { type Credential, Credentials } from "./gate/credentials.ts";
-import { KeyHints } from "./gate/key_hints.ts";
-import { type Admission, isLive, isSamePlace, Roll } from "./gate/roll.ts";
-import { type AuthPacket, type Search, SearchQueue } from "./gate/search.ts";
-import { Sightings } from "./gate/sightings.ts";
+import { type Admission, isLive, isSamePlace } from "./admission.ts";
+import { type Credential, Credentials } from "./registrar/credentials.ts";
+import { KeyHints } from "./registrar/key_hints.ts";
+import { Roll } from "./registrar/roll.ts";
+import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
+import { Sightings } from "./registrar/sightings.ts";
 import type { Datagram, Endpoint } from "./packet.ts";
 import { closerRefusal, type Refusal } from "./refusals.ts";
 import type { Peer, Settings } from "./settings/settings.ts";
 
-export { type Admission, isLive, isSamePlace };
-
-/** Signatures verified for a packet before it has to wait for its turn. */
+/** Signatures verified for a packet at once; one that needs more becomes a search. */
 const VERIFICATIONS_AT_ONCE = 8;
 /** Signatures verified in one turn of a search. */
 const VERIFICATIONS_PER_TURN = 16;
 
-/** What an auth packet led to. */
-export type Outcome =
-  | {
-    readonly kind: "admitted";
-    readonly datagram: Datagram;
-    readonly peer: Peer;
-    readonly admission: Admission & { readonly remote: Endpoint };
-    /** The peer's admission before; null when it is new. */
-    readonly previous: Admission | null;
-    /** The peer that was at this place before, and is nowhere now. */
-    readonly displaced: string | null;
-  }
-  | { readonly kind: "refused"; readonly datagram: Datagram; readonly refusal: Refusal }
-  /** Who sent it will turn out in `search()`. */
-  | { readonly kind: "searching" };
+/** An auth packet that admitted its peer, or renewed its admission. */
+export interface Admitted {
+  readonly kind: "admitted";
+  readonly datagram: Datagram;
+  readonly peer: Peer;
+  readonly admission: Admission & { readonly remote: Endpoint };
+  /** The peer's admission before; null when it is new. */
+  readonly previous: Admission | null;
+  /** The peer that was at this place before, and is parked now. */
+  readonly displaced: string | null;
+}
 
-/** What a gate needs to know of the settings. */
-type GateSettings = Pick<Settings, "peers" | "local">;
+/** An auth packet that proved nothing. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly datagram: Datagram;
+  readonly refusal: Refusal;
+}
+
+/** What an auth packet led to; "searching": a later `search()` will tell. */
+export type Outcome = Admitted | Refused | { readonly kind: "searching" };
+
+/** The settings that a registrar depends on. */
+type RegistrarSettings = Pick<Settings, "peers" | "local">;
 
 /**
- * The server's state machine: who is admitted, from where. It decides from auth packets alone; what follows in
- * the kernel is derived from `admissions`. What a packet costs does not depend on how many peers there are, but for
- * those whose key has to be searched: they wait, and all together have the turns that `search()` is called.
+ * The server's state machine. It decides, from auth packets alone, which peer is admitted and at which place; what the
+ * kernel should hold follows from `admissions`. A packet takes constant time, whatever the number of peers, unless its
+ * key has to be searched for. Searches wait, and share the turns that `search()` is called for.
  */
-export class Gate {
+export class Registrar {
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #ports: readonly number[];
   readonly #credentials: Credentials;
@@ -46,19 +51,19 @@ export class Gate {
   readonly #sightings: Sightings;
   readonly #roll = new Roll();
   #searches = new SearchQueue();
-  /** What came of searches that nobody waits for any more, to be told. */
+  /** Outcomes of searches that ended outside of `search()`, for its next call to return. */
   #given: Outcome[] = [];
   #packets = 0;
   #verifications = 0;
 
   /**
-   * @param remoteAddresses IPv4 address of each peer with a known remote host, by peer name
-   * @param earlier has some of the same peers, whose keys are ready
+   * @param remoteAddresses IPv4 address of each peer that is known by its host's address, by peer name
+   * @param earlier a registrar of some of the same peers, whose prepared keys are reused
    */
   constructor(
-    settings: GateSettings,
+    settings: RegistrarSettings,
     remoteAddresses: ReadonlyMap<string, string>,
-    earlier: Gate | null = null,
+    earlier: Registrar | null = null,
   ) {
     this.#peers = new Map(settings.peers.map((peer) => [peer.name, peer]));
     this.#ports = settings.local.ports;
@@ -73,7 +78,7 @@ export class Gate {
     return this.#roll.admissions;
   }
 
-  /** Whether a call of `search()` has something to do. */
+  /** Whether `search()` has something to do. */
   get isSearching(): boolean {
     return this.#searches.size + this.#given.length > 0;
   }
@@ -84,8 +89,8 @@ export class Gate {
   }
 
   /**
-   * Takes over what an earlier run admitted, for its lifetime from now on at most. A peer that is where it may not be is
-   * nowhere until it authenticates.
+   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer that is where it may not
+   * be is parked until it authenticates.
    */
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
@@ -96,14 +101,18 @@ export class Gate {
   }
 
   /**
-   * Makes the gate that goes on from here under other settings. A peer stays admitted if what it proved is what is
-   * asked now, there; one of which something else is asked is nowhere until it proves that, and its tunnel stands. A
-   * lifetime that changed begins anew. Searches begin anew.
+   * Makes the registrar that continues from here under other settings. A peer stays admitted if what it proved is what
+   * they ask of it at its place. Otherwise it is parked until it proves that. A lifetime that changed starts anew, and
+   * so do searches.
    *
-   * @param now milliseconds of a clock that never jumps
+   * @param now milliseconds of `Clock.now()`
    */
-  succeed(settings: GateSettings, remoteAddresses: ReadonlyMap<string, string>, now: number): Gate {
-    const next = new Gate(settings, remoteAddresses, this);
+  withSettings(
+    settings: RegistrarSettings,
+    remoteAddresses: ReadonlyMap<string, string>,
+    now: number,
+  ): Registrar {
+    const next = new Registrar(settings, remoteAddresses, this);
     const translate = ({ proof }: Credential) => next.#credentials.get(proof.id);
     next.#sightings.takeOver(this.#sightings, translate);
     for (const [name, admission] of this.admissions) {
@@ -116,11 +125,11 @@ export class Gate {
     return next;
   }
 
-  /** Goes on again after all, from the gate that succeeded this one: what was proved to it holds, if it would here. */
-  resume(successor: Gate, now: number): void {
+  /** Continues after `successor` was given up: what was proved to it meanwhile holds, if it would have held here. */
+  resume(successor: Registrar, now: number): void {
     const news = [...successor.admissions].flatMap(([name, admission]) => {
       const arrival = successor.#roll.arrivalOf(name)!;
-      // Not all are of later packets than ours: some waited here, and were searched for there.
+      // Some of its packets are older than ours: they waited here, and were searched for there.
       return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
     });
     for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
@@ -134,9 +143,9 @@ export class Gate {
   }
 
   /**
-   * Decides about one datagram, or puts it off.
+   * Decides about one datagram, or starts a search for its key.
    *
-   * @param now milliseconds of a clock that never jumps
+   * @param now milliseconds of `Clock.now()`
    * @param timestamp Unix seconds
    */
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
@@ -151,7 +160,7 @@ export class Gate {
     return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
   }
 
-  /** Goes on with one search, for one turn. @returns what has come of that and others; what still waits is not told */
+  /** Runs one turn of one search. @returns outcomes of searches that ended; a search that goes on is not among them */
   search(now: number): Outcome[] {
     const given = this.#given;
     this.#given = [];
@@ -179,7 +188,7 @@ export class Gate {
     return { packet, refusal, candidates: this.#candidates(packet, now), untried: keys.length };
   }
 
-  /** Null: there are more to try. */
+  /** Verifies up to `most` signatures. @returns null when there are more keys to try */
   #tryKeys(search: Search, most: number, now: number): Outcome | null {
     const { packet, candidates, refusal } = search;
     const { datagram, timestamp } = packet;
@@ -195,7 +204,7 @@ export class Gate {
     return search.untried > 0 ? null : refuse(packet, refusal);
   }
 
-  /** All keys, each once: the one seen just there, those hinted at, seen at the address and not admitted, the rest. */
+  /** All keys, each once: the one last used there, those hinted at, then (by turns) used at the address or unused, the rest. */
   *#candidates(
     { datagram: { source, payload }, timestamp }: AuthPacket,
     now: number,
@@ -237,7 +246,7 @@ export class Gate {
     const mayMove = previous === null || !isLive(previous, now) ||
       now - arrival.since >= peer.moveInterval * 1000;
     if (!isHere && !mayMove) return refuse(packet, "moved too recently");
-    // A search takes its time: who is at this place now is known better than who was when that packet came.
+    // A search that waits for this place is about an older packet.
     const overtaken = this.#searches.remove(datagram);
     if (overtaken !== null) this.#given.push(refuse(overtaken.packet, "overtaken by a later one"));
     const displaced = this.#roll.set(
@@ -255,25 +264,25 @@ export class Gate {
     if (credential.key !== null && source !== null) this.#sightings.note(credential, { source, peer });
   }
 
-  /** Tells whether an admission by another gate would be one by this. */
-  #takes(name: string, { remote, port }: Admission, other: Gate): boolean {
+  /** Whether an admission by another registrar would hold here. */
+  #takes(name: string, { remote, port }: Admission, other: Registrar): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
     if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
     return remote !== null && this.#mayBe(name, port, remote);
   }
 
-  /** Tells whether a peer that has proved who it is may have come to this port from there. */
+  /** Whether a peer that proved who it is may be at this place. */
   #mayBe(name: string, port: number, place: Endpoint): boolean {
     const sender = this.#credentials.of(name)!.peerAt(place);
     return this.#ports.includes(port) && typeof sender !== "string" && sender.name === name;
   }
 
-  /** Tells whether a datagram, which may have waited while settings changed, is to a port that we still have. */
+  /** Whether a datagram is to one of our ports: it may have waited in the queue while settings changed. */
   #isOurs({ destination }: Datagram): boolean {
     return this.#ports.includes(destination.port);
   }
 
-  #goOnFrom(other: Gate, now: number): void {
+  #goOnFrom(other: Registrar, now: number): void {
     this.#packets = other.#packets;
     this.#verifications = other.#verifications;
     this.#given = other.#given;
@@ -286,7 +295,7 @@ export class Gate {
   }
 }
 
-/** Takes from two by turns, as either may be long while what is looked for is in the other. */
+/** Takes from two by turns: either may be long while what is looked for is in the other. */
 function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<T, void> {
   for (let left = [...both]; left.length > 0;) {
     const taken = left.map((one) => ({ one, next: one.next() })).filter(({ next }) => !next.done);
@@ -303,7 +312,7 @@ function expiryOf({ lifetime }: Peer, now: number): number | null {
   return lifetime === 0 ? null : now + lifetime * 1000;
 }
 
-/** The earlier of two moments; null: never. */
+/** The earlier of two moments; null is never. */
 function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? a ?? b : Math.min(a, b);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Gate } from "../../../lib/gate.ts";
+import { Registrar } from "../../../lib/registrar.ts";
 import type { Endpoint } from "../../../lib/packet.ts";
 import { ed25519, README_KEY_PAIR } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
@@ -17,32 +17,32 @@ import {
   told,
   UNIX,
   VERIFYING,
-} from "./small_gate.ts";
+} from "./small_registrar.ts";
 
 Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
-  const gate = newGate([
+  const registrar = newGate([
     { name: "short", scheme: token("abc") },
     { name: "other", scheme: token("xyz") },
     { name: "key", scheme: VERIFYING },
     { name: "place", scheme: PORT, byRemote: { ip: true, port: false } },
   ], { place: HOME.ip });
   const home = (port: number) => ({ ip: HOME.ip, port });
-  assert.deepEqual(told(gate.handle(authPacket(SIGNING, home(1)), NOW, UNIX)), ["key", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("xyz"), home(2)), NOW, UNIX)), ["other", null]);
-  assert.deepEqual(told(gate.handle(authPacket(PORT, home(3)), NOW, UNIX)), ["place", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), home(4)), NOW, UNIX)), ["short", null]);
-  const ports = [...gate.admissions].map(([name, { remote }]) => [name, remote?.port]);
+  assert.deepEqual(told(registrar.handle(authPacket(SIGNING, home(1)), NOW, UNIX)), ["key", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("xyz"), home(2)), NOW, UNIX)), ["other", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(PORT, home(3)), NOW, UNIX)), ["place", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), home(4)), NOW, UNIX)), ["short", null]);
+  const ports = [...registrar.admissions].map(([name, { remote }]) => [name, remote?.port]);
   assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
 });
 
 Deno.test("handle() takes the first of several peers that a packet is good for", () => {
-  const gate = newGate([
+  const registrar = newGate([
     { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } },
     { name: "first", scheme: token("abc") },
     { name: "second", scheme: token("abc") },
   ], { there: ELSEWHERE.ip });
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
     "there",
     null,
   ]);
@@ -50,8 +50,8 @@ Deno.test("handle() takes the first of several peers that a packet is good for",
 
 Deno.test("handle() takes the first one also where a later one asks for just that place", () => {
   const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
-  const gate = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+  const registrar = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
 });
 
 Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
@@ -83,37 +83,40 @@ Deno.test("handle() tells the refusal that came closest to yes, whatever the ord
 });
 
 Deno.test("handle() leaves the peer nowhere whose place another has now, and keeps the others", () => {
-  const gate = newGate([
+  const registrar = newGate([
     { name: "a", scheme: token("aaa") },
     { name: "b", scheme: token("bbb"), lifetime: 60 },
     { name: "c", scheme: token("ccc") },
   ]);
-  gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
-  gate.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW, UNIX);
-  const outcome = gate.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX);
+  registrar.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  registrar.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW, UNIX);
+  const outcome = registrar.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX);
   assert.equal(outcome.kind, "admitted");
   assert.equal(outcome.displaced, "a");
-  assert.deepEqual(Object.fromEntries(gate.admissions), {
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
     a: at(null, NOW + 5),
     b: at(HOME, NOW + 5 + 60_000),
     c: at({ ...HOME, port: 7 }),
   });
-  const back = gate.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX);
+  const back = registrar.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX);
   assert.deepEqual([told(back), back.kind === "admitted" && back.displaced], [["a", null], null]);
-  assert.deepEqual(gate.admissions.get("a"), at(ELSEWHERE));
-  assert.deepEqual(gate.admissions.get("b"), at(HOME, NOW + 5 + 60_000));
+  assert.deepEqual(registrar.admissions.get("a"), at(ELSEWHERE));
+  assert.deepEqual(registrar.admissions.get("b"), at(HOME, NOW + 5 + 60_000));
 });
 
 Deno.test("handle() tells places apart by the own port too", () => {
   const peers = [{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }].map(samplePeer);
   const local = { ip: SERVER.ip, device: null, ports: [SERVER.port, 10_001] as const };
-  const gate = new Gate(sampleSettings({ peers, local }), new Map());
-  gate.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  const registrar = new Registrar(sampleSettings({ peers, local }), new Map());
+  registrar.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   const other = { ...SERVER, port: 10_001 };
-  gate.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
-  assert.deepEqual(Object.fromEntries(gate.admissions), { a: at(HOME), b: { ...at(HOME), port: 10_001 } });
-  gate.handle({ ...authPacket(token("aaa"), HOME), destination: other }, NOW, UNIX);
-  assert.deepEqual(Object.fromEntries(gate.admissions), {
+  registrar.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
+    a: at(HOME),
+    b: { ...at(HOME), port: 10_001 },
+  });
+  registrar.handle({ ...authPacket(token("aaa"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
     a: { ...at(HOME), port: 10_001 },
     b: { ...at(null, NOW), port: 10_001 },
   });
@@ -121,21 +124,22 @@ Deno.test("handle() tells places apart by the own port too", () => {
 
 Deno.test("handle() follows two peers that swap their places, whoever is first", () => {
   for (const first of ["a", "b"]) {
-    const gate = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
-    const send = (name: string, place: Endpoint) => gate.handle(authPacket(token(name), place), NOW, UNIX);
+    const registrar = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
+    const send = (name: string, place: Endpoint) =>
+      registrar.handle(authPacket(token(name), place), NOW, UNIX);
     send("a", HOME);
     send("b", ELSEWHERE);
     const swapped = { a: ELSEWHERE, b: HOME };
     for (const name of first === "a" ? ["a", "b"] as const : ["b", "a"] as const) send(name, swapped[name]);
-    assert.deepEqual(Object.fromEntries(gate.admissions), { a: at(ELSEWHERE), b: at(HOME) });
+    assert.deepEqual(Object.fromEntries(registrar.admissions), { a: at(ELSEWHERE), b: at(HOME) });
   }
 });
 
 Deno.test("handle() lets a peer that is shut out come back from anywhere at once", () => {
   const fields = { moveInterval: 3600, lifetime: 1 };
-  const gate = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
+  const registrar = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
   const send = (text: string, place: Endpoint, now: number) =>
-    told(gate.handle(authPacket(token(text), place), now, UNIX));
+    told(registrar.handle(authPacket(token(text), place), now, UNIX));
   send("abc", HOME, NOW);
   assert.deepEqual(send("abc", ELSEWHERE, NOW + 1000), ["ipipou0", HOME], "its lifetime was over");
   send("b", ELSEWHERE, NOW + 1001);

@@ -1,4 +1,4 @@
-import { type Datagram, formatEndpoint } from "../packet.ts";
+import { type Datagram, placeKey } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
 import type { Credential } from "./credentials.ts";
 
@@ -92,5 +92,5 @@ function take(searches: Map<string, Search>): Search | null {
 }
 
 function keyOf({ source, destination }: Datagram): string {
-  return `${formatEndpoint(source)} ${destination.port}`;
+  return placeKey(source, destination.port);
 }

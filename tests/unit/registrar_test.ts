@@ -17,38 +17,38 @@ import {
   told,
   UNIX,
   VERIFYING,
-} from "./gate/small_gate.ts";
+} from "./registrar/small_registrar.ts";
 
 Deno.test("handle() admits a new peer and remembers from where, for ever", () => {
-  const gate = newGate([{ scheme: token("abc") }]);
-  const outcome = gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  const registrar = newGate([{ scheme: token("abc") }]);
+  const outcome = registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
   assert.deepEqual(told(outcome), ["ipipou0", null]);
   assert.deepEqual(outcome.admission, at(HOME));
-  assert.deepEqual(gate.admissions, new Map([["ipipou0", at(HOME)]]));
+  assert.deepEqual(registrar.admissions, new Map([["ipipou0", at(HOME)]]));
 });
 
 Deno.test("handle() tells a renewal from a move", () => {
-  const gate = newGate([{ scheme: token("abc") }]);
-  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", HOME]);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+  const registrar = newGate([{ scheme: token("abc") }]);
+  registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", HOME]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
     "ipipou0",
     HOME,
   ]);
-  assert.deepEqual(gate.admissions.get("ipipou0")?.remote, ELSEWHERE);
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), [
+  assert.deepEqual(registrar.admissions.get("ipipou0")?.remote, ELSEWHERE);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), [
     "ipipou0",
     ELSEWHERE,
   ]);
 });
 
 Deno.test("handle() gives an admission its lifetime, anew at each auth packet", () => {
-  const gate = newGate([{ scheme: token("abc"), lifetime: 60 }]);
-  gate.handle(authPacket(token("abc"), HOME), NOW, UNIX);
-  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
-  gate.handle(authPacket(token("abc"), HOME), NOW + 59_999, UNIX);
-  assert.equal(gate.admissions.get("ipipou0")?.expiresAt, NOW + 119_999);
+  const registrar = newGate([{ scheme: token("abc"), lifetime: 60 }]);
+  registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
+  assert.equal(registrar.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
+  registrar.handle(authPacket(token("abc"), HOME), NOW + 59_999, UNIX);
+  assert.equal(registrar.admissions.get("ipipou0")?.expiresAt, NOW + 119_999);
 });
 
 Deno.test("handle() says why it refuses, and changes nothing", () => {
@@ -62,16 +62,16 @@ Deno.test("handle() says why it refuses, and changes nothing", () => {
     [VERIFYING, authPacket(SIGNING, HOME, UNIX + 31), "time too far from ours"],
   ];
   for (const [scheme, packet, refusal] of cases) {
-    const gate = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
-    assert.deepEqual(gate.handle(packet, NOW, UNIX), { kind: "refused", datagram: packet, refusal });
-    assert.equal(gate.admissions.size, 0);
+    const registrar = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
+    assert.deepEqual(registrar.handle(packet, NOW, UNIX), { kind: "refused", datagram: packet, refusal });
+    assert.equal(registrar.admissions.size, 0);
   }
 });
 
 Deno.test("handle() compares signed times with whole seconds of ours", () => {
-  const gate = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
-  assert.equal(gate.handle(authPacket(SIGNING, HOME), NOW, UNIX + 30).kind, "admitted");
-  assert.equal(gate.handle(authPacket(SIGNING, HOME), NOW, UNIX + 31).kind, "refused");
+  const registrar = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
+  assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 30).kind, "admitted");
+  assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 31).kind, "refused");
 });
 
 Deno.test("handle() takes anyone's empty packet where nothing is to be proved", () => {
@@ -84,10 +84,10 @@ Deno.test("handle() takes anyone's empty packet where nothing is to be proved", 
 Deno.test("handle() checks remote address and port alone, each and both", () => {
   const { ip, port } = HOME;
   const check = (byRemote: Peer["byRemote"], source: Endpoint) => {
-    const gate = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
+    const registrar = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
       ipipou0: ip,
     });
-    const outcome = gate.handle(authPacket(PORT, source), NOW, UNIX);
+    const outcome = registrar.handle(authPacket(PORT, source), NOW, UNIX);
     return outcome.kind === "refused" ? outcome.refusal : outcome.kind;
   };
   const [otherIp, otherPort] = [{ ip: "203.0.113.9", port }, { ip, port: 1 }];
@@ -102,15 +102,15 @@ Deno.test("handle() checks remote address and port alone, each and both", () => 
 });
 
 Deno.test("handle() checks remote address and scheme, both", () => {
-  const gate = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
+  const registrar = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
     ipipou0: HOME.ip,
   });
-  assert.equal(told(gate.handle(authPacket(token("abd"), HOME), NOW, UNIX)), "wrong token");
+  assert.equal(told(registrar.handle(authPacket(token("abd"), HOME), NOW, UNIX)), "wrong token");
   assert.equal(
-    told(gate.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)),
+    told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)),
     "wrong remote address",
   );
-  assert.deepEqual(told(gate.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", null]);
 });
 
 Deno.test("handle() refuses everyone where the address to compare with is not known", () => {
@@ -121,29 +121,29 @@ Deno.test("handle() refuses everyone where the address to compare with is not kn
         byRemote: { ip: true, port },
         remote: { host: "x", port: HOME.port },
       };
-      const gate = newGate([{ ...nameless, scheme: asked }], { another: HOME.ip });
-      assert.equal(told(gate.handle(authPacket(sent, HOME), NOW, UNIX)), "wrong remote address");
-      assert.equal(gate.admissions.size, 0);
+      const registrar = newGate([{ ...nameless, scheme: asked }], { another: HOME.ip });
+      assert.equal(told(registrar.handle(authPacket(sent, HOME), NOW, UNIX)), "wrong remote address");
+      assert.equal(registrar.admissions.size, 0);
     }
   }
 });
 
 Deno.test("handle() lets a peer move only when it has been somewhere for its interval", () => {
-  const gate = newGate([{ scheme: token("abc"), moveInterval: 10 }]);
+  const registrar = newGate([{ scheme: token("abc"), moveInterval: 10 }]);
   const send = (place: Endpoint, now: number) =>
-    told(gate.handle(authPacket(token("abc"), place), now, UNIX));
+    told(registrar.handle(authPacket(token("abc"), place), now, UNIX));
   assert.deepEqual(send(HOME, NOW), ["ipipou0", null]);
   assert.deepEqual(send(HOME, NOW + 9_000), ["ipipou0", HOME], "a renewal is no move");
   assert.equal(send(ELSEWHERE, NOW + 9_999), "moved too recently");
-  assert.deepEqual(gate.admissions.get("ipipou0"), at(HOME));
+  assert.deepEqual(registrar.admissions.get("ipipou0"), at(HOME));
   assert.deepEqual(send(ELSEWHERE, NOW + 10_000), ["ipipou0", HOME]);
   assert.equal(send(HOME, NOW + 19_999), "moved too recently");
   assert.deepEqual(send(HOME, NOW + 20_000), ["ipipou0", ELSEWHERE]);
 });
 
 Deno.test("handle() refuses what waited in the queue for a port that is no longer ours", () => {
-  const gate = newGate([{ scheme: token("abc") }]);
+  const registrar = newGate([{ scheme: token("abc") }]);
   const late = { ...authPacket(token("abc"), HOME), destination: { ...SERVER, port: 10_001 } };
-  assert.equal(told(gate.handle(late, NOW, UNIX)), "port given up");
-  assert.deepEqual(gate.admissions, new Map());
+  assert.equal(told(registrar.handle(late, NOW, UNIX)), "port given up");
+  assert.deepEqual(registrar.admissions, new Map());
 });

@@ -1,5 +1,6 @@
 import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
-import { type Admission, Gate, type Outcome } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
+import { type Outcome, Registrar } from "../../../lib/registrar.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519, README_KEY_PAIR } from "../auth/vectors.ts";
@@ -33,9 +34,9 @@ export function settings(peers: Partial<Peer>[]): Settings {
   return sampleSettings({ peers: peers.map(samplePeer) });
 }
 
-/** A gate for these peers. @param remoteAddresses what their hosts have turned out to be, by name of peer */
-export function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Gate {
-  return new Gate(settings(peers), new Map(Object.entries(remoteAddresses)));
+/** A registrar for these peers. @param remoteAddresses what their hosts have turned out to be, by name of peer */
+export function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Registrar {
+  return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)));
 }
 
 /** Who was admitted, and where it was before; or why nobody was. */

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { FolderLock } from "./ffi/folder_lock.ts";
+import { FileLock } from "./ffi/file_lock.ts";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
@@ -78,7 +78,7 @@ const PEER_SYSTEM: PeerSystem = {
   ...DISK,
   write: writeWithFolder,
   remove: removeFromDisk,
-  lock: FolderLock.take,
+  lock: FileLock.take,
   tellToReload: (path) => tellToReload(path),
 };
 

@@ -1,8 +1,5 @@
+import { AF_NETLINK, openSocket, SOCK_RAW } from "./descriptors.ts";
 import type { Libc } from "./libc.ts";
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 
 /** Numbers of what can be talked about with the kernel. */
 export const NETLINK = { route: 0, netfilter: 12 } as const;
@@ -24,10 +21,7 @@ export function openNetlink(
   resources: DisposableStack,
 ): number {
   const action = `ask for ${name}`;
-  const socket = libc.symbols.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  const fd = resources.adopt(libc.check(action, "socket", socket), (fd) => {
-    libc.symbols.close(fd);
-  });
+  const fd = openSocket(libc, action, { family: AF_NETLINK, type: SOCK_RAW, protocol }, resources);
   const address = new Uint32Array([AF_NETLINK, 0, groups]); // struct sockaddr_nl
   libc.check(action, "bind", libc.symbols.bind(fd, address, address.byteLength));
   return fd;

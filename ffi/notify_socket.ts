@@ -1,8 +1,7 @@
+import { AF_UNIX, openSocket, SOCK_DGRAM } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
+const KIND = { family: AF_UNIX, type: SOCK_DGRAM, protocol: 0 };
 const CLOCK_MONOTONIC = 1;
 
 /** Bytes of `struct sockaddr_un` before and in its path. */
@@ -35,10 +34,7 @@ export class NotifySocket implements Disposable {
     }
     using resources = new DisposableStack();
     const libc = resources.use(new Libc());
-    const socket = libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const fd = resources.adopt(libc.check("open a Unix socket", "socket", socket), (fd) => {
-      libc.symbols.close(fd);
-    });
+    const fd = openSocket(libc, "open a Unix socket", KIND, resources);
     const address = new Uint8Array(PATH_OFFSET + bytes.length);
     new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
     address.set(bytes, PATH_OFFSET);

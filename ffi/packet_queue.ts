@@ -1,14 +1,13 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
+import type * as ports from "../lib/ports.ts";
+import { IS_LITTLE_ENDIAN, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
 const NFQNL_COPY_PACKET = 2;
-const SOL_SOCKET = 1;
-const SO_RCVBUF = 8;
-const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NLMSG_ERROR = 2;
@@ -18,8 +17,6 @@ const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
 /** The kernel's address, as a `struct sockaddr_nl`. */
 const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-/** So are both machines that the program is built for. */
-const IS_LITTLE_ENDIAN = true;
 
 /** Room in a message for everything beside the packet's bytes; the kernel sends some 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
@@ -33,21 +30,11 @@ const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
 /** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
 const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 
-/** How to open a `PacketQueue`. */
-export interface PacketQueueOptions {
-  /** The netfilter queue, 0-65535. */
-  readonly number: number;
-  /** Packets that may wait; the kernel drops those that come when it is full. */
-  readonly maxLength: number;
-  /** Bytes copied of each packet, counted from its IPv4 header; longer ones arrive cut. */
-  readonly copyRange: number;
-}
-
 /**
  * The reading end of a netfilter queue that is a dead end: a packet in it has done its work once it was read, so
  * each one is dropped at that moment and only a copy of its bytes goes on. Needs CAP_NET_ADMIN.
  */
-export class PacketQueue {
+export class PacketQueue implements ports.PacketQueue {
   readonly #number: number;
   readonly #name: string;
   readonly #message: Uint8Array<ArrayBuffer>;
@@ -64,7 +51,7 @@ export class PacketQueue {
   readonly #received: Uint8Array<ArrayBuffer>[] = [];
   readonly #loop: ReadLoop;
 
-  private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
+  private constructor({ number, maxLength, copyRange }: ports.PacketQueueOptions) {
     this.#number = number;
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
@@ -99,7 +86,7 @@ export class PacketQueue {
    * @throws {IpipouError} exit code 20 and the cure: the library is missing, another process has the queue,
    *   CAP_NET_ADMIN is missing, the kernel refuses. But for the first, its cause is a `SysError`
    */
-  static open(options: PacketQueueOptions): PacketQueue {
+  static open(options: ports.PacketQueueOptions): PacketQueue {
     try {
       return new PacketQueue(options);
     } catch (cause) {
@@ -173,7 +160,7 @@ export class PacketQueue {
   }
 
   #setOption(level: number, option: number, value: number): number {
-    return this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
+    return setIntOption(this.#libc, this.#fd, level, option, value);
   }
 
   /** The packets of the next message; null when there is none. */

@@ -1,8 +1,7 @@
 import { constants } from "node:os";
+import { IS_LITTLE_ENDIAN, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 
-const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
 const F_GETLK = 5;
 const F_SETLK = 6;
 const F_WRLCK = 1;
@@ -32,7 +31,8 @@ export class ProcessLock implements Disposable {
    */
   static take(path: string): ProcessLock | null {
     using resources = new DisposableStack();
-    const [libc, fd] = openFile(path, O_RDWR, resources);
+    const libc = resources.use(new Libc());
+    const fd = openFile(libc, path, O_RDWR | O_CLOEXEC, resources);
     const result = libc.symbols.fcntl(fd, F_SETLK, writeLock());
     if (result < 0 && [constants.errno.EAGAIN, constants.errno.EACCES].includes(libc.errno)) return null;
     libc.check(`lock ${path}`, "fcntl", result);
@@ -47,12 +47,13 @@ export class ProcessLock implements Disposable {
    */
   static signalHolder(path: string, signal: keyof typeof constants.signals): number | null {
     using resources = new DisposableStack();
-    const [libc, fd] = openFile(path, 0, resources);
+    const libc = resources.use(new Libc());
+    const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
     const lock = writeLock();
     libc.check(`look for the lock on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_GETLK, lock));
     const view = new DataView(lock.buffer);
-    if (view.getInt16(TYPE_OFFSET, true) === F_UNLCK) return null;
-    const pid = view.getInt32(PID_OFFSET, true);
+    if (view.getInt16(TYPE_OFFSET, IS_LITTLE_ENDIAN) === F_UNLCK) return null;
+    const pid = view.getInt32(PID_OFFSET, IS_LITTLE_ENDIAN);
     if (pid > 0) {
       libc.check(`signal process ${pid}`, "kill", libc.symbols.kill(pid, constants.signals[signal]));
     }
@@ -64,15 +65,8 @@ export class ProcessLock implements Disposable {
   }
 }
 
-function openFile(path: string, flags: number, resources: DisposableStack): [Libc, number] {
-  const libc = resources.use(new Libc());
-  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
-  resources.adopt(libc.check(`open ${path}`, "open", fd), (fd) => libc.symbols.close(fd));
-  return [libc, fd];
-}
-
 function writeLock(): Uint8Array<ArrayBuffer> {
   const lock = new Uint8Array(FLOCK_LENGTH);
-  new DataView(lock.buffer).setInt16(TYPE_OFFSET, F_WRLCK, true);
+  new DataView(lock.buffer).setInt16(TYPE_OFFSET, F_WRLCK, IS_LITTLE_ENDIAN);
   return lock;
 }

@@ -1,16 +1,15 @@
+import type * as ports from "../lib/ports.ts";
+import { AF_INET, openSocket, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_DONTWAIT } from "./libc.ts";
 
-const AF_INET = 2;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_RAW = 255;
+const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };
 const IPPROTO_IP = 0;
 const IP_TTL = 2;
-const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 
 /** Sends whole IPv4 packets, header included. Needs CAP_NET_RAW. */
-export class RawSocket {
+export class RawSocket implements ports.RawSocket {
   readonly #resources: DisposableStack;
   readonly #libc: Libc;
   readonly #fd: number;
@@ -29,11 +28,7 @@ export class RawSocket {
     const { device } = options;
     using resources = new DisposableStack();
     const libc = resources.use(new Libc());
-    const socket = libc.symbols.socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-    const fd = resources.adopt(
-      libc.check("open a raw socket", "socket", socket),
-      (fd) => libc.symbols.close(fd),
-    );
+    const fd = openSocket(libc, "open a raw socket", KIND, resources);
     if (device !== null) {
       const name = new TextEncoder().encode(device);
       const bound = libc.symbols.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);

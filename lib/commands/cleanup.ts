@@ -1,4 +1,4 @@
-import { NamespaceLock } from "../../ffi/namespace_lock.ts";
+import { lockNamespace } from "../../ffi/file_lock.ts";
 import { Instance } from "../kernel/instance.ts";
 import { gateNames } from "../kernel/gate_rules.ts";
 import { Runner } from "../kernel/runner.ts";
@@ -19,8 +19,12 @@ export async function cleanup(
 ): Promise<string> {
   const identity = { name, table, devices: new Set([name]), ports: new Set(ports), queue };
   const nft = mode === "server" ? "needed" : "if-installed";
-  const lock = () => NamespaceLock.take();
-  const instance = new Instance(identity, { nft, routes: false, needsFou: false }, new Runner(log), lock);
+  const instance = new Instance(
+    identity,
+    { nft, routes: false, needsFou: false },
+    new Runner(log),
+    lockNamespace,
+  );
   const removed = describe(await instance.remove());
   return removed.length === 0
     ? `nothing of ${name} to remove\n`

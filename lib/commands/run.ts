@@ -1,5 +1,5 @@
 import { KernelNews } from "../../ffi/kernel_news.ts";
-import { NamespaceLock } from "../../ffi/namespace_lock.ts";
+import { lockNamespace } from "../../ffi/file_lock.ts";
 import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
 import { Reloader } from "../daemon/reload.ts";
@@ -31,7 +31,7 @@ export async function run(
 ): Promise<void> {
   const runner = new Runner(log);
   using news = KernelNews.open(settings.mode === "server");
-  const kernel = new Kernel(settings, { runner, lock: () => NamespaceLock.take(), news, log });
+  const kernel = new Kernel(settings, { runner, lock: lockNamespace, news, log });
   using service = openService(log);
   const context: DaemonContext = { settings, kernel, log, service, stop: signals.stop };
   if (settings.reauthOnly) return await reauthenticate(context);

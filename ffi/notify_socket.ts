@@ -4,11 +4,11 @@ import { Libc } from "./libc.ts";
 const KIND = { family: AF_UNIX, type: SOCK_DGRAM, protocol: 0 };
 const CLOCK_MONOTONIC = 1;
 
-/** Bytes of `struct sockaddr_un` before and in its path. */
+/** `struct sockaddr_un`: where the path begins, and its greatest length. */
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
 
-/** Sends datagrams to a Unix socket, such as the one on which a service manager listens; see sd_notify(3). */
+/** Sends datagrams to a Unix socket, such as that of a service manager; see sd_notify(3). */
 export class NotifySocket implements Disposable {
   readonly #resources: DisposableStack;
   readonly #libc: Libc;
@@ -23,8 +23,8 @@ export class NotifySocket implements Disposable {
   }
 
   /**
-   * @param path of the socket; one that begins with `@` is in the abstract namespace
-   * @throws {TypeError} when it is no path a socket can have
+   * @param path of the socket; a leading `@` means the abstract namespace
+   * @throws {TypeError} when it cannot be a socket's path
    * @throws {SysError}
    */
   static open(path: string): NotifySocket {
@@ -41,7 +41,7 @@ export class NotifySocket implements Disposable {
     return new NotifySocket(resources.move(), libc, fd, address);
   }
 
-  /** Sends one message, waiting where the receiver has no room for it. @throws {SysError} */
+  /** Sends one datagram, blocking while the receiver's queue is full. @throws {SysError} */
   send(message: string): void {
     const bytes = new TextEncoder().encode(message);
     const length = BigInt(bytes.length);
@@ -49,7 +49,7 @@ export class NotifySocket implements Disposable {
     this.#libc.check("notify the service manager", "sendto", sent);
   }
 
-  /** The clock that service managers compare by, in microseconds. @throws {SysError} */
+  /** CLOCK_MONOTONIC in microseconds, the clock of service managers. @throws {SysError} */
   get time(): bigint {
     const timespec = new BigInt64Array(2); // seconds, nanoseconds
     const result = this.#libc.symbols.clock_gettime(CLOCK_MONOTONIC, timespec);

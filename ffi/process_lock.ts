@@ -13,8 +13,8 @@ const TYPE_OFFSET = 0;
 const PID_OFFSET = 24;
 
 /**
- * A lock that tells by which process it is held. The kernel frees it when its holder dies, so what it tells is
- * never out of date. Programs that the holder starts do not hold it.
+ * A POSIX record lock on a file, which tells which process holds it. The kernel releases it when that exits, so the
+ * answer is never out of date. Child processes do not hold it.
  */
 export class ProcessLock implements Disposable {
   readonly #resources: DisposableStack;
@@ -24,7 +24,7 @@ export class ProcessLock implements Disposable {
   }
 
   /**
-   * Takes the lock on a file, which this process must open nowhere else: closing that would free the lock.
+   * Takes the lock on a file. This process must not open the file elsewhere: closing it would release the lock.
    *
    * @returns null when another process has it
    * @throws {SysError}
@@ -42,7 +42,7 @@ export class ProcessLock implements Disposable {
   /**
    * Signals the process that holds the lock on a file.
    *
-   * @returns its number, 0 when it is out of reach in another PID namespace, or null when there is none
+   * @returns its PID; 0 when it is in another PID namespace and got no signal; null when nobody holds the lock
    * @throws {SysError}
    */
   static signalHolder(path: string, signal: keyof typeof constants.signals): number | null {

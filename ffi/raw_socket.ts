@@ -21,7 +21,7 @@ export class RawSocket implements ports.RawSocket {
   }
 
   /**
-   * @param options.device network device all packets leave by; null: where the routes lead
+   * @param options.device the network device all packets leave by; null: as the routes say
    * @throws {SysError} EPERM without CAP_NET_RAW, ENODEV when there is no such device
    */
   static open(options: { readonly device: string | null }): RawSocket {
@@ -38,12 +38,12 @@ export class RawSocket implements ports.RawSocket {
   }
 
   /**
-   * Sends a packet, without waiting. The kernel fills in total length and header checksum, and the identification
-   * and source address where they are 0.
+   * Sends a packet without waiting. The kernel fills in total length and header checksum, and the identification
+   * and source address if they are 0.
    *
    * @param packet a whole IPv4 packet
-   * @param destination IPv4 address that routing goes by; as a rule the one in the packet
-   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall's), EMSGSIZE, EAGAIN (the send buffer is full)
+   * @param destination IPv4 address to route by, usually the packet's own
+   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
    * @throws {TypeError} when the socket is closed or `destination` is no IPv4 address
    */
   send(packet: Uint8Array, destination: string): void {
@@ -56,12 +56,12 @@ export class RawSocket implements ports.RawSocket {
     if (symbols.inet_pton(AF_INET, new TextEncoder().encode(`${destination}\0`), address.subarray(4)) !== 1) {
       throw new TypeError(`Cannot send to ${destination} as it is no IPv4 address`);
     }
-    const bytes = packet.slice(); // C cannot be lent memory that other threads may share
+    const bytes = packet.slice(); // C functions take no memory that other threads may share
     const sent = symbols.sendto(this.#fd, bytes, BigInt(bytes.length), MSG_DONTWAIT, address, address.length);
     this.#libc.check(`send to ${destination}`, "sendto", sent);
   }
 
-  /** The system's TTL for packets that say nothing else: net.ipv4.ip_default_ttl. @throws {SysError} */
+  /** net.ipv4.ip_default_ttl of the network namespace. @throws {SysError} */
   get defaultTtl(): number {
     const ttl = new Int32Array(1);
     const result = this.#libc.symbols.getsockopt(this.#fd, IPPROTO_IP, IP_TTL, ttl, new Uint32Array([4]));

@@ -1,6 +1,6 @@
 import { env, pid } from "node:process";
-import { FolderLock } from "../ffi/folder_lock.ts";
-import { NamespaceLock } from "../ffi/namespace_lock.ts";
+import { FileLock, lockNamespace } from "../ffi/file_lock.ts";
+import { NetlinkNews } from "../ffi/netlink_news.ts";
 import { NotifySocket } from "../ffi/notify_socket.ts";
 import { PacketQueue } from "../ffi/packet_queue.ts";
 import { ProcessLock } from "../ffi/process_lock.ts";
@@ -20,8 +20,8 @@ export const SYSTEM: System = {
   random: RANDOM,
   runProgram,
   locks: {
-    namespace: () => NamespaceLock.take(),
-    folder: (path) => FolderLock.take(path),
+    namespace: lockNamespace,
+    folder: (path) => FileLock.take(path),
     process: (path) => ProcessLock.take(path),
     signalHolder: (path, signal) => ProcessLock.signalHolder(path, signal),
   },

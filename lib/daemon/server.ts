@@ -68,7 +68,7 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { system, settings, kernel, log, stop } = context;
+    const { system, settings, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
     const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), context), stop);

@@ -34,6 +34,8 @@ export class FakeKernel {
   readonly links = new Links(this.changes, this.fib);
   readonly fou = new FouPorts();
   readonly nftables: FakeNft;
+  /** FOU's and that of ipip devices. */
+  modules: "loaded" | "loadable" | "missing" = "loadable";
   /** Commands of `ip` and transactions of `nft` carried out so far. */
   count = 0;
   readonly #options: KernelOptions;
@@ -75,8 +77,10 @@ export class FakeKernel {
     return device;
   }
 
-  /** Adds the device that comes with the kernel's module for tunnels. */
-  addTunl0(): void {
+  /** Loads what FOU and ipip devices need, with which a device comes. */
+  loadModules(): void {
+    this.modules = "loaded";
+    if (this.devices.has("tunl0")) return;
     const outer = { remote: "any", local: "any", encap: null, csum: false };
     this.addDevice("tunl0", { kind: "ipip", outer, up: false });
   }

@@ -15,7 +15,7 @@ export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 export function newKernel(): FakeKernel {
   const kernel = new FakeKernel();
   kernel.addDevice("eth0", { addresses: ["192.0.2.1/32"] });
-  kernel.addTunl0();
+  kernel.loadModules();
   return kernel;
 }
 

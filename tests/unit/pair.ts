@@ -10,7 +10,8 @@ import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../lib/packet.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
-import { FakeKernel } from "./kernel/fake_kernel.ts";
+import { FakeKernel } from "./fake/kernel.ts";
+import type { FakeElement } from "./fake/nft_tables.ts";
 
 /** Seconds between a simulated client's auth packets. */
 export const KEEPALIVE = 25;
@@ -122,7 +123,7 @@ export class ServerHost {
   constructor(settings: Settings, now: number) {
     this.#settings = settings;
     this.#registrar = new Registrar(settings, new Map());
-    this.kernel.addDevice("eth0", { addresses: [{ local: OUTSIDE.ip, peer: OUTSIDE.ip }] });
+    this.kernel.addDevice("eth0", { addresses: [`${OUTSIDE.ip}/24`] });
     this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
     this.#carryOut(planTransition(this.#observed, this.#desired, now));
@@ -159,8 +160,9 @@ export class ServerHost {
   destinationOf(device: string): Endpoint | null {
     const tunnel = this.kernel.devices.get(device);
     if (tunnel === undefined || !tunnel.up) return null;
-    const isRewritten = tunnel.local === OUTSIDE.ip || this.#set("alts").has(tunnel.local);
-    return isRewritten ? { ip: tunnel.remote, port: tunnel.dport } : null;
+    const { local, remote, encap } = tunnel.outer!;
+    const isRewritten = local === OUTSIDE.ip || this.#set("alts").has(local);
+    return isRewritten ? { ip: remote, port: encap!.dport } : null;
   }
 
   /** Removes everything, as the program does when it ends. */
@@ -171,19 +173,19 @@ export class ServerHost {
 
   #deliver(source: Endpoint): string {
     const key = `${source.ip} . ${source.port} . ${PORT}`;
-    const verdict = this.#set("remotes").get(key);
+    const verdict = this.#set("remotes").get(key)?.data;
     if (verdict === undefined) return "dropped";
-    const local = verdict === "accept" ? OUTSIDE.ip : this.#set("locals").get(key);
+    const local = verdict === "accept" ? OUTSIDE.ip : this.#set("locals").get(key)?.data;
     assert.ok(this.kernel.listeners.has(`${local}:${PORT}`), `nobody listens at ${local}`);
-    const tunnel = [...this.kernel.devices].find(([, { kind, up, local: ip, remote }]) =>
-      kind === "ipip" && up && ip === local && remote === source.ip
+    const tunnel = [...this.kernel.devices].find(([, { up, outer }]) =>
+      up && outer?.local === local && outer?.remote === source.ip
     );
     return tunnel?.[0] ?? "lost";
   }
 
-  #set(name: string): ReadonlyMap<string, string> {
+  #set(name: string): ReadonlyMap<string, FakeElement> {
     const instance = this.#settings.peers[0]!.name;
-    return this.kernel.tables.get("ipipou")?.sets.get(`${name}-${instance}`) ?? new Map();
+    return this.kernel.tables.get("ipipou")?.sets.get(`${name}-${instance}`)?.elements ?? new Map();
   }
 
   #desire(now: number): DesiredState {

@@ -211,7 +211,8 @@ Deno.test("Pairs follow any remaps and losses within a keepalive, and strangers 
       const { devices, listeners, tables } = world.server.kernel;
       assert.deepEqual([[...devices.keys()], listeners.size], [["eth0"], 0]);
       assert.equal(devices.get("eth0")?.addresses.length, 1);
-      assert.deepEqual(tables.get("ipipou"), { chains: new Map(), sets: new Map() });
+      const { chains, sets } = tables.get("ipipou")!;
+      assert.equal(chains.size + sets.size, 0);
     }),
     { numRuns: 150 },
   );

@@ -5,8 +5,8 @@ import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { FakeKernel } from "../fake/kernel.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-import { FakeKernel } from "./fake_kernel.ts";
 
 export const NOW = 1_700_000_000_000;
 export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
@@ -14,8 +14,8 @@ export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 /** A kernel with one network device, and what is there once the module for tunnels is. */
 export function newKernel(): FakeKernel {
   const kernel = new FakeKernel();
-  kernel.addDevice("eth0", { addresses: [{ local: "192.0.2.1", peer: "192.0.2.1" }] });
-  kernel.addDevice("tunl0", { kind: "ipip", remote: "any", local: "any" });
+  kernel.addDevice("eth0", { addresses: ["192.0.2.1/32"] });
+  kernel.loadModules();
   return kernel;
 }
 
@@ -42,8 +42,8 @@ export function admission(ip: string, port: number): Admission {
 
 /** Those whom a gate lets in, as "IP:PORT OWN-PORT", in order. */
 export function acceptedRemotes(kernel: FakeKernel, name = "p0"): string[] {
-  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`) ?? new Map<string, string>();
-  return [...remotes.keys()].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();
+  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`)?.elements.keys() ?? [];
+  return [...remotes].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();
 }
 
 /** One with a private address of its own, two with any; one with routes, one with a filter. */

@@ -1,5 +1,6 @@
 import { ReplySocket } from "../../ffi/reply_socket.ts";
-import { authPayloadLength, makeReplyVerifier, type ReplyVerifier } from "../auth/scheme.ts";
+import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
+import { authPayloadLength } from "../auth/scheme.ts";
 import { unixTime } from "../clock.ts";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Log } from "../log.ts";

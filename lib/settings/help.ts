@@ -111,7 +111,7 @@ function describeCommand({ name, usage, help }: Command): string[] {
 function describe(option: Option): string[] {
   const short = option.short === undefined ? "    " : `-${option.short}${option.long === null ? "" : ", "}`;
   const long = option.long === null ? "" : `--${option.long}`;
-  return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + notes(option));
+  return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + defaultOf(option));
 }
 
 function hang(label: string, sentence: string): string[] {
@@ -120,11 +120,8 @@ function hang(label: string, sentence: string): string[] {
   return [label.padEnd(INDENT) + (text[0] ?? "").slice(INDENT), ...text.slice(1)];
 }
 
-function notes(option: Option): string {
-  const all = [];
-  if (option.default !== undefined) all.push(`default: ${option.default}`);
-  if (option.later) all.push("not available yet");
-  return all.length === 0 ? "" : ` (${all.join("; ")})`;
+function defaultOf(option: Option): string {
+  return option.default === undefined ? "" : ` (default: ${option.default})`;
 }
 
 function indentBy(count: number): (line: string) => string {

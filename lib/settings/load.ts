@@ -16,7 +16,6 @@ import { countPeers } from "./toml_tables.ts";
  * @param files reads text files and folders, `DISK` outside of tests
  * @param known what was loaded before
  * @throws {SettingsError} for the first thing that is wrong
- * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
 export function loadSettings(
   invocation: Invocation & { kind: "run" },

@@ -8,8 +8,8 @@ import { SERVER } from "./options/server.ts";
 import { TUNNEL } from "./options/tunnel.ts";
 
 /**
- * Every option there is, as the help groups them. The parsers of command line and TOML, the checks and the
- * help follow from it. To hold an option back until it works, add `later: true` to it.
+ * Every option, as the help groups them. The command line and TOML parsers, the checks, the help, the manual and the
+ * shell completions follow from this table.
  */
 export const OPTION_GROUPS: readonly OptionGroup[] = [
   GENERAL,

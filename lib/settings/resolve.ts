@@ -1,4 +1,3 @@
-import { EXIT, IpipouError } from "../errors.ts";
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Told } from "./given.ts";
@@ -27,7 +26,6 @@ type Mode = Settings["mode"];
  * @param read reads the files that secrets are kept in
  * @param known what was resolved before
  * @throws {SettingsError} when something is missing or does not fit
- * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
 export function resolve(told: Told, read: ReadFile, known = new Memory()): Resolved {
   const { given } = told;
@@ -57,7 +55,6 @@ export function resolve(told: Told, read: ReadFile, known = new Memory()): Resol
     isOfMany: told.peers !== null,
     peers,
   };
-  for (const values of [given, ...(told.peers ?? []).map((peer) => peer.given)]) refuseLater(values);
   return { settings, warnings: [...warnings] };
 }
 
@@ -126,13 +123,6 @@ function withoutEffect(given: Readonly<GivenValues>, mode: Mode): string[] {
   return Object.values(given)
     .filter(({ option }) => option.mode !== undefined && option.mode !== mode)
     .map(({ place }) => `${place} has no effect on a ${mode}`);
-}
-
-function refuseLater(given: Readonly<GivenValues>): void {
-  const later = Object.values(given).find(({ option }) => option.later);
-  if (later !== undefined) {
-    throw new IpipouError(`Cannot use ${later.place}: it is not available yet`, EXIT.notImplemented);
-  }
 }
 
 /** As in version 0.1, a server told only its queue's number takes it for N too. */

@@ -55,7 +55,6 @@ const SMALL_ORDER_Y = new Set([
  * signatures, or a non-canonical encoding (y >= 2^255 - 19), which no key generator makes.
  */
 export function isWeakPublicKey(publicKey: Uint8Array): boolean {
-  const littleEndian = [...publicKey].reverse().map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const y = BigInt(`0x${littleEndian}`) & (SIGN_BIT - 1n);
+  const y = BigInt(`0x${Buffer.from(publicKey.toReversed()).toString("hex")}`) & (SIGN_BIT - 1n);
   return y >= FIELD_PRIME || SMALL_ORDER_Y.has(y);
 }

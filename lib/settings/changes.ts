@@ -84,7 +84,6 @@ function allChanges(from: Settings, to: Settings): string[] {
     ...from.peers.filter(({ name }) => !news.has(name)).map(({ name }) => `${name}: removed`),
     ...to.peers.flatMap((peer) => {
       const old = olds.get(peer.name);
-      if (old === peer) return [];
       const lines = old === undefined ? ["added"] : describePeer(old, peer);
       return lines.map((line) => `${peer.name}: ${line}`);
     }),

@@ -40,8 +40,6 @@ export interface GivenPeer {
   /** Where its name is: `name at /etc/ipipou/hub.toml:12:8`, or its own file. */
   readonly place: string;
   readonly given: Readonly<GivenValues>;
-  /** The same object as before where the same was read. */
-  readonly origin: object;
 }
 
 /** Everything that was said. */

@@ -2,7 +2,6 @@ import type { Invocation, Sources } from "./command_line.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
 import type { GivenPeer, GivenValues, Told } from "./given.ts";
-import { Memory } from "./memory.ts";
 import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
@@ -14,19 +13,12 @@ import { countPeers } from "./toml_tables.ts";
  * said: a later file wins over an earlier one, the command line over both, and what a peer says over them all.
  *
  * @param files reads text files and folders, `DISK` outside of tests
- * @param known what was loaded before
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadSettings(
-  invocation: Invocation & { kind: "run" },
-  files: Files,
-  known = new Memory(),
-): Resolved {
-  return known.pieces.round(() => {
-    const { warnings, ...told } = loadTold(invocation, files, known);
-    const { settings, warnings: more } = resolve(told, files.read, known);
-    return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
-  });
+export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
+  const { warnings, ...told } = loadTold(invocation, files);
+  const { settings, warnings: more } = resolve(told, files.read);
+  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
 }
 
 /**
@@ -35,13 +27,9 @@ export function loadSettings(
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadTold(
-  sources: Sources,
-  files: Files,
-  known = new Memory(),
-): Told & { readonly warnings: readonly string[] } {
-  const { given, paths, ...said } = loadGiven(sources, files.read, known);
-  const folders = paths.flatMap((path) => readPeerFolder(files, path, known) ?? []);
+export function loadTold(sources: Sources, files: Files): Told & { readonly warnings: readonly string[] } {
+  const { given, paths, ...said } = loadGiven(sources, files.read);
+  const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
   const peers = [...said.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = said.peers[0]?.place ?? folders[0]?.place ?? null;
   if (hub !== null && !given.server?.value) {
@@ -69,7 +57,7 @@ interface Loaded {
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadGiven(invocation: Sources, read: ReadFile, known = new Memory()): Loaded {
+export function loadGiven(invocation: Sources, read: ReadFile): Loaded {
   const warnings: string[] = [];
   const given: GivenValues = {};
   const peers: GivenPeer[] = [];
@@ -79,7 +67,7 @@ export function loadGiven(invocation: Sources, read: ReadFile, known = new Memor
     paths.push(file.path);
     // Before it is parsed, which takes its time.
     limitPeers(countPeers(file.text), showPath(file.path));
-    const said = parseToml(file.text, file.path, null, known.pieces);
+    const said = parseToml(file.text, file.path);
     if (said.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, said.given);
     for (const peer of said.peers) peers.push(namePeer(peer));

@@ -3,7 +3,6 @@ import { refuseAlike } from "./alike.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues, Told } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
-import type { Memory } from "./memory.ts";
 import { chooseScheme, type SchemeContext } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
@@ -23,21 +22,17 @@ type PeersContext = Omit<PeerContext, "isNamed" | "net">;
  *
  * @throws {SettingsError} when something is missing or does not fit
  */
-export function choosePeers({ given, peers }: Told, context: PeersContext, known: Memory): Peer[] {
+export function choosePeers({ given, peers }: Told, context: PeersContext): Peer[] {
   const { mode, number } = context;
   const altIps = [chooseAltIp(given, number), ...(peers ?? []).map((peer) => peer.given.altIp?.value)];
   if (mode === "server") refuseOwnAsAlt(given, altIps, context);
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
-    const only = { name: chooseTunnelDevice(given, number), place: "", given, origin: given };
+    const only = { name: chooseTunnelDevice(given, number), place: "", given };
     return [choosePeer(only, { ...context, isNamed: false, net })];
   }
-  known.choosePeersBy({ given, mode, number, local: context.local });
   const chosen = peers.map((peer) =>
-    known.peer(peer.origin, context, (watched) => {
-      const told = { ...peer, given: inherit(given, peer.given) };
-      return choosePeer(told, { ...context, ...watched, isNamed: true, net });
-    })
+    choosePeer({ ...peer, given: inherit(given, peer.given) }, { ...context, isNamed: true, net })
   );
   refuseAlike(chosen, peers, net);
   return chosen;

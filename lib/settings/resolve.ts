@@ -1,7 +1,6 @@
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Told } from "./given.ts";
-import { Memory } from "./memory.ts";
 import { chooseAltIp, choosePeers } from "./peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
@@ -24,10 +23,9 @@ type Mode = Settings["mode"];
  * Makes settings of what was given: fills in the defaults and checks how the values fit together.
  *
  * @param read reads the files that secrets are kept in
- * @param known what was resolved before
  * @throws {SettingsError} when something is missing or does not fit
  */
-export function resolve(told: Told, read: ReadFile, known = new Memory()): Resolved {
+export function resolve(told: Told, read: ReadFile): Resolved {
   const { given } = told;
   const warnings = new Set<string>();
   const mode = chooseMode(given);
@@ -38,7 +36,7 @@ export function resolve(told: Told, read: ReadFile, known = new Memory()): Resol
   const number = chooseNumber(given, mode);
   const local = chooseLocal(given, number, mode);
   const warn = (warning: string) => warnings.add(warning);
-  const peers = choosePeers(told, { mode, number, local, read: remembering(read), warn }, known);
+  const peers = choosePeers(told, { mode, number, local, read: remembering(read), warn });
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
 import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { quote } from "./errors.ts";
@@ -132,9 +133,7 @@ function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
 
 /** Decodes standard base64, padded or not; null when it is none. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  return BASE64_REGEXP.test(text)
-    ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-    : null;
+  return BASE64_REGEXP.test(text) ? new Uint8Array(Buffer.from(text, "base64")) : null;
 }
 
 /**

@@ -20,7 +20,7 @@ import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
 import { pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
-import { loadGiven, loadSettings } from "./lib/settings/load.ts";
+import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import config from "./deno.json" with { type: "json" };
@@ -68,7 +68,7 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
-  const { given } = loadGiven(invocation, DISK.read);
+  const { given } = loadFiles(invocation, DISK.read);
   print(await cleanup(identify(given), makeLog(chooseLog(given))));
 }
 

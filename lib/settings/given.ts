@@ -43,7 +43,7 @@ export interface GivenPeer {
 }
 
 /** Everything that was said. */
-export interface Told {
+export interface Input {
   readonly given: Readonly<GivenValues>;
   /** Null: `given` describes the only one. */
   readonly peers: readonly GivenPeer[] | null;

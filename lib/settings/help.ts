@@ -2,7 +2,7 @@ import { type Command, COMMANDS } from "./commands.ts";
 import { LARGEST_CONFIG_MIB } from "./files.ts";
 import { type Option, TOML_TABLES, tomlPathOf } from "./option.ts";
 import { OPTION_GROUPS, OPTIONS } from "./options.ts";
-import { MOST_PEERS } from "./peer_files.ts";
+import { MOST_PEERS } from "./peers_folder.ts";
 
 const WIDTH = 80;
 const INDENT = 28;
@@ -71,7 +71,7 @@ secret-file = "office.secret"`;
 /** The text of `--help`, at most 80 columns wide. */
 export function helpText(): string {
   const groups = OPTION_GROUPS.map(({ title, options }) =>
-    [`${title}:`, ...options.flatMap((option) => describe(option))].join("\n")
+    [`${title}:`, ...options.flatMap((option) => describeOption(option))].join("\n")
   );
   const examples = EXAMPLES.flatMap(([what, command]) => [...wrap(`# ${what}`, 2), ...wrapCommand(command)]);
   const files = [
@@ -100,7 +100,7 @@ export function commandHelpText({ name, usage, help, details, listed }: Command)
   return [
     `Usage: ipipou ${name} ${usage}`,
     ...[`${help}.`, ...details].map((paragraph) => wrap(paragraph, 0).join("\n")),
-    ["Options:", ...listed.flatMap((option) => describe(option))].join("\n"),
+    ["Options:", ...listed.flatMap((option) => describeOption(option))].join("\n"),
   ].join("\n\n") + "\n";
 }
 
@@ -108,7 +108,7 @@ function describeCommand({ name, usage, help }: Command): string[] {
   return hang(`  ${name} ${usage}`, help);
 }
 
-function describe(option: Option): string[] {
+function describeOption(option: Option): string[] {
   const short = option.short === undefined ? "    " : `-${option.short}${option.long === null ? "" : ", "}`;
   const long = option.long === null ? "" : `--${option.long}`;
   return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + defaultOf(option));

@@ -1,8 +1,8 @@
 import type { Invocation, Sources } from "./command_line.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
-import type { GivenPeer, GivenValues, Told } from "./given.ts";
-import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
+import type { GivenPeer, GivenValues, Input } from "./given.ts";
+import { limitPeers, namePeer, readPeerFolder } from "./peers_folder.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml } from "./toml.ts";
@@ -16,8 +16,8 @@ import { countPeers } from "./toml_tables.ts";
  * @throws {SettingsError} for the first thing that is wrong
  */
 export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
-  const { warnings, ...told } = loadTold(invocation, files);
-  const { settings, warnings: more } = resolve(told, files.read);
+  const { warnings, ...input } = loadInput(invocation, files);
+  const { settings, warnings: more } = resolve(input, files.read);
   return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
 }
 
@@ -27,8 +27,11 @@ export function loadSettings(invocation: Invocation & { kind: "run" }, files: Fi
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadTold(sources: Sources, files: Files): Told & { readonly warnings: readonly string[] } {
-  const { given, paths, ...said } = loadGiven(sources, files.read);
+export function loadInput(
+  sources: Sources,
+  files: Files,
+): Input & { readonly warnings: readonly string[] } {
+  const { given, paths, ...said } = loadFiles(sources, files.read);
   const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
   const peers = [...said.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = said.peers[0]?.place ?? folders[0]?.place ?? null;
@@ -43,7 +46,7 @@ export function loadTold(sources: Sources, files: Files): Told & { readonly warn
 }
 
 /** Values of files and command line, and what the administrator should know of the files. */
-interface Loaded {
+interface LoadedFiles {
   readonly given: Readonly<GivenValues>;
   /** Those in the files themselves. */
   readonly peers: readonly GivenPeer[];
@@ -57,7 +60,7 @@ interface Loaded {
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadGiven(invocation: Sources, read: ReadFile): Loaded {
+export function loadFiles(invocation: Sources, read: ReadFile): LoadedFiles {
   const warnings: string[] = [];
   const given: GivenValues = {};
   const peers: GivenPeer[] = [];

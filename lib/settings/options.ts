@@ -3,7 +3,7 @@ import { AUTHENTICATION } from "./options/authentication.ts";
 import { CLIENT } from "./options/client.ts";
 import { GENERAL } from "./options/general.ts";
 import { DEVICE } from "./options/kinds.ts";
-import { OUTER_SIDE } from "./options/outer_side.ts";
+import { OUTER_ENDPOINTS } from "./options/outer_endpoints.ts";
 import { SERVER } from "./options/server.ts";
 import { TUNNEL } from "./options/tunnel.ts";
 
@@ -13,7 +13,7 @@ import { TUNNEL } from "./options/tunnel.ts";
  */
 export const OPTION_GROUPS: readonly OptionGroup[] = [
   GENERAL,
-  OUTER_SIDE,
+  OUTER_ENDPOINTS,
   TUNNEL,
   AUTHENTICATION,
   CLIENT,

@@ -1,7 +1,7 @@
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
-import type { GivenValues, Told } from "./given.ts";
-import { chooseAltIp, choosePeers } from "./peers.ts";
+import type { GivenValues, Input } from "./given.ts";
+import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
 
@@ -25,8 +25,8 @@ type Mode = Settings["mode"];
  * @param read reads the files that secrets are kept in
  * @throws {SettingsError} when something is missing or does not fit
  */
-export function resolve(told: Told, read: ReadFile): Resolved {
-  const { given } = told;
+export function resolve(input: Input, read: ReadFile): Resolved {
+  const { given } = input;
   const warnings = new Set<string>();
   const mode = chooseMode(given);
   for (const warning of withoutEffect(given, mode)) warnings.add(warning);
@@ -36,7 +36,7 @@ export function resolve(told: Told, read: ReadFile): Resolved {
   const number = chooseNumber(given, mode);
   const local = chooseLocal(given, number, mode);
   const warn = (warning: string) => warnings.add(warning);
-  const peers = choosePeers(told, { mode, number, local, read: remembering(read), warn });
+  const peers = choosePeers(input, { mode, number, local, read: remembering(read), warn });
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),
@@ -50,7 +50,7 @@ export function resolve(told: Told, read: ReadFile): Resolved {
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
     log: chooseLog(given),
-    isOfMany: told.peers !== null,
+    isOfMany: input.peers !== null,
     peers,
   };
   return { settings, warnings: [...warnings] };
@@ -123,7 +123,7 @@ function withoutEffect(given: Readonly<GivenValues>, mode: Mode): string[] {
     .map(({ place }) => `${place} has no effect on a ${mode}`);
 }
 
-/** As in version 0.1, a server told only its queue's number takes it for N too. */
+/** As in version 0.1, a server given only a queue number uses it as N too. */
 function chooseNumber({ number, queueNumber }: Readonly<GivenValues>, mode: Mode): number {
   if (number !== undefined) return number.value;
   const queue = queueNumber?.value ?? 0;

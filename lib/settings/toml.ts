@@ -4,7 +4,7 @@ import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import { isTable, type Piece, piecesOf, placeOf, readTables, showKeys } from "./toml_tables.ts";
+import { isTable, type Piece, piecesOf, readTables, showKeys, showPlace } from "./toml_tables.ts";
 import {
   describeKind,
   type LastingKind,
@@ -12,7 +12,7 @@ import {
   readNetworks,
   readPorts,
   readValue,
-  Refusal,
+  ValueError,
 } from "./values.ts";
 
 /** What one TOML file gave. */
@@ -64,10 +64,10 @@ export function parseToml(text: string, path: string, hub: string | null = null)
   let holdsSecret = false;
   for (const piece of piecesOf(text, path)) {
     for (const { about, at, entries } of readTables(piece, hub !== null)) {
-      if (about === "new peer") peers.push({ place: placeOf(at, piece), given: {} });
+      if (about === "new peer") peers.push({ place: showPlace(at, piece), given: {} });
       const into = about === "all" ? given : peers.at(-1)!.given;
       for (const { keys, key, value } of entries) {
-        const option = findOption(keys, placeOf(key.loc.start, piece), about === "all" ? hub : ABOVE_PEERS);
+        const option = findOption(keys, showPlace(key.loc.start, piece), about === "all" ? hub : ABOVE_PEERS);
         takeNode(into, option, showKeys(keys), value, piece);
         holdsSecret ||= option.secret === true;
       }
@@ -85,11 +85,11 @@ function findOption(keys: readonly string[], place: string, above: string | null
   if (ALL_KEYS.has(path)) {
     throw new SettingsError(`Cannot use ${shown} at ${place} for one peer: it belongs in ${above}`);
   }
-  throw refuseKey(keys, shown, place, above !== null);
+  throw keyError(keys, shown, place, above !== null);
 }
 
 /** The value is not shown: under a wrong key it may be a secret. */
-function refuseKey(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
+function keyError(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
   const [first] = keys;
   if (isTable(keys)) {
     return new SettingsError(`Cannot give ${shown} a value at ${place}: it is a table, [${shown}]`);
@@ -110,13 +110,13 @@ function takeNode(
   piece: Piece,
 ): void {
   const folder = piece.path.slice(0, piece.path.lastIndexOf("/") + 1);
-  const place = `${key} at ${placeOf(node.loc.start, piece)}`;
+  const place = `${key} at ${showPlace(node.loc.start, piece)}`;
   try {
     readNode(option, node, folder, assignTo(given, option, place, false));
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
-      `Cannot use ${option.secret ? HIDDEN : show(node)} as ${place}: ${error.message}`,
+      `Cannot use ${option.secret ? HIDDEN : showNode(node)} as ${place}: ${error.message}`,
     );
   }
 }
@@ -124,12 +124,12 @@ function takeNode(
 function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {
   const scalar = node.type === "TOMLValue" ? node : null;
   if (option.kind === "flag") {
-    if (scalar?.kind !== "boolean") throw wrongType(option, scalar);
+    if (scalar?.kind !== "boolean") throw wrongTypeError(option, scalar);
     const whenTrue = option.long?.startsWith("no-") ? !option.gives : option.gives;
     return assign(option.slot, scalar.value ? whenTrue : !whenTrue);
   }
   if (option.kind === "integer") {
-    if (scalar?.kind !== "integer") throw wrongType(option, scalar);
+    if (scalar?.kind !== "integer") throw wrongTypeError(option, scalar);
     return assign(option.slot, readInteger(option, scalar.value));
   }
   if (option.kind === "ports") return assign(option.slot, readPorts(option, portsOf(option, node)));
@@ -137,42 +137,42 @@ function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string,
   if (option.kind === "duration" && scalar?.kind === "integer") {
     return readValue(option, String(scalar.bigint), folder, assign);
   }
-  if (scalar?.kind !== "string") throw wrongType(option, scalar);
+  if (scalar?.kind !== "string") throw wrongTypeError(option, scalar);
   readValue(option, scalar.value, folder, assign);
 }
 
 function portsOf(option: TomlOption, node: AST.TOMLContentNode): number[] {
   return (node.type === "TOMLArray" ? node.elements : [node]).map((item) => {
     if (item.type === "TOMLValue" && item.kind === "integer") return item.value;
-    throw wrongType(option, item.type === "TOMLValue" ? item : null);
+    throw wrongTypeError(option, item.type === "TOMLValue" ? item : null);
   });
 }
 
 function textsOf(option: TomlOption, node: AST.TOMLContentNode): string[] {
-  if (node.type !== "TOMLArray") throw wrongType(option, null);
+  if (node.type !== "TOMLArray") throw wrongTypeError(option, null);
   return node.elements.map((item) => {
     if (item.type === "TOMLValue" && item.kind === "string") return item.value;
-    throw wrongType(option, null);
+    throw wrongTypeError(option, null);
   });
 }
 
-function wrongType(option: TomlOption, scalar: AST.TOMLValue | null): Refusal {
+function wrongTypeError(option: TomlOption, scalar: AST.TOMLValue | null): ValueError {
   const mustBe = `must be ${describeKind(option)}`;
   switch (option.kind) {
     case "duration":
-      return new Refusal(mustBe);
+      return new ValueError(mustBe);
     case "networks":
-      return new Refusal(`${mustBe}, each in quotes, in a list`);
+      return new ValueError(`${mustBe}, each in quotes, in a list`);
     case "flag":
     case "integer":
     case "ports":
-      return new Refusal(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
+      return new ValueError(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
     default:
-      return new Refusal(`${mustBe}, in quotes`);
+      return new ValueError(`${mustBe}, in quotes`);
   }
 }
 
-function show(node: AST.TOMLContentNode): string {
+function showNode(node: AST.TOMLContentNode): string {
   if (node.type === "TOMLArray") return "a list";
   if (node.type === "TOMLInlineTable") return "a table";
   switch (node.kind) {

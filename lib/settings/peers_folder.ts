@@ -4,7 +4,7 @@ import type { GivenPeer } from "./given.ts";
 import { PEER_NAME } from "./options.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml, type TomlPeer } from "./toml.ts";
-import { readValue, Refusal } from "./values.ts";
+import { readValue, ValueError } from "./values.ts";
 
 /** The most peers a server can have. */
 export const MOST_PEERS = 4096;
@@ -90,7 +90,7 @@ function checkName(name: string, place: string): void {
   try {
     readValue(PEER_NAME, name, "", () => {});
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
       `Cannot use ${quote(name)} as the name of a peer (${place}): ${error.message}; rename the file`,
     );

@@ -3,8 +3,8 @@ import { DEVICE, IP } from "./kinds.ts";
 
 const PORT = { kind: "integer", metavar: "PORT", min: 1, max: 65_535 } as const;
 
-export const OUTER_SIDE: OptionGroup = {
-  title: "Outer side",
+export const OUTER_ENDPOINTS: OptionGroup = {
+  title: "Outer endpoints",
   options: [
     {
       long: "fou-local",

@@ -97,7 +97,7 @@ Deno.test("ipipouToml5() tells the value of a switch that nothing is said of", (
     entriesBelow(sectionOf(FILE, "KEYS"), table).find((entry) => entry.includes(`.TP ${bold(name)} `));
   assert.match(entry("[log]", "time")!, /Default: \\fBtrue\\fR\./);
   assert.match(entry("[auth]", "by-remote-ip")!, /Default: \\fBfalse\\fR\./);
-  assert.match(entry("[encap]", "csum")!, /Default: as the system has it\./);
+  assert.match(entry("[encap]", "csum")!, /Default: the kernel\\\(aqs\./);
   assert.doesNotMatch(entry("Above the first table", "client")!, /Default/);
 });
 

@@ -19,8 +19,7 @@ import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
 import { pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
-import { loadGiven, loadSettings } from "./lib/settings/load.ts";
-import { Memory } from "./lib/settings/memory.ts";
+import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import { SYSTEM } from "./lib/system.ts";
@@ -60,8 +59,7 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
   using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
   const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
-  const known = new Memory();
-  const load = () => loadSettings(invocation, files, known);
+  const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
@@ -70,7 +68,7 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
-  const { given } = loadGiven(invocation, DISK.read);
+  const { given } = loadFiles(invocation, DISK.read);
   print(await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given))));
 }
 

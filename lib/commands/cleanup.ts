@@ -22,13 +22,13 @@ export async function cleanup(
   const nft = mode === "server" ? "needed" : "if-installed";
   const access = { runner: new Runner(runProgram, log), lock: locks.namespace, clock };
   const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
-  const removed = describe(await instance.remove());
+  const removed = describeRemoved(await instance.remove());
   return removed.length === 0
     ? `nothing of ${name} to remove\n`
     : removed.map((line) => `removed ${line}\n`).join("");
 }
 
-function describe({ tunnels, listeners, altAddresses, gate }: KernelState): string[] {
+function describeRemoved({ tunnels, listeners, altAddresses, gate }: KernelState): string[] {
   return [
     ...[...tunnels.values()].map((tunnel) => `device ${tunnel.name}, tunnel to ${describeRemote(tunnel)}`),
     ...[...listeners.values()].map(({ local }) => `FOU port ${formatEndpoint(local)}`),

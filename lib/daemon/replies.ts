@@ -1,4 +1,5 @@
-import { authPayloadLength, makeReplyVerifier, type ReplyVerifier } from "../auth/scheme.ts";
+import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
+import { authPayloadLength } from "../auth/scheme.ts";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint, MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";

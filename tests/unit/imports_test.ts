@@ -5,7 +5,7 @@ type Imports = ReadonlyMap<string, readonly string[]>;
 
 const ROOT = new URL("../../", import.meta.url);
 /** A row of the map of rooms: name, what it is, what it may import. */
-const ROW_REGEXP = /^\| `([\w/.]+)` +\|[^|]+\|([^|]+)\|$/gm;
+const ROW_REGEXP = /^\| `([\w/.]+)` +\|[^|]+\|([^|]*)\|$/gm;
 
 function sourceFiles(folder: string): string[] {
   return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) =>

@@ -6,9 +6,6 @@ import type { Slot } from "./option.ts";
 import { freePoolAddress } from "./pool.ts";
 import type { Peer } from "./settings.ts";
 
-/** Whose something is, and where that was said. */
-type Owner = Omit<GivenPeer, "origin">;
-
 /** What no two peers may have alike. */
 interface Trait {
   /** The option that gives it. */
@@ -75,14 +72,14 @@ const TRAITS: readonly Trait[] = [
  * @param net what addresses in the tunnel are of
  * @throws {SettingsError} naming two of them, and where they are
  */
-export function refuseAlike(peers: readonly Peer[], told: readonly Owner[], net: Network | null): void {
+export function refuseClashes(peers: readonly Peer[], told: readonly GivenPeer[], net: Network | null): void {
   for (const { slot, keysOf, clashesOf = keysOf, describe } of TRAITS) {
-    const owners = new Map<string, Owner>();
+    const owners = new Map<string, GivenPeer>();
     for (const [index, peer] of peers.entries()) {
       const key = clashesOf(peer).find((key) => owners.has(key));
       const [other, one] = [owners.get(key ?? ""), told[index]!];
       if (other !== undefined) {
-        const both = [other, one].map((each) => show(each, slot)).join(" and ");
+        const both = [other, one].map((each) => showPeer(each, slot)).join(" and ");
         throw new SettingsError(`Cannot take both ${both}: ${describe(key!, peers, net)}`);
       }
       for (const key of keysOf(peer)) owners.set(key, one);
@@ -90,7 +87,7 @@ export function refuseAlike(peers: readonly Peer[], told: readonly Owner[], net:
   }
 }
 
-function show({ name, place, given }: Owner, slot: Slot): string {
+function showPeer({ name, place, given }: GivenPeer, slot: Slot): string {
   return `peer ${quote(name)} (${given[slot]?.place ?? place})`;
 }
 

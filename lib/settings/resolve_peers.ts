@@ -1,9 +1,8 @@
 import { formatIpv4, parseNetwork } from "../ipv4.ts";
-import { refuseAlike } from "./alike.ts";
+import { refuseClashes } from "./clashes.ts";
 import { quote, SettingsError } from "./errors.ts";
-import type { GivenPeer, GivenValues, Told } from "./given.ts";
+import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
-import type { Memory } from "./memory.ts";
 import { chooseScheme, type SchemeContext } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
@@ -23,23 +22,19 @@ type PeersContext = Omit<PeerContext, "isNamed" | "net">;
  *
  * @throws {SettingsError} when something is missing or does not fit
  */
-export function choosePeers({ given, peers }: Told, context: PeersContext, known: Memory): Peer[] {
+export function choosePeers({ given, peers }: Input, context: PeersContext): Peer[] {
   const { mode, number } = context;
   const altIps = [chooseAltIp(given, number), ...(peers ?? []).map((peer) => peer.given.altIp?.value)];
-  if (mode === "server") refuseOwnAsAlt(given, altIps, context);
+  if (mode === "server") refuseOwnAddressAsAlt(given, altIps, context);
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
-    const only = { name: chooseTunnelDevice(given, number), place: "", given, origin: given };
+    const only = { name: chooseTunnelDevice(given, number), place: "", given };
     return [choosePeer(only, { ...context, isNamed: false, net })];
   }
-  known.choosePeersBy({ given, mode, number, local: context.local });
   const chosen = peers.map((peer) =>
-    known.peer(peer.origin, context, (watched) => {
-      const told = { ...peer, given: inherit(given, peer.given) };
-      return choosePeer(told, { ...context, ...watched, isNamed: true, net });
-    })
+    choosePeer({ ...peer, given: inherit(given, peer.given) }, { ...context, isNamed: true, net })
   );
-  refuseAlike(chosen, peers, net);
+  refuseClashes(chosen, peers, net);
   return chosen;
 }
 
@@ -64,8 +59,8 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   const byRemote = chooseByRemote(given, context);
   const scheme = chooseScheme(given, context);
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
-    if (isNamed && !byRemote.port) throw refuseUnknowable(peer);
-    if (!isNamed && net !== null) throw refuseNobody(given);
+    if (isNamed && !byRemote.port) throw unknowableError(peer);
+    if (!isNamed && net !== null) throw nobodyError(given);
     context.warn(
       `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
         "as nothing is authenticated: give --auth-remote-pubkey-b64",
@@ -90,7 +85,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
 }
 
 /** One of several would be whoever comes. Such is a file of which nothing, or not all, is written yet. */
-function refuseUnknowable({ name, place }: GivenPeer): SettingsError {
+function unknowableError({ name, place }: GivenPeer): SettingsError {
   return new SettingsError(
     `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
       "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
@@ -98,7 +93,7 @@ function refuseUnknowable({ name, place }: GivenPeer): SettingsError {
 }
 
 /** A network to give addresses of is for several: their folder is not there, and anyone would be the only one. */
-function refuseNobody({ tunnelNet }: Readonly<GivenValues>): SettingsError {
+function nobodyError({ tunnelNet }: Readonly<GivenValues>): SettingsError {
   return new SettingsError(
     `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} for nobody: make the folder NAME.peers beside NAME.toml ` +
       "for peers, or give --auth-remote-pubkey-b64 of the only one",
@@ -110,7 +105,7 @@ export function chooseAltIp(given: Readonly<GivenValues>, number: number): strin
   return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
 }
 
-function refuseOwnAsAlt(
+function refuseOwnAddressAsAlt(
   given: Readonly<GivenValues>,
   altIps: readonly (string | undefined)[],
   { local }: PeersContext,

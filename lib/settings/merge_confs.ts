@@ -1,9 +1,9 @@
-import { refuseAlike } from "./alike.ts";
+import { refuseClashes } from "./clashes.ts";
 import { type Conf, formatConf } from "./conf.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { Option, Slot } from "./option.ts";
 import type { Peer, Settings } from "./settings.ts";
-import { formatPorts, formatString } from "./toml_text.ts";
+import { formatPorts, formatString } from "./format_toml.ts";
 
 /** A server of one client, as a file of version 0.1 describes it. */
 export interface SingleServer {
@@ -13,7 +13,7 @@ export interface SingleServer {
 }
 
 /** One that is a peer of the hub. */
-interface Member extends SingleServer {
+interface NamedServer extends SingleServer {
   readonly peer: Peer;
 }
 
@@ -21,7 +21,7 @@ interface Member extends SingleServer {
 const LONGEST_NAME = 15;
 
 /** What a server has once, however many clients. */
-const COMMON: readonly { slot: Slot; valueOf: (settings: Settings) => unknown }[] = [
+const MUST_MATCH: readonly { slot: Slot; valueOf: (settings: Settings) => unknown }[] = [
   { slot: "localIp", valueOf: ({ local }) => local.ip },
   { slot: "device", valueOf: ({ local }) => local.device },
   { slot: "encapCsum", valueOf: ({ encapCsum }) => encapCsum },
@@ -57,7 +57,7 @@ export function mergeServers(servers: readonly SingleServer[]): string {
     ...server,
     peer: { ...server.settings.peers[0]!, name: names[index]! },
   }));
-  refuseAlike(
+  refuseClashes(
     members.map(({ peer }) => peer),
     members.map(({ peer: { name }, path, conf }) => ({ name, place: showPath(path), given: conf.given })),
     null,
@@ -79,8 +79,8 @@ function refuseDifferent(first: SingleServer, other: SingleServer): void {
       throw new SettingsError(`Cannot make a peer of ${showPath(path)}: it is a client's file`);
     }
   }
-  refuseUnknowable(other);
-  const different = COMMON.find(({ valueOf }) => valueOf(first.settings) !== valueOf(other.settings));
+  refuseAnonymous(other);
+  const different = MUST_MATCH.find(({ valueOf }) => valueOf(first.settings) !== valueOf(other.settings));
   if (different === undefined) return;
   const [one, two] = [first, other].map(({ conf, path }) =>
     conf.given[different.slot]?.place ?? `what ${showPath(path)} leaves out`
@@ -91,7 +91,7 @@ function refuseDifferent(first: SingleServer, other: SingleServer): void {
   );
 }
 
-function refuseUnknowable({ path, settings: { peers } }: SingleServer): void {
+function refuseAnonymous({ path, settings: { peers } }: SingleServer): void {
   const { scheme, byRemote } = peers[0]!;
   if (scheme.kind !== "port" || byRemote.ip || byRemote.port) return;
   throw new SettingsError(
@@ -115,8 +115,8 @@ function namePeers(servers: readonly SingleServer[]): string[] {
   return names;
 }
 
-function commonLines(members: readonly Member[], ports: readonly number[]): string[] {
-  const [{ settings }] = members as [Member];
+function commonLines(members: readonly NamedServer[], ports: readonly number[]): string[] {
+  const [{ settings }] = members as [NamedServer];
   const { number, local, queue, encapCsum, authPacketTtl, nft } = settings;
   const all = members.map((member) => member.settings);
   const verbosity = Math.max(...all.map(({ log }) => log.verbosity));
@@ -140,7 +140,7 @@ function commonLines(members: readonly Member[], ports: readonly number[]): stri
 }
 
 /** What every file says of its peer, in the same words. */
-function sharedLines(members: readonly Member[]): string[] {
+function sharedLines(members: readonly NamedServer[]): string[] {
   const [first, ...others] = members.map(({ conf }) => formatConf(conf, isSharable).filter(isSetting));
   if (others.length === 0) return [];
   return first!.filter((line) => others.every((lines) => lines.includes(line)));
@@ -158,7 +158,7 @@ function isSetting(line: string): boolean {
   return line !== "" && !line.trimStart().startsWith("#");
 }
 
-function peerLines({ peer, conf, settings }: Member, shared: ReadonlySet<string>): string[] {
+function peerLines({ peer, conf, settings }: NamedServer, shared: ReadonlySet<string>): string[] {
   const { device, ip, peerIp } = peer.tunnel;
   const allowedIps = peer.allowedIps ?? ["0.0.0.0/0"];
   return [
@@ -174,7 +174,7 @@ function peerLines({ peer, conf, settings }: Member, shared: ReadonlySet<string>
 }
 
 /** How to come to one port, where there are several. */
-function describePorts(members: readonly Member[], [main, ...others]: readonly number[]): string[] {
+function describePorts(members: readonly NamedServer[], [main, ...others]: readonly number[]): string[] {
   if (others.length === 0) return [];
   const moving = members.filter(({ settings }) => settings.local.ports[0] !== main);
   return [

@@ -1,11 +1,10 @@
 import { quote, SettingsError, showPath } from "./errors.ts";
 import { type Files, readToml } from "./files.ts";
 import type { GivenPeer } from "./given.ts";
-import type { Memory } from "./memory.ts";
 import { PEER_NAME } from "./options.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml, type TomlPeer } from "./toml.ts";
-import { readValue, Refusal } from "./values.ts";
+import { readValue, ValueError } from "./values.ts";
 
 /** The most peers a server can have. */
 export const MOST_PEERS = 4096;
@@ -38,11 +37,10 @@ export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
  * Reads the folder of peers beside a configuration file: NAME.peers beside NAME.toml, a file for each peer.
  *
  * @param config the configuration file's path
- * @param known what was read before
  * @returns null when there is no such folder
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function readPeerFolder({ read, list }: Files, config: string, known: Memory): PeerFolder | null {
+export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
   const folder = config.replace(/\.toml$/, ".peers");
   const found = list(folder);
@@ -59,9 +57,9 @@ export function readPeerFolder({ read, list }: Files, config: string, known: Mem
   const publicPaths: string[] = [];
   const peers = names.map((name) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
-    const said = parseToml(file.text, file.path, config, known.pieces);
+    const said = parseToml(file.text, file.path, config);
     if (said.holdsSecret && file.isPublic) publicPaths.push(file.path);
-    return nameByFile(name.replace(/\.toml$/, ""), file.path, said);
+    return nameByFile(name.replace(/\.toml$/, ""), file.path, said.given);
   });
   return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
 }
@@ -76,15 +74,11 @@ function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
   ];
 }
 
-function nameByFile(
-  name: string,
-  path: string,
-  { given, origin }: Pick<GivenPeer, "given" | "origin">,
-): GivenPeer {
+function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {
   const place = showPath(path);
   const { peerName } = given;
   checkName(name, place);
-  if (peerName === undefined || peerName.value === name) return { name, place, given, origin };
+  if (peerName === undefined || peerName.value === name) return { name, place, given };
   throw new SettingsError(
     `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file says ${
       quote(name)
@@ -96,7 +90,7 @@ function checkName(name: string, place: string): void {
   try {
     readValue(PEER_NAME, name, "", () => {});
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
       `Cannot use ${quote(name)} as the name of a peer (${place}): ${error.message}; rename the file`,
     );

@@ -16,17 +16,19 @@ export function formatSetting({ option, text }: Setting, given: Readonly<GivenVa
     case "count":
       return `verb = ${verbosityOf(given)}`;
     case "flag":
-      return `${keyOf(option)} = ${!option.long?.startsWith("no-")}`;
+      return `${tomlKeyOf(option)} = ${!option.long?.startsWith("no-")}`;
     case "integer":
-      return `${keyOf(option)} = ${option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value}`;
+      return `${tomlKeyOf(option)} = ${
+        option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value
+      }`;
     case "duration":
-      return `${keyOf(option)} = ${given[option.slot]?.value}`;
+      return `${tomlKeyOf(option)} = ${given[option.slot]?.value}`;
     case "ports":
-      return `${keyOf(option)} = ${formatPorts(given[option.slot]?.value ?? [])}`;
+      return `${tomlKeyOf(option)} = ${formatPorts(given[option.slot]?.value ?? [])}`;
     case "networks":
-      return `${keyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
+      return `${tomlKeyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
     default:
-      return `${keyOf(option)} = ${formatString(text)}`;
+      return `${tomlKeyOf(option)} = ${formatString(text)}`;
   }
 }
 
@@ -52,6 +54,6 @@ function verbosityOf({ verbose, verb }: Readonly<GivenValues>): number {
   return Math.min(HIGHEST_VERB, (verbose?.value ?? 0) + (verb?.value ?? 0));
 }
 
-function keyOf(option: Option): string {
+function tomlKeyOf(option: Option): string {
   return tomlPathOf(option)?.join(".") ?? "";
 }

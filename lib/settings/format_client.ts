@@ -2,13 +2,13 @@ import { Buffer } from "node:buffer";
 import { keyPairOf } from "../auth/keys.ts";
 import type { Scheme } from "../auth/scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
-import { formatString } from "./toml_text.ts";
+import { formatString } from "./format_toml.ts";
 
 /** Seconds after which a NAT may forget a flow is rarely less. */
 const KEEPALIVE = 25;
 
 /** What a client's file says beside what the hub's settings do. */
-export interface ClientOptions {
+export interface ClientFileContent {
   /** Name of the file, without folder and extension. */
   readonly name: string;
   /** Where the client reaches the hub: a name or an IPv4 address, and a UDP port. */
@@ -20,7 +20,7 @@ export interface ClientOptions {
 }
 
 /** Makes the file with which a client is the hub's peer. It holds secrets. */
-export function makeClientFile(hub: Settings, peer: Peer, options: ClientOptions): string {
+export function makeClientFile(hub: Settings, peer: Peer, options: ClientFileContent): string {
   const { name, endpoint, device, privateKey } = options;
   const port = peer.byRemote.port ? peer.remote.port : hub.local.ports[0];
   return [

@@ -3,7 +3,7 @@ import type { GivenValues } from "./given.ts";
 import type { ReadFile } from "./files.ts";
 import { OPTIONS } from "./options.ts";
 import { readSecretFile } from "./scheme.ts";
-import { formatSetting, formatString, replaces } from "./toml_text.ts";
+import { formatSetting, formatString, replaces } from "./format_toml.ts";
 import type { Setting } from "./words.ts";
 
 /** What is to be in a peer's file. */

@@ -1,7 +1,7 @@
 import { SettingsError, showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, MODE, nameOfConfig, pathOf, readConfig } from "../settings/files.ts";
-import type { Told } from "../settings/given.ts";
-import { loadTold } from "../settings/load.ts";
+import type { Input } from "../settings/given.ts";
+import { loadInput } from "../settings/load.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -15,8 +15,8 @@ export interface Hub {
 }
 
 /** A hub's settings, and what they were made of. */
-export interface Loaded {
-  readonly told: Told;
+export interface LoadedHub {
+  readonly input: Input;
   readonly settings: Settings;
   readonly warnings: readonly string[];
 }
@@ -39,10 +39,10 @@ export function pathOfPeer({ folder }: Hub, peer: string): string {
 }
 
 /** Loads its settings. @throws {SettingsError} for the first thing that is wrong */
-export function loadHub({ path }: Hub, files: Files): Loaded {
-  const { warnings, ...told } = loadTold({ configs: [path], given: {} }, files);
-  const resolved = resolve(told, files.read);
-  return { told, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
+export function loadHub({ path }: Hub, files: Files): LoadedHub {
+  const { warnings, ...input } = loadInput({ configs: [path], given: {} }, files);
+  const resolved = resolve(input, files.read);
+  return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
 }
 
 /** The files as they would be with one more in a folder. */

@@ -1,6 +1,6 @@
 import type { GoodInput } from "./input.ts";
 
-export const OUTER_SIDE: readonly GoodInput[] = [
+export const OUTER_ENDPOINTS: readonly GoodInput[] = [
   {
     option: "fou-local",
     mode: "client",

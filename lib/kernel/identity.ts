@@ -10,6 +10,11 @@ export interface Identity {
   readonly ports: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;
+  /**
+   * Listeners (`listenerKey`) and private addresses that this process made. They are ours also when the device whose mark
+   * says so was deleted by others.
+   */
+  readonly made: ReadonlySet<string>;
 }
 
 /** By what an instance of these settings knows its own. */
@@ -21,5 +26,6 @@ export function identityOf(settings: Settings): Identity {
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
     ports: new Set(local.ports),
     queue: queue.number,
+    made: new Set(),
   };
 }

@@ -26,9 +26,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
   const claims = new Map(others.flatMap(claimOf));
-  const listeners = sortListeners(fou, tunnels, gate, claims);
+  const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
-  const isOwnAlt = ownAlts(tunnels);
+  const isOwnAlt = ownAlts(tunnels, identity.made);
   const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
   const obsoleteRules = findObsoleteRules(nft, identity);
   return {
@@ -57,9 +57,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
 }
 
 /** What is known, but for the FOU ports, which were looked at again. */
-export function withListeners(known: Observed, fou: readonly IpFou[]): Observed {
+export function withListeners(known: Observed, fou: readonly IpFou[], made: Identity["made"]): Observed {
   const { tunnels, gate } = known.own;
-  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims);
+  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,
     own: { ...known.own, listeners: own },
@@ -109,9 +109,10 @@ function sortListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
-  const isOwn = ownListeners(tunnels, gate, claims);
+  const isOwn = ownListeners(tunnels, gate, claims, made);
   const [own, others] = part(listeners, ({ local }) => isOwn(listenerKey(local)))
     .map((list) => new Map(list.map((listener) => [listenerKey(listener.local), listener])));
   return { own: own!, others: others! };
@@ -122,6 +123,7 @@ export function ownListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
@@ -130,25 +132,34 @@ export function ownListeners(
       mark: parseMark(gate.mark),
     }))),
   ];
-  const isOwn = ownKeys(marked.map(({ local, mark }) =>
-    [
-      listenerKey(local),
-      mark === null ? null : !mark.foreignPorts.includes(local.port),
-    ] as const
-  ));
+  const isOwn = ownKeys(
+    marked.map(({ local, mark }) =>
+      [
+        listenerKey(local),
+        mark === null ? null : !mark.foreignPorts.includes(local.port),
+      ] as const
+    ),
+    made,
+  );
   return (key) => isOwn(key) && !claims.has(key);
 }
 
-function ownAlts(tunnels: readonly Tunnel[]): (ip: string) => boolean {
-  return ownKeys(tunnels.map(({ local, alias }) => {
-    const mark = parseMark(alias)?.privateAddress ?? null;
-    return [local.ip, mark === null ? null : mark === "own"] as const;
-  }));
+function ownAlts(tunnels: readonly Tunnel[], made: Identity["made"]): (ip: string) => boolean {
+  return ownKeys(
+    tunnels.map(({ local, alias }) => {
+      const mark = parseMark(alias)?.privateAddress ?? null;
+      return [local.ip, mark === null ? null : mark === "own"] as const;
+    }),
+    made,
+  );
 }
 
-/** Keys that someone says are ours, and nobody says are not. */
-function ownKeys(said: readonly (readonly [key: string, isOwn: boolean | null])[]): (key: string) => boolean {
-  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key));
+/** Keys that we made or a mark says are ours, and no mark says are not. */
+function ownKeys(
+  said: readonly (readonly [key: string, isOwn: boolean | null])[],
+  made: Identity["made"],
+): (key: string) => boolean {
+  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
   const others = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
   return (key) => ours.has(key) && !others.has(key);
 }

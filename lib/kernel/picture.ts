@@ -3,7 +3,7 @@ import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { recallExpiry } from "./expiry.ts";
 import type { Transition } from "./plan.ts";
-import { type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
+import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel tells of no change of FOU ports. */
 export type Need = "nothing" | "listeners" | "all";
@@ -49,7 +49,8 @@ export class Picture {
 
   /** By what our own things are known: what was ours under earlier settings stays recognizable until it is removed. */
   get identity(): Identity {
-    return this.#identity;
+    const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
+    return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
   }
 
   /** Whether routes have to be listed. */
@@ -183,7 +184,7 @@ export class Picture {
 
   /** Tells whether a change by others may be one of what is ours, or of what that stands on. */
   #concerns(change: KernelChange): boolean {
-    const { tunnels, altAddresses } = this.#written ?? NOTHING;
+    const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
     const { local } = this.#settings;
     switch (change.kind) {
       case "device":
@@ -206,11 +207,6 @@ export class Picture {
       next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
   }
 }
-
-const NOTHING: Pick<KernelState, "tunnels" | "altAddresses"> = {
-  tunnels: new Map(),
-  altAddresses: new Map(),
-};
 
 /** The changes that the kernel tells of while a plan leads from one state to another. */
 function expectedOf(from: KernelState, to: KernelState, { close, open }: Transition): Expected {

@@ -1,5 +1,4 @@
 import process from "node:process";
-import { FolderLock } from "./ffi/folder_lock.ts";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
@@ -20,10 +19,10 @@ import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
 import { pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
-import { loadGiven, loadSettings } from "./lib/settings/load.ts";
-import { Memory } from "./lib/settings/memory.ts";
+import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
+import { SYSTEM } from "./lib/system.ts";
 import config from "./deno.json" with { type: "json" };
 
 // What the runtime's own parts think of each other is nothing to whoever runs this.
@@ -58,28 +57,27 @@ function makeLog(style: Settings["log"]): Log {
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   using signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
-  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok));
+  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
   const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
-  const known = new Memory();
-  const load = () => loadSettings(invocation, files, known);
+  const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
-  await run(settings, log, load, signals);
+  await run({ system: SYSTEM, settings, log, load, orders: signals });
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
-  const { given } = loadGiven(invocation, DISK.read);
-  print(await cleanup(identify(given), makeLog(chooseLog(given))));
+  const { given } = loadFiles(invocation, DISK.read);
+  print(await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given))));
 }
 
 const PEER_SYSTEM: PeerSystem = {
   ...DISK,
   write: writeWithFolder,
   remove: removeFromDisk,
-  lock: FolderLock.take,
-  tellToReload: (path) => tellToReload(path),
+  lock: SYSTEM.locks.folder,
+  tellToReload: (path) => tellToReload(path, SYSTEM.locks),
 };
 
 /** Prints what holds a secret. */

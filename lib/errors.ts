@@ -1,4 +1,4 @@
-/** Exit codes, kept from the original program so that scripts around it go on working. */
+/** Exit codes, the same as in version 0.1 so that scripts keep working. */
 export const EXIT = {
   ok: 0,
   failure: 1,
@@ -9,10 +9,7 @@ export const EXIT = {
   ipAddress: 51,
   ipLink: 52,
   ipFou: 53,
-  tunnelCreate: 100,
-  tunnelUpdate: 101,
   send: 120,
-  notImplemented: 127,
   cleanup: 200,
 } as const;
 
@@ -20,8 +17,8 @@ export const EXIT = {
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
 /**
- * A failure that ends the program with a known exit code. Its message is one line for the administrator:
- * what could not be done, why, and, where there is one, the cure. It never contains a secret.
+ * A failure that ends the program with a documented exit code. Its message is one line for the administrator:
+ * what failed, why, and the cure if there is one. It never contains a secret.
  */
 export class IpipouError extends Error {
   readonly exitCode: ExitCode;

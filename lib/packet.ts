@@ -24,6 +24,14 @@ export function formatEndpoint({ ip, port }: Endpoint): string {
   return `${ip}:${port}`;
 }
 
+/**
+ * Key of a place: where a peer is, as a NAT gives an address and port to one host at a time, and the own port it came
+ * to, as a NAT may give two peers the same for two of ours.
+ */
+export function placeKey(remote: Endpoint, port: number): string {
+  return `${formatEndpoint(remote)} ${port}`;
+}
+
 /** Reads an IPv4 packet that carries a whole UDP datagram; anything else, or a cut one, gives null. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
   if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;

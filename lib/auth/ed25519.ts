@@ -1,20 +1,20 @@
 import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
 
-/** Bytes of the time, Unix seconds, big-endian. */
+/** Length in bytes of the time: Unix seconds, big-endian. */
 const TIME_LENGTH = 5;
-/** Bytes of salt. */
+/** Length in bytes of the salt. */
 export const SALT_LENGTH = 4;
-/** Bytes of the payload: signature, time, salt. The signature is over time, salt and the shared secret. */
+/** Length in bytes of a signed payload: signature, time, salt. The signature covers time, salt and shared secret. */
 export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
 
-/** The parts of a payload in the signed form. */
+/** The parts of a signed payload. */
 export interface SignedPayload {
   readonly signature: Uint8Array;
-  /** What the signature is over: time, salt, any trailing bytes, then the secret. */
+  /** What the signature covers: time, salt, any trailing bytes, then the secret. */
   readonly message: Uint8Array;
 }
 
-/** Signs the time and salt with the 32-byte seed `privateKey`: 73 bytes. */
+/** Makes a signed payload of 73 bytes. @param privateKey 32-byte seed @param timestamp Unix seconds */
 export function makeSignedPayload(
   privateKey: Uint8Array,
   secret: string,
@@ -30,7 +30,7 @@ export function makeSignedPayload(
   return payload;
 }
 
-/** Takes a signed payload apart; null when it is too short to be one. */
+/** Splits a signed payload; null when it is too short to be one. */
 export function parseSignedPayload(payload: Uint8Array, secret: string): SignedPayload | null {
   if (payload.length < SIGNED_PAYLOAD_LENGTH) return null;
   return {
@@ -39,17 +39,17 @@ export function parseSignedPayload(payload: Uint8Array, secret: string): SignedP
   };
 }
 
-/** The time in a payload in the signed form, Unix seconds; true only if the signature is. */
+/** The time in a signed payload, Unix seconds. Trust it only after verifying the signature. */
 export function signedTime(payload: Uint8Array): number {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   return view.getUint8(SIGNATURE_LENGTH) * 2 ** 32 + view.getUint32(SIGNATURE_LENGTH + 1);
 }
 
 /**
- * Tells whether the time in a payload in the signed form is close enough to ours.
+ * Tells whether the time in a signed payload is close enough to ours.
  *
  * @param timestamp our Unix time in seconds
- * @param maxTimeDiscrepancy seconds it may differ; 0: any number
+ * @param maxTimeDiscrepancy seconds it may differ; 0: any time is accepted
  */
 export function isTimely(payload: Uint8Array, timestamp: number, maxTimeDiscrepancy: number): boolean {
   return maxTimeDiscrepancy === 0 || Math.abs(signedTime(payload) - timestamp) <= maxTimeDiscrepancy;

@@ -4,31 +4,31 @@ import { getPublicKey, hashes, sign } from "@noble/ed25519";
 
 hashes.sha512 = (message: Uint8Array) => new Uint8Array(createHash("sha512").update(message).digest());
 
-/** Bytes of a private key (the seed) and of a public key, as in RFC 8032. */
+/** Length in bytes of a private key (the seed) and of a public key, see RFC 8032. */
 export const KEY_LENGTH = 32;
-/** Bytes of a signature. */
+/** Length in bytes of a signature. */
 export const SIGNATURE_LENGTH = 64;
 
-/** An ed25519 key pair: two times 32 bytes. */
+/** An ed25519 key pair, 32 bytes each. */
 export interface KeyPair {
   readonly privateKey: Uint8Array<ArrayBuffer>;
   readonly publicKey: Uint8Array<ArrayBuffer>;
 }
 
-/** Makes the key pair of a 32-byte random `seed`. */
+/** Makes the key pair of a random 32-byte `seed`. */
 export function keyPairOf(seed: Uint8Array<ArrayBuffer>): KeyPair {
   return { privateKey: seed, publicKey: new Uint8Array(getPublicKey(seed)) };
 }
 
-/** Signs `message` with the 32-byte seed `privateKey`: 64 bytes. */
+/** Signs `message` with the 32-byte seed `privateKey`. @returns 64 bytes */
 export function signMessage(message: Uint8Array, privateKey: Uint8Array): Uint8Array {
   return sign(message, privateKey);
 }
 
 /**
  * Makes a function that tells whether a 64-byte signature of a message was made with the private half of
- * `publicKey`. It is the system's own ed25519: twenty times the speed of one in JavaScript, which matters
- * where strangers choose how often it runs. Weak keys must have been refused before (`isWeakPublicKey`).
+ * `publicKey`. It uses the runtime's native ed25519, twenty times as fast as JavaScript: strangers decide how often
+ * it runs. Weak keys must be rejected beforehand (`isWeakPublicKey`).
  */
 export function makeVerifier(
   publicKey: Uint8Array,
@@ -41,7 +41,7 @@ export function makeVerifier(
 const FIELD_PRIME = 2n ** 255n - 19n;
 const SIGN_BIT = 1n << 255n;
 
-/** The y coordinates of the eight points of small order (RFC 7748 and 8032 curve, cofactor 8). */
+/** The y coordinates of the eight points of small order (curve of RFC 8032, cofactor 8). */
 const SMALL_ORDER_Y = new Set([
   0n,
   1n,
@@ -51,11 +51,10 @@ const SMALL_ORDER_Y = new Set([
 ]);
 
 /**
- * Tells whether a 32-byte public key must not be trusted: a point of small order, for which anyone can make
- * signatures of chosen messages, or an encoding that no key generator makes (y not below 2^255 - 19).
+ * Tells whether a 32-byte public key must not be trusted: a point of small order, for which anyone can forge
+ * signatures, or a non-canonical encoding (y >= 2^255 - 19), which no key generator makes.
  */
 export function isWeakPublicKey(publicKey: Uint8Array): boolean {
-  const littleEndian = [...publicKey].reverse().map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const y = BigInt(`0x${littleEndian}`) & (SIGN_BIT - 1n);
+  const y = BigInt(`0x${Buffer.from(publicKey.toReversed()).toString("hex")}`) & (SIGN_BIT - 1n);
   return y >= FIELD_PRIME || SMALL_ORDER_Y.has(y);
 }

@@ -1,27 +1,25 @@
-import { timingSafeEqual } from "node:crypto";
-import { isTimely, makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
+import { makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
 import { epochOf, HINT_LENGTH, keyHint } from "./hint.ts";
 import { keyPairOf } from "./keys.ts";
-import { makeProof } from "./proof.ts";
 
-/** How one side proves to the other who it is. */
+/** How each side authenticates to the other. */
 export type Scheme =
-  /** Nothing to prove: any datagram with an empty payload is an auth packet (weak; meant with by-remote checks). */
+  /** No proof: any datagram with an empty payload is an auth packet (weak; meant for use with by-remote checks). */
   | { readonly kind: "port" }
-  /** The payload is the token itself, in plaintext (weak: visible to anyone on the path). */
+  /** The payload is the token itself, unencrypted (weak: visible to anyone on the path). */
   | { readonly kind: "token"; readonly token: Uint8Array<ArrayBuffer> }
   /** The payload is signed; see `ed25519.ts` for its form. */
   | {
     readonly kind: "ed25519";
-    /** Own 32-byte seed. A client signs with it; a server signs its replies with it. */
+    /** Our 32-byte seed. A client signs auth packets with it, a server its replies. */
     readonly privateKey: Uint8Array<ArrayBuffer> | null;
-    /** The far side's 32-byte public key. A server verifies with it; a client verifies replies with it. */
+    /** The far side's 32-byte public key. A server verifies auth packets with it, a client replies. */
     readonly remotePublicKey: Uint8Array<ArrayBuffer> | null;
-    /** Signed along but never sent. */
+    /** Shared secret: part of what is signed, never sent. */
     readonly secret: string;
   };
 
-/** Bytes an auth packet's payload has under `scheme`; the gate lets no other length near the program. */
+/** Length in bytes of an auth packet's payload under `scheme`. The nftables rules queue no other length. */
 export function authPayloadLength(scheme: Scheme): number {
   switch (scheme.kind) {
     case "port":
@@ -34,8 +32,8 @@ export function authPayloadLength(scheme: Scheme): number {
 }
 
 /**
- * Tells whether a payload could be tunnelled data: an IPv4 packet exactly as long as itself. The gate takes such
- * a datagram for data, so no auth packet may look like that.
+ * Tells whether a payload could be tunnelled data: an IPv4 packet whose total length is the payload's. The nftables
+ * rules treat such a datagram as data, so no auth packet may look like one.
  */
 export function looksLikeInnerPacket(payload: Uint8Array): boolean {
   return payload.length >= 20 && payload[0]! >> 4 === 4 &&
@@ -43,11 +41,11 @@ export function looksLikeInnerPacket(payload: Uint8Array): boolean {
 }
 
 /**
- * Makes the payload of an auth packet. Half of its salt is random; the other half tells a server with many clients
- * whose key to try first.
+ * Makes the payload of an auth packet. Half of its salt is random; the other half hints to a server with many clients
+ * which key to try first.
  *
  * @param timestamp Unix seconds
- * @param randomBytes gives that many random bytes
+ * @param randomBytes returns that many random bytes
  */
 export function makeAuthPayload(
   scheme: Scheme,
@@ -72,8 +70,8 @@ export function makeAuthPayload(
 }
 
 /**
- * Makes the payload of the answer to an accepted auth packet: signed in the same form when the server has a key
- * of its own, else the received payload backwards.
+ * Makes the payload of the reply to an accepted auth packet: signed in the same form when the server has its own
+ * key, else the received payload reversed.
  */
 export function makeReplyPayload(
   scheme: Scheme,
@@ -84,7 +82,7 @@ export function makeReplyPayload(
   if (scheme.kind === "ed25519" && scheme.privateKey !== null) {
     return signPayload(scheme.privateKey, scheme.secret, timestamp, () => randomBytes(SALT_LENGTH));
   }
-  return received.slice().reverse();
+  return received.toReversed();
 }
 
 function signPayload(
@@ -98,22 +96,4 @@ function signPayload(
     looksLikeInnerPacket(payload)
   );
   return payload;
-}
-
-/**
- * Tells whether a payload answers the auth packet with the payload `sent`. `timestamp` is our Unix time in seconds.
- */
-export type ReplyVerifier = (reply: Uint8Array, sent: Uint8Array, timestamp: number) => boolean;
-
-/**
- * Makes the check of replies: signed by the server where its public key is known, else what was sent, backwards.
- *
- * @param maxTimeDiscrepancy seconds a signed time may differ from ours; 0 does not look at it
- */
-export function makeReplyVerifier(scheme: Scheme, maxTimeDiscrepancy: number): ReplyVerifier {
-  if (scheme.kind === "ed25519" && scheme.remotePublicKey !== null) {
-    const { verify } = makeProof(scheme);
-    return (reply, _sent, timestamp) => verify(reply) && isTimely(reply, timestamp, maxTimeDiscrepancy);
-  }
-  return (reply, sent) => reply.length === sent.length && timingSafeEqual(reply, sent.slice().reverse());
 }

@@ -11,8 +11,8 @@ import {
   type TextFile,
   type WriteFile,
 } from "../settings/files.ts";
-import { mergeServers } from "../settings/hub_conf.ts";
-import { loadTold } from "../settings/load.ts";
+import { mergeServers } from "../settings/merge_confs.ts";
+import { loadInput } from "../settings/load.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -36,11 +36,11 @@ export function convert(options: ConvertOptions, files: Files, put: WriteFile): 
           `convert without --write, and keep what is printed`,
       );
     }
-    if (!force && isThere(read, target)) throw refuseToReplace(target);
+    if (!force && isThere(read, target)) throw overwriteError(target);
   }
   return converted.map(({ sources, target, toml, isPrivate }) => {
     const mode = isPrivate ? MODE.private : MODE.public;
-    if (!put(target, toml, { mode, replace: force })) throw refuseToReplace(target);
+    if (!put(target, toml, { mode, replace: force })) throw overwriteError(target);
     return `wrote ${showPath(target)} from ${sources.map(showPath).join(", ")}\n`;
   }).join("");
 }
@@ -73,8 +73,8 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
   })));
   const read: ReadFile = (path) =>
     path === target ? { ok: true, text: toml, mode: MODE.private } : files.read(path);
-  const told = loadTold({ configs: [target], given: {} }, { ...files, read });
-  resolve(told, read);
+  const input = loadInput({ configs: [target], given: {} }, { ...files, read });
+  resolve(input, read);
   const isPrivate = confs.some(holdsSecret) || sources.some(({ isPublic }) => !isPublic);
   return { sources: sources.map(({ path }) => path), target, toml, isPrivate };
 }
@@ -103,6 +103,6 @@ function isThere(read: ReadFile, path: string): boolean {
   return file.ok || !file.missing;
 }
 
-function refuseToReplace(path: string): SettingsError {
+function overwriteError(path: string): SettingsError {
   return new SettingsError(`Cannot write ${showPath(path)}: it is there already; give --force to replace it`);
 }

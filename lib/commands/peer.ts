@@ -1,25 +1,25 @@
 import { keyPairOf } from "../auth/keys.ts";
 import { parseNetwork } from "../ipv4.ts";
-import { makeClientFile, makeClientLine } from "../settings/client_file.ts";
+import { makeClientFile, makeClientLine } from "../settings/format_client.ts";
 import type { PeerAddition, PeerChoice } from "../settings/command_line.ts";
 import { nearest } from "../settings/did_you_mean.ts";
 import { quote, SettingsError } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, MODE, type WriteFile } from "../settings/files.ts";
 import type { GivenPeer } from "../settings/given.ts";
-import { makePeerFile } from "../settings/peer_file.ts";
+import { makePeerFile } from "../settings/format_peer.ts";
 import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import {
   findHub,
   type Hub,
   isThere,
-  type Loaded,
+  type LoadedHub,
   loadHub,
   pathOfPeer,
   withFile,
   withFolder,
   withoutFile,
-} from "./hub_files.ts";
+} from "./hub.ts";
 
 /** What editing a hub's peers needs of the system. */
 export interface PeerSystem extends Files {
@@ -55,7 +55,7 @@ export function addPeer(
   refuseHidden(addition.peer);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
-  if (isThere(system, path)) throw refuseToReplace(hub, addition.peer, path);
+  if (isThere(system, path)) throw existingError(hub, addition.peer, path);
   const before = loadHub(hub, withFolder(system, hub.folder));
   refuseSingle(hub, before, system);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
@@ -69,7 +69,7 @@ export function addPeer(
   const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
   const mode = file.holdsSecret ? MODE.private : MODE.public;
   if (!system.write(path, file.text, { mode, replace: false })) {
-    throw refuseToReplace(hub, addition.peer, path);
+    throw existingError(hub, addition.peer, path);
   }
   const known = new Set(before.warnings);
   return {
@@ -108,7 +108,7 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
   const hub = findHub(choice.hub, system);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
-  if (!isThere(system, path)) throw refuseMissing(hub, choice.peer, loadHub(hub, system));
+  if (!isThere(system, path)) throw missingPeerError(hub, choice.peer, loadHub(hub, system));
   loadHub(hub, withoutFile(system, hub.folder, path));
   system.remove(path);
   return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
@@ -117,12 +117,12 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
 /** Lists a hub's peers, a line each: name, address in the tunnel, how it authenticates, and where it is defined. */
 export function listPeers(config: string, files: Files): PeerOutcome {
   const hub = findHub(config, files);
-  const { told, settings } = loadHub(hub, files);
-  const places = new Map(told.peers?.map((peer) => [peer.name, placeOf(peer)]));
+  const { input, settings } = loadHub(hub, files);
+  const places = new Map(input.peers?.map((peer) => [peer.name, definitionOf(peer)]));
   const rows = settings.peers.map((peer) => [
     peer.name,
     peer.tunnel.peerIp,
-    describeScheme(peer),
+    authenticationOf(peer),
     places.get(peer.name) ?? hub.path,
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -131,11 +131,11 @@ export function listPeers(config: string, files: Files): PeerOutcome {
 }
 
 /** The address that the peer's file must name; null when it is given, or when there is no network to choose from. */
-function chooseAddress({ peer, given }: PeerAddition, { told, settings }: Loaded): string | null {
-  const { tunnelNet } = told.given;
+function chooseAddress({ peer, given }: PeerAddition, { input, settings }: LoadedHub): string | null {
+  const { tunnelNet } = input.given;
   if (given.tunnelPeerIp !== undefined || tunnelNet === undefined) return null;
   const net = parseNetwork(tunnelNet.value)!;
-  const own = (given.tunnelIp ?? told.given.tunnelIp)?.value ?? ownPoolAddress(net);
+  const own = (given.tunnelIp ?? input.given.tunnelIp)?.value ?? ownPoolAddress(net);
   const taken = new Set([own, ...settings.peers.flatMap(({ tunnel }) => [tunnel.ip, tunnel.peerIp])]);
   const ip = newPoolAddress(peer, net, own, taken);
   if (ip !== null) return ip;
@@ -155,17 +155,17 @@ function refuseHidden(peer: string): void {
 }
 
 /** Where the settings are those of one client, other peers would take its place. */
-function refuseSingle({ path, folder }: Hub, { told }: Loaded, { list }: PeerSystem): void {
-  const { token, remotePublicKey, byRemoteIp } = told.given;
+function refuseSingle({ path, folder }: Hub, { input }: LoadedHub, { list }: PeerSystem): void {
+  const { token, remotePublicKey, byRemoteIp } = input.given;
   const known = token ?? remotePublicKey ?? (byRemoteIp?.value ? byRemoteIp : undefined);
-  if (known === undefined || told.peers?.length !== 0 || list(folder).ok) return;
+  if (known === undefined || input.peers?.length !== 0 || list(folder).ok) return;
   throw new SettingsError(
     `Cannot add a peer to ${path}: it is about one client (${known.place}); give that one a [[peer]] of its own`,
   );
 }
 
-function refuseStranger({ peer, given, makeKey }: PeerAddition, { told }: Loaded): void {
-  const { token, remotePublicKey, byRemoteIp } = { ...told.given, ...given };
+function refuseStranger({ peer, given, makeKey }: PeerAddition, { input }: LoadedHub): void {
+  const { token, remotePublicKey, byRemoteIp } = { ...input.given, ...given };
   if (makeKey || token !== undefined || remotePublicKey !== undefined || byRemoteIp?.value) return;
   throw new SettingsError(
     `Cannot add peer ${
@@ -183,7 +183,7 @@ function chooseEndpoint({ endpoint }: PeerAddition, { local }: Settings): { host
   );
 }
 
-function refuseToReplace({ name }: Hub, peer: string, path: string): SettingsError {
+function existingError({ name }: Hub, peer: string, path: string): SettingsError {
   return new SettingsError(
     `Cannot add peer ${
       quote(peer)
@@ -191,12 +191,14 @@ function refuseToReplace({ name }: Hub, peer: string, path: string): SettingsErr
   );
 }
 
-function refuseMissing({ name }: Hub, peer: string, { told }: Loaded): SettingsError {
-  const peers = told.peers ?? [];
+function missingPeerError({ name }: Hub, peer: string, { input }: LoadedHub): SettingsError {
+  const peers = input.peers ?? [];
   const found = peers.find((other) => other.name === peer);
   if (found !== undefined) {
     return new SettingsError(
-      `Cannot remove peer ${quote(peer)}: it is defined at ${placeOf(found)}, remove it there with an editor`,
+      `Cannot remove peer ${quote(peer)}: it is defined at ${
+        definitionOf(found)
+      }, remove it there with an editor`,
     );
   }
   const near = nearest(peer, peers.map((other) => other.name));
@@ -205,11 +207,11 @@ function refuseMissing({ name }: Hub, peer: string, { told }: Loaded): SettingsE
 }
 
 /** Where it is defined: a file, with line and column unless the whole file is about it. */
-function placeOf({ place }: GivenPeer): string {
+function definitionOf({ place }: GivenPeer): string {
   return place.replace(/^name at /, "");
 }
 
-function describeScheme({ scheme, byRemote }: Peer): string {
+function authenticationOf({ scheme, byRemote }: Peer): string {
   switch (scheme.kind) {
     case "ed25519":
       return "key";

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { parseMark } from "./mark.ts";
-import { ROUTE_PROTOCOL } from "./news.ts";
-import { findGate, type NftObject } from "./observe_gate.ts";
+import type { Identity } from "./identity.ts";
+import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
+import { findGate } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
@@ -11,73 +12,12 @@ import {
   listenerKey,
   type Observed,
   pairKey,
+  ROUTE_PROTOCOL,
   type Tunnel,
 } from "./state.ts";
 
-/** By what an instance knows its own. */
-export interface Identity {
-  readonly name: string;
-  readonly table: string;
-  /** Device names its tunnels have. An unmarked FOU device of such a name and such a port is taken over. */
-  readonly devices: ReadonlySet<string>;
-  /** Own FOU ports. */
-  readonly ports: ReadonlySet<number>;
-  /** Netfilter queue it reads. */
-  readonly queue: number;
-}
-
 /** Device groups from here on, for each instance another, are nobody's as a rule. */
 const FIRST_GROUP = 0x6900_0000;
-
-/** One device as `ip -j -d address show` prints it, as far as it matters here. */
-export interface IpDevice {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly link?: string | null;
-  readonly ifalias?: string;
-  /** Number, or name where it has one. */
-  readonly group?: string;
-  readonly "link_type": string;
-  readonly linkinfo?: {
-    readonly "info_kind"?: string;
-    readonly "info_data"?: {
-      readonly remote?: string;
-      readonly local?: string;
-      readonly link?: string;
-      readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
-    };
-  };
-  readonly "addr_info": readonly {
-    readonly family: string;
-    readonly local: string;
-    readonly address?: string;
-  }[];
-}
-
-/** One listener as `ip -j fou show` prints it. */
-export interface IpFou {
-  readonly port: number;
-  readonly family: string;
-  readonly local?: string;
-  readonly dev?: string;
-}
-
-/** One route of the main table as `ip -j route show` prints it. */
-export interface IpRoute {
-  readonly dst: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-  readonly metric?: number;
-}
-
-/** Everything that `ip` and `nft` were asked. */
-export interface Listing {
-  readonly devices: readonly IpDevice[];
-  readonly fou: readonly IpFou[];
-  readonly routes: readonly IpRoute[];
-  /** Empty where the table is not there. */
-  readonly nft: readonly NftObject[];
-}
 
 /** Sorts what was found in the kernel into ours and others'. @param now milliseconds of a clock that never jumps */
 export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identity, now: number): Observed {
@@ -111,6 +51,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
+    ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),
     unusedGroup: findUnusedGroup(devices, identity.name),
   };
 }

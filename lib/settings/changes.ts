@@ -56,7 +56,7 @@ const OF_PEER: readonly Row<Peer>[] = [
 
 /** Words a change that a running program cannot make; null when there is none. */
 export function describeRestart(from: Settings, to: Settings): string | null {
-  const [change] = differences(FIXED, from, to);
+  const [change] = describeDifferences(FIXED, from, to);
   // As when their folder is not there: what is left mostly does not say how the only one would be known.
   if (change === undefined && from.isOfMany && !to.isOfMany) {
     return "Cannot make a server of a single client of one that has peers, while it runs: " +
@@ -79,12 +79,11 @@ function allChanges(from: Settings, to: Settings): string[] {
   const olds = new Map(from.peers.map((peer) => [peer.name, peer]));
   const news = new Set(to.peers.map(({ name }) => name));
   return [
-    ...differences(COMMON, from, to),
-    ...([from, to].every(handsOutAlts) ? differences(HANDED_OUT, from, to) : []),
+    ...describeDifferences(COMMON, from, to),
+    ...([from, to].every(handsOutAlts) ? describeDifferences(HANDED_OUT, from, to) : []),
     ...from.peers.filter(({ name }) => !news.has(name)).map(({ name }) => `${name}: removed`),
     ...to.peers.flatMap((peer) => {
       const old = olds.get(peer.name);
-      if (old === peer) return [];
       const lines = old === undefined ? ["added"] : describePeer(old, peer);
       return lines.map((line) => `${peer.name}: ${line}`);
     }),
@@ -97,10 +96,10 @@ function handsOutAlts({ peers }: Settings): boolean {
 }
 
 function describePeer(from: Peer, to: Peer): string[] {
-  return [...differences(OF_PEER, from, to), ...describeScheme(from.scheme, to.scheme)];
+  return [...describeDifferences(OF_PEER, from, to), ...describeSchemeChange(from.scheme, to.scheme)];
 }
 
-function describeScheme(from: Scheme, to: Scheme): string[] {
+function describeSchemeChange(from: Scheme, to: Scheme): string[] {
   if (from.kind !== to.kind) return [`authentication changed from ${NAMES[from.kind]} to ${NAMES[to.kind]}`];
   const [old, now] = [secretsOf(from), secretsOf(to)];
   return Object.keys(now).filter((what) => !isDeepStrictEqual(old[what], now[what]))
@@ -124,13 +123,15 @@ function secretsOf(scheme: Scheme): Readonly<Record<string, unknown>> {
   }
 }
 
-function differences<T>(rows: readonly Row<T>[], from: T, to: T): string[] {
+function describeDifferences<T>(rows: readonly Row<T>[], from: T, to: T): string[] {
   return rows
     .filter(([, valueOf]) => valueOf(from) !== valueOf(to))
-    .map(([name, valueOf]) => `${name} changed from ${show(valueOf(from))} to ${show(valueOf(to))}`);
+    .map(([name, valueOf]) =>
+      `${name} changed from ${showValue(valueOf(from))} to ${showValue(valueOf(to))}`
+    );
 }
 
-function show(value: Shown): string {
+function showValue(value: Shown): string {
   if (typeof value === "boolean") return value ? "on" : "off";
   return value === null ? "unset" : String(value);
 }

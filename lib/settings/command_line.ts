@@ -4,7 +4,7 @@ import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import { type Grammar, readWords, type Setting, take } from "./words.ts";
+import { assignOption, type Grammar, readWords, type Setting } from "./words.ts";
 
 /** Where values come from. */
 export interface Sources {
@@ -87,10 +87,10 @@ export function parseInvocation(argv: readonly string[]): Invocation {
   const single = COMMANDS.find(({ name }) => name === first);
   if (single !== undefined) return PARSERS[single.name](single, argv.slice(1));
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
-  if (family.length === 0) throw unknownCommand(first, COMMANDS);
+  if (family.length === 0) throw unknownCommandError(first, COMMANDS);
   if (second === "--help" || second === "-h") return { kind: "help", commands: family };
   const command = family.find(({ name }) => name === `${first} ${second}`);
-  if (command === undefined) throw unknownCommand([first, second ?? []].flat().join(" "), family);
+  if (command === undefined) throw unknownCommandError([first, second ?? []].flat().join(" "), family);
   return PARSERS[command.name](command, rest);
 }
 
@@ -102,7 +102,7 @@ const PARSERS: Record<Command["name"], (command: Command, argv: readonly string[
   "peer list": parsePeerList,
 };
 
-function unknownCommand(words: string, candidates: readonly Command[]): SettingsError {
+function unknownCommandError(words: string, candidates: readonly Command[]): SettingsError {
   const near = nearest(words, candidates.map(({ name }) => name));
   if (near !== undefined) {
     return new SettingsError(`Unknown command ${quote(words)}: did you mean ipipou ${near}?`);
@@ -153,7 +153,7 @@ function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
   }
   return {
     kind: "peer-add",
-    ...choosePeer(words, command),
+    ...parsePeerChoice(words, command),
     given,
     settings,
     makeKey,
@@ -167,7 +167,7 @@ function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
 function parsePeerRemove(command: Command, argv: readonly string[]): Invocation {
   const { words, asked } = readWords(argv, grammarOf(command));
   if (asked !== null) return { kind: "help", commands: [command] };
-  return { kind: "peer-remove", ...choosePeer(words, command) };
+  return { kind: "peer-remove", ...parsePeerChoice(words, command) };
 }
 
 function parsePeerList(command: Command, argv: readonly string[]): Invocation {
@@ -177,9 +177,9 @@ function parsePeerList(command: Command, argv: readonly string[]): Invocation {
   return { kind: "peer-list", hub: hub! };
 }
 
-function choosePeer(words: readonly string[], command: Command): PeerChoice {
+function parsePeerChoice(words: readonly string[], command: Command): PeerChoice {
   const [hub, peer] = takeWords(words, command);
-  take({}, PEER_NAME, peer!, "PEER");
+  assignOption({}, PEER_NAME, peer!, "PEER");
   return { hub: hub!, peer: peer! };
 }
 
@@ -191,7 +191,9 @@ function takeWords(words: readonly string[], { name, usage }: Command): readonly
     throw new SettingsError(`Cannot run ipipou ${name} without ${missing}: give ipipou ${name} ${usage}`);
   }
   if (stray !== undefined) {
-    throw new SettingsError(`Cannot take ${quote(stray)} on the command line: give ipipou ${name} ${usage}`);
+    throw new SettingsError(
+      `Cannot take ${quote(stray)} on the command line: give ipipou ${name} ${usage}`,
+    );
   }
   return words;
 }

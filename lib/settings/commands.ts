@@ -1,22 +1,22 @@
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
-/** What the first words of the command line can ask for, other than to run. */
+/** A command, named by the first words of the command line. */
 export interface Command {
   readonly name: "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
   /** What follows the name. */
   readonly usage: string;
   /** One sentence, no full stop. */
   readonly help: string;
-  /** More paragraphs for its own help. */
+  /** Further paragraphs of its own help. */
   readonly details: readonly string[];
-  /** What it takes beside words. */
+  /** The options it accepts. */
   readonly options: readonly Option[];
-  /** Those of them that its own help lists. */
+  /** Those that its own help lists. */
   readonly listed: readonly Option[];
 }
 
-/** Network device of a client where none is named. */
+/** Network device in a client's file when none is given. */
 export const DEFAULT_CLIENT_DEVICE = "eth0";
 
 const HELP: Option = {
@@ -33,21 +33,22 @@ const CONVERT_OPTIONS: readonly Option[] = [
     long: "hub",
     kind: "config",
     metavar: "HUB",
-    help: "Make one server with a [[peer]] for each file; with --write it is /etc/ipipou/HUB.toml",
+    help:
+      "Merge all files into one server with a [[peer]] for each; --write writes it to /etc/ipipou/HUB.toml",
   },
   {
     long: "write",
     kind: "switch",
     switch: "write",
     help:
-      "Write /etc/ipipou/NAME.toml instead of printing, readable by its owner alone if it holds secrets or the old file is so; " +
-      "when one of several cannot be converted none is written",
+      "Write /etc/ipipou/NAME.toml instead of printing, readable only by its owner if it holds secrets or the old file is; " +
+      "if one of several files cannot be converted, none is written",
   },
   {
     long: "force",
     kind: "switch",
     switch: "force",
-    help: "With --write, replace a NAME.toml that is there",
+    help: "With --write, replace an existing NAME.toml",
   },
 ];
 
@@ -59,7 +60,7 @@ const PEER_ADD_OPTIONS: readonly Option[] = [
     long: "endpoint",
     kind: "remote",
     metavar: "HOST[:PORT]",
-    help: "Where the client reaches the hub",
+    help: "Address or name, and UDP port, at which the client reaches the hub",
     default: "the hub's --fou-local-ip and first --fou-local-port",
     ofCommand: true,
   },
@@ -76,28 +77,28 @@ const PEER_ADD_OPTIONS: readonly Option[] = [
     long: "make-key",
     kind: "switch",
     switch: "makeKey",
-    help: "Make the client's key here; the private one is in what is printed, and nowhere else",
+    help: "Generate the client's key pair here; the private key is only in what is printed",
   },
   {
     long: "line",
     kind: "switch",
     switch: "line",
-    help: "Print a line for root's shell on the client that writes the file there",
+    help: "Print a shell command that writes the file when root runs it on the client",
   },
 ];
 
-/** Every command: dispatch, help and errors follow from it. */
+/** Every command: dispatch, help, manual and errors follow from this table. */
 export const COMMANDS: readonly Command[] = [
   {
     name: "convert",
     usage: "[--hub HUB] [--write [--force]] NAME...",
-    help: "Make TOML of configuration files of version 0.1",
+    help: "Convert configuration files of version 0.1 to TOML",
     details: [
-      "Prints the settings of /etc/ipipou/NAME.conf as TOML, line by line with its comments. A NAME that " +
-      "begins with /, ./ or ../ is a path. A line with a mistake is named, and nothing is printed or written.",
-      "All of them: ipipou convert --write /etc/ipipou/*.conf",
-      "A hub listens on the ports of all its files, and knows the clients as they are: their tunnels keep " +
-      "their devices and addresses. Stop the servers of the files before it is started.",
+      "Prints /etc/ipipou/NAME.conf as TOML, line by line, including comments. A NAME that begins with /, ./ " +
+      "or ../ is a path. An invalid line is reported, and then nothing is printed or written.",
+      "To convert all files: ipipou convert --write /etc/ipipou/*.conf",
+      "A merged hub listens on the ports of all its files and accepts their clients unchanged: each tunnel keeps " +
+      "its device and addresses. Stop the servers of the files before you start it.",
     ],
     options: CONVERT_OPTIONS,
     listed: CONVERT_OPTIONS,
@@ -108,14 +109,13 @@ export const COMMANDS: readonly Command[] = [
     help: "Remove what an instance left in the kernel",
     details: [
       "Removes the tunnel devices, FOU ports, private addresses and nftables chains of the instance that " +
-      "--config NAME or OPTIONS run, and says what it removed. It can be repeated: where nothing is left it " +
-      "says so and ends with 0. What is not the instance's own stays. If something cannot be removed it ends " +
-      "with 200.",
-      "OPTIONS are those of ipipou itself; all that counts is what identifies the instance: -n or --tunl-dev, " +
-      "and where they differ from the default --fou-local-port and --nft-table. Without -s it does " +
-      "without nft where that is not installed.",
-      "It does not look whether the instance is running: stop it first. One that is running goes on without " +
-      "its tunnel, letting nobody in, until it is started again.",
+      "--config NAME or OPTIONS describe, and lists them. Nothing else is removed. It can be repeated: if " +
+      "nothing is left, it says so and exits with 0. If something cannot be removed, it exits with 200.",
+      "OPTIONS are those of ipipou itself. Only those that identify the instance matter: -n or --tunl-dev, " +
+      "and --fou-local-port and --nft-table if they differ from the default. Without -s, nft need not be " +
+      "installed.",
+      "It does not check whether the instance is running: stop it first. A running instance goes on without " +
+      "its tunnel and admits nobody until it is restarted.",
     ],
     options: OPTIONS,
     listed: [HELP],
@@ -123,14 +123,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "peer add",
     usage: "HUB PEER [OPTIONS]",
-    help: "Add a peer to a hub, and print its client's file",
+    help: "Add a peer to a hub, and print the client's configuration file",
     details: [
-      "Writes /etc/ipipou/HUB.peers/PEER.toml, has the hub reload if it is running, and prints what belongs " +
-      "into /etc/ipipou/HUB.toml on the client. If the hub's settings do not fit together with the new peer, " +
-      "nothing is written. What a FILE holds is copied, so that it is not needed later.",
-      "Make the key on the client, with umask 077: ipipou --auth-keygen > /etc/ipipou/HUB.key; here give the " +
-      "public one, its second line, as --auth-remote-pubkey-b64.",
-      "OPTIONS are those below, and what ipipou --help says of a server and can be said of one peer: " +
+      "Writes /etc/ipipou/HUB.peers/PEER.toml, makes the hub reload if it is running, and prints the client's " +
+      "/etc/ipipou/HUB.toml. If the new peer conflicts with the hub's settings, nothing is written. The content " +
+      "of each FILE is copied, so the FILE is not needed afterwards.",
+      "Generate the key on the client, with umask 077: ipipou --auth-keygen > /etc/ipipou/HUB.key; give its " +
+      "public key, the second line, here as --auth-remote-pubkey-b64.",
+      "OPTIONS are those below, and those of ipipou --help that can be set for one peer: " +
       `${PEER_OPTIONS.map(({ long }) => `--${long}`).join(", ")}.`,
     ],
     options: [...PEER_ADD_OPTIONS, ...PEER_OPTIONS],
@@ -139,10 +139,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "peer remove",
     usage: "HUB PEER",
-    help: "Remove a peer that was added, and its tunnel",
+    help: "Remove a peer added with peer add, and its tunnel",
     details: [
-      "Removes /etc/ipipou/HUB.peers/PEER.toml, and has the hub reload if it is running. A peer of HUB.toml " +
-      "itself is removed with an editor.",
+      "Removes /etc/ipipou/HUB.peers/PEER.toml, and makes the hub reload if it is running. To remove a peer " +
+      "defined in HUB.toml itself, edit that file.",
     ],
     options: [HELP],
     listed: [HELP],
@@ -152,8 +152,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "HUB",
     help: "List a hub's peers",
     details: [
-      "A line for each: its name, its address in the tunnel, how it authenticates, and the file and line " +
-      "where it is defined.",
+      "Prints a line per peer: name, tunnel address, how it authenticates, and the file and line that define it.",
     ],
     options: [HELP],
     listed: [HELP],

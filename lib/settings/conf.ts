@@ -1,9 +1,9 @@
-import { findLong, findShort, type Grammar, type Setting, take, takesValue } from "./words.ts";
+import { assignOption, findLong, findShort, type Grammar, type Setting, takesValue } from "./words.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
-import { formatSetting, replaces } from "./toml_text.ts";
+import { formatSetting, replaces } from "./format_toml.ts";
 
 const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
 // What TOML does not allow in a comment.
@@ -86,14 +86,16 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
     throw new SettingsError(`Cannot give a value to ${name}: it takes none`);
   }
   if (attached !== undefined && rest !== "") {
-    throw new SettingsError(`Cannot take what follows the value of ${name}: after = it has no spaces`);
+    throw new SettingsError(
+      `Cannot take what follows the value of ${name}: after = it has no spaces`,
+    );
   }
   if (takesValue(option) && value === "" && attached === undefined) {
     throw new SettingsError(`Cannot use ${name} without a value: give ${option.metavar} after one space`);
   }
   const isNumber = ["integer", "duration", "ports"].includes(option.kind);
   const setting = { option, text: isNumber ? value.trim() : value };
-  if (option.kind !== "config" && option.kind !== "switch") take(given, option, setting.text, name);
+  if (option.kind !== "config" && option.kind !== "switch") assignOption(given, option, setting.text, name);
   return setting;
 }
 

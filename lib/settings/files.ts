@@ -75,10 +75,10 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
  */
 export function readConfig(read: ReadFile, name: string): TextFile {
   const path = pathOf(name, "toml");
-  if (path.endsWith(".conf")) throw refuseOld(name, path);
+  if (path.endsWith(".conf")) throw oldFileError(name, path);
   const old = path.replace(/\.toml$/, ".conf");
   if (old !== path && isMissing(read(path)) && !isMissing(read(old))) {
-    throw refuseOld(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old);
+    throw oldFileError(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old);
   }
   return readToml(read, path, "--config");
 }
@@ -117,7 +117,7 @@ function isMissing(file: FileRead): boolean {
   return !file.ok && file.missing;
 }
 
-function refuseOld(name: string, path: string): SettingsError {
+function oldFileError(name: string, path: string): SettingsError {
   const command = path.startsWith(CONFIG_FOLDER)
     ? `ipipou convert --write ${showPath(name)}`
     : `ipipou convert ${showPath(path)} > ${showPath(path.replace(/conf$/, "toml"))}`;

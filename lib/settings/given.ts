@@ -40,12 +40,10 @@ export interface GivenPeer {
   /** Where its name is: `name at /etc/ipipou/hub.toml:12:8`, or its own file. */
   readonly place: string;
   readonly given: Readonly<GivenValues>;
-  /** The same object as before where the same was read. */
-  readonly origin: object;
 }
 
 /** Everything that was said. */
-export interface Told {
+export interface Input {
   readonly given: Readonly<GivenValues>;
   /** Null: `given` describes the only one. */
   readonly peers: readonly GivenPeer[] | null;

@@ -2,7 +2,7 @@ import { type Command, COMMANDS } from "./commands.ts";
 import { LARGEST_CONFIG_MIB } from "./files.ts";
 import { type Option, TOML_TABLES, tomlPathOf } from "./option.ts";
 import { OPTION_GROUPS, OPTIONS } from "./options.ts";
-import { MOST_PEERS } from "./peer_files.ts";
+import { MOST_PEERS } from "./peers_folder.ts";
 
 const WIDTH = 80;
 const INDENT = 28;
@@ -10,13 +10,13 @@ const INDENT = 28;
 /** What the program is, in one sentence. */
 export const ABOUT =
   "Authenticated IPIP-over-UDP (FOU) tunnels for Linux: the kernel carries the data, this program " +
-  "lets the right client in and follows it when its address changes.";
+  "admits the right client and follows it when its address changes.";
 
-/** What is done, and the command line that does it. */
+/** What each does, and its command line. */
 export const EXAMPLES = [
-  ["Make a key pair: a line with the private key, a line with the public key", "ipipou --auth-keygen"],
+  ["Generate a key pair: the private key, then the public key", "ipipou --auth-keygen"],
   [
-    "Server on UDP port 10001 of eth0, 172.28.0.2 in the tunnel",
+    "Server on UDP port 10001 of eth0, with tunnel address 172.28.0.2",
     "ipipou -s -n 1 -b @eth0 --auth-secret-file FILE --auth-remote-pubkey-b64 KEY",
   ],
   [
@@ -24,24 +24,25 @@ export const EXAMPLES = [
     "ipipou -n 1 -b @eth0 -r vpn.example.com:10001 --tunl-ip 172.28.0.3 " +
     "--auth-key-file FILE --auth-secret-file FILE",
   ],
-  ["The same with all of it in /etc/ipipou/office.toml", "ipipou --config office"],
+  ["The same with its settings in /etc/ipipou/office.toml", "ipipou --config office"],
 ] as const;
 
 const FILES = [
-  "/etc/ipipou/NAME.toml is what --config NAME reads. A NAME that begins with /, ./ or ../ is a path. " +
-  "A FILE named in it is looked for beside it. SIGHUP has all files read again and what differs applied.",
+  "--config NAME reads /etc/ipipou/NAME.toml. A NAME that begins with /, ./ or ../ is a path. " +
+  "A relative FILE in it is relative to its folder. On SIGHUP all files are read again, and changes applied.",
   `--TABLE-KEY is KEY in [TABLE], for the tables ${TOML_TABLES.join(", ")}; ` +
   "any other option is a key above the first table; --no-KEY is KEY = false. For example:",
 ];
 
-/** What one file says of several peers, before and after its example. */
+/** About several peers: the text before and after their example. */
 const PEERS = [
-  "A server can have many peers, each with a name: a [[peer]] for each in NAME.toml, or a file for each, " +
-  "/etc/ipipou/NAME.peers/PEER.toml with the keys of one [[peer]], or both. What a peer does not say is as " +
-  "the file above or the command line says. Its tunnel device has its name, unless it says tunl.dev; --tunl-dev " +
-  "and --fou-local-ip-alt above name the server itself, and the first private local address. For example:",
-  `The keys of a peer are name and ${peerKeys()}. A server can have ${MOST_PEERS} peers at most, ` +
-  `a file ${LARGEST_CONFIG_MIB} MiB.`,
+  "A server can have many named peers: each is a [[peer]] in NAME.toml, or a file " +
+  "/etc/ipipou/NAME.peers/PEER.toml with the keys of one [[peer]]. A peer inherits what it does not set from " +
+  "the keys above it and the command line. Its tunnel device is called like the peer unless it sets tunl.dev; " +
+  "above the peers, --tunl-dev names the server itself and --fou-local-ip-alt is the first private local " +
+  "address. For example:",
+  `The keys of a peer are name and ${peerKeys()}. A server can have at most ${MOST_PEERS} peers, and a ` +
+  `configuration file ${LARGEST_CONFIG_MIB} MiB.`,
 ] as const;
 
 const PEERS_EXAMPLE = `\
@@ -71,7 +72,7 @@ secret-file = "office.secret"`;
 /** The text of `--help`, at most 80 columns wide. */
 export function helpText(): string {
   const groups = OPTION_GROUPS.map(({ title, options }) =>
-    [`${title}:`, ...options.flatMap((option) => describe(option))].join("\n")
+    [`${title}:`, ...options.flatMap((option) => describeOption(option))].join("\n")
   );
   const examples = EXAMPLES.flatMap(([what, command]) => [...wrap(`# ${what}`, 2), ...wrapCommand(command)]);
   const files = [
@@ -88,7 +89,7 @@ export function helpText(): string {
   return [
     "Usage: ipipou [OPTIONS]\n       ipipou COMMAND ...",
     wrap(ABOUT, 0).join("\n"),
-    ["Commands, each with a --help of its own:", ...COMMANDS.flatMap(describeCommand)].join("\n"),
+    ["Commands, each with its own --help:", ...COMMANDS.flatMap(describeCommand)].join("\n"),
     ["Options", ...groups].join("\n\n"),
     ["Examples:", ...examples].join("\n"),
     ["Files:", ...files].join("\n"),
@@ -100,7 +101,7 @@ export function commandHelpText({ name, usage, help, details, listed }: Command)
   return [
     `Usage: ipipou ${name} ${usage}`,
     ...[`${help}.`, ...details].map((paragraph) => wrap(paragraph, 0).join("\n")),
-    ["Options:", ...listed.flatMap((option) => describe(option))].join("\n"),
+    ["Options:", ...listed.flatMap((option) => describeOption(option))].join("\n"),
   ].join("\n\n") + "\n";
 }
 
@@ -108,10 +109,10 @@ function describeCommand({ name, usage, help }: Command): string[] {
   return hang(`  ${name} ${usage}`, help);
 }
 
-function describe(option: Option): string[] {
+function describeOption(option: Option): string[] {
   const short = option.short === undefined ? "    " : `-${option.short}${option.long === null ? "" : ", "}`;
   const long = option.long === null ? "" : `--${option.long}`;
-  return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + notes(option));
+  return hang(`  ${short}${long} ${option.metavar ?? ""}`.trimEnd(), option.help + defaultOf(option));
 }
 
 function hang(label: string, sentence: string): string[] {
@@ -120,11 +121,8 @@ function hang(label: string, sentence: string): string[] {
   return [label.padEnd(INDENT) + (text[0] ?? "").slice(INDENT), ...text.slice(1)];
 }
 
-function notes(option: Option): string {
-  const all = [];
-  if (option.default !== undefined) all.push(`default: ${option.default}`);
-  if (option.later) all.push("not available yet");
-  return all.length === 0 ? "" : ` (${all.join("; ")})`;
+function defaultOf(option: Option): string {
+  return option.default === undefined ? "" : ` (default: ${option.default})`;
 }
 
 function indentBy(count: number): (line: string) => string {
@@ -147,7 +145,7 @@ function wrap(text: string, indent: number, suffix = ""): string[] {
   return lines.map((line, index) => indentBy(indent)(line) + (index < lines.length - 1 ? suffix : ""));
 }
 
-/** Lines that a shell puts together again. */
+/** Wraps a command line with backslashes. */
 function wrapCommand(command: string): string[] {
   const [first = "", ...rest] = wrap(command, 6, " \\");
   return [first.slice(2), ...rest];

@@ -1,9 +1,8 @@
 import type { Invocation, Sources } from "./command_line.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
-import type { GivenPeer, GivenValues, Told } from "./given.ts";
-import { Memory } from "./memory.ts";
-import { limitPeers, namePeer, readPeerFolder } from "./peer_files.ts";
+import type { GivenPeer, GivenValues, Input } from "./given.ts";
+import { limitPeers, namePeer, readPeerFolder } from "./peers_folder.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { warnOfPublic } from "./scheme.ts";
 import { parseToml } from "./toml.ts";
@@ -14,20 +13,12 @@ import { countPeers } from "./toml_tables.ts";
  * said: a later file wins over an earlier one, the command line over both, and what a peer says over them all.
  *
  * @param files reads text files and folders, `DISK` outside of tests
- * @param known what was loaded before
  * @throws {SettingsError} for the first thing that is wrong
- * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
-export function loadSettings(
-  invocation: Invocation & { kind: "run" },
-  files: Files,
-  known = new Memory(),
-): Resolved {
-  return known.pieces.round(() => {
-    const { warnings, ...told } = loadTold(invocation, files, known);
-    const { settings, warnings: more } = resolve(told, files.read, known);
-    return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
-  });
+export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
+  const { warnings, ...input } = loadInput(invocation, files);
+  const { settings, warnings: more } = resolve(input, files.read);
+  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
 }
 
 /**
@@ -36,13 +27,12 @@ export function loadSettings(
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadTold(
+export function loadInput(
   sources: Sources,
   files: Files,
-  known = new Memory(),
-): Told & { readonly warnings: readonly string[] } {
-  const { given, paths, ...said } = loadGiven(sources, files.read, known);
-  const folders = paths.flatMap((path) => readPeerFolder(files, path, known) ?? []);
+): Input & { readonly warnings: readonly string[] } {
+  const { given, paths, ...said } = loadFiles(sources, files.read);
+  const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
   const peers = [...said.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = said.peers[0]?.place ?? folders[0]?.place ?? null;
   if (hub !== null && !given.server?.value) {
@@ -56,7 +46,7 @@ export function loadTold(
 }
 
 /** Values of files and command line, and what the administrator should know of the files. */
-interface Loaded {
+interface LoadedFiles {
   readonly given: Readonly<GivenValues>;
   /** Those in the files themselves. */
   readonly peers: readonly GivenPeer[];
@@ -70,7 +60,7 @@ interface Loaded {
  *
  * @throws {SettingsError} for the first thing that is wrong
  */
-export function loadGiven(invocation: Sources, read: ReadFile, known = new Memory()): Loaded {
+export function loadFiles(invocation: Sources, read: ReadFile): LoadedFiles {
   const warnings: string[] = [];
   const given: GivenValues = {};
   const peers: GivenPeer[] = [];
@@ -80,7 +70,7 @@ export function loadGiven(invocation: Sources, read: ReadFile, known = new Memor
     paths.push(file.path);
     // Before it is parsed, which takes its time.
     limitPeers(countPeers(file.text), showPath(file.path));
-    const said = parseToml(file.text, file.path, null, known.pieces);
+    const said = parseToml(file.text, file.path);
     if (said.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, said.given);
     for (const peer of said.peers) peers.push(namePeer(peer));

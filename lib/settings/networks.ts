@@ -46,11 +46,10 @@ export function chooseAllowedIps(
   const networks = allowedIps?.value ?? byDefault;
   if (networks === null || networks.includes(ANY)) return null;
   const all = new Set([`${peerIp}/32`, ...networks]);
-  return [...all].filter((network) => !isWithinAnother(network, all));
-}
-
-function isWithinAnother(network: string, all: ReadonlySet<string>): boolean {
-  const { first, length } = parseNetwork(network)!;
-  return Array.from({ length }, (_, shorter) => formatNetwork(networkOf(first, shorter)))
-    .some((wider) => all.has(wider));
+  const lengths = new Set([...all].map((network) => parseNetwork(network)!.length));
+  return [...all].filter((network) => {
+    const { first, length } = parseNetwork(network)!;
+    const shorter = [...lengths].filter((other) => other < length);
+    return !shorter.some((other) => all.has(formatNetwork(networkOf(first, other))));
+  });
 }

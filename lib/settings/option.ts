@@ -115,8 +115,6 @@ interface Described {
   readonly commandLineOnly?: true;
   /** Not in version 0.1, so it must not make an abbreviation ambiguous that worked there. */
   readonly neverAbbreviated?: true;
-  /** Checked, then refused as not available yet. */
-  readonly later?: true;
 }
 
 /** One option: everything the parsers, the checks and the help know of it. */

@@ -3,17 +3,17 @@ import { AUTHENTICATION } from "./options/authentication.ts";
 import { CLIENT } from "./options/client.ts";
 import { GENERAL } from "./options/general.ts";
 import { DEVICE } from "./options/kinds.ts";
-import { OUTER_SIDE } from "./options/outer_side.ts";
+import { OUTER_ENDPOINTS } from "./options/outer_endpoints.ts";
 import { SERVER } from "./options/server.ts";
 import { TUNNEL } from "./options/tunnel.ts";
 
 /**
- * Every option there is, as the help groups them. The parsers of command line and TOML, the checks and the
- * help follow from it. To hold an option back until it works, add `later: true` to it.
+ * Every option, as the help groups them. The command line and TOML parsers, the checks, the help, the manual and the
+ * shell completions follow from this table.
  */
 export const OPTION_GROUPS: readonly OptionGroup[] = [
   GENERAL,
-  OUTER_SIDE,
+  OUTER_ENDPOINTS,
   TUNNEL,
   AUTHENTICATION,
   CLIENT,

@@ -17,14 +17,14 @@ export function ownPoolAddress(net: Network): string {
 export function poolAddress(name: string, net: Network, own: string): string {
   for (let attempt = 0;; attempt++) {
     const hash = createHash("sha256").update(`${name}/${attempt}`).digest().readUInt32BE();
-    const address = net.first + 1 + hash % hostsOf(net);
+    const address = net.first + 1 + hash % hostCount(net);
     if (address !== parseIpv4(own)) return formatIpv4(address);
   }
 }
 
 /** The first address of the network that no one has; null when all are taken. */
 export function freePoolAddress(net: Network, taken: ReadonlySet<string>): string | null {
-  for (let offset = 1; offset <= hostsOf(net); offset++) {
+  for (let offset = 1; offset <= hostCount(net); offset++) {
     const ip = formatIpv4(net.first + offset);
     if (!taken.has(ip)) return ip;
   }
@@ -42,6 +42,6 @@ export function newPoolAddress(
   return taken.has(ip) ? freePoolAddress(net, taken) : ip;
 }
 
-function hostsOf({ length }: Network): number {
+function hostCount({ length }: Network): number {
   return 2 ** (32 - length) - 2;
 }

@@ -1,9 +1,7 @@
-import { EXIT, IpipouError } from "../errors.ts";
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
-import type { GivenValues, Told } from "./given.ts";
-import { Memory } from "./memory.ts";
-import { chooseAltIp, choosePeers } from "./peers.ts";
+import type { GivenValues, Input } from "./given.ts";
+import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
 
@@ -25,12 +23,10 @@ type Mode = Settings["mode"];
  * Makes settings of what was given: fills in the defaults and checks how the values fit together.
  *
  * @param read reads the files that secrets are kept in
- * @param known what was resolved before
  * @throws {SettingsError} when something is missing or does not fit
- * @throws {IpipouError} with exit code 127 when an option is given that is not available yet
  */
-export function resolve(told: Told, read: ReadFile, known = new Memory()): Resolved {
-  const { given } = told;
+export function resolve(input: Input, read: ReadFile): Resolved {
+  const { given } = input;
   const warnings = new Set<string>();
   const mode = chooseMode(given);
   for (const warning of withoutEffect(given, mode)) warnings.add(warning);
@@ -40,7 +36,7 @@ export function resolve(told: Told, read: ReadFile, known = new Memory()): Resol
   const number = chooseNumber(given, mode);
   const local = chooseLocal(given, number, mode);
   const warn = (warning: string) => warnings.add(warning);
-  const peers = choosePeers(told, { mode, number, local, read: remembering(read), warn }, known);
+  const peers = choosePeers(input, { mode, number, local, read: remembering(read), warn });
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),
@@ -54,10 +50,9 @@ export function resolve(told: Told, read: ReadFile, known = new Memory()): Resol
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
     log: chooseLog(given),
-    isOfMany: told.peers !== null,
+    isOfMany: input.peers !== null,
     peers,
   };
-  for (const values of [given, ...(told.peers ?? []).map((peer) => peer.given)]) refuseLater(values);
   return { settings, warnings: [...warnings] };
 }
 
@@ -128,14 +123,7 @@ function withoutEffect(given: Readonly<GivenValues>, mode: Mode): string[] {
     .map(({ place }) => `${place} has no effect on a ${mode}`);
 }
 
-function refuseLater(given: Readonly<GivenValues>): void {
-  const later = Object.values(given).find(({ option }) => option.later);
-  if (later !== undefined) {
-    throw new IpipouError(`Cannot use ${later.place}: it is not available yet`, EXIT.notImplemented);
-  }
-}
-
-/** As in version 0.1, a server told only its queue's number takes it for N too. */
+/** As in version 0.1, a server given only a queue number uses it as N too. */
 function chooseNumber({ number, queueNumber }: Readonly<GivenValues>, mode: Mode): number {
   if (number !== undefined) return number.value;
   const queue = queueNumber?.value ?? 0;

@@ -3,7 +3,7 @@ import { HIDDEN, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
 import type { Given, GivenValues } from "./given.ts";
 import type { SecretFile } from "./option.ts";
-import { decodeKey, Refusal } from "./values.ts";
+import { decodeKey, ValueError } from "./values.ts";
 
 const DEFAULT_SECRET = "netprickle.com";
 /** What fits the least MTU of IPv4 (576), and that of Ethernet (1500), less the IP and UDP headers. */
@@ -45,7 +45,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
   if (context.mode === "client" && spare !== undefined && !given.reply?.value) {
     context.warn(`${spare.place} has no effect on a client without --reply-on-auth-ok`);
   }
-  const secret = given.secret === undefined ? DEFAULT_SECRET : load(given.secret, context).value;
+  const secret = given.secret === undefined ? DEFAULT_SECRET : loadSecret(given.secret, context).value;
   if (secret === DEFAULT_SECRET) {
     context.warn(
       "The shared secret is the default one, which everybody knows: " +
@@ -61,12 +61,15 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
 }
 
 /** A secret's value, and how to name it in an error. */
-interface Loaded<T> {
+interface LoadedSecret<T> {
   readonly value: T | string;
   readonly what: string;
 }
 
-function load<T>({ value, place }: Given<T | SecretFile>, { read, warn }: SchemeContext): Loaded<T> {
+function loadSecret<T>(
+  { value, place }: Given<T | SecretFile>,
+  { read, warn }: SchemeContext,
+): LoadedSecret<T> {
   if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
   const file = readSecretFile(read, value.file, place);
   if (file.isPublic) warn(warnOfPublic(file.path));
@@ -105,7 +108,7 @@ function readToken(
   isAnswered: boolean,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
-  const { value, what } = load(given, context);
+  const { value, what } = loadSecret(given, context);
   const token = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = token;
   if (length === 0 || length > LONGEST_TOKEN) {
@@ -132,12 +135,12 @@ function readKey(
   given: NonNullable<GivenValues["privateKey"]>,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
-  const { value, what } = load(given, context);
+  const { value, what } = loadSecret(given, context);
   if (typeof value !== "string") return value;
   try {
     return decodeKey(value.replace(/\n.*$/s, "").trim());
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(`Cannot use ${what}: its first line ${error.message}`);
   }
 }

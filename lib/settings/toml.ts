@@ -1,20 +1,10 @@
 import type { AST } from "toml-eslint-parser";
-import { Recall } from "../recall.ts";
 import { suggestKey } from "./did_you_mean.ts";
 import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
-import { type Option, type Slot, tomlPathOf } from "./option.ts";
+import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import {
-  type About,
-  isTable,
-  type Piece,
-  piecesOf,
-  placeOf,
-  type Position,
-  readTables,
-  showKeys,
-} from "./toml_tables.ts";
+import { isTable, type Piece, piecesOf, readTables, showKeys, showPlace } from "./toml_tables.ts";
 import {
   describeKind,
   type LastingKind,
@@ -22,7 +12,7 @@ import {
   readNetworks,
   readPorts,
   readValue,
-  Refusal,
+  ValueError,
 } from "./values.ts";
 
 /** What one TOML file gave. */
@@ -32,33 +22,12 @@ interface TomlFile {
   readonly peers: readonly TomlPeer[];
   /** Whether a secret itself stands in it, not just the name of its file. */
   readonly holdsSecret: boolean;
-  /** The same object as before where the same was read. */
-  readonly origin: object;
 }
 
 /** One [[peer]], and where it begins. */
 export interface TomlPeer {
   readonly place: string;
   readonly given: Readonly<GivenValues>;
-  /** The same object as before where the same was read. */
-  readonly origin: object;
-}
-
-/** One value of a piece, wherever the piece lies. */
-interface Said {
-  readonly option: TomlOption;
-  readonly slot: Slot;
-  readonly value: unknown;
-  /** Its key, as it can be written. */
-  readonly key: string;
-  readonly at: Position;
-}
-
-/** One table of a piece, wherever the piece lies. */
-export interface SaidTable {
-  readonly about: About;
-  readonly at: Position;
-  readonly said: readonly Said[];
 }
 
 type TomlOption = Extract<Option, LastingKind>;
@@ -85,49 +54,26 @@ function joined(keys: readonly string[]): string {
  * Reads a configuration file.
  *
  * @param text the file's content
- * @param path where it lies: for messages, and to find files named in it by a relative path
- * @param hub the file that this one, about a single peer, belongs to; null: it is no such file
- * @param known what was read of pieces of files before
- * @throws {SettingsError} with line and column, for what is no TOML, for keys and tables that do not exist,
- * and for values that cannot be taken
+ * @param path its path: for messages, and to resolve relative paths in it
+ * @param hub for a file about a single peer: the path of the configuration file it belongs to; else null
+ * @throws {SettingsError} with line and column, for invalid TOML, unknown keys and tables, and invalid values
  */
-export function parseToml(
-  text: string,
-  path: string,
-  hub: string | null = null,
-  known = new Recall<readonly SaidTable[]>(),
-): TomlFile {
+export function parseToml(text: string, path: string, hub: string | null = null): TomlFile {
   const given: GivenValues = {};
-  const peers: { place: string; given: GivenValues; origin: object }[] = [];
+  const peers: { place: string; given: GivenValues }[] = [];
   let holdsSecret = false;
-  let origin: object = {};
   for (const piece of piecesOf(text, path)) {
-    const key = JSON.stringify([path, hub, piece.text]);
-    const tables = origin = known.get(key, () => readPiece(piece, hub));
-    for (const table of tables) {
-      if (table.about === "new peer") {
-        peers.push({ place: placeOf(table.at, piece), given: {}, origin: table });
-      }
-      const into = table.about === "all" ? given : peers.at(-1)!.given;
-      for (const { option, slot, value, key, at } of table.said) {
-        // What slot and value have to do with each other was seen to when they were read.
-        assignTo(into, option, `${key} at ${placeOf(at, piece)}`, false)(slot, value as never);
+    for (const { about, at, entries } of readTables(piece, hub !== null)) {
+      if (about === "new peer") peers.push({ place: showPlace(at, piece), given: {} });
+      const into = about === "all" ? given : peers.at(-1)!.given;
+      for (const { keys, key, value } of entries) {
+        const option = findOption(keys, showPlace(key.loc.start, piece), about === "all" ? hub : ABOVE_PEERS);
+        takeNode(into, option, showKeys(keys), value, piece);
         holdsSecret ||= option.secret === true;
       }
     }
   }
-  return { given, peers, holdsSecret, origin };
-}
-
-function readPiece(piece: Piece, hub: string | null): SaidTable[] {
-  return Array.from(readTables(piece, hub !== null), ({ about, at, entries }) => {
-    const above = about === "all" ? hub : ABOVE_PEERS;
-    const said = Array.from(entries, ({ keys, key, value }) => {
-      const option = findOption(keys, placeOf(key.loc.start, piece), above);
-      return takeNode(option, showKeys(keys), value, piece);
-    });
-    return { about, at, said: said.flat() };
-  });
+  return { given, peers, holdsSecret };
 }
 
 /** @param above where a key belongs that is not about one peer; null: any key can stand here */
@@ -139,11 +85,11 @@ function findOption(keys: readonly string[], place: string, above: string | null
   if (ALL_KEYS.has(path)) {
     throw new SettingsError(`Cannot use ${shown} at ${place} for one peer: it belongs in ${above}`);
   }
-  throw refuseKey(keys, shown, place, above !== null);
+  throw keyError(keys, shown, place, above !== null);
 }
 
 /** The value is not shown: under a wrong key it may be a secret. */
-function refuseKey(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
+function keyError(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
   const [first] = keys;
   if (isTable(keys)) {
     return new SettingsError(`Cannot give ${shown} a value at ${place}: it is a table, [${shown}]`);
@@ -156,19 +102,21 @@ function refuseKey(keys: readonly string[], shown: string, place: string, isOfPe
   return new SettingsError(`Unknown key ${shown} at ${place}: ${cure}`);
 }
 
-function takeNode(option: TomlOption, key: string, node: AST.TOMLContentNode, piece: Piece): Said[] {
+function takeNode(
+  given: GivenValues,
+  option: TomlOption,
+  key: string,
+  node: AST.TOMLContentNode,
+  piece: Piece,
+): void {
   const folder = piece.path.slice(0, piece.path.lastIndexOf("/") + 1);
-  const at = node.loc.start;
-  const said: Said[] = [];
+  const place = `${key} at ${showPlace(node.loc.start, piece)}`;
   try {
-    readNode(option, node, folder, (slot, value) => said.push({ option, slot, value, key, at }));
-    return said;
+    readNode(option, node, folder, assignTo(given, option, place, false));
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
-      `Cannot use ${option.secret ? HIDDEN : show(node)} as ${key} at ${
-        placeOf(at, piece)
-      }: ${error.message}`,
+      `Cannot use ${option.secret ? HIDDEN : showNode(node)} as ${place}: ${error.message}`,
     );
   }
 }
@@ -176,12 +124,12 @@ function takeNode(option: TomlOption, key: string, node: AST.TOMLContentNode, pi
 function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {
   const scalar = node.type === "TOMLValue" ? node : null;
   if (option.kind === "flag") {
-    if (scalar?.kind !== "boolean") throw wrongType(option, scalar);
+    if (scalar?.kind !== "boolean") throw wrongTypeError(option, scalar);
     const whenTrue = option.long?.startsWith("no-") ? !option.gives : option.gives;
     return assign(option.slot, scalar.value ? whenTrue : !whenTrue);
   }
   if (option.kind === "integer") {
-    if (scalar?.kind !== "integer") throw wrongType(option, scalar);
+    if (scalar?.kind !== "integer") throw wrongTypeError(option, scalar);
     return assign(option.slot, readInteger(option, scalar.value));
   }
   if (option.kind === "ports") return assign(option.slot, readPorts(option, portsOf(option, node)));
@@ -189,42 +137,42 @@ function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string,
   if (option.kind === "duration" && scalar?.kind === "integer") {
     return readValue(option, String(scalar.bigint), folder, assign);
   }
-  if (scalar?.kind !== "string") throw wrongType(option, scalar);
+  if (scalar?.kind !== "string") throw wrongTypeError(option, scalar);
   readValue(option, scalar.value, folder, assign);
 }
 
 function portsOf(option: TomlOption, node: AST.TOMLContentNode): number[] {
   return (node.type === "TOMLArray" ? node.elements : [node]).map((item) => {
     if (item.type === "TOMLValue" && item.kind === "integer") return item.value;
-    throw wrongType(option, item.type === "TOMLValue" ? item : null);
+    throw wrongTypeError(option, item.type === "TOMLValue" ? item : null);
   });
 }
 
 function textsOf(option: TomlOption, node: AST.TOMLContentNode): string[] {
-  if (node.type !== "TOMLArray") throw wrongType(option, null);
+  if (node.type !== "TOMLArray") throw wrongTypeError(option, null);
   return node.elements.map((item) => {
     if (item.type === "TOMLValue" && item.kind === "string") return item.value;
-    throw wrongType(option, null);
+    throw wrongTypeError(option, null);
   });
 }
 
-function wrongType(option: TomlOption, scalar: AST.TOMLValue | null): Refusal {
+function wrongTypeError(option: TomlOption, scalar: AST.TOMLValue | null): ValueError {
   const mustBe = `must be ${describeKind(option)}`;
   switch (option.kind) {
     case "duration":
-      return new Refusal(mustBe);
+      return new ValueError(mustBe);
     case "networks":
-      return new Refusal(`${mustBe}, each in quotes, in a list`);
+      return new ValueError(`${mustBe}, each in quotes, in a list`);
     case "flag":
     case "integer":
     case "ports":
-      return new Refusal(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
+      return new ValueError(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
     default:
-      return new Refusal(`${mustBe}, in quotes`);
+      return new ValueError(`${mustBe}, in quotes`);
   }
 }
 
-function show(node: AST.TOMLContentNode): string {
+function showNode(node: AST.TOMLContentNode): string {
   if (node.type === "TOMLArray") return "a list";
   if (node.type === "TOMLInlineTable") return "a table";
   switch (node.kind) {

@@ -85,7 +85,7 @@ export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
     const begins = isOfPeer && table.length === 0 && node.kind === "array";
     hasPeer ||= begins;
     const isKnown = node.kind === "standard" && isTable(table) && (hasPeer || !isOfPeer);
-    if (!begins && !isKnown) throw refuseTable(node, placeOf(at, piece), isPeer);
+    if (!begins && !isKnown) throw tableError(node, showPlace(at, piece), isPeer);
     yield {
       about: begins ? "new peer" : isOfPeer ? "peer" : "all",
       at,
@@ -110,7 +110,7 @@ function parse({ path, text, linesBefore }: Piece): AST.TOMLTopLevelTable {
 }
 
 /** Where that is, as `/etc/ipipou/x.toml:3:14`. */
-export function placeOf({ line, column }: Position, { path, linesBefore }: Piece): string {
+export function showPlace({ line, column }: Position, { path, linesBefore }: Piece): string {
   return `${showPath(path)}:${linesBefore + line}:${column + 1}`;
 }
 
@@ -137,7 +137,7 @@ function* flatten(above: readonly string[], nodes: readonly AST.TOMLKeyValue[]):
   }
 }
 
-function refuseTable(node: AST.TOMLTable, place: string, isPeer: boolean): SettingsError {
+function tableError(node: AST.TOMLTable, place: string, isPeer: boolean): SettingsError {
   const names = namesOf(node.key);
   const name = showKeys(names);
   const shown = node.kind === "array" ? `[[${name}]]` : `[${name}]`;

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
 import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { quote } from "./errors.ts";
@@ -20,7 +21,7 @@ const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
 const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 
 /** A value that cannot be taken. The message is what it must be; the caller knows what it is and where. */
-export class Refusal extends Error {}
+export class ValueError extends Error {}
 
 /** What can be said in a TOML file too. */
 export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" | "count" }>;
@@ -71,7 +72,7 @@ export function describeKind(kind: LastingKind): string {
  * Reads the text of a value and assigns what it says.
  *
  * @param folder put before the path of a secret's file that is not absolute: empty, or ending in `/`
- * @throws {Refusal} when the text is not what the kind must be
+ * @throws {ValueError} when the text is not what the kind must be
  */
 export function readValue(kind: ValueKind, text: string, folder: string, assign: Assign): void {
   switch (kind.kind) {
@@ -88,22 +89,22 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
     case "text":
       return assign(kind.slot, text);
     case "base64":
-      return assign(kind.slot, decodeBase64(text) ?? refuse(kind));
+      return assign(kind.slot, decodeBase64(text) ?? refuseValue(kind));
     case "privateKey":
       return assign(kind.slot, decodeKey(text));
     case "publicKey":
       return assign(kind.slot, readPublicKey(text));
     case "secretFile":
-      if (text === "" || text.endsWith("/")) refuse(kind);
+      if (text === "" || text.endsWith("/")) refuseValue(kind);
       return assign(kind.slot, { file: text.startsWith("/") ? text : folder + text });
     case "ipv4":
-      return assign(kind.slot, isHostIpv4(text) ? text : refuse(kind));
+      return assign(kind.slot, isHostIpv4(text) ? text : refuseValue(kind));
     case "device":
-      return assign(kind.slot, DEVICE_REGEXP.test(text) ? text : refuse(kind));
+      return assign(kind.slot, DEVICE_REGEXP.test(text) ? text : refuseValue(kind));
     case "nftTable":
-      return assign(kind.slot, NFT_TABLE_REGEXP.test(text) ? text : refuse(kind));
+      return assign(kind.slot, NFT_TABLE_REGEXP.test(text) ? text : refuseValue(kind));
     case "choice":
-      return kind.choices.includes(text) ? undefined : refuse(kind);
+      return kind.choices.includes(text) ? undefined : refuseValue(kind);
     case "local":
       return readLocal(text, assign);
     case "remote":
@@ -111,49 +112,47 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
   }
 }
 
-function refuse(kind: LastingKind): never {
-  throw new Refusal(`must be ${describeKind(kind)}`);
+function refuseValue(kind: LastingKind): never {
+  throw new ValueError(`must be ${describeKind(kind)}`);
 }
 
 /**
  * Checks a whole number against the range of its kind and returns it.
  *
- * @throws {Refusal} when it is out of range or not whole
+ * @throws {ValueError} when it is out of range or not whole
  */
 export function readInteger(kind: { kind: "integer" } & Kind, value: number): number {
-  return Number.isInteger(value) && value >= kind.min && value <= kind.max ? value : refuse(kind);
+  return Number.isInteger(value) && value >= kind.min && value <= kind.max ? value : refuseValue(kind);
 }
 
 function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
   const [, count = "", unit = ""] = /^(\d+)([smh]?)$/.exec(text) ?? [];
   const seconds = Number(count) * (SECONDS_PER_UNIT[unit] ?? NaN);
-  return count !== "" && seconds <= LONGEST_DURATION ? seconds : refuse(kind);
+  return count !== "" && seconds <= LONGEST_DURATION ? seconds : refuseValue(kind);
 }
 
 /** Decodes standard base64, padded or not; null when it is none. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  return BASE64_REGEXP.test(text)
-    ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-    : null;
+  return BASE64_REGEXP.test(text) ? new Uint8Array(Buffer.from(text, "base64")) : null;
 }
 
 /**
  * Decodes a key: 32 bytes in standard base64, padded or not.
  *
- * @throws {Refusal} when it is something else
+ * @throws {ValueError} when it is something else
  */
 export function decodeKey(text: string): Uint8Array<ArrayBuffer> {
   const key = decodeBase64(text);
   const mustBe = `must be ${KEY_LENGTH} bytes in standard base64`;
-  if (key === null) throw new Refusal(mustBe);
-  if (key.length !== KEY_LENGTH) throw new Refusal(`${mustBe}, but it is ${key.length} bytes`);
+  if (key === null) throw new ValueError(mustBe);
+  if (key.length !== KEY_LENGTH) throw new ValueError(`${mustBe}, but it is ${key.length} bytes`);
   return key;
 }
 
 function readPublicKey(text: string): Uint8Array<ArrayBuffer> {
   const key = decodeKey(text);
   if (isWeakPublicKey(key)) {
-    throw new Refusal("must be a key made with --auth-keygen: this one is weak, anyone can sign for it");
+    throw new ValueError("must be a key made with --auth-keygen: this one is weak, anyone can sign for it");
   }
   return key;
 }
@@ -165,70 +164,74 @@ function readDigits(text: string): number {
 function readPort(text: string): number {
   const port = readDigits(text);
   if (port >= 1 && port <= LAST_PORT) return port;
-  throw new Refusal("the port must be a whole number from 1 to 65535");
+  throw new ValueError("the port must be a whole number from 1 to 65535");
 }
 
 /**
  * Checks UDP ports, one or several, and returns them.
  *
- * @throws {Refusal} when one is out of range or not whole, two are the same, or there are none or too many
+ * @throws {ValueError} when one is out of range or not whole, two are the same, or there are none or too many
  */
 export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number[]): readonly number[] {
   const isGood = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= LAST_PORT);
   const count = new Set(ports).size;
-  return isGood && count === ports.length && count >= 1 && count <= MOST_PORTS ? ports : refuse(kind);
+  return isGood && count === ports.length && count >= 1 && count <= MOST_PORTS ? ports : refuseValue(kind);
 }
 
 /**
  * Reads networks: IP/LENGTH, or an address alone for a network of one.
  *
  * @returns IP/LENGTH of each
- * @throws {Refusal} when one is none, has bits set that are a host's or is there twice, or there are none
+ * @throws {ValueError} when one is none, has bits set that are a host's or is there twice, or there are none
  */
 export function readNetworks(kind: { kind: "networks" } & Kind, texts: readonly string[]): readonly string[] {
   const networks = texts.map((text) => readNetwork(kind, text));
   const seen = new Set<string>();
   const again = networks.find((network) => seen.size === seen.add(network).size);
-  if (again !== undefined) throw new Refusal(`must be ${describeKind(kind)}, but "${again}" is there twice`);
-  return networks.length === 0 ? refuse(kind) : networks;
+  if (again !== undefined) {
+    throw new ValueError(`must be ${describeKind(kind)}, but "${again}" is there twice`);
+  }
+  return networks.length === 0 ? refuseValue(kind) : networks;
 }
 
 function readNetwork(kind: { kind: "network" | "networks" } & Kind, text: string): string {
   const but = `must be ${describeKind(kind)}, but ${quote(text)}`;
   const network = parseNetwork(text);
-  if (network === null) throw new Refusal(`${but} is none`);
+  if (network === null) throw new ValueError(`${but} is none`);
   if (parseIpv4(text.replace(/\/.*/, "")) !== network.first) {
-    throw new Refusal(`${but} has bits of a host set: give ${formatNetwork(network)}`);
+    throw new ValueError(`${but} has bits of a host set: give ${formatNetwork(network)}`);
   }
   return formatNetwork(network);
 }
 
 function readPool(kind: { kind: "network" } & Kind, text: string): string {
-  const { length } = parseNetwork(text) ?? refuse(kind);
-  return length >= kind.min && length <= kind.max ? readNetwork(kind, text) : refuse(kind);
+  const { length } = parseNetwork(text) ?? refuseValue(kind);
+  return length >= kind.min && length <= kind.max ? readNetwork(kind, text) : refuseValue(kind);
 }
 
 /** Cuts `text` in two at the first `mark`; the second part is null when there is none. */
-function cut(text: string, mark: string): [string, string | null] {
+function splitAt(text: string, mark: string): [string, string | null] {
   const at = text.indexOf(mark);
   return at < 0 ? [text, null] : [text.slice(0, at), text.slice(at + mark.length)];
 }
 
 function readLocal(text: string, assign: Assign): void {
-  if (text === "") refuse({ kind: "local" });
-  const [address, device] = cut(text, "@");
-  const [ip, port] = cut(address, ":");
-  if (ip !== "" && !isHostIpv4(ip)) throw new Refusal(`the address must be ${IPV4_FORM}`);
-  if (device !== null && !DEVICE_REGEXP.test(device)) throw new Refusal(`the device must be ${DEVICE_FORM}`);
+  if (text === "") refuseValue({ kind: "local" });
+  const [address, device] = splitAt(text, "@");
+  const [ip, port] = splitAt(address, ":");
+  if (ip !== "" && !isHostIpv4(ip)) throw new ValueError(`the address must be ${IPV4_FORM}`);
+  if (device !== null && !DEVICE_REGEXP.test(device)) {
+    throw new ValueError(`the device must be ${DEVICE_FORM}`);
+  }
   if (ip !== "") assign("localIp", ip);
   if (port !== null) assign("localPorts", [readPort(port)]);
   if (device !== null) assign("device", device);
 }
 
 function readRemote(text: string, assign: Assign): void {
-  if (text === "") refuse({ kind: "remote" });
-  const [host, port] = cut(text, ":");
-  if (host !== "" && !isHost(host)) throw new Refusal("the host must be an IPv4 address or a host name");
+  if (text === "") refuseValue({ kind: "remote" });
+  const [host, port] = splitAt(text, ":");
+  if (host !== "" && !isHost(host)) throw new ValueError("the host must be an IPv4 address or a host name");
   if (host !== "") assign("remoteHost", host);
   if (port !== null) assign("remotePort", readPort(port));
 }

@@ -2,7 +2,7 @@ import { suggestOption } from "./did_you_mean.ts";
 import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { assignTo, type GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
-import { readValue, Refusal } from "./values.ts";
+import { readValue, ValueError } from "./values.ts";
 
 const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
 // Not `--name=two words`, which is an option, perhaps a secret one.
@@ -25,7 +25,7 @@ export interface Setting<O = Option> {
 }
 
 /** Everything a command line says. */
-interface Said {
+interface ParsedWords {
   /** What `--config` was given, in that order. */
   readonly configs: readonly string[];
   readonly given: Readonly<GivenValues>;
@@ -40,14 +40,14 @@ interface Said {
 }
 
 /** Reads the words of a command line. @throws {SettingsError} for the first one that cannot be taken */
-export function readWords(argv: readonly string[], grammar: Grammar): Said {
+export function readWords(argv: readonly string[], grammar: Grammar): ParsedWords {
   const given: GivenValues = {};
   const own: GivenValues = {};
   const settings: Setting[] = [];
   const configs: string[] = [];
   const words: string[] = [];
   const switches = new Set<string>();
-  let asked: Said["asked"] = null;
+  let asked: ParsedWords["asked"] = null;
   for (const { option, text } of occurrences(argv, grammar)) {
     if (option === null) words.push(text);
     else if (option.kind === "config") configs.push(text);
@@ -55,9 +55,9 @@ export function readWords(argv: readonly string[], grammar: Grammar): Said {
     else if (option.kind === "command") {
       asked = option;
       if (option.command !== "keygen") break;
-    } else if (option.ofCommand) take(own, option, text, nameOf(option));
+    } else if (option.ofCommand) assignOption(own, option, text, nameOf(option));
     else {
-      take(given, option, text, nameOf(option));
+      assignOption(given, option, text, nameOf(option));
       settings.push({ option, text });
     }
   }
@@ -70,7 +70,7 @@ export function readWords(argv: readonly string[], grammar: Grammar): Said {
  * @param place what to call it in errors
  * @throws {SettingsError} when the option cannot take the value
  */
-export function take(
+export function assignOption(
   given: GivenValues,
   option: Exclude<Option, { kind: "command" | "switch" | "config" }>,
   text: string,
@@ -82,7 +82,7 @@ export function take(
   try {
     readValue(option, text, "", assign);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
       `Cannot use ${option.secret ? HIDDEN : quote(text)} as ${place}: ${error.message}`,
     );
@@ -95,7 +95,7 @@ function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Sett
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === "--") return refuseAfterEnd(rest);
     if (word === "-" || !word.startsWith("-")) {
-      if (!grammar.takesWords || last?.secret) throw strayWord(word, last);
+      if (!grammar.takesWords || last?.secret) throw strayWordError(word, last);
       yield { option: null, text: word };
       continue;
     }
@@ -115,7 +115,7 @@ function refuseAfterEnd(words: readonly string[]): void {
 }
 
 /** What follows a secret may be a part of it that lacked its quotes. */
-function strayWord(word: string, last: Option | undefined): SettingsError {
+function strayWordError(word: string, last: Option | undefined): SettingsError {
   const cure = "a value with spaces needs quotes, and every other word an option before it";
   if (last?.secret) {
     return new SettingsError(`Cannot take the word after the value of ${nameOf(last)}: ${cure}`);
@@ -139,14 +139,14 @@ export function findLong(name: string, grammar: Grammar): Option {
   const meant = options.filter((option) => !option.neverAbbreviated && option.long?.startsWith(name));
   const [only] = meant;
   if (only !== undefined && meant.length === 1) return only;
-  if (only === undefined || name === "") throw unknownLong(name, grammar);
+  if (only === undefined || name === "") throw unknownOptionError(name, grammar);
   throw new SettingsError(
     `Cannot tell which option --${name} is: it could be ${meant.map(nameOf).join(", ")}`,
   );
 }
 
 /** What follows a secret's option without a space is the secret, and not shown. */
-function unknownLong(name: string, { options, help }: Grammar): SettingsError {
+function unknownOptionError(name: string, { options, help }: Grammar): SettingsError {
   const glued = options.find((option) =>
     option.secret && option.long !== null && name.startsWith(option.long)
   );

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { looksLikeInnerPacket, makeAuthPayload, type Scheme } from "../../lib/auth/scheme.ts";
 import { Client } from "../../lib/client.ts";
-import { Gate, isSamePlace } from "../../lib/gate.ts";
+import { isSamePlace } from "../../lib/admission.ts";
+import { Registrar } from "../../lib/registrar.ts";
 import { type DesiredState, desiredState } from "../../lib/kernel/desired.ts";
-import { identityOf } from "../../lib/kernel/kernel.ts";
+import { identityOf } from "../../lib/kernel/identity.ts";
 import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
@@ -115,17 +116,17 @@ export class ServerHost {
   /** Runs of `ip` and `nft` that the last admission took, and what it had to do beside making or moving a tunnel. */
   lastAdmission = { runs: 0, replacesRules: false, putsOut: false, isRenewal: false };
   readonly #settings: Settings;
-  readonly #gate: Gate;
+  readonly #registrar: Registrar;
   #observed: Observed;
   #desired: DesiredState;
 
   constructor(settings: Settings, now: number) {
     this.#settings = settings;
-    this.#gate = new Gate(settings, new Map());
+    this.#registrar = new Registrar(settings, new Map());
     this.kernel.addDevice("eth0", { addresses: [`${OUTSIDE.ip}/24`] });
     this.#observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
     this.#desired = this.#desire(now);
-    this.#carryOut(planTransition(EMPTY_STATE, this.#desired, this.#observed.unusedGroup, now));
+    this.#carryOut(planTransition(this.#observed, this.#desired, now));
   }
 
   /** Endpoints whose data the kernel lets in, as `IP:PORT`. */
@@ -140,11 +141,11 @@ export class ServerHost {
     const isAuth = this.#desired.gate!.rules.authLengths.includes(payload.length) &&
       !looksLikeInnerPacket(payload);
     if (!isAuth) return this.#deliver(source);
-    const outcome = this.#gate.handle(datagram, now, Math.floor(now / 1000));
+    const outcome = this.#registrar.handle(datagram, now, Math.floor(now / 1000));
     if (outcome.kind !== "admitted") return outcome.kind;
     this.#observed = { ...this.#observed, own: this.#desired };
     this.#desired = this.#desire(now);
-    const transition = planTransition(this.#observed.own, this.#desired, this.#observed.unusedGroup, now);
+    const transition = planTransition(this.#observed, this.#desired, now);
     const isRenewal = outcome.previous !== null && isSamePlace(outcome.previous, outcome.admission);
     const runs = this.#carryOut(transition);
     const putsOut = outcome.displaced !== null;
@@ -166,8 +167,8 @@ export class ServerHost {
 
   /** Removes everything, as the program does when it ends. */
   remove(now: number): void {
-    const { own, unusedGroup } = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
-    this.#carryOut(planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, now));
+    const observed = sortOut(this.kernel.list("ipipou"), identityOf(this.#settings), now);
+    this.#carryOut(planTransition(observed, { ...EMPTY_STATE, gate: null }, now));
   }
 
   #deliver(source: Endpoint): string {
@@ -188,8 +189,12 @@ export class ServerHost {
   }
 
   #desire(now: number): DesiredState {
-    const { admissions } = this.#gate;
-    const { state, faults } = desiredState(this.#settings, OUTSIDE, admissions, this.#observed, now);
+    const { admissions } = this.#registrar;
+    const { state, faults } = desiredState(
+      { settings: this.#settings, outside: OUTSIDE, admissions },
+      this.#observed,
+      now,
+    );
     assert.equal(faults.size, 0);
     return state;
   }

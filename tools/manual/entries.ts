@@ -113,7 +113,6 @@ function notes(option: Option): string[] {
   return [
     ...option.mode === undefined ? [] : [`It has an effect on a ${option.mode} only`],
     ...option.default === undefined ? [] : [`Default: ${option.default}`],
-    ...option.later ? ["Not available yet"] : [],
   ];
 }
 

@@ -27,7 +27,7 @@ export const CLIENT: OptionGroup = {
       kind: "flag",
       slot: "reauthOnly",
       gives: true,
-      help: "Authenticate once and exit; a tunnel that is there is left as it is",
+      help: "Authenticate once and exit, without touching the tunnel",
       mode: "client",
     },
   ],

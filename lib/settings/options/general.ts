@@ -22,8 +22,8 @@ export const GENERAL: OptionGroup = {
       long: "config",
       kind: "config",
       metavar: "NAME",
-      help: "Read a configuration file, see Files; if given several times, what comes later wins, " +
-        "and the command line wins over all",
+      help: "Read a configuration file, see Files; may be repeated: later files override earlier ones, " +
+        "and the command line overrides them all",
       commandLineOnly: true,
     },
     {
@@ -32,7 +32,7 @@ export const GENERAL: OptionGroup = {
       kind: "flag",
       slot: "server",
       gives: false,
-      help: "Run as a client, which is the default",
+      help: "Run as a client (the default)",
     },
     {
       long: "server",
@@ -50,15 +50,15 @@ export const GENERAL: OptionGroup = {
       min: 0,
       max: 65_535,
       metavar: "N",
-      help: "The number that other defaults follow from",
-      default: "a server's queue number if that is 1-999, or 0",
+      help: "Instance number, from which other defaults are derived",
+      default: "a server's --queue-number if it is 1-999, else 0",
     },
     {
       long: null,
       short: "v",
       kind: "count",
       slot: "verbose",
-      help: "Log more; give it up to three times",
+      help: "Log more; may be repeated up to three times",
     },
     {
       long: "verb",
@@ -67,7 +67,7 @@ export const GENERAL: OptionGroup = {
       min: 0,
       max: 99,
       metavar: "LEVEL",
-      help: "Log more, as -v given LEVEL times",
+      help: "Log more, like -v repeated LEVEL times",
       default: "0",
     },
     {
@@ -75,14 +75,14 @@ export const GENERAL: OptionGroup = {
       kind: "flag",
       slot: "logTime",
       gives: false,
-      help: "Log without the time",
+      help: "Leave the time out of log lines",
     },
     {
       long: "no-log-pid",
       kind: "flag",
       slot: "logPid",
       gives: false,
-      help: "Log without the process number",
+      help: "Leave the process ID out of log lines",
     },
   ],
 };

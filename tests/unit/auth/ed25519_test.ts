@@ -11,7 +11,7 @@ import { ACCEPTED } from "./vectors.ts";
 
 const { privateKey, payload: SAMPLE } = ACCEPTED[1]!;
 
-Deno.test("makeSignedPayload() makes what an independent library makes, byte for byte", () => {
+Deno.test("makeSignedPayload() matches an independent library byte for byte", () => {
   const plain = ACCEPTED.filter(({ trailing }) => trailing.length === 0);
   assert.equal(plain.length, 6);
   for (const { privateKey, secret, timestamp, salt, payload } of plain) {
@@ -34,13 +34,13 @@ Deno.test("makeSignedPayload() writes the time as five bytes, big-endian", () =>
   }
 });
 
-Deno.test("makeSignedPayload() is 73 bytes that end with the salt, whatever the secret", () => {
+Deno.test("makeSignedPayload() returns 73 bytes ending in the salt, whatever the secret", () => {
   const payload = makeSignedPayload(privateKey, "x".repeat(500), 0, new Uint8Array([1, 2, 3, 4]));
   assert.deepEqual([payload.length, SIGNED_PAYLOAD_LENGTH], [73, 73]);
   assert.deepEqual([...payload.slice(-4)], [1, 2, 3, 4]);
 });
 
-Deno.test("parseSignedPayload() takes the vectors apart", () => {
+Deno.test("parseSignedPayload() splits the vectors", () => {
   for (const { payload, secret, timestamp, salt, trailing } of ACCEPTED) {
     const parts = parseSignedPayload(payload, secret);
     assert.ok(parts !== null);
@@ -51,7 +51,7 @@ Deno.test("parseSignedPayload() takes the vectors apart", () => {
   }
 });
 
-Deno.test("signedTime() gives back the time that was put in", () => {
+Deno.test("signedTime() returns the time that was signed", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 40 - 1 }), fc.string(), (timestamp, secret) => {
       const payload = makeSignedPayload(privateKey, secret, timestamp, new Uint8Array(SALT_LENGTH));
@@ -61,7 +61,7 @@ Deno.test("signedTime() gives back the time that was put in", () => {
   );
 });
 
-Deno.test("parseSignedPayload() refuses what is shorter than 73 bytes", () => {
+Deno.test("parseSignedPayload() rejects anything shorter than 73 bytes", () => {
   for (let length = 0; length < SIGNED_PAYLOAD_LENGTH; length++) {
     assert.equal(parseSignedPayload(SAMPLE.slice(0, length), "topsecret"), null, `${length} bytes`);
   }

@@ -4,7 +4,7 @@ import { ACCEPTED, README_KEY_PAIR } from "./vectors.ts";
 
 const { publicKey } = README_KEY_PAIR;
 
-Deno.test("keyHint() is what both sides have agreed on", () => {
+Deno.test("keyHint() is the documented digest", () => {
   // The first bytes of Python's hashlib.sha256(b"ipipou key hint 1" + key + (7).to_bytes(8) + b"topsecret").
   assert.equal(keyHint(publicKey, "topsecret", 7), 0x93da);
 });
@@ -20,7 +20,7 @@ Deno.test("keyHint() differs by key, secret and epoch", () => {
   for (const hint of hints) assert.ok(Number.isInteger(hint) && hint >= 0 && hint < 2 ** 16);
 });
 
-Deno.test("keyHint() takes any time that a packet can have", () => {
+Deno.test("keyHint() accepts any time a packet can carry", () => {
   assert.ok(keyHint(publicKey, "", epochOf(2 ** 40 - 1)) >= 0);
 });
 
@@ -28,7 +28,7 @@ Deno.test("epochOf() changes every 256 seconds", () => {
   assert.deepEqual([0, 255, 256, 2 ** 40 - 1].map(epochOf), [0, 0, 1, 2 ** 32 - 1]);
 });
 
-Deno.test("hintIn() is the last two bytes of the salt, whatever follows", () => {
+Deno.test("hintIn() reads the last two bytes of the salt, whatever follows", () => {
   const payload = new Uint8Array(80);
   payload.set([1, 2, 0xab, 0xcd, 5], 69);
   assert.equal(hintIn(payload), 0xabcd);

@@ -28,13 +28,13 @@ function encode(y: bigint, sign: 0 | 1): Uint8Array {
   return Uint8Array.from({ length: KEY_LENGTH }, (_, index) => Number((number >> BigInt(8 * index)) & 0xffn));
 }
 
-Deno.test("keyPairOf() makes the public key that an independent library makes", () => {
+Deno.test("keyPairOf() matches an independent library", () => {
   for (const { privateKey, publicKey } of [README_KEY_PAIR, ...ACCEPTED]) {
     assert.deepEqual(keyPairOf(privateKey), { privateKey, publicKey });
   }
 });
 
-Deno.test("signMessage() makes a signature that both verifiers take", () => {
+Deno.test("signMessage() makes a signature that both verifiers accept", () => {
   fc.assert(
     fc.property(seedArbitrary, fc.uint8Array({ maxLength: 300 }), (seed, message) => {
       const { privateKey, publicKey } = keyPairOf(seed);
@@ -48,7 +48,7 @@ Deno.test("signMessage() makes a signature that both verifiers take", () => {
   );
 });
 
-Deno.test("makeVerifier() agrees with the reference on all vectors, but for weak keys", () => {
+Deno.test("makeVerifier() agrees with the reference on all vectors except weak keys", () => {
   const vectors = [...ACCEPTED, ...REFUSED].filter(({ publicKey }) => !isWeakPublicKey(publicKey));
   let verified = 0;
   for (const { publicKey, payload, secret } of vectors) {
@@ -76,7 +76,7 @@ Deno.test("makeVerifier() agrees with the reference on a signature with a bit fl
   );
 });
 
-Deno.test("makeVerifier() refuses another message and another key", () => {
+Deno.test("makeVerifier() rejects another message and another key", () => {
   const { privateKey, publicKey } = README_KEY_PAIR;
   const message = new TextEncoder().encode("a message");
   const signature = signMessage(message, privateKey);
@@ -86,7 +86,7 @@ Deno.test("makeVerifier() refuses another message and another key", () => {
   assert.equal(makeVerifier(ACCEPTED[0]!.publicKey)(message, signature), false);
 });
 
-Deno.test("makeVerifier() would take chosen messages for a weak key: so they are refused before", () => {
+Deno.test("makeVerifier() alone would accept forgeries for a weak key", () => {
   const accepted = REFUSED.filter(({ publicKey, payload, secret }) => {
     const parts = parseSignedPayload(payload, secret);
     return parts !== null && makeVerifier(publicKey)(parts.message, parts.signature);
@@ -95,12 +95,12 @@ Deno.test("makeVerifier() would take chosen messages for a weak key: so they are
   for (const { publicKey, name } of accepted) assert.equal(isWeakPublicKey(publicKey), true, name);
 });
 
-Deno.test("isWeakPublicKey() knows the whole list of weak keys", () => {
+Deno.test("isWeakPublicKey() finds every key of the published list", () => {
   assert.equal(WEAK_KEYS.length, 10);
   for (const key of WEAK_KEYS) assert.equal(isWeakPublicKey(key), true, noble.etc.bytesToHex(key));
 });
 
-Deno.test("isWeakPublicKey() knows all eight points of small order", () => {
+Deno.test("isWeakPublicKey() finds all eight points of small order", () => {
   const order8 = noble.Point.fromBytes(WEAK_KEYS.find((key) => key[0] === 0xc7)!);
   const encodings = new Set<string>();
   let point = order8;
@@ -112,13 +112,13 @@ Deno.test("isWeakPublicKey() knows all eight points of small order", () => {
   assert.equal(encodings.size, 8);
 });
 
-Deno.test("isWeakPublicKey() refuses every encoding of y that is not below the field prime", () => {
+Deno.test("isWeakPublicKey() finds every encoding of y not below the field prime", () => {
   for (let y = FIELD_PRIME; y < 2n ** 255n; y++) {
     for (const sign of [0, 1] as const) assert.equal(isWeakPublicKey(encode(y, sign)), true, String(y));
   }
 });
 
-Deno.test("isWeakPublicKey() refuses small order with either sign, and nothing beside it", () => {
+Deno.test("isWeakPublicKey() finds points of small order with either sign, and not their neighbours", () => {
   for (const y of [0n, 1n, FIELD_PRIME - 1n]) {
     for (const sign of [0, 1] as const) assert.equal(isWeakPublicKey(encode(y, sign)), true, String(y));
   }

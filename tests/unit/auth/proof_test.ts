@@ -17,7 +17,7 @@ function zeros(length: number): Uint8Array {
   return new Uint8Array(length);
 }
 
-Deno.test("makeProof() takes every packet that an independent library made", () => {
+Deno.test("makeProof() accepts every packet made by an independent library", () => {
   for (const { publicKey, secret, payload, timestamp } of ACCEPTED) {
     assert.ok(
       makeProof(ed25519({ remotePublicKey: publicKey, secret })).verify(payload),
@@ -26,7 +26,7 @@ Deno.test("makeProof() takes every packet that an independent library made", () 
   }
 });
 
-Deno.test("makeProof() refuses every bad packet, or its key is refused before", () => {
+Deno.test("makeProof() rejects every bad packet, or isWeakPublicKey() its key", () => {
   assert.ok(REFUSED.length > 30);
   for (const { name, publicKey, secret, payload } of REFUSED) {
     if (isWeakPublicKey(publicKey)) continue;
@@ -37,7 +37,7 @@ Deno.test("makeProof() refuses every bad packet, or its key is refused before", 
   assert.ok(weak.every((name) => / key( |$)/.test(name)));
 });
 
-Deno.test("makeProof() compares a token to the byte", () => {
+Deno.test("makeProof() compares every byte of a token", () => {
   const { verify } = makeProof(TOKEN);
   const check = (text: string) => verify(new TextEncoder().encode(text));
   assert.equal(check("open sesame"), true);
@@ -46,7 +46,7 @@ Deno.test("makeProof() compares a token to the byte", () => {
   }
 });
 
-Deno.test("makeProof() takes an empty packet, and no other, where there is nothing to prove", () => {
+Deno.test("makeProof() accepts only an empty packet when there is nothing to prove", () => {
   const { verify } = makeProof(PORT);
   assert.deepEqual([zeros(0), zeros(1)].map(verify), [true, false]);
 });
@@ -56,14 +56,14 @@ Deno.test("makeProof() cannot verify without the far side's public key", () => {
   assert.throws(() => makeProof(SIGNING), { name: "TypeError", message });
 });
 
-Deno.test("makeProof() never throws at a stranger's bytes, and takes none", () => {
+Deno.test("makeProof() rejects random bytes without throwing", () => {
   const proofs = [TOKEN, VERIFYING].map(makeProof);
   fc.assert(fc.property(fc.uint8Array({ maxLength: 150 }), (payload) => {
     for (const { verify } of proofs) assert.equal(verify(payload), false);
   }));
 });
 
-Deno.test("proofId() is the same just where the same is asked", () => {
+Deno.test("proofId() is equal exactly for equal proofs", () => {
   const schemes: Scheme[] = [
     PORT,
     TOKEN,
@@ -79,17 +79,17 @@ Deno.test("proofId() is the same just where the same is asked", () => {
   for (const scheme of schemes) assert.equal(makeProof(scheme).id, proofId(scheme));
 });
 
-Deno.test("proofId() tells of no token", () => {
+Deno.test("proofId() does not reveal a token", () => {
   assert.doesNotMatch(proofId(TOKEN), /sesame/);
 });
 
-Deno.test("bareProofId() finds a token, or nothing, by what proves it", () => {
+Deno.test("bareProofId() of a payload is proofId() of the scheme it proves", () => {
   for (const scheme of [TOKEN, PORT]) {
     assert.equal(bareProofId(makeAuthPayload(scheme, NOW, zeros)), proofId(scheme));
   }
 });
 
-Deno.test("isTimely() looks at the time when it is told to, both ways and to the second", () => {
+Deno.test("isTimely() checks the time to the second in both directions, unless the limit is 0", () => {
   const payload = makeAuthPayload(SIGNING, NOW, zeros);
   for (const ours of [NOW - 30, NOW, NOW + 30]) assert.equal(isTimely(payload, ours, 30), true);
   for (const ours of [NOW - 31, NOW + 31, 0]) assert.equal(isTimely(payload, ours, 30), false);

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { makeSignedPayload, signedTime } from "../../../lib/auth/ed25519.ts";
 import { epochOf, hintIn, keyHint } from "../../../lib/auth/hint.ts";
-import { makeProof } from "../../../lib/auth/proof.ts";
+import { makeProof, makeReplyVerifier } from "../../../lib/auth/proof.ts";
 import {
   authPayloadLength,
   looksLikeInnerPacket,
   makeAuthPayload,
   makeReplyPayload,
-  makeReplyVerifier,
   type Scheme,
 } from "../../../lib/auth/scheme.ts";
 import { ACCEPTED, ed25519, README_KEY_PAIR, REPLY } from "./vectors.ts";
@@ -38,14 +37,14 @@ function countUp(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => 7 + index);
 }
 
-Deno.test("authPayloadLength() is the length of what makeAuthPayload() makes", () => {
+Deno.test("authPayloadLength() is the length of makeAuthPayload()'s result", () => {
   assert.deepEqual([PORT, TOKEN, SIGNING].map(authPayloadLength), [0, 11, 73]);
   for (const scheme of [PORT, TOKEN, SIGNING]) {
     assert.equal(makeAuthPayload(scheme, NOW, countUp).length, authPayloadLength(scheme));
   }
 });
 
-Deno.test("makeAuthPayload() makes a packet that proves the far side's makeProof()", () => {
+Deno.test("makeAuthPayload() makes a packet that the far side's makeProof() accepts", () => {
   assert.ok(makeProof(PORT).verify(makeAuthPayload(PORT, NOW, countUp)));
   assert.ok(makeProof(TOKEN).verify(makeAuthPayload(TOKEN, NOW, countUp)));
   const { verify } = makeProof(VERIFYING);
@@ -59,7 +58,7 @@ Deno.test("makeAuthPayload() makes a packet that proves the far side's makeProof
   );
 });
 
-Deno.test("makeAuthPayload() sends a salt of two random bytes and the hint at its key, last", () => {
+Deno.test("makeAuthPayload() ends with a salt of two random bytes and the key hint", () => {
   const lengths: number[] = [];
   const payload = makeAuthPayload(SIGNING, NOW, (length) => {
     lengths.push(length);
@@ -70,7 +69,7 @@ Deno.test("makeAuthPayload() sends a salt of two random bytes and the hint at it
   assert.equal(hintIn(payload), keyHint(README_KEY_PAIR.publicKey, "topsecret", epochOf(NOW)));
 });
 
-Deno.test("makeReplyPayload() takes another salt where the packet would look like tunnelled data", () => {
+Deno.test("makeReplyPayload() picks another salt when the packet would look like tunnelled data", () => {
   // Of a million salts this is one whose signature begins like an IPv4 header of 73 bytes.
   const unlucky = new Uint8Array([0x00, 0x13, 0x5e, 0xc5]);
   const data = makeSignedPayload(README_KEY_PAIR.privateKey, "topsecret", NOW, unlucky);
@@ -81,7 +80,7 @@ Deno.test("makeReplyPayload() takes another salt where the packet would look lik
   assert.deepEqual([...payload.slice(-4)], [7, 8, 9, 10]);
 });
 
-Deno.test("makeAuthPayload() takes another salt where the packet would look like tunnelled data", () => {
+Deno.test("makeAuthPayload() picks another salt when the packet would look like tunnelled data", () => {
   // Of half a million times and random bytes these are the first with such a signature.
   const [time, unlucky] = [NOW + 6, new Uint8Array([0xcb, 0xbe])];
   const hint = keyHint(README_KEY_PAIR.publicKey, "topsecret", epochOf(time));
@@ -98,7 +97,7 @@ Deno.test("makeAuthPayload() cannot sign without a private key", () => {
   assert.throws(() => makeAuthPayload(VERIFYING, NOW, countUp), { name: "TypeError", message });
 });
 
-Deno.test("looksLikeInnerPacket() is true for an IPv4 packet just as long as it says", () => {
+Deno.test("looksLikeInnerPacket() is true for an IPv4 packet of exactly its stated length", () => {
   const packet = (version: number, said: number, length: number) => {
     const bytes = new Uint8Array(length);
     bytes.set([version << 4 | 5, 0, said >> 8, said & 0xff].slice(0, length));
@@ -114,7 +113,7 @@ Deno.test("looksLikeInnerPacket() is true for an IPv4 packet just as long as it 
   assert.equal(packet(4, 0, 0), false, "empty");
 });
 
-Deno.test("makeReplyPayload() is the received packet backwards where there is no key to sign with", () => {
+Deno.test("makeReplyPayload() reverses the received packet when there is no key to sign with", () => {
   for (const scheme of [PORT, TOKEN, VERIFYING]) {
     const { received, reply } = REPLY;
     const before = received.slice();
@@ -123,7 +122,7 @@ Deno.test("makeReplyPayload() is the received packet backwards where there is no
   }
 });
 
-Deno.test("makeReplyPayload() is signed with the server's own key where it has one", () => {
+Deno.test("makeReplyPayload() signs with the server's own key if it has one", () => {
   const reply = makeReplyPayload(SIGNING, REPLY.received, NOW, countUp);
   assert.ok(makeProof(VERIFYING).verify(reply));
   assert.equal(signedTime(reply), NOW);
@@ -131,7 +130,7 @@ Deno.test("makeReplyPayload() is signed with the server's own key where it has o
   assert.notDeepEqual(reply, REPLY.reply);
 });
 
-Deno.test("makeReplyVerifier() takes what makeReplyPayload() makes of the packet sent, and nothing else", () => {
+Deno.test("makeReplyVerifier() accepts only makeReplyPayload()'s answer to the packet sent", () => {
   for (const scheme of [PORT, TOKEN, SIGNING_ONLY]) {
     const verify = makeReplyVerifier(scheme, 0);
     const sent = makeAuthPayload(scheme, NOW, countUp);
@@ -149,7 +148,7 @@ Deno.test("makeReplyVerifier() takes what makeReplyPayload() makes of the packet
   assert.equal(makeReplyVerifier(SIGNING_ONLY, 0)(earlier!.slice().reverse(), later!, NOW), false);
 });
 
-Deno.test("makeReplyVerifier() takes the server's signature alone where its key is known", () => {
+Deno.test("makeReplyVerifier() accepts only the server's signature when its key is known", () => {
   const sent = makeAuthPayload(SIGNING, NOW, countUp);
   const verify = makeReplyVerifier(KNOWING_SERVER, 0);
   const reply = makeReplyPayload(server(), sent, NOW, countUp);
@@ -163,7 +162,7 @@ Deno.test("makeReplyVerifier() takes the server's signature alone where its key 
   assert.equal(verify(otherSecret, sent, NOW), false, "another secret");
 });
 
-Deno.test("makeReplyVerifier() looks at the time of a signed reply when it is told to", () => {
+Deno.test("makeReplyVerifier() checks the time of a signed reply unless the limit is 0", () => {
   const sent = makeAuthPayload(SIGNING, NOW, countUp);
   const reply = makeReplyPayload(server(), sent, NOW, countUp);
   const verdicts = (seconds: number) =>

@@ -1,4 +1,4 @@
-import type { IpDevice, IpFou, IpRoute } from "../../../lib/kernel/observe.ts";
+import type { IpDevice, IpFou, IpRoute } from "../../../lib/kernel/listing.ts";
 import { ANY_ADDRESS } from "../../../lib/kernel/state.ts";
 import { type FakeRoute, networkOf } from "./fib.ts";
 import type { FakeListener } from "./fou_ports.ts";

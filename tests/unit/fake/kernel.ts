@@ -1,5 +1,4 @@
-import type { Listing } from "../../../lib/kernel/observe.ts";
-import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
+import type { Listing, NftObject } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { Changes } from "./changes.ts";
 import { Fib } from "./fib.ts";
@@ -9,6 +8,7 @@ import { listDevice, listFou, listRoutes } from "./ip_listing.ts";
 import { type FakeAddress, type FakeDevice, Links } from "./links.ts";
 import { FakeNft, type NftOptions } from "./nft.ts";
 import { listTable } from "./nft_listing.ts";
+import { Refused } from "./refused.ts";
 
 /** How this kernel differs from others. */
 export interface KernelOptions extends NftOptions {
@@ -92,8 +92,9 @@ export class FakeKernel {
   }
 
   /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */
-  run({ withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
+  run({ confirm, withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
     const steps = [
+      ...confirm.map((line) => () => this.#unlessInUse(line)),
       ...withdraw.map((line) => () => this.ip(line)),
       () => this.nft(close),
       ...ip.map((line) => () => this.ip(line)),
@@ -102,6 +103,15 @@ export class FakeKernel {
     for (const step of steps) {
       beforeEach();
       step();
+    }
+  }
+
+  /** What `ip -force` does to a FOU port that may be there. */
+  #unlessInUse(line: string): void {
+    try {
+      this.ip(line);
+    } catch (error) {
+      if (!(error instanceof Refused) || !error.message.includes("Address already in use")) throw error;
     }
   }
 

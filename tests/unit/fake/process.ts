@@ -53,7 +53,12 @@ export class FakeProcess implements Parent {
       random,
       runProgram: (program, args, input, timeLimit) =>
         this.#live(() => programs.run(this, { program, args, input }, timeLimit)),
-      lockNamespace: () => this.#live(() => lock.take(this)),
+      locks: {
+        namespace: () => this.#live(() => lock.take(this)),
+        folder: unavailable,
+        process: unavailable,
+        signalHolder: unavailable,
+      },
       openNews: (table) => {
         const news = this.#own(new FakeNews(kernel.changes, table));
         this.news.push(news);
@@ -63,7 +68,7 @@ export class FakeProcess implements Parent {
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
       resolve: (host) => this.#live(() => resolver.resolve(host)),
-      serviceManager: serviceManager === null ? null : this.#tell(serviceManager),
+      openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),
     };
   }
 
@@ -95,6 +100,11 @@ export class FakeProcess implements Parent {
       throw error;
     }
   }
+}
+
+/** What a run of a server or client has no use for. */
+function unavailable(): never {
+  throw new TypeError("Not to be had in a fake process");
 }
 
 function never(): Promise<never> {

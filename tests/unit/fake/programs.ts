@@ -1,5 +1,3 @@
-import { EXIT } from "../../../lib/errors.ts";
-import { MissingProgramError } from "../../../lib/kernel/runner.ts";
 import type { ProgramEnd, ProgramName } from "../../../lib/ports.ts";
 import type { VirtualClock } from "./clock.ts";
 import type { FakeKernel } from "./kernel.ts";
@@ -40,7 +38,6 @@ interface Run {
 
 /** Exit code of a program that SIGTERM ended. */
 const KILLED = 143;
-const PACKAGES = { ip: "iproute2", nft: "nftables", modprobe: "kmod" } as const;
 
 /** `ip`, `nft` and `modprobe` on a kernel in memory. */
 export class FakePrograms {
@@ -89,8 +86,7 @@ export class FakePrograms {
   async run(parent: Parent, run: Run, timeLimit: number): Promise<ProgramEnd> {
     const { program, args } = run;
     if (this.missing.has(program)) {
-      const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
-      throw new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure);
+      throw new Deno.errors.NotFound(program);
     }
     this.runs.push([program, ...args].join(" "));
     const index = this.#faults.findIndex((entry) => entry.program === program);

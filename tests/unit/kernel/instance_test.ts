@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { Instance, type Surroundings } from "../../../lib/kernel/instance.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
@@ -17,7 +18,7 @@ function newInstance(surroundings: Surroundings): Instance {
     queue: 1,
   };
   const lock = () => Promise.resolve(new DisposableStack());
-  return new Instance(identity, surroundings, newRunner(), lock);
+  return new Instance(identity, surroundings, { runner: newRunner(), lock, clock: CLOCK });
 }
 
 async function removalWith(

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  type Identity,
-  type IpDevice,
-  type Listing,
-  sortOut,
-  withListeners,
-} from "../../../lib/kernel/observe.ts";
-import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
+import type { Identity } from "../../../lib/kernel/identity.ts";
+import type { IpDevice, Listing } from "../../../lib/kernel/listing.ts";
+import { sortOut, withListeners } from "../../../lib/kernel/observe.ts";
+import type { NftObject } from "../../../lib/kernel/listing.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 

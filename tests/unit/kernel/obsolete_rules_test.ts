@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findEmptyChains, findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
-import type { Identity } from "../../../lib/kernel/observe.ts";
+import type { Identity } from "../../../lib/kernel/identity.ts";
 
 const IDENTITY: Identity = {
   name: "ipipou1",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
 

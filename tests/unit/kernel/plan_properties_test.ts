@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Admission } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";

@@ -1,6 +1,6 @@
-import type { Admission } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
@@ -26,14 +26,14 @@ export function plan(
   admissions: ReadonlyMap<string, Admission>,
 ): Transition {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  const { state } = desiredState(settings, OUTSIDE, admissions, observed, NOW);
-  return planTransition(observed.own, state, observed.unusedGroup, NOW);
+  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, observed, NOW);
+  return planTransition(observed, state, NOW);
 }
 
 /** The way from there to nothing of ours. */
 export function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
-  const { own, unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  return planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, NOW);
+  const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  return planTransition(observed, { ...EMPTY_STATE, gate: null }, NOW);
 }
 
 export function admission(ip: string, port: number): Admission {

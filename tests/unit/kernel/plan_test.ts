@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
@@ -171,11 +171,19 @@ Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, an
   const kernel = newKernel();
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
   const own = { ...observed.own, obsoleteRules: new Set(["nfq handle 4"]) };
-  const { state } = desiredState(settings, OUTSIDE, new Map(), { ...observed, own }, NOW);
+  const { state } = desiredState(
+    { settings, outside: OUTSIDE, admissions: new Map() },
+    { ...observed, own },
+    NOW,
+  );
   const deletion = "delete rule ip ipipou nfq handle 4";
-  const { close } = planTransition(own, state, 1, NOW);
+  const { close } = planTransition({ ...observed, own }, state, NOW);
   assert.deepEqual(close.filter((command) => command.startsWith("delete")), [deletion]);
-  const removal = planTransition({ ...state, ...own }, { ...EMPTY_STATE, gate: null }, 1, NOW);
+  const removal = planTransition(
+    { ...observed, own: { ...state, ...own } },
+    { ...EMPTY_STATE, gate: null },
+    NOW,
+  );
   assert.ok(![...removal.close, ...removal.open].includes(deletion));
 });
 
@@ -206,8 +214,8 @@ Deno.test("planTransition() moves gate, listener and tunnels, and no listener is
     const observed = look();
     const came = new Map([["ipipou0", { ...admission("198.51.100.2", 40001), port: local.ports[0] }]]);
     const outside = { ip: local.ip!, device: "eth0" };
-    const { state } = desiredState(settings, outside, came, observed, NOW);
-    kernel.run(planTransition(observed.own, state, observed.unusedGroup, NOW), check);
+    const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
+    kernel.run(planTransition(observed, state, NOW), check);
     check();
     const wanted = local.ports.map((port) => [`${local.ip}:${port}`, local.device]);
     assert.deepEqual([...kernel.listeners].sort(), wanted);

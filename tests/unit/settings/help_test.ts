@@ -69,7 +69,7 @@ Deno.test("helpText() lists every key that a peer can have, and what is the most
       new RegExp(`The keys of a peer are name and .*\\b${tomlPathOf(option)?.join(".")}[,. ]`),
     );
   }
-  assert.ok(words.endsWith("A server can have 4096 peers at most, a file 2 MiB. "));
+  assert.ok(words.endsWith("A server can have at most 4096 peers, and a configuration file 2 MiB. "));
 });
 
 Deno.test("helpText() lists every command with its arguments and sentence", () => {

@@ -2,7 +2,7 @@ import { convert } from "../../../lib/commands/convert.ts";
 import { addPeer, listPeers, type PeerSystem, removePeer } from "../../../lib/commands/peer.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { Files } from "../../../lib/settings/files.ts";
-import { loadGiven, loadSettings } from "../../../lib/settings/load.ts";
+import { loadFiles, loadSettings } from "../../../lib/settings/load.ts";
 import { identify, type Resolved } from "../../../lib/settings/resolve.ts";
 
 /** The folder that `{dir}` stands for. */
@@ -49,7 +49,7 @@ export function load(
 ): Resolved {
   const invocation = parseInvocation(argv.map((word) => word.replaceAll("{dir}", DIR)));
   const memory = filesInMemory(files, mode);
-  if (invocation.kind === "cleanup") identify(loadGiven(invocation, memory.read).given);
+  if (invocation.kind === "cleanup") identify(loadFiles(invocation, memory.read).given);
   if (invocation.kind === "peer-add") addPeer(invocation, editing(memory), new Uint8Array(32));
   if (invocation.kind === "peer-remove") removePeer(invocation, editing(memory));
   if (invocation.kind === "peer-list") listPeers(invocation.hub, memory);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { IpipouError } from "../../../lib/errors.ts";
 import { nameOf, type Option, tomlPathOf } from "../../../lib/settings/option.ts";
 import { OPTION_GROUPS, OPTIONS } from "../../../lib/settings/options.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
@@ -26,19 +25,6 @@ function at(settings: Settings, path: string): unknown {
 for (const input of GOOD_INPUTS) {
   const option = optionOf(input);
   const name = `${nameOf(option)} as ${input.argv.join(" ")} on a ${input.mode}`;
-
-  if (option.later) {
-    Deno.test(`loadSettings() refuses ${name}, on the command line and in TOML, as not available yet`, () => {
-      const refusal = (error: unknown) =>
-        error instanceof IpipouError && error.exitCode === 127 &&
-        error.message.endsWith("it is not available yet");
-      assert.throws(() => settingsOf(input, input.argv), refusal);
-      if (input.toml !== null) {
-        assert.throws(() => settingsOf(input, ["--config", "{dir}/case.toml"]), refusal);
-      }
-    });
-    continue;
-  }
 
   Deno.test(`loadSettings() takes ${name}`, () => {
     const settings = settingsOf(input, input.argv);

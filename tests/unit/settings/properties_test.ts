@@ -28,7 +28,7 @@ function outcomeOf(argv: readonly string[], files: Readonly<Record<string, strin
       return { settings: null, said: [] };
     }
     assert.ok(error instanceof IpipouError, String(error instanceof Error ? error.stack : error));
-    assert.ok(error.exitCode === EXIT.usage || error.exitCode === EXIT.notImplemented);
+    assert.equal(error.exitCode, EXIT.usage);
     return { settings: null, said: [error.message] };
   }
 }

@@ -1,10 +1,7 @@
 import { nameOf, type Option, tomlPathOf } from "../../../../lib/settings/option.ts";
 import { OPTIONS } from "../../../../lib/settings/options.ts";
-import { BASES, GOOD_FILES } from "../bases.ts";
-import { GOOD_INPUTS } from "../good_input.ts";
 import { type BadInput, inFile, onCommandLine, says } from "./input.ts";
 
-/** What follows from the table of options alone. */
 function fromTable(option: Option): BadInput[] {
   const name = nameOf(option);
   const given = option.long === null ? `-${option.short}` : `--${option.long}`;
@@ -32,19 +29,5 @@ function fromTable(option: Option): BadInput[] {
   return found;
 }
 
-/** Options that are in the table but not available yet, given as they should be once they are. */
-function notAvailable(): BadInput[] {
-  return GOOD_INPUTS.filter(({ option }) =>
-    OPTIONS.some(({ long, short, later }) => later && option === (long ?? short))
-  )
-    .map(({ mode, argv, option }) => ({
-      name: `not available yet: ${argv.join(" ")}`,
-      argv: ["--config", "{dir}/base.toml", ...argv],
-      files: { ...GOOD_FILES, "base.toml": BASES[mode] },
-      exit: 127,
-      message: new RegExp(`Cannot use (-./)?--${option}: it is not available yet$`, "m"),
-    }));
-}
-
-/** What no option takes, and options that are not there yet. */
-export const EVERY_OPTION: readonly BadInput[] = [...OPTIONS.flatMap(fromTable), ...notAvailable()];
+/** Bad inputs that follow from the table of options alone. */
+export const EVERY_OPTION: readonly BadInput[] = OPTIONS.flatMap(fromTable);

@@ -1,13 +1,12 @@
 import { GOOD_FILES } from "../bases.ts";
 
-/** A command line that must be refused. */
+/** A command line that must be rejected with exit code 2. */
 export interface BadInput {
   readonly name: string;
   /** `{dir}` stands for the folder that holds the files. */
   readonly argv: readonly string[];
   /** File names in that folder, and their content; a name that ends in `/` is a folder. */
   readonly files?: Readonly<Record<string, string>>;
-  readonly exit: 2 | 127;
   /** What one line of the error must look like, to its end. */
   readonly message: RegExp;
 }
@@ -25,7 +24,7 @@ export type Words = string | readonly string[];
 export function onCommandLine([argv, message]: readonly [Words, string | RegExp]): BadInput {
   const words = typeof argv === "string" ? argv.split(" ") : argv;
   const pattern = typeof message === "string" ? says(message) : message;
-  return { name: words.join(" "), argv: words, exit: 2, message: pattern };
+  return { name: words.join(" "), argv: words, message: pattern };
 }
 
 /** `@:` in the message stands for the file, to be followed by `LINE:COLUMN`. */
@@ -34,7 +33,6 @@ export function inFile([toml, message]: readonly [string, string]): BadInput {
     name: `TOML ${toml}`,
     argv: ["--config", "{dir}/bad.toml"],
     files: { ...GOOD_FILES, "bad.toml": toml },
-    exit: 2,
     message: says(message.replace("@:", "{dir}/bad.toml:")),
   };
 }

@@ -1,0 +1,25 @@
+import type { Settings } from "../settings/settings.ts";
+
+/** By what an instance knows its own. */
+export interface Identity {
+  readonly name: string;
+  readonly table: string;
+  /** Device names its tunnels have. An unmarked FOU device of such a name and such a port is taken over. */
+  readonly devices: ReadonlySet<string>;
+  /** Own FOU ports. */
+  readonly ports: ReadonlySet<number>;
+  /** Netfilter queue it reads. */
+  readonly queue: number;
+}
+
+/** By what an instance of these settings knows its own. */
+export function identityOf(settings: Settings): Identity {
+  const { peers, nft, local, queue } = settings;
+  return {
+    name: settings.name,
+    table: nft.table,
+    devices: new Set(peers.map((peer) => peer.tunnel.device)),
+    ports: new Set(local.ports),
+    queue: queue.number,
+  };
+}

@@ -1,0 +1,98 @@
+import { quote, SettingsError, showPath } from "./errors.ts";
+import { type Files, readToml } from "./files.ts";
+import type { GivenPeer } from "./given.ts";
+import { PEER_NAME } from "./options.ts";
+import { warnOfPublic } from "./scheme.ts";
+import { parseToml, type TomlPeer } from "./toml.ts";
+import { readValue, ValueError } from "./values.ts";
+
+/** The most peers a server can have. */
+export const MOST_PEERS = 4096;
+// Neither hidden files nor what editors leave: .a.toml.swp, a.toml~.
+const PEER_FILE_REGEXP = /^[^.].*\.toml$/s;
+
+/** Peers of one folder, and what the administrator should know of their files, a line each. */
+interface PeerFolder {
+  readonly place: string;
+  readonly peers: readonly GivenPeer[];
+  readonly warnings: readonly string[];
+}
+
+/** Refuses more peers than a server can have. @throws {SettingsError} @param place where they are */
+export function limitPeers(count: number, place: string): void {
+  if (count <= MOST_PEERS) return;
+  throw new SettingsError(
+    `Cannot take ${count} peers of ${place}: a server can have at most ${MOST_PEERS}, use several servers`,
+  );
+}
+
+/** Makes a peer of one [[peer]]. @throws {SettingsError} when it has no name */
+export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
+  const { peerName } = peer.given;
+  if (peerName !== undefined) return { ...peer, name: peerName.value, place: peerName.place };
+  throw new SettingsError(`Cannot use [[peer]] at ${place} without a name: give it name = "NAME"`);
+}
+
+/**
+ * Reads the folder of peers beside a configuration file: NAME.peers beside NAME.toml, a file for each peer.
+ *
+ * @param config the configuration file's path
+ * @returns null when there is no such folder
+ * @throws {SettingsError} for the first thing that is wrong
+ */
+export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
+  if (!config.endsWith(".toml")) return null;
+  const folder = config.replace(/\.toml$/, ".peers");
+  const found = list(folder);
+  if (!found.ok && found.missing) return null;
+  if (!found.ok) {
+    throw new SettingsError(
+      `Cannot list ${
+        showPath(folder)
+      }: ${found.reason}; make it a folder that this user can list, or remove it`,
+    );
+  }
+  const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
+  limitPeers(names.length, showPath(folder));
+  const publicPaths: string[] = [];
+  const peers = names.map((name) => {
+    const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
+    const said = parseToml(file.text, file.path, config);
+    if (said.holdsSecret && file.isPublic) publicPaths.push(file.path);
+    return nameByFile(name.replace(/\.toml$/, ""), file.path, said.given);
+  });
+  return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
+}
+
+/** One line, however many they are. */
+function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
+  if (paths.length <= 1) return paths.map(warnOfPublic);
+  const shown = showPath(folder);
+  return [
+    `${paths.length} files in ${shown} hold secrets and every user of this host can read them: ` +
+    `chmod o-r ${shown}/*.toml`,
+  ];
+}
+
+function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {
+  const place = showPath(path);
+  const { peerName } = given;
+  checkName(name, place);
+  if (peerName === undefined || peerName.value === name) return { name, place, given };
+  throw new SettingsError(
+    `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file says ${
+      quote(name)
+    }, leave the key out`,
+  );
+}
+
+function checkName(name: string, place: string): void {
+  try {
+    readValue(PEER_NAME, name, "", () => {});
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw new SettingsError(
+      `Cannot use ${quote(name)} as the name of a peer (${place}): ${error.message}; rename the file`,
+    );
+  }
+}

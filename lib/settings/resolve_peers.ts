@@ -1,0 +1,147 @@
+import { formatIpv4, parseNetwork } from "../ipv4.ts";
+import { refuseClashes } from "./clashes.ts";
+import { quote, SettingsError } from "./errors.ts";
+import type { GivenPeer, GivenValues, Input } from "./given.ts";
+import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
+import { chooseScheme, type SchemeContext } from "./scheme.ts";
+import type { Peer, Settings } from "./settings.ts";
+import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
+
+/** 172.29.0.0 */
+const FIRST_ALT_IP = 0xac1d_0000;
+
+/** What choosing one of several peers, or the only one, needs to know. */
+type PeerContext = SchemeContext & TunnelContext;
+
+/** What choosing peers needs to know. */
+type PeersContext = Omit<PeerContext, "isNamed" | "net">;
+
+/**
+ * Makes the peers: those with names, each with what is said for all of them where it says nothing itself, or the
+ * one that options without names describe.
+ *
+ * @throws {SettingsError} when something is missing or does not fit
+ */
+export function choosePeers({ given, peers }: Input, context: PeersContext): Peer[] {
+  const { mode, number } = context;
+  const altIps = [chooseAltIp(given, number), ...(peers ?? []).map((peer) => peer.given.altIp?.value)];
+  if (mode === "server") refuseOwnAddressAsAlt(given, altIps, context);
+  const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
+  if (peers === null) {
+    const only = { name: chooseTunnelDevice(given, number), place: "", given };
+    return [choosePeer(only, { ...context, isNamed: false, net })];
+  }
+  const chosen = peers.map((peer) =>
+    choosePeer({ ...peer, given: inherit(given, peer.given) }, { ...context, isNamed: true, net })
+  );
+  refuseClashes(chosen, peers, net);
+  return chosen;
+}
+
+/** A peer's own values over those for all. What proves who it is comes from one of them, not from both. */
+function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Readonly<GivenValues> {
+  // They name the instance, and the first of its private local addresses.
+  const shared: GivenValues = { ...above };
+  delete shared.tunnelDevice;
+  delete shared.altIp;
+  if (own.token !== undefined) {
+    delete shared.privateKey;
+    delete shared.remotePublicKey;
+  } else if (own.remotePublicKey !== undefined) delete shared.token;
+  return { ...shared, ...own };
+}
+
+function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
+  const { mode, number, isNamed, net } = context;
+  const { given } = peer;
+  const tunnel = chooseTunnel(peer, context);
+  const remote = chooseRemote(given, mode);
+  const byRemote = chooseByRemote(given, context);
+  const scheme = chooseScheme(given, context);
+  if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
+    if (isNamed && !byRemote.port) throw unknowableError(peer);
+    if (!isNamed && net !== null) throw nobodyError(given);
+    context.warn(
+      `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
+        "as nothing is authenticated: give --auth-remote-pubkey-b64",
+    );
+  }
+  const routes = chooseRoutes(given);
+  return {
+    name: peer.name,
+    tunnel,
+    remote,
+    byRemote,
+    scheme,
+    maxTimeDiscrepancy: given.maxTimeDiscrepancy?.value ?? 0,
+    lifetime: given.lifetime?.value ?? 0,
+    reply: given.reply?.value ?? false,
+    altIp: isNamed ? given.altIp?.value ?? null : chooseAltIp(given, number),
+    forceAlt: given.forceAlt?.value ?? false,
+    allowedIps: mode === "server" ? chooseAllowedIps(given, tunnel.peerIp, isNamed ? routes : null) : null,
+    routes,
+    moveInterval: given.moveInterval?.value ?? 0,
+  };
+}
+
+/** One of several would be whoever comes. Such is a file of which nothing, or not all, is written yet. */
+function unknowableError({ name, place }: GivenPeer): SettingsError {
+  return new SettingsError(
+    `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
+      "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
+  );
+}
+
+/** A network to give addresses of is for several: their folder is not there, and anyone would be the only one. */
+function nobodyError({ tunnelNet }: Readonly<GivenValues>): SettingsError {
+  return new SettingsError(
+    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} for nobody: make the folder NAME.peers beside NAME.toml ` +
+      "for peers, or give --auth-remote-pubkey-b64 of the only one",
+  );
+}
+
+/** The private local address, or the first of them. @param number N */
+export function chooseAltIp(given: Readonly<GivenValues>, number: number): string {
+  return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
+}
+
+function refuseOwnAddressAsAlt(
+  given: Readonly<GivenValues>,
+  altIps: readonly (string | undefined)[],
+  { local }: PeersContext,
+): void {
+  if (local.ip === null || !altIps.includes(local.ip)) return;
+  throw new SettingsError(
+    `Cannot use ${local.ip} as ${given.localIp?.place}: it is the private local address too, ` +
+      "give another --fou-local-ip-alt",
+  );
+}
+
+function chooseRemote(given: Readonly<GivenValues>, mode: Settings["mode"]): Peer["remote"] {
+  const remote = { host: given.remoteHost?.value ?? null, port: given.remotePort?.value ?? null };
+  const missing = remote.host === null ? "address" : remote.port === null ? "UDP port" : null;
+  if (mode === "client" && missing !== null) {
+    throw new SettingsError(
+      `Cannot run as a client without the server's ${missing}: give -r/--fou-remote HOST:PORT`,
+    );
+  }
+  return remote;
+}
+
+function chooseByRemote(given: Readonly<GivenValues>, { mode, warn }: PeersContext): Peer["byRemote"] {
+  const checks = [
+    { check: given.byRemoteIp, known: given.remoteHost, what: "address", option: "--auth-by-remote-ip" },
+    { check: given.byRemotePort, known: given.remotePort, what: "port", option: "--auth-by-remote-port" },
+  ];
+  for (const { check, known, what, option } of mode === "server" ? checks : []) {
+    if (check?.value && known === undefined) {
+      throw new SettingsError(
+        `Cannot use ${check.place} without the ${what} to compare with: give -r/--fou-remote`,
+      );
+    }
+    if (!check?.value && known !== undefined) {
+      warn(`The ${what} of ${known.place} has no effect on a server without ${option}`);
+    }
+  }
+  return { ip: given.byRemoteIp?.value ?? false, port: given.byRemotePort?.value ?? false };
+}

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { Admission } from "../../lib/gate.ts";
+import type { Admission } from "../../lib/admission.ts";
 import { desiredState } from "../../lib/kernel/desired.ts";
-import { identityOf } from "../../lib/kernel/kernel.ts";
-import { type Listing, sortOut } from "../../lib/kernel/observe.ts";
+import { identityOf } from "../../lib/kernel/identity.ts";
+import type { Listing } from "../../lib/kernel/listing.ts";
+import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import type { ProgramEnd } from "../../lib/ports.ts";
@@ -107,24 +108,25 @@ function planFrom(
   admissions: ReadonlyMap<string, Admission> | null,
 ): Transition {
   if (admissions === null) {
-    return planTransition(found.own, { ...EMPTY_STATE, gate: null }, found.unusedGroup, NOW);
+    return planTransition(found, { ...EMPTY_STATE, gate: null }, NOW);
   }
-  const { state } = desiredState(settings, OUTSIDE, admissions, found, NOW);
-  return planTransition(found.own, state, found.unusedGroup, NOW);
+  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, found, NOW);
+  return planTransition(found, state, NOW);
 }
 
 /** A plan with the elements of sets in order: the kernel has none. */
-function inOrder({ withdraw, close, ip, open }: Transition): Transition {
+function inOrder({ close, open, ...transition }: Transition): Transition {
   const sort = (lines: readonly string[]) =>
     lines.map((line) =>
       /^(add|delete) element/.test(line)
         ? line.replace(/\{ (.*) \}/, (_, list) => list.split(", ").sort().join(", "))
         : line
     );
-  return { withdraw, close: sort(close), ip, open: sort(open) };
+  return { ...transition, close: sort(close), open: sort(open) };
 }
 
-async function carryOut(run: Run, { withdraw, close, ip, open }: Transition): Promise<void> {
+async function carryOut(run: Run, { confirm, withdraw, close, ip, open }: Transition): Promise<void> {
+  assert.deepEqual(confirm, [], "there are few FOU ports");
   const steps = [["ip", "-batch", withdraw], ["nft", "-f", close], ["ip", "-batch", ip], [
     "nft",
     "-f",

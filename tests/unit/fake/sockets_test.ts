@@ -122,9 +122,9 @@ Deno.test("the lock goes to one at a time, in the order in which they asked, and
   const host = newHost();
   const [first, second, third] = [host.start(), host.start(), host.start()];
   const log: string[] = [];
-  const held = await first!.system.lockNamespace();
-  second!.system.lockNamespace().then(() => log.push("second"));
-  third!.system.lockNamespace().then((lock) => {
+  const held = await first!.system.locks.namespace();
+  second!.system.locks.namespace().then(() => log.push("second"));
+  third!.system.locks.namespace().then((lock) => {
     log.push("third");
     lock[Symbol.dispose]();
   });
@@ -133,7 +133,7 @@ Deno.test("the lock goes to one at a time, in the order in which they asked, and
   held[Symbol.dispose]();
   await host.clock.settle();
   assert.deepEqual([log, host.lock.isTaken], [["third"], false]);
-  await third!.system.lockNamespace();
+  await third!.system.locks.namespace();
   third!.kill();
   assert.equal(host.lock.isTaken, false);
 });
@@ -158,7 +158,7 @@ Deno.test("a process that is killed hears of nothing more, and has no effect any
   process.kill();
   host.kernel.ip("address add 10.0.0.1/32 dev eth0");
   system.runProgram("ip", ["-batch", "-"], "link delete dev eth0\n", 1_000).then(() => log.push("program"));
-  system.serviceManager!.send("READY=1");
+  system.openServiceManager()!.send("READY=1");
   socket.send(datagram(new Uint8Array()), SERVER.ip);
   await clock.advance(1_000);
   assert.deepEqual([log, sent, manager.messages, clock.pending], [[], [], [], 0]);

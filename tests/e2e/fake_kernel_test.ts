@@ -30,6 +30,8 @@ class RealHost implements AsyncDisposable {
   readonly #name = `fake-${crypto.randomUUID().slice(0, 4)}`;
 
   static async create(): Promise<RealHost> {
+    // What comes with the modules is in namespaces that are made later.
+    await must(["modprobe", "-a", "fou", "ipip"]);
     const host = new RealHost();
     await must(["ip", "netns", "add", host.#name]);
     const lines = [

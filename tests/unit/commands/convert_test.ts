@@ -58,11 +58,11 @@ Deno.test("convert() writes TOML beside its source, what holds secrets for its o
 Deno.test("convert() replaces nothing without being told, and then writes none of several", () => {
   assert.deepEqual(outcomeOf(["a", "b"], { write: true }), {
     text: null,
-    refusal: "Cannot write /etc/ipipou/b.toml: it is there already; give --force to replace it",
+    refusal: "Cannot write /etc/ipipou/b.toml: it already exists; give --force to replace it",
     written: [],
   });
   const { refusal } = outcomeOf(["a"], { write: true, taken: true });
-  assert.equal(refusal, "Cannot write /etc/ipipou/a.toml: it is there already; give --force to replace it");
+  assert.equal(refusal, "Cannot write /etc/ipipou/a.toml: it already exists; give --force to replace it");
 });
 
 Deno.test("convert() writes none of several when one has a mistake", () => {
@@ -76,7 +76,7 @@ Deno.test("convert() writes nowhere but in /etc/ipipou", () => {
     const files = { ...FILES, [path]: "client\n" };
     const run = () =>
       convert({ names: [path], hub: null, write: true, force: true }, filesInMemory(files), () => true);
-    assert.throws(run, { message: /^Cannot write .*: --write is for files of \/etc\/ipipou\// });
+    assert.throws(run, { message: /^Cannot write .*: --write only writes to \/etc\/ipipou\// });
   }
 });
 
@@ -100,7 +100,7 @@ Deno.test("convert() makes one hub of several files, and writes it once and for 
   });
   const there = { ...HUB_FILES, "/etc/ipipou/hub.toml": "" };
   assert.throws(() => run(false, there), {
-    message: /^Cannot write \/etc\/ipipou\/hub\.toml: it is there already/,
+    message: /^Cannot write \/etc\/ipipou\/hub\.toml: it already exists/,
   });
   assert.equal(run(true, there).text, text);
 });

@@ -147,7 +147,7 @@ Deno.test("addPeer() makes a hub of a server without peers, but not of one clien
   refused(
     ADD,
     single,
-    /^Cannot add a peer to \/etc\/ipipou\/hub\.toml: it is about one client \(auth\.remote-pubkey-b64 at \/etc\/ipipou\/hub\.toml:6:26\); give that one a \[\[peer\]\] of its own$/,
+    /^Cannot add a peer to \/etc\/ipipou\/hub\.toml: it describes a single client \(auth\.remote-pubkey-b64 at \/etc\/ipipou\/hub\.toml:6:26\); move that client to a \[\[peer\]\] of its own$/,
   );
 });
 
@@ -156,18 +156,18 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
     [
       "add hub office --make-key --endpoint h",
       WITH_OFFICE,
-      /^Cannot add peer "office": \/etc\/ipipou\/hub\.peers\/office\.toml is there already; to replace it: ipipou peer remove hub office$/,
+      /^Cannot add peer "office": \/etc\/ipipou\/hub\.peers\/office\.toml already exists; to replace it: ipipou peer remove hub office$/,
     ],
     [ADD.replace("office", "b"), WITH_OFFICE, /they have the same auth\.remote-pubkey-b64/],
     [
       "add hub b --make-key --endpoint h --tunl-peer-ip 172.28.16.9",
       WITH_OFFICE,
-      /they have the same address in the tunnel, 172\.28\.16\.9/,
+      /they have the same tunnel address, 172\.28\.16\.9/,
     ],
     [
       "add hub b --endpoint h",
       EMPTY,
-      /^Cannot add peer "b" without a way to know it: give --auth-remote-pubkey-b64 KEY/,
+      /^Cannot add peer "b" without a way to identify it: give --auth-remote-pubkey-b64 KEY/,
     ],
     [
       "add hub b --make-key",
@@ -180,7 +180,7 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
       EMPTY,
       /^Cannot read \/nonexistent \(--auth-token-file\): No such file/,
     ],
-    ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel's own/],
+    ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel uses this name/],
     [
       "add hub .b --make-key --endpoint h",
       EMPTY,
@@ -189,7 +189,7 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
     [
       "add hub b --make-key --endpoint h",
       { ...EMPTY, "/etc/ipipou/hub.toml": HUB.replace(/tunl.*\n/, "") },
-      /without an address in the tunnel/,
+      /without a tunnel address/,
     ],
     [
       "add hub b --make-key --endpoint h",

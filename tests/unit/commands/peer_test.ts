@@ -68,7 +68,7 @@ Deno.test("HUB is the name of a file of /etc/ipipou, or that file's path", () =>
     refused(
       `list ${hub}`,
       elsewhere,
-      /^Cannot use \S+ as HUB: must be a file \/etc\/ipipou\/NAME\.toml, NAME of/,
+      /^Cannot use \S+ as HUB: must be a file \/etc\/ipipou\/NAME\.toml, with NAME of/,
     );
   }
   refused("list none", WITH_OFFICE, /^Cannot read \/etc\/ipipou\/none\.toml \(--config\): No such file/);
@@ -76,6 +76,6 @@ Deno.test("HUB is the name of a file of /etc/ipipou, or that file's path", () =>
 
 Deno.test("addPeer() and removePeer() say whether the hub was told", () => {
   const last = (running: number | null) => succeed(ADD, EMPTY, running).notes.at(-1);
-  assert.equal(last(null), "hub is not running: it takes effect when it starts");
-  assert.equal(last(0), "hub is running in another PID namespace: have it reload there");
+  assert.equal(last(null), "hub is not running: the change takes effect when it starts");
+  assert.equal(last(0), "hub is running in another PID namespace: reload it there");
 });

@@ -136,7 +136,7 @@ Deno.test("describeRestart() names what cannot change while the program runs, an
     [{ nft: { table: "other", counter: true } }, "--nft-table changed from ipipou to other"],
   ];
   for (const [fields, change] of cases) {
-    const line = `Cannot change a running program (${change}): restart it`;
+    const line = `Cannot apply this while running (${change}): restart it`;
     assert.equal(describeRestart(from, sampleSettings(fields)), line);
   }
   const client = { mode: "client" } as const;

@@ -203,6 +203,6 @@ Deno.test("parseInvocation() takes eth0 for the client's device, and warns of a 
   assert.deepEqual(invocation.endpoint, { host: null, port: null });
   assert.match(
     invocation.warnings.join("\n"),
-    /^The value of --auth-secret shows in the process list [^\n]*$/,
+    /^The value of --auth-secret is visible to every user of this host in the process list: use [^\n]*$/,
   );
 });

@@ -157,7 +157,7 @@ Deno.test("convertConf() names the line of what it cannot take, and never a secr
     ["server=", "Cannot give a value to -s/--server at @: it takes none"],
     [
       "auth-secret=my hunter2",
-      "Cannot take what follows the value of --auth-secret at @: after = it has no spaces",
+      "Cannot use what follows the value of --auth-secret at @: a value after = has no spaces",
     ],
     ["numbr 1", 'Cannot read @: unknown option "--numbr": did you mean --number?'],
     ["number\t1", 'Cannot read @: unknown option "--number\\t1": did you mean --number?'],
@@ -172,16 +172,16 @@ Deno.test("convertConf() names the line of what it cannot take, and never a secr
       "no-log",
       "Cannot read @: cannot tell which option --no-log is: it could be --no-log-time, --no-log-pid",
     ],
-    ["auth-keygen", "Cannot use --auth-keygen at @: it is for the command line only"],
-    ["h", "Cannot use -h/--help at @: it is for the command line only"],
+    ["auth-keygen", "Cannot use --auth-keygen at @: it can only be used on the command line"],
+    ["h", "Cannot use -h/--help at @: it can only be used on the command line"],
   ];
   for (const [line, message] of refused) {
     const expected = { message: message.replace("@", `${PATH}:3`), exitCode: 2 };
     assert.throws(() => tomlOf(`# first\n\n${line}\nserver\n`), expected, line);
   }
   assert.throws(() => tomlOf("fou-local :1\nfou-local-port 1"), {
-    message: `Cannot take both -b/--fou-local at ${PATH}:1 and --fou-local-port at ${PATH}:2: ` +
-      "they set the same, give one",
+    message: `Cannot use both -b/--fou-local at ${PATH}:1 and --fou-local-port at ${PATH}:2: ` +
+      "they set the same value, give one",
   });
 });
 

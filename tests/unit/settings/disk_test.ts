@@ -120,7 +120,7 @@ Deno.test("writeWithFolder() makes the folder that is not there, for all to read
       message: new RegExp(`^Cannot write ${folder}/other/\\.\\.: `),
     });
     assert.throws(() => writeWithFolder(`${folder}/none/new/a`, "", options), {
-      message: `Cannot make ${folder}/none/new: No such file or directory`,
+      message: `Cannot create ${folder}/none/new: No such file or directory`,
       exitCode: 2,
     });
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["new"]);

@@ -134,7 +134,7 @@ Deno.test("loadSettings() says how to make TOML of a file of version 0.1 when NA
   const files = { "/etc/ipipou/office.conf": "client\n" };
   assert.throws(() => load(["--config", "office"], files), {
     message: "Cannot read /etc/ipipou/office.conf (--config): it is a file of version 0.1; " +
-      "make TOML of it: ipipou convert --write office",
+      "convert it to TOML: ipipou convert --write office",
     exitCode: 2,
   });
   const both = { ...files, "/etc/ipipou/office.toml": BASES.client };

@@ -55,7 +55,7 @@ nfq-max-len 100
 Deno.test("mergeServers() makes one server with the peers of several, and keeps their comments", () => {
   assert.equal(
     tomlOf({ office: OFFICE, home: HOME }),
-    `# Made of /etc/ipipou/office.conf, /etc/ipipou/home.conf.
+    `# Merged from /etc/ipipou/office.conf, /etc/ipipou/home.conf.
 server = true
 number = 1
 verb = 1
@@ -179,22 +179,22 @@ Deno.test("mergeServers() names both places of what cannot be one server's", () 
     [
       server(1, "auth-token a"),
       server(2, "auth-token b").replace("eth0", "eth1"),
-      /^Cannot make one server of \/etc\/ipipou\/a\.conf and \/etc\/ipipou\/b\.conf: --fou-dev at \/etc\/ipipou\/a\.conf:3 and --fou-dev at \/etc\/ipipou\/b\.conf:3 differ; /,
+      /^Cannot merge \/etc\/ipipou\/a\.conf and \/etc\/ipipou\/b\.conf: --fou-dev at \/etc\/ipipou\/a\.conf:3 and --fou-dev at \/etc\/ipipou\/b\.conf:3 differ; /,
     ],
     [
       server(1, "auth-token a"),
       server(2, "auth-token b\nnft-table mine"),
-      /what \/etc\/ipipou\/a\.conf leaves out and --nft-table at \/etc\/ipipou\/b\.conf:5 differ; /,
+      /the default of \/etc\/ipipou\/a\.conf and --nft-table at \/etc\/ipipou\/b\.conf:5 differ; /,
     ],
     [
       server(1, "auth-token hunter2"),
       server(2, "\nauth-token hunter2"),
-      /^Cannot take both peer "a" \(--auth-token at \/etc\/ipipou\/a\.conf:4\) and peer "b" \(--auth-token at \/etc\/ipipou\/b\.conf:5\): they have the same token/,
+      /^Cannot use both peer "a" \(--auth-token at \/etc\/ipipou\/a\.conf:4\) and peer "b" \(--auth-token at \/etc\/ipipou\/b\.conf:5\): they have the same token/,
     ],
     [
       server(1, `auth-remote-pubkey-b64 ${PUBLIC_KEY}`),
       server(2, `auth-remote-pubkey-b64 ${PUBLIC_KEY}`),
-      /^Cannot take both peer "a" \(--auth-remote-pubkey-b64 at \/etc\/ipipou\/a\.conf:4\) and peer "b" /,
+      /^Cannot use both peer "a" \(--auth-remote-pubkey-b64 at \/etc\/ipipou\/a\.conf:4\) and peer "b" /,
     ],
     [server(1, "auth-token a"), server(1, "auth-token b"), /they have the same tunnel device, ipipou1/],
     [
@@ -205,12 +205,12 @@ Deno.test("mergeServers() names both places of what cannot be one server's", () 
     [
       server(1, "auth-token a"),
       server(2, ""),
-      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: nothing in it says how its client is known; /,
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: nothing in it identifies its client; /,
     ],
     [
       server(1, "auth-token a"),
       "server\nnumber 2\n",
-      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: cannot run without an own address or device: /,
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: cannot run without a local address or device: /,
     ],
     [
       server(1, "auth-token a"),

@@ -194,7 +194,7 @@ Deno.test("loadSettings() says once what is the same of all peers", () => {
   });
   assert.equal(settings.queue.maxLength, 1024);
   assert.deepEqual(warnings.map((warning) => warning.slice(0, 43)), [
-    "The shared secret is the default one, which",
+    "The shared secret is the default, which eve",
   ]);
 });
 
@@ -216,7 +216,7 @@ Deno.test("loadSettings() reads a secret's file once for all peers", () => {
 Deno.test("loadSettings() names a peer that anyone is let in as", () => {
   const { warnings } = loadHub('[[peer]]\nname = "a"\nfou.remote = ":9"\nauth.by-remote-port = true');
   assert.deepEqual(warnings, [
-    'Anyone who can send to the server\'s UDP port is let in as "a", as nothing is authenticated: ' +
+    'Anyone who can send to the server\'s UDP port is admitted as "a", because nothing is authenticated: ' +
     "give --auth-remote-pubkey-b64",
   ]);
 });
@@ -254,7 +254,7 @@ Deno.test("loadSettings() takes peers that prove nothing where address or port t
   ];
   for (const pair of clashing) {
     assert.throws(() => peersOf(text(pair)), {
-      message: /^Cannot take both peer "p0" .* and peer "p1" .*: nothing/,
+      message: /^Cannot use both peer "p0" .* and peer "p1" .*: nothing/,
     });
   }
 });
@@ -266,6 +266,6 @@ Deno.test("loadSettings() takes 4096 peers, of all files together, and none more
   ).join("");
   assert.equal(peersOf(text).length, 4096);
   assert.throws(() => peersOf(text, { "hub.peers/a.toml": "" }), {
-    message: "Cannot take 4097 peers of all files: a server can have at most 4096, use several servers",
+    message: "Cannot use 4097 peers of all files: a server can have at most 4096, use several servers",
   });
 });

@@ -14,4 +14,4 @@ export const DURATION = "must be whole seconds from 0 to 2147483, or a time like
 export const KEY = "must be 32 bytes in standard base64";
 
 /** What is said of two options that fill the same slot. */
-export const BOTH = "they set the same, give one";
+export const BOTH = "they set the same value, give one";

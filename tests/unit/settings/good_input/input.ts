@@ -6,7 +6,7 @@ export interface GoodInput {
   readonly option: string;
   readonly mode: keyof typeof BASES;
   readonly argv: readonly string[];
-  /** The same said in TOML; null for what is for the command line only. */
+  /** The same said in TOML; null for what can only be used on the command line. */
   readonly toml: string | null;
   /** Dotted names in the settings, and what they must hold then. */
   readonly gives: Readonly<Record<string, unknown>>;

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Network } from "../ipv4.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer } from "./given.ts";
@@ -37,13 +36,13 @@ const TRAITS: readonly Trait[] = [
   },
   {
     slot: "token",
-    keysOf: ({ scheme }) => scheme.kind === "token" ? [toBase64(scheme.token)] : [],
+    keysOf: ({ scheme }) => scheme.kind === "token" ? [scheme.token.toBase64()] : [],
     describe: () => "they have the same token; give each its own",
   },
   {
     slot: "remotePublicKey",
     keysOf: ({ scheme }) =>
-      scheme.kind === "ed25519" && scheme.remotePublicKey !== null ? [toBase64(scheme.remotePublicKey)] : [],
+      scheme.kind === "ed25519" && scheme.remotePublicKey !== null ? [scheme.remotePublicKey.toBase64()] : [],
     describe: (key) => `they have the same auth.remote-pubkey-b64, ${key}; give each its own key`,
   },
   {
@@ -99,10 +98,6 @@ function freeOne(peers: readonly Peer[], net: Network | null): string {
   if (net === null) return "";
   const free = freePoolAddress(net, new Set(peers.flatMap(({ tunnel }) => [tunnel.ip, tunnel.peerIp])));
   return free === null ? "; --tunl-net has no free one" : `, such as ${free}`;
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
 }
 
 const CHECKS = [0, 1, 2, 3] as const;

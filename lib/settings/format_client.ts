@@ -64,7 +64,7 @@ function formatOwnKey({ privateKey }: Scheme & { kind: "ed25519" }): string[] {
 }
 
 function formatKey(key: string, bytes: Uint8Array): string {
-  return `${key} = "${Buffer.from(bytes).toString("base64")}"`;
+  return `${key} = "${bytes.toBase64()}"`;
 }
 
 /**

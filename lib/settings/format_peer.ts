@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { GivenValues } from "./given.ts";
 import type { ReadFile } from "./files.ts";
 import { OPTIONS } from "./options.ts";
@@ -40,7 +39,7 @@ export function formatPeer(
   ).map((setting) => inline(setting, given, read));
   const lines = [
     ...peerIp === null ? [] : [`tunl.peer-ip = ${formatString(peerIp)}`],
-    ...publicKey === null ? [] : [`auth.remote-pubkey-b64 = "${Buffer.from(publicKey).toString("base64")}"`],
+    ...publicKey === null ? [] : [`auth.remote-pubkey-b64 = "${publicKey.toBase64()}"`],
     ...lasting.map((setting) => formatSetting(setting, given)),
   ];
   return {

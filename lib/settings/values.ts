@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
 import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { quote } from "./errors.ts";
@@ -134,7 +133,7 @@ function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
 
 /** Decodes standard base64, padded or not; null if it is invalid. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  return BASE64_REGEXP.test(text) ? new Uint8Array(Buffer.from(text, "base64")) : null;
+  return BASE64_REGEXP.test(text) ? Uint8Array.fromBase64(text) : null;
 }
 
 /**

@@ -48,7 +48,10 @@ export const FIT: readonly BadInput[] = ([
     [...OK_SERVER, "--auth-by-remote-port", "-r", "198.51.100.1"],
     "Cannot use --auth-by-remote-port without the port to compare with: give -r/--fou-remote",
   ],
-  [[...OK_SERVER, "--tunl-dev", "tunl0"], 'Cannot use "tunl0" as --tunl-dev: the kernel uses this name itself'],
+  [
+    [...OK_SERVER, "--tunl-dev", "tunl0"],
+    'Cannot use "tunl0" as --tunl-dev: the kernel uses this name itself',
+  ],
   [
     [...OK_SERVER, "--fou-dev", "ipipou0"],
     'Cannot use "ipipou0" as --fou-dev: it is the tunnel device itself',

@@ -40,7 +40,7 @@ verb 2
 `,
 };
 
-Deno.test("convertConf() makes TOML of version 0.1's own examples, line by line", () => {
+Deno.test("convertConf() converts version 0.1's own examples line by line", () => {
   assert.deepEqual(convertConf(EXAMPLES.server, PATH), {
     toml: `server = true
 number = 0
@@ -71,7 +71,7 @@ verb = 2
   );
 });
 
-Deno.test("convertConf() keeps the settings of version 0.1's own examples", () => {
+Deno.test("convertConf() preserves the settings of version 0.1's own examples", () => {
   const words = (conf: string) => conf.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   for (const conf of Object.values(EXAMPLES)) {
     const argv = words(conf).flatMap((line) => `--${line}`.split(" "));
@@ -80,7 +80,7 @@ Deno.test("convertConf() keeps the settings of version 0.1's own examples", () =
   }
 });
 
-Deno.test("convertConf() reads lines as version 0.1 did", () => {
+Deno.test("convertConf() reads lines like version 0.1", () => {
   const lines: [conf: string, toml: string][] = [
     ["  --server", "server = true"],
     ["\t-s", "server = true"],
@@ -113,7 +113,7 @@ Deno.test("convertConf() reads lines as version 0.1 did", () => {
   }
 });
 
-Deno.test("convertConf() keeps the last of what is said again, and adds up verbosity", () => {
+Deno.test("convertConf() keeps the last of repeated options, and adds up verbosity", () => {
   assert.equal(
     tomlOf(
       "number 1\n# all of them\nnumber 2\nserver\nclient\nencap-csum\nno-encap-csum\nfou-local :5@eth0\nb @eth1\n",
@@ -125,11 +125,11 @@ Deno.test("convertConf() keeps the last of what is said again, and adds up verbo
   assert.equal(tomlOf("verb 99\nv"), "verb = 99\n");
 });
 
-Deno.test("convertConf() takes no notice of another file's name, as version 0.1 did not, and says so", () => {
+Deno.test("convertConf() replaces --config by a comment, because version 0.1 ignored it", () => {
   assert.match(tomlOf("config other\nserver"), /^# .*--config.*\nserver = true\n$/);
 });
 
-Deno.test("convertConf() tells whether a secret is in the file", () => {
+Deno.test("convertConf() tells whether the file contains a secret", () => {
   assert.equal(convertConf("server\nauth-remote-pubkey-b64 " + PUBLIC_KEY, PATH).holdsSecret, false);
   for (
     const secret of [`auth-key-b64 ${PRIVATE_KEY}`, "auth-token x", "auth-token-b64 aGk=", "auth-secret x"]
@@ -138,7 +138,7 @@ Deno.test("convertConf() tells whether a secret is in the file", () => {
   }
 });
 
-Deno.test("convertConf() names the line of what it cannot take, and never a secret", () => {
+Deno.test("convertConf() names the invalid line, and never shows a secret", () => {
   const refused: [line: string, message: string][] = [
     [
       "fou-local-port 70000",
@@ -214,7 +214,7 @@ const confs = fc.array(saids, { maxLength: 8 }).filter((lines) =>
   )
 );
 
-Deno.test("convertConf() makes TOML that gives the same settings as the same options on the command line", () => {
+Deno.test("convertConf() makes TOML with the same meaning as the same options on the command line", () => {
   let settled = 0;
   const settingsOf = (make: () => ReturnType<typeof load>) => {
     try {
@@ -253,7 +253,7 @@ Deno.test("convertConf() makes TOML that gives the same settings as the same opt
   assert.ok(settled > 500, `only ${settled} were settings`);
 });
 
-Deno.test("convertConf() makes of any text TOML with all its comments, or one line of refusal", () => {
+Deno.test("convertConf() turns any text into TOML with all its comments, or one line of error", () => {
   const names = OPTIONS.map(({ long, short }) => long ?? short ?? "");
   const anyLine = fc.oneof(
     anyText,

@@ -52,7 +52,7 @@ auth-secret topsecret
 nfq-max-len 100
 `;
 
-Deno.test("mergeServers() makes one server with the peers of several, and keeps their comments", () => {
+Deno.test("mergeServers() merges several servers into one, and keeps their comments", () => {
   assert.equal(
     tomlOf({ office: OFFICE, home: HOME }),
     `# Merged from /etc/ipipou/office.conf, /etc/ipipou/home.conf.
@@ -122,7 +122,7 @@ const anyConf = fc.record({
   ]),
 });
 
-Deno.test("mergeServers() gives each peer the settings that its own server had, but for its name", () => {
+Deno.test("mergeServers() gives each peer its old server's settings, except for the name", () => {
   const confs = fc.uniqueArray(anyConf, { selector: ({ number }) => number, minLength: 1, maxLength: 6 });
   fc.assert(
     fc.property(confs, fc.constantFrom("fou-dev eth0", "fou-local 192.0.2.1@eth0"), (parts, local) => {
@@ -156,7 +156,7 @@ Deno.test("mergeServers() gives each peer the settings that its own server had, 
   );
 });
 
-Deno.test("mergeServers() makes names that peers can have, and all different", () => {
+Deno.test("mergeServers() makes valid and different peer names", () => {
   const long = "a-very-long-name-of-a-site";
   const confs = ["a b", "a_b", long, `${long}-2`, ".", "имя"];
   const files = Object.fromEntries(
@@ -173,7 +173,7 @@ Deno.test("mergeServers() makes names that peers can have, and all different", (
   ]);
 });
 
-Deno.test("mergeServers() names both places of what cannot be one server's", () => {
+Deno.test("mergeServers() names both places of a conflict", () => {
   const server = (n: number, more: string) => `server\nnumber ${n}\nfou-dev eth0\n${more}\n`;
   const cases: [a: string, b: string, message: RegExp][] = [
     [

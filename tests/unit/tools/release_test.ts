@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Target } from "../../../tools/base.ts";
 import { below, openwrtFiles, type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
 import { nfpmConfig } from "../../../tools/release/nfpm.ts";
-import { type World, WORLDS } from "../../../tools/release/worlds.ts";
+import { type Distribution, DISTRIBUTIONS } from "../../../tools/release/distributions.ts";
 
 const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
 const TARGET: Target = "aarch64-unknown-linux-gnu";
@@ -18,9 +18,9 @@ async function textOf(path: string, prefix: string): Promise<string> {
 }
 
 /** What nfpm is told to install, as mode and path, or path and what it is a link to. */
-function installed(world: World, files: readonly PackagedFile[]): string[] {
+function installed(distribution: Distribution, files: readonly PackagedFile[]): string[] {
   const config = nfpmConfig(
-    { world, target: TARGET, release: RELEASE, files, staged: "/staged" },
+    { distribution, target: TARGET, release: RELEASE, files, staged: "/staged" },
     "/scripts",
   );
   const contents = config["contents"] as { src: string; dst: string; file_info?: { mode: number } }[];
@@ -83,8 +83,8 @@ Deno.test("openwrtFiles() has the bundle in its folder, and the files of procd a
 });
 
 Deno.test("the OpenWrt package for aarch64 is for all processors, which its script checks", () => {
-  const { architecture, scripts } = WORLDS["openwrt.ipk"];
+  const { architecture, scripts } = DISTRIBUTIONS["openwrt.ipk"];
   assert.equal(architecture(TARGET), "all");
-  assert.equal(WORLDS["openwrt.apk"].architecture(TARGET), "noarch");
+  assert.equal(DISTRIBUTIONS["openwrt.apk"].architecture(TARGET), "noarch");
   assert.match(scripts(TARGET).preinstall!, /"\$\(uname -m\)" = aarch64 /);
 });

@@ -13,7 +13,7 @@ const FILES = {
 };
 const TOML_OF_A = '# of a\nserver = true\nauth.token = "x"\n';
 
-/** What was printed, and what was written where. */
+/** What was printed, and the files that were written. */
 function outcomeOf(
   names: string[],
   { hub = null as string | null, write = false, force = false, taken = false, mode = 0o644 } = {},

@@ -24,7 +24,7 @@ Deno.test("addPeer() prints a command that works in any locale, whatever the sec
   assert.equal(scheme.kind === "ed25519" && scheme.secret, secret);
 });
 
-/** A router's, which has no base64, and a folder in the place of /etc. */
+/** A shell like a router's, without base64, and with a folder in place of /etc. */
 class Shell implements AsyncDisposable {
   readonly folder: string;
 
@@ -45,7 +45,7 @@ class Shell implements AsyncDisposable {
     return (await new Deno.Command("/bin/sh", { args, env, stderr: "null" }).output()).code;
   }
 
-  /** What it wrote. */
+  /** The file that it wrote. */
   async read(): Promise<string> {
     return await Deno.readTextFile(`${this.folder}/ipipou/hub.toml`);
   }

@@ -7,10 +7,10 @@ import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { filesInMemory } from "./memory_files.ts";
 
-/** Has no effect of its own: what follows from it is in other settings. */
+/** Without an effect of its own: other settings are derived from it. */
 const WITHOUT_EFFECT = new Set(["number", "isOfMany"]);
 
-/** Settings where one value differs, for each value there is, by its path. */
+/** Settings that differ in one value, for each value, by path. */
 function* variations(settings: Settings): Generator<[path: string, settings: Settings]> {
   for (const path of pathsOf(settings)) {
     const copy = structuredClone(settings);

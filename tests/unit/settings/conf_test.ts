@@ -14,7 +14,7 @@ function tomlOf(conf: string): string {
   return convertConf(conf, PATH).toml;
 }
 
-/** The files that version 0.1 gave as examples. */
+/** Example files of version 0.1. */
 const EXAMPLES = {
   server: `server
 number 0
@@ -207,7 +207,7 @@ const saids = fc.tuple(fc.oneof(...valued, ...counts, ...endpoints), layouts)
   .filter(([{ option, word }]) =>
     word !== "" ? !/[\r\n]/.test(word) : option.kind === "flag" || option.kind === "count"
   );
-// One of the two a line each: of several, version 0.1 took the last whole, not piece by piece.
+// At most one line of each: version 0.1 let the last line replace an earlier one completely.
 const confs = fc.array(saids, { maxLength: 8 }).filter((lines) =>
   (["local", "remote"] as const).every((kind) =>
     lines.filter(([{ option }]) => option.kind === kind).length < 2
@@ -219,7 +219,7 @@ Deno.test("convertConf() makes TOML with the same meaning as the same options on
   const settingsOf = (make: () => ReturnType<typeof load>) => {
     try {
       const { settings } = make();
-      // A file's `verb` ends at 99, beyond which nothing changes, while any number of -v can be added to it.
+      // `verb` in a file is limited to 99, beyond which nothing changes, but any number of -v can be added.
       return { ...settings, log: { ...settings.log, verbosity: Math.min(99, settings.log.verbosity) } };
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;

@@ -11,7 +11,7 @@ import { filesInMemory, load } from "./memory_files.ts";
 
 const HUB = "/etc/ipipou/hub.toml";
 
-/** Files by their names, without folder and extension. */
+/** Files by name, without folder and extension. */
 type Confs = Readonly<Record<string, string>>;
 
 function pathsOf(confs: Confs): Record<string, string> {
@@ -28,7 +28,7 @@ function settingsOf(conf: string) {
   return resolve({ given, peers: null }, filesInMemory({}).read).settings;
 }
 
-/** The files of two servers as version 0.1 wanted them. */
+/** Two servers' files of version 0.1. */
 const OFFICE = `# the office
 server
 number 1

@@ -14,11 +14,11 @@ const SECRET = "S3cr3tOfTheTest";
 
 interface Outcome {
   readonly settings: Settings | null;
-  /** Everything that was said, errors and warnings. */
+  /** All errors and warnings. */
   readonly said: readonly string[];
 }
 
-/** What came of it; anything but settings and a refusal fails the test. */
+/** The result. Anything but settings or a `SettingsError` fails the test. */
 function outcomeOf(argv: readonly string[], files: Readonly<Record<string, string>> = {}): Outcome {
   try {
     const { settings, warnings } = load(argv, files, 0o644);

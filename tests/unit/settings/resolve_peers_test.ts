@@ -26,7 +26,7 @@ function peersOf(text: string, files: Files = {}, argv: readonly string[] = []):
   return loadHub(text, files, argv).settings.peers;
 }
 
-/** The one peer, with `lines` of its own. */
+/** The settings of a single named peer with these `lines`. */
 function peerOf(lines: string, above = "", argv: readonly string[] = []): Peer {
   const [peer, ...more] = peersOf(`${above}\n[[peer]]\nname = "a"\n${lines}`, {}, argv);
   assert.ok(peer !== undefined && more.length === 0);

@@ -6,7 +6,7 @@ import { piecesOf } from "../../../lib/settings/toml_tables.ts";
 import { anyText } from "./arbitrary_values.ts";
 
 const PATH = "/x.toml";
-/** A comment for which a file is parsed as a whole. */
+/** A comment that keeps a file from being split. */
 const WHOLE = "\n# '''";
 
 const lines = fc.oneof(

@@ -68,7 +68,7 @@ const CASES: readonly {
     ],
   },
   {
-    name: "a server's key without the far side's",
+    name: "a server's key without the client's",
     argv: ["-s", "-b", "@eth0", "--auth-key-file", "{dir}/key"],
     warnings: [
       "--auth-key-file has no effect on a server without --auth-remote-pubkey-b64",
@@ -144,7 +144,7 @@ const CASES: readonly {
     warnings: [],
   },
   {
-    name: "files of secrets that all can read, not the file that names them",
+    name: "public secret files, not the public file that names them",
     argv: [...CLIENT, "--config", "{dir}/c.toml"],
     files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }" },
     mode: 0o604,

@@ -73,7 +73,7 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
   }, "Cannot use -1 as verb at {dir}/b.toml:2:8: must be a whole number from 0 to 99"],
 ];
 
-/** Files that are not there, cannot be read, or hold what they may not. */
+/** Files that are missing, unreadable, or have invalid content. */
 export const FILES: readonly BadInput[] = [
   ...MISSING.map(onCommandLine),
   ...WITH_FILES.map(([argv, files, message]) => ({ ...onCommandLine([argv, message]), files })),

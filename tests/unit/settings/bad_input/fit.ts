@@ -3,7 +3,7 @@ import { BOTH, OK_CLIENT, WEAK_KEY } from "./phrases.ts";
 
 const OK_SERVER = ["-s", "-b", "192.0.2.1"];
 
-/** Options that lack another, or do not go together. */
+/** Options that require another, or conflict. */
 export const FIT: readonly BadInput[] = ([
   [[], "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   ["-b :10000", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],

@@ -23,7 +23,7 @@ function inHub(
   };
 }
 
-/** One [[peer]] in as few lines as it can be: its name, and anything else as one line. */
+/** A [[peer]] in two lines: its name, and everything else. */
 const peer = (name: string, more = `tunl.peer-ip = "10.0.0.${name.charCodeAt(0)}"`) =>
   `[[peer]]\nname = "${name}"\n${more}\n`;
 const token = (name: string) =>
@@ -201,5 +201,5 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ],
 ];
 
-/** What the file of a server with several peers, and their own files, may not say. */
+/** Errors in the file of a server with several peers, and in the peers' files. */
 export const HUBS: readonly BadInput[] = CASES.map(inHub);

@@ -2,7 +2,7 @@ import { BASES } from "../bases.ts";
 import { type BadInput, inFile } from "./input.ts";
 import { BOTH, DURATION, IP, KEY, LOCAL, PORTS, REMOTE } from "./phrases.ts";
 
-/** What a configuration file may not say, of one tunnel. */
+/** Errors in a configuration file about a single tunnel. */
 export const TOML: readonly BadInput[] = ([
   ["a = 1", "Unknown key a at @:1:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
   ["\n[fou]\nlocal_port = 1", "Unknown key fou.local_port at @:3:1: did you mean `local-port`?"],

@@ -9,7 +9,7 @@ const HOST = "the host must be an IPv4 address or a host name";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
 const SHORT_KEY = "AAAA";
 
-/** Values that their option does not take, whatever else is given. */
+/** Values that are invalid whatever else is given. */
 export const VALUES: readonly BadInput[] = ([
   ["-n -1", 'Cannot use "-1" as -n/--number: must be a whole number from 0 to 65535'],
   ["-n 65536", 'Cannot use "65536" as -n/--number: must be a whole number from 0 to 65535'],

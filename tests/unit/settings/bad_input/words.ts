@@ -4,7 +4,7 @@ import { BOTH, DEVICE, THE_PORT } from "./phrases.ts";
 
 const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, with NAME of A-Z a-z 0-9 _ . @ -";
 
-/** Words that are no command, no option, or not where they may stand. */
+/** Unknown or misplaced words. */
 export const WORDS: readonly BadInput[] = ([
   ["start", 'Unknown command "start": ipipou --help lists the commands'],
   ["clenup -n1", 'Unknown command "clenup": did you mean ipipou cleanup?'],

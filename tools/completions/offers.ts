@@ -63,8 +63,8 @@ export function commandWords(lines: readonly CommandLine[]): CommandWord[] {
       const after = parts.slice(0, index).join(" ");
       const known = words.get(`${after} ${word}`);
       const more = parts.slice(index + 1).join(" ");
-      const said = [...known === undefined ? [] : [known.help], more || help].join(", ");
-      words.set(`${after} ${word}`, { after, word, help: said });
+      const text = [...known === undefined ? [] : [known.help], more || help].join(", ");
+      words.set(`${after} ${word}`, { after, word, help: text });
     }
   }
   return [...words.values()];

@@ -1,5 +1,4 @@
 import process from "node:process";
-import { FolderLock } from "./ffi/folder_lock.ts";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
@@ -23,6 +22,7 @@ import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
+import { SYSTEM } from "./lib/system.ts";
 import config from "./deno.json" with { type: "json" };
 
 // Deprecation warnings of the runtime's own modules are of no use to users.
@@ -57,27 +57,27 @@ function makeLog(style: Settings["log"]): Log {
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   using signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
-  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok));
+  using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
   const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
   const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
-  await run(settings, log, load, signals);
+  await run({ system: SYSTEM, settings, log, load, orders: signals });
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
   const { given } = loadFiles(invocation, DISK.read);
-  print(await cleanup(identify(given), makeLog(chooseLog(given))));
+  print(await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given))));
 }
 
 const PEER_SYSTEM: PeerSystem = {
   ...DISK,
   write: writeWithFolder,
   remove: removeFromDisk,
-  lock: FolderLock.take,
-  tellToReload: (path) => tellToReload(path),
+  lock: (path) => SYSTEM.locks.folder(path),
+  tellToReload: (path) => tellToReload(path, SYSTEM.locks),
 };
 
 /** Prints text that contains a secret. */

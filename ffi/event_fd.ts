@@ -3,7 +3,7 @@ import type { Libc } from "./libc.ts";
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 
-/** Ends a `poll` from within the program: readable from `signal()` until `clear()`. */
+/** A descriptor that is readable from `signal()` until `clear()`, to end a poll(2) from within the program. */
 export class EventFd {
   readonly #libc: Libc;
   #fd: number;
@@ -24,6 +24,7 @@ export class EventFd {
     if (this.#fd >= 0) this.#libc.symbols.eventfd_write(this.#fd, 1n);
   }
 
+  /** Does nothing when it was not signalled. */
   clear(): void {
     this.#libc.symbols.eventfd_read(this.#fd, new BigUint64Array(1));
   }

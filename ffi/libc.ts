@@ -174,6 +174,7 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 
@@ -200,15 +201,15 @@ export class SysError extends Error {
   }
 }
 
-/** The library, for all who use it. */
+/** The loaded library, shared by all `Libc` objects. */
 interface Shared {
   readonly library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  /** `errno` of this thread. Reading it through memory spares a call between the failure and its reason. */
+  /** `errno` of this thread, read from memory, since another call could change it. */
   readonly errno: Deno.UnsafePointerView;
   users: number;
 }
 
-/** Loaded once, as code is made for each function, which takes longer than most of what is done with them. */
+/** Loaded once: the runtime compiles a stub for each function, which takes longer than most calls. */
 let shared: Shared | null = null;
 
 function load(): Shared {
@@ -216,7 +217,7 @@ function load(): Shared {
   return { library, errno: new Deno.UnsafePointerView(library.symbols.__errno_location()!), users: 0 };
 }
 
-/** The C library, taken by one owner, which lets it go. It is only used on the thread that took it. */
+/** A reference to the C library, which is unloaded with the last one. Use it only on the thread that made it. */
 export class Libc {
   readonly #shared: Shared;
   #isTaken = true;
@@ -231,46 +232,47 @@ export class Libc {
     return this.#shared.library.symbols;
   }
 
-  /** Why the latest synchronous call failed. Calls made on another thread (`nonblocking`) leave nothing here. */
+  /** The error of the latest synchronous call. Calls on another thread (`nonblocking`) do not set it. */
   get errno(): number {
     return this.#shared.errno.getInt32();
   }
 
-  /** A failure as an error, by default that of the latest synchronous call; `action` follows "Cannot". */
+  /** Makes an error, by default of the latest synchronous call; `action` follows "Cannot". */
   error(action: string, call: string, errno = this.errno): SysError {
     const description = Deno.UnsafePointerView.getCString(this.symbols.strerror(errno)!);
     return new SysError(action, call, errno, description);
   }
 
-  /** Passes on the result of a synchronous call, or throws its failure as a `SysError`. */
+  /** Returns the result of a synchronous call. @throws {SysError} when it is below 0 */
   check(action: string, call: keyof typeof SYMBOLS, result: number | bigint): number {
     if (result < 0) throw this.error(action, call);
     return Number(result);
   }
 
   /**
-   * Reads one message into `buffer`, without waiting.
+   * Reads one message into `buffer`, without waiting. A message that is longer is cut.
    *
-   * @returns its length, or null when there is none
+   * @param flags of recv(2)
+   * @returns the bytes read, or with MSG_TRUNC the length of the whole message; null: there is none
    * @throws {SysError}
    */
-  receive(action: string, fd: number, buffer: Uint8Array<ArrayBuffer>): number | null {
-    const length = this.symbols.recv(fd, buffer, BigInt(buffer.length), MSG_DONTWAIT);
+  receive(action: string, fd: number, buffer: Uint8Array<ArrayBuffer>, flags = 0): number | null {
+    const length = this.symbols.recv(fd, buffer, BigInt(buffer.length), flags | MSG_DONTWAIT);
     if (length < 0 && this.errno === constants.errno.EAGAIN) return null;
     return this.check(action, "recv", length);
   }
 
   /**
-   * Waits, on another thread, until one of `fds` can be read or has an error to tell.
+   * Waits on another thread until one of `fds` is readable or has an error to report.
    *
-   * @returns for each of them, whether that is so
+   * @returns for each of them, whether it is
    * @throws {SysError}
    */
   async pollReadable(action: string, fds: readonly number[]): Promise<boolean[]> {
     const length = BigInt(fds.length);
     const pollfds = new Int32Array(fds.flatMap((fd) => [fd, POLLIN])); // events and revents share the second word
     let ready = await this.symbols.pollElsewhere(pollfds, length, -1);
-    // The other thread keeps its errno to itself: ask again here, without waiting, to learn it (or that it is over).
+    // errno stays on the other thread: poll again here, without waiting, for the error or the result.
     if (ready < 0) ready = this.symbols.poll(pollfds, length, 0);
     this.check(action, "poll", ready);
     const revents = new Uint16Array(pollfds.buffer);

@@ -9,7 +9,7 @@ const SOURCE: LibrarySource = {
   exitCode: EXIT.queue,
 };
 
-/** `nfq_callback`: returns below 0 to stop. */
+/** `nfq_callback`; a result below 0 reports a failure. */
 export const CALLBACK = {
   parameters: [
     "pointer", // struct nfq_q_handle *qh
@@ -90,10 +90,10 @@ const SYMBOLS = {
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The library, and what is used of it. */
+/** The loaded library. */
 export type LibnetfilterQueue = Deno.DynamicLibrary<typeof SYMBOLS>;
 
-/** Loads the library, which the caller closes. @throws {IpipouError} exit code 20 and the cure: it is missing */
+/** Loads the library; the caller closes it. @throws {IpipouError} exit code 20 and the cure when it is missing */
 export function openLibnetfilterQueue(): LibnetfilterQueue {
   return openLibrary(SOURCE, SYMBOLS);
 }

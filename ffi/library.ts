@@ -1,16 +1,16 @@
 import { type ExitCode, IpipouError } from "../lib/errors.ts";
 
-/** Where a C library may be found, and what to tell whoever lacks it. */
+/** Where to look for a C library, and what to say when it is missing. */
 export interface LibrarySource {
   /** Its name in errors. */
   readonly name: string;
   /** Sonames or paths, tried in this order. */
   readonly files: readonly string[];
-  /** Environment variable that names the one file to use instead. */
+  /** Environment variable with the only file to try instead. */
   readonly override: string;
-  /** How to get the library, as the end of a sentence. */
+  /** How to get the library, to end a sentence. */
   readonly cure: string;
-  /** Exit code of the program that cannot go on without it. */
+  /** Exit code of the program when it is missing. */
   readonly exitCode: ExitCode;
 }
 

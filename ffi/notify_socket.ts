@@ -1,15 +1,14 @@
+import { AF_UNIX, openSocket, SOCK_DGRAM } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
+const KIND = { family: AF_UNIX, type: SOCK_DGRAM, protocol: 0 };
 const CLOCK_MONOTONIC = 1;
 
-/** Bytes of `struct sockaddr_un` before and in its path. */
+/** `struct sockaddr_un`: where the path begins, and its greatest length. */
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
 
-/** Sends datagrams to a Unix socket, such as the one on which a service manager listens; see sd_notify(3). */
+/** Sends datagrams to a Unix socket, such as that of a service manager; see sd_notify(3). */
 export class NotifySocket implements Disposable {
   readonly #resources: DisposableStack;
   readonly #libc: Libc;
@@ -24,8 +23,8 @@ export class NotifySocket implements Disposable {
   }
 
   /**
-   * @param path of the socket; one that begins with `@` is in the abstract namespace
-   * @throws {TypeError} when it is no path a socket can have
+   * @param path of the socket; a leading `@` means the abstract namespace
+   * @throws {TypeError} when it cannot be a socket's path
    * @throws {SysError}
    */
   static open(path: string): NotifySocket {
@@ -35,17 +34,14 @@ export class NotifySocket implements Disposable {
     }
     using resources = new DisposableStack();
     const libc = resources.use(new Libc());
-    const socket = libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const fd = resources.adopt(libc.check("open a Unix socket", "socket", socket), (fd) => {
-      libc.symbols.close(fd);
-    });
+    const fd = openSocket(libc, "open a Unix socket", KIND, resources);
     const address = new Uint8Array(PATH_OFFSET + bytes.length);
     new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
     address.set(bytes, PATH_OFFSET);
     return new NotifySocket(resources.move(), libc, fd, address);
   }
 
-  /** Sends one message, waiting where the receiver has no room for it. @throws {SysError} */
+  /** Sends one datagram, blocking while the receiver's queue is full. @throws {SysError} */
   send(message: string): void {
     const bytes = new TextEncoder().encode(message);
     const length = BigInt(bytes.length);
@@ -53,7 +49,7 @@ export class NotifySocket implements Disposable {
     this.#libc.check("notify the service manager", "sendto", sent);
   }
 
-  /** The clock that service managers compare by, in microseconds. @throws {SysError} */
+  /** CLOCK_MONOTONIC in microseconds, the clock of service managers. @throws {SysError} */
   get time(): bigint {
     const timespec = new BigInt64Array(2); // seconds, nanoseconds
     const result = this.#libc.symbols.clock_gettime(CLOCK_MONOTONIC, timespec);

@@ -1,14 +1,13 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
+import type * as ports from "../lib/ports.ts";
+import { IS_LITTLE_ENDIAN, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
 const NFQNL_COPY_PACKET = 2;
-const SOL_SOCKET = 1;
-const SO_RCVBUF = 8;
-const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NLMSG_ERROR = 2;
@@ -18,36 +17,24 @@ const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
 /** The kernel's address, as a `struct sockaddr_nl`. */
 const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-/** So are both machines that the program is built for. */
-const IS_LITTLE_ENDIAN = true;
 
-/** Room in a message for everything beside the packet's bytes; the kernel sends some 300 bytes of attributes. */
+/** Bytes of a message for everything but the packet; the kernel sends some 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
 
-/** What the receive buffer is charged for a message beside its packet's bytes; the kernel doubles the request. */
+/** Bytes of the receive buffer that a message takes on top of its packet; the kernel doubles the buffer's size. */
 const MESSAGE_COST = 1024;
 
-/** The kernel takes a signed 32-bit number and doubles it. */
+/** The kernel keeps twice the size in a signed 32-bit number. */
 const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
 
 /** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
 const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 
-/** How to open a `PacketQueue`. */
-export interface PacketQueueOptions {
-  /** The netfilter queue, 0-65535. */
-  readonly number: number;
-  /** Packets that may wait; the kernel drops those that come when it is full. */
-  readonly maxLength: number;
-  /** Bytes copied of each packet, counted from its IPv4 header; longer ones arrive cut. */
-  readonly copyRange: number;
-}
-
 /**
- * The reading end of a netfilter queue that is a dead end: a packet in it has done its work once it was read, so
- * each one is dropped at that moment and only a copy of its bytes goes on. Needs CAP_NET_ADMIN.
+ * Reads a netfilter queue that no packet leaves: each one is dropped when it is read, and a copy of its bytes handed
+ * out. Needs CAP_NET_ADMIN.
  */
-export class PacketQueue {
+export class PacketQueue implements ports.PacketQueue {
   readonly #number: number;
   readonly #name: string;
   readonly #message: Uint8Array<ArrayBuffer>;
@@ -58,13 +45,13 @@ export class PacketQueue {
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
   #maxLength: number;
-  /** Holds the queue's number. */
+  /** Keeps the queue's number taken. */
   readonly #binding: DisposableStack;
-  /** Copies of packets that were dropped and not handed out yet. */
+  /** Copies of dropped packets that were not handed out yet. */
   readonly #received: Uint8Array<ArrayBuffer>[] = [];
   readonly #loop: ReadLoop;
 
-  private constructor({ number, maxLength, copyRange }: PacketQueueOptions) {
+  private constructor({ number, maxLength, copyRange }: ports.PacketQueueOptions) {
     this.#number = number;
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
@@ -74,7 +61,7 @@ export class PacketQueue {
     this.#libc = resources.use(new Libc());
     const library = resources.adopt(openLibnetfilterQueue(), (library) => library.close());
     const symbols = this.#symbols = library.symbols;
-    // C keeps the callback's address as long as the handle, so it is made before the handle and freed after it.
+    // C keeps the callback's address as long as the handle: create it before the handle and free it after.
     const callback = resources.adopt(
       new Deno.UnsafeCallback(CALLBACK, (queue, _message, data) => this.#take(queue, data)),
       (callback) => callback.close(),
@@ -97,9 +84,9 @@ export class PacketQueue {
    * Becomes the reader of a queue.
    *
    * @throws {IpipouError} exit code 20 and the cure: the library is missing, another process has the queue,
-   *   CAP_NET_ADMIN is missing, the kernel refuses. But for the first, its cause is a `SysError`
+   *   CAP_NET_ADMIN is missing, or the kernel refuses. Except for the first, its cause is a `SysError`
    */
-  static open(options: PacketQueueOptions): PacketQueue {
+  static open(options: ports.PacketQueueOptions): PacketQueue {
     try {
       return new PacketQueue(options);
     } catch (cause) {
@@ -108,8 +95,8 @@ export class PacketQueue {
   }
 
   /**
-   * Hands out the queue's packets, each a copy from its IPv4 header on, until `close()` or `signal` ends it. What
-   * was not asked for waits in the kernel, up to the queue's length. One reader at a time.
+   * Hands out the queue's packets, each a copy from its IPv4 header on, until `close()` or `signal` ends it. The
+   * kernel keeps packets until they are asked for, up to the queue's length. One reader at a time.
    *
    * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
    */
@@ -122,7 +109,7 @@ export class PacketQueue {
   }
 
   /**
-   * Changes how many packets may wait. None that waits is lost.
+   * Changes how many packets may wait. Those that wait already are kept.
    *
    * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
    */
@@ -136,7 +123,7 @@ export class PacketQueue {
     }
   }
 
-  /** Frees the queue's number at once and ends `packets()`, also while it waits. May be called again. */
+  /** Releases the queue's number at once and ends `packets()`, also while it waits. May be called again. */
   close(): void {
     this.#binding.dispose();
     this.#loop.close();
@@ -147,12 +134,12 @@ export class PacketQueue {
   }
 
   #setUp(maxLength: number): void {
-    // Without it a full buffer makes the kernel drop everything until it was read empty, and recv say ENOBUFS, which
-    // tells no more than the counters in QUEUE_TABLE.
+    // Otherwise, once the buffer is full, the kernel drops everything until it was read empty, and recv fails with
+    // ENOBUFS, which says no more than the counters in QUEUE_TABLE.
     const quiet = this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     this.#libc.check(`set up ${this.#name}`, "setsockopt", quiet);
     this.#setLength(maxLength);
-    // Last, because packets come from here on.
+    // Last, because packets arrive from now on.
     if (this.#symbols.nfq_set_mode(this.#queue, NFQNL_COPY_PACKET, this.#copyRange) < 0) {
       throw this.#libc.error(`have ${this.#name} copy ${this.#copyRange} bytes a packet`, "nfq_set_mode");
     }
@@ -160,8 +147,8 @@ export class PacketQueue {
 
   #setLength(maxLength: number): void {
     const action = `set the length of ${this.#name} to ${maxLength}`;
-    // Packets wait in this buffer, so it must hold a full queue. Beyond net.core.rmem_max that takes CAP_NET_ADMIN
-    // in the first user namespace; where it is denied, bursts beyond the buffer are dropped and counted.
+    // Packets wait in this buffer, so it must hold a full queue. More than net.core.rmem_max needs CAP_NET_ADMIN in
+    // the initial user namespace; without it, packets that do not fit are dropped and counted.
     const bufferLength = Math.min(maxLength * (this.#copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
     if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
       this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
@@ -173,22 +160,23 @@ export class PacketQueue {
   }
 
   #setOption(level: number, option: number, value: number): number {
-    return this.#libc.symbols.setsockopt(this.#fd, level, option, new Int32Array([value]), 4);
+    return setIntOption(this.#libc, this.#fd, level, option, value);
   }
 
-  /** The packets of the next message; null when there is none. */
+  /** The packets of the next message; null: there is no message. */
   #receive(): Uint8Array<ArrayBuffer>[] | null {
-    if (this.#received.length === 0 && !this.#readMessage()) return null; // else one came while a setting was answered
+    // Packets may have been received while the kernel answered a setting.
+    if (this.#received.length === 0 && !this.#readMessage()) return null;
     return this.#received.splice(0);
   }
 
-  /** Fills `#received` with what the next message has. False: there is no message. */
+  /** Adds the next message's packets to `#received`. @returns false when there is no message */
   #readMessage(): boolean {
     const action = `read ${this.#name}`;
     const length = this.#libc.receive(action, this.#fd, this.#message);
     if (length === null) return false;
     const errno = errorIn(this.#message);
-    // The verdict on a packet that the kernel had dropped by itself, as it does when the packet's device goes down.
+    // ENOENT answers the verdict on a packet that the kernel has dropped itself, as when its device goes down.
     if (errno === constants.errno.ENOENT || errno === 0) return true;
     if (errno !== null) throw this.#libc.error(action, "recv", errno);
     if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
@@ -197,10 +185,10 @@ export class PacketQueue {
     return true;
   }
 
-  /** Called by C for each packet: drops it and keeps a copy. Below 0 with errno set when the kernel did not. */
+  /** Called by C for each packet: drops it and keeps a copy. @returns below 0, and errno is set, if that failed */
   #take(queue: Deno.PointerValue, data: Deno.PointerValue): number {
     const header = this.#symbols.nfq_get_msg_packet_hdr(data);
-    if (header === null) return 0; // no packet, so no verdict either
+    if (header === null) return 0; // no packet that could need a verdict
     const start = new BigUint64Array(1);
     const length = this.#symbols.nfq_get_payload(data, start);
     const payload = Deno.UnsafePointer.create(start[0]!);
@@ -209,15 +197,15 @@ export class PacketQueue {
       new Deno.UnsafePointerView(payload).copyInto(packet);
       this.#received.push(packet);
     }
-    const id = new Uint8Array(4); // the first member of struct nfqnl_msg_packet_hdr, in network order
+    const id = new Uint8Array(4); // the first member of struct nfqnl_msg_packet_hdr, big-endian
     new Deno.UnsafePointerView(header).copyInto(id);
     return this.#symbols.nfq_set_verdict(queue, new DataView(id.buffer).getUint32(0), NF_DROP, 0, null);
   }
 }
 
 /**
- * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer: the
- * library's own function waits for one amid the queue's packets, and fails now and then when there are any.
+ * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer; the
+ * library's function waits for one, and sometimes fails when packets come in between.
  */
 function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(28);
@@ -232,9 +220,9 @@ function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffe
   return bytes;
 }
 
-/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for a mere answer; null: it has none. */
+/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for success; null: it is no answer. */
 function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
-  const type = new Uint16Array(message.buffer, 4, 1)[0]; // a view of its own: the buffer may have any length
+  const type = new Uint16Array(message.buffer, 4, 1)[0]; // of one number, as the buffer's length may be odd
   return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
 }
 
@@ -242,7 +230,7 @@ function asQueueError(cause: unknown): unknown {
   return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
 }
 
-/** Names the cause of a refused bind, which errno alone leaves open. */
+/** Explains why a bind was refused, which errno alone does not. */
 function bindError(number: number, cause: SysError): SysError | IpipouError {
   const { EINVAL, EPERM } = constants.errno;
   if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;
@@ -250,7 +238,7 @@ function bindError(number: number, cause: SysError): SysError | IpipouError {
   return new IpipouError(`${cause.message}: ${reason}`, EXIT.queue, { cause });
 }
 
-/** The kernel says EPERM both to who may not and to who comes late. */
+/** The kernel says EPERM both when the privilege is missing and when the queue is taken. */
 function whyForbidden(number: number): string {
   let table;
   try {

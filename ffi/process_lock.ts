@@ -1,8 +1,7 @@
 import { constants } from "node:os";
+import { IS_LITTLE_ENDIAN, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 
-const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000;
 const F_GETLK = 5;
 const F_SETLK = 6;
 const F_WRLCK = 1;
@@ -14,8 +13,8 @@ const TYPE_OFFSET = 0;
 const PID_OFFSET = 24;
 
 /**
- * A lock that tells by which process it is held. The kernel frees it when its holder dies, so what it tells is
- * never out of date. Programs that the holder starts do not hold it.
+ * A POSIX record lock on a file, which tells which process holds it. The kernel releases it when that exits, so the
+ * answer is never out of date. Child processes do not hold it.
  */
 export class ProcessLock implements Disposable {
   readonly #resources: DisposableStack;
@@ -25,14 +24,15 @@ export class ProcessLock implements Disposable {
   }
 
   /**
-   * Takes the lock on a file, which this process must open nowhere else: closing that would free the lock.
+   * Takes the lock on a file. This process must not open the file elsewhere: closing it would release the lock.
    *
    * @returns null when another process has it
    * @throws {SysError}
    */
   static take(path: string): ProcessLock | null {
     using resources = new DisposableStack();
-    const [libc, fd] = openFile(path, O_RDWR, resources);
+    const libc = resources.use(new Libc());
+    const fd = openFile(libc, path, O_RDWR | O_CLOEXEC, resources);
     const result = libc.symbols.fcntl(fd, F_SETLK, writeLock());
     if (result < 0 && [constants.errno.EAGAIN, constants.errno.EACCES].includes(libc.errno)) return null;
     libc.check(`lock ${path}`, "fcntl", result);
@@ -42,17 +42,18 @@ export class ProcessLock implements Disposable {
   /**
    * Signals the process that holds the lock on a file.
    *
-   * @returns its number, 0 when it is out of reach in another PID namespace, or null when there is none
+   * @returns its PID; 0 when it is in another PID namespace and got no signal; null when nobody holds the lock
    * @throws {SysError}
    */
   static signalHolder(path: string, signal: keyof typeof constants.signals): number | null {
     using resources = new DisposableStack();
-    const [libc, fd] = openFile(path, 0, resources);
+    const libc = resources.use(new Libc());
+    const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
     const lock = writeLock();
     libc.check(`look for the lock on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_GETLK, lock));
     const view = new DataView(lock.buffer);
-    if (view.getInt16(TYPE_OFFSET, true) === F_UNLCK) return null;
-    const pid = view.getInt32(PID_OFFSET, true);
+    if (view.getInt16(TYPE_OFFSET, IS_LITTLE_ENDIAN) === F_UNLCK) return null;
+    const pid = view.getInt32(PID_OFFSET, IS_LITTLE_ENDIAN);
     if (pid > 0) {
       libc.check(`signal process ${pid}`, "kill", libc.symbols.kill(pid, constants.signals[signal]));
     }
@@ -64,15 +65,8 @@ export class ProcessLock implements Disposable {
   }
 }
 
-function openFile(path: string, flags: number, resources: DisposableStack): [Libc, number] {
-  const libc = resources.use(new Libc());
-  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), flags | O_CLOEXEC);
-  resources.adopt(libc.check(`open ${path}`, "open", fd), (fd) => libc.symbols.close(fd));
-  return [libc, fd];
-}
-
 function writeLock(): Uint8Array<ArrayBuffer> {
   const lock = new Uint8Array(FLOCK_LENGTH);
-  new DataView(lock.buffer).setInt16(TYPE_OFFSET, F_WRLCK, true);
+  new DataView(lock.buffer).setInt16(TYPE_OFFSET, F_WRLCK, IS_LITTLE_ENDIAN);
   return lock;
 }

@@ -1,16 +1,15 @@
+import type * as ports from "../lib/ports.ts";
+import { AF_INET, openSocket, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_DONTWAIT } from "./libc.ts";
 
-const AF_INET = 2;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_RAW = 255;
+const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };
 const IPPROTO_IP = 0;
 const IP_TTL = 2;
-const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 
 /** Sends whole IPv4 packets, header included. Needs CAP_NET_RAW. */
-export class RawSocket {
+export class RawSocket implements ports.RawSocket {
   readonly #resources: DisposableStack;
   readonly #libc: Libc;
   readonly #fd: number;
@@ -22,18 +21,14 @@ export class RawSocket {
   }
 
   /**
-   * @param options.device network device all packets leave by; null: where the routes lead
+   * @param options.device the network device all packets leave by; null: as the routes say
    * @throws {SysError} EPERM without CAP_NET_RAW, ENODEV when there is no such device
    */
   static open(options: { readonly device: string | null }): RawSocket {
     const { device } = options;
     using resources = new DisposableStack();
     const libc = resources.use(new Libc());
-    const socket = libc.symbols.socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-    const fd = resources.adopt(
-      libc.check("open a raw socket", "socket", socket),
-      (fd) => libc.symbols.close(fd),
-    );
+    const fd = openSocket(libc, "open a raw socket", KIND, resources);
     if (device !== null) {
       const name = new TextEncoder().encode(device);
       const bound = libc.symbols.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
@@ -43,12 +38,12 @@ export class RawSocket {
   }
 
   /**
-   * Sends a packet, without waiting. The kernel fills in total length and header checksum, and the identification
-   * and source address where they are 0.
+   * Sends a packet without waiting. The kernel fills in total length and header checksum, and the identification
+   * and source address if they are 0.
    *
    * @param packet a whole IPv4 packet
-   * @param destination IPv4 address that routing goes by; as a rule the one in the packet
-   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall's), EMSGSIZE, EAGAIN (the send buffer is full)
+   * @param destination IPv4 address to route by, usually the packet's own
+   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
    * @throws {TypeError} when the socket is closed or `destination` is no IPv4 address
    */
   send(packet: Uint8Array, destination: string): void {
@@ -61,12 +56,12 @@ export class RawSocket {
     if (symbols.inet_pton(AF_INET, new TextEncoder().encode(`${destination}\0`), address.subarray(4)) !== 1) {
       throw new TypeError(`Cannot send to ${destination} as it is no IPv4 address`);
     }
-    const bytes = packet.slice(); // C cannot be lent memory that other threads may share
+    const bytes = packet.slice(); // C functions take no memory that other threads may share
     const sent = symbols.sendto(this.#fd, bytes, BigInt(bytes.length), MSG_DONTWAIT, address, address.length);
     this.#libc.check(`send to ${destination}`, "sendto", sent);
   }
 
-  /** The system's TTL for packets that say nothing else: net.ipv4.ip_default_ttl. @throws {SysError} */
+  /** net.ipv4.ip_default_ttl of the network namespace. @throws {SysError} */
   get defaultTtl(): number {
     const ttl = new Int32Array(1);
     const result = this.#libc.symbols.getsockopt(this.#fd, IPPROTO_IP, IP_TTL, ttl, new Uint32Array([4]));

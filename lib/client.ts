@@ -15,8 +15,8 @@ export interface ClientOptions {
   readonly expectsAnswers: boolean;
 }
 
-/** What the server's answers tell; "unknown" until the first one came or was missed. */
-export type ClientStatus = "unknown" | "accepted" | "no answer";
+/** What the server's answers tell; "unknown" until the first one arrives or is missed. */
+export type Answers = "unknown" | "accepted" | "no answer";
 
 /**
  * The client's state machine: when to send an auth packet, and what is known of the server. It is told what happened
@@ -27,7 +27,7 @@ export class Client {
   readonly #random: () => number;
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
-  #status: ClientStatus = "unknown";
+  #answers: Answers = "unknown";
   /** When a packet is due as it was first, is kept up, or was asked for; null: not. */
   #sendDue: number | null;
   /** When one is due because an answer is missing; null: none is. */
@@ -46,8 +46,8 @@ export class Client {
     this.#random = random;
   }
 
-  get status(): ClientStatus {
-    return this.#status;
+  get answers(): Answers {
+    return this.#answers;
   }
 
   /** When the next auth packet is due, by the same clock; null: only when asked. */
@@ -85,7 +85,7 @@ export class Client {
 
   /** The server has answered the latest auth packet. */
   handleAccepted(): void {
-    this.#status = "accepted";
+    this.#answers = "accepted";
     this.#retries.reset();
     this.#retryDue = null;
     this.#answerDue = null;
@@ -94,7 +94,7 @@ export class Client {
   /** Time has passed. @returns whether an answer turned out to be missing; another packet is due, each time later */
   handleTime(now: number): boolean {
     if (this.#answerDue === null || now < this.#answerDue) return false;
-    this.#status = "no answer";
+    this.#answers = "no answer";
     this.#answerDue = null;
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     this.#retryDue = now + Math.round(this.#retries.next() * jitter);

@@ -24,6 +24,14 @@ export function formatEndpoint({ ip, port }: Endpoint): string {
   return `${ip}:${port}`;
 }
 
+/**
+ * Key of a place: a peer's outer address and port, which a NAT gives to one host at a time, and the local port that it
+ * sends to. A NAT may give two peers the same address and port for two of our ports.
+ */
+export function placeKey(remote: Endpoint, port: number): string {
+  return `${formatEndpoint(remote)} ${port}`;
+}
+
 /** Parses an IPv4 packet with a whole UDP datagram; null for anything else, and for fragments or truncated packets. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
   if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;

@@ -9,9 +9,8 @@ export interface System {
   readonly random: Random;
   /** Runs `ip`, `nft` or `modprobe` to its end. */
   readonly runProgram: RunProgram;
-  /** Waits for the lock on the network namespace, and takes it. Programs started under it hold it too. */
-  readonly lockNamespace: () => Promise<Disposable>;
-  /** @param table the nftables table (family ip) to hear of; null: of none @throws {SysError} */
+  readonly locks: Locks;
+  /** @param table the nftables table (family ip) to hear of; null: none @throws {SysError} */
   readonly openNews: (table: string | null) => KernelNews;
   /** @throws {IpipouError} exit code 20 when the queue cannot be had */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
@@ -21,8 +20,25 @@ export interface System {
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
   /** Finds a host's IPv4 address as the system does; rejects when there is none. */
   readonly resolve: (host: string) => Promise<string>;
-  /** The service manager that started the program; null: none did. */
-  readonly serviceManager: ServiceManager | null;
+  /** Reaches the service manager that started the program; null: none did. @throws {SysError} */
+  readonly openServiceManager: () => ServiceManager | null;
+}
+
+/** Locks that the kernel frees when their holder dies. */
+export interface Locks {
+  /** Waits for the lock on this network namespace. Programs that its holder starts hold it with it. @throws {SysError} */
+  namespace(): Promise<Disposable>;
+  /** Waits for the lock on a folder, blocking the process. @throws {SysError} */
+  folder(path: string): Disposable;
+  /** Takes the lock on a file, which tells by which process it is held; null when another has it. @throws {SysError} */
+  process(path: string): Disposable | null;
+  /**
+   * Signals the process that holds the lock on a file.
+   *
+   * @returns its number, 0 when it is out of reach in another PID namespace, or null when there is none
+   * @throws {SysError}
+   */
+  signalHolder(path: string, signal: "SIGHUP"): number | null;
 }
 
 /** Time. */
@@ -58,7 +74,7 @@ export interface ProgramEnd {
  * Runs a program of PATH under LC_ALL=C, with `input` on its standard input.
  *
  * @param timeLimit milliseconds after which it is killed
- * @throws {MissingProgramError} when it is not installed
+ * @throws {Deno.errors.NotFound} when it is not installed
  */
 export type RunProgram = (
   program: ProgramName,

@@ -1,10 +1,10 @@
-import { NamespaceLock } from "../../ffi/namespace_lock.ts";
 import { Instance } from "../kernel/instance.ts";
 import { gateNames } from "../kernel/gate_rules.ts";
 import { Runner } from "../kernel/runner.ts";
 import { isParked, type KernelState, type Tunnel } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
 import { formatEndpoint } from "../packet.ts";
+import type { System } from "../ports.ts";
 import type { Identification } from "../settings/resolve.ts";
 
 /**
@@ -15,12 +15,20 @@ import type { Identification } from "../settings/resolve.ts";
  */
 export async function cleanup(
   { mode, name, ports, queue, table }: Identification,
+  { clock, locks, runProgram }: Pick<System, "clock" | "locks" | "runProgram">,
   log: Log,
 ): Promise<string> {
-  const identity = { name, table, devices: new Set([name]), ports: new Set(ports), queue };
+  const identity = {
+    name,
+    table,
+    devices: new Set([name]),
+    ports: new Set(ports),
+    queue,
+    made: new Set<string>(),
+  };
   const nft = mode === "server" ? "needed" : "if-installed";
-  const lock = () => NamespaceLock.take();
-  const instance = new Instance(identity, { nft, routes: false, needsFou: false }, new Runner(log), lock);
+  const access = { runner: new Runner(runProgram, log), lock: () => locks.namespace(), clock };
+  const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
   const removed = describeRemoved(await instance.remove());
   return removed.length === 0
     ? `nothing of ${name} to remove\n`

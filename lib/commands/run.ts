@@ -1,50 +1,65 @@
-import { KernelNews } from "../../ffi/kernel_news.ts";
-import { NamespaceLock } from "../../ffi/namespace_lock.ts";
 import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
 import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
-import { openService } from "../daemon/service.ts";
-import type { Signals } from "../daemon/signals.ts";
+import { Service } from "../daemon/service.ts";
+import { describeStatus } from "../daemon/status.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
+import type { System } from "../ports.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Kernel modules that either side needs. */
 const MODULES = ["fou", "ipip"];
 
+/** What a run is told by signals. */
+export interface Orders {
+  /** Aborted when it is to stop; the reason is the signal's name. */
+  readonly stop: AbortSignal;
+  /** Called when it is to send an auth packet. */
+  onAuthRequest: () => void;
+  /** Called when it is to read its settings again; at once if that was asked for before. */
+  onReload: () => void;
+}
+
+/** What a run works with. */
+export interface RunContext {
+  readonly system: System;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Reads the settings again. */
+  readonly load: () => Resolved;
+  readonly orders: Orders;
+}
+
 /**
- * Runs a server or a client until SIGTERM or SIGINT, then removes everything it made. A failure to start leaves
- * the kernel as it was; a later failure leaves the tunnels as they are, for the next start to take over.
+ * Runs a server or a client until it is told to stop, then removes everything it made. A failure to start leaves the
+ * kernel as it was; a later failure leaves the tunnels as they are, for the next start to take over.
  *
- * @param load reads the settings again, at SIGHUP
  * @throws {IpipouError} when it cannot start, or cannot go on
  */
-export async function run(
-  settings: Settings,
-  log: Log,
-  load: () => Resolved,
-  signals: Signals,
-): Promise<void> {
-  const runner = new Runner(log);
-  using news = KernelNews.open(settings.mode === "server");
-  const kernel = new Kernel(settings, { runner, lock: () => NamespaceLock.take(), news, log });
-  using service = openService(log);
-  const context: DaemonContext = { settings, kernel, log, service, stop: signals.stop };
+export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
+  const { clock, locks, openNews, openServiceManager } = system;
+  const { stop } = orders;
+  const runner = new Runner(system.runProgram, log);
+  using news = openNews(settings.mode === "server" ? settings.nft.table : null);
+  const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, log });
+  using service = new Service(openServiceManager(), clock, log);
+  const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   await loadModules(runner, log);
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
-  service.ready(() => daemon.status);
+  service.ready(() => describeStatus(daemon.status));
   const reloader = new Reloader(daemon, load, context);
-  signals.onAuthRequest = () => daemon.authenticate();
-  signals.onReload = () => reloader.request();
+  orders.onAuthRequest = () => daemon.authenticate();
+  orders.onReload = () => reloader.request();
   await daemon.serve();
   service.stopping();
-  log.notice(`${signals.stop.reason}: stopping`);
+  log.notice(`${stop.reason}: stopping`);
   await kernel.remove();
 }
 
@@ -64,7 +79,7 @@ function isEmpty({ tunnels, listeners, gate }: KernelState): boolean {
   return tunnels.size + listeners.size === 0 && gate === null;
 }
 
-/** A kernel may have them built in, or a container's host loaded: what is really missing shows later, by name. */
+/** They may be built in, or loaded by a container's host: what is really missing is named later. */
 async function loadModules(runner: Runner, log: Log): Promise<void> {
   try {
     await runner.modprobe(MODULES);

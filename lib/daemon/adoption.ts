@@ -1,5 +1,6 @@
-import type { Admission } from "../gate.ts";
-import { isParked, type KernelState, type Remote, remoteKey, type Tunnel } from "../kernel/state.ts";
+import { placeKey } from "../packet.ts";
+import type { Admission } from "../admission.ts";
+import { isParked, type KernelState, type Remote, type Tunnel } from "../kernel/state.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** A peer, and the tunnel it has. */
@@ -29,7 +30,7 @@ export function findAdmissions(
   const { yes = [], no = [] } = Object.groupBy(found, ({ letIn }) => letIn === null ? "no" : "yes");
   return new Map([...yes, ...no].map(({ peer, tunnel, letIn }): [string, Admission] => {
     const { local, remote } = tunnel;
-    const place = remoteKey(remote, local.port);
+    const place = placeKey(remote, local.port);
     const isNowhere = isParked(tunnel) || taken.has(place);
     if (isNowhere) return [peer.name, { remote: null, port: local.port, expiresAt: 0 }];
     taken.add(place);
@@ -41,6 +42,6 @@ export function findAdmissions(
 
 /** What lets a tunnel's packets in, and no other's. */
 function findLetIn({ local, remote }: Tunnel, { gate }: KernelState, main: string): Remote | null {
-  const letIn = gate?.remotes.get(remoteKey(remote, local.port));
+  const letIn = gate?.remotes.get(placeKey(remote, local.port));
   return letIn !== undefined && (letIn.alt ?? main) === local.ip ? letIn : null;
 }

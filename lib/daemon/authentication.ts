@@ -1,14 +1,11 @@
-import { RawSocket } from "../../ffi/raw_socket.ts";
 import { makeAuthPayload } from "../auth/scheme.ts";
-import { Client } from "../client.ts";
-import { monotonicTime, unixTime } from "../clock.ts";
+import { type Answers, Client } from "../client.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
+import type { Clock, Random, RawSocket, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Replies } from "./replies.ts";
-
-const WORDS = { "accepted": "accepted by", "no answer": "no answer from" } as const;
 
 /** Where a client's tunnel goes, and by which settings. */
 export interface Setup {
@@ -23,12 +20,17 @@ export class AuthSender implements Disposable {
   readonly #source: Endpoint;
   readonly #destination: Endpoint;
   readonly #socket: RawSocket;
+  readonly #clock: Clock;
+  readonly #random: Random;
 
-  constructor({ settings, outside, remote }: Setup) {
+  /** @throws {SysError} when no raw socket can be had */
+  constructor({ settings, outside, remote }: Setup, { clock, random, openRawSocket }: System) {
+    this.#clock = clock;
+    this.#random = random;
     this.#settings = settings;
     this.#source = { ip: outside.ip, port: settings.local.ports[0] };
     this.#destination = remote;
-    this.#socket = RawSocket.open({ device: settings.local.device });
+    this.#socket = openRawSocket({ device: settings.local.device });
   }
 
   /**
@@ -37,8 +39,7 @@ export class AuthSender implements Disposable {
    */
   send(prepare: (payload: Uint8Array) => void = () => {}): void {
     const { scheme } = this.#settings.peers[0]!;
-    const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-    const payload = makeAuthPayload(scheme, unixTime(), random);
+    const payload = makeAuthPayload(scheme, this.#clock.unixTime(), (length) => this.#random.bytes(length));
     prepare(payload);
     const datagram = { source: this.#source, destination: this.#destination, payload };
     const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
@@ -54,31 +55,33 @@ export class AuthSender implements Disposable {
 export class Authentication implements Disposable {
   readonly #sender: AuthSender;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #client: Client;
   readonly #replies: Replies | null;
   readonly #wake: () => void;
   /** Names the client and its server in the log. */
   readonly #peer: { readonly name: string; readonly remote: string };
 
-  /** @param wake called when there may be something to do before `nextDeadline` */
-  constructor(setup: Setup, log: Log, wake: () => void) {
+  /** @param wake called when there may be something to do before `nextDeadline` @throws {SysError} */
+  constructor(setup: Setup, system: System, log: Log, wake: () => void) {
     const { settings, remote } = setup;
     const peer = settings.peers[0]!;
     const options = { keepalive: settings.keepalive, expectsAnswers: peer.reply };
-    this.#sender = new AuthSender(setup);
+    this.#sender = new AuthSender(setup, system);
     this.#log = log;
+    this.#clock = system.clock;
     this.#wake = wake;
-    this.#client = new Client(options, monotonicTime(), Math.random);
+    this.#client = new Client(options, system.clock.now(), () => system.random.fraction());
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
-    this.#replies = peer.reply ? new Replies(peer, path, log, () => this.#handleAccepted()) : null;
+    this.#replies = peer.reply
+      ? new Replies(peer, path, { system, log, onAccepted: () => this.#handleAccepted() })
+      : null;
   }
 
-  /** What is known of the server, in one line. */
-  get status(): string {
-    const { status } = this.#client;
-    const { remote } = this.#peer;
-    return status === "unknown" ? `tunnel to ${remote} set up` : `${WORDS[status]} ${remote}`;
+  /** What the server's answers tell. */
+  get answers(): Answers {
+    return this.#client.answers;
   }
 
   /** When there is something to do next, by the monotonic clock; null: only when asked. */
@@ -88,14 +91,14 @@ export class Authentication implements Disposable {
 
   /** Has an auth packet sent now. */
   request(): void {
-    this.#client.handleRequest(monotonicTime());
+    this.#client.handleRequest(this.#clock.now());
     this.#wake();
   }
 
   /** Does what is due. */
   act(): void {
     const { nextSend } = this.#client;
-    if (nextSend !== null && nextSend <= monotonicTime()) this.#send();
+    if (nextSend !== null && nextSend <= this.#clock.now()) this.#send();
     this.#noticeMissingAnswer();
   }
 
@@ -108,17 +111,17 @@ export class Authentication implements Disposable {
     const client = this.#client;
     try {
       this.#sender.send((payload) => this.#replies?.expect(payload));
-      client.handleSent(monotonicTime());
+      client.handleSent(this.#clock.now());
       this.#log.info("sent auth packet");
     } catch (error) {
-      client.handleSendFailure(monotonicTime());
+      client.handleSendFailure(this.#clock.now());
       const message = (error as Error).message;
       this.#log.warning(`${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`);
     }
   }
 
   #handleAccepted(): void {
-    const isNews = this.#client.status !== "accepted";
+    const isNews = this.#client.answers !== "accepted";
     this.#client.handleAccepted();
     const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
     if (isNews) this.#log.notice(line);
@@ -127,8 +130,8 @@ export class Authentication implements Disposable {
   }
 
   #noticeMissingAnswer(): void {
-    const isNews = this.#client.status !== "no answer";
-    if (!this.#client.handleTime(monotonicTime())) return;
+    const isNews = this.#client.answers !== "no answer";
+    if (!this.#client.handleTime(this.#clock.now())) return;
     const { name, remote } = this.#peer;
     const why = "refused, unreachable, or a server that does not answer";
     if (isNews) this.#log.warning(`${name}: no answer from ${remote}: ${why}; trying until there is one`);
@@ -136,6 +139,6 @@ export class Authentication implements Disposable {
   }
 
   #secondsToSend(): number {
-    return Math.ceil((this.#client.nextSend! - monotonicTime()) / 1000);
+    return Math.ceil((this.#client.nextSend! - this.#clock.now()) / 1000);
   }
 }

@@ -1,4 +1,4 @@
-import { ProcessLock } from "../../ffi/process_lock.ts";
+import type { Locks } from "../ports.ts";
 import { nameOfConfig, RUN_FOLDER } from "../settings/files.ts";
 
 const FOLDER_MODE = 0o755;
@@ -18,20 +18,24 @@ export interface Claim extends Disposable {
  * @param paths of the files; it cannot be found by those that lie elsewhere
  * @param folder where it is made known: RUN_FOLDER outside of tests
  */
-export function claimConfigs(paths: readonly string[], folder = RUN_FOLDER): Claim {
+export function claimConfigs(
+  paths: readonly string[],
+  processLocks: Pick<Locks, "process">,
+  folder = RUN_FOLDER,
+): Claim {
   const problems: string[] = [];
-  using locks = new DisposableStack();
+  using taken = new DisposableStack();
   for (const name of new Set(paths.flatMap((path) => nameOfConfig(path) ?? []))) {
     try {
-      const lock = ProcessLock.take(makeLockFile(folder, name));
+      const lock = processLocks.process(makeLockFile(folder, name));
       if (lock === null) {
         problems.push(`Another process runs ${name} too: ipipou peer will tell that one alone`);
-      } else locks.use(lock);
+      } else taken.use(lock);
     } catch (error) {
       problems.push(`${(error as Error).message}: ipipou peer will not find this process`);
     }
   }
-  const resources = locks.move();
+  const resources = taken.move();
   return { problems, [Symbol.dispose]: () => resources.dispose() };
 }
 
@@ -43,10 +47,14 @@ export function claimConfigs(paths: readonly string[], folder = RUN_FOLDER): Cla
  * @returns its number, 0 when it is in another PID namespace and was not told, or null when none runs it
  * @throws {SysError}
  */
-export function tellToReload(path: string, folder = RUN_FOLDER): number | null {
+export function tellToReload(
+  path: string,
+  locks: Pick<Locks, "signalHolder">,
+  folder = RUN_FOLDER,
+): number | null {
   const name = nameOfConfig(path);
   if (name === null || !isThere(lockFileOf(folder, name))) return null;
-  return ProcessLock.signalHolder(lockFileOf(folder, name), "SIGHUP");
+  return locks.signalHolder(lockFileOf(folder, name), "SIGHUP");
 }
 
 function lockFileOf(folder: string, name: string): string {

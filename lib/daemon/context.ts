@@ -1,32 +1,34 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
+import type { System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Service } from "./service.ts";
+import type { Status } from "./status.ts";
 
 /** What both sides run with. */
 export interface DaemonContext {
+  readonly system: System;
   readonly settings: Settings;
   readonly kernel: Kernel;
   readonly log: Log;
-  /** Told how the daemon is. */
+  /** Told of the daemon's state. */
   readonly service: Service;
   /** Aborted when the program is to stop. */
   readonly stop: AbortSignal;
 }
 
-/** One side, set up in the kernel. It goes on working there when the process is gone. */
+/** One side, set up in the kernel. What it made there goes on working without this process. */
 export interface Daemon extends Disposable {
-  /** How its work goes now, in one line. */
-  readonly status: string;
+  readonly status: Status;
 
-  /** Does its work until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
+  /** Works until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
   serve(): Promise<void>;
 
   /**
-   * Goes on with other settings, of the same mode, name and table, and makes good what others did to what it has in
-   * the kernel. What neither concerns is not touched. The caller has it authenticate then.
+   * Goes on with other settings, of the same mode, name and table, and repairs what others did to what it has in the
+   * kernel. What neither concerns is not touched. The caller has it authenticate afterwards.
    *
-   * @throws when it cannot: then it goes on with those it had
+   * @throws when it cannot; then it goes on with the settings it had
    */
   reload(settings: Settings): Promise<void>;
 

@@ -1,63 +1,49 @@
-import { lookup } from "node:dns/promises";
 import { Backoff } from "../backoff.ts";
-import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Clock, System } from "../ports.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
-import { Limit } from "./limit.ts";
-import { unlessStopped, waitUntil } from "./wait.ts";
-
-/**
- * Each host that is asked for takes one of the runtime's 32 threads until there is an answer, or none after many
- * seconds. The others are for what cannot wait for names: the queue, and the lock that changes are made under.
- */
-const lookups = new Limit(16);
-
-/** Finds a host's IPv4 address, or throws an `IpipouError`. */
-type Resolve = (host: string) => Promise<string>;
+import { unlessStopped } from "./wait.ts";
 
 /** IPv4 addresses by host. */
-export type Addresses = ReadonlyMap<string, string>;
+export type HostAddresses = ReadonlyMap<string, string>;
 
-/**
- * Finds the IPv4 address of a host as the system does: /etc/hosts, DNS, or whatever nsswitch.conf says.
- *
- * @param ask asks the system: one that is not there, or fails, throws
- * @throws {IpipouError} when it has none
- */
-export async function resolveHost(host: string, ask: typeof askSystem = askSystem): Promise<string> {
+/** What a search for hosts needs. */
+interface SearchContext {
+  readonly system: Pick<System, "resolve" | "clock">;
+  readonly log: Pick<Log, "debug">;
+  readonly stop: AbortSignal;
+}
+
+/** Finds the IPv4 address of a host as the system does. @throws {IpipouError} when it has none */
+export async function resolveHost(host: string, { resolve }: Pick<System, "resolve">): Promise<string> {
   try {
-    return await lookups.run(() => ask(host));
+    return await resolve(host);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
   }
 }
 
-async function askSystem(host: string): Promise<string> {
-  return (await lookup(host, { family: 4 })).address;
-}
-
-/** Like {@linkcode resolveHost}, but waits for as long as it takes: at boot, names may come later than we do. */
+/** Like {@linkcode resolveHost}, but retries until it succeeds: at boot, name resolution may start after us. */
 export function awaitHost(
   host: string,
-  { log, service, stop }: Pick<DaemonContext, "log" | "service" | "stop">,
-  resolve: Resolve = resolveHost,
+  { system, log, service, stop }: Pick<DaemonContext, "system" | "log" | "service" | "stop">,
 ): Promise<string> {
-  return keepLooking(host, resolve, stop, ({ message }, delay) => {
+  return keepLooking(host, system, stop, ({ message }, delay) => {
     service.waitFor(`the IPv4 address of ${host}`);
     log.warning(`${message}; trying again in ${delay / 1000} s`);
   });
 }
 
-/** The hosts that a server knows peers by. */
+/** The hosts whose addresses a server knows peers by. */
 export function hostsOf(peers: readonly Peer[]): Set<string> {
   return new Set(peers.flatMap(({ byRemote, remote }) => byRemote.ip ? remote.host ?? [] : []));
 }
 
-/** The addresses that a server knows peers by, by peer name; a peer whose host is not found has none. */
-export function remotesOf(peers: readonly Peer[], addresses: Addresses): Map<string, string> {
+/** The addresses that a server knows peers by, by peer name; a peer whose host was not found has none. */
+export function remotesOf(peers: readonly Peer[], addresses: HostAddresses): Map<string, string> {
   return new Map(peers.flatMap(({ name, byRemote, remote }) => {
     const ip = byRemote.ip ? addresses.get(remote.host ?? "") : undefined;
     return ip === undefined ? [] : [[name, ip] as const];
@@ -65,19 +51,18 @@ export function remotesOf(peers: readonly Peer[], addresses: Addresses): Map<str
 }
 
 /**
- * Asks once for each host. One that is not found keeps the address it had, or is left out; the log is told.
+ * Looks up each host once. One that is not found keeps the address it had, or is left out, with a warning in the log.
  *
  * @param known the addresses they had
  */
 export async function findHosts(
   hosts: ReadonlySet<string>,
-  known: Addresses,
-  log: Pick<Log, "warning">,
-  resolve: Resolve = resolveHost,
-): Promise<Addresses> {
+  known: HostAddresses,
+  { system, log }: { readonly system: Pick<System, "resolve">; readonly log: Pick<Log, "warning"> },
+): Promise<HostAddresses> {
   const found = Array.from(hosts, async (host) => {
     try {
-      return [[host, await resolve(host)] as const];
+      return [[host, await resolveHost(host, system)] as const];
     } catch (error) {
       const { message } = error as Error;
       const ip = known.get(host);
@@ -92,33 +77,25 @@ export async function findHosts(
   return new Map((await Promise.all(found)).flat());
 }
 
-/** Looks for hosts that were not found, each until it is found or not asked for any more, or the program stops. */
+/** Keeps looking up hosts that were not found, each until it is found or no longer wanted, or the program stops. */
 export class HostSearch {
   readonly #onFound: () => void;
-  readonly #log: Pick<Log, "debug">;
-  readonly #stop: AbortSignal;
-  readonly #resolve: Resolve;
+  readonly #context: SearchContext;
   readonly #searches = new Map<string, AbortController>();
   #found = new Map<string, string>();
 
-  /** @param onFound is called when there is more to take */
-  constructor(
-    onFound: () => void,
-    { log, stop }: Pick<DaemonContext, "log" | "stop">,
-    resolve: Resolve = resolveHost,
-  ) {
+  /** @param onFound is called when `take()` has something new */
+  constructor(onFound: () => void, context: SearchContext) {
     this.#onFound = onFound;
-    this.#log = log;
-    this.#stop = stop;
-    this.#resolve = resolve;
+    this.#context = context;
   }
 
-  /** Hosts that are asked for, and were not taken yet. */
+  /** Hosts that are wanted and were not taken yet. */
   get missing(): readonly string[] {
     return [...this.#searches.keys(), ...this.#found.keys()];
   }
 
-  /** Looks for these from here on, and for no others. */
+  /** Looks for these hosts from now on, and for no others. */
   lookFor(hosts: ReadonlySet<string>): void {
     for (const [host, search] of this.#searches) {
       if (hosts.has(host)) continue;
@@ -131,8 +108,8 @@ export class HostSearch {
     }
   }
 
-  /** Hands over what was found since the last call, and is still asked for. */
-  take(): Addresses {
+  /** Returns the addresses found since the last call, of hosts that are still wanted. */
+  take(): HostAddresses {
     const found = this.#found;
     this.#found = new Map();
     return found;
@@ -141,11 +118,12 @@ export class HostSearch {
   async #search(host: string): Promise<void> {
     const search = new AbortController();
     this.#searches.set(host, search);
-    const stop = AbortSignal.any([this.#stop, search.signal]);
-    const told = ({ message }: Error, delay: number) =>
-      this.#log.debug(`${message}; trying again in ${delay / 1000} s`);
+    const { system, log } = this.#context;
+    const stop = AbortSignal.any([this.#context.stop, search.signal]);
+    const onFailure = ({ message }: Error, delay: number) =>
+      log.debug(`${message}; trying again in ${delay / 1000} s`);
     try {
-      const ip = await keepLooking(host, this.#resolve, stop, told);
+      const ip = await keepLooking(host, system, stop, onFailure);
       if (stop.aborted) return;
       this.#searches.delete(host);
       this.#found.set(host, ip);
@@ -157,23 +135,27 @@ export class HostSearch {
   }
 }
 
-/** Asks for a host, ever more rarely, until it is found. @throws the reason of `stop`, as soon as that is aborted */
+/** Looks up a host, with growing pauses, until it is found. @throws the reason of `stop`, once that is aborted */
 async function keepLooking(
   host: string,
-  resolve: Resolve,
+  system: SearchContext["system"],
   stop: AbortSignal,
   onFailure: (error: IpipouError, delay: number) => void,
 ): Promise<string> {
   const backoff = new Backoff();
   while (true) {
     try {
-      return await unlessStopped(resolve(host), stop);
+      return await unlessStopped(resolveHost(host, system), stop);
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();
       onFailure(error, delay);
-      await waitUntil(monotonicTime() + delay, stop);
-      stop.throwIfAborted();
+      await pause(system.clock, delay, stop);
     }
   }
+}
+
+async function pause(clock: Clock, milliseconds: number, stop: AbortSignal): Promise<void> {
+  await clock.waitUntil(clock.now() + milliseconds, stop);
+  stop.throwIfAborted();
 }

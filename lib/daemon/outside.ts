@@ -1,4 +1,3 @@
-import { LinkMonitor } from "../../ffi/link_monitor.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
@@ -50,20 +49,20 @@ export interface Surveyed {
 }
 
 /**
- * Looks for the outer address. As a service it waits for as long as it takes: at boot, devices and addresses may come
- * later than we do.
+ * Finds the outer address. As a service it waits for as long as it takes: at boot, devices and addresses may appear
+ * after the program starts.
  *
- * @throws {IpipouError} exit code 2 when there is no such device or address, and nobody who started this waits for it
- * @throws the reason why the program is to stop
+ * @throws {IpipouError} exit code 2 when there is no such device or address, and no service manager started the program
+ * @throws the reason of `stop`
  */
 export async function awaitOutside(
-  { settings, kernel, log, service, stop }: Omit<DaemonContext, "kernel"> & {
-    readonly kernel: Pick<Kernel, "observe" | "forget">;
+  { settings, kernel, log, service, stop }: Pick<DaemonContext, "settings" | "log" | "service" | "stop"> & {
+    readonly kernel: Pick<Kernel, "observe" | "changed">;
   },
 ): Promise<Surveyed> {
-  using monitor = LinkMonitor.open();
   let told = "";
-  for await (const _ of monitor.changes(stop)) {
+  while (true) {
+    stop.throwIfAborted();
     const observed = await kernel.observe();
     try {
       return { observed, outside: findOutside(settings, observed) };
@@ -72,8 +71,7 @@ export async function awaitOutside(
       if (error.message !== told) log.warning(`${error.message}; waiting for it`);
       told = error.message;
       service.waitFor(`the ${error.missing}`);
-      kernel.forget();
     }
+    await kernel.changed(stop);
   }
-  throw stop.reason;
 }

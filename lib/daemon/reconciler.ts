@@ -1,62 +1,66 @@
 import { Backoff } from "../backoff.ts";
-import { monotonicTime } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { waitUntil } from "./wait.ts";
+import type { Clock } from "../ports.ts";
 
-/** A change that its caller waits for. */
+/** A change whose caller waits for its result. */
 interface Attempt {
   readonly undo: () => void;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Key of the requests that nobody waits for; no peer's name. */
+/** Key of the requests without a callback; no peer has this name. */
 const NOBODY = "";
 
 /**
- * Runs one change of the kernel at a time, for callers who never wait for it: requests that come while one runs
- * are served together by the next. A change that fails is tried again until it succeeds or the program stops.
+ * Runs one change of the kernel at a time. Requests that arrive while one runs are served together by the next. A
+ * change that fails is retried until it succeeds or the program stops.
  */
 export class Reconciler {
   readonly #change: () => Promise<void>;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #stop: AbortSignal;
   #waiting = new Map<string, () => void>();
-  /** Those that the change under way is for. */
+  /** Requests that the change under way will serve. */
   #served = new Map<string, () => void>();
   #attempt: Attempt | null = null;
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
 
-  /** @param change brings the kernel to what is wanted at the time of the call */
-  constructor(change: () => Promise<void>, log: Log, stop: AbortSignal) {
+  /** @param change brings the kernel to what is wanted when it is called */
+  constructor(
+    change: () => Promise<void>,
+    { log, clock, stop }: { readonly log: Log; readonly clock: Clock; readonly stop: AbortSignal },
+  ) {
     this.#change = change;
     this.#log = log;
+    this.#clock = clock;
     this.#stop = stop;
   }
 
   /**
-   * Asks for a change; `then` is called once a change that began afterwards has succeeded. Of several requests
-   * with the same key that wait, the last one counts, so that no more wait than there are keys.
+   * Requests a change. `then` is called once a change that began after this call has succeeded. A later request with
+   * the same key replaces one that still waits, so there are never more than there are keys.
    */
   request(key: string, then: () => void): void {
     this.#waiting.set(key, then);
     this.#running ??= this.#run();
   }
 
-  /** Asks for a change of which nobody wants to hear. */
+  /** Requests a change without waiting for its result. */
   follow(): void {
     this.request(NOBODY, () => {});
   }
 
-  /** Tells whether a request with this key is not served yet. */
+  /** Whether a request with this key still waits to be served. */
   isPending(key: string): boolean {
     return this.#waiting.has(key) || this.#served.has(key);
   }
 
   /**
-   * Asks for a change that may turn out to be impossible, at once even if others wait for a new try. When it fails
-   * twice, `undo` is to take back what was wanted, and the kernel is brought to what it was. One at a time.
+   * Makes a change that may turn out to be impossible, without waiting for any pause between retries. If it fails
+   * twice, `undo` is called to take back what was wanted, and the kernel is brought back to that. One at a time.
    *
    * @throws what the change failed with
    */
@@ -98,7 +102,7 @@ export class Reconciler {
       if (attempt !== null) this.#attempt = null;
       attempt?.resolve();
     }
-    // Here and not when the promise settles: a request that comes in between would find nobody to run it.
+    // Not when the promise settles: a request that came in between would find nobody to run it.
     this.#running = null;
   }
 
@@ -109,10 +113,10 @@ export class Reconciler {
     reject(error);
   }
 
-  /** The first failure is tried again at once: as a rule something had changed behind our back. */
+  /** The first failure is retried at once: usually something else had changed the kernel. */
   async #pause({ message }: Error, delay: number): Promise<void> {
     if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
     this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await waitUntil(monotonicTime() + delay, this.#stop, this.#hurry.signal);
+    await this.#clock.waitUntil(this.#clock.now() + delay, this.#stop, this.#hurry.signal);
   }
 }

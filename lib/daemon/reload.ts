@@ -7,6 +7,7 @@ import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import type { Service } from "./service.ts";
+import { describeStatus } from "./status.ts";
 
 /** What a log is to be like. */
 export function logStyle(log: Settings["log"]): Pick<LogOptions, "verbosity" | "time" | "pid"> {
@@ -53,7 +54,7 @@ export class Reloader {
         await this.#repair();
       }
       this.#daemon.authenticate();
-      this.#service.ready(() => this.#daemon.status);
+      this.#service.ready(() => describeStatus(this.#daemon.status));
     }
     this.#running = null;
   }

@@ -1,10 +1,9 @@
-import { ReplySocket } from "../../ffi/reply_socket.ts";
 import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
 import { authPayloadLength } from "../auth/scheme.ts";
-import { unixTime } from "../clock.ts";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint, MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
+import type { ReplySocket, System } from "../ports.ts";
 import { type BpfInstruction, replyFilter } from "../reply_filter.ts";
 import type { Peer } from "../settings/settings.ts";
 
@@ -18,6 +17,14 @@ export interface ReplyPath {
   readonly port: number;
 }
 
+/** What reading replies needs. */
+interface RepliesContext {
+  readonly system: Pick<System, "clock" | "openReplySocket">;
+  readonly log: Log;
+  /** Called once for each auth packet that was answered. */
+  readonly onAccepted: () => void;
+}
+
 /**
  * Reads the server's replies. It listens from before an auth packet leaves until that is answered, so that the
  * tunnel's data passes no filter of ours in between.
@@ -27,12 +34,10 @@ export class Replies implements Disposable {
   readonly #filter: readonly BpfInstruction[];
   readonly #maxLength: number;
   readonly #verify: ReplyVerifier;
-  readonly #log: Log;
-  readonly #onAccepted: () => void;
+  readonly #context: RepliesContext;
   #socket: ReplySocket | null = null;
 
-  /** @param onAccepted called once for each auth packet that was answered */
-  constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, log: Log, onAccepted: () => void) {
+  constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, context: RepliesContext) {
     const { remote, port } = path;
     const payloadLength = authPayloadLength(scheme);
     const source = { ip: parseIpv4(remote.ip)!, port: remote.port };
@@ -40,15 +45,19 @@ export class Replies implements Disposable {
     this.#filter = replyFilter({ source, port, payloadLength });
     this.#maxLength = MAX_HEADERS_LENGTH + payloadLength;
     this.#verify = makeReplyVerifier(scheme, maxTimeDiscrepancy);
-    this.#log = log;
-    this.#onAccepted = onAccepted;
+    this.#context = context;
   }
 
   /** Listens from now on for the reply to an auth packet with the payload `sent`, and no longer to an earlier one's. */
   expect(sent: Uint8Array): void {
     this.#socket?.close();
-    const socket = this.#socket = ReplySocket.open({ filter: this.#filter, maxLength: this.#maxLength });
-    this.#read(socket, sent).catch((error) => this.#log.warning((error as Error).message));
+    const { system, log } = this.#context;
+    const socket = this.#socket = system.openReplySocket({
+      filter: this.#filter,
+      maxLength: this.#maxLength,
+    });
+    this.#read(socket, sent).catch((error) => log.warning((error as Error).message))
+      .finally(() => socket.close());
   }
 
   [Symbol.dispose](): void {
@@ -56,12 +65,12 @@ export class Replies implements Disposable {
   }
 
   async #read(socket: ReplySocket, sent: Uint8Array): Promise<void> {
-    using _ = socket;
+    const { system: { clock }, log, onAccepted } = this.#context;
     let count = 0;
     for await (const packet of socket.packets()) {
       const reply = parseUdpPacket(packet);
-      if (reply !== null && this.#verify(reply.payload, sent, unixTime())) return this.#onAccepted();
-      this.#log.info(`ignored a reply from ${formatEndpoint(this.#remote)}: it does not prove who sent it`);
+      if (reply !== null && this.#verify(reply.payload, sent, clock.unixTime())) return onAccepted();
+      log.info(`ignored a reply from ${formatEndpoint(this.#remote)}: it does not prove who sent it`);
       if (++count === MOST_REPLIES) return;
     }
   }

@@ -1,37 +1,39 @@
 import { isDeepStrictEqual } from "node:util";
+import { isLive, isSamePlace } from "../admission.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
-import { monotonicTime, unixTime } from "../clock.ts";
-import type { IpipouError } from "../errors.ts";
-import { type Admission, type Gate, isLive, isSamePlace, type Outcome } from "../gate.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Faults, Kernel } from "../kernel/kernel.ts";
+import { describeLeftovers } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
-import { describeRefusal, RefusalReport } from "../refusals.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { System } from "../ports.ts";
+import type { Admitted, Outcome } from "../registrar.ts";
+import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
+import { PeerLog } from "./peer_log.ts";
 import { Reconciler } from "./reconciler.ts";
+import { keepRepaired } from "./repair.ts";
 import {
   missingOf,
+  nextSetup,
   openSetup,
   placesOf,
   refuseShared,
   release,
   type ServerSetup,
-  succeed,
   withHosts,
 } from "./server_setup.ts";
 import type { Service } from "./service.ts";
+import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
 
-type Admitted = Extract<Outcome, { kind: "admitted" }>;
-
 /** The server: reads auth packets from the gate's queue, and has the kernel follow who is admitted. */
 export class Server implements Daemon {
+  readonly #system: System;
   readonly #kernel: Kernel;
   readonly #log: Log;
   readonly #service: Service;
@@ -39,25 +41,25 @@ export class Server implements Daemon {
   readonly #reconciler: Reconciler;
   readonly #searches: Turns;
   readonly #hosts: HostSearch;
-  readonly #refusals = new RefusalReport();
+  readonly #peerLog: PeerLog;
   #setup: ServerSetup;
-  /** The change of the setup that was begun last. */
+  /** The change of the setup that began last. */
   #change: Promise<void> = Promise.resolve();
-  /** Where the log last said that peers are, by name. */
-  readonly #told = new Map<string, Admission>();
-  /** Why some admitted peers have no tunnel, by name. */
-  #faults: ReadonlyMap<string, IpipouError> = new Map();
+  #faults: Faults = new Map();
 
   private constructor(context: DaemonContext, setup: ServerSetup) {
-    const { kernel, log, service, stop } = context;
+    const { system, kernel, log, service, stop } = context;
+    const { clock } = system;
+    this.#system = system;
     this.#kernel = kernel;
     this.#log = log;
     this.#service = service;
     this.#stop = stop;
     this.#setup = setup;
-    this.#reconciler = new Reconciler(() => this.#apply(), log, stop);
-    this.#searches = new Turns(() => this.#search(), stop);
+    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
+    this.#searches = new Turns(() => this.#search(), clock, stop);
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#goOnWithFound()), context);
+    this.#peerLog = new PeerLog(log, clock);
   }
 
   /**
@@ -66,40 +68,42 @@ export class Server implements Daemon {
    * @throws {IpipouError} when it cannot
    */
   static async start(context: DaemonContext): Promise<Server> {
-    const { settings, kernel, log, stop } = context;
+    const { system, settings, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
-    const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), log), stop);
+    const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), context), stop);
     using resources = new DisposableStack();
-    const server = resources.use(new Server(context, openSetup(settings, outside, hosts)));
+    const server = resources.use(new Server(context, openSetup(system, settings, outside, hosts)));
+    const { registrar } = server.#setup;
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
-    for (const [name, admission] of left) server.#setup.gate.adopt(name, admission, monotonicTime());
-    server.#tellWhoIsThere();
+    for (const [name, admission] of left) registrar.adopt(name, admission, system.clock.now());
+    server.#peerLog.tookOver(registrar.admissions);
     if (observed.own.obsoleteRules.size > 0) {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
-    for (const leftover of await kernel.leftovers(outside)) log.warning(leftover);
+    for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
     await server.#apply();
     server.#hosts.lookFor(missingOf(server.#setup));
-    log.notice(`waiting for clients at ${placesOf(server.#setup)}`);
+    log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);
     resources.move();
     return server;
   }
 
-  get status(): string {
-    const { settings: { peers }, gate } = this.#setup;
-    const now = monotonicTime();
-    const admitted = [...gate.admissions.values()].filter((admission) => isLive(admission, now)).length;
-    const places = placesOf(this.#setup);
-    return `waiting for clients at ${places}; ${admitted} of ${peers.length} peers admitted${this.#shortage}`;
+  get status(): ServerStatus {
+    const { settings: { peers }, registrar: { admissions } } = this.#setup;
+    const now = this.#system.clock.now();
+    return {
+      role: "server",
+      places: placesOf(this.#setup),
+      peers: peers.length,
+      admitted: admissions.values().filter((admission) => isLive(admission, now)).toArray().length,
+      missingHosts: this.#hosts.missing,
+    };
   }
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
   async serve(): Promise<void> {
-    // A queue whose packets end has been closed, for another.
-    while (!this.#stop.aborted) {
-      for await (const packet of this.#setup.queue.packets(this.#stop)) this.#handle(packet);
-    }
+    await Promise.all([this.#readQueue(), keepRepaired(this.#kernel, this.#reconciler, this.#stop)]);
     await this.#reconciler.settled();
   }
 
@@ -108,12 +112,13 @@ export class Server implements Daemon {
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
       const outside = isHere ? previous.outside : await this.#findOutside(settings);
-      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#log);
-      const next = succeed(previous, settings, outside, hosts);
+      const context = { system: this.#system, log: this.#log };
+      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, context);
+      const next = nextSetup(this.#system, previous, settings, outside, hosts);
       try {
         this.#adopt(next);
         await this.#reconciler.attempt(() => {
-          previous.gate.resume(next.gate, monotonicTime());
+          previous.registrar.resume(next.registrar, this.#system.clock.now());
           this.#adopt(previous);
         });
       } catch (error) {
@@ -121,12 +126,12 @@ export class Server implements Daemon {
         throw error;
       }
       release(previous, next);
-      this.#tellWhoIsOut(previous.gate, next.gate);
+      this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
       this.#hosts.lookFor(missingOf(next));
     });
   }
 
-  /** It is the other side that does. */
+  /** Only the other side does. */
   authenticate(): void {}
 
   [Symbol.dispose](): void {
@@ -135,35 +140,40 @@ export class Server implements Daemon {
     this.#setup.socket.close();
   }
 
-  /** Which hosts are missing, for the end of a line. */
-  get #shortage(): string {
-    const [first, ...more] = this.#hosts.missing;
-    if (first === undefined) return "";
-    return `; cannot find ${first}${more.length === 0 ? "" : ` and ${more.length} more`}`;
+  async #readQueue(): Promise<void> {
+    // When the packets of a queue end, it has been closed in favour of another one.
+    while (!this.#stop.aborted) {
+      for await (const packet of this.#setup.queue.packets(this.#stop)) this.#handle(packet);
+    }
   }
 
-  /** Changes the setup when no other change is under way. */
+  /** Changes the setup when no other change of it is under way. */
   #inTurn(change: () => void | Promise<void>): Promise<void> {
     const done = this.#change.then(change);
     this.#change = done.catch(() => {});
     return done;
   }
 
-  /** Knows peers by the hosts that have been found since. */
+  /** Goes on with the addresses of hosts that have been found since. */
   #goOnWithFound(): void {
     const found = this.#hosts.take();
     if (found.size === 0) return;
     const previous = this.#setup;
-    this.#setup = withHosts(previous, found);
+    this.#setup = withHosts(this.#system, previous, found);
     this.#reconciler.follow();
     for (const [host, ip] of found) this.#log.notice(`found the IPv4 address of ${host}: ${ip}`);
-    this.#tellWhoIsOut(previous.gate, this.#setup.gate);
+    this.#peerLog.reloaded(previous.registrar.admissions, this.#setup.registrar.admissions);
     this.#service.update();
   }
 
-  /** Has the kernel follow the gate. */
+  /** Has the kernel follow who is admitted. */
   async #apply(): Promise<void> {
-    const faults = await this.#kernel.apply(this.#setup.outside, this.#setup.gate.admissions);
+    const { settings, outside, registrar } = this.#setup;
+    const faults = await this.#kernel.apply({
+      settings,
+      outside,
+      admissions: new Map(registrar.admissions),
+    });
     for (const [name, { message }] of faults) {
       if (this.#faults.get(name)?.message !== message) this.#log.error(`${name}: ${message}`);
     }
@@ -180,107 +190,62 @@ export class Server implements Daemon {
   #adopt(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
-    this.#kernel.configure(setup.settings);
-  }
-
-  #tellWhoIsThere(): void {
-    for (const [name, admission] of this.#setup.gate.admissions) {
-      const { remote } = admission;
-      if (remote !== null) this.#told.set(name, admission);
-      const where = remote === null
-        ? ", which leads nowhere until it authenticates"
-        : ` to ${formatEndpoint(remote)}`;
-      this.#log.notice(`${name}: taking over the tunnel${where}`);
-    }
-  }
-
-  #tellWhoIsOut(before: Gate, after: Gate): void {
-    const now = monotonicTime();
-    for (const name of this.#told.keys()) {
-      const admission = after.admissions.get(name);
-      if (admission === undefined || admission.remote === null) this.#told.delete(name);
-    }
-    for (const [name, admission] of after.admissions) {
-      const earlier = before.admissions.get(name);
-      if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
-      this.#log.notice(`${name}: shut out until it authenticates anew`);
-    }
+    this.#kernel.distrust();
   }
 
   #handle(packet: Uint8Array): void {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
-    const { gate } = this.#setup;
-    this.#follow(gate.handle(datagram, monotonicTime(), unixTime()));
-    if (gate.isSearching) this.#searches.start();
+    const { registrar } = this.#setup;
+    const { clock } = this.#system;
+    this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
+    if (registrar.isSearching) this.#searches.start();
   }
 
-  /** Goes on looking who sent what nobody known seems to have. @returns whether there is more to do */
+  /** Runs one turn of pending key searches. @returns whether any is left */
   #search(): boolean {
-    const { gate } = this.#setup;
-    for (const outcome of gate.search(monotonicTime())) this.#follow(outcome);
-    if (!gate.isSearching) this.#log.debug(`${gate.verifications} signatures verified so far`);
-    return gate.isSearching;
+    const { registrar } = this.#setup;
+    for (const outcome of registrar.search(this.#system.clock.now())) this.#follow(outcome);
+    if (!registrar.isSearching) this.#log.debug(`${registrar.verifications} signatures verified so far`);
+    return registrar.isSearching;
   }
 
   #follow(outcome: Outcome): void {
-    if (outcome.kind === "refused") return this.#tellRefusal(outcome);
+    if (outcome.kind === "refused") return this.#peerLog.refused(outcome);
     if (outcome.kind === "searching") return;
-    const { peer: { name }, admission, displaced } = outcome;
-    if (displaced !== null) {
-      this.#told.delete(displaced);
-      const place = formatEndpoint(admission.remote);
-      this.#log.notice(`${displaced}: shut out until it authenticates anew, as ${name} is at ${place} now`);
-    }
+    const { peer: { name }, displaced } = outcome;
+    if (displaced !== null) this.#peerLog.displaced(displaced, outcome);
     const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
     if (isDone) this.#complete(outcome);
     else this.#reconciler.request(name, () => this.#complete(outcome));
   }
 
-  #tellRefusal({ datagram: { source }, refusal }: Extract<Outcome, { kind: "refused" }>): void {
-    const line = this.#refusals.note(source, refusal, monotonicTime());
-    if (line === null) this.#log.debug(describeRefusal(source, refusal));
-    else this.#log.notice(line);
-  }
-
-  /** The kernel has followed: tell the log, and the client that wants to know. */
-  #complete({ peer, admission, datagram }: Admitted): void {
-    const current = this.#setup.gate.admissions.get(peer.name);
+  /** The kernel has followed: tells the log, and the client if it wants to know. */
+  #complete(outcome: Admitted): void {
+    const { peer, admission, datagram } = outcome;
+    const current = this.#setup.registrar.admissions.get(peer.name);
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
     if (this.#faults.has(peer.name)) return; // the log has been told why
-    const remote = formatEndpoint(admission.remote);
-    const told = this.#told.get(peer.name);
-    this.#told.set(peer.name, admission);
-    if (told === undefined) {
-      const { device, ip, peerIp } = peer.tunnel;
-      this.#log.notice(`${peer.name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`);
-    } else if (isSamePlace(told, admission)) {
-      this.#log.info(`${peer.name}: authenticated again from ${remote}`);
-    } else {
-      this.#log.notice(`${peer.name}: moved from ${formatEndpoint(told.remote!)} to ${remote}`);
-    }
+    this.#peerLog.admitted(outcome);
     this.#service.update();
-    if (peer.reply) this.#reply(datagram, makeReply(peer.scheme, datagram));
+    if (peer.reply) this.#reply(datagram, peer);
   }
 
-  #reply({ source, destination }: Datagram, payload: Uint8Array): void {
+  #reply({ source, destination, payload }: Datagram, { scheme }: Peer): void {
     const { settings, socket } = this.#setup;
-    const reply = { source: destination, destination: source, payload };
+    const { clock, random } = this.#system;
+    const reply = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
+    const datagram = { source: destination, destination: source, payload: reply };
     try {
-      socket.send(buildUdpPacket(reply, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
+      socket.send(buildUdpPacket(datagram, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
     } catch (error) {
       this.#log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
 }
 
-/** Tells whether there is nothing to change in the kernel: the peer is where it was, for ever then and now. */
+/** Whether nothing has to change in the kernel: the peer is where it was, both times without a lifetime. */
 function isUnchanged({ previous, admission }: Admitted): boolean {
   return previous !== null && isSamePlace(previous, admission) &&
     previous.expiresAt === null && admission.expiresAt === null;
-}
-
-function makeReply(scheme: Settings["peers"][number]["scheme"], { payload }: Datagram): Uint8Array {
-  const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
-  return makeReplyPayload(scheme, payload, unixTime(), random);
 }

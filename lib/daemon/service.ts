@@ -1,43 +1,29 @@
-import { env, pid } from "node:process";
-import { NotifySocket } from "../../ffi/notify_socket.ts";
 import type { Log } from "../log.ts";
-
-/** Milliseconds within which a service manager hears of us where it has not said what it wants. */
-const DEFAULT_PERIOD = 30_000;
-
-/** Hears of a program that it started, see sd_notify(3). */
-export interface ServiceManager extends Disposable {
-  /** Takes lines like `READY=1`. */
-  send(message: string): void;
-  /** Its clock, in microseconds. */
-  readonly time: bigint;
-}
+import type { Clock, ServiceManager } from "../ports.ts";
 
 /**
- * Tells the service manager that started the program how it is. Where none did, nothing happens.
+ * Tells the service manager that started the program how it is. If none did, nothing happens.
  *
- * Signs of life come from a timer of the event loop, which everything else here waits for too: when that is stuck,
- * they stop.
+ * Signs of life come from the event loop, which everything else here depends on too: when that is stuck, they stop.
  */
 export class Service implements Disposable {
   readonly #manager: ServiceManager | null;
-  readonly #period: number;
+  readonly #clock: Clock;
   readonly #log: Log;
-  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #end = new AbortController();
   #isReady = false;
   #describe: () => string = () => "starting";
   #told = "";
 
   /**
    * @param manager belongs to the service from here on; null: there is none
-   * @param period milliseconds within which it wants a sign of life, again and again
    * @param log is told what the manager cannot be told
    */
-  constructor(manager: ServiceManager | null, period: number, log: Log) {
+  constructor(manager: ServiceManager | null, clock: Clock, log: Log) {
     this.#manager = manager;
-    this.#period = period;
+    this.#clock = clock;
     this.#log = log;
-    if (manager !== null) this.#timer = setInterval(() => this.#showLife(), period / 2);
+    if (manager !== null) this.#showLifeAgainAndAgain(manager.period);
   }
 
   /** Whether a service manager started the program, and will start it again. */
@@ -78,14 +64,19 @@ export class Service implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    this.#end.abort();
     this.#manager?.[Symbol.dispose]();
   }
 
-  #showLife(): void {
-    // Before it is ready only the time that a start may take is running; waiting for a device may take longer.
-    this.#send(this.#isReady ? "WATCHDOG=1" : `EXTEND_TIMEOUT_USEC=${Math.round(this.#period * 1000)}`);
-    this.update();
+  async #showLifeAgainAndAgain(period: number): Promise<void> {
+    const { signal } = this.#end;
+    while (true) {
+      await this.#clock.waitUntil(this.#clock.now() + period / 2, signal);
+      if (signal.aborted) return;
+      // Before it is ready only the time that a start may take is running; waiting for a device may take longer.
+      this.#send(this.#isReady ? "WATCHDOG=1" : `EXTEND_TIMEOUT_USEC=${Math.round(period * 1000)}`);
+      this.update();
+    }
   }
 
   #send(...lines: readonly string[]): void {
@@ -95,16 +86,4 @@ export class Service implements Disposable {
       this.#log.warning((error as Error).message);
     }
   }
-}
-
-/**
- * Finds the service manager that started the program, if one did.
- *
- * @param log is told what the manager cannot be told
- */
-export function openService(log: Log): Service {
-  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = env;
-  const isWatched = WATCHDOG_USEC !== undefined && (WATCHDOG_PID ?? `${pid}`) === `${pid}`;
-  const period = isWatched ? Number(WATCHDOG_USEC) / 1000 : DEFAULT_PERIOD;
-  return new Service(NOTIFY_SOCKET ? NotifySocket.open(NOTIFY_SOCKET) : null, period, log);
 }

@@ -1,22 +1,23 @@
-import { monotonicTime } from "../clock.ts";
-import { waitUntil } from "./wait.ts";
+import type { Clock } from "../ports.ts";
 
 /** Least milliseconds between two turns. */
 const LEAST_PAUSE_MILLISECONDS = 1;
 
-/** Works off, in short turns, what strangers can make us do: all of it never takes more than half of the time. */
+/** Does, in short turns, the work that strangers can cause. All of it together never takes more than half of the time. */
 export class Turns {
   readonly #turn: () => boolean;
+  readonly #clock: Clock;
   readonly #stop: AbortSignal;
   #isRunning = false;
 
   /** @param turn does a little of the work @returns whether there is more */
-  constructor(turn: () => boolean, stop: AbortSignal) {
+  constructor(turn: () => boolean, clock: Clock, stop: AbortSignal) {
     this.#turn = turn;
+    this.#clock = clock;
     this.#stop = stop;
   }
 
-  /** There is work. */
+  /** Begins, unless it runs. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -24,13 +25,14 @@ export class Turns {
   }
 
   async #run(): Promise<void> {
+    const clock = this.#clock;
     let pause = LEAST_PAUSE_MILLISECONDS;
     while (true) {
-      await waitUntil(monotonicTime() + pause, this.#stop);
+      await clock.waitUntil(clock.now() + pause, this.#stop);
       if (this.#stop.aborted) return;
-      const begin = monotonicTime();
+      const begin = clock.now();
       if (!this.#turn()) break;
-      pause = Math.max(LEAST_PAUSE_MILLISECONDS, monotonicTime() - begin);
+      pause = Math.max(LEAST_PAUSE_MILLISECONDS, clock.now() - begin);
     }
     this.#isRunning = false;
   }

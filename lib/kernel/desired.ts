@@ -1,6 +1,6 @@
 import { authPayloadLength } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Admission, isLive } from "../gate.ts";
+import { type Admission, isLive } from "../admission.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
@@ -27,16 +27,22 @@ export interface DesiredState extends KernelState {
   readonly gate: DesiredGate | null;
 }
 
+/** What one instance wants the kernel to follow from. */
+export interface Wanted {
+  readonly settings: Settings;
+  readonly outside: Outside;
+  /** Who is admitted, by peer name. */
+  readonly admissions: ReadonlyMap<string, Admission>;
+}
+
 /**
- * Derives what should be in the kernel from the settings, who is admitted, and what others have there.
+ * Derives what should be in the kernel from what is wanted and what others have there.
  *
  * @param now milliseconds of a clock that never jumps
  * @returns it, and why, by name, some peers have no tunnel in it: others' things are in their way
  */
 export function desiredState(
-  settings: Settings,
-  outside: Outside,
-  admissions: ReadonlyMap<string, Admission>,
+  { settings, outside, admissions }: Wanted,
   { own, foreign }: Observed,
   now: number,
 ): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {

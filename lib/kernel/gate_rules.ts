@@ -137,7 +137,7 @@ function definitions(rules: GateRules, comment: string): string[] {
   ];
 }
 
-/** What a remote is looked up by: the parts of `remoteKey`. */
+/** What a remote is looked up by: the parts of `placeKey`. */
 const REMOTE = "ip saddr . udp sport . udp dport";
 
 function ownPort(field: "sport" | "dport", { ports }: GateRules): string {

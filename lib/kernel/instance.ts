@@ -1,15 +1,25 @@
-import { monotonicTime } from "../clock.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Identity, type IpFou, type Listing, sortOut, withListeners } from "./observe.ts";
-import type { NftObject } from "./observe_gate.ts";
+import type { Clock } from "../ports.ts";
+import type { Identity } from "./identity.ts";
+import type { IpFou, Listing, NftObject } from "./listing.ts";
+import { sortOut, withListeners } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
-import { listenerWords } from "./plan_devices.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
-import { EMPTY_STATE, type KernelState, listenerKey, type Observed } from "./state.ts";
-import { unlistedListeners } from "./unlisted.ts";
+import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
 
-/** What the kernel says to a FOU port that is there. */
+/** What the kernel answers when a FOU port is there that is to be made. */
 const IN_USE = "Address already in use";
+
+/** What one instance needs to look at the kernel and to change it. */
+export interface Access {
+  readonly runner: Runner;
+  /**
+   * Waits for, and takes, what all instances of a network namespace share: the right to have programs look at the
+   * kernel and change it. Programs that outlive a killed instance keep it until they end.
+   */
+  readonly lock: () => Promise<Disposable>;
+  readonly clock: Pick<Clock, "now">;
+}
 
 /** What may be missing on this host. */
 export interface Surroundings {
@@ -21,82 +31,60 @@ export interface Surroundings {
   readonly needsFou: boolean;
 }
 
-/** What one instance has in the kernel: looks at it, changes it, removes it. */
+/** What one instance has in the kernel: looks at it, changes it, removes it. Looking changes nothing. */
 export class Instance {
   readonly #identity: Identity;
   readonly #surroundings: Surroundings;
-  readonly #runner: Runner;
-  readonly #lock: () => Promise<Disposable>;
+  readonly #access: Access;
 
-  /**
-   * @param lock waits for, and takes, what all instances of a network namespace share: the right to have programs
-   * look at it and change it. Programs that outlive a killed instance keep it until they end.
-   */
-  constructor(
-    identity: Identity,
-    surroundings: Surroundings,
-    runner: Runner,
-    lock: () => Promise<Disposable>,
-  ) {
+  constructor(identity: Identity, surroundings: Surroundings, access: Access) {
     this.#identity = identity;
     this.#surroundings = surroundings;
-    this.#runner = runner;
-    this.#lock = lock;
+    this.#access = access;
   }
 
   /** Looks at what is there now. @throws {IpipouError} when `ip` or `nft` cannot tell */
   async look(): Promise<Observed> {
-    using _lock = await this.#lock();
+    const { lock, clock } = this.#access;
+    using _lock = await lock();
     const lists = this.#lists();
     const table = this.#table();
     // Neither program is left running when the other fails.
     await Promise.allSettled([lists, table]);
-    return await this.#complete(
-      sortOut({ ...await lists, nft: await table }, this.#identity, monotonicTime()),
-    );
+    return sortOut({ ...await lists, nft: await table }, this.#identity, clock.now());
   }
 
   /** Looks at the FOU ports alone; the rest is as known. @throws {IpipouError} when `ip` cannot tell */
-  async lookAtFou(known: Observed): Promise<Observed> {
-    using _lock = await this.#lock();
+  async lookAtListeners(known: Observed): Promise<Observed> {
+    using _lock = await this.#access.lock();
     const [fou] = await this.#list(["fou show"]);
-    return await this.#complete(withListeners(known, fou as IpFou[]));
+    return withListeners(known, fou as IpFou[], this.#identity.made);
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */
-  async carryOut({ withdraw, close, ip, open }: Transition): Promise<void> {
-    if ([...withdraw, ...close, ...ip, ...open].length === 0) return;
-    using _lock = await this.#lock();
-    if (withdraw.length > 0) await this.#runner.ip(withdraw);
-    if (close.length > 0) await this.#runner.nft(close);
-    if (ip.length > 0) await this.#runner.ip(ip);
-    if (open.length > 0) await this.#runner.nft(open);
+  async carryOut({ confirm, withdraw, close, ip, open }: Transition): Promise<void> {
+    if ([...confirm, ...withdraw, ...close, ...ip, ...open].length === 0) return;
+    const { runner, lock } = this.#access;
+    using _lock = await lock();
+    if (confirm.length > 0) await runner.ipEach(confirm, IN_USE);
+    if (withdraw.length > 0) await runner.ip(withdraw);
+    if (close.length > 0) await runner.nft(close);
+    if (ip.length > 0) await runner.ip(ip);
+    if (open.length > 0) await runner.nft(open);
   }
 
   /** Removes everything that is there now. @returns what that was @throws {IpipouError} with exit code 200 */
   async remove(): Promise<KernelState> {
     try {
-      const { own, unusedGroup } = await this.look();
+      const observed = await this.look();
       const nothing = { ...EMPTY_STATE, gate: null };
-      await this.carryOut(planTransition(own, nothing, unusedGroup, monotonicTime()));
-      if (own.gate !== null) await this.#deleteEmptyTable();
-      return own;
+      await this.carryOut(planTransition(observed, nothing, this.#access.clock.now()));
+      if (observed.own.gate !== null) await this.#deleteEmptyTable();
+      return observed.own;
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
       throw new IpipouError(`Cannot clean up: ${error.message}`, EXIT.cleanup, { cause: error });
     }
-  }
-
-  /**
-   * Of many FOU ports the kernel leaves some out when it lists them. Those of ours that are missing are made: if one is
-   * there, the kernel says so, and if not, it should be.
-   */
-  async #complete(found: Observed): Promise<Observed> {
-    const unlisted = unlistedListeners(found);
-    if (unlisted.length === 0) return found;
-    await this.#runner.ipEach(unlisted.map((listener) => `fou add ${listenerWords(listener)}`), IN_USE);
-    const listeners = new Map(unlisted.map((listener) => [listenerKey(listener.local), listener]));
-    return { ...found, own: { ...found.own, listeners: new Map([...found.own.listeners, ...listeners]) } };
   }
 
   async #lists(): Promise<Omit<Listing, "nft">> {
@@ -113,14 +101,14 @@ export class Instance {
   }
 
   async #list(commands: readonly string[]): Promise<unknown[]> {
-    const lists = await this.#runner.ip(commands, ["-json", "-details"]);
+    const lists = await this.#access.runner.ip(commands, ["-json", "-details"]);
     return lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
   }
 
   async #table(): Promise<NftObject[]> {
     if (this.#surroundings.nft === "none") return [];
     try {
-      return await this.#runner.nftTable(this.#identity.table) as NftObject[];
+      return await this.#access.runner.nftTable(this.#identity.table) as NftObject[];
     } catch (error) {
       if (this.#surroundings.nft === "needed" || !(error instanceof MissingProgramError)) throw error;
       return [];
@@ -130,9 +118,10 @@ export class Instance {
   /** The last one out turns off the light; the lock keeps others from coming in meanwhile. */
   async #deleteEmptyTable(): Promise<void> {
     const { table } = this.#identity;
-    using _lock = await this.#lock();
-    const objects = await this.#runner.nftTable(table) as NftObject[];
+    const { runner, lock } = this.#access;
+    using _lock = await lock();
+    const objects = await runner.nftTable(table) as NftObject[];
     const isInUse = objects.some(({ chain, rule, set, map }) => chain ?? rule ?? set ?? map);
-    if (objects.length > 0 && !isInUse) await this.#runner.nft([`delete table ip ${table}`]);
+    if (objects.length > 0 && !isInUse) await runner.nft([`delete table ip ${table}`]);
   }
 }

@@ -1,5 +1,5 @@
 import { EXIT, IpipouError } from "../errors.ts";
-import type { Admission } from "../gate.ts";
+import type { Admission } from "../admission.ts";
 import { formatIpv4, parseIpv4 } from "../ipv4.ts";
 import type { Peer } from "../settings/settings.ts";
 import { parseMark } from "./mark.ts";

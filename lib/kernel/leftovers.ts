@@ -1,16 +1,7 @@
 import { formatEndpoint } from "../packet.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Outside } from "./member.ts";
 import { ANY_ADDRESS, type Listener, listenerKey, type Observed } from "./state.ts";
-
-/** What an instance may use. */
-interface Use {
-  /** Name of the nftables table. */
-  readonly table: string;
-  /** Own FOU ports. */
-  readonly ports: readonly number[];
-  /** Private local addresses that are meant for it alone. */
-  readonly alts: ReadonlySet<string>;
-}
 
 /**
  * Tells of things that were there before us, which we use or leave as nothing shows whose they are: version 0.1
@@ -19,8 +10,11 @@ interface Use {
 export function describeLeftovers(
   { foreign }: Observed,
   outside: Outside,
-  { alts, ports, table }: Use,
+  { mode, nft: { table }, local: { ports }, firstAltIp, peers }: Settings,
 ): string[] {
+  const alts = mode === "server"
+    ? new Set([firstAltIp, ...peers.flatMap(({ altIp }) => altIp ?? [])])
+    : new Set<string>();
   const places = new Set([ANY_ADDRESS, outside.ip, ...alts]);
   const listeners = [...foreign.listeners.values()].filter(({ local }) =>
     ports.includes(local.port) && places.has(local.ip) && !foreign.claims.has(listenerKey(local))

@@ -1,5 +1,5 @@
-import type { Admission } from "../gate.ts";
-import type { Endpoint } from "../packet.ts";
+import type { Admission } from "../admission.ts";
+import { type Endpoint, placeKey } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { formatMark } from "./mark.ts";
 import {
@@ -8,7 +8,6 @@ import {
   type Observed,
   parkingPlace,
   type Remote,
-  remoteKey,
   routeKey,
   sourceKey,
   type Tunnel,
@@ -41,7 +40,7 @@ interface Grounds {
 export interface Member {
   readonly admission: Admission;
   readonly tunnel: Tunnel;
-  /** What lets it in, as long as its admission is live, and its `remoteKey`. */
+  /** What lets it in, as long as its admission is live, and its `placeKey`. */
   readonly remote: Remote;
   readonly key: string;
   /** What may be in its tunnel, as `sourceKey` writes it; null: anything. */
@@ -73,7 +72,7 @@ function makeMember(grounds: Grounds): Member {
     admission,
     tunnel,
     remote: { endpoint: tunnel.remote, port, alt: local === outside.ip ? null : local, expiresAt },
-    key: remoteKey(tunnel.remote, port),
+    key: placeKey(tunnel.remote, port),
     sources: allowedIps?.map((network) => sourceKey(tunnel.name, network)) ?? null,
   };
 }

@@ -1,4 +1,5 @@
-import { pairKey, parkingPlace, remoteKey, type Tunnel } from "./state.ts";
+import { placeKey } from "../packet.ts";
+import { pairKey, parkingPlace, type Tunnel } from "./state.ts";
 
 /** A tunnel that stands, and what it is to become. */
 export interface Move {
@@ -75,7 +76,7 @@ function placeOf({ local, remote }: Tunnel): string {
 }
 
 function isSameOutside(found: Tunnel, wanted: Tunnel): boolean {
-  return remoteKey(found.remote, found.local.port) === remoteKey(wanted.remote, wanted.local.port) &&
+  return placeKey(found.remote, found.local.port) === placeKey(wanted.remote, wanted.local.port) &&
     found.local.ip === wanted.local.ip &&
     (found.checksum ?? false) === (wanted.checksum ?? false);
 }

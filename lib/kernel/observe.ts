@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { parseMark } from "./mark.ts";
-import { ROUTE_PROTOCOL } from "./news.ts";
-import { findGate, type NftObject } from "./observe_gate.ts";
+import type { Identity } from "./identity.ts";
+import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
+import { findGate } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
@@ -11,73 +12,12 @@ import {
   listenerKey,
   type Observed,
   pairKey,
+  ROUTE_PROTOCOL,
   type Tunnel,
 } from "./state.ts";
 
-/** By what an instance knows its own. */
-export interface Identity {
-  readonly name: string;
-  readonly table: string;
-  /** Device names its tunnels have. An unmarked FOU device of such a name and such a port is taken over. */
-  readonly devices: ReadonlySet<string>;
-  /** Own FOU ports. */
-  readonly ports: ReadonlySet<number>;
-  /** Netfilter queue it reads. */
-  readonly queue: number;
-}
-
 /** Device groups from here on, for each instance another, are nobody's as a rule. */
 const FIRST_GROUP = 0x6900_0000;
-
-/** One device as `ip -j -d address show` prints it, as far as it matters here. */
-export interface IpDevice {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-  readonly link?: string | null;
-  readonly ifalias?: string;
-  /** Number, or name where it has one. */
-  readonly group?: string;
-  readonly "link_type": string;
-  readonly linkinfo?: {
-    readonly "info_kind"?: string;
-    readonly "info_data"?: {
-      readonly remote?: string;
-      readonly local?: string;
-      readonly link?: string;
-      readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
-    };
-  };
-  readonly "addr_info": readonly {
-    readonly family: string;
-    readonly local: string;
-    readonly address?: string;
-  }[];
-}
-
-/** One listener as `ip -j fou show` prints it. */
-export interface IpFou {
-  readonly port: number;
-  readonly family: string;
-  readonly local?: string;
-  readonly dev?: string;
-}
-
-/** One route of the main table as `ip -j route show` prints it. */
-export interface IpRoute {
-  readonly dst: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-  readonly metric?: number;
-}
-
-/** Everything that `ip` and `nft` were asked. */
-export interface Listing {
-  readonly devices: readonly IpDevice[];
-  readonly fou: readonly IpFou[];
-  readonly routes: readonly IpRoute[];
-  /** Empty where the table is not there. */
-  readonly nft: readonly NftObject[];
-}
 
 /** Sorts what was found in the kernel into ours and others'. @param now milliseconds of a clock that never jumps */
 export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identity, now: number): Observed {
@@ -86,9 +26,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
   const claims = new Map(others.flatMap(claimOf));
-  const listeners = sortListeners(fou, tunnels, gate, claims);
+  const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
   const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
-  const isOwnAlt = ownAlts(tunnels);
+  const isOwnAlt = ownAlts(tunnels, identity.made);
   const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
   const obsoleteRules = findObsoleteRules(nft, identity);
   return {
@@ -111,14 +51,15 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
+    ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),
     unusedGroup: findUnusedGroup(devices, identity.name),
   };
 }
 
 /** What is known, but for the FOU ports, which were looked at again. */
-export function withListeners(known: Observed, fou: readonly IpFou[]): Observed {
+export function withListeners(known: Observed, fou: readonly IpFou[], made: Identity["made"]): Observed {
   const { tunnels, gate } = known.own;
-  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims);
+  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,
     own: { ...known.own, listeners: own },
@@ -168,9 +109,10 @@ function sortListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
-  const isOwn = ownListeners(tunnels, gate, claims);
+  const isOwn = ownListeners(tunnels, gate, claims, made);
   const [own, others] = part(listeners, ({ local }) => isOwn(listenerKey(local)))
     .map((list) => new Map(list.map((listener) => [listenerKey(listener.local), listener])));
   return { own: own!, others: others! };
@@ -181,6 +123,7 @@ export function ownListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
@@ -189,25 +132,34 @@ export function ownListeners(
       mark: parseMark(gate.mark),
     }))),
   ];
-  const isOwn = ownKeys(marked.map(({ local, mark }) =>
-    [
-      listenerKey(local),
-      mark === null ? null : !mark.foreignPorts.includes(local.port),
-    ] as const
-  ));
+  const isOwn = ownKeys(
+    marked.map(({ local, mark }) =>
+      [
+        listenerKey(local),
+        mark === null ? null : !mark.foreignPorts.includes(local.port),
+      ] as const
+    ),
+    made,
+  );
   return (key) => isOwn(key) && !claims.has(key);
 }
 
-function ownAlts(tunnels: readonly Tunnel[]): (ip: string) => boolean {
-  return ownKeys(tunnels.map(({ local, alias }) => {
-    const mark = parseMark(alias)?.privateAddress ?? null;
-    return [local.ip, mark === null ? null : mark === "own"] as const;
-  }));
+function ownAlts(tunnels: readonly Tunnel[], made: Identity["made"]): (ip: string) => boolean {
+  return ownKeys(
+    tunnels.map(({ local, alias }) => {
+      const mark = parseMark(alias)?.privateAddress ?? null;
+      return [local.ip, mark === null ? null : mark === "own"] as const;
+    }),
+    made,
+  );
 }
 
-/** Keys that someone says are ours, and nobody says are not. */
-function ownKeys(said: readonly (readonly [key: string, isOwn: boolean | null])[]): (key: string) => boolean {
-  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key));
+/** Keys that we made or a mark says are ours, and no mark says are not. */
+function ownKeys(
+  said: readonly (readonly [key: string, isOwn: boolean | null])[],
+  made: Identity["made"],
+): (key: string) => boolean {
+  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
   const others = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
   return (key) => ours.has(key) && !others.has(key);
 }

@@ -1,25 +1,8 @@
+import { placeKey } from "../packet.ts";
 import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
-import type { Identity } from "./observe.ts";
-import type { NftExpression } from "./obsolete_rules.ts";
-import { type Gate, type Remote, remoteKey, sourceKey } from "./state.ts";
-
-/** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
-type NftKey = { concat: readonly NftPart[] } | string;
-type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
-type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
-
-/** One object of `nft -j list table`. */
-export interface NftObject {
-  readonly chain?: { readonly name: string };
-  readonly rule?: {
-    readonly chain: string;
-    readonly handle?: number;
-    readonly comment?: string;
-    readonly expr?: readonly NftExpression[];
-  };
-  readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
-  readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
-}
+import type { Identity } from "./identity.ts";
+import type { NftExpression, NftObject, NftPart, NftTimed } from "./listing.ts";
+import { type Gate, type Remote, sourceKey } from "./state.ts";
 
 /**
  * The gate of an instance, of what its table has.
@@ -49,7 +32,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
     mark: parsed?.mark ?? "",
     ip: parsed?.ip ?? "0.0.0.0",
     ports: portsIn(first?.expr ?? []),
-    remotes: new Map(remotes.map((remote) => [remoteKey(remote.endpoint, remote.port), remote])),
+    remotes: new Map(remotes.map((remote) => [placeKey(remote.endpoint, remote.port), remote])),
     addresses: new Set(elements(names.addresses).map(String)),
     alts: new Set(elements(names.alts).map(String)),
     devices: new Set(elements(names.devices).map(String)),

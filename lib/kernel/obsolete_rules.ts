@@ -1,19 +1,5 @@
-import type { Identity } from "./observe.ts";
-import type { NftObject } from "./observe_gate.ts";
-
-/** What is matched or done by a rule, as `nft -j` prints it, as far as version 0.1 used it. */
-export interface NftExpression {
-  readonly match?: { readonly left: NftField; readonly right: unknown };
-  readonly counter?: unknown;
-  readonly queue?: { readonly num: unknown };
-  readonly dnat?: { readonly addr: unknown };
-  readonly snat?: { readonly addr: unknown };
-}
-
-interface NftField {
-  readonly payload?: { readonly protocol: string; readonly field: string };
-  readonly meta?: { readonly key: string };
-}
+import type { Identity } from "./identity.ts";
+import type { NftExpression, NftObject } from "./listing.ts";
 
 const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
 

@@ -1,7 +1,6 @@
 import type { DesiredState } from "./desired.ts";
 import { type Move, moveTunnels, outerWords } from "./moves.ts";
-import { ROUTE_PROTOCOL } from "./news.ts";
-import { type KernelState, type Listener, listenerKey, type Tunnel } from "./state.ts";
+import { type KernelState, type Listener, listenerKey, ROUTE_PROTOCOL, type Tunnel } from "./state.ts";
 
 /** Commands for `ip -batch`. @param unusedGroup number of a device group that nobody has a device in */
 export function planDevices(current: KernelState, desired: DesiredState, unusedGroup: number): string[] {

@@ -1,3 +1,4 @@
+import { placeKey } from "../packet.ts";
 import type { DesiredGate, DesiredState } from "./desired.ts";
 import {
   addRemotes,
@@ -7,7 +8,7 @@ import {
   deleteRemotes,
   gateNames,
 } from "./gate_rules.ts";
-import { type Gate, isParked, type KernelState, type Remote, remoteKey } from "./state.ts";
+import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
 
 /** Commands for `nft`, for before devices change and for after it. @param now milliseconds of a clock that never jumps */
 export function planGate(
@@ -57,7 +58,7 @@ function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   );
   const keptKeys = new Set(found.filter(([key, remote]) => isKept(key, remote)).map(([key]) => key));
   const isMoving = ({ endpoint, port }: Remote) => {
-    const key = remoteKey(endpoint, port);
+    const key = placeKey(endpoint, port);
     const tunnel = desired.tunnels.get(oldOwners.get(key) ?? "");
     return tunnel !== undefined && !isParked(tunnel) && (newOwners.get(key) ?? tunnel.name) === tunnel.name;
   };
@@ -69,10 +70,10 @@ function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   };
 }
 
-/** Device names by `remoteKey`, of tunnels that change. */
+/** Device names by `placeKey`, of tunnels that change. */
 function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"]): Map<string, string> {
   const changing = [...tunnels.values()].filter((tunnel) => others.get(tunnel.name) !== tunnel);
-  return new Map(changing.map(({ name, remote, local }) => [remoteKey(remote, local.port), name]));
+  return new Map(changing.map(({ name, remote, local }) => [placeKey(remote, local.port), name]));
 }
 
 function isSameRemote(a: Remote, b: Remote | undefined): boolean {

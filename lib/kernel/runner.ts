@@ -1,8 +1,9 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { ProgramName, RunProgram } from "../ports.ts";
 
-/** A program this one may run, and the Debian package that has it. */
-const PACKAGES = { ip: "iproute2", nft: "nftables", modprobe: "kmod" } as const;
+/** The Debian package that has a program. */
+const PACKAGES: Readonly<Record<ProgramName, string>> = { ip: "iproute2", nft: "nftables", modprobe: "kmod" };
 /** Milliseconds that a program may take. */
 const TIME_LIMIT = 60_000;
 
@@ -27,13 +28,12 @@ export class MissingProgramError extends IpipouError {}
 
 /** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
 export class Runner {
+  readonly #runProgram: RunProgram;
   readonly #log: Log;
-  readonly #timeLimit: number;
 
-  /** @param timeLimit milliseconds after which a program is ended */
-  constructor(log: Log, timeLimit = TIME_LIMIT) {
+  constructor(runProgram: RunProgram, log: Log) {
+    this.#runProgram = runProgram;
     this.#log = log;
-    this.#timeLimit = timeLimit;
   }
 
   /**
@@ -100,59 +100,31 @@ export class Runner {
     }
   }
 
-  async #run(
-    program: keyof typeof PACKAGES,
-    args: readonly string[],
-    input: readonly string[],
-  ): Promise<string> {
-    const limit = AbortSignal.timeout(this.#timeLimit);
-    const child = spawn(program, args, limit);
-    const writer = child.stdin.getWriter();
-    // A program that ends before it has read everything says why by its exit code.
-    const written = writer.write(new TextEncoder().encode(input.map((line) => `${line}\n`).join("")))
-      .then(() => writer.close()).catch(() => {});
-    const { code, stdout, stderr } = await child.output();
-    await written;
-    if (code !== 0) {
-      const late = `ended, as it took more than ${this.#timeLimit / 1000} s`;
-      throw new CommandError(
-        [program, ...args],
-        code,
-        limit.aborted ? `Error: ${late}` : new TextDecoder().decode(stderr),
-      );
+  async #run(program: ProgramName, args: readonly string[], input: readonly string[]): Promise<string> {
+    const text = input.map((line) => `${line}\n`).join("");
+    try {
+      const { code, stdout, stderr, isLate } = await this.#runProgram(program, args, text, TIME_LIMIT);
+      if (code === 0) return stdout;
+      const late = `Error: killed, as it took more than ${TIME_LIMIT / 1000} s`;
+      throw new CommandError([program, ...args], code, isLate ? late : stderr);
+    } catch (error) {
+      throw error instanceof Deno.errors.NotFound ? missing(program, error) : error;
     }
-    return new TextDecoder().decode(stdout);
   }
 }
 
+function missing(program: ProgramName, cause: Error): MissingProgramError {
+  const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
+  return new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
+}
+
 /** Reads what a program printed when asked for JSON. @throws {IpipouError} when it is none: the program is too old */
-export function parseJson(program: keyof typeof PACKAGES, text: string): unknown {
+export function parseJson(program: ProgramName, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     const message = `Cannot read what ${program} printed as JSON: install a newer ${PACKAGES[program]}`;
     throw new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
-  }
-}
-
-function spawn(
-  program: keyof typeof PACKAGES,
-  args: readonly string[],
-  signal: AbortSignal,
-): Deno.ChildProcess {
-  try {
-    return new Deno.Command(program, {
-      args: [...args],
-      env: { LC_ALL: "C" },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      signal,
-    }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
-    throw new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause: error });
   }
 }
 

@@ -22,6 +22,9 @@ export interface Tunnel {
   readonly routes: readonly string[];
 }
 
+/** What our routes say of who made them: a number that iproute2 has no name for. */
+export const ROUTE_PROTOCOL = 201;
+
 /** Local address of a listener that has none of its own. */
 export const ANY_ADDRESS = "0.0.0.0";
 
@@ -76,7 +79,7 @@ export interface Gate {
   readonly mark: string;
   readonly ip: string;
   readonly ports: readonly number[];
-  /** By `remoteKey`. */
+  /** By `placeKey`. */
   readonly remotes: ReadonlyMap<string, Remote>;
   /** Outer addresses of all tunnels that lead somewhere, admitted or not. */
   readonly addresses: ReadonlySet<string>;
@@ -124,6 +127,8 @@ export interface Observed {
   };
   /** IPv4 addresses by device, in the kernel's order, ours and others'. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
+  /** The kernel's numbers of our devices. */
+  readonly ownIndexes: ReadonlySet<number>;
   /** Number of a device group that nobody has a device in. */
   readonly unusedGroup: number;
 }
@@ -140,11 +145,6 @@ export const EMPTY_STATE: KernelState = {
 /** Key of a listener: one socket for each address and port. */
 export function listenerKey(local: Endpoint): string {
   return formatEndpoint(local);
-}
-
-/** Key of a remote in the gate. @param port the own port it comes to: a NAT may give two peers one endpoint for two */
-export function remoteKey(endpoint: Endpoint, port: number): string {
-  return `${formatEndpoint(endpoint)} ${port}`;
 }
 
 /** Key of a network, IP/LENGTH, that a route leads to, as `ip` prints it. */

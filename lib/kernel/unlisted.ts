@@ -5,11 +5,11 @@ import { isParked, type Listener, listenerKey, type Observed } from "./state.ts"
 const FEW = 40;
 
 /** FOU ports that something of ours says are ours, and that may be there though the kernel did not list them. */
-export function unlistedListeners({ own, foreign }: Observed): Listener[] {
+export function unlistedListeners({ own, foreign }: Pick<Observed, "own" | "foreign">): Listener[] {
   if (own.listeners.size + foreign.listeners.size < FEW) return [];
   const { gate } = own;
   const all = [...own.tunnels.values()];
-  const isOwn = ownListeners(all, gate, foreign.claims);
+  const isOwn = ownListeners(all, gate, foreign.claims, new Set());
   const tunnels = all.filter((tunnel) => !isParked(tunnel));
   const device = all[0]?.link ?? null;
   const places = [

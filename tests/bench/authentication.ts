@@ -3,10 +3,10 @@
  * counts, and processor time on this machine. Everything but the packets themselves is the program's own.
  */
 import { cpuUsage } from "node:process";
-import type { Gate } from "../../lib/gate.ts";
+import type { Registrar } from "../../lib/registrar.ts";
 import type { Datagram } from "../../lib/packet.ts";
-import { Fleet, place } from "../unit/gate/fleet.ts";
-import { NOW, UNIX } from "../unit/gate/small_gate.ts";
+import { Fleet, place } from "../unit/registrar/fleet.ts";
+import { NOW, UNIX } from "../unit/registrar/small_registrar.ts";
 
 const SIZES = [1, 10, 100, 1000];
 const MOST = 1000;
@@ -17,9 +17,9 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** What comes to a gate, one after the other. */
+/** What comes to a registrar, one after the other. */
 interface Visit {
-  readonly gate: Gate;
+  readonly registrar: Registrar;
   readonly packets: readonly Datagram[];
 }
 
@@ -28,11 +28,11 @@ function measure(visits: readonly Visit[]): string {
   let count = 0;
   let verifications = 0;
   const start = cpuUsage();
-  for (const { gate, packets } of visits) {
-    const before = gate.verifications;
-    for (const packet of packets) gate.handle(packet, NOW, UNIX);
-    while (gate.isSearching) gate.search(NOW);
-    verifications += gate.verifications - before;
+  for (const { registrar, packets } of visits) {
+    const before = registrar.verifications;
+    for (const packet of packets) registrar.handle(packet, NOW, UNIX);
+    while (registrar.isSearching) registrar.search(NOW);
+    verifications += registrar.verifications - before;
     count += packets.length;
   }
   const { user, system } = cpuUsage(start);
@@ -50,25 +50,25 @@ function shuffled(size: number): number[] {
 export function measureAuthentication(): void {
   for (const size of [WARM_UP, ...SIZES]) {
     const fleet = new Fleet(size);
-    const gate = fleet.gate();
+    const registrar = fleet.registrar();
     const order = shuffled(size);
     // As many packets for few clients as for many: new ones each time, from other addresses.
     const rounds = Array.from({ length: MOST / size }, (_, round) => round * size);
     const packets = (from: number, isOld: boolean) =>
       order.map((client) => fleet.packet(client, place(from + client), { isOld }));
     const visits = (from: number, isOld: boolean) =>
-      rounds.map((round): Visit => ({ gate, packets: packets(from + round, isOld) }));
+      rounds.map((round): Visit => ({ registrar, packets: packets(from + round, isOld) }));
     const arrivals = (isOld: boolean) =>
-      rounds.map((): Visit => ({ gate: fleet.gate(), packets: packets(0, isOld) }));
+      rounds.map((): Visit => ({ registrar: fleet.registrar(), packets: packets(0, isOld) }));
     const junk = Array.from({ length: 50 }, (_, number) => fleet.junk(place(60_000 + number)));
-    for (const packet of packets(0, false)) gate.handle(packet, NOW, UNIX);
+    for (const packet of packets(0, false)) registrar.handle(packet, NOW, UNIX);
     const results = [
       ["first contact, with hints", measure(arrivals(false))],
       ["all at once, version 0.1", measure(arrivals(true))],
-      ["where it was before", measure(rounds.map(() => ({ gate, packets: packets(0, true) })))],
+      ["where it was before", measure(rounds.map(() => ({ registrar, packets: packets(0, true) })))],
       ["moved to another address, with hints", measure(visits(10_000, false))],
       ["moved to another address, version 0.1", measure(visits(20_000, true))],
-      ["junk", measure([{ gate, packets: junk }])],
+      ["junk", measure([{ registrar, packets: junk }])],
     ];
     if (size === WARM_UP) continue;
     for (const [what, result] of results) print(`${size} clients, ${what}: ${result}`);

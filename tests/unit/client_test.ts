@@ -79,7 +79,7 @@ Deno.test("handleSent() awaits no answer where none is expected", () => {
   client.handleSent(NOW);
   assert.equal(client.nextDeadline, null);
   assert.equal(client.handleTime(NOW + 1e9), false);
-  assert.equal(client.status, "unknown");
+  assert.equal(client.answers, "unknown");
 });
 
 Deno.test("handleTime() misses the answer after three seconds, and not before", () => {
@@ -87,9 +87,9 @@ Deno.test("handleTime() misses the answer after three seconds, and not before", 
   client.handleSent(NOW);
   assert.deepEqual([client.nextSend, client.nextDeadline], [null, NOW + 3_000]);
   assert.equal(client.handleTime(NOW + 2_999), false);
-  assert.equal(client.status, "unknown");
+  assert.equal(client.answers, "unknown");
   assert.equal(client.handleTime(NOW + 3_000), true);
-  assert.equal(client.status, "no answer");
+  assert.equal(client.answers, "no answer");
   assert.equal(client.nextSend, NOW + 4_000);
   assert.equal(client.handleTime(NOW + 3_001), false);
 });
@@ -121,21 +121,21 @@ Deno.test("handleAccepted() goes back to the keepalive, counted from the packet 
     const client = expecting(keepalive);
     client.handleSent(NOW);
     client.handleAccepted();
-    assert.deepEqual([client.status, client.nextSend, client.nextDeadline], ["accepted", due, due]);
+    assert.deepEqual([client.answers, client.nextSend, client.nextDeadline], ["accepted", due, due]);
   }
 });
 
 Deno.test("handleAccepted() counts also when it is late, and makes the next pauses short again", () => {
   const client = expecting(0);
   unanswered(client, NOW + 30_000);
-  assert.equal(client.status, "no answer");
+  assert.equal(client.answers, "no answer");
   client.handleAccepted();
-  assert.deepEqual([client.status, client.nextSend, client.nextDeadline], ["accepted", null, null]);
+  assert.deepEqual([client.answers, client.nextSend, client.nextDeadline], ["accepted", null, null]);
   client.handleRequest(NOW + 60_000);
   client.handleSent(NOW + 60_000);
-  assert.equal(client.status, "accepted");
+  assert.equal(client.answers, "accepted");
   client.handleTime(NOW + 63_000);
-  assert.deepEqual([client.status, client.nextSend], ["no answer", NOW + 64_000]);
+  assert.deepEqual([client.answers, client.nextSend], ["no answer", NOW + 64_000]);
 });
 
 Deno.test("handleAccepted() does not forget that someone asked for a packet", () => {

@@ -59,6 +59,7 @@ export function sampleObserved(
       ...foreign,
     },
     hostAddresses: new Map(),
+    ownIndexes: new Set(),
     unusedGroup: 1,
     ...fields,
   };

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { findAdmissions } from "../../../lib/daemon/adoption.ts";
-import {
-  EMPTY_STATE,
-  type KernelState,
-  type Remote,
-  remoteKey,
-  type Tunnel,
-} from "../../../lib/kernel/state.ts";
-import type { Endpoint } from "../../../lib/packet.ts";
+import { EMPTY_STATE, type KernelState, type Remote, type Tunnel } from "../../../lib/kernel/state.ts";
+import { type Endpoint, placeKey } from "../../../lib/packet.ts";
 import type { Peer } from "../../../lib/settings/settings.ts";
 import { samplePeer } from "../samples.ts";
 
@@ -23,7 +17,7 @@ function left(
   expiresAt: number | null = null,
 ): KernelState {
   const remotes = new Map(
-    letIn?.map((remote) => [remoteKey(remote.endpoint, PORT), { ...remote, port: PORT, expiresAt }]),
+    letIn?.map((remote) => [placeKey(remote.endpoint, PORT), { ...remote, port: PORT, expiresAt }]),
   );
   const gate = {
     table: "ipipou",

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { claimConfigs, tellToReload } from "../../../lib/daemon/claim.ts";
+import { SYSTEM } from "../../../lib/system.ts";
 import { Process } from "../../lab/process.ts";
 
-const MODULE = new URL("../../../lib/daemon/claim.ts", import.meta.url).href;
+const MODULES = new URL("../../../lib/", import.meta.url).href;
+const { locks } = SYSTEM;
 const HUB = "/etc/ipipou/hub.toml";
 /** Milliseconds that a program may take to start on a busy machine. */
 const PATIENCE = 60_000;
 
 /** Claims the hub, says what hindered it, and when it is told to reload. */
-const CLAIMANT = `import { claimConfigs } from "${MODULE}";
+const CLAIMANT = `import { claimConfigs } from "${MODULES}daemon/claim.ts";
+import { SYSTEM } from "${MODULES}system.ts";
 Deno.addSignalListener("SIGHUP", () => console.log("told"));
-const claim = claimConfigs(["${HUB}"], Deno.args[0]);
+const claim = claimConfigs(["${HUB}"], SYSTEM.locks, Deno.args[0]);
 setInterval(() => {}, 1e6);
 console.log("claimed", ...claim.problems);`;
 
@@ -33,21 +36,21 @@ async function withFolder(test: (folder: string, start: () => Process) => Promis
 
 Deno.test("tellToReload() finds the process that claimed a file, for as long as it lives", async () => {
   await withFolder(async (folder, start) => {
-    assert.equal(tellToReload(HUB, folder), null);
+    assert.equal(tellToReload(HUB, locks, folder), null);
     const claimant = start();
     assert.match(await claimant.waitForLine(/claimed/, PATIENCE), /^claimed$/);
     assert.equal((await Deno.stat(`${folder}hub/lock`)).mode! & 0o777, 0o600);
-    assert.equal(tellToReload(HUB, folder), claimant.pid);
+    assert.equal(tellToReload(HUB, locks, folder), claimant.pid);
     await claimant.waitForLine(/told/, PATIENCE);
-    assert.equal(tellToReload("/etc/ipipou/other.toml", folder), null);
+    assert.equal(tellToReload("/etc/ipipou/other.toml", locks, folder), null);
     await claimant.kill("SIGKILL");
-    assert.equal(tellToReload(HUB, folder), null);
+    assert.equal(tellToReload(HUB, locks, folder), null);
   });
 });
 
 Deno.test("claimConfigs() leaves a file to the process that has it, and frees it when disposed", async () => {
   await withFolder(async (folder, start) => {
-    const claim = claimConfigs([HUB, HUB], folder);
+    const claim = claimConfigs([HUB, HUB], locks, folder);
     assert.deepEqual(claim.problems, []);
     await start().waitForLine(
       /claimed Another process runs hub too: ipipou peer will tell that one alone/,
@@ -61,9 +64,9 @@ Deno.test("claimConfigs() leaves a file to the process that has it, and frees it
 Deno.test("claimConfigs() claims nothing that lies elsewhere, and goes on where it cannot", async () => {
   await withFolder(async (folder) => {
     const elsewhere = ["/tmp/hub.toml", "/etc/ipipou/a/b.toml", "/etc/ipipou/...toml", "./hub.toml"];
-    claimConfigs(elsewhere, folder)[Symbol.dispose]();
+    claimConfigs(elsewhere, locks, folder)[Symbol.dispose]();
     await assert.rejects(Deno.stat(folder), Deno.errors.NotFound);
-    const claim = claimConfigs([HUB], "/proc/nonexistent/");
+    const claim = claimConfigs([HUB], locks, "/proc/nonexistent/");
     assert.equal(claim.problems.length, 1);
     assert.match(claim.problems[0]!, /^[^\n]+: ipipou peer will not find this process$/);
     claim[Symbol.dispose]();

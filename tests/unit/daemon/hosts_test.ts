@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import {
   awaitHost,
   findHosts,
@@ -8,13 +9,17 @@ import {
   resolveHost,
 } from "../../../lib/daemon/hosts.ts";
 import { Service } from "../../../lib/daemon/service.ts";
-import { EXIT, IpipouError } from "../../../lib/errors.ts";
+import { EXIT } from "../../../lib/errors.ts";
 import { Log } from "../../../lib/log.ts";
+import { lookUpHost } from "../../../lib/resolve_host.ts";
+import type { System } from "../../../lib/ports.ts";
 import { FakeTime } from "../fake_time.ts";
 import { samplePeer } from "../samples.ts";
 
 /** A label of 64 characters is one too long: no name server is asked. */
 const NO_HOST = "x".repeat(64);
+/** As much of a system as searches for hosts need. */
+const SYSTEM = { clock: CLOCK, resolve: lookUpHost } as System;
 
 /** Names that can be found from some time on, and a search for them. */
 class Bench implements Disposable {
@@ -32,13 +37,14 @@ class Bench implements Disposable {
     const onFound = () => {
       if (takes) this.take();
     };
-    this.search = new HostSearch(onFound, { log, stop: this.stop.signal }, (host) => this.resolve(host));
+    const system = { clock: CLOCK, resolve: this.resolve };
+    this.search = new HostSearch(onFound, { system, log, stop: this.stop.signal });
   }
 
   readonly resolve = (host: string): Promise<string> => {
     this.asked.push(host);
     const ip = this.addresses.get(host);
-    return ip === undefined ? Promise.reject(notFound(host)) : Promise.resolve(ip);
+    return ip === undefined ? Promise.reject(notFound()) : Promise.resolve(ip);
   };
 
   take(): void {
@@ -57,8 +63,8 @@ class Bench implements Disposable {
   }
 }
 
-function notFound(host: string): IpipouError {
-  return new IpipouError(`Cannot find ${host}`, EXIT.failure);
+function notFound(): Error {
+  return Object.assign(new Error("not found"), { code: "ENOTFOUND" });
 }
 
 /** A log that keeps its warnings in `warnings`. */
@@ -68,12 +74,12 @@ function warningLog() {
 }
 
 Deno.test("resolveHost() gives an address as it is, and a name's address", async () => {
-  assert.equal(await resolveHost("192.0.2.7"), "192.0.2.7");
-  assert.equal(await resolveHost("localhost"), "127.0.0.1");
+  assert.equal(await resolveHost("192.0.2.7", SYSTEM), "192.0.2.7");
+  assert.equal(await resolveHost("localhost", SYSTEM), "127.0.0.1");
 });
 
 Deno.test("resolveHost() says which name has no address", async () => {
-  await assert.rejects(resolveHost(NO_HOST), {
+  await assert.rejects(resolveHost(NO_HOST, SYSTEM), {
     name: "IpipouError",
     exitCode: EXIT.failure,
     message: `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND`,
@@ -88,9 +94,9 @@ Deno.test("awaitHost() gives the address at once where there is one", async () =
     write: (line) => assert.fail(line),
     now: () => new Date(),
   });
-  using service = new Service(null, 0, log);
+  using service = new Service(null, CLOCK, log);
   assert.equal(
-    await awaitHost("192.0.2.7", { log, service, stop: new AbortController().signal }),
+    await awaitHost("192.0.2.7", { system: SYSTEM, log, service, stop: new AbortController().signal }),
     "192.0.2.7",
   );
 });
@@ -106,9 +112,9 @@ Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops
   };
   const nextLine = () => new Promise<void>((resolve) => waiting.push(resolve));
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  using service = new Service(null, 0, log);
+  using service = new Service(null, CLOCK, log);
   const first = nextLine();
-  const asking = awaitHost(NO_HOST, { log, service, stop: stop.signal });
+  const asking = awaitHost(NO_HOST, { system: SYSTEM, log, service, stop: stop.signal });
   await first;
   for (const delay of [1_000, 2_000, 4_000]) {
     const next = nextLine();
@@ -140,7 +146,7 @@ Deno.test("hostsOf() and remotesOf() know of peers that are known by their addre
 Deno.test("findHosts() does without those that are not found, and says so", async () => {
   const log = warningLog();
   assert.deepEqual(
-    await findHosts(new Set(["192.0.2.7", NO_HOST]), new Map(), log),
+    await findHosts(new Set(["192.0.2.7", NO_HOST]), new Map(), { system: SYSTEM, log }),
     new Map([["192.0.2.7", "192.0.2.7"]]),
   );
   assert.deepEqual(log.warnings, [
@@ -152,12 +158,12 @@ Deno.test("findHosts() makes do with the address that a host had, and says so", 
   const log = warningLog();
   const known = new Map([["moved", "192.0.2.8"], ["lost", "192.0.2.9"], ["other", "192.0.2.10"]]);
   const resolve = (host: string) =>
-    host === "moved" ? Promise.resolve("192.0.2.7") : Promise.reject(notFound(host));
+    host === "moved" ? Promise.resolve("192.0.2.7") : Promise.reject(notFound());
   assert.deepEqual(
-    await findHosts(new Set(["moved", "lost"]), known, log, resolve),
+    await findHosts(new Set(["moved", "lost"]), known, { system: { resolve }, log }),
     new Map([["moved", "192.0.2.7"], ["lost", "192.0.2.9"]]),
   );
-  assert.deepEqual(log.warnings, ["Cannot find lost; it stays 192.0.2.9"]);
+  assert.deepEqual(log.warnings, ["Cannot find the IPv4 address of lost: ENOTFOUND; it stays 192.0.2.9"]);
 });
 
 Deno.test("lookFor() has a host asked for ever more rarely, until it is found", async () => {
@@ -221,33 +227,12 @@ Deno.test("lookFor() asks for nothing once the program is to stop", async () => 
   assert.deepEqual([bench.asked, bench.taken, bench.time.pending], [["a", "a"], [], 0]);
 });
 
-Deno.test("resolveHost() leaves threads to others, however many hosts are asked for", async () => {
-  const answers: (() => void)[] = [];
-  const ask = (host: string) => {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    answers.push(host === "bad" ? () => reject(new Error("no")) : () => resolve(host));
-    return promise;
-  };
-  const found = ["bad", ...Array.from({ length: 40 }, (_, index) => `h${index}`)]
-    .map((host) => resolveHost(host, ask).catch(() => "none"));
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
-  await settle();
-  assert.equal(answers.length, 16);
-  for (let asked = 17; asked <= 41; asked++) {
-    answers.shift()!();
-    await settle();
-    assert.equal(answers.length, 16, "one that is answered makes room for another");
-  }
-  for (const answer of answers) answer();
-  assert.equal((await Promise.all(found)).filter((ip) => ip === "none").length, 1);
-  assert.equal(await resolveHost("localhost"), "127.0.0.1");
-});
-
 Deno.test("awaitHost() does not wait for an answer when the program is to stop", async () => {
   const stop = new AbortController();
   const log = new Log({ verbosity: 3, time: false, pid: null, write: assert.fail, now: () => new Date() });
-  using service = new Service(null, 0, log);
-  const asking = awaitHost("a", { log, service, stop: stop.signal }, () => new Promise(() => {}));
+  using service = new Service(null, CLOCK, log);
+  const resolve = () => new Promise<string>(() => {});
+  const asking = awaitHost("a", { system: { ...SYSTEM, resolve }, log, service, stop: stop.signal });
   stop.abort("SIGTERM");
   await assert.rejects(asking, (reason) => reason === "SIGTERM");
 });

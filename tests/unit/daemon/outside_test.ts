@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { awaitOutside, findOutside } from "../../../lib/daemon/outside.ts";
-import { Service, type ServiceManager } from "../../../lib/daemon/service.ts";
+import { Service } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
+import type { ServiceManager } from "../../../lib/ports.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { sampleObserved, sampleSettings } from "../samples.ts";
 
@@ -32,8 +34,10 @@ function awaitDevice(manager: ServiceManager | null) {
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
   const stop = new AbortController();
-  const service = new Service(manager, 60_000, log);
-  const kernel = { observe: () => Promise.resolve(observedWith([])), forget: () => {} };
+  const service = new Service(manager, CLOCK, log);
+  const changed = (stop: AbortSignal) =>
+    new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
+  const kernel = { observe: () => Promise.resolve(observedWith([])), changed };
   const settings = settingsOf({ device: "eth9" });
   const waiting = awaitOutside({ settings, kernel, log, service, stop: stop.signal })
     .finally(() => service[Symbol.dispose]());
@@ -48,7 +52,7 @@ Deno.test("awaitOutside() by hand says at once what is wrong", async () => {
 
 Deno.test("awaitOutside() as a service waits until it is to stop, and says what for", async () => {
   const told = Promise.withResolvers<string>();
-  const manager = { send: told.resolve, time: 0n, [Symbol.dispose]() {} };
+  const manager = { send: told.resolve, time: 0n, period: 60_000, [Symbol.dispose]() {} };
   const { lines, stop, waiting } = awaitDevice(manager);
   const why = "there is no such device; there are: eth0, eth1";
   assert.equal(await told.promise, `STATUS=waiting for the network device eth9: ${why}`);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { Reconciler } from "../../../lib/daemon/reconciler.ts";
 import { Log } from "../../../lib/log.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -21,7 +22,7 @@ class Bench implements Disposable {
       this.#current = Promise.withResolvers();
       return this.#current.promise;
     };
-    this.reconciler = new Reconciler(change, log, this.stop.signal);
+    this.reconciler = new Reconciler(change, { log, clock: CLOCK, stop: this.stop.signal });
   }
 
   request(...names: string[]): void {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { openService, Service } from "../../../lib/daemon/service.ts";
+import { CLOCK } from "../../../lib/clock.ts";
+import { Service } from "../../../lib/daemon/service.ts";
 import { Log } from "../../../lib/log.ts";
+import { FakeTime } from "../fake_time.ts";
 
 const PERIOD = 40;
 
@@ -8,21 +10,14 @@ const PERIOD = 40;
 class Manager {
   readonly messages: string[] = [];
   readonly time = 1_234_567n;
+  readonly period = PERIOD;
   /** Why nothing can be sent. */
   failure: Error | null = null;
   isDisposed = false;
-  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
   send(message: string): void {
     if (this.failure !== null) throw this.failure;
     this.messages.push(message);
-    for (const { count, resolve } of this.#waiting) if (this.messages.length >= count) resolve();
-  }
-
-  /** Resolves once it was told so much. */
-  told(count: number): Promise<void> {
-    if (this.messages.length >= count) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ count, resolve }));
   }
 
   [Symbol.dispose](): void {
@@ -39,7 +34,7 @@ const SILENT = makeLog([]);
 
 Deno.test("Service tells what it waits for, that it is ready and how it goes, each once", () => {
   const manager = new Manager();
-  using service = new Service(manager, PERIOD, SILENT);
+  using service = new Service(manager, CLOCK, SILENT);
   let admitted = 0;
   service.waitFor("the network device eth7");
   service.waitFor("the network device eth7");
@@ -59,7 +54,7 @@ Deno.test("Service tells what it waits for, that it is ready and how it goes, ea
 
 Deno.test("Service tells that it reloads with the manager's time, when it is ready again, and that it stops", () => {
   const manager = new Manager();
-  using service = new Service(manager, PERIOD, SILENT);
+  using service = new Service(manager, CLOCK, SILENT);
   service.ready(() => "up");
   service.reloading();
   service.ready(() => "up");
@@ -73,71 +68,58 @@ Deno.test("Service tells that it reloads with the manager's time, when it is rea
 });
 
 Deno.test("Service asks for more time until it is ready, then shows that it lives, twice in each period", async () => {
+  using time = new FakeTime();
   const manager = new Manager();
-  using service = new Service(manager, PERIOD, SILENT);
-  const begin = performance.now();
-  await manager.told(2);
-  assert.ok(performance.now() - begin >= PERIOD / 2);
-  assert.deepEqual(
-    new Set(manager.messages),
-    new Set([`EXTEND_TIMEOUT_USEC=${PERIOD * 1000}`, "STATUS=starting"]),
-  );
+  using service = new Service(manager, CLOCK, SILENT);
+  await time.advance(PERIOD / 2 - 1);
+  assert.deepEqual(manager.messages, []);
+  await time.advance(1);
+  assert.deepEqual(manager.messages, [`EXTEND_TIMEOUT_USEC=${PERIOD * 1000}`, "STATUS=starting"]);
   manager.messages.length = 0;
   service.ready(() => "up");
-  await manager.told(3);
+  await time.advance(PERIOD);
   assert.deepEqual(manager.messages, ["READY=1\nSTATUS=up", "WATCHDOG=1", "WATCHDOG=1"]);
 });
 
 Deno.test("Service notices by itself that its status has changed", async () => {
+  using time = new FakeTime();
   const manager = new Manager();
-  using service = new Service(manager, PERIOD, SILENT);
+  using service = new Service(manager, CLOCK, SILENT);
   let status = "1 admitted";
   service.ready(() => status);
   status = "0 admitted";
-  await manager.told(3);
+  await time.advance(PERIOD / 2);
   assert.deepEqual(manager.messages.slice(1), ["WATCHDOG=1", "STATUS=0 admitted"]);
+});
+
+Deno.test("Service shows no more life once it is disposed", async () => {
+  using time = new FakeTime();
+  const manager = new Manager();
+  new Service(manager, CLOCK, SILENT)[Symbol.dispose]();
+  await time.advance(PERIOD);
+  assert.deepEqual([manager.messages, time.pending], [[], 0]);
 });
 
 Deno.test("Service goes on when its manager cannot be told, and the log says why", () => {
   const manager = new Manager();
   const lines: string[] = [];
   manager.failure = new Error("Cannot notify the service manager: ECONNREFUSED (Connection refused)");
-  using service = new Service(manager, PERIOD, makeLog(lines));
+  using service = new Service(manager, CLOCK, makeLog(lines));
   service.ready(() => "up");
   assert.deepEqual(lines, [`Warning: ${manager.failure.message}`]);
 });
 
 Deno.test("Service closes what leads to its manager", () => {
   const manager = new Manager();
-  new Service(manager, PERIOD, SILENT)[Symbol.dispose]();
+  new Service(manager, CLOCK, SILENT)[Symbol.dispose]();
   assert.ok(manager.isDisposed);
 });
 
 Deno.test("Service without a manager does nothing", () => {
-  using service = new Service(null, PERIOD, SILENT);
+  using service = new Service(null, CLOCK, SILENT);
   assert.equal(service.isManaged, false);
   service.waitFor("the network device eth7");
   service.ready(() => "up");
   service.reloading();
   service.stopping();
-});
-
-Deno.test("openService() finds the manager, if there is one, by the environment", () => {
-  const before = Deno.env.get("NOTIFY_SOCKET");
-  try {
-    Deno.env.delete("NOTIFY_SOCKET");
-    using alone = openService(SILENT);
-    assert.equal(alone.isManaged, false);
-    Deno.env.set("NOTIFY_SOCKET", "/run/no-such-socket");
-    const lines: string[] = [];
-    using managed = openService(makeLog(lines));
-    assert.equal(managed.isManaged, true);
-    managed.ready(() => "up");
-    assert.deepEqual(lines, [
-      "Warning: Cannot notify the service manager: ENOENT (No such file or directory)",
-    ]);
-  } finally {
-    if (before === undefined) Deno.env.delete("NOTIFY_SOCKET");
-    else Deno.env.set("NOTIFY_SOCKET", before);
-  }
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { Turns } from "../../../lib/daemon/turns.ts";
 import { FakeTime } from "../fake_time.ts";
 
 Deno.test("start() has turns follow one another until there is no more to do", async () => {
   using time = new FakeTime();
   let left = 3;
-  const turns = new Turns(() => --left > 0, new AbortController().signal);
+  const turns = new Turns(() => --left > 0, CLOCK, new AbortController().signal);
   turns.start();
   await time.settle();
   assert.equal(left, 3, "the first is not at once");
@@ -22,7 +23,7 @@ Deno.test("start() has turns follow one another until there is no more to do", a
 Deno.test("start() changes nothing while turns follow one another", async () => {
   using time = new FakeTime();
   let count = 0;
-  const turns = new Turns(() => ++count < 5, new AbortController().signal);
+  const turns = new Turns(() => ++count < 5, CLOCK, new AbortController().signal);
   turns.start();
   turns.start();
   await time.advance(1);
@@ -34,11 +35,15 @@ Deno.test("start() has each turn followed by a pause as long as it took", async 
   using time = new FakeTime();
   const begins: number[] = [];
   const durations = [3, 10];
-  const turns = new Turns(() => {
-    const end = performance.now() + (durations[begins.push(Date.now()) - 1] ?? 0);
-    performance.now = () => end;
-    return begins.length <= durations.length;
-  }, new AbortController().signal);
+  const turns = new Turns(
+    () => {
+      const end = performance.now() + (durations[begins.push(Date.now()) - 1] ?? 0);
+      performance.now = () => end;
+      return begins.length <= durations.length;
+    },
+    CLOCK,
+    new AbortController().signal,
+  );
   turns.start();
   await time.advance(100);
   // Timers and the wall clock do not see the time that passes in a turn: what is between two turns is the pause.
@@ -49,7 +54,7 @@ Deno.test("start() has no turn follow once the program is to stop", async () => 
   using time = new FakeTime();
   const stop = new AbortController();
   let count = 0;
-  new Turns(() => ++count > 0, stop.signal).start();
+  new Turns(() => ++count > 0, CLOCK, stop.signal).start();
   await time.advance(2);
   stop.abort();
   await time.advance(100);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../../lib/errors.ts";
-import type { Admission } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
 import { type Observed, pairKey } from "../../../lib/kernel/state.ts";
 import { ed25519 } from "../auth/vectors.ts";
@@ -26,9 +26,7 @@ function desireAll(
   foreign: Partial<Observed["foreign"]> = {},
 ) {
   return desiredState(
-    settings,
-    OUTSIDE,
-    new Map(Object.entries(admissions)),
+    { settings, outside: OUTSIDE, admissions: new Map(Object.entries(admissions)) },
     sampleObserved({ foreign }),
     NOW,
   );

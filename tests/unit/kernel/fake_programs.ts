@@ -1,5 +1,6 @@
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
+import { runProgram } from "../../../lib/run_program.ts";
 
 /** A program that does not do anything but end as it is told to. */
 export interface Ending {
@@ -49,8 +50,8 @@ export class FakePrograms implements Disposable {
 }
 
 /** A runner whose log goes to `lines`. */
-export function newRunner(lines: string[] = [], timeLimit?: number): Runner {
+export function newRunner(lines: string[] = []): Runner {
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  return new Runner(log, timeLimit);
+  return new Runner(runProgram, log);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { Instance, type Surroundings } from "../../../lib/kernel/instance.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
@@ -15,9 +16,10 @@ function newInstance(surroundings: Surroundings): Instance {
     devices: new Set(["ipipou1"]),
     ports: new Set([10001]),
     queue: 1,
+    made: new Set(),
   };
   const lock = () => Promise.resolve(new DisposableStack());
-  return new Instance(identity, surroundings, newRunner(), lock);
+  return new Instance(identity, surroundings, { runner: newRunner(), lock, clock: CLOCK });
 }
 
 async function removalWith(

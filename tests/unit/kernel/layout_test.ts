@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Admission } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
 import { assignLocals } from "../../../lib/kernel/layout.ts";
 import { formatMark } from "../../../lib/kernel/mark.ts";
 import { pairKey, type Tunnel } from "../../../lib/kernel/state.ts";

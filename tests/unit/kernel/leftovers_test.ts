@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
 import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
-import { sampleObserved } from "../samples.ts";
+import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
-const USE = { table: "vpn", ports: [10_001], alts: new Set(["172.29.0.1"]) };
+const SETTINGS = sampleSettings({
+  nft: { table: "vpn", counter: true },
+  local: { ip: null, device: "eth0", ports: [10_001] },
+  firstAltIp: "172.29.0.1",
+  peers: [samplePeer({ altIp: null })],
+});
 
 function describe(foreign: Partial<Observed["foreign"]>): string[] {
-  return describeLeftovers(sampleObserved({ foreign }), OUTSIDE, USE);
+  return describeLeftovers(sampleObserved({ foreign }), OUTSIDE, SETTINGS);
 }
 
 function listeners(...all: Listener[]): Observed["foreign"]["listeners"] {

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  type Identity,
-  type IpDevice,
-  type Listing,
-  sortOut,
-  withListeners,
-} from "../../../lib/kernel/observe.ts";
-import type { NftObject } from "../../../lib/kernel/observe_gate.ts";
+import type { Identity } from "../../../lib/kernel/identity.ts";
+import type { IpDevice, Listing } from "../../../lib/kernel/listing.ts";
+import { sortOut, withListeners } from "../../../lib/kernel/observe.ts";
+import type { NftObject } from "../../../lib/kernel/listing.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 
@@ -17,6 +13,7 @@ const HUB: Identity = {
   devices: new Set(["p0", "p1", "p2", "p3"]),
   ports: new Set([10_000]),
   queue: 0,
+  made: new Set(),
 };
 
 function fixture(name: string): string {

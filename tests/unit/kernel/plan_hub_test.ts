@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
 
@@ -39,7 +39,7 @@ Deno.test("planTransition() deletes all devices that go at once, and no other", 
   const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
   kernel.run(plan(kernel, HUB, admissions));
   const { unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(HUB), NOW);
-  kernel.devices.get("tunl0")!.group = String(unusedGroup);
+  kernel.devices.get("tunl0")!.group = unusedGroup;
   const removal = planRemoval(kernel, HUB);
   assert.equal(removal.ip.filter((line) => line.startsWith("link delete ")).length, 1);
   kernel.run(removal);
@@ -57,7 +57,7 @@ Deno.test("planTransition() puts back the routes that the kernel drops with a tu
     tunnel: { ...peer.tunnel, ip: "172.28.9.9" },
   }];
   kernel.run(plan(kernel, { ...HUB, peers }, admissions));
-  assert.deepEqual([...kernel.routes.keys()], ["10.2.0.1", "10.3.0.0/16"]);
+  assert.deepEqual(kernel.listRoutes().map(({ dst }) => dst), ["10.2.0.1", "10.3.0.0/16", "172.28.0.3"]);
 });
 
 Deno.test("planTransition() gives a route to another peer, and nobody's private address to the host", () => {
@@ -67,6 +67,7 @@ Deno.test("planTransition() gives a route to another peer, and nobody's private 
   const [first, second, third] = PEERS;
   const peers = [first!, { ...second!, routes: [] }, { ...third!, routes: second!.routes, allowedIps: null }];
   kernel.run(plan(kernel, { ...HUB, peers }, admissions));
-  assert.deepEqual([...kernel.routes.values()].map(({ dev }) => dev), ["p2", "p2"]);
+  const routes = kernel.listRoutes().filter(({ protocol }) => protocol !== "kernel");
+  assert.deepEqual(routes.map(({ dev }) => dev), ["p2", "p2"]);
   assert.equal(kernel.tables.get("ipipou")!.sets.has("sources-p0"), false);
 });

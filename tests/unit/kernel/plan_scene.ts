@@ -1,12 +1,12 @@
-import type { Admission } from "../../../lib/gate.ts";
+import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { FakeKernel } from "../fake/kernel.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-import { FakeKernel } from "./fake_kernel.ts";
 
 export const NOW = 1_700_000_000_000;
 export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
@@ -14,8 +14,8 @@ export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 /** A kernel with one network device, and what is there once the module for tunnels is. */
 export function newKernel(): FakeKernel {
   const kernel = new FakeKernel();
-  kernel.addDevice("eth0", { addresses: [{ local: "192.0.2.1", peer: "192.0.2.1" }] });
-  kernel.addDevice("tunl0", { kind: "ipip", remote: "any", local: "any" });
+  kernel.addDevice("eth0", { addresses: ["192.0.2.1/32"] });
+  kernel.loadModules();
   return kernel;
 }
 
@@ -26,14 +26,14 @@ export function plan(
   admissions: ReadonlyMap<string, Admission>,
 ): Transition {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  const { state } = desiredState(settings, OUTSIDE, admissions, observed, NOW);
-  return planTransition(observed.own, state, observed.unusedGroup, NOW);
+  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, observed, NOW);
+  return planTransition(observed, state, NOW);
 }
 
 /** The way from there to nothing of ours. */
 export function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
-  const { own, unusedGroup } = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  return planTransition(own, { ...EMPTY_STATE, gate: null }, unusedGroup, NOW);
+  const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+  return planTransition(observed, { ...EMPTY_STATE, gate: null }, NOW);
 }
 
 export function admission(ip: string, port: number): Admission {
@@ -42,8 +42,8 @@ export function admission(ip: string, port: number): Admission {
 
 /** Those whom a gate lets in, as "IP:PORT OWN-PORT", in order. */
 export function acceptedRemotes(kernel: FakeKernel, name = "p0"): string[] {
-  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`) ?? new Map<string, string>();
-  return [...remotes.keys()].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();
+  const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`)?.elements.keys() ?? [];
+  return [...remotes].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();
 }
 
 /** One with a private address of its own, two with any; one with routes, one with a filter. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { identityOf } from "../../../lib/kernel/kernel.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
@@ -78,7 +78,8 @@ Deno.test("planTransition() shuts out a peer whose lifetime is over, and keeps i
   const remote = { ip: "198.51.100.2", port: 40001 };
   kernel.run(plan(kernel, settings, new Map([["ipipou0", { remote, port: 10_000, expiresAt: null }]])));
   kernel.run(plan(kernel, settings, new Map([["ipipou0", { remote, port: 10_000, expiresAt: NOW - 1 }]])));
-  assert.deepEqual(kernel.tables.get("ipipou")?.sets.get("remotes-ipipou0"), new Map());
+  assert.deepEqual(acceptedRemotes(kernel, "ipipou0"), []);
+  assert.ok(kernel.tables.get("ipipou")?.sets.has("remotes-ipipou0"));
   assert.ok(kernel.devices.has("ipipou0"));
 });
 
@@ -160,9 +161,9 @@ Deno.test("planTransition() makes a tunnel anew where it is to be bound to anoth
 
 Deno.test("planTransition() gives a peer a private address where another's tunnel has the place", () => {
   const kernel = newKernel();
-  kernel.addDevice("other", { kind: "ipip", remote: "198.51.100.2", local: "192.0.2.1" });
+  kernel.ip("link add name other type ipip remote 198.51.100.2 local 192.0.2.1");
   kernel.run(plan(kernel, sampleSettings(), new Map([["ipipou0", admission("198.51.100.2", 40001)]])));
-  assert.equal(kernel.devices.get("ipipou0")!.local, "172.29.0.0");
+  assert.equal(kernel.devices.get("ipipou0")!.outer!.local, "172.29.0.0");
 });
 
 Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, and leaves them when it goes", () => {
@@ -170,11 +171,19 @@ Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, an
   const kernel = newKernel();
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
   const own = { ...observed.own, obsoleteRules: new Set(["nfq handle 4"]) };
-  const { state } = desiredState(settings, OUTSIDE, new Map(), { ...observed, own }, NOW);
+  const { state } = desiredState(
+    { settings, outside: OUTSIDE, admissions: new Map() },
+    { ...observed, own },
+    NOW,
+  );
   const deletion = "delete rule ip ipipou nfq handle 4";
-  const { close } = planTransition(own, state, 1, NOW);
+  const { close } = planTransition({ ...observed, own }, state, NOW);
   assert.deepEqual(close.filter((command) => command.startsWith("delete")), [deletion]);
-  const removal = planTransition({ ...state, ...own }, { ...EMPTY_STATE, gate: null }, 1, NOW);
+  const removal = planTransition(
+    { ...observed, own: { ...state, ...own } },
+    { ...EMPTY_STATE, gate: null },
+    NOW,
+  );
   assert.ok(![...removal.close, ...removal.open].includes(deletion));
 });
 
@@ -188,10 +197,11 @@ Deno.test("planTransition() moves gate, listener and tunnels, and no listener is
     { ip: "192.0.2.7", device: "eth0", ports: [10008, 10009] },
   ];
   const kernel = newKernel();
+  kernel.ip("address add 192.0.2.7/32 dev eth0 scope global");
   const identity = identityOf(sampleSettings());
   const look = () => sortOut(kernel.list("ipipou"), identity, NOW);
   const gatePlaces = () => {
-    const rule = kernel.tables.get("ipipou")?.chains.get("gate-ipipou0")?.rules[0] ?? "";
+    const rule = kernel.tables.get("ipipou")?.chains.get("gate-ipipou0")?.rules[0]?.text ?? "";
     const [, device, ip, ports] =
       /^(?:iifname "(\w+)" )?ip daddr (\S+) udp dport \{? ?([\d, ]+)/.exec(rule) ?? [];
     return new Map(ports?.trim().split(", ").map((port) => [`${ip}:${port}`, device ?? null]));
@@ -204,8 +214,8 @@ Deno.test("planTransition() moves gate, listener and tunnels, and no listener is
     const observed = look();
     const came = new Map([["ipipou0", { ...admission("198.51.100.2", 40001), port: local.ports[0] }]]);
     const outside = { ip: local.ip!, device: "eth0" };
-    const { state } = desiredState(settings, outside, came, observed, NOW);
-    kernel.run(planTransition(observed.own, state, observed.unusedGroup, NOW), check);
+    const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
+    kernel.run(planTransition(observed, state, NOW), check);
     check();
     const wanted = local.ports.map((port) => [`${local.ip}:${port}`, local.device]);
     assert.deepEqual([...kernel.listeners].sort(), wanted);

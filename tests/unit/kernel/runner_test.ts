@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { CommandError, type Runner } from "../../../lib/kernel/runner.ts";
+import { CommandError, Runner } from "../../../lib/kernel/runner.ts";
+import { Log } from "../../../lib/log.ts";
+import type { RunProgram } from "../../../lib/ports.ts";
+import { runProgram } from "../../../lib/run_program.ts";
 import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
 
 /** The error that `ip` or `nft` of this ending leads to. */
@@ -199,18 +202,26 @@ Deno.test("Runner does not mind a program that ends before it has read everythin
   assert.equal(programs.given("ip", "input"), "");
 });
 
-Deno.test("Runner ends a program that takes too long, and says so", async () => {
-  using _programs = new FakePrograms({ ip: {}, nft: {} });
-  const directory = Deno.env.get("PATH")!;
-  for (const program of ["ip", "nft"]) {
-    const script = "#!/bin/sh\nexec /bin/sleep 1000\n";
-    Deno.writeTextFileSync(`${directory}/${program}`, script, { mode: 0o755 });
-  }
+Deno.test("Runner says of a program that was killed that it took too long", async () => {
+  const limits: number[] = [];
+  const run: RunProgram = (_program, _args, _input, timeLimit) => {
+    limits.push(timeLimit);
+    return Promise.resolve({ code: 143, stdout: "", stderr: "", isLate: true });
+  };
+  const log = new Log({ verbosity: 0, time: false, pid: null, write: assert.fail, now: () => new Date() });
+  const runner = new Runner(run, log);
   const late = (command: string, exitCode: number) => ({
-    message: `Cannot run ${command}: ended, as it took more than 0.1 s`,
+    message: `Cannot run ${command}: killed, as it took more than 60 s`,
     exitCode,
   });
-  const runner = newRunner([], 100);
   await assert.rejects(runner.ip(["link set dev p0 up"]), late("'ip link set dev p0 up'", EXIT.ipLink));
   await assert.rejects(runner.nft(["add table ip x"]), late("nft 'add table ip x'", EXIT.nft));
+  assert.deepEqual(limits, [60_000, 60_000]);
+});
+
+Deno.test("runProgram() kills a program that takes too long", async () => {
+  using _programs = new FakePrograms({ ip: {} });
+  Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nexec /bin/sleep 1000\n", { mode: 0o755 });
+  const { code, isLate } = await runProgram("ip", [], "", 100);
+  assert.deepEqual([code === 0, isLate], [false, true]);
 });

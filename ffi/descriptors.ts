@@ -1,0 +1,64 @@
+import type { Libc } from "./libc.ts";
+
+/** Constants of the C headers, under their names there; Linux has the same on x86-64 and AArch64. */
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_NETLINK = 16;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_RCVBUF = 8;
+export const SO_RCVBUFFORCE = 33;
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_CLOEXEC = 0o2000000;
+
+/** The byte order of C structures: that of both architectures the program is built for. */
+export const IS_LITTLE_ENDIAN = true;
+
+/** What a socket is for, as socket(2) takes it. */
+export interface SocketKind {
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+}
+
+/**
+ * Opens a socket. Child processes do not inherit it.
+ *
+ * @param action what it is for, in words that follow "Cannot"
+ * @param resources closes it
+ * @throws {SysError}
+ */
+export function openSocket(
+  libc: Libc,
+  action: string,
+  { family, type, protocol }: SocketKind,
+  resources: DisposableStack,
+): number {
+  const socket = libc.symbols.socket(family, type | SOCK_CLOEXEC, protocol);
+  return closeWith(resources, libc, libc.check(action, "socket", socket));
+}
+
+/**
+ * Opens a file. Child processes inherit it unless `flags` has O_CLOEXEC.
+ *
+ * @param resources closes it
+ * @throws {SysError}
+ */
+export function openFile(libc: Libc, path: string, flags: number, resources: DisposableStack): number {
+  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), flags);
+  return closeWith(resources, libc, libc.check(`open ${path}`, "open", fd));
+}
+
+/** Sets a socket option that is an int. @returns below 0 when that failed */
+export function setIntOption(libc: Libc, fd: number, level: number, option: number, value: number): number {
+  return libc.symbols.setsockopt(fd, level, option, new Int32Array([value]), Int32Array.BYTES_PER_ELEMENT);
+}
+
+function closeWith(resources: DisposableStack, libc: Libc, fd: number): number {
+  return resources.adopt(fd, (fd) => {
+    libc.symbols.close(fd);
+  });
+}

@@ -1,0 +1,158 @@
+import { formatIpv4 } from "../lib/ipv4.ts";
+import type { KernelChange } from "../lib/ports.ts";
+import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
+
+/** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes and nftables. */
+const HEADER = 16;
+const LINK_HEADER = 16; // struct ifinfomsg
+const ADDRESS_HEADER = 8; // struct ifaddrmsg
+const ROUTE_HEADER = 12; // struct rtmsg
+const NFT_HEADER = 4; // struct nfgenmsg
+/** Bytes of struct nlattr; messages and attributes begin at multiples of it. */
+const ATTRIBUTE_HEADER = 4;
+
+/** Message types of NETLINK_ROUTE. */
+const RTM = { newLink: 16, delLink: 17, newAddress: 20, delAddress: 21, newRoute: 24, delRoute: 25 } as const;
+/** Offsets in the headers of its messages. */
+const LINK_INDEX = 4;
+const ADDRESS_INDEX = 4;
+const ROUTE_PROTOCOL = 5;
+/** Attributes. */
+const IFLA_IFNAME = 3;
+const IFA_LOCAL = 2;
+
+/** The high byte of the type of all messages about nftables; the low byte of the one that ends a transaction. */
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_NEWGEN = 15;
+/** The attribute for the table's name: it has this number in messages of every kind (NFTA_RULE_TABLE, …). */
+const NFTA_TABLE = 1;
+
+const UNKNOWN: KernelChange = { kind: "unknown" };
+
+/** A netlink message. */
+interface Message {
+  readonly type: number;
+  /** What follows struct nlmsghdr. */
+  readonly body: DataView;
+}
+
+/**
+ * Reads a datagram of NETLINK_ROUTE.
+ *
+ * @returns one change for each message, "unknown" for what cannot be read; never empty
+ */
+export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
+  return Array.from(
+    messagesIn(datagram),
+    (message) => message === null ? UNKNOWN : parseRouteMessage(message),
+  );
+}
+
+/** What the datagrams of the nftables group have told so far of one table. */
+export interface TableNews {
+  /** One for each transaction that has ended and touched the table, and for what cannot be read. */
+  readonly changes: readonly KernelChange[];
+  /** Whether the transaction that has not ended yet touched the table. */
+  readonly isTouched: boolean;
+}
+
+/**
+ * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may be spread over several.
+ *
+ * @param table the name of a table of family ip, as `tableName()` encodes it
+ * @param isTouched what the datagram before this one led to
+ */
+export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouched: boolean): TableNews {
+  const changes: KernelChange[] = [];
+  for (const message of messagesIn(datagram)) {
+    switch (message === null ? "unreadable" : subjectOf(message, table)) {
+      case "table":
+        isTouched = true;
+        break;
+      case "end":
+        if (isTouched) changes.push({ kind: "table" });
+        isTouched = false;
+        break;
+      case "unreadable":
+        changes.push(UNKNOWN);
+    }
+  }
+  return { changes, isTouched };
+}
+
+/** A table's name as the kernel writes it. */
+export function tableName(name: string): Uint8Array {
+  return new TextEncoder().encode(`${name}\0`);
+}
+
+function parseRouteMessage({ type, body }: Message): KernelChange {
+  switch (type) {
+    case RTM.newLink:
+    case RTM.delLink: {
+      const name = findAttribute(body, LINK_HEADER, IFLA_IFNAME);
+      if (name === null) break;
+      const index = body.getInt32(LINK_INDEX, IS_LITTLE_ENDIAN);
+      return { kind: "device", index, name: new TextDecoder().decode(name).replace(/\0.*$/s, "") };
+    }
+    case RTM.newAddress:
+    case RTM.delAddress: {
+      const ip = findAttribute(body, ADDRESS_HEADER, IFA_LOCAL);
+      if (ip?.length !== 4) break;
+      const index = body.getUint32(ADDRESS_INDEX, IS_LITTLE_ENDIAN);
+      return { kind: "address", index, ip: formatIpv4(new DataView(ip.buffer, ip.byteOffset).getUint32(0)) };
+    }
+    case RTM.newRoute:
+    case RTM.delRoute:
+      if (body.byteLength < ROUTE_HEADER) break;
+      return { kind: "route", protocol: body.getUint8(ROUTE_PROTOCOL) };
+  }
+  return UNKNOWN;
+}
+
+/** What a message of the nftables group is about: the table, anything else, or the end of the transaction. */
+function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other" | "end" | "unreadable" {
+  if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.byteLength < NFT_HEADER) return "unreadable";
+  if ((type & 0xff) === NFT_MSG_NEWGEN) return "end";
+  if (body.getUint8(0) !== AF_INET) return "other";
+  const name = findAttribute(body, NFT_HEADER, NFTA_TABLE);
+  if (name === null) return "unreadable";
+  return name.length === table.length && name.every((byte, index) => byte === table[index])
+    ? "table"
+    : "other";
+}
+
+/** The messages of a datagram. Null stands for a rest that is no message. */
+function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
+  const { buffer, byteOffset, byteLength } = datagram;
+  const view = new DataView(buffer, byteOffset, byteLength);
+  let offset = 0;
+  do {
+    const length = offset + HEADER <= byteLength ? view.getUint32(offset, IS_LITTLE_ENDIAN) : 0;
+    if (length < HEADER || offset + length > byteLength) return yield null;
+    const type = view.getUint16(offset + 4, IS_LITTLE_ENDIAN);
+    yield { type, body: new DataView(buffer, byteOffset + offset + HEADER, length - HEADER) };
+    offset += align(length);
+  } while (offset < byteLength);
+}
+
+/** The value of the first attribute of this type after a message's header; null when it has none. */
+function findAttribute(body: DataView, header: number, type: number): Uint8Array | null {
+  for (let offset = header; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
+    const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
+    if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) return null;
+    if (body.getUint16(offset + 2, IS_LITTLE_ENDIAN) === type) {
+      return new Uint8Array(
+        body.buffer,
+        body.byteOffset + offset + ATTRIBUTE_HEADER,
+        length - ATTRIBUTE_HEADER,
+      );
+    }
+    offset += align(length);
+  }
+  return null;
+}
+
+/** Where the next message or attribute begins, after one of this length. */
+function align(length: number): number {
+  return Math.ceil(length / 4) * 4;
+}

@@ -1,0 +1,142 @@
+import { constants } from "node:os";
+import type { KernelChange, KernelNews } from "../lib/ports.ts";
+import { EXIT, IpipouError } from "../lib/errors.ts";
+import { setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
+import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
+import { NETLINK, NFTABLES_GROUP, openNetlink, RTMGRP } from "./netlink.ts";
+import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
+import { Waiter } from "./waiter.ts";
+
+const NAME = "the kernel's news of devices, addresses and routes";
+const NFT_NAME = "the kernel's news of nftables";
+
+/** Receive buffer of the route socket in bytes, and what each command adds. The kernel counts its own overhead in. */
+const ROOM = 64 * 1024;
+const ROOM_FOR_COMMAND = 8 * 1024;
+/** Receive buffer of the nftables socket, which the kernel doubles. One transaction for 4,096 peers takes 1.5 MB of it. */
+const NFT_ROOM = 8 * 1024 * 1024;
+
+/**
+ * Reads what the kernel multicasts about devices, IPv4 addresses and routes, and about one nftables table, in the
+ * network namespace it was opened in.
+ */
+export class NetlinkNews implements KernelNews {
+  readonly #libc: Libc;
+  readonly #route: number;
+  /** The nftables socket, and the table to hear of; null: none. */
+  readonly #nft: { readonly fd: number; readonly table: Uint8Array } | null;
+  readonly #waiter: Waiter;
+  #room = ROOM;
+  /** Whether the nftables transaction of which only a part was read so far touched the table. */
+  #isTouched = false;
+  /** Holds any datagram: nftables' are at most 8 KiB, and an attribute of a device or route at most 64 KiB. */
+  readonly #buffer = new Uint8Array(128 * 1024);
+
+  /**
+   * @param table the nftables table (family ip) to hear of; null: none, which needs no privileges
+   * @throws {IpipouError} a table was named and CAP_NET_ADMIN is missing
+   * @throws {SysError}
+   */
+  static open(table: string | null): NetlinkNews {
+    try {
+      return new NetlinkNews(table);
+    } catch (cause) {
+      if (!(cause instanceof SysError) || cause.errno !== constants.errno.EPERM) throw cause;
+      throw new IpipouError(`${cause.message}; run as root, or with CAP_NET_ADMIN`, EXIT.nft, { cause });
+    }
+  }
+
+  private constructor(table: string | null) {
+    using resources = new DisposableStack();
+    const libc = this.#libc = resources.use(new Libc());
+    const { link, ipv4Address, ipv4Route } = RTMGRP;
+    this.#route = openNetlink(libc, NAME, NETLINK.route, link | ipv4Address | ipv4Route, resources);
+    this.#setRoom(this.#route, NAME, this.#room);
+    this.#nft = table === null ? null : {
+      fd: openNetlink(libc, NFT_NAME, NETLINK.netfilter, NFTABLES_GROUP, resources),
+      table: tableName(table),
+    };
+    if (this.#nft !== null) this.#setRoom(this.#nft.fd, NFT_NAME, NFT_ROOM);
+    const fds = [this.#route, ...this.#nft === null ? [] : [this.#nft.fd]];
+    this.#waiter = new Waiter(NAME, fds, libc, resources);
+  }
+
+  /**
+   * Changes of devices, addresses and routes come before those of the table, each group in the order of the kernel.
+   *
+   * @throws {SysError}
+   * @throws {TypeError} when closed
+   */
+  changes(): KernelChange[] {
+    this.#refuseIfClosed();
+    const changes = this.#drain(NAME, this.#route, parseRouteNews);
+    if (this.#nft === null) return changes;
+    const { fd, table } = this.#nft;
+    const tableChanges = this.#drain(NFT_NAME, fd, (datagram) => {
+      const { changes, isTouched } = parseTableNews(datagram, table, this.#isTouched);
+      this.#isTouched = isTouched;
+      return changes;
+    });
+    return [...changes, ...tableChanges];
+  }
+
+  /**
+   * Also resolves when an nftables transaction touched other tables only, of which `changes()` tells nothing, and when
+   * this is closed.
+   */
+  wait(stop: AbortSignal): Promise<void> {
+    return this.#waiter.wait(stop);
+  }
+
+  /** @throws {TypeError} when closed */
+  makeRoom(commands: number): void {
+    this.#refuseIfClosed();
+    const room = ROOM + commands * ROOM_FOR_COMMAND;
+    if (room === this.#room) return;
+    this.#room = room;
+    this.#setRoom(this.#route, NAME, room);
+  }
+
+  /** Ends `wait()`. May be called again. */
+  [Symbol.dispose](): void {
+    this.#waiter.close();
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#waiter.isClosed) throw new TypeError(`Cannot read ${NAME} as the sockets are closed`);
+  }
+
+  #setRoom(fd: number, name: string, bytes: number): void {
+    const set = setIntOption(this.#libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+    // Without the privilege there is less room. What does not fit is reported as unknown.
+    if (set < 0 && this.#libc.errno !== constants.errno.EPERM) {
+      throw this.#libc.error(`make room for ${name}`, "setsockopt");
+    }
+  }
+
+  /**
+   * Reads until a socket is empty. Stopping before that would lose changes: once its buffer was full, the kernel drops
+   * datagrams without another error until everything was read.
+   */
+  #drain(name: string, fd: number, parse: (datagram: Uint8Array) => readonly KernelChange[]): KernelChange[] {
+    const changes: KernelChange[] = [];
+    while (true) {
+      const datagram = this.#receive(name, fd);
+      if (datagram === null) return changes;
+      if (datagram === "lost") changes.push({ kind: "unknown" });
+      else changes.push(...parse(datagram));
+    }
+  }
+
+  /** The next datagram; null: there is none now; "lost": it did not fit into our buffer, or some into the kernel's. */
+  #receive(name: string, fd: number): Uint8Array | "lost" | null {
+    try {
+      const length = this.#libc.receive(`read ${name}`, fd, this.#buffer, MSG_TRUNC);
+      if (length === null) return null;
+      return length > this.#buffer.length ? "lost" : this.#buffer.subarray(0, length);
+    } catch (error) {
+      if (error instanceof SysError && error.errno === constants.errno.ENOBUFS) return "lost";
+      throw error;
+    }
+  }
+}

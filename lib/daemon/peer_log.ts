@@ -1,0 +1,75 @@
+import { type Admission, isLive, isSamePlace } from "../admission.ts";
+import type { Log } from "../log.ts";
+import { formatEndpoint } from "../packet.ts";
+import type { Clock } from "../ports.ts";
+import { describeRefusal, RefusalReport } from "../refusals.ts";
+import type { Admitted, Refused } from "../registrar.ts";
+
+type Admissions = ReadonlyMap<string, Admission>;
+
+/** Tells a server's log what becomes of its peers: each change of place once, and refusals a line a minute. */
+export class PeerLog {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #refusals = new RefusalReport();
+  /** Where the log last said that peers are, by name. */
+  readonly #told = new Map<string, Admission>();
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** The server starts with the tunnels of an earlier run. */
+  tookOver(admissions: Admissions): void {
+    for (const [name, admission] of admissions) {
+      const { remote } = admission;
+      if (remote !== null) this.#told.set(name, admission);
+      const where = remote === null
+        ? ", which leads nowhere until it authenticates"
+        : ` to ${formatEndpoint(remote)}`;
+      this.#log.notice(`${name}: taking over the tunnel${where}`);
+    }
+  }
+
+  /** The kernel has followed an admission. */
+  admitted({ peer: { name, tunnel: { device, ip, peerIp } }, admission }: Admitted): void {
+    const remote = formatEndpoint(admission.remote);
+    const told = this.#told.get(name);
+    this.#told.set(name, admission);
+    if (told === undefined) {
+      this.#log.notice(`${name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`);
+    } else if (isSamePlace(told, admission)) {
+      this.#log.info(`${name}: authenticated again from ${remote}`);
+    } else {
+      this.#log.notice(`${name}: moved from ${formatEndpoint(told.remote!)} to ${remote}`);
+    }
+  }
+
+  /** A peer lost its place to the one that was admitted there. */
+  displaced(name: string, { peer, admission }: Admitted): void {
+    this.#told.delete(name);
+    const place = formatEndpoint(admission.remote);
+    this.#log.notice(`${name}: shut out until it authenticates anew, as ${peer.name} is at ${place} now`);
+  }
+
+  /** A reload led from one set of admissions to another. */
+  reloaded(before: Admissions, after: Admissions): void {
+    const now = this.#clock.now();
+    for (const name of this.#told.keys()) {
+      const admission = after.get(name);
+      if (admission === undefined || admission.remote === null) this.#told.delete(name);
+    }
+    for (const [name, admission] of after) {
+      const earlier = before.get(name);
+      if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
+      this.#log.notice(`${name}: shut out until it authenticates anew`);
+    }
+  }
+
+  refused({ datagram: { source }, refusal }: Refused): void {
+    const line = this.#refusals.note(source, refusal, this.#clock.now());
+    if (line === null) this.#log.debug(describeRefusal(source, refusal));
+    else this.#log.notice(line);
+  }
+}

@@ -1,0 +1,16 @@
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Reconciler } from "./reconciler.ts";
+
+/** Has the kernel brought back to what is wanted whenever others change what is ours, until `stop` is aborted. */
+export async function keepRepaired(
+  kernel: Pick<Kernel, "repairDue">,
+  reconciler: Pick<Reconciler, "follow" | "settled">,
+  stop: AbortSignal,
+): Promise<void> {
+  while (true) {
+    await kernel.repairDue(stop);
+    if (stop.aborted) return;
+    reconciler.follow();
+    await reconciler.settled();
+  }
+}

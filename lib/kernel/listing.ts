@@ -1,0 +1,82 @@
+/** One device as `ip -j -d address show` prints it, as far as it matters here. */
+export interface IpDevice {
+  readonly ifindex: number;
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly link?: string | null;
+  readonly ifalias?: string;
+  /** Number, or name where it has one. */
+  readonly group?: string;
+  readonly "link_type": string;
+  readonly linkinfo?: {
+    readonly "info_kind"?: string;
+    readonly "info_data"?: {
+      readonly remote?: string;
+      readonly local?: string;
+      readonly link?: string;
+      readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
+    };
+  };
+  readonly "addr_info": readonly {
+    readonly family: string;
+    readonly local: string;
+    readonly address?: string;
+  }[];
+}
+
+/** One listener as `ip -j fou show` prints it. */
+export interface IpFou {
+  readonly port: number;
+  readonly family: string;
+  readonly local?: string;
+  readonly dev?: string;
+}
+
+/** One route of the main table as `ip -j route show` prints it. */
+export interface IpRoute {
+  readonly dst: string;
+  readonly dev?: string;
+  readonly protocol?: string;
+  readonly metric?: number;
+}
+
+/** Everything that `ip` and `nft` were asked. */
+export interface Listing {
+  readonly devices: readonly IpDevice[];
+  readonly fou: readonly IpFou[];
+  readonly routes: readonly IpRoute[];
+  /** Empty where the table is not there. */
+  readonly nft: readonly NftObject[];
+}
+
+/** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
+export type NftKey = { concat: readonly NftPart[] } | string;
+export type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
+export type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
+
+/** One object of `nft -j list table`. */
+export interface NftObject {
+  readonly chain?: { readonly name: string };
+  readonly rule?: {
+    readonly chain: string;
+    readonly handle?: number;
+    readonly comment?: string;
+    readonly expr?: readonly NftExpression[];
+  };
+  readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
+  readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
+}
+
+/** What is matched or done by a rule, as `nft -j` prints it, as far as version 0.1 used it. */
+export interface NftExpression {
+  readonly match?: { readonly left: NftField; readonly right: unknown };
+  readonly counter?: unknown;
+  readonly queue?: { readonly num: unknown };
+  readonly dnat?: { readonly addr: unknown };
+  readonly snat?: { readonly addr: unknown };
+}
+
+interface NftField {
+  readonly payload?: { readonly protocol: string; readonly field: string };
+  readonly meta?: { readonly key: string };
+}

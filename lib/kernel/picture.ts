@@ -1,0 +1,235 @@
+import type { KernelChange } from "../ports.ts";
+import type { Settings } from "../settings/settings.ts";
+import { type Identity, identityOf } from "./identity.ts";
+import { recallExpiry } from "./expiry.ts";
+import type { Transition } from "./plan.ts";
+import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
+
+/** What must be looked at before the kernel can be changed. The kernel tells of no change of FOU ports. */
+export type Need = "nothing" | "listeners" | "all";
+
+/** Least milliseconds between two looks that are due to what others did. */
+const LEAST_INTERVAL_MILLISECONDS = 1_000;
+
+/** Protocol of the routes that the kernel makes and removes with addresses. */
+const KERNEL_ROUTE_PROTOCOL = 2;
+
+/** The changes that the kernel will tell of because of what we do. */
+interface Expected {
+  readonly devices: ReadonlySet<string>;
+  readonly addresses: ReadonlySet<string>;
+  /** nftables transactions that it has not told of yet. */
+  transactions: number;
+}
+
+/**
+ * What one instance knows of the kernel, and how far it can rely on that. It is told of looks, of changes of ours, and
+ * of the kernel's news; it tells what to look at next, and whether others did something that calls for a repair.
+ */
+export class Picture {
+  #settings: Settings;
+  #identity: Identity;
+  #hasRoutes: boolean;
+  #observed: Observed | null = null;
+  /** What the last change that succeeded led to. */
+  #written: KernelState | null = null;
+  #need: Need = "all";
+  #expected: Expected | null = null;
+  /** Numbers of our devices: the news of one that is renamed have its new name alone. */
+  readonly #indexes = new Set<number>();
+  #isHindered = false;
+  #isCalled = false;
+  #lookedAt = -Infinity;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#identity = identityOf(settings);
+    this.#hasRoutes = hasRoutes(settings);
+  }
+
+  /** By what our own things are known: what was ours under earlier settings stays recognizable until it is removed. */
+  get identity(): Identity {
+    const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
+    return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
+  }
+
+  /** Whether routes have to be listed. */
+  get hasRoutes(): boolean {
+    return this.#hasRoutes;
+  }
+
+  /** What was seen, as changed since by us; null when it must be looked at. */
+  get observed(): Observed | null {
+    return this.#observed;
+  }
+
+  /** What must be looked at before `observed` can be relied on. */
+  get need(): Need {
+    return this.#observed === null ? "all" : this.#need;
+  }
+
+  /** When a repair is due because of what others did, by the clock of `beginLook()`; null: none is. */
+  get repairDue(): number | null {
+    return this.#isCalled ? this.#lookedAt + LEAST_INTERVAL_MILLISECONDS : null;
+  }
+
+  /** What is seen is judged by these settings from here on; mode, name and table must be the same. */
+  handleSettings(settings: Settings): void {
+    if (settings === this.#settings) return;
+    this.distrust(this.#saysMore(settings) ? "all" : "listeners");
+    const { devices, ports, ...identity } = identityOf(settings);
+    this.#settings = settings;
+    this.#identity = {
+      ...identity,
+      devices: devices.union(this.#identity.devices),
+      ports: ports.union(this.#identity.ports),
+    };
+    this.#hasRoutes ||= hasRoutes(settings);
+  }
+
+  /** Has at least this looked at before the next change. */
+  distrust(what: Exclude<Need, "nothing">): void {
+    if (this.#need !== "all") this.#need = what;
+  }
+
+  /** A look at what is needed begins; news that come from now on may or may not be in what it finds. */
+  beginLook(now: number): void {
+    if (this.need === "all") {
+      this.#lookedAt = now;
+      this.#isCalled = false;
+    }
+    this.#need = "nothing";
+  }
+
+  /** A look at the FOU ports alone found this. */
+  handleListeners(found: Observed): void {
+    this.#observed = found;
+  }
+
+  /** A look at everything found this. */
+  handleLook(found: Observed): void {
+    this.#observed = { ...found, own: recallExpiry(found.own, this.#written) };
+    this.#indexes.clear();
+    for (const index of found.ownIndexes) this.#indexes.add(index);
+  }
+
+  /** A look or a change failed: nothing that was known can be relied on. */
+  handleFailure(): void {
+    this.#observed = null;
+    this.#expected = null;
+  }
+
+  /** We are about to change the kernel from what was observed. */
+  beginChange(desired: KernelState, plan: Transition): void {
+    this.#expected = expectedOf(this.#observed!.own, desired, plan);
+  }
+
+  /** The change has succeeded. @param isHindered whether others' things keep some tunnel from being made */
+  handleChange(desired: KernelState, isHindered: boolean): void {
+    this.#observed = { ...this.#observed!, own: desired };
+    this.#written = desired;
+    this.#expected = null;
+    this.#isHindered = isHindered;
+  }
+
+  /** What of ours was there after our last change, is still wanted, and was not observed: a line for each. */
+  lossesOf(desired: KernelState): string[] {
+    const [observed, written] = [this.#observed!.own, this.#written];
+    if (written === null) return [];
+    const isGateLost = written.gate !== null && observed.gate === null && desired.gate !== null;
+    const devices = [...written.tunnels.keys()]
+      .filter((name) => !observed.tunnels.has(name) && desired.tunnels.has(name));
+    return [
+      ...(isGateLost ? ["the gate is gone from nftables: putting it back"] : []),
+      ...(devices.length > 0
+        ? [`${describeMissing(devices)}: making ${devices.length === 1 ? "it" : "them"} anew`]
+        : []),
+    ];
+  }
+
+  /** Everything of ours was removed. */
+  handleRemoval(): void {
+    this.handleFailure();
+    this.#written = null;
+  }
+
+  /** The kernel told of changes, by us or by others. */
+  handleNews(changes: readonly KernelChange[]): void {
+    for (const change of changes) {
+      if (this.#isExpected(change)) continue;
+      this.#need = "all";
+      this.#isCalled ||= this.#isHindered || this.#concerns(change);
+    }
+  }
+
+  /** Tells whether a change follows from what we do, and notes it. */
+  #isExpected(change: KernelChange): boolean {
+    const expected = this.#expected;
+    if (expected === null) return false;
+    switch (change.kind) {
+      case "device":
+        if (!expected.devices.has(change.name)) return false;
+        this.#indexes.add(change.index);
+        return true;
+      case "address":
+        return expected.addresses.has(change.ip);
+      case "route":
+        return change.protocol === ROUTE_PROTOCOL || change.protocol === KERNEL_ROUTE_PROTOCOL;
+      case "table":
+        return --expected.transactions >= 0;
+      case "unknown":
+        return false;
+    }
+  }
+
+  /** Tells whether a change by others may be one of what is ours, or of what that stands on. */
+  #concerns(change: KernelChange): boolean {
+    const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
+    const { local } = this.#settings;
+    switch (change.kind) {
+      case "device":
+        return this.#indexes.has(change.index) || tunnels.has(change.name) || change.name === local.device;
+      case "address":
+        return this.#indexes.has(change.index) || altAddresses.has(change.ip) || change.ip === local.ip;
+      case "route":
+        return change.protocol === ROUTE_PROTOCOL;
+      case "table":
+      case "unknown":
+        return true;
+    }
+  }
+
+  /** Tells whether what was found may mean something else to these settings. */
+  #saysMore(settings: Settings): boolean {
+    const [known, next] = [this.#identity, identityOf(settings)];
+    const isTaken = (name: string) => !known.devices.has(name) && this.#observed?.foreign.devices.has(name);
+    return known.queue !== next.queue || !next.ports.isSubsetOf(known.ports) ||
+      next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
+  }
+}
+
+/** The changes that the kernel tells of while a plan leads from one state to another. */
+function expectedOf(from: KernelState, to: KernelState, { close, open }: Transition): Expected {
+  const tunnels = [...from.tunnels.values(), ...to.tunnels.values()]
+    .filter((tunnel) => from.tunnels.get(tunnel.name) !== to.tunnels.get(tunnel.name));
+  return {
+    devices: new Set(tunnels.map(({ name }) => name)),
+    addresses: new Set([
+      ...tunnels.flatMap(({ inner }) => inner?.ip ?? []),
+      ...from.altAddresses.keys(),
+      ...to.altAddresses.keys(),
+    ]),
+    transactions: [close, open].filter(({ length }) => length > 0).length,
+  };
+}
+
+/** Names the first of some devices, and counts the others. */
+function describeMissing([first, ...others]: readonly string[]): string {
+  return others.length === 0
+    ? `device ${first} is gone`
+    : `device ${first} and ${others.length} more are gone`;
+}
+
+function hasRoutes({ peers }: Settings): boolean {
+  return peers.some(({ routes }) => routes.length > 0);
+}

@@ -1,0 +1,323 @@
+import { type Admission, isLive, isSamePlace } from "./admission.ts";
+import { type Credential, Credentials } from "./registrar/credentials.ts";
+import { KeyHints } from "./registrar/key_hints.ts";
+import { Roll } from "./registrar/roll.ts";
+import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
+import { Sightings } from "./registrar/sightings.ts";
+import type { Datagram, Endpoint } from "./packet.ts";
+import { closerRefusal, type Refusal } from "./refusals.ts";
+import type { Peer, Settings } from "./settings/settings.ts";
+
+/** Signatures verified for a packet at once; one that needs more becomes a search. */
+const VERIFICATIONS_AT_ONCE = 8;
+/** Signatures verified in one turn of a search. */
+const VERIFICATIONS_PER_TURN = 16;
+
+/** An auth packet that admitted its peer, or renewed its admission. */
+export interface Admitted {
+  readonly kind: "admitted";
+  readonly datagram: Datagram;
+  readonly peer: Peer;
+  readonly admission: Admission & { readonly remote: Endpoint };
+  /** The peer's admission before; null when it is new. */
+  readonly previous: Admission | null;
+  /** The peer that was at this place before, and is parked now. */
+  readonly displaced: string | null;
+}
+
+/** An auth packet that proved nothing. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly datagram: Datagram;
+  readonly refusal: Refusal;
+}
+
+/** What an auth packet led to; "searching": a later `search()` will tell. */
+export type Outcome = Admitted | Refused | { readonly kind: "searching" };
+
+/** The settings that a registrar depends on. */
+type RegistrarSettings = Pick<Settings, "peers" | "local">;
+
+/**
+ * The server's state machine. It decides, from auth packets alone, which peer is admitted and at which place; what the
+ * kernel should hold follows from `admissions`. A packet takes constant time, whatever the number of peers, unless its
+ * key has to be searched for. Searches wait, and share the turns that `search()` is called for.
+ */
+export class Registrar {
+  readonly #peers: ReadonlyMap<string, Peer>;
+  readonly #ports: readonly number[];
+  readonly #credentials: Credentials;
+  readonly #hints: KeyHints;
+  readonly #sightings: Sightings;
+  readonly #roll = new Roll();
+  #searches = new SearchQueue();
+  /** Outcomes of searches that ended outside of `search()`, for its next call to return. */
+  #given: Outcome[] = [];
+  #packets = 0;
+  #verifications = 0;
+
+  /**
+   * @param remoteAddresses IPv4 address of each peer that is known by its host's address, by peer name
+   * @param earlier a registrar of some of the same peers, whose prepared keys are reused
+   */
+  constructor(
+    settings: RegistrarSettings,
+    remoteAddresses: ReadonlyMap<string, string>,
+    earlier: Registrar | null = null,
+  ) {
+    this.#peers = new Map(settings.peers.map((peer) => [peer.name, peer]));
+    this.#ports = settings.local.ports;
+    const known = earlier === null ? null : earlier.#credentials;
+    this.#credentials = new Credentials(settings.peers, remoteAddresses, known);
+    this.#hints = new KeyHints(this.#credentials.keys);
+    this.#sightings = new Sightings(this.#credentials.keys);
+  }
+
+  /** Admitted peers by name. */
+  get admissions(): ReadonlyMap<string, Admission> {
+    return this.#roll.admissions;
+  }
+
+  /** Whether `search()` has something to do. */
+  get isSearching(): boolean {
+    return this.#searches.size + this.#given.length > 0;
+  }
+
+  /** Signatures verified so far. */
+  get verifications(): number {
+    return this.#verifications;
+  }
+
+  /**
+   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer that is where it may not
+   * be is parked until it authenticates.
+   */
+  adopt(peer: string, admission: Admission, now: number): void {
+    const { remote } = admission;
+    const expiresAt = earlier(admission.expiresAt, expiryOf(this.#peers.get(peer)!, now));
+    this.#roll.set(peer, { ...admission, expiresAt }, { since: -Infinity, order: 0 }, now);
+    this.#noteSighting(peer, remote);
+    if (remote !== null && !this.#mayBe(peer, admission.port, remote)) this.#roll.park(peer, now);
+  }
+
+  /**
+   * Makes the registrar that continues from here under other settings. A peer stays admitted if what it proved is what
+   * they ask of it at its place. Otherwise it is parked until it proves that. A lifetime that changed starts anew, and
+   * so do searches.
+   *
+   * @param now milliseconds of `Clock.now()`
+   */
+  withSettings(
+    settings: RegistrarSettings,
+    remoteAddresses: ReadonlyMap<string, string>,
+    now: number,
+  ): Registrar {
+    const next = new Registrar(settings, remoteAddresses, this);
+    const translate = ({ proof }: Credential) => next.#credentials.get(proof.id);
+    next.#sightings.takeOver(this.#sightings, translate);
+    for (const [name, admission] of this.admissions) {
+      const [old, peer] = [this.#peers.get(name)!, next.#peers.get(name)];
+      if (peer === undefined) continue;
+      next.#roll.set(name, renew(admission, old, peer, now), this.#roll.arrivalOf(name)!, now);
+      if (!next.#takes(name, admission, this)) next.#roll.park(name, now);
+    }
+    next.#goOnFrom(this, now);
+    return next;
+  }
+
+  /** Continues after `successor` was given up: what was proved to it meanwhile holds, if it would have held here. */
+  resume(successor: Registrar, now: number): void {
+    const news = [...successor.admissions].flatMap(([name, admission]) => {
+      const arrival = successor.#roll.arrivalOf(name)!;
+      // Some of its packets are older than ours: they waited here, and were searched for there.
+      return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
+    });
+    for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
+      if (admission.remote === null && this.admissions.has(name)) this.#roll.park(name, now);
+      if (!this.#takes(name, admission, successor)) continue;
+      const [old, peer] = [successor.#peers.get(name)!, this.#peers.get(name)!];
+      this.#roll.set(name, renew(admission, old, peer, now), arrival, now);
+      this.#noteSighting(name, admission.remote);
+    }
+    this.#goOnFrom(successor, now);
+  }
+
+  /**
+   * Decides about one datagram, or starts a search for its key.
+   *
+   * @param now milliseconds of `Clock.now()`
+   * @param timestamp Unix seconds
+   */
+  handle(datagram: Datagram, now: number, timestamp: number): Outcome {
+    const packet = { datagram, timestamp, order: ++this.#packets };
+    if (!this.#isOurs(datagram)) return refuse(packet, "port given up");
+    const bare = this.#credentials.bare(datagram.payload);
+    const sender = typeof bare === "string"
+      ? bare
+      : bare.senderOf(datagram.payload, datagram.source, timestamp);
+    if (typeof sender !== "string") return this.#admit(sender, packet, now);
+    if (!this.#credentials.maySign(datagram.payload)) return refuse(packet, sender);
+    return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
+  }
+
+  /** Runs one turn of one search. @returns outcomes of searches that ended; a search that goes on is not among them */
+  search(now: number): Outcome[] {
+    const given = this.#given;
+    this.#given = [];
+    const search = this.#searches.take();
+    if (search === null) return given;
+    const outcome = this.#tryKeys(search, VERIFICATIONS_PER_TURN, now);
+    if (outcome !== null) return [...given, outcome];
+    this.#searches.putBack(search);
+    return given;
+  }
+
+  #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
+    const search = this.#newSearch(packet, refusal, now);
+    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now);
+    if (outcome !== null) return outcome;
+    if (this.#searches.has(packet.datagram)) return { kind: "searching" };
+    const given = this.#searches.add(search);
+    if (given === search) return refuse(packet, "too many unknown senders");
+    if (given !== null) this.#given.push(refuse(given.packet, "too many unknown senders"));
+    return { kind: "searching" };
+  }
+
+  #newSearch(packet: AuthPacket, refusal: Refusal, now: number): Search {
+    const { keys } = this.#credentials;
+    return { packet, refusal, candidates: this.#candidates(packet, now), untried: keys.length };
+  }
+
+  /** Verifies up to `most` signatures. @returns null when there are more keys to try */
+  #tryKeys(search: Search, most: number, now: number): Outcome | null {
+    const { packet, candidates, refusal } = search;
+    const { datagram, timestamp } = packet;
+    for (let count = 0; count < most && search.untried > 0; count++) {
+      const credential = candidates.next().value!;
+      search.untried--;
+      this.#verifications++;
+      if (!credential.proof.verify(datagram.payload)) continue;
+      const sender = credential.senderOf(datagram.payload, datagram.source, timestamp);
+      if (typeof sender !== "string") return this.#admit(sender, packet, now);
+      return refuse(packet, closerRefusal(sender, refusal));
+    }
+    return search.untried > 0 ? null : refuse(packet, refusal);
+  }
+
+  /** All keys, each once: the one last used there, those hinted at, then (by turns) used at the address or unused, the rest. */
+  *#candidates(
+    { datagram: { source, payload }, timestamp }: AuthPacket,
+    now: number,
+  ): Generator<Credential, void> {
+    const isTried = new Uint8Array(this.#credentials.keys.length);
+    const sightings = this.#sightings;
+    const all = sightings.latestFirst;
+    const groups = [
+      [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat().values(),
+      alternate(
+        all.values().filter((key) => sightings.get(key)?.source.ip === source.ip),
+        all.values().filter((key) => !this.#isInUse(key, now)),
+      ),
+      all.values(),
+    ];
+    for (const group of groups) {
+      for (const key of group) {
+        if (isTried[key.index] === 1) continue;
+        isTried[key.index] = 1;
+        yield key;
+      }
+    }
+  }
+
+  #isInUse(credential: Credential, now: number): boolean {
+    const sighting = this.#sightings.get(credential);
+    const admission = sighting === null ? undefined : this.admissions.get(sighting.peer);
+    return admission !== undefined && isLive(admission, now);
+  }
+
+  #admit(peer: Peer, packet: AuthPacket, now: number): Outcome {
+    const { datagram, order } = packet;
+    const { source, destination: { port } } = datagram;
+    const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
+    const previous = this.admissions.get(peer.name) ?? null;
+    const arrival = this.#roll.arrivalOf(peer.name) ?? { since: -Infinity, order: 0 };
+    if (arrival.order > order) return refuse(packet, "overtaken by a later one");
+    const isHere = previous !== null && isSamePlace(previous, admission);
+    const mayMove = previous === null || !isLive(previous, now) ||
+      now - arrival.since >= peer.moveInterval * 1000;
+    if (!isHere && !mayMove) return refuse(packet, "moved too recently");
+    // A search that waits for this place is about an older packet.
+    const overtaken = this.#searches.remove(datagram);
+    if (overtaken !== null) this.#given.push(refuse(overtaken.packet, "overtaken by a later one"));
+    const displaced = this.#roll.set(
+      peer.name,
+      admission,
+      { since: isHere ? arrival.since : now, order },
+      now,
+    );
+    this.#noteSighting(peer.name, source);
+    return { kind: "admitted", datagram, peer, admission, previous, displaced };
+  }
+
+  #noteSighting(peer: string, source: Endpoint | null): void {
+    const credential = this.#credentials.of(peer)!;
+    if (credential.key !== null && source !== null) this.#sightings.note(credential, { source, peer });
+  }
+
+  /** Whether an admission by another registrar would hold here. */
+  #takes(name: string, { remote, port }: Admission, other: Registrar): boolean {
+    const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
+    if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
+    return remote !== null && this.#mayBe(name, port, remote);
+  }
+
+  /** Whether a peer that proved who it is may be at this place. */
+  #mayBe(name: string, port: number, place: Endpoint): boolean {
+    const sender = this.#credentials.of(name)!.peerAt(place);
+    return this.#ports.includes(port) && typeof sender !== "string" && sender.name === name;
+  }
+
+  /** Whether a datagram is to one of our ports: it may have waited in the queue while settings changed. */
+  #isOurs({ destination }: Datagram): boolean {
+    return this.#ports.includes(destination.port);
+  }
+
+  #goOnFrom(other: Registrar, now: number): void {
+    this.#packets = other.#packets;
+    this.#verifications = other.#verifications;
+    this.#given = other.#given;
+    this.#searches = new SearchQueue();
+    for (const packet of other.#searches.packets) {
+      const { datagram } = packet;
+      if (!this.#isOurs(datagram) || !this.#credentials.maySign(datagram.payload)) continue;
+      this.#searches.add(this.#newSearch(packet, "wrong signature", now));
+    }
+  }
+}
+
+/** Takes from two by turns: either may be long while what is looked for is in the other. */
+function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<T, void> {
+  for (let left = [...both]; left.length > 0;) {
+    const taken = left.map((one) => ({ one, next: one.next() })).filter(({ next }) => !next.done);
+    for (const { next } of taken) yield next.value as T;
+    left = taken.map(({ one }) => one);
+  }
+}
+
+function refuse({ datagram }: AuthPacket, refusal: Refusal): Outcome {
+  return { kind: "refused", datagram, refusal };
+}
+
+function expiryOf({ lifetime }: Peer, now: number): number | null {
+  return lifetime === 0 ? null : now + lifetime * 1000;
+}
+
+/** The earlier of two moments; null is never. */
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? a ?? b : Math.min(a, b);
+}
+
+function renew(admission: Admission, old: Peer, peer: Peer, now: number): Admission {
+  if (old.lifetime === peer.lifetime || !isLive(admission, now)) return admission;
+  return { ...admission, expiresAt: expiryOf(peer, now) };
+}

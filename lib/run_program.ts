@@ -1,0 +1,26 @@
+import type { ProgramEnd, ProgramName } from "./ports.ts";
+
+/** Runs a program of PATH; see {@linkcode RunProgram}. */
+export async function runProgram(
+  program: ProgramName,
+  args: readonly string[],
+  input: string,
+  timeLimit: number,
+): Promise<ProgramEnd> {
+  const limit = AbortSignal.timeout(timeLimit);
+  const child = new Deno.Command(program, {
+    args: [...args],
+    env: { LC_ALL: "C" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    signal: limit,
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  // A program that ends before it has read everything says why by its exit code.
+  const written = writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  await written;
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr), isLate: limit.aborted };
+}

@@ -1,0 +1,173 @@
+// What a real kernel tells of changes in a network namespace. Needs root and a kernel with nftables: the lab, or a
+import { EXIT } from "../../lib/errors.ts";
+// machine of one's own.
+import assert from "node:assert/strict";
+import { NetlinkNews } from "../../ffi/netlink_news.ts";
+import type { KernelChange } from "../../lib/ports.ts";
+import { must } from "../../tools/command.ts";
+import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
+
+const NAMESPACE = `${crypto.randomUUID().slice(0, 4)}-news`;
+const DEVICE = "news0";
+const TABLE: KernelChange = { kind: "table" };
+
+function open(table: string | null = "ipipou"): NetlinkNews {
+  using _ = enter(NAMESPACE);
+  return NetlinkNews.open(table);
+}
+
+async function ip(...commands: readonly string[]): Promise<void> {
+  await must(["ip", "-netns", NAMESPACE, "-batch", "-"], {
+    stdin: commands.map((command) => `${command}\n`).join(""),
+  });
+}
+
+/** Runs one nftables transaction. */
+async function nft(...commands: readonly string[]): Promise<void> {
+  await must(["ip", "netns", "exec", NAMESPACE, "nft", "-f", "-"], {
+    stdin: commands.map((command) => `${command}\n`).join(""),
+  });
+}
+
+async function indexOf(device: string): Promise<number> {
+  const [{ ifindex }] = JSON.parse(await must(["ip", "-netns", NAMESPACE, "-json", "link", "show", device]));
+  return ifindex;
+}
+
+/** IPv4 addresses, as many as asked for up to 65,536. */
+function addresses(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `10.1.${index >> 8}.${index & 0xff}`);
+}
+
+/** What news tell of nftables, and whether any were lost. */
+function tableChanges(news: NetlinkNews): KernelChange[] {
+  return news.changes().filter(({ kind }) => kind === "table" || kind === "unknown");
+}
+
+function assertTold(news: NetlinkNews, ...expected: readonly KernelChange[]): void {
+  const changes = news.changes();
+  const told = new Set(changes.map((change) => JSON.stringify(change)));
+  const missing = expected.filter((change) => !told.has(JSON.stringify(change)));
+  assert.deepEqual(missing, [], `told: ${[...told].join(" ")}`);
+  assert.ok(changes.every(({ kind }) => kind !== "unknown" && kind !== "table"));
+}
+
+Deno.test.beforeAll(() => run(`ip netns add ${NAMESPACE}`));
+Deno.test.afterAll(() => run(`ip netns delete ${NAMESPACE}`));
+
+Deno.test("changes() tells of devices, addresses and routes that come, change and go", async () => {
+  using news = open();
+  await ip(`link add name ${DEVICE} type dummy`);
+  const index = await indexOf(DEVICE);
+  assert.deepEqual(news.changes(), [{ kind: "device", index, name: DEVICE }]);
+  await ip(`link set dev ${DEVICE} name news1`);
+  assert.deepEqual(news.changes(), [{ kind: "device", index, name: "news1" }]);
+  await ip(`address add 10.99.0.1/24 dev news1`);
+  assertTold(news, { kind: "address", index, ip: "10.99.0.1" });
+  await ip(`link set dev news1 up`);
+  assertTold(news, { kind: "device", index, name: "news1" });
+  await ip(`route add 10.98.0.0/16 dev news1 proto 201`);
+  assertTold(news, { kind: "route", protocol: 201 });
+  await ip(`route delete 10.98.0.0/16 dev news1`);
+  assertTold(news, { kind: "route", protocol: 201 });
+  await ip(`address delete 10.99.0.1/24 dev news1`);
+  assertTold(news, { kind: "address", index, ip: "10.99.0.1" }, { kind: "route", protocol: 2 });
+  await ip(`link delete dev news1`);
+  assertTold(news, { kind: "device", index, name: "news1" });
+  assert.deepEqual(news.changes(), []);
+});
+
+Deno.test("changes() tells of each transaction that touches the table once, and of no other", async () => {
+  using news = open();
+  await nft("table ip ipipou { set places { type ipv4_addr; }; chain gate { }; }");
+  assert.deepEqual(tableChanges(news), [TABLE]);
+  await nft(...addresses(1000).map((ip) => `add rule ip ipipou gate ip saddr ${ip} counter accept`));
+  assert.deepEqual(tableChanges(news), [TABLE]);
+  await nft("add element ip ipipou places { 10.2.0.1 }");
+  await nft("delete element ip ipipou places { 10.2.0.1 }");
+  assert.deepEqual(tableChanges(news), [TABLE, TABLE]);
+
+  await nft(
+    "table ip other { set places { type ipv4_addr; elements = { 10.2.0.1 }; }; chain gate { drop; }; }",
+  );
+  await nft(
+    "table ip6 ipipou { chain gate { counter drop; }; }",
+    "table inet ipipou { chain gate { drop; }; }",
+  );
+  await nft("add rule ip other gate accept");
+  await assert.rejects(nft("add rule ip ipipou gate accept", "add rule ip ipipou missing accept"));
+  assert.deepEqual(tableChanges(news), []);
+
+  await nft("add rule ip other gate accept", "flush chain ip ipipou gate", "delete table ip6 ipipou");
+  assert.deepEqual(tableChanges(news), [TABLE]);
+  await nft("flush ruleset");
+  assert.deepEqual(tableChanges(news), [TABLE]);
+  await nft("flush ruleset");
+  assert.deepEqual(tableChanges(news), []);
+});
+
+Deno.test("changes() tells of the table after 50,000 elements of another, or that news were lost", async () => {
+  using news = open();
+  const elements = addresses(50_000).join(", ");
+  await nft(
+    "table ip other { set places { type ipv4_addr; }; }",
+    `add element ip other places { ${elements} }`,
+  );
+  await nft("table ip ipipou { chain gate { }; }");
+  assert.notDeepEqual(tableChanges(news), []);
+  await nft("add chain ip ipipou more");
+  assert.deepEqual(tableChanges(news), [TABLE]);
+  await nft("flush ruleset");
+});
+
+Deno.test("changes() says when there was more news than the kernel keeps, which makeRoom() avoids", async () => {
+  using news = open(null);
+  await ip(`link add name ${DEVICE} type dummy`);
+  const some = addresses(400);
+  await ip(...some.map((ip) => `address add ${ip}/32 dev ${DEVICE}`));
+  assert.ok(news.changes().some(({ kind }) => kind === "unknown"));
+  await ip(`link set dev ${DEVICE} up`);
+  assertTold(news, { kind: "device", index: await indexOf(DEVICE), name: DEVICE });
+
+  news.makeRoom(some.length);
+  const index = await indexOf(DEVICE);
+  await ip(...some.map((ip) => `address delete ${ip}/32 dev ${DEVICE}`));
+  assertTold(news, ...some.map((ip) => ({ kind: "address", index, ip }) as const));
+  await ip(`link delete dev ${DEVICE}`);
+});
+
+Deno.test("wait() resolves for each kind of change, when it is aborted and when the news are closed", async () => {
+  using news = open();
+  const { signal } = new AbortController();
+  const changes: (() => Promise<void>)[] = [
+    () => ip(`link add name ${DEVICE} type dummy`),
+    () => nft("table ip ipipou { chain gate { }; }"),
+    () => ip(`address add 10.99.0.1/24 dev ${DEVICE}`),
+    () => nft("flush ruleset"),
+    () => ip(`link delete dev ${DEVICE}`),
+  ];
+  for (const change of changes) {
+    const waiting = news.wait(signal);
+    await change();
+    await soon(waiting, change.toString());
+    assert.notDeepEqual(news.changes(), []);
+  }
+  const stop = new AbortController();
+  const waiting = news.wait(stop.signal);
+  stop.abort();
+  await soon(waiting, "an aborted wait");
+  const closing = news.wait(signal);
+  news[Symbol.dispose]();
+  await soon(closing, "a wait that was closed");
+});
+
+Deno.test("open() needs CAP_NET_ADMIN for a table only", () => {
+  using _ = withoutCapability(CAP_NET_ADMIN);
+  assert.throws(() => open(), {
+    message: "Cannot ask for the kernel's news of nftables: EPERM (Operation not permitted); " +
+      "run as root, or with CAP_NET_ADMIN",
+    exitCode: EXIT.nft,
+  });
+  using news = NetlinkNews.open(null);
+  news.makeRoom(1000);
+});

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { describeStatus, type ServerStatus } from "../../../lib/daemon/status.ts";
+
+const SERVER: ServerStatus = {
+  role: "server",
+  places: [{ ip: "192.0.2.1", port: 10_001 }],
+  peers: 3,
+  admitted: 2,
+  missingHosts: [],
+};
+
+Deno.test("describeStatus() says where a server waits, and how many of its peers are let in", () => {
+  assert.equal(describeStatus(SERVER), "waiting for clients at 192.0.2.1:10001; 2 of 3 peers admitted");
+  const places = [10_001, 10_002].map((port) => ({ ip: "192.0.2.1", port }));
+  assert.match(
+    describeStatus({ ...SERVER, places }),
+    /^waiting for clients at 192\.0\.2\.1:10001, 192\.0\.2\.1:10002; /,
+  );
+});
+
+Deno.test("describeStatus() names one host that is missing, and counts the others", () => {
+  const words = (...missingHosts: string[]) =>
+    describeStatus({ ...SERVER, missingHosts }).split("; ").slice(2);
+  assert.deepEqual(words("a.example"), ["cannot find a.example"]);
+  assert.deepEqual(words("a.example", "b.example", "c.example"), ["cannot find a.example and 2 more"]);
+});
+
+Deno.test("describeStatus() says what a client knows of its server", () => {
+  const words = (["unknown", "accepted", "no answer"] as const).map((answers) =>
+    describeStatus({ role: "client", remote: { ip: "192.0.2.1", port: 10_001 }, answers })
+  );
+  assert.deepEqual(words, [
+    "tunnel to 192.0.2.1:10001 set up",
+    "accepted by 192.0.2.1:10001",
+    "no answer from 192.0.2.1:10001",
+  ]);
+});

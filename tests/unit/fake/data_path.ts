@@ -1,0 +1,126 @@
+import { buildUdpPacket, type Endpoint, parseUdpPacket } from "../../../lib/packet.ts";
+import { IpPacket, PROTOCOL } from "./ip_packet.ts";
+import type { FakeKernel } from "./kernel.ts";
+import type { FakeDevice } from "./links.ts";
+import { judge } from "./nft_verdicts.ts";
+
+/** What becomes of a packet that came in. */
+export type Fate =
+  /** What it carried comes out of a tunnel device. */
+  | { readonly kind: "device"; readonly name: string; readonly inner: Uint8Array }
+  | { readonly kind: "queue"; readonly number: number; readonly packet: Uint8Array }
+  /** It is for a program of this host, or for another host. */
+  | { readonly kind: "passed" }
+  | { readonly kind: "dropped"; readonly why: string };
+
+/** What becomes of a packet that is sent. */
+export type Sending =
+  | { readonly kind: "sent"; readonly packet: Uint8Array; readonly device: string }
+  | { readonly kind: "dropped"; readonly why: string };
+
+const TTL = 64;
+
+/** The way of packets through a kernel in memory: nftables, FOU ports, tunnel devices, routes. */
+export class DataPath {
+  readonly #kernel: FakeKernel;
+  readonly #onDatagram: (packet: Uint8Array) => void;
+
+  /** @param onDatagram gets each UDP datagram for this host, from its IPv4 header on, as raw sockets do */
+  constructor(kernel: FakeKernel, onDatagram: (packet: Uint8Array) => void = () => {}) {
+    this.#kernel = kernel;
+    this.#onDatagram = onDatagram;
+  }
+
+  /** Takes an IPv4 packet in by a device. */
+  receive(bytes: Uint8Array, deviceName: string): Fate {
+    const device = this.#kernel.devices.get(deviceName);
+    if (!device?.up) return dropped(`${deviceName} is not up`);
+    const packet = IpPacket.copy(bytes);
+    if (packet === null) return dropped("no IPv4 packet");
+    if (/^(0|127)\./.test(packet.source)) return dropped("no host has that source");
+    const verdict = this.#judge("prerouting", packet, device.name, "");
+    if (verdict.kind === "drop") return dropped("nftables");
+    if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: packet.bytes };
+    if (!this.#kernel.isLocal(packet.destination)) return { kind: "passed" };
+    return this.#deliver(packet, device);
+  }
+
+  /** What the host sends into a tunnel device. @param inner an IPv4 packet */
+  send(deviceName: string, inner: Uint8Array): Sending {
+    const device = this.#kernel.devices.get(deviceName);
+    if (!device?.up || device.outer === null) return dropped(`${deviceName} is no tunnel that is up`);
+    const { local, remote, encap } = device.outer;
+    if (/^(0|127)\./.test(remote) || local.startsWith("127.")) return dropped("it leads nowhere");
+    if (!this.#kernel.isLocal(local)) return dropped(`${local} is no address of this host`);
+    const packet = encap === null ? IpPacket.wrap(local, remote, inner) : IpPacket.copy(buildUdpPacket({
+      source: { ip: local, port: encap.sport },
+      destination: { ip: remote, port: encap.dport },
+      payload: inner,
+    }, TTL))!;
+    return this.transmit(packet.bytes, remote, device.link);
+  }
+
+  /** What a program of this host sends. @param link number of the device that it must leave by; null: any */
+  transmit(bytes: Uint8Array, destination: string, link: number | null): Sending {
+    const output = this.outputFor(destination, link);
+    if (output === null) return dropped(`no route to ${destination}`);
+    const packet = IpPacket.copy(bytes);
+    if (packet === null) return dropped("no IPv4 packet");
+    for (const hook of ["output", "postrouting"]) {
+      if (this.#judge(hook, packet, "", output.name).kind !== "accept") return dropped("nftables");
+    }
+    return { kind: "sent", packet: packet.bytes, device: output.name };
+  }
+
+  /** The device that a packet leaves by. One that must leave by a certain device needs no route. */
+  outputFor(destination: string, link: number | null): FakeDevice | null {
+    const { links, fib } = this.#kernel;
+    const device = links.byIndex(link ?? fib.lookup(destination)?.device ?? 0);
+    return device?.up ? device : null;
+  }
+
+  #deliver(packet: IpPacket, device: FakeDevice): Fate {
+    const { source, destination } = packet;
+    if (packet.protocol === PROTOCOL.ipip) {
+      return this.#decapsulate(source, destination, packet.transport, device);
+    }
+    if (!packet.isUdp) return { kind: "passed" };
+    this.#onDatagram(packet.bytes);
+    const port = packet.bits(16, 16)!;
+    const taker = this.#kernel.fou.taker(destination, port, device.index);
+    if (taker === undefined) return dropped(`no FOU port ${destination}:${port}`);
+    return this.#decapsulate(source, destination, packet.transport.subarray(8), device);
+  }
+
+  #decapsulate(source: string, destination: string, payload: Uint8Array, device: FakeDevice): Fate {
+    const inner = IpPacket.copy(payload);
+    const tunnel = this.#findTunnel(destination, source, device.index);
+    if (tunnel === undefined) return dropped(`no tunnel from ${source} to ${destination}`);
+    if (inner === null) return dropped(`no IPv4 packet in the tunnel ${tunnel.name}`);
+    const verdict = this.#judge("prerouting", inner, tunnel.name, "");
+    if (verdict.kind === "drop") return dropped(`nftables, out of ${tunnel.name}`);
+    if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: inner.bytes };
+    return { kind: "device", name: tunnel.name, inner: payload.slice() };
+  }
+
+  /** As the kernel finds a tunnel: it looks at no port, and prefers one bound to the device that the packet came by. */
+  #findTunnel(local: string, remote: string, link: number): FakeDevice | undefined {
+    const tunnels = [...this.#kernel.devices.values()].filter(({ kind, up }) => kind === "ipip" && up);
+    const matching = tunnels.filter(({ outer }) => outer?.local === local && outer.remote === remote);
+    return matching.find((tunnel) => tunnel.link === link) ?? matching[0] ??
+      tunnels.find(({ outer }) => outer?.remote === "any" && outer.local === "any");
+  }
+
+  #judge(hook: string, packet: IpPacket, input: string, output: string) {
+    return judge(this.#kernel.tables, hook, packet, { input, output }, this.#kernel.now);
+  }
+}
+
+/** Where a packet goes, if it is a UDP datagram that left. */
+export function destinationOf(sending: Sending): Endpoint | null {
+  return sending.kind === "sent" ? parseUdpPacket(sending.packet)?.destination ?? null : null;
+}
+
+function dropped(why: string): { readonly kind: "dropped"; readonly why: string } {
+  return { kind: "dropped", why };
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import type { VirtualClock } from "./clock.ts";
+import { DataPath, type Fate, type Sending } from "./data_path.ts";
+import { FakeKernel, type KernelOptions } from "./kernel.ts";
+import { FakeLock } from "./lock.ts";
+import type { FakePacketQueue } from "./packet_queue.ts";
+import { FakeProcess } from "./process.ts";
+import { FakePrograms, type Latency } from "./programs.ts";
+import type { RawSocketHost } from "./raw_socket.ts";
+import type { FakeReplySocket } from "./reply_socket.ts";
+import { FakeResolver, type FakeServiceManager, SeededRandom } from "./surroundings.ts";
+import type { ErrorCode } from "./sys_error.ts";
+
+/** What a host is like. */
+export interface HostOptions extends Partial<Omit<KernelOptions, "now">> {
+  /** IP/LENGTH of eth0. */
+  readonly address: string;
+  /** Where its default route leads. */
+  readonly gateway: string;
+  readonly latency?: Latency | null;
+  readonly seed?: number;
+  /** Gets each packet that leaves it. */
+  readonly onSent?: (packet: Uint8Array) => void;
+}
+
+/** A host in memory: kernel, programs, sockets, and processes that use them. */
+export class FakeHost implements RawSocketHost {
+  readonly clock: VirtualClock;
+  readonly kernel: FakeKernel;
+  readonly path: DataPath;
+  readonly lock = new FakeLock();
+  readonly programs: FakePrograms;
+  readonly random: SeededRandom;
+  readonly resolver: FakeResolver;
+  readonly queues = new Map<number, FakePacketQueue>();
+  readonly replySockets = new Set<FakeReplySocket>();
+  readonly onSent: (packet: Uint8Array) => void;
+  sendError: ErrorCode | null = null;
+
+  constructor(clock: VirtualClock, options: HostOptions) {
+    const { address, gateway, latency = null, seed = 1, onSent = () => {}, ...kernelOptions } = options;
+    this.clock = clock;
+    this.kernel = new FakeKernel({ ...kernelOptions, now: () => clock.now() });
+    this.path = new DataPath(this.kernel, (packet) => {
+      for (const socket of this.replySockets) socket.put(packet);
+    });
+    this.programs = new FakePrograms(this.kernel, clock, this.lock, latency);
+    this.random = new SeededRandom(seed);
+    this.resolver = new FakeResolver(clock);
+    this.onSent = onSent;
+    this.kernel.addDevice("lo", { kind: "", addresses: ["127.0.0.1/8"] });
+    this.kernel.addDevice("eth0", { kind: "veth", addresses: [address] });
+    this.kernel.loadModules();
+    this.kernel.ip(`route add default dev eth0 via ${gateway}`);
+  }
+
+  /** A process that can be given its `system`. @param serviceManager who started it; null: none did */
+  start(serviceManager: FakeServiceManager | null = null): FakeProcess {
+    return new FakeProcess(this, serviceManager);
+  }
+
+  /**
+   * Takes in an IPv4 packet. What goes to a netfilter queue lands in it, if a process reads that and there is room, and
+   * is dropped else.
+   */
+  receive(packet: Uint8Array, device = "eth0"): Fate {
+    const fate = this.path.receive(packet, device);
+    if (fate.kind !== "queue") return fate;
+    const isIn = this.queues.get(fate.number)?.put(fate.packet) ?? false;
+    return isIn ? fate : { kind: "dropped", why: `queue ${fate.number}` };
+  }
+
+  /** Sends an IPv4 packet into a tunnel device; what leaves the host goes to `onSent` too. */
+  send(device: string, inner: Uint8Array): Sending {
+    const sending = this.path.send(device, inner);
+    if (sending.kind === "sent") this.onSent(sending.packet);
+    return sending;
+  }
+
+  /** Fails where a program was asked for something that it does not know. */
+  assertNoMistakes(): void {
+    for (const mistake of this.programs.mistakes) assert.fail(mistake as Error);
+  }
+}

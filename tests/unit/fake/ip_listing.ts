@@ -1,0 +1,91 @@
+import type { IpDevice, IpFou, IpRoute } from "../../../lib/kernel/listing.ts";
+import { ANY_ADDRESS } from "../../../lib/kernel/state.ts";
+import { type FakeRoute, networkOf } from "./fib.ts";
+import type { FakeListener } from "./fou_ports.ts";
+import { PROTOCOLS } from "./ip_commands.ts";
+import type { FakeAddress, FakeDevice, Links } from "./links.ts";
+
+/** A device in the form of `ip -j -d address show`, with most of what it prints. */
+export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
+  const { index, name, kind, alias, outer, link, up, group, addresses } = device;
+  const under = link === null ? null : links.nameOf(link);
+  return {
+    ifindex: index,
+    ...(kind === "ipip" || under !== null ? { link: under } : {}),
+    ifname: name,
+    flags: [...flagsOf(device), ...up ? ["UP", "LOWER_UP"] : []],
+    operstate: up ? "UNKNOWN" : "DOWN",
+    group: group === 0 ? "default" : String(group),
+    link_type: LINK_TYPES[kind] ?? "ether",
+    ...(kind === "" ? {} : {
+      linkinfo: { info_kind: kind, ...(outer === null ? {} : { info_data: listOuter(device, under) }) },
+    }),
+    ...(alias === null ? {} : { ifalias: alias }),
+    addr_info: addresses.map((address) => listAddress(address, name)),
+  } as IpDevice & { readonly ifindex: number };
+}
+
+const LINK_TYPES: Readonly<Record<string, string>> = { "": "loopback", ipip: "ipip", gre: "gre" };
+
+function flagsOf({ kind, outer }: FakeDevice): string[] {
+  if (kind === "") return ["LOOPBACK"];
+  if (outer === null) return ["BROADCAST", "MULTICAST"];
+  return outer.remote === "any" ? ["NOARP"] : ["POINTOPOINT", "NOARP"];
+}
+
+function listOuter({ outer }: FakeDevice, link: string | null): Record<string, unknown> {
+  const { remote, local, encap, csum } = outer!;
+  return {
+    proto: remote === "any" ? "any" : "ipip",
+    remote,
+    local,
+    ...(link === null ? {} : { link }),
+    ttl: 0,
+    pmtudisc: remote !== "any",
+    ...(encap === null ? {} : { encap: { ...encap, csum, csum6: false, remcsum: false } }),
+  };
+}
+
+function listAddress({ local, peer, length, scope, isSecondary }: FakeAddress, name: string) {
+  return {
+    family: "inet",
+    local,
+    ...(peer === local ? {} : { address: peer }),
+    prefixlen: length,
+    scope,
+    ...(isSecondary ? { secondary: true } : {}),
+    label: name,
+    valid_life_time: 0xffff_ffff,
+    preferred_life_time: 0xffff_ffff,
+  };
+}
+
+/** A listener in the form of `ip -j fou show`. */
+export function listFou(links: Links, { ip, port, device }: FakeListener): IpFou {
+  return {
+    port,
+    ...{ ipproto: 4 },
+    family: "inet",
+    ...(ip === ANY_ADDRESS ? {} : { local: ip }),
+    ...(device === null ? {} : { dev: links.nameOf(device) }),
+  };
+}
+
+/** Routes in the form of `ip -j -d route show`, in its order. */
+export function listRoutes(links: Links, routes: readonly FakeRoute[]): IpRoute[] {
+  const sorted = routes.toSorted((a, b) => {
+    const [[network, length], [otherNetwork, otherLength]] = [networkOf(a.dst), networkOf(b.dst)];
+    return network - otherNetwork || length - otherLength;
+  });
+  return sorted.map(({ dst, via, device, protocol, metric, source }) => ({
+    type: "unicast",
+    dst,
+    ...(via === null ? {} : { gateway: via }),
+    dev: links.nameOf(device),
+    protocol: PROTOCOLS[protocol] ?? String(protocol),
+    scope: via === null ? "link" : "global",
+    ...(source === null ? {} : { prefsrc: source }),
+    ...(metric === null ? {} : { metric }),
+    flags: [],
+  }));
+}

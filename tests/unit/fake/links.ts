@@ -1,0 +1,163 @@
+import type { Changes } from "./changes.ts";
+import { Refused } from "./refused.ts";
+
+/** An IPv4 address of a device. */
+export interface FakeAddress {
+  readonly local: string;
+  /** The far end's; without one, the same as `local`. */
+  readonly peer: string;
+  /** Bits of the network that `peer` is in. */
+  readonly length: number;
+  readonly scope: "global" | "link" | "host";
+  /** Whether it goes when the first one of its network does. */
+  readonly isSecondary: boolean;
+}
+
+/** What an ipip device has around its packets. */
+export interface Outer {
+  readonly remote: string;
+  readonly local: string;
+  readonly encap: { readonly type: string; readonly sport: number; readonly dport: number } | null;
+  readonly csum: boolean;
+}
+
+/** A network device. */
+export interface FakeDevice {
+  readonly index: number;
+  name: string;
+  /** "" for the loopback device. */
+  readonly kind: string;
+  alias: string | null;
+  /** Null: it is no tunnel. */
+  outer: Outer | null;
+  /** Number of the device it is bound to, which may be gone. */
+  readonly link: number | null;
+  up: boolean;
+  group: number;
+  /** In the kernel's order. */
+  addresses: FakeAddress[];
+}
+
+/** What follows from changes of devices. */
+export interface Followers {
+  readonly raised: (device: FakeDevice) => void;
+  readonly lowered: (device: FakeDevice) => void;
+  /** It is going to be gone; its addresses go first. */
+  readonly leaving: (device: FakeDevice) => void;
+}
+
+/** The network devices of a kernel in memory. */
+export class Links {
+  readonly byName = new Map<string, FakeDevice>();
+  readonly #changes: Changes;
+  readonly #followers: Followers;
+  #lastIndex = 0;
+
+  constructor(changes: Changes, followers: Followers) {
+    this.#changes = changes;
+    this.#followers = followers;
+  }
+
+  byIndex(index: number): FakeDevice | undefined {
+    return this.byName.values().find((device) => device.index === index);
+  }
+
+  /** The name of a device by its number, also where there is none any more. */
+  nameOf(index: number): string {
+    return this.byIndex(index)?.name ?? `if${index}`;
+  }
+
+  /** @throws {Refused} */
+  find(name: string): FakeDevice {
+    const device = this.byName.get(name);
+    if (device === undefined) throw new Refused(`Cannot find device "${name}"`);
+    return device;
+  }
+
+  /** @throws {Refused} when its name or its outer addresses are taken */
+  add(name: string, fields: Partial<Omit<FakeDevice, "name" | "index">>): FakeDevice {
+    if (this.byName.has(name)) throw Refused.answer("File exists");
+    const { addresses, ...rest } = fields;
+    const device: FakeDevice = {
+      index: this.#lastIndex + 1,
+      name,
+      kind: "dummy",
+      alias: null,
+      outer: null,
+      link: null,
+      up: false,
+      group: 0,
+      ...rest,
+      addresses: [...addresses ?? []],
+    };
+    if (device.outer !== null) this.#checkPair(device, device.outer);
+    this.#lastIndex++;
+    this.byName.set(name, device);
+    this.#tell(device);
+    return device;
+  }
+
+  /** Changes several things in one step. @throws {Refused} and changes nothing then */
+  set(
+    device: FakeDevice,
+    { outer, alias, group, up, name }: {
+      readonly outer?: Outer;
+      readonly alias?: string;
+      readonly group?: number;
+      readonly up?: boolean;
+      readonly name?: string;
+    },
+  ): void {
+    if (outer !== undefined) this.#checkPair(device, outer);
+    if (name !== undefined && this.byName.has(name)) throw Refused.answer("File exists");
+    const wasUp = device.up;
+    if (outer !== undefined) device.outer = outer;
+    if (alias !== undefined) device.alias = alias;
+    if (group !== undefined) device.group = group;
+    if (name !== undefined) this.#rename(device, name);
+    // The kernel tells nobody what changes about a device that is down.
+    if (wasUp && (outer ?? alias ?? group) !== undefined) this.#tell(device);
+    if (up !== undefined && up !== wasUp) this.#switch(device, up);
+  }
+
+  /** Deletes devices at once. */
+  delete(devices: readonly FakeDevice[]): void {
+    for (const device of devices) {
+      if (device.up) this.#switch(device, false);
+      this.#followers.leaving(device);
+      this.byName.delete(device.name);
+      this.#tell(device);
+    }
+  }
+
+  #switch(device: FakeDevice, up: boolean): void {
+    device.up = up;
+    this.#tell(device);
+    if (up) this.#followers.raised(device);
+    else this.#followers.lowered(device);
+  }
+
+  #rename(device: FakeDevice, name: string): void {
+    const entries = [...this.byName].map(([key, value]) => [value === device ? name : key, value] as const);
+    device.name = name;
+    this.byName.clear();
+    for (const [key, value] of entries) this.byName.set(key, value);
+    this.#tell(device);
+    for (const { local } of device.addresses) {
+      this.#changes.tell({ kind: "address", index: device.index, ip: local });
+    }
+  }
+
+  /** No two ipip devices have the same outer addresses and the same device under them. */
+  #checkPair(device: FakeDevice, { local, remote }: Outer): void {
+    for (const other of this.byName.values()) {
+      const isSame = other !== device && other.kind === device.kind && other.link === device.link &&
+        other.outer?.local === local && other.outer.remote === remote;
+      if (isSame) throw Refused.answer("File exists");
+    }
+  }
+
+  #tell({ index, name }: FakeDevice): void {
+    this.#changes.tell({ kind: "device", index, name });
+  }
+}

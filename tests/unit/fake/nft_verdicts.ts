@@ -1,0 +1,187 @@
+import { parseIpv4 } from "../../../lib/ipv4.ts";
+import { isIn, networkOf } from "./fib.ts";
+import type { IpPacket } from "./ip_packet.ts";
+import { type Field, type Right, type Statement, unquote } from "./nft_rules.ts";
+import { type FakeChain, type FakeElement, type FakeSet, type FakeTable, isLive } from "./nft_tables.ts";
+
+/** Where a packet is. */
+export interface Place {
+  /** Device that it came by, and that it leaves by; "": none. */
+  readonly input: string;
+  readonly output: string;
+}
+
+/** What becomes of a packet at a hook. */
+export type Verdict =
+  | { readonly kind: "accept" | "drop" }
+  | { readonly kind: "queue"; readonly number: number };
+
+/** How a chain ended: with a verdict, or going back to whoever led to it. */
+type End = Verdict | "return";
+
+const ACCEPT: Verdict = { kind: "accept" };
+
+/**
+ * Has a packet pass all chains at a hook, which may change its addresses. Limits are never reached.
+ *
+ * @param now milliseconds of the clock that never jumps
+ */
+export function judge(
+  tables: ReadonlyMap<string, FakeTable>,
+  hook: string,
+  packet: IpPacket,
+  place: Place,
+  now: number,
+): Verdict {
+  const chains = [...tables.values()].flatMap((table) =>
+    [...table.chains.values()].filter((chain) => chain.hook?.hook === hook).map((chain) => ({ table, chain }))
+  ).sort((a, b) => a.chain.hook!.priority - b.chain.hook!.priority);
+  for (const { table, chain } of chains) {
+    const end = new Walk(table, packet, place, now).run(chain);
+    const verdict = end === "return" ? { kind: chain.hook!.policy as "accept" | "drop" } : end;
+    if (verdict.kind !== "accept") return verdict;
+  }
+  return ACCEPT;
+}
+
+/** What a statement comes to: the next one, the next rule, a verdict, or another chain. */
+type Step = "next" | "break" | End | { readonly kind: "jump" | "goto"; readonly target: string };
+
+class Walk {
+  readonly #table: FakeTable;
+  readonly #packet: IpPacket;
+  readonly #place: Place;
+  readonly #now: number;
+
+  constructor(table: FakeTable, packet: IpPacket, place: Place, now: number) {
+    this.#table = table;
+    this.#packet = packet;
+    this.#place = place;
+    this.#now = now;
+  }
+
+  run(chain: FakeChain): End {
+    for (const { statements } of chain.rules) {
+      const step = this.#runRule(statements);
+      if (step === "next" || step === "break") continue;
+      if (step === "return") return "return";
+      if (!("target" in step)) return step;
+      const end = this.run(this.#table.chains.get(step.target)!);
+      if (end !== "return" || step.kind === "goto") return end;
+    }
+    return "return";
+  }
+
+  #runRule(statements: readonly Statement[]): Step {
+    for (const statement of statements) {
+      const step = this.#runStatement(statement);
+      if (step !== "next") return step;
+    }
+    return "next";
+  }
+
+  #runStatement(statement: Statement): Step {
+    switch (statement.kind) {
+      case "counter":
+      case "notrack":
+        return "next";
+      case "limit":
+        return statement.isOver ? "break" : "next";
+      case "match":
+        return this.#matches(statement.fields, statement.isEqual, statement.right) ? "next" : "break";
+      case "vmap":
+        return readVerdict(this.#find(statement.set, statement.fields)?.data);
+      case "mangle": {
+        const { field, value } = statement;
+        const ip = typeof value === "string" ? value : this.#find(value.set, value.fields)?.data;
+        return this.#rewrite(field, ip ?? null);
+      }
+      case "nat":
+        this.#rewrite(statement.nat === "dnat" ? "ip daddr" : "ip saddr", statement.ip);
+        return ACCEPT;
+      case "queue":
+      case "jump":
+      case "goto":
+        return statement;
+      case "return":
+        return "return";
+      default:
+        return { kind: statement.kind };
+    }
+  }
+
+  #rewrite(field: Field, ip: string | null): Step {
+    if (ip === null) return "break";
+    if (field === "ip daddr") this.#packet.destination = ip;
+    else this.#packet.source = ip;
+    return "next";
+  }
+
+  #matches(fields: readonly Field[], isEqual: boolean, right: Right): boolean {
+    const values = fields.map((field) => this.#read(field));
+    if (values.includes(null)) return false;
+    if (right.kind === "set") return (this.#find(right.set, fields) !== undefined) === isEqual;
+    const wanted = right.kind === "values" ? right.values : [right.value];
+    return wanted.includes(values[0]!) === isEqual;
+  }
+
+  /** The element of a set that the fields of the packet are in. */
+  #find(name: string, fields: readonly Field[]): FakeElement | undefined {
+    const set = this.#table.sets.get(name)!;
+    const values = fields.map((field) => this.#read(field));
+    if (values.includes(null)) return undefined;
+    const found = set.flags.includes("interval")
+      ? findInterval(set, values as (string | number)[])
+      : set.elements.get(values.map((value, index) => quote(value!, set.type[index]!)).join(" . "));
+    return found !== undefined && isLive(found, this.#now) ? found : undefined;
+  }
+
+  /** Null: the packet has no such field. */
+  #read(field: Field): string | number | null {
+    const packet = this.#packet;
+    switch (field) {
+      case "iifname":
+        return this.#place.input;
+      case "oifname":
+        return this.#place.output;
+      case "ip saddr":
+        return packet.source;
+      case "ip daddr":
+        return packet.destination;
+      case "ip protocol":
+        return packet.protocol;
+      case "udp sport":
+        return packet.isUdp ? packet.bits(0, 16) : null;
+      case "udp dport":
+        return packet.isUdp ? packet.bits(16, 16) : null;
+      case "udp length":
+        return packet.isUdp ? packet.bits(32, 16) : null;
+    }
+    const [, offset, length] = field.split(",");
+    return packet.bits(Number(offset), Number(length));
+  }
+}
+
+function readVerdict(data: string | null | undefined): Step {
+  if (data === null || data === undefined) return "break";
+  const [kind, target] = data.split(" ");
+  return target === undefined
+    ? { kind: kind as "accept" | "drop" }
+    : { kind: kind as "jump" | "goto", target };
+}
+
+function findInterval({ elements }: FakeSet, values: readonly (string | number)[]): FakeElement | undefined {
+  return elements.values().find(({ key }) => {
+    const parts = key.split(" . ");
+    return parts.every((part, index) => {
+      const value = String(values[index]);
+      if (!/^[\d./]+$/.test(part)) return unquote(part) === value;
+      return isIn(parseIpv4(value)!, ...networkOf(part));
+    });
+  });
+}
+
+/** A value as it is written in an element. */
+function quote(value: string | number, type: string): string {
+  return type === "ifname" ? `"${value}"` : String(value);
+}

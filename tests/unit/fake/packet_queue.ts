@@ -1,0 +1,72 @@
+import { EXIT, IpipouError } from "../../../lib/errors.ts";
+import type { PacketQueue, PacketQueueOptions } from "../../../lib/ports.ts";
+import { Mailbox } from "./mailbox.ts";
+
+/** The netfilter queues of a host, by number. */
+export type Queues = Map<number, FakePacketQueue>;
+
+/** A netfilter queue of a kernel in memory. */
+export class FakePacketQueue implements PacketQueue {
+  readonly #queues: Queues;
+  readonly #number: number;
+  readonly #copyRange: number;
+  readonly #packets: Mailbox<Uint8Array>;
+  maxLength: number;
+  /** Packets that there was no room for. */
+  dropped = 0;
+
+  /** @throws {IpipouError} exit code 20 when another has it */
+  constructor(queues: Queues, { number, maxLength, copyRange }: PacketQueueOptions) {
+    if (queues.has(number)) {
+      const why = "another process has it, choose another queue number";
+      throw new IpipouError(`Cannot bind netfilter queue ${number}: EPERM: ${why}`, EXIT.queue);
+    }
+    this.#queues = queues;
+    this.#number = number;
+    this.#copyRange = copyRange;
+    this.#packets = new Mailbox(maxLength);
+    this.maxLength = maxLength;
+    queues.set(number, this);
+  }
+
+  /** Packets that wait. */
+  get length(): number {
+    return this.#packets.length;
+  }
+
+  /** Puts a packet into it, if there is room. */
+  put(packet: Uint8Array): boolean {
+    const isIn = this.#packets.put(packet.slice(0, this.#copyRange));
+    if (!isIn) this.dropped++;
+    return isIn;
+  }
+
+  /** Has its reader fail. */
+  fail(): void {
+    this.#packets.fail(new IpipouError(`Cannot read netfilter queue ${this.#number}`, EXIT.queue));
+  }
+
+  packets(signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return this.#packets.read(signal);
+  }
+
+  resize(maxLength: number): void {
+    this.maxLength = maxLength;
+    this.#packets.resize(maxLength);
+  }
+
+  close(): void {
+    this.#packets.close();
+    if (this.#queues.get(this.#number) === this) this.#queues.delete(this.#number);
+  }
+
+  /** Its process is killed. */
+  abandon(): void {
+    this.#packets.abandon();
+    this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

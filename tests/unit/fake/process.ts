@@ -1,0 +1,112 @@
+import type { ServiceManager, System } from "../../../lib/ports.ts";
+import type { FakeHost } from "./host.ts";
+import { FakeNews } from "./news.ts";
+import { FakePacketQueue } from "./packet_queue.ts";
+import type { Parent } from "./programs.ts";
+import { FakeRawSocket } from "./raw_socket.ts";
+import { FakeReplySocket } from "./reply_socket.ts";
+import type { FakeServiceManager } from "./surroundings.ts";
+
+/** Something that is gone with its process. */
+interface Resource {
+  abandon(): void;
+}
+
+/** A process on a host: what it has of the system, until it is killed. */
+export class FakeProcess implements Parent {
+  readonly system: System;
+  /** What it opened to hear of changes. */
+  readonly news: FakeNews[] = [];
+  readonly #host: FakeHost;
+  readonly #killed = new AbortController();
+  readonly #resources = new Set<Resource>();
+
+  constructor(host: FakeHost, serviceManager: FakeServiceManager | null) {
+    this.#host = host;
+    this.system = this.#makeSystem(serviceManager);
+  }
+
+  get isDead(): boolean {
+    return this.#killed.signal.aborted;
+  }
+
+  /**
+   * Ends it at once. Nothing that it waits for comes any more, and what it does no longer has any effect; the programs
+   * that it started go on.
+   */
+  kill(): void {
+    if (this.isDead) return;
+    this.#killed.abort();
+    for (const resource of this.#resources) resource.abandon();
+    this.#host.lock.forget(this);
+  }
+
+  #makeSystem(serviceManager: FakeServiceManager | null): System {
+    const { kernel, clock, random, programs, lock, resolver, queues, replySockets } = this.#host;
+    return {
+      clock: {
+        now: () => clock.now(),
+        unixTime: () => clock.unixTime(),
+        waitUntil: (moment, ...signals) =>
+          this.#live(() => clock.waitUntil(moment, ...signals, this.#killed.signal)),
+      },
+      random,
+      runProgram: (program, args, input, timeLimit) =>
+        this.#live(() => programs.run(this, { program, args, input }, timeLimit)),
+      locks: {
+        namespace: () => this.#live(() => lock.take(this)),
+        folder: unavailable,
+        process: unavailable,
+        signalHolder: unavailable,
+      },
+      openNews: (table) => {
+        const news = this.#own(new FakeNews(kernel.changes, table));
+        this.news.push(news);
+        return news;
+      },
+      openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
+      openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
+      openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
+      resolve: (host) => this.#live(() => resolver.resolve(host)),
+      openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),
+    };
+  }
+
+  #tell(serviceManager: FakeServiceManager): ServiceManager {
+    return {
+      send: (message) => this.isDead ? undefined : serviceManager.send(message),
+      get time() {
+        return serviceManager.time;
+      },
+      period: serviceManager.period,
+      [Symbol.dispose]: () => this.isDead ? undefined : serviceManager[Symbol.dispose](),
+    };
+  }
+
+  #own<T extends Resource>(resource: T): T {
+    if (this.isDead) resource.abandon();
+    else this.#resources.add(resource);
+    return resource;
+  }
+
+  /** Settles as the work does while the process lives. */
+  async #live<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isDead) return await never();
+    try {
+      const result = await work();
+      return this.isDead ? await never() : result;
+    } catch (error) {
+      if (this.isDead) return await never();
+      throw error;
+    }
+  }
+}
+
+/** What a run of a server or client has no use for. */
+function unavailable(): never {
+  throw new TypeError("Not to be had in a fake process");
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}

@@ -1,0 +1,63 @@
+import type { RawSocket } from "../../../lib/ports.ts";
+import type { DataPath } from "./data_path.ts";
+import type { FakeKernel } from "./kernel.ts";
+import { type ErrorCode, FakeSysError } from "./sys_error.ts";
+
+/** What a raw socket has of its host. */
+export interface RawSocketHost {
+  readonly kernel: FakeKernel;
+  readonly path: DataPath;
+  /** Gets each packet that leaves. */
+  readonly onSent: (packet: Uint8Array) => void;
+  /** What all sending fails with; null: with nothing. */
+  sendError: ErrorCode | null;
+}
+
+/** A socket whose packets go where a kernel in memory sends them. */
+export class FakeRawSocket implements RawSocket {
+  readonly defaultTtl = 64;
+  readonly #host: RawSocketHost;
+  /** Number of the device that packets leave by; it stays when that is made anew. */
+  readonly #device: number | null;
+  #isClosed = false;
+  #isAbandoned = false;
+
+  /** @throws {FakeSysError} when there is no such device */
+  constructor(host: RawSocketHost, { device }: { readonly device: string | null }) {
+    const found = device === null ? null : host.kernel.devices.get(device);
+    if (found === undefined) {
+      throw new FakeSysError(`bind the raw socket to device ${device}`, "setsockopt", "ENODEV");
+    }
+    this.#host = host;
+    this.#device = found?.index ?? null;
+  }
+
+  send(packet: Uint8Array, destination: string): void {
+    if (this.#isAbandoned) return;
+    if (this.#isClosed) throw new TypeError(`Cannot send to ${destination} as the raw socket is closed`);
+    const { kernel, path, onSent, sendError } = this.#host;
+    const isGone = this.#device !== null && kernel.links.byIndex(this.#device) === undefined;
+    const code = sendError ?? (isGone ? "ENODEV" : null);
+    if (code !== null) throw new FakeSysError(`send to ${destination}`, "sendto", code);
+    if (path.outputFor(destination, this.#device) === null) {
+      throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH");
+    }
+    const sending = path.transmit(packet, destination, this.#device);
+    // What a firewall drops on its way out fails.
+    if (sending.kind === "dropped") throw new FakeSysError(`send to ${destination}`, "sendto", "EPERM");
+    onSent(sending.packet);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Its process is killed. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,48 @@
+import type { ReplySocket, ReplySocketOptions } from "../../../lib/ports.ts";
+import type { BpfInstruction } from "../../../lib/reply_filter.ts";
+import { runBpf } from "./bpf.ts";
+import { Mailbox } from "./mailbox.ts";
+
+/** Datagrams that wait before the kernel drops more. */
+const ROOM = 10;
+
+/** A socket that gets copies of a host's UDP datagrams. */
+export class FakeReplySocket implements ReplySocket {
+  readonly #sockets: Set<FakeReplySocket>;
+  readonly #filter: readonly BpfInstruction[];
+  readonly #maxLength: number;
+  readonly #packets = new Mailbox<Uint8Array>(ROOM);
+
+  /** @param sockets all that are open on the host */
+  constructor(sockets: Set<FakeReplySocket>, { filter, maxLength }: ReplySocketOptions) {
+    this.#sockets = sockets;
+    this.#filter = filter;
+    this.#maxLength = maxLength;
+    sockets.add(this);
+  }
+
+  /** Takes a datagram, from its IPv4 header on, if its filter does. */
+  put(packet: Uint8Array): void {
+    const length = runBpf(this.#filter, packet);
+    if (length > 0) this.#packets.put(packet.slice(0, Math.min(length, this.#maxLength)));
+  }
+
+  packets(): AsyncGenerator<Uint8Array, void, void> {
+    return this.#packets.read();
+  }
+
+  close(): void {
+    this.#packets.close();
+    this.#sockets.delete(this);
+  }
+
+  /** Its process is killed. */
+  abandon(): void {
+    this.#packets.abandon();
+    this.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parseRouteNews, parseTableNews, tableName } from "../../../ffi/netlink_messages.ts";
+import type { KernelChange } from "../../../lib/ports.ts";
+import * as samples from "./netlink_samples.ts";
+
+const { ALL_FLUSHED, DEVICE_GONE, OURS_CHANGED, OURS_IN_IP6, ROUTE_ADDED, TRANSACTION_END } = samples;
+const UNKNOWN: KernelChange = { kind: "unknown" };
+const TABLE: KernelChange = { kind: "table" };
+const OURS = "ipipou";
+
+function join(...datagrams: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(datagrams.flatMap((datagram) => [...datagram]));
+}
+
+/** What datagrams tell of a table, one after the other. */
+function tableNews(table: string, ...datagrams: readonly Uint8Array[]): KernelChange[][] {
+  let isTouched = false;
+  return datagrams.map((datagram) => {
+    const news = parseTableNews(datagram, tableName(table), isTouched);
+    isTouched = news.isTouched;
+    return [...news.changes];
+  });
+}
+
+/** Anything a socket may deliver: random bytes, and captured datagrams that are joined, cut and damaged. */
+function arbitraryDatagram(): fc.Arbitrary<Uint8Array> {
+  const captured = fc.array(fc.constantFrom(...Object.values(samples)), { minLength: 1, maxLength: 3 });
+  const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
+  const damaged = fc.tuple(captured, damage, fc.nat()).map(([datagrams, changes, cut]) => {
+    const bytes = join(...datagrams);
+    for (const [offset, value] of changes) bytes[offset % bytes.length] = value;
+    // In a buffer of its own, as a part of a larger one would hide reads beyond the end.
+    return cut % 2 === 0 ? bytes : bytes.slice(0, cut % (bytes.length + 1));
+  });
+  return fc.oneof(fc.uint8Array({ maxLength: 200 }), damaged);
+}
+
+Deno.test("parseRouteNews() reads devices, addresses and routes that came or went", () => {
+  assert.deepEqual(parseRouteNews(DEVICE_GONE), [{ kind: "device", index: 2, name: "d1" }]);
+  assert.deepEqual(parseRouteNews(samples.ADDRESS_ADDED), [{ kind: "address", index: 9, ip: "10.9.0.1" }]);
+  assert.deepEqual(parseRouteNews(samples.ADDRESS_REMOVED), [{ kind: "address", index: 2, ip: "10.9.0.1" }]);
+  assert.deepEqual(parseRouteNews(ROUTE_ADDED), [{ kind: "route", protocol: 201 }]);
+  assert.deepEqual(parseRouteNews(samples.ROUTE_REMOVED), [{ kind: "route", protocol: 2 }]);
+});
+
+Deno.test("parseRouteNews() reads all messages of a datagram", () => {
+  const changes = parseRouteNews(join(ROUTE_ADDED, DEVICE_GONE, OURS_CHANGED, ROUTE_ADDED));
+  assert.deepEqual(changes.map(({ kind }) => kind), [
+    "route",
+    "device",
+    "unknown",
+    "unknown",
+    "route",
+  ]);
+});
+
+Deno.test("parseRouteNews() reports what it cannot read as unknown", () => {
+  assert.deepEqual(parseRouteNews(new Uint8Array()), [UNKNOWN]);
+  assert.deepEqual(parseRouteNews(DEVICE_GONE.subarray(0, 100)), [UNKNOWN]);
+  assert.deepEqual(parseRouteNews(join(ROUTE_ADDED, ROUTE_ADDED.subarray(0, 20))), [
+    { kind: "route", protocol: 201 },
+    UNKNOWN,
+  ]);
+});
+
+Deno.test("parseTableNews() tells of the table once for each transaction, when that ends", () => {
+  assert.deepEqual(tableNews(OURS, OURS_CHANGED, OURS_CHANGED, TRANSACTION_END, TRANSACTION_END), [
+    [],
+    [],
+    [TABLE],
+    [],
+  ]);
+  assert.deepEqual(tableNews(OURS, ALL_FLUSHED, TRANSACTION_END), [[], [TABLE]]);
+  const joined = join(
+    OURS_CHANGED,
+    TRANSACTION_END,
+    OURS_IN_IP6,
+    TRANSACTION_END,
+    ALL_FLUSHED,
+    TRANSACTION_END,
+  );
+  assert.deepEqual(tableNews(OURS, joined), [[TABLE, TABLE]]);
+});
+
+Deno.test("parseTableNews() tells nothing of other tables, nor of the same name in another family", () => {
+  for (const table of ["ipipou2", "ipipo", ""]) {
+    assert.deepEqual(tableNews(table, OURS_CHANGED, ALL_FLUSHED, TRANSACTION_END), [[], [], []]);
+  }
+  assert.deepEqual(tableNews(OURS, OURS_IN_IP6, TRANSACTION_END), [[], []]);
+});
+
+Deno.test("parseTableNews() reports what it cannot read as unknown, and still the transaction around it", () => {
+  const withoutAttributes = OURS_CHANGED.slice(0, 20);
+  withoutAttributes[0] = 20;
+  const news = tableNews(OURS, OURS_CHANGED.slice(0, 161), withoutAttributes, ROUTE_ADDED, TRANSACTION_END);
+  assert.deepEqual(news, [[UNKNOWN], [UNKNOWN], [UNKNOWN], [TABLE]]);
+});
+
+Deno.test("no datagram makes the parsers throw, and none of NETLINK_ROUTE goes unnoticed", () => {
+  fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
+    assert.notEqual(parseRouteNews(datagram).length, 0);
+    parseTableNews(datagram, tableName(OURS), isTouched);
+  }));
+});
+
+Deno.test("a table's change is told however its transaction is spread over datagrams", () => {
+  const messages = [OURS_IN_IP6, OURS_CHANGED, ALL_FLUSHED, OURS_IN_IP6];
+  fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), (cuts) => {
+    const datagrams: Uint8Array[] = [];
+    for (const [index, message] of [...messages, TRANSACTION_END].entries()) {
+      if (index === 0 || cuts[index - 1]) datagrams.push(message);
+      else datagrams.push(join(datagrams.pop()!, message));
+    }
+    assert.deepEqual(tableNews(OURS, ...datagrams).flat(), [TABLE]);
+  }));
+});

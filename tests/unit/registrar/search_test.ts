@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import type { Registrar } from "../../../lib/registrar.ts";
+import type { Scheme } from "../../../lib/auth/scheme.ts";
+import { samplePeer } from "../samples.ts";
+import { drain, Fleet, place, told } from "./fleet.ts";
+import { NOW, UNIX } from "./small_registrar.ts";
+
+const MANY = 1000;
+const AT_ONCE = 8;
+const PER_TURN = 16;
+const MOST_SEARCHES = 1024;
+
+const fleet = new Fleet(MANY);
+
+/** Signatures that `action` had verified. */
+function verifications(registrar: Registrar, action: () => unknown): number {
+  const before = registrar.verifications;
+  action();
+  return registrar.verifications - before;
+}
+
+/** A registrar where all clients are admitted, each at the place of its number. */
+function fullGate(): Registrar {
+  const registrar = fleet.registrar();
+  for (let client = 0; client < MANY; client++) {
+    registrar.handle(fleet.packet(client, place(client)), NOW, UNIX);
+  }
+  assert.equal(registrar.admissions.size, MANY);
+  return registrar;
+}
+
+const full = fullGate();
+
+Deno.test("handle() verifies one signature where a client has been before, whatever its version", () => {
+  for (const client of [0, 500, 999]) {
+    const packet = fleet.packet(client, place(client), { isOld: true });
+    assert.equal(
+      verifications(full, () => assert.equal(told(full.handle(packet, NOW, UNIX)), `c${client}`)),
+      1,
+    );
+  }
+});
+
+Deno.test("handle() verifies one signature where a client has been before, among many at its address", () => {
+  const registrar = fleet.registrar();
+  const home = (client: number) => ({ ip: "198.51.100.1", port: 40_000 + client });
+  for (let client = 0; client < 50; client++) registrar.handle(fleet.packet(client, home(client)), NOW, UNIX);
+  const packet = fleet.packet(7, home(7), { isOld: true });
+  assert.equal(
+    verifications(registrar, () => assert.equal(told(registrar.handle(packet, NOW, UNIX)), "c7")),
+    1,
+  );
+});
+
+Deno.test("handle() finds a client that hints at its key among a thousand with one verification", () => {
+  const registrar = fleet.registrar();
+  let count = 0;
+  for (let client = 0; client < 200; client++) {
+    const packet = fleet.packet(client, place(client));
+    count += verifications(
+      registrar,
+      () => assert.equal(told(registrar.handle(packet, NOW, UNIX)), `c${client}`),
+    );
+  }
+  assert.ok(count >= 200 && count <= 205, `${count}`);
+});
+
+Deno.test("handle() understands hints of clocks that are some minutes off, and finds others in the end", () => {
+  for (const [seconds, isFound] of [[-256, true], [256, true], [-1000, false], [1000, false]] as const) {
+    const registrar = fleet.registrar();
+    const packet = fleet.packet(600, place(1), { clock: UNIX + seconds });
+    const outcome = registrar.handle(packet, NOW, UNIX);
+    assert.equal(told(outcome), isFound ? "c600" : "searching", `${seconds}`);
+    assert.deepEqual(drain(registrar), isFound ? [] : ["c600"]);
+  }
+});
+
+Deno.test("handle() hints with one secret are nothing to a server with another", () => {
+  const other = new Fleet(20);
+  const peers = other.settings.peers.map((peer) => ({
+    ...peer,
+    scheme: { ...peer.scheme, secret: "t" } as Scheme,
+  }));
+  const registrar = fleet.registrar().withSettings({ ...other.settings, peers }, new Map(), NOW);
+  assert.equal(told(registrar.handle(fleet.packet(3, place(1)), NOW, UNIX)), "searching");
+  assert.deepEqual(drain(registrar), ["wrong signature"]);
+});
+
+Deno.test("handle() verifies few signatures for junk, a turn no more than its share, and all keys in the end", () => {
+  const registrar = fleet.registrar();
+  const first = verifications(registrar, () => {
+    assert.equal(told(registrar.handle(fleet.junk(place(1)), NOW, UNIX)), "searching");
+  });
+  assert.equal(first, AT_ONCE);
+  let total = first;
+  const results: string[] = [];
+  while (registrar.isSearching) {
+    const count = verifications(registrar, () => results.push(...registrar.search(NOW).map(told)));
+    assert.ok(count <= PER_TURN);
+    total += count;
+  }
+  assert.deepEqual([total, results, registrar.admissions.size], [MANY, ["wrong signature"], 0]);
+});
+
+Deno.test("handle() tries the keys of few clients at once", () => {
+  const few = new Fleet(AT_ONCE);
+  const registrar = few.registrar();
+  assert.equal(told(registrar.handle(few.junk(place(1)), NOW, UNIX)), "wrong signature");
+  for (let client = 0; client < AT_ONCE; client++) {
+    assert.equal(
+      told(registrar.handle(few.packet(client, place(client), { isOld: true }), NOW, UNIX)),
+      `c${client}`,
+    );
+  }
+  assert.equal(registrar.isSearching, false);
+});
+
+Deno.test("handle() verifies no signature where a token, or nothing, is to be proved", () => {
+  const token = samplePeer({ name: "token" });
+  const port = samplePeer({ name: "port", scheme: { kind: "port" } });
+  const registrar = fleet.registrar().withSettings(
+    { ...fleet.settings, peers: [...fleet.settings.peers, token, port] },
+    new Map(),
+    NOW,
+  );
+  const send = (text: string) => {
+    const datagram = { ...fleet.junk(place(1)), payload: new TextEncoder().encode(text) };
+    return told(registrar.handle(datagram, NOW, UNIX));
+  };
+  assert.deepEqual(["a token of 24 characters", "a token of 24 characterS", "", "x"].map(send), [
+    "token",
+    "wrong token",
+    "port",
+    "wrong length",
+  ]);
+  assert.equal(registrar.verifications, 0);
+});
+
+Deno.test("search() finds one of few missing ones soon, also behind an address where all others are", () => {
+  const home = (client: number) => ({ ip: "198.51.100.1", port: 10_000 + client });
+  const registrar = fleet.registrar();
+  for (let client = 0; client < MANY; client++) {
+    if (client !== 300 && client !== 600) registrar.handle(fleet.packet(client, home(client)), NOW, UNIX);
+  }
+  const count = verifications(registrar, () => {
+    for (const client of [300, 600]) {
+      const packet = fleet.packet(client, home(client), { isOld: true });
+      assert.equal(told(registrar.handle(packet, NOW, UNIX)), `c${client}`);
+    }
+  });
+  assert.ok(count <= 6, `${count}`);
+});
+
+Deno.test("search() tries by turns who was seen at the address and who is not admitted", () => {
+  const registrar = fullGate();
+  const moved = { ...place(700), port: 1 };
+  const near = verifications(registrar, () => {
+    assert.equal(told(registrar.handle(fleet.packet(700, moved, { isOld: true }), NOW, UNIX)), "c700");
+  });
+  assert.equal(near, 1);
+  const some = [5, 6, 7].map((client) => ({ ...fleet.settings.peers[client]!, lifetime: 1 }));
+  const peers = fleet.settings.peers.map((peer, index) => some[index - 5] ?? peer);
+  const next = registrar.withSettings({ ...fleet.settings, peers }, new Map(), NOW);
+  const later = NOW + 2000;
+  const absent = verifications(next, () => {
+    assert.equal(told(next.handle(fleet.packet(6, place(5000), { isOld: true }), later, UNIX)), "c6");
+  });
+  assert.ok(absent <= 3, `${absent}`);
+});
+
+Deno.test("search() goes on with one search for each sender, which later packets do not begin anew", () => {
+  const registrar = fleet.registrar();
+  const send = () => told(registrar.handle(fleet.junk(place(1)), NOW, UNIX));
+  assert.equal(send(), "searching");
+  for (let turn = 0; turn < 61; turn++) {
+    assert.deepEqual(registrar.search(NOW), []);
+    assert.ok(verifications(registrar, send) <= AT_ONCE);
+  }
+  assert.deepEqual([registrar.search(NOW).map(told), registrar.isSearching], [["wrong signature"], false]);
+});
+
+Deno.test("handle() finds a known client at once while junk in its name is searched for", () => {
+  const registrar = fleet.registrar();
+  registrar.handle(fleet.junk(place(1)), NOW, UNIX);
+  assert.equal(told(registrar.handle(fleet.packet(9, place(1)), NOW, UNIX)), "c9");
+  assert.deepEqual(drain(registrar), ["overtaken by a later one"]);
+  assert.deepEqual(registrar.admissions.get("c9")?.remote, place(1));
+});
+
+Deno.test("search() has a bounded number of packets wait; those that had their turns make way for new ones", () => {
+  const registrar = fleet.registrar();
+  const send = (number: number) => told(registrar.handle(fleet.junk(place(number)), NOW, UNIX));
+  for (let number = 0; number < MOST_SEARCHES; number++) assert.equal(send(number), "searching");
+  assert.equal(send(MOST_SEARCHES), "too many unknown senders", "none had a turn");
+  assert.deepEqual(registrar.search(NOW), []);
+  assert.equal(send(MOST_SEARCHES), "searching");
+  assert.equal(send(MOST_SEARCHES + 1), "too many unknown senders");
+  assert.deepEqual(registrar.search(NOW).map(told), ["too many unknown senders"], "the one that made way");
+});
+
+Deno.test("search() gives newcomers their turn first", () => {
+  const registrar = fleet.registrar();
+  for (let number = 0; number < 20; number++) registrar.handle(fleet.junk(place(number)), NOW, UNIX);
+  for (let turn = 0; turn < 20; turn++) assert.deepEqual(registrar.search(NOW), []);
+  // Of the keys, in their order, this one is tried in the first turn.
+  assert.equal(told(registrar.handle(fleet.packet(20, place(77), { isOld: true }), NOW, UNIX)), "searching");
+  assert.deepEqual(registrar.search(NOW).map(told), ["c20"]);
+});
+
+Deno.test("search() does not move a peer back to where it was before it moved on", () => {
+  const registrar = fleet.registrar();
+  assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  assert.equal(told(registrar.handle(fleet.packet(600, place(2)), NOW, UNIX)), "c600");
+  assert.deepEqual(drain(registrar), ["overtaken by a later one"]);
+  assert.deepEqual(registrar.admissions.get("c600")?.remote, place(2));
+});
+
+Deno.test("search() does not give a place back that another has proved to be at since", () => {
+  const registrar = fleet.registrar();
+  assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  assert.equal(told(registrar.handle(fleet.packet(5, place(1)), NOW, UNIX)), "c5");
+  assert.deepEqual(drain(registrar), ["overtaken by a later one"]);
+  assert.deepEqual([...registrar.admissions.keys()], ["c5"]);
+});
+
+Deno.test("search() compares signed times with the time when the packet came", () => {
+  const strict = new Fleet(100, { maxTimeDiscrepancy: 5 });
+  for (const [clock, expected] of [[UNIX + 5, "c80"], [UNIX + 6, "time too far from ours"]] as const) {
+    const registrar = strict.registrar();
+    registrar.handle(strict.packet(80, place(1), { isOld: true, clock }), NOW, UNIX);
+    assert.deepEqual(drain(registrar, NOW + 60_000), [expected]);
+  }
+});
+
+Deno.test("withSettings() and resume() go on with the searches", () => {
+  const registrar = fleet.registrar();
+  assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  const next = registrar.withSettings(fleet.settings, new Map(), NOW);
+  assert.equal(told(next.handle(fleet.packet(700, place(2), { isOld: true }), NOW, UNIX)), "searching");
+  registrar.resume(next, NOW);
+  assert.deepEqual(drain(next).sort(), ["c600", "c700"]);
+  assert.deepEqual(drain(registrar).sort(), ["c600", "c700"]);
+});
+
+Deno.test("withSettings() goes on with no search for who came to a port that is no longer ours", () => {
+  const registrar = fleet.registrar();
+  registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX);
+  const local = { ...fleet.settings.local, ports: [10_001] as const };
+  assert.equal(registrar.withSettings({ ...fleet.settings, local }, new Map(), NOW).isSearching, false);
+});
+
+Deno.test("withSettings() remembers where clients were", () => {
+  const registrar = fleet.registrar();
+  registrar.handle(fleet.packet(700, place(1)), NOW, UNIX);
+  const next = registrar.withSettings(fleet.settings, new Map(), NOW);
+  assert.equal(
+    verifications(next, () => next.handle(fleet.packet(700, place(1), { isOld: true }), NOW, UNIX)),
+    1,
+  );
+});
+
+Deno.test("resume() keeps whom the registrar that did not stay found of a packet that had come before it", () => {
+  const registrar = fleet.registrar();
+  assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
+  const next = registrar.withSettings(fleet.settings, new Map(), NOW);
+  assert.deepEqual(drain(next), ["c600"]);
+  registrar.resume(next, NOW);
+  assert.deepEqual(registrar.admissions.get("c600")?.remote, place(1));
+});
+
+Deno.test("adopt() and resume() remember where clients were, and who was there last", () => {
+  const registrar = fleet.registrar();
+  registrar.adopt("c700", { remote: place(1), port: 10_000, expiresAt: null }, NOW);
+  registrar.adopt("c800", { remote: place(2), port: 10_000, expiresAt: null }, NOW);
+  const old = (client: number, number: number) => fleet.packet(client, place(number), { isOld: true });
+  assert.equal(verifications(registrar, () => registrar.handle(old(700, 1), NOW, UNIX)), 1);
+  const next = registrar.withSettings(fleet.settings, new Map(), NOW);
+  for (const client of [800, 700]) {
+    next.handle(fleet.packet(client, { ...place(3), port: client }), NOW, UNIX);
+  }
+  registrar.resume(next, NOW);
+  for (const client of [800, 700]) {
+    const packet = fleet.packet(client, { ...place(3), port: client }, { isOld: true });
+    assert.equal(verifications(registrar, () => registrar.handle(packet, NOW, UNIX)), 1);
+  }
+});
+
+Deno.test("resume() tries who came last to an address first", () => {
+  const registrar = fleet.registrar();
+  for (const client of [600, 700]) registrar.handle(fleet.packet(client, place(client)), NOW, UNIX);
+  const next = registrar.withSettings(fleet.settings, new Map(), NOW);
+  for (const client of [700, 600]) {
+    next.handle(fleet.packet(client, { ...place(3), port: client }), NOW, UNIX);
+  }
+  registrar.resume(next, NOW);
+  const packet = fleet.packet(600, { ...place(3), port: 1 }, { isOld: true });
+  assert.equal(verifications(registrar, () => registrar.handle(packet, NOW, UNIX)), 1);
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { Registrar } from "../../../lib/registrar.ts";
+import type { Endpoint } from "../../../lib/packet.ts";
+import { ed25519, README_KEY_PAIR } from "../auth/vectors.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+import {
+  at,
+  authPacket,
+  ELSEWHERE,
+  HOME,
+  newGate,
+  NOW,
+  PORT,
+  SERVER,
+  SIGNING,
+  token,
+  told,
+  UNIX,
+  VERIFYING,
+} from "./small_registrar.ts";
+
+Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
+  const registrar = newGate([
+    { name: "short", scheme: token("abc") },
+    { name: "other", scheme: token("xyz") },
+    { name: "key", scheme: VERIFYING },
+    { name: "place", scheme: PORT, byRemote: { ip: true, port: false } },
+  ], { place: HOME.ip });
+  const home = (port: number) => ({ ip: HOME.ip, port });
+  assert.deepEqual(told(registrar.handle(authPacket(SIGNING, home(1)), NOW, UNIX)), ["key", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("xyz"), home(2)), NOW, UNIX)), ["other", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(PORT, home(3)), NOW, UNIX)), ["place", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), home(4)), NOW, UNIX)), ["short", null]);
+  const ports = [...registrar.admissions].map(([name, { remote }]) => [name, remote?.port]);
+  assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
+});
+
+Deno.test("handle() takes the first of several peers that a packet is good for", () => {
+  const registrar = newGate([
+    { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } },
+    { name: "first", scheme: token("abc") },
+    { name: "second", scheme: token("abc") },
+  ], { there: ELSEWHERE.ip });
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
+    "there",
+    null,
+  ]);
+});
+
+Deno.test("handle() takes the first one also where a later one asks for just that place", () => {
+  const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
+  const registrar = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
+  assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
+});
+
+Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
+  const wrongKey = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "another" });
+  const long = "x".repeat(73);
+  const peers = {
+    length: { name: "length", scheme: token("abc") },
+    token: { name: "token", scheme: token(long) },
+    signature: { name: "signature", scheme: wrongKey },
+    address: { name: "address", scheme: VERIFYING, byRemote: { ip: true, port: false } },
+    port: { name: "port", scheme: VERIFYING, byRemote: { ip: false, port: true } },
+    time: { name: "time", scheme: VERIFYING, maxTimeDiscrepancy: 5 },
+  };
+  const packet = authPacket(SIGNING, HOME, UNIX - 60);
+  const closer: [keyof typeof peers, string][] = [
+    ["length", "wrong length"],
+    ["token", "wrong token"],
+    ["signature", "wrong signature"],
+    ["address", "wrong remote address"],
+    ["port", "wrong remote port"],
+    ["time", "time too far from ours"],
+  ];
+  closer.forEach(([, refusal], index) => {
+    const asked = closer.slice(0, index + 1).map(([name]) => peers[name]);
+    for (const order of [asked, asked.toReversed()]) {
+      assert.equal(told(newGate(order).handle(packet, NOW, UNIX)), refusal);
+    }
+  });
+});
+
+Deno.test("handle() leaves the peer nowhere whose place another has now, and keeps the others", () => {
+  const registrar = newGate([
+    { name: "a", scheme: token("aaa") },
+    { name: "b", scheme: token("bbb"), lifetime: 60 },
+    { name: "c", scheme: token("ccc") },
+  ]);
+  registrar.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  registrar.handle(authPacket(token("ccc"), { ...HOME, port: 7 }), NOW, UNIX);
+  const outcome = registrar.handle(authPacket(token("bbb"), HOME), NOW + 5, UNIX);
+  assert.equal(outcome.kind, "admitted");
+  assert.equal(outcome.displaced, "a");
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
+    a: at(null, NOW + 5),
+    b: at(HOME, NOW + 5 + 60_000),
+    c: at({ ...HOME, port: 7 }),
+  });
+  const back = registrar.handle(authPacket(token("aaa"), ELSEWHERE), NOW + 9, UNIX);
+  assert.deepEqual([told(back), back.kind === "admitted" && back.displaced], [["a", null], null]);
+  assert.deepEqual(registrar.admissions.get("a"), at(ELSEWHERE));
+  assert.deepEqual(registrar.admissions.get("b"), at(HOME, NOW + 5 + 60_000));
+});
+
+Deno.test("handle() tells places apart by the own port too", () => {
+  const peers = [{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }].map(samplePeer);
+  const local = { ip: SERVER.ip, device: null, ports: [SERVER.port, 10_001] as const };
+  const registrar = new Registrar(sampleSettings({ peers, local }), new Map());
+  registrar.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
+  const other = { ...SERVER, port: 10_001 };
+  registrar.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
+    a: at(HOME),
+    b: { ...at(HOME), port: 10_001 },
+  });
+  registrar.handle({ ...authPacket(token("aaa"), HOME), destination: other }, NOW, UNIX);
+  assert.deepEqual(Object.fromEntries(registrar.admissions), {
+    a: { ...at(HOME), port: 10_001 },
+    b: { ...at(null, NOW), port: 10_001 },
+  });
+});
+
+Deno.test("handle() follows two peers that swap their places, whoever is first", () => {
+  for (const first of ["a", "b"]) {
+    const registrar = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
+    const send = (name: string, place: Endpoint) =>
+      registrar.handle(authPacket(token(name), place), NOW, UNIX);
+    send("a", HOME);
+    send("b", ELSEWHERE);
+    const swapped = { a: ELSEWHERE, b: HOME };
+    for (const name of first === "a" ? ["a", "b"] as const : ["b", "a"] as const) send(name, swapped[name]);
+    assert.deepEqual(Object.fromEntries(registrar.admissions), { a: at(ELSEWHERE), b: at(HOME) });
+  }
+});
+
+Deno.test("handle() lets a peer that is shut out come back from anywhere at once", () => {
+  const fields = { moveInterval: 3600, lifetime: 1 };
+  const registrar = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
+  const send = (text: string, place: Endpoint, now: number) =>
+    told(registrar.handle(authPacket(token(text), place), now, UNIX));
+  send("abc", HOME, NOW);
+  assert.deepEqual(send("abc", ELSEWHERE, NOW + 1000), ["ipipou0", HOME], "its lifetime was over");
+  send("b", ELSEWHERE, NOW + 1001);
+  assert.deepEqual(send("abc", HOME, NOW + 1002), ["ipipou0", null], "another had its place");
+});

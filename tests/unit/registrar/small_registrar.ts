@@ -1,0 +1,51 @@
+import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
+import type { Admission } from "../../../lib/admission.ts";
+import { type Outcome, Registrar } from "../../../lib/registrar.ts";
+import type { Datagram, Endpoint } from "../../../lib/packet.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { ed25519, README_KEY_PAIR } from "../auth/vectors.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+
+/** The monotonic clock, in milliseconds. */
+export const NOW = 5_000;
+/** The wall clock, in seconds. */
+export const UNIX = 1_795_219_200;
+/** Where the server is, and two places that clients come from. */
+export const SERVER = { ip: "192.0.2.1", port: 10_000 };
+export const HOME = { ip: "198.51.100.2", port: 40_001 };
+export const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
+
+export const SIGNING = ed25519({ privateKey: README_KEY_PAIR.privateKey, secret: "s" });
+export const VERIFYING = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "s" });
+export const PORT: Scheme = { kind: "port" };
+
+export function token(text: string): Scheme {
+  return { kind: "token", token: new TextEncoder().encode(text) };
+}
+
+/** An auth packet as a client of `scheme` sends it at `timestamp`, Unix seconds. */
+export function authPacket(scheme: Scheme, source: Endpoint, timestamp = UNIX): Datagram {
+  const payload = makeAuthPayload(scheme, timestamp, (length) => new Uint8Array(length));
+  return { source, destination: SERVER, payload };
+}
+
+/** A server's settings with these peers. */
+export function settings(peers: Partial<Peer>[]): Settings {
+  return sampleSettings({ peers: peers.map(samplePeer) });
+}
+
+/** A registrar for these peers. @param remoteAddresses what their hosts have turned out to be, by name of peer */
+export function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Registrar {
+  return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)));
+}
+
+/** Who was admitted, and where it was before; or why nobody was. */
+export function told(outcome: Outcome) {
+  if (outcome.kind === "searching") return outcome.kind;
+  return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous?.remote ?? null];
+}
+
+/** An admission that came to the server's only port. */
+export function at(remote: Endpoint | null, expiresAt: number | null = null): Admission {
+  return { remote, port: SERVER.port, expiresAt };
+}

@@ -41,6 +41,7 @@ export const CONFIG_FOLDER = "/etc/ipipou/";
 export const RUN_FOLDER = "/run/ipipou/";
 /** Permission bits of a file for its owner only, of a file for everyone, and of a folder. */
 export const MODE = { private: 0o600, public: 0o644, folder: 0o755 } as const;
+const OTHERS_CAN_READ = 0o004;
 /** Size limit of a configuration file, in 2^20 characters: 512 for each of 4,096 peers. */
 export const LARGEST_CONFIG_MIB = 2;
 
@@ -59,7 +60,7 @@ export interface TextFile {
  */
 export function readText(read: ReadFile, path: string, place: string): TextFile {
   const file = read(path);
-  if (file.ok) return { path, text: file.text, isPublic: canOthersRead(file.mode) };
+  if (file.ok) return { path, text: file.text, isPublic: (file.mode & OTHERS_CAN_READ) !== 0 };
   const cure = file.missing
     ? "make it, or name another"
     : "make it a UTF-8 text file that this user can read";
@@ -95,11 +96,6 @@ export function readToml(read: ReadFile, path: string, place: string): TextFile 
     `Cannot read ${showPath(path)} (${place}): it is larger than ${LARGEST_CONFIG_MIB} MiB; ` +
       "name a configuration file, or split it",
   );
-}
-
-/** Tells whether every user of this host can read a file with these permission bits. */
-export function canOthersRead(mode: number): boolean {
-  return (mode & 0o004) !== 0;
 }
 
 /** The path of the configuration file called `name`; `extension` is the one that may be omitted. */

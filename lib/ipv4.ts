@@ -1,19 +1,19 @@
 const LAST = 0xffff_ffff;
 const QUAD_REGEXP = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
-/** Reads a dotted quad (four decimal bytes, no leading zeros, nothing around it) as a number; else null. */
+/** Parses a dotted quad (four decimal bytes, no leading zeros, nothing around it) as a number; null if it is not one. */
 export function parseIpv4(text: string): number | null {
   const bytes = QUAD_REGEXP.exec(text)?.slice(1).map(Number);
   if (bytes === undefined || bytes.some((byte) => byte > 255)) return null;
   return bytes.reduce((address, byte) => address * 256 + byte, 0);
 }
 
-/** Writes an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
+/** Formats an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
 export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
 
-/** The address `count` after `text`, before it when negative; null when there is none or `text` is none. */
+/** The address `count` after `text` (before it if negative); null if there is none, or `text` is not an address. */
 export function addIpv4(text: string, count: number): string | null {
   const address = parseIpv4(text);
   if (address === null) return null;
@@ -28,25 +28,25 @@ export function isHostIpv4(text: string): boolean {
   return address >>> 28 !== 0xe;
 }
 
-/** A network's first address, a whole number, and how many bits of it are the network's. */
+/** A network: its first address as a whole number, and its prefix length. */
 export interface Network {
   readonly first: number;
   readonly length: number;
 }
 
-/** Reads IP/LENGTH, or an address as a network of one; null when it is none. Bits of a host are dropped. */
+/** Parses IP/LENGTH, or an address as a network of one; null if it is invalid. Host bits are dropped. */
 export function parseNetwork(text: string): Network | null {
   const [, ip = "", bits = "32"] = /^([^/]*)(?:\/(0|[1-9]\d?))?$/.exec(text) ?? [];
   const [address, length] = [parseIpv4(ip), Number(bits)];
   return address === null || length > 32 ? null : networkOf(address, length);
 }
 
-/** Writes a network as IP/LENGTH. */
+/** Formats a network as IP/LENGTH. */
 export function formatNetwork({ first, length }: Network): string {
   return `${formatIpv4(first)}/${length}`;
 }
 
-/** The network of this length that an address is in. */
+/** The network of this prefix length that contains an address. */
 export function networkOf(address: number, length: number): Network {
   return { first: address - address % 2 ** (32 - length), length };
 }

@@ -1,23 +1,23 @@
-/** How much the log says, by `-v`: each level has all of the ones before. */
+/** Log levels, by number of `-v`. Each includes the ones before. */
 export const VERBOSITY = {
-  /** Errors, warnings, and what became of tunnels. */
+  /** Errors, warnings, and changes of tunnels. */
   notice: 0,
-  /** What became of single auth packets, and what was taken over or left. */
+  /** Results of single auth packets, and what was taken over or left alone. */
   info: 1,
-  /** Every command that was run. */
+  /** Every command that is run. */
   command: 2,
   /** Single packets, without their payload. */
   debug: 3,
 } as const;
 
-/** Where a log's lines go and how they begin. */
+/** Where log lines go and how they begin. */
 export interface LogOptions {
-  /** One of `VERBOSITY`; higher is the same as the highest. */
+  /** One of `VERBOSITY`, or a higher number, which is like the highest. */
   readonly verbosity: number;
   readonly time: boolean;
-  /** Process id to begin lines with; null: none. */
+  /** Process ID to begin lines with; null: none. */
   readonly pid: number | null;
-  /** Lines begin with their priority, as the journal takes it: `<3>` to `<7>`. */
+  /** Whether lines begin with their priority in the journal's form, `<3>` to `<7>`. */
   readonly priorities?: boolean;
   readonly write: (line: string) => void;
   /** Local time. */
@@ -32,7 +32,7 @@ export class Log {
     this.#options = options;
   }
 
-  /** Changes what it says and how its lines begin. */
+  /** Changes the level and how lines begin. */
   configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
     this.#options = { ...this.#options, ...options };
   }
@@ -61,7 +61,7 @@ export class Log {
     this.#line(VERBOSITY.debug, 7, message);
   }
 
-  /** @param priority as of syslog(3) */
+  /** @param priority see syslog(3) */
   #line(level: number, priority: number, message: string): void {
     const { verbosity, time, pid, priorities, write, now } = this.#options;
     if (level > verbosity) return;
@@ -71,7 +71,7 @@ export class Log {
   }
 }
 
-/** Local time as `2026-01-31 23:59:59`. */
+/** Formats local time as `2026-01-31 23:59:59`. */
 function formatTime(date: Date): string {
   const pad = (value: number) => String(value).padStart(2, "0");
   const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join("-");

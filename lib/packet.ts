@@ -16,23 +16,23 @@ const IP_HEADER_LENGTH = 20;
 const UDP_HEADER_LENGTH = 8;
 const UDP_PROTOCOL = 17;
 
-/** Most bytes the headers before a UDP payload can take: an IPv4 header with all options, and UDP's. */
+/** Most bytes that headers before a UDP payload can take: an IPv4 header with all options, and UDP's. */
 export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
 
-/** Writes an endpoint as `IP:PORT`. */
+/** Formats an endpoint as `IP:PORT`. */
 export function formatEndpoint({ ip, port }: Endpoint): string {
   return `${ip}:${port}`;
 }
 
 /**
- * Key of a place: where a peer is, as a NAT gives an address and port to one host at a time, and the own port it came
- * to, as a NAT may give two peers the same for two of ours.
+ * Key of a place: a peer's outer address and port, which a NAT gives to one host at a time, and the local port that it
+ * sends to. A NAT may give two peers the same address and port for two of our ports.
  */
 export function placeKey(remote: Endpoint, port: number): string {
   return `${formatEndpoint(remote)} ${port}`;
 }
 
-/** Reads an IPv4 packet that carries a whole UDP datagram; anything else, or a cut one, gives null. */
+/** Parses an IPv4 packet with a whole UDP datagram; null for anything else, and for fragments or truncated packets. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
   if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -51,8 +51,8 @@ export function parseUdpPacket(packet: Uint8Array): Datagram | null {
 }
 
 /**
- * Makes the IPv4 packet of a UDP datagram. The kernel fills in the header's identification and checksum. The
- * UDP checksum is a real one: the original program sends 0, which some NATs drop, and accepts either.
+ * Builds the IPv4 packet of a UDP datagram. The kernel fills in the header's identification and checksum. The UDP
+ * checksum is computed: version 0.1 sends 0, which some NATs drop, and accepts both.
  */
 export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: number): Uint8Array {
   const udpLength = UDP_HEADER_LENGTH + payload.length;
@@ -74,7 +74,7 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
   return packet;
 }
 
-/** The ones' complement sum of RFC 1071. */
+/** The Internet checksum of RFC 1071. */
 function internetChecksum(bytes: readonly number[]): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);

@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint } from "./packet.ts";
 
-/** Why an auth packet was refused, from far off to nearly right. */
+/** Why an auth packet was refused, from farthest from valid to nearest. */
 const REFUSALS = [
   "port given up",
   "wrong length",
@@ -17,25 +17,25 @@ const REFUSALS = [
 /** Why an auth packet was refused. */
 export type Refusal = typeof REFUSALS[number];
 
-/** The one of two refusals that came closer to yes: of several peers' it is the one to tell. */
+/** The refusal nearer to valid: the one to report when several peers refuse a packet. */
 export function closerRefusal(a: Refusal, b: Refusal): Refusal {
   return REFUSALS.indexOf(a) < REFUSALS.indexOf(b) ? b : a;
 }
 
-/** Milliseconds between two lines about refused auth packets. */
+/** Minimum milliseconds between two log lines about refused auth packets. */
 const QUIET_MILLISECONDS = 60_000;
 
-/** Words a refusal. */
+/** Formats a refusal for the log. */
 export function describeRefusal(source: Endpoint, refusal: Refusal): string {
   return `refused auth packet from ${formatEndpoint(source)}: ${refusal}`;
 }
 
-/** Words the log's lines about refused auth packets, a line a minute: strangers must not fill the log. */
+/** Limits log lines about refused auth packets to one per minute: strangers must not fill the log. */
 export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;
 
-  /** @param now milliseconds of a clock that never jumps @returns the line to log, or null while it is quiet */
+  /** @param now milliseconds of a monotonic clock @returns the line to log, or null to log none */
   note(source: Endpoint, refusal: Refusal, now: number): string | null {
     if (now < this.#quietUntil) {
       this.#untold++;

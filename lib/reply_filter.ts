@@ -1,19 +1,19 @@
-/** One instruction of a classic BPF program, as in Linux's `struct sock_filter`. */
+/** An instruction of a classic BPF program, as in Linux's `struct sock_filter`. */
 export interface BpfInstruction {
   readonly code: number;
-  /** How many instructions to skip when a comparison holds. */
+  /** Number of instructions to skip if a comparison holds. */
   readonly jt: number;
-  /** How many to skip when it does not. */
+  /** Number of instructions to skip if it does not. */
   readonly jf: number;
   /** Operand, unsigned 32 bits. */
   readonly k: number;
 }
 
-/** What tells a reply from other UDP datagrams. */
+/** What distinguishes a reply from other UDP datagrams. */
 export interface ReplyForm {
-  /** Where it comes from; the IPv4 address as a number. */
+  /** Its source; the IPv4 address as a number. */
   readonly source: { readonly ip: number; readonly port: number };
-  /** Own UDP port. */
+  /** Local UDP port. */
   readonly port: number;
   /** Bytes of UDP payload. */
   readonly payloadLength: number;
@@ -24,7 +24,7 @@ const CODE = {
   loadWordInUdp: 0x40,
   loadHalfInUdp: 0x48,
   loadByteInUdp: 0x50,
-  /** Has the `InUdp` loads begin at the UDP header. */
+  /** Makes offsets of the `InUdp` loads start at the UDP header. */
   skipIpHeader: 0xb1,
   and: 0x54,
   jumpIfEqual: 0x15,
@@ -38,7 +38,7 @@ const UDP_PAYLOAD = 8;
 const INNER_LENGTH = UDP_PAYLOAD + 2;
 const SHORTEST_INNER_PACKET = 20;
 
-/** An instruction whose jumps name their end, `TAKE` or `LEAVE`; without a name they go on. */
+/** An instruction whose jumps lead to the end of the program: `TAKE` or `LEAVE`. Without a jump the next one follows. */
 interface Step {
   readonly code: number;
   readonly k: number;
@@ -49,12 +49,12 @@ interface Step {
 const LEAVE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0 };
 const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0xffff_ffff };
 
-/** The program that takes nothing. */
+/** A program that accepts nothing. */
 export const TAKE_NOTHING: readonly BpfInstruction[] = [LEAVE];
 
 /**
- * Makes the program that takes replies alone, of UDP datagrams that begin with their IPv4 header. It leaves the
- * tunnel's data, also where that is as long as a reply: what `looksLikeInnerPacket()` holds for is data.
+ * Makes a program that accepts only replies, from UDP datagrams that begin with their IPv4 header. It rejects tunnelled
+ * data, even if that is as long as a reply: anything for which `looksLikeInnerPacket()` is true is data.
  */
 export function replyFilter({ source, port, payloadLength }: ReplyForm): readonly BpfInstruction[] {
   const steps: Step[] = [

@@ -57,7 +57,7 @@ function changed(bytes: Readonly<Record<number, number>>): Uint8Array {
   return packet;
 }
 
-Deno.test("formatEndpoint() writes address and port", () => {
+Deno.test("formatEndpoint() formats address and port", () => {
   assert.equal(formatEndpoint(SAMPLE.source), "198.51.100.2:40001");
 });
 
@@ -77,7 +77,7 @@ Deno.test("buildUdpPacket() and parseUdpPacket() are inverse", () => {
   }));
 });
 
-Deno.test("buildUdpPacket() makes a UDP checksum that adds up", () => {
+Deno.test("buildUdpPacket() computes a correct UDP checksum", () => {
   fc.assert(fc.property(datagramArbitrary, (datagram) => {
     const packet = buildUdpPacket(datagram, 64);
     assert.equal(sumOfUdp(packet), 0xffff);
@@ -85,7 +85,7 @@ Deno.test("buildUdpPacket() makes a UDP checksum that adds up", () => {
   }));
 });
 
-Deno.test("buildUdpPacket() writes the checksum 0 as 0xffff, for 0 means there is none", () => {
+Deno.test("buildUdpPacket() writes the checksum 0 as 0xffff, because 0 means none", () => {
   const balanced = buildUdpPacket({ ...SAMPLE, payload: new Uint8Array(2) }, 64);
   const payload = balanced.slice(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 2);
   const packet = buildUdpPacket({ ...SAMPLE, payload }, 64);
@@ -114,14 +114,14 @@ Deno.test("parseUdpPacket() reads a view into a larger buffer", () => {
   assert.deepEqual(parseUdpPacket(buffer.subarray(3, 3 + packet.length)), SAMPLE);
 });
 
-Deno.test("parseUdpPacket() gives a payload that outlives the packet's buffer", () => {
+Deno.test("parseUdpPacket() returns a payload independent of the packet's buffer", () => {
   const packet = buildUdpPacket(SAMPLE, 64);
   const payload = parseUdpPacket(packet)?.payload;
   packet.fill(0xee);
   assert.deepEqual(payload, SAMPLE.payload);
 });
 
-Deno.test("parseUdpPacket() refuses what is no whole UDP datagram", () => {
+Deno.test("parseUdpPacket() rejects anything but a whole UDP datagram", () => {
   const bad: Record<string, Uint8Array> = {
     "IPv6": changed({ 0: 0x65 }),
     "a header of 16 bytes": changed({ 0: 0x44 }),
@@ -137,12 +137,12 @@ Deno.test("parseUdpPacket() refuses what is no whole UDP datagram", () => {
   assert.deepEqual(parseUdpPacket(changed({ 6: 0x40 })), SAMPLE, "Don't Fragment is no fragment");
 });
 
-Deno.test("parseUdpPacket() reads a datagram with nothing in it", () => {
+Deno.test("parseUdpPacket() reads an empty datagram", () => {
   const empty = { ...SAMPLE, payload: new Uint8Array() };
   assert.deepEqual(parseUdpPacket(buildUdpPacket(empty, 64)), empty);
 });
 
-Deno.test("parseUdpPacket() refuses a packet cut anywhere, with IP options or without", () => {
+Deno.test("parseUdpPacket() rejects a packet truncated anywhere, with or without IP options", () => {
   for (const words of [0, 1, 10]) {
     const packet = withOptions(buildUdpPacket(SAMPLE, 64), words);
     for (let length = 0; length < packet.length; length++) {
@@ -151,7 +151,7 @@ Deno.test("parseUdpPacket() refuses a packet cut anywhere, with IP options or wi
   }
 });
 
-Deno.test("parseUdpPacket() never throws, and gives no more than there is", () => {
+Deno.test("parseUdpPacket() never throws, and returns no more than the packet contains", () => {
   const almost = fc.tuple(fc.uint8Array({ maxLength: 60 }), datagramArbitrary, fc.nat(40)).map(
     ([noise, datagram, at]) => {
       const packet = buildUdpPacket(datagram, 64);

@@ -22,7 +22,7 @@ function reply(payload: Uint8Array, fields: { source?: typeof SERVER; destinatio
   return buildUdpPacket({ source: SERVER, destination: OWN, ...fields, payload }, 64);
 }
 
-Deno.test("replyFilter() takes whole replies, also behind IP options", () => {
+Deno.test("replyFilter() accepts whole replies, also after IP options", () => {
   for (const length of LENGTHS) {
     const packet = reply(new Uint8Array(length));
     assert.ok(runBpf(filterFor(length), packet) >= packet.length);
@@ -32,7 +32,7 @@ Deno.test("replyFilter() takes whole replies, also behind IP options", () => {
   }
 });
 
-Deno.test("replyFilter() leaves what comes from elsewhere, goes elsewhere, or is as long as no reply", () => {
+Deno.test("replyFilter() rejects another source, another destination, and another length", () => {
   for (const length of LENGTHS) {
     const payload = new Uint8Array(length);
     const others = [
@@ -47,13 +47,13 @@ Deno.test("replyFilter() leaves what comes from elsewhere, goes elsewhere, or is
   }
 });
 
-Deno.test("replyFilter() leaves the tunnel's data of a reply's length", () => {
+Deno.test("replyFilter() rejects tunnelled data of a reply's length", () => {
   for (const length of LENGTHS.filter((length) => length >= 20)) {
     assert.equal(takes(length, reply(innerPacket(length))), false);
   }
 });
 
-Deno.test("replyFilter() tells data from replies as looksLikeInnerPacket() does", () => {
+Deno.test("replyFilter() distinguishes data from replies like looksLikeInnerPacket()", () => {
   const first = fc.constantFrom(0x40, 0x45, 0x4f, 0x35, 0x55, 0x60, 0x00);
   const high = fc.constantFrom(0, 1, 5);
   const low = fc.constantFrom(20, 72, 73, 74, 0xc0, 0xff);
@@ -65,11 +65,11 @@ Deno.test("replyFilter() tells data from replies as looksLikeInnerPacket() does"
   }));
 });
 
-Deno.test("replyFilter() leaves whatever is cut before its length can be read", () => {
+Deno.test("replyFilter() rejects packets truncated before their length", () => {
   const packet = reply(new Uint8Array(73));
   for (let length = 1; length < 26; length++) assert.equal(takes(73, packet.slice(0, length)), false);
 });
 
-Deno.test("TAKE_NOTHING leaves everything", () => {
+Deno.test("TAKE_NOTHING rejects everything", () => {
   assert.equal(runBpf(TAKE_NOTHING, reply(new Uint8Array(73))), 0);
 });

@@ -16,15 +16,15 @@ const RTM = { newLink: 16, delLink: 17, newAddress: 20, delAddress: 21, newRoute
 /** Offsets in the headers of its messages. */
 const LINK_INDEX = 4;
 const ADDRESS_INDEX = 4;
-const ROUTE_PROTOCOL = 5;
+const RTM_PROTOCOL = 5;
 /** Attributes. */
 const IFLA_IFNAME = 3;
 const IFA_LOCAL = 2;
 
-/** The high byte of the type of all messages about nftables; the low byte of the one that ends a transaction. */
+/** The high byte of the type of all nftables messages, and the low byte of the one that ends a transaction. */
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
-/** The attribute for the table's name: it has this number in messages of every kind (NFTA_RULE_TABLE, …). */
+/** The attribute with the table's name: the same number in messages of every kind (NFTA_RULE_TABLE, …). */
 const NFTA_TABLE = 1;
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
@@ -48,19 +48,19 @@ export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
   );
 }
 
-/** What the datagrams of the nftables group have told so far of one table. */
-export interface TableNews {
-  /** One for each transaction that has ended and touched the table, and for what cannot be read. */
+/** What a datagram of the nftables group says about one table. */
+interface TableNews {
+  /** One for each finished transaction that touched the table, and for each message that cannot be read. */
   readonly changes: readonly KernelChange[];
-  /** Whether the transaction that has not ended yet touched the table. */
+  /** Whether the unfinished transaction touched the table. */
   readonly isTouched: boolean;
 }
 
 /**
- * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may be spread over several.
+ * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may take several datagrams.
  *
  * @param table the name of a table of family ip, as `tableName()` encodes it
- * @param isTouched what the datagram before this one led to
+ * @param isTouched the result of the datagram before
  */
 export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouched: boolean): TableNews {
   const changes: KernelChange[] = [];
@@ -80,7 +80,7 @@ export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouche
   return { changes, isTouched };
 }
 
-/** A table's name as the kernel writes it. */
+/** Encodes a table's name as the kernel does. */
 export function tableName(name: string): Uint8Array {
   return new TextEncoder().encode(`${name}\0`);
 }
@@ -104,12 +104,12 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
     case RTM.newRoute:
     case RTM.delRoute:
       if (body.byteLength < ROUTE_HEADER) break;
-      return { kind: "route", protocol: body.getUint8(ROUTE_PROTOCOL) };
+      return { kind: "route", protocol: body.getUint8(RTM_PROTOCOL) };
   }
   return UNKNOWN;
 }
 
-/** What a message of the nftables group is about: the table, anything else, or the end of the transaction. */
+/** What a message of the nftables group is about: the table, something else, or the end of the transaction. */
 function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other" | "end" | "unreadable" {
   if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.byteLength < NFT_HEADER) return "unreadable";
   if ((type & 0xff) === NFT_MSG_NEWGEN) return "end";
@@ -121,7 +121,7 @@ function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other
     : "other";
 }
 
-/** The messages of a datagram. Null stands for a rest that is no message. */
+/** Yields the messages of a datagram, and null for a remainder that is no message. */
 function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
   const { buffer, byteOffset, byteLength } = datagram;
   const view = new DataView(buffer, byteOffset, byteLength);
@@ -135,7 +135,7 @@ function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void
   } while (offset < byteLength);
 }
 
-/** The value of the first attribute of this type after a message's header; null when it has none. */
+/** Finds the first attribute of this type after a message's header. @returns its value, or null */
 function findAttribute(body: DataView, header: number, type: number): Uint8Array | null {
   for (let offset = header; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
     const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
@@ -152,7 +152,7 @@ function findAttribute(body: DataView, header: number, type: number): Uint8Array
   return null;
 }
 
-/** Where the next message or attribute begins, after one of this length. */
+/** Rounds a length up to where the next message or attribute begins. */
 function align(length: number): number {
   return Math.ceil(length / 4) * 4;
 }

@@ -37,7 +37,7 @@ export class Client {
   #lastSent = -Infinity;
 
   /**
-   * @param now milliseconds of a clock that never jumps: the first packet is due at once
+   * @param now milliseconds of `Clock.now()`: the first packet is due at once
    * @param random from 0 to below 1, like `Math.random()`
    */
   constructor(options: ClientOptions, now: number, random: () => number) {

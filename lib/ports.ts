@@ -43,7 +43,7 @@ export interface Locks {
 
 /** Time. */
 export interface Clock {
-  /** Milliseconds since some moment of the past. It never jumps: for deadlines and lifetimes. */
+  /** Monotonic milliseconds, for deadlines and lifetimes. */
   now(): number;
   /** Unix seconds, by a clock that may be set: for the time in auth packets. */
   unixTime(): number;

@@ -35,7 +35,7 @@ export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;
 
-  /** @param now milliseconds of a clock that never jumps @returns the line to log, or null while it is quiet */
+  /** @param now milliseconds of `Clock.now()` @returns the line to log, or null while it is quiet */
   note(source: Endpoint, refusal: Refusal, now: number): string | null {
     if (now < this.#quietUntil) {
       this.#untold++;

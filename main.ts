@@ -76,7 +76,7 @@ const PEER_SYSTEM: PeerSystem = {
   ...DISK,
   write: writeWithFolder,
   remove: removeFromDisk,
-  lock: SYSTEM.locks.folder,
+  lock: (path) => SYSTEM.locks.folder(path),
   tellToReload: (path) => tellToReload(path, SYSTEM.locks),
 };
 

@@ -18,9 +18,16 @@ export async function cleanup(
   { clock, locks, runProgram }: Pick<System, "clock" | "locks" | "runProgram">,
   log: Log,
 ): Promise<string> {
-  const identity = { name, table, devices: new Set([name]), ports: new Set(ports), queue };
+  const identity = {
+    name,
+    table,
+    devices: new Set([name]),
+    ports: new Set(ports),
+    queue,
+    made: new Set<string>(),
+  };
   const nft = mode === "server" ? "needed" : "if-installed";
-  const access = { runner: new Runner(runProgram, log), lock: locks.namespace, clock };
+  const access = { runner: new Runner(runProgram, log), lock: () => locks.namespace(), clock };
   const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
   const removed = describeRemoved(await instance.remove());
   return removed.length === 0

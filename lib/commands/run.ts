@@ -46,7 +46,7 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   const { stop } = orders;
   const runner = new Runner(system.runProgram, log);
   using news = openNews(settings.mode === "server" ? settings.nft.table : null);
-  const kernel = new Kernel(settings, { runner, lock: locks.namespace, clock, news, log });
+  const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, log });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);

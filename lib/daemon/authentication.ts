@@ -39,7 +39,7 @@ export class AuthSender implements Disposable {
    */
   send(prepare: (payload: Uint8Array) => void = () => {}): void {
     const { scheme } = this.#settings.peers[0]!;
-    const payload = makeAuthPayload(scheme, this.#clock.unixTime(), this.#random.bytes);
+    const payload = makeAuthPayload(scheme, this.#clock.unixTime(), (length) => this.#random.bytes(length));
     prepare(payload);
     const datagram = { source: this.#source, destination: this.#destination, payload };
     const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
@@ -71,7 +71,7 @@ export class Authentication implements Disposable {
     this.#log = log;
     this.#clock = system.clock;
     this.#wake = wake;
-    this.#client = new Client(options, system.clock.now(), system.random.fraction);
+    this.#client = new Client(options, system.clock.now(), () => system.random.fraction());
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply

@@ -234,7 +234,7 @@ export class Server implements Daemon {
   #reply({ source, destination, payload }: Datagram, { scheme }: Peer): void {
     const { settings, socket } = this.#setup;
     const { clock, random } = this.#system;
-    const reply = makeReplyPayload(scheme, payload, clock.unixTime(), random.bytes);
+    const reply = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
     const datagram = { source: destination, destination: source, payload: reply };
     try {
       socket.send(buildUdpPacket(datagram, settings.authPacketTtl ?? socket.defaultTtl), source.ip);

@@ -10,6 +10,8 @@ export interface Identity {
   readonly ports: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;
+  /** `listenerKey` or private address of what this process made: ours even if others deleted the device with the mark. */
+  readonly made: ReadonlySet<string>;
 }
 
 /** The identity of an instance with these settings. */
@@ -21,5 +23,6 @@ export function identityOf(settings: Settings): Identity {
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
     ports: new Set(local.ports),
     queue: queue.number,
+    made: new Set(),
   };
 }

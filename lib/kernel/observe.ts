@@ -29,9 +29,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
   const claims = new Map(foreign.flatMap(claimOf));
-  const listeners = sortListeners(fou, tunnels, gate, claims);
+  const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
   const addresses = foreign.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
-  const isOwnAlt = ownAlts(tunnels);
+  const isOwnAlt = ownAlts(tunnels, identity.made);
   const obsoleteRules = findObsoleteRules(nft, identity);
   return {
     own: {
@@ -59,9 +59,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
 }
 
 /** Replaces the FOU ports in what is known. */
-export function withListeners(known: Observed, fou: readonly IpFou[]): Observed {
+export function withListeners(known: Observed, fou: readonly IpFou[], made: Identity["made"]): Observed {
   const { tunnels, gate } = known.own;
-  const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims);
+  const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,
     own: { ...known.own, listeners: own },
@@ -105,10 +105,11 @@ function sortListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
   const entries = listeners.map((listener) => [listenerKey(listener.local), listener] as const);
-  const isOwn = ownListeners(tunnels, gate, claims);
+  const isOwn = ownListeners(tunnels, gate, claims, made);
   return {
     own: new Map(entries.filter(([key]) => isOwn(key))),
     foreign: new Map(entries.filter(([key]) => !isOwn(key))),
@@ -120,6 +121,7 @@ export function ownListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
   claims: ReadonlyMap<string, string>,
+  made: Identity["made"],
 ): (key: string) => boolean {
   const marked = [
     ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
@@ -128,25 +130,34 @@ export function ownListeners(
       mark: parseMark(gate.mark),
     }))),
   ];
-  const isOwn = ownKeys(marked.map(({ local, mark }) =>
-    [
-      listenerKey(local),
-      mark === null ? null : !mark.foreignPorts.includes(local.port),
-    ] as const
-  ));
+  const isOwn = ownKeys(
+    marked.map(({ local, mark }) =>
+      [
+        listenerKey(local),
+        mark === null ? null : !mark.foreignPorts.includes(local.port),
+      ] as const
+    ),
+    made,
+  );
   return (key) => isOwn(key) && !claims.has(key);
 }
 
-function ownAlts(tunnels: readonly Tunnel[]): (ip: string) => boolean {
-  return ownKeys(tunnels.map(({ local, alias }) => {
-    const mark = parseMark(alias)?.privateAddress ?? null;
-    return [local.ip, mark === null ? null : mark === "own"] as const;
-  }));
+function ownAlts(tunnels: readonly Tunnel[], made: Identity["made"]): (ip: string) => boolean {
+  return ownKeys(
+    tunnels.map(({ local, alias }) => {
+      const mark = parseMark(alias)?.privateAddress ?? null;
+      return [local.ip, mark === null ? null : mark === "own"] as const;
+    }),
+    made,
+  );
 }
 
-/** Keys that some mark says are ours and none says are foreign. */
-function ownKeys(said: readonly (readonly [key: string, isOwn: boolean | null])[]): (key: string) => boolean {
-  const own = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key));
+/** Keys that we made or that a mark says are ours, unless a mark says they are foreign. */
+function ownKeys(
+  said: readonly (readonly [key: string, isOwn: boolean | null])[],
+  made: Identity["made"],
+): (key: string) => boolean {
+  const own = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
   const foreign = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
   return (key) => own.has(key) && !foreign.has(key);
 }

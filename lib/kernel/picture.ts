@@ -49,7 +49,8 @@ export class Picture {
 
   /** What our own objects are recognized by, also those of earlier settings until they are removed. */
   get identity(): Identity {
-    return this.#identity;
+    const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
+    return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
   }
 
   /** Whether routes have to be listed. */

@@ -9,7 +9,7 @@ export function unlistedListeners({ own, foreign }: Pick<Observed, "own" | "fore
   if (own.listeners.size + foreign.listeners.size < FEW) return [];
   const { gate } = own;
   const all = [...own.tunnels.values()];
-  const isOwn = ownListeners(all, gate, foreign.claims);
+  const isOwn = ownListeners(all, gate, foreign.claims, new Set());
   const tunnels = all.filter((tunnel) => !isParked(tunnel));
   const device = all[0]?.link ?? null;
   const locals = [

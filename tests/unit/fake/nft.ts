@@ -35,6 +35,7 @@ export interface NftOptions {
 
 /** The tables (family ip) of a kernel in memory, which understands just the commands that a plan may have. */
 export class FakeNft {
+  /** By name. Ask anew for each: a transaction that fails puts another in its place. */
   readonly tables = new Map<string, FakeTable>();
   readonly #changes: Changes;
   readonly #now: () => number;

@@ -13,6 +13,7 @@ const HUB: Identity = {
   devices: new Set(["p0", "p1", "p2", "p3"]),
   ports: new Set([10_000]),
   queue: 0,
+  made: new Set(),
 };
 
 function fixture(name: string): string {

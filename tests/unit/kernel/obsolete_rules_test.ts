@@ -8,6 +8,7 @@ const IDENTITY: Identity = {
   devices: new Set(["ipipou1"]),
   ports: new Set([10_001]),
   queue: 1,
+  made: new Set(),
 };
 
 /** What `nft -j list table` (1.0.6) printed of the rules two servers of version 0.1 had made: queues 1 and 2. */
@@ -64,6 +65,7 @@ Deno.test("findEmptyChains() finds the chains of version 0.1 once all rules in t
     ...IDENTITY,
     ports: new Set([10_002]),
     queue: 2,
+    made: new Set(),
   });
   assert.deepEqual(findEmptyChains(leftovers(), ours.union(others)), ["nfq"]);
   const foreign = [{ chain: { name: "gate-ipipou2" } }, { rule: { chain: "gate-ipipou2", handle: 20 } }];

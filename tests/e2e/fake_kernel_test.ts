@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import type { Admission } from "../../lib/admission.ts";
+import { desiredState } from "../../lib/kernel/desired.ts";
+import { identityOf } from "../../lib/kernel/identity.ts";
+import type { Listing } from "../../lib/kernel/listing.ts";
+import { sortOut } from "../../lib/kernel/observe.ts";
+import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
+import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
+import type { ProgramEnd } from "../../lib/ports.ts";
+import type { Settings } from "../../lib/settings/settings.ts";
+import { must, run } from "../../tools/command.ts";
+import { VirtualClock } from "../unit/fake/clock.ts";
+import { FakeHost } from "../unit/fake/host.ts";
+import type { FakeProcess } from "../unit/fake/process.ts";
+import { admission, HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
+import { sampleSettings } from "../unit/samples.ts";
+
+/** An hour of no clock: what has an end is not compared to the second. */
+const NOW = 3_600_000;
+const LISTS = ["address show", "fou show", "route show"];
+
+/** Runs a program with lines on its standard input. */
+type Run = (
+  argv: readonly string[],
+  lines?: readonly string[],
+) => Promise<Pick<ProgramEnd, "code" | "stdout" | "stderr">>;
+
+/** A network namespace of a real kernel, with what a `FakeHost` has from the beginning. */
+class RealHost implements AsyncDisposable {
+  readonly #name = `fake-${crypto.randomUUID().slice(0, 4)}`;
+
+  static async create(): Promise<RealHost> {
+    // What comes with the modules is in namespaces that are made later.
+    await must(["modprobe", "-a", "fou", "ipip"]);
+    const host = new RealHost();
+    await must(["ip", "netns", "add", host.#name]);
+    const lines = [
+      "link set dev lo up",
+      "link add name eth0 type veth peer name far",
+      "link set dev eth0 up",
+      "link set dev far up",
+      `address add ${OUTSIDE.ip}/24 dev eth0`,
+      "route add default via 192.0.2.254",
+    ];
+    await must(["ip", "-netns", host.#name, "-batch", "-"], { stdin: lines.join("\n") });
+    return host;
+  }
+
+  readonly run: Run = async ([program, ...args], lines = []) => {
+    const argv = ["ip", "netns", "exec", this.#name, "env", "LC_ALL=C", program!, ...args];
+    return await run(argv, { stdin: lines.map((line) => `${line}\n`).join("") });
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await must(["ip", "netns", "delete", this.#name]);
+  }
+}
+
+function runOn(process: FakeProcess): Run {
+  return ([program, ...args], lines = []) =>
+    process.system.runProgram(
+      program as "ip" | "nft",
+      args,
+      lines.map((line) => `${line}\n`).join(""),
+      60_000,
+    );
+}
+
+async function look(run: Run, settings: Settings): Promise<Observed> {
+  const lists = await run(["ip", "-json", "-details", "-batch", "-"], LISTS);
+  assert.equal(lists.code, 0, lists.stderr);
+  // Devices that are gone have numbers that depend on what else there was.
+  const lines = lists.stdout.replace(/"if\d+"/g, '"gone"').trimEnd().split("\n");
+  const [devices, fou, routes] = lines.map((line) => JSON.parse(line));
+  const table = await run(["nft", "-j", "list", "table", "ip", "ipipou"]);
+  if (table.code !== 0) {
+    assert.match(table.stderr, /^Error: No such file or directory\nlist table ip ipipou\n/);
+  }
+  const nft = table.code === 0 ? JSON.parse(table.stdout).nftables : [];
+  return sortOut({ devices, fou, routes, nft } satisfies Listing, identityOf(settings), NOW);
+}
+
+/** What of it is to be the same on both: other modules' devices are there as it happens. */
+function comparable({ own, foreign, hostAddresses, unusedGroup }: Observed) {
+  const { listeners, claims, addresses, routes, pairs, emptyChains } = foreign;
+  const sorted = <T>(map: Iterable<T>) => [...map].sort();
+  const gate = own.gate && {
+    ...own.gate,
+    ...Object.fromEntries(
+      (["addresses", "alts", "devices", "sources", "parts"] as const).map((
+        set,
+      ) => [set, sorted(own.gate![set])]),
+    ),
+    remotes: sorted([...own.gate.remotes].map(([key, { alt, expiresAt }]) => [key, alt, expiresAt !== null])),
+  };
+  return {
+    tunnels: sorted([...own.tunnels].map(([name, tunnel]) => [name, JSON.stringify(tunnel)])),
+    listeners: [sorted(own.listeners), sorted(listeners)],
+    addresses: [sorted(own.altAddresses), sorted(addresses), hostAddresses.get("eth0")],
+    gate,
+    foreign: { claims, emptyChains, routes: sorted(routes), pairs: sorted(pairs) },
+    unusedGroup,
+  };
+}
+
+/** The way from what was found to what these settings and admissions ask for; null: to nothing. */
+function planFrom(
+  found: Observed,
+  settings: Settings,
+  admissions: ReadonlyMap<string, Admission> | null,
+): Transition {
+  if (admissions === null) {
+    return planTransition(found, { ...EMPTY_STATE, gate: null }, NOW);
+  }
+  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, found, NOW);
+  return planTransition(found, state, NOW);
+}
+
+/** A plan with the elements of sets in order: the kernel has none. */
+function inOrder({ close, open, ...transition }: Transition): Transition {
+  const sort = (lines: readonly string[]) =>
+    lines.map((line) =>
+      /^(add|delete) element/.test(line)
+        ? line.replace(/\{ (.*) \}/, (_, list) => list.split(", ").sort().join(", "))
+        : line
+    );
+  return { ...transition, close: sort(close), open: sort(open) };
+}
+
+async function carryOut(run: Run, { confirm, withdraw, close, ip, open }: Transition): Promise<void> {
+  assert.deepEqual(confirm, [], "there are few FOU ports");
+  const steps = [["ip", "-batch", withdraw], ["nft", "-f", close], ["ip", "-batch", ip], [
+    "nft",
+    "-f",
+    open,
+  ]] as const;
+  for (const [program, option, lines] of steps) {
+    if (lines.length === 0) continue;
+    const { code, stderr } = await run([program, option, "-"], lines);
+    assert.equal(code, 0, `${stderr}\n${lines.join("\n")}`);
+  }
+}
+
+/** Peers that come, share an address, swap, go elsewhere and nowhere, live for an hour, and go. */
+function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
+  const at = (...places: ([last: number, port: number, ownPort?: number] | "nowhere" | null)[]) =>
+    new Map(places.flatMap((place, index): [string, Admission][] => {
+      if (place === null) return [];
+      if (place === "nowhere") return [[`p${index}`, { remote: null, port: 10_000, expiresAt: 0 }]];
+      const [last, port, ownPort = 10_000] = place;
+      return [[`p${index}`, { ...admission(`198.51.100.${last}`, port), port: ownPort }]];
+    }));
+  const timed = new Map([["p1", { ...admission("198.51.100.1", 1001), expiresAt: NOW + 3_600_000 }]]);
+  const checked = { ...HUB, encapCsum: true };
+  const unbound = { ...HUB, local: { ...HUB.local, device: null } };
+  const other = sampleSettings({
+    name: "p0",
+    peers: HUB.peers.slice(0, 2),
+    nft: { table: "ipipou", counter: false },
+  });
+  return [
+    [HUB, at()],
+    [HUB, at([1, 1001], [1, 1002], [1, 1003, 10_001])],
+    [HUB, at([2, 1001], [1, 1002], "nowhere")],
+    [HUB, at([1, 1002], [2, 1001], [3, 1003])],
+    [HUB, at([1, 1002], null, [3, 1004])],
+    [HUB, timed],
+    [HUB, at("nowhere", [1, 1001], [1, 1002])],
+    [checked, at([1, 1003], [1, 1001], [1, 1002])],
+    [HUB, at([1, 1003], [1, 1001], [1, 1002])],
+    [other, at([1, 1003], [1, 1001])],
+    [HUB, at([1, 1003], [1, 1001], [1, 1002])],
+    [unbound, at([1, 1003], [1, 1001], [1, 1002])],
+    [unbound, null],
+    [HUB, at([1, 1003])],
+    [HUB, null],
+  ];
+}
+
+Deno.test("the kernel in memory does with plans what this kernel does", async () => {
+  await using real = await RealHost.create();
+  const fake = new FakeHost(new VirtualClock(), { address: `${OUTSIDE.ip}/24`, gateway: "192.0.2.254" });
+  const runs = [real.run, runOn(fake.start())];
+  for (const [index, [settings, admissions]] of history().entries()) {
+    const [here, there] = await Promise.all(runs.map((run) => look(run, settings)));
+    const plans = [here!, there!].map((found) => planFrom(found, settings, admissions));
+    assert.deepEqual(...plans.map(inOrder) as [Transition, Transition], `plan ${index}`);
+    for (const run of runs) await carryOut(run, plans[0]!);
+    const [after, afterThere] = await Promise.all(runs.map((run) => look(run, settings)));
+    assert.deepEqual(comparable(afterThere!), comparable(after!), `after plan ${index}`);
+  }
+  fake.assertNoMistakes();
+});
+
+const OUTER = "local 192.0.2.1 encap fou encap-sport 10000 encap-dport 40000";
+const TABLE = "add table ip ipipou";
+const MAP = "{ type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }";
+
+/** Batches of `ip`, some of which it refuses. */
+const IP_BATCHES: string[][] = [
+  [`link add name p0 type ipip remote 198.51.100.2 ${OUTER} mode ipip dev eth0`],
+  [`link add name p0 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
+  [`link add name p1 type ipip remote 198.51.100.2 ${OUTER} mode ipip dev eth0`],
+  [`link add name p1 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
+  [`link set dev p1 alias x type ipip remote 198.51.100.2 ${OUTER}`],
+  [`link add name p2 type ipip remote 198.51.100.2 ${OUTER} mode ipip`],
+  [`link add name p3 type ipip remote 198.51.100.4 ${OUTER} mode ipip dev nope`],
+  ["link set dev p2 group 77", "link set dev nope up", "link set dev p2 up"],
+  ["link delete group 77", "link delete group 77"],
+  ["route add 10.1.0.0/16 dev p0 proto 201"],
+  ["address add 172.28.0.0 peer 172.28.0.1 dev p0", "address add 172.28.0.0 peer 172.28.0.1 dev p0"],
+  ["address delete 172.28.0.0 peer 172.28.0.9 dev p0"],
+  ["address delete 172.29.0.9/32 dev eth0"],
+  ["address add 172.29.0.9/32 dev eth0 scope global", "address add 172.29.0.9/32 dev nope scope global"],
+  ["link set dev p0 up", "route add 10.1.0.0/16 dev p0 proto 201", "route add 10.1.0.0/16 dev p0 proto 201"],
+  ["route add 10.1.0.0/16 dev eth0", "route replace 10.1.0.0/16 dev eth0 proto 201"],
+  ["route replace 10.1.0.0/16 dev p0 proto 201"],
+  ["route delete 10.1.0.0/16 dev p0 proto 202"],
+  ["route add 10.1.0.0/16 dev eth0 metric 7"],
+  [
+    "fou add port 10000 ipproto 4 local 192.0.2.1 dev eth0",
+    "fou add port 10000 ipproto 4 local 192.0.2.1 dev eth0",
+  ],
+  ["fou add port 10000 ipproto 4"],
+  ["fou add port 10001 ipproto 4 local 192.0.2.200"],
+  ["fou add port 10001 ipproto 4", "fou add port 10001 ipproto 4 local 192.0.2.1 dev eth0"],
+  ["fou del port 10000 ipproto 4 local 192.0.2.1"],
+  ["fou del port 10000 ipproto 4 local 192.0.2.1 dev nope"],
+  ["link set dev p0 down"],
+  [
+    "link set dev p0 up",
+    "address add 172.28.9.9 peer 172.28.9.8 dev p0",
+    "route add 10.2.0.1 dev p0 proto 201",
+  ],
+  ["address delete 172.28.0.0 peer 172.28.0.1 dev p0"],
+  ["address delete 172.28.9.9 peer 172.28.9.8 dev p0"],
+  ["address add 192.0.2.77/24 dev eth0", "address delete 192.0.2.1/24 dev eth0"],
+  ["address add 192.0.2.1/24 dev eth0", "link set dev eth0 down"],
+  ["link set dev eth0 up"],
+  ["link delete dev eth0"],
+  ["fou del port 10000 ipproto 4 local 192.0.2.1 dev eth0"],
+];
+
+/** Transactions of `nft`, some of which it refuses. */
+const NFT_BATCHES: string[][] = [
+  ["add element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6 : accept }"],
+  [TABLE, "add chain ip ipipou alt-p0", "add chain ip ipipou fou-p0", `add map ip ipipou remotes-p0 ${MAP}`],
+  ["add set ip ipipou addresses-p0 { type ipv4_addr; }", "delete chain ip ipipou nope"],
+  ["add element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6 : accept, 1.2.3.4 . 5 . 7 : goto alt-p0 }"],
+  ["add element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6 : goto alt-p0 }"],
+  ["add element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6 : accept }"],
+  ["delete element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6, 1.2.3.4 . 5 . 8 }"],
+  ["delete chain ip ipipou alt-p0"],
+  ["add rule ip ipipou fou-p0 ip saddr . udp sport . udp dport vmap @remotes-p0"],
+  ["add rule ip ipipou fou-p0 ip protocol 4 jump nope"],
+  ["delete map ip ipipou remotes-p0"],
+  ["delete rule ip ipipou fou-p0 handle 99"],
+  ["flush chain ip ipipou fou-p0", "delete map ip ipipou remotes-p0", "delete chain ip ipipou alt-p0"],
+  ["add set ip ipipou sources-p0 { type ifname . ipv4_addr; flags interval; }"],
+  ['add element ip ipipou sources-p0 { "p0" . 10.0.0.0/8, "p1" . 172.28.0.1 }'],
+  ['add element ip ipipou sources-p0 { "p0" . 10.1.0.0/16 }'],
+  ['delete element ip ipipou sources-p0 { "p0" . 10.0.0.0/8 }'],
+  ["delete set ip ipipou sources-p0", "delete chain ip ipipou fou-p0"],
+  ["delete table ip ipipou"],
+  ["delete table ip ipipou"],
+];
+
+/** What a program said, as older kernels and newer programs say it too. */
+function reasonIn(stderr: string): string {
+  return stderr
+    .replace("Error: ipv4: Address already assigned.", "RTNETLINK answers: File exists")
+    .replace("Error: ipv4: Address not found.", "RTNETLINK answers: Cannot assign requested address")
+    .replace(/(No such file or directory); did you mean .*/, "$1");
+}
+
+/** The first error of `nft` without its place in the line, which depends on what it looks up by itself. */
+function nftReasonIn(stderr: string): string {
+  return reasonIn(stderr).split("\n")[0]!.replace(
+    /^\/dev\/stdin:(\d+):\d+-\d+: Error: (Could not process rule: )?/,
+    "$1: ",
+  );
+}
+
+Deno.test("the kernel in memory refuses what this kernel refuses, in the same words", async () => {
+  await using real = await RealHost.create();
+  const fake = new FakeHost(new VirtualClock(), { address: `${OUTSIDE.ip}/24`, gateway: "192.0.2.254" });
+  const runs = [real.run, runOn(fake.start())];
+  const batches = [
+    ...IP_BATCHES.map((lines) => ({ argv: ["ip", "-batch", "-"], lines, reasonIn })),
+    ...NFT_BATCHES.map((lines) => ({ argv: ["nft", "-f", "-"], lines, reasonIn: nftReasonIn })),
+  ];
+  for (const { argv, lines, reasonIn } of batches) {
+    const [here, there] = await Promise.all(runs.map((run) => run(argv, lines)));
+    const said = ({ code, stderr }: typeof here & object) => [code, reasonIn(stderr)];
+    assert.deepEqual(said(there!), said(here!), lines.join("\n"));
+    const [found, foundThere] = await Promise.all(runs.map((run) => look(run, HUB)));
+    assert.deepEqual(comparable(foundThere!), comparable(found!), lines.join("\n"));
+  }
+  fake.assertNoMistakes();
+});

@@ -1,0 +1,395 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { ed25519 } from "../auth/vectors.ts";
+import type { Node } from "./node.ts";
+import { hubOf, innerPacket, peersOf, PORT, schemeOf, World } from "./world.ts";
+
+/** What happens in a walk, by name, with its arguments. Nodes are 0 for the server, 1 to 3 for the clients. */
+export type Event =
+  | readonly ["pass", seconds: number]
+  | readonly ["NAT forgets" | "NAT renumbers", nat: number]
+  | readonly ["NAT swaps"]
+  | readonly ["NAT loses", nat: number, packets: number]
+  | readonly ["authenticate", client: number]
+  | readonly ["data", client: number, length: number]
+  | readonly ["reload", settings: number]
+  | readonly ["reload with a mistake"]
+  | readonly ["kill" | "start" | "stop" | "lose news" | "uplink down" | "uplink up", node: number]
+  | readonly ["orphan" | "fail" | "hang", node: number, program: "ip" | "nft", after: number]
+  | readonly ["flush ruleset"]
+  | readonly ["delete rule" | "delete chain" | "delete set" | "delete element", number: number]
+  | readonly [
+    "delete device" | "lower" | "rename" | "remark" | "move" | "flush addresses",
+    node: number,
+    tunnel: number,
+  ]
+  | readonly [
+    "delete route" | "delete FOU port" | "add address" | "add device of a tunnel's name",
+    node: number,
+  ]
+  | readonly ["add table" | "names gone" | "queue overflows"]
+  | readonly ["clock jumps", node: number, seconds: number]
+  | readonly ["junk", port: number, length: number]
+  | readonly ["settle"];
+
+/** Events that are not the program's doing: after them, what is foreign may be another. */
+const BY_OTHERS: ReadonlySet<string> = new Set([
+  ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address"],
+  ...["add device of a tunnel's name", "add table", "delete device", "lower", "move", "flush addresses"],
+]);
+/** Events after which there may be no mark that tells whose a FOU port or private address is, until it is repaired. */
+const UNMARKING: ReadonlySet<string> = new Set([
+  ...[
+    "flush ruleset",
+    "delete rule",
+    "delete chain",
+    "delete set",
+    "delete device",
+    "remark",
+    "rename",
+    "move",
+  ],
+]);
+/** Events after which the gate may be damaged until it is repaired. */
+const DAMAGING: ReadonlySet<string> = new Set([
+  ...["flush ruleset", "delete rule", "delete chain", "delete set", "delete element"],
+]);
+
+const HUB_NAME = "c2.example";
+
+/** Settings that the server is given, all of the same hub. */
+const VARIANTS: readonly Settings[] = (() => {
+  const [first, second, third] = peersOf() as [Peer, Peer, Peer];
+  const secret = ed25519({ secret: "another", remotePublicKey: null, privateKey: null });
+  const other = {
+    ...schemeOf(0, "server"),
+    ...{ secret: (secret as { secret: string }).secret },
+  } as Peer["scheme"];
+  return [
+    hubOf([first, second, third]),
+    hubOf([first, third]),
+    hubOf([first, second, third], { local: { ip: null, device: "eth0", ports: [PORT] } }),
+    hubOf([{ ...first, scheme: other }, second, third]),
+    hubOf([first, { ...second, lifetime: 90 }, { ...third, lifetime: 0 }]),
+    hubOf([first, second, third], { queue: { number: 1, maxLength: 24 } }),
+    hubOf([first, { ...second, routes: ["10.7.0.0/16"] }, { ...third, allowedIps: ["172.28.0.5/32"] }]),
+    hubOf([first, second, third], { nft: { table: "ipipou", counter: false } }),
+    hubOf([first, second, {
+      ...third,
+      byRemote: { ip: true, port: false },
+      remote: { host: HUB_NAME, port: null },
+    }]),
+    hubOf([{ ...first, altIp: null }, { ...second, altIp: "172.29.0.7" }, third]),
+  ];
+})();
+
+const node = fc.nat(3);
+const client = fc.nat(2);
+const number = fc.nat(20);
+const program = fc.constantFrom("ip", "nft");
+
+function named<const Name extends string, Args extends unknown[]>(
+  names: readonly Name[],
+  ...args: { [K in keyof Args]: fc.Arbitrary<Args[K]> }
+) {
+  return fc.tuple(fc.constantFrom(...names), ...args);
+}
+
+export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 14, arbitrary: named(["pass"], fc.integer({ min: 0, max: 60 })) },
+  { weight: 6, arbitrary: named(["NAT forgets", "NAT renumbers"], fc.nat(1)) },
+  { weight: 3, arbitrary: named(["NAT swaps"]) },
+  { weight: 2, arbitrary: named(["NAT loses"], fc.nat(1), fc.nat(5)) },
+  { weight: 10, arbitrary: named(["authenticate"], client) },
+  { weight: 5, arbitrary: named(["data"], client, fc.constantFrom(24, 73, 100, 1400)) },
+  { weight: 8, arbitrary: named(["reload"], fc.nat(VARIANTS.length - 1)) },
+  { weight: 2, arbitrary: named(["reload with a mistake"]) },
+  { weight: 10, arbitrary: named(["kill", "start", "stop", "lose news", "uplink down", "uplink up"], node) },
+  { weight: 10, arbitrary: named(["orphan", "fail", "hang"], node, program, fc.nat(12)) },
+  { weight: 2, arbitrary: named(["flush ruleset"]) },
+  { weight: 6, arbitrary: named(["delete rule", "delete chain", "delete set", "delete element"], number) },
+  {
+    weight: 12,
+    arbitrary: named(["delete device", "lower", "rename", "remark", "move", "flush addresses"], node, client),
+  },
+  {
+    weight: 6,
+    arbitrary: named(
+      ["delete route", "delete FOU port", "add address", "add device of a tunnel's name"],
+      node,
+    ),
+  },
+  { weight: 4, arbitrary: named(["add table", "names gone", "queue overflows"]) },
+  { weight: 2, arbitrary: named(["clock jumps"], node, fc.integer({ min: -100_000, max: 100_000 })) },
+  {
+    weight: 4,
+    arbitrary: named(["junk"], fc.integer({ min: 40_000, max: 40_005 }), fc.constantFrom(24, 73, 80)),
+  },
+  { weight: 4, arbitrary: named(["settle"]) },
+) as fc.Arbitrary<unknown> as fc.Arbitrary<Event>;
+
+/** A world in which anything happens, and what must hold whatever does. */
+export class Walk {
+  readonly world = new World();
+  /** Whether the gate was damaged and is not known to be repaired. */
+  #isExposed = false;
+  /** Whether something changed of which the kernel tells nothing. */
+  #needsReload = false;
+  /** Whether marks may be missing, and whether a program died meanwhile, so that nobody knows what they spoke of. */
+  #isUnmarked = false;
+  #isForgotten = false;
+  #foreign: string[][];
+  #counter = 0;
+
+  constructor() {
+    this.#foreign = this.#listForeign();
+    this.#tellNames();
+  }
+
+  /** Runs a walk from the beginning to the end, where nothing of the program's is left. */
+  static async run(events: readonly Event[]): Promise<void> {
+    const walk = new Walk();
+    try {
+      await walk.world.begin();
+      for (const event of events) await walk.step(event);
+      await walk.#settle();
+      await walk.#end();
+    } catch (error) {
+      (error as Error).message += `\n${walk.world.story}`;
+      throw error;
+    }
+  }
+
+  async step(event: Event): Promise<void> {
+    if (DAMAGING.has(event[0])) this.#isExposed = true;
+    if (UNMARKING.has(event[0])) this.#isUnmarked = true;
+    await this.#apply(event);
+    this.#noteDeaths();
+    if (BY_OTHERS.has(event[0])) this.#foreign = this.#listForeign();
+    await this.world.clock.settle();
+    this.#checkSafety();
+  }
+
+  #noteDeaths(): void {
+    const isDead = this.world.nodes.some((node) => !node.isRunning);
+    if (isDead && this.#isUnmarked) this.#isForgotten = true;
+  }
+
+  /** Holds at any moment. */
+  #checkSafety(): void {
+    const { world } = this;
+    for (const { host } of world.nodes) host.assertNoMistakes();
+    assert.deepEqual(this.#listForeign(), this.#foreign, "something foreign was touched");
+    if (this.#isExposed) return;
+    const stranger = { ip: "203.0.113.66", port: 40_000 };
+    const fate = world.attack(stranger, innerPacket("172.28.0.1", "172.28.0.0", 100));
+    assert.notEqual(fate.kind, "device", "a stranger's data got in");
+  }
+
+  /** Gives everyone the time and the surroundings to come to rest, and checks that all is as it should be. */
+  async #settle(): Promise<void> {
+    const { world } = this;
+    this.#noteDeaths();
+    this.#restoreSurroundings();
+    await world.settle(this.#needsReload);
+    for (const node of world.nodes) assert.ok(node.isRunning, "it does not run");
+    world.assertConnected();
+    world.assertPlacesDiffer();
+    this.#needsReload = false;
+    this.#isExposed = false;
+    this.#isUnmarked = false;
+    this.#checkSafety();
+  }
+
+  async #end(): Promise<void> {
+    const { world } = this;
+    for (const node of world.nodes) await node.stop();
+    for (const { end } of world.nodes) assert.equal(end, "stopped");
+    // What nobody can know the owner of stays, as README says.
+    const isLeft = (line: string) => this.#isForgotten && /^fou |^address 172\.29\./.test(line);
+    const lines = world.snapshots().map((snapshot) =>
+      snapshot.filter((line) => !this.#isModule(line) && !isLeft(line))
+    );
+    assert.deepEqual(lines, this.#foreign, "something was left behind");
+    assert.equal(world.clock.pending, 0, "somebody still waits");
+  }
+
+  #restoreSurroundings(): void {
+    const { world } = this;
+    for (const nat of world.nats) nat.losses = 0;
+    this.#tellNames();
+    for (const node of world.nodes) {
+      const admin = world.admin(node);
+      admin.raise("eth0");
+      admin.addRoute(`default dev eth0 via ${node === world.server ? "192.0.2.254" : "10.0.0.254"}`);
+      for (const [name, { alias, kind }] of node.host.kernel.devices) {
+        if (alias === "somebodys" || kind !== "ipip" && /^(p0|ipipou1)$/.test(name)) admin.deleteDevice(name);
+      }
+    }
+    this.#foreign = this.#listForeign();
+  }
+
+  #tellNames(): void {
+    const { server, nats } = this.world;
+    const { addresses } = server.host.resolver;
+    if (addresses.get(HUB_NAME) !== nats[1].address) this.#needsReload = true;
+    addresses.set(HUB_NAME, nats[1].address);
+  }
+
+  /** What is not the program's, host by host. */
+  #listForeign(): string[][] {
+    return this.world.snapshots().map((lines) =>
+      lines.filter((line) => !isOurs(line) && !this.#isModule(line))
+    );
+  }
+
+  #isModule(line: string): boolean {
+    return line.startsWith("device tunl0 ");
+  }
+
+  async #apply(event: Event): Promise<void> {
+    const { world } = this;
+    const { server, nats, clients } = world;
+    const admin = world.admin(server);
+    switch (event[0]) {
+      case "pass":
+        return await world.pass(event[1]);
+      case "settle":
+        return await this.#settle();
+      case "NAT forgets":
+        return nats[event[1]]!.forget();
+      case "NAT renumbers":
+        return nats[event[1]]!.renumber();
+      case "NAT swaps":
+        return nats[0].swap(world.insideOf(0), world.insideOf(1));
+      case "NAT loses":
+        nats[event[1]]!.losses = event[2];
+        return;
+      case "authenticate":
+        clients[event[1]]!.authenticate();
+        return await world.clock.advance(10);
+      case "data":
+        world.sendData(event[1], event[2]);
+        return void world.sendBack(event[1]);
+      case "reload":
+        return server.reload(VARIANTS[event[1]]!);
+      case "reload with a mistake":
+        return this.#reloadWithMistake();
+      case "flush ruleset":
+        return void admin.flushRuleset();
+      case "delete rule":
+        return void admin.deleteRule("ipipou", event[1]);
+      case "delete chain":
+        return void admin.deleteChain("ipipou", event[1]);
+      case "delete set":
+        return void admin.deleteSet("ipipou", event[1]);
+      case "delete element":
+        return void admin.deleteElement("ipipou", event[1]);
+      case "add table":
+        return void admin.addTable(`foreign${++this.#counter}`);
+      case "names gone":
+        server.host.resolver.addresses.delete(HUB_NAME);
+        return;
+      case "queue overflows":
+        for (let port = 50_000; port < 50_100; port++) this.#sendJunk(port, 73);
+        return;
+      case "junk":
+        return this.#sendJunk(event[1], event[2]);
+      default:
+        return await this.#applyToNode(event);
+    }
+  }
+
+  /** Events of one node. */
+  async #applyToNode(event: Event): Promise<void> {
+    const node = this.world.nodes[event[1] as number]!;
+    switch (event[0]) {
+      case "kill":
+        return node.kill();
+      case "start":
+        return node.start();
+      case "stop":
+        return await node.stop();
+      case "lose news":
+        return node.overflowNews();
+      case "orphan":
+        return node.host.programs.failNext(event[2], { kind: "orphaned", pause: 3_000, after: event[3] });
+      case "fail":
+        return node.host.programs.failNext(event[2], {
+          kind: "fails",
+          code: 1,
+          stderr: "RTNETLINK answers: Cannot allocate memory",
+          after: event[3],
+        });
+      case "hang":
+        return node.host.programs.failNext(event[2], { kind: "hangs", after: event[3] });
+      case "clock jumps":
+        return this.world.clock.jump(event[2]);
+      default:
+        return this.#byAdmin(event, node);
+    }
+  }
+
+  /** What an administrator or another program does to a node's kernel. */
+  #byAdmin(event: Event, node: Node): void {
+    const admin = this.world.admin(node);
+    const isServer = node === this.world.server;
+    const tunnel = isServer ? `p${event[2]}` : "ipipou1";
+    switch (event[0]) {
+      case "uplink down":
+        return void admin.lower("eth0");
+      case "uplink up":
+        admin.raise("eth0");
+        return void admin.addRoute(`default dev eth0 via ${isServer ? "192.0.2.254" : "10.0.0.254"}`);
+      case "delete device":
+        return void admin.deleteDevice(tunnel);
+      case "lower":
+        return void admin.lower(tunnel);
+      case "rename":
+        admin.lower(tunnel);
+        return void admin.renameDevice(tunnel, `was-${tunnel}`);
+      case "remark":
+        return void admin.mark(tunnel, "somebodys");
+      case "move":
+        return void admin.moveTunnel(tunnel, "192.0.2.77", "203.0.113.77");
+      case "flush addresses":
+        return void admin.flushAddresses(tunnel);
+      case "delete route":
+        return void admin.deleteRoute("10.7.0.0/16");
+      case "delete FOU port":
+        this.#needsReload = true;
+        return void admin.deleteFouPort(this.#fouPort(node));
+      case "add address":
+        return void admin.addAddress("eth0", `10.99.0.${++this.#counter % 250 + 1}/32`);
+      case "add device of a tunnel's name":
+        return void admin.addDevice(isServer ? "p0" : "ipipou1");
+      default:
+        assert.fail(`unknown event ${event[0]}`);
+    }
+  }
+
+  #fouPort(node: Node): string {
+    const [key = "192.0.2.1:10000", device = "eth0"] = [...node.host.kernel.listeners][0] ?? [];
+    const [ip, port] = key.split(":");
+    return `port ${port} local ${ip}${device === null ? "" : ` dev ${device}`}`;
+  }
+
+  #reloadWithMistake(): void {
+    const { server } = this.world;
+    const { settings } = server;
+    server.reload(new Error("hub.toml:1:1: a mistake"));
+    server.settings = settings;
+  }
+
+  #sendJunk(port: number, length: number): void {
+    const payload = new Uint8Array(length).fill(length);
+    this.world.attack({ ip: "203.0.113.67", port }, payload);
+  }
+}
+
+/** Whether a line of a snapshot speaks of something that the program makes. */
+function isOurs(line: string): boolean {
+  return /\bipipou|\bdev (was-)?p\d\b|^device (was-)?p\d |\b172\.2[89]\.|^fou /.test(line) &&
+    !line.includes("somebodys");
+}

@@ -1,0 +1,249 @@
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import type { Scheme } from "../../../lib/auth/scheme.ts";
+import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { ACCEPTED, ed25519 } from "../auth/vectors.ts";
+import { Admin } from "../fake/admin.ts";
+import { VirtualClock } from "../fake/clock.ts";
+import type { Fate } from "../fake/data_path.ts";
+import { IpPacket } from "../fake/ip_packet.ts";
+import { snapshot } from "../fake/snapshot.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+import { Nat } from "./nat.ts";
+import { Node } from "./node.ts";
+
+/** Seconds between a client's auth packets. */
+export const KEEPALIVE = 25;
+/** Seconds after which all retries have come round: the longest pause between them, and a quarter. */
+const PATIENCE = 40;
+
+export const PORT = 10_000;
+export const SERVER: Endpoint = { ip: "192.0.2.1", port: PORT };
+export const SERVER_NAME = "server.example";
+const TTL = 64;
+
+/** What each client proves, as its side and its server's have it. */
+const TOKEN: Scheme = { kind: "token", token: new TextEncoder().encode("a token of 24 characters") };
+const SCHEMES = [0, null, 1] as const;
+
+export function schemeOf(client: number, side: "client" | "server"): Scheme {
+  const index = SCHEMES[client]!;
+  if (index === null) return TOKEN;
+  const { privateKey, publicKey } = ACCEPTED[index]!;
+  return ed25519({ secret: "s", ...(side === "client" ? { privateKey } : { remotePublicKey: publicKey }) });
+}
+
+/** The hub's peers, one for each client. */
+export function peersOf(fields: Partial<Peer> = {}): Peer[] {
+  return SCHEMES.map((_, client) =>
+    samplePeer({
+      name: `p${client}`,
+      tunnel: { device: `p${client}`, ip: `172.28.0.${2 * client}`, peerIp: `172.28.0.${2 * client + 1}` },
+      altIp: client === 0 ? "172.29.0.0" : null,
+      scheme: schemeOf(client, "server"),
+      reply: client === 0,
+      lifetime: client === 2 ? 60 : 0,
+      ...fields,
+    })
+  );
+}
+
+export function hubOf(peers: readonly Peer[], fields: Partial<Settings> = {}): Settings {
+  return sampleSettings({
+    name: "hub",
+    isOfMany: true,
+    local: { ip: null, device: "eth0", ports: [PORT, PORT + 1] },
+    peers: [...peers],
+    ...fields,
+  });
+}
+
+function clientSettings(client: number): Settings {
+  const peer = samplePeer({
+    name: "ipipou1",
+    tunnel: { device: "ipipou1", ip: `172.28.0.${2 * client + 1}`, peerIp: `172.28.0.${2 * client}` },
+    remote: { host: SERVER_NAME, port: PORT },
+    scheme: schemeOf(client, "client"),
+    reply: client === 0,
+  });
+  const local = { ip: null, device: "eth0", ports: [PORT] as const };
+  return sampleSettings({ mode: "client", local, keepalive: KEEPALIVE, peers: [peer] });
+}
+
+/** A hub and three clients, two behind one NAT and one behind another, each with the real program on its host. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly nats = [new Nat("198.51.100.2", "198.51.100.3"), new Nat("198.51.100.4", "198.51.100.5")] as const;
+  readonly server: Node;
+  readonly clients: readonly Node[];
+  /** Auth packets as they came to the server. */
+  readonly seen: Uint8Array[] = [];
+  /** What became of the packet that came to the server last. */
+  #fate: Fate | null = null;
+  /** What became of the packet that came to a client last, and to which. */
+  #delivery: { readonly client: number; readonly fate: Fate } | null = null;
+
+  constructor(hub: Settings = hubOf(peersOf())) {
+    const latency = { run: 3, command: 1 };
+    const options = { address: `${SERVER.ip}/24`, gateway: "192.0.2.254", latency };
+    const onReply = (packet: Uint8Array) => this.#toClient(packet);
+    this.server = new Node(this.clock, { ...options, onSent: onReply }, hub);
+    this.clients = SCHEMES.map((_, client) => {
+      const onSent = (packet: Uint8Array) => this.#toServer(client, packet);
+      const address = `${this.insideOf(client).ip}/24`;
+      const node = new Node(
+        this.clock,
+        { address, gateway: "10.0.0.254", latency, onSent, seed: client },
+        clientSettings(client),
+      );
+      node.host.resolver.addresses.set(SERVER_NAME, SERVER.ip);
+      return node;
+    });
+  }
+
+  /** All hosts with the program. */
+  get nodes(): readonly Node[] {
+    return [this.server, ...this.clients];
+  }
+
+  natOf(client: number): Nat {
+    return this.nats[client === 2 ? 1 : 0];
+  }
+
+  insideOf(client: number): Endpoint {
+    return { ip: `10.0.0.${client + 2}`, port: PORT };
+  }
+
+  /** Starts all, and lets them connect. */
+  async begin(): Promise<void> {
+    this.server.start();
+    await this.clock.advance(1_000);
+    for (const client of this.clients) client.start();
+    await this.clock.advance(5_000);
+  }
+
+  async pass(seconds: number): Promise<void> {
+    await this.clock.advance(seconds * 1000);
+  }
+
+  /** Sends inner packets of a client's through its tunnel. @returns the device they come out of at the server, or null */
+  sendData(client: number, length = 100): string | null {
+    const { tunnel } = peersOf()[client]!;
+    this.#fate = null;
+    const sending = this.clients[client]!.host.send("ipipou1", innerPacket(tunnel.peerIp, tunnel.ip, length));
+    const fate = this.#fate as Fate | null;
+    if (sending.kind === "dropped" || fate === null) return null;
+    return fate.kind === "device" ? fate.name : null;
+  }
+
+  /** Sends an inner packet into a tunnel of the server's. @returns the client it comes out at, or null */
+  sendBack(client: number): number | null {
+    const { device, ip, peerIp } = peersOf()[client]!.tunnel;
+    this.#delivery = null;
+    const sending = this.server.host.send(device, innerPacket(ip, peerIp, 100));
+    const delivery = this.#delivery as { client: number; fate: Fate } | null;
+    if (sending.kind === "dropped" || delivery === null) return null;
+    return delivery.fate.kind === "device" ? delivery.client : null;
+  }
+
+  /** Where the server sends what it sends into a tunnel; null when it cannot leave. */
+  placeOf(client: number): string | null {
+    const { device, ip, peerIp } = peersOf()[client]!.tunnel;
+    const sending = this.server.host.path.send(device, innerPacket(ip, peerIp, 100));
+    const datagram = sending.kind === "sent" ? parseUdpPacket(sending.packet) : null;
+    return datagram === null ? null : `${formatEndpoint(datagram.destination)} ${datagram.source.port}`;
+  }
+
+  /** What becomes of a stranger's datagram at the server. */
+  attack(source: Endpoint, payload: Uint8Array): Fate {
+    return this.server.host.receive(buildUdpPacket({ source, destination: SERVER, payload }, TTL));
+  }
+
+  /** Names of the peers of the server's settings that prove there what their clients do. */
+  get wanted(): ReadonlySet<string> {
+    const { settings } = this.server;
+    if (settings instanceof Error) return new Set();
+    const names = [...this.clients.keys()].flatMap((client) => {
+      const peer = settings.peers.find(({ name }) => name === `p${client}`);
+      return peer !== undefined && isDeepStrictEqual(peer.scheme, schemeOf(client, "server"))
+        ? [peer.name]
+        : [];
+    });
+    return new Set(names);
+  }
+
+  /** Data goes both ways between each client that the server has as a peer and its tunnel, and not for the others. */
+  assertConnected(): void {
+    for (const client of this.clients.keys()) {
+      const name = `p${client}`;
+      const isWanted = this.wanted.has(name);
+      assert.equal(this.sendData(client), isWanted ? name : null, `data of client ${client}`);
+      assert.equal(this.sendBack(client), isWanted ? client : null, `data to client ${client}`);
+    }
+  }
+
+  /** No two tunnels lead to one place. */
+  assertPlacesDiffer(): void {
+    const places = [...this.clients.keys()].flatMap((client) => this.placeOf(client) ?? []);
+    assert.equal(new Set(places).size, places.length, places.join(", "));
+  }
+
+  /** Everything in the kernels, for comparisons. */
+  snapshots(): string[][] {
+    return this.nodes.map(({ host }) => snapshot(host.kernel));
+  }
+
+  /** The end of each log, for whoever reads of a failure. */
+  get story(): string {
+    return this.nodes.map(({ lines }, index) => [`== node ${index}`, ...lines.slice(-60)].join("\n")).join(
+      "\n",
+    );
+  }
+
+  /** Lets everybody come to rest: what retries has its time, and each client authenticates in the end. */
+  async settle(reloads = false): Promise<void> {
+    for (const node of this.nodes) {
+      node.host.programs.clearFaults();
+      node.host.programs.killAll();
+    }
+    // As a service manager starts again what failed to start.
+    for (let second = 0; second < 5; second++) {
+      for (const node of this.nodes) node.start();
+      await this.pass(1);
+    }
+    await this.pass(PATIENCE);
+    if (reloads) {
+      for (const node of this.nodes) node.reload();
+      await this.pass(PATIENCE);
+    }
+    for (const client of this.clients) client.authenticate();
+    await this.pass(5);
+  }
+
+  admin(node: Node): Admin {
+    return new Admin(node.host.kernel);
+  }
+
+  #toServer(client: number, packet: Uint8Array): void {
+    const forwarded = this.natOf(client).forward(packet);
+    if (forwarded === null) return;
+    this.#fate = this.server.host.receive(forwarded);
+    if (this.#fate.kind === "queue") this.seen.push(forwarded);
+  }
+
+  #toClient(packet: Uint8Array): void {
+    const { destination } = parseUdpPacket(packet)!;
+    const nat = this.nats.find(({ address }) => address === destination.ip);
+    const forwarded = nat?.backward(packet) ?? null;
+    if (forwarded === null) return;
+    const { ip } = parseUdpPacket(forwarded)!.destination;
+    const client = this.clients.findIndex((_, index) => this.insideOf(index).ip === ip);
+    this.#delivery = { client, fate: this.clients[client]!.host.receive(forwarded) };
+  }
+}
+
+/** An IPv4 packet of that length with nothing in it. */
+export function innerPacket(source: string, destination: string, length: number): Uint8Array {
+  return IpPacket.wrap(source, destination, new Uint8Array(length - 20)).bytes;
+}

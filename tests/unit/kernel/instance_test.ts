@@ -16,7 +16,7 @@ function newInstance(options: LookOptions): Instance {
     devices: new Set(["ipipou1"]),
     ports: new Set([10001]),
     queue: 1,
-    made: new Set(),
+    made: new Set<string>(),
   };
   const lock = () => Promise.resolve(new DisposableStack());
   return new Instance(identity, options, { runner: newRunner(), lock, clock: CLOCK });

@@ -1,7 +1,7 @@
 const LAST = 0xffff_ffff;
 const QUAD_REGEXP = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
-/** Reads a dotted quad (four decimal bytes, no leading zeros, nothing around it) as a number; else null. */
+/** Reads a dotted quad (four decimal bytes, no leading zeros) as a number; null: it is none. */
 export function parseIpv4(text: string): number | null {
   const bytes = QUAD_REGEXP.exec(text)?.slice(1).map(Number);
   if (bytes === undefined || bytes.some((byte) => byte > 255)) return null;
@@ -13,7 +13,7 @@ export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
 
-/** The address `count` after `text`, before it when negative; null when there is none or `text` is none. */
+/** Adds `count` to an address; null when the result or `text` is no address. */
 export function addIpv4(text: string, count: number): string | null {
   const address = parseIpv4(text);
   if (address === null) return null;
@@ -21,20 +21,20 @@ export function addIpv4(text: string, count: number): string | null {
   return sum < 0 || sum > LAST ? null : formatIpv4(sum);
 }
 
-/** Tells whether a host can have this address: not 0.0.0.0, not multicast, not 255.255.255.255. */
+/** Whether a host can have this address: not 0.0.0.0, multicast or 255.255.255.255. */
 export function isHostIpv4(text: string): boolean {
   const address = parseIpv4(text);
   if (address === null || address === 0 || address === LAST) return false;
   return address >>> 28 !== 0xe;
 }
 
-/** A network's first address, a whole number, and how many bits of it are the network's. */
+/** A network: its first address as a whole number, and its prefix length. */
 export interface Network {
   readonly first: number;
   readonly length: number;
 }
 
-/** Reads IP/LENGTH, or an address as a network of one; null when it is none. Bits of a host are dropped. */
+/** Reads IP/LENGTH, or an address as a /32; null: it is neither. Host bits are cleared. */
 export function parseNetwork(text: string): Network | null {
   const [, ip = "", bits = "32"] = /^([^/]*)(?:\/(0|[1-9]\d?))?$/.exec(text) ?? [];
   const [address, length] = [parseIpv4(ip), Number(bits)];
@@ -46,7 +46,7 @@ export function formatNetwork({ first, length }: Network): string {
   return `${formatIpv4(first)}/${length}`;
 }
 
-/** The network of this length that an address is in. */
+/** The network of this prefix length that contains an address. */
 export function networkOf(address: number, length: number): Network {
   return { first: address - address % 2 ** (32 - length), length };
 }

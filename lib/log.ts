@@ -1,23 +1,23 @@
-/** How much the log says, by `-v`: each level has all of the ones before. */
+/** How much the log says, by the number of `-v`. Each level includes those before. */
 export const VERBOSITY = {
-  /** Errors, warnings, and what became of tunnels. */
+  /** Errors, warnings, and changes of tunnels. */
   notice: 0,
-  /** What became of single auth packets, and what was taken over or left. */
+  /** Single auth packets. */
   info: 1,
-  /** Every command that was run. */
+  /** Every command that is run. */
   command: 2,
   /** Single packets, without their payload. */
   debug: 3,
 } as const;
 
-/** Where a log's lines go and how they begin. */
+/** Where a log's lines go, and how they begin. */
 export interface LogOptions {
-  /** One of `VERBOSITY`; higher is the same as the highest. */
+  /** One of `VERBOSITY`, or higher. */
   readonly verbosity: number;
   readonly time: boolean;
-  /** Process id to begin lines with; null: none. */
+  /** Process id at the start of lines; null: none. */
   readonly pid: number | null;
-  /** Lines begin with their priority, as the journal takes it: `<3>` to `<7>`. */
+  /** Whether lines begin with their priority for the journal: `<3>` to `<7>`. */
   readonly priorities?: boolean;
   readonly write: (line: string) => void;
   /** Local time. */
@@ -32,7 +32,7 @@ export class Log {
     this.#options = options;
   }
 
-  /** Changes what it says and how its lines begin. */
+  /** Changes some options. */
   configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
     this.#options = { ...this.#options, ...options };
   }

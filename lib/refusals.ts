@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint } from "./packet.ts";
 
-/** Why an auth packet was refused, from far off to nearly right. */
+/** Why an auth packet was refused, from entirely wrong to nearly right. */
 const REFUSALS = [
   "port given up",
   "wrong length",
@@ -17,7 +17,7 @@ const REFUSALS = [
 /** Why an auth packet was refused. */
 export type Refusal = typeof REFUSALS[number];
 
-/** The one of two refusals that came closer to yes: of several peers' it is the one to tell. */
+/** The refusal that is nearer to an admission: the one to log when several apply. */
 export function closerRefusal(a: Refusal, b: Refusal): Refusal {
   return REFUSALS.indexOf(a) < REFUSALS.indexOf(b) ? b : a;
 }
@@ -25,12 +25,12 @@ export function closerRefusal(a: Refusal, b: Refusal): Refusal {
 /** Milliseconds between two lines about refused auth packets. */
 const QUIET_MILLISECONDS = 60_000;
 
-/** Words a refusal. */
+/** The log line of a refusal. */
 export function describeRefusal(source: Endpoint, refusal: Refusal): string {
   return `refused auth packet from ${formatEndpoint(source)}: ${refusal}`;
 }
 
-/** Words the log's lines about refused auth packets, a line a minute: strangers must not fill the log. */
+/** Limits the log to one refusal a minute: strangers must not fill it. */
 export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;

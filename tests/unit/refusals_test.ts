@@ -4,12 +4,12 @@ import { RefusalReport } from "../../lib/refusals.ts";
 const NOW = 1_795_219_200_000;
 const STRANGER = { ip: "203.0.113.9", port: 666 };
 
-Deno.test("note() gives a line with the source and the reason", () => {
+Deno.test("note() returns a line with the source and the reason", () => {
   const line = new RefusalReport().note(STRANGER, "wrong token", NOW);
   assert.equal(line, "refused auth packet from 203.0.113.9:666: wrong token");
 });
 
-Deno.test("note() gives a line a minute and counts what it kept back", () => {
+Deno.test("note() returns a line a minute and counts what it kept back", () => {
   const report = new RefusalReport();
   report.note(STRANGER, "wrong token", NOW);
   assert.equal(report.note(STRANGER, "wrong token", NOW), null);
@@ -21,7 +21,7 @@ Deno.test("note() gives a line a minute and counts what it kept back", () => {
   assert.equal(report.note(STRANGER, "wrong length", NOW + 119_999), null);
 });
 
-Deno.test("note() forgets the count once it is told", () => {
+Deno.test("note() resets the count once it was logged", () => {
   const report = new RefusalReport();
   for (const time of [NOW, NOW, NOW + 60_000]) report.note(STRANGER, "wrong token", time);
   assert.doesNotMatch(report.note(STRANGER, "wrong token", NOW + 120_000)!, /more/);

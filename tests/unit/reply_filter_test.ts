@@ -22,7 +22,7 @@ function reply(payload: Uint8Array, fields: { source?: typeof SERVER; destinatio
   return buildUdpPacket({ source: SERVER, destination: OWN, ...fields, payload }, 64);
 }
 
-Deno.test("replyFilter() takes whole replies, also behind IP options", () => {
+Deno.test("replyFilter() takes whole replies, with or without IP options", () => {
   for (const length of LENGTHS) {
     const packet = reply(new Uint8Array(length));
     assert.ok(runBpf(filterFor(length), packet) >= packet.length);
@@ -32,7 +32,7 @@ Deno.test("replyFilter() takes whole replies, also behind IP options", () => {
   }
 });
 
-Deno.test("replyFilter() leaves what comes from elsewhere, goes elsewhere, or is as long as no reply", () => {
+Deno.test("replyFilter() leaves datagrams of another source, destination or length", () => {
   for (const length of LENGTHS) {
     const payload = new Uint8Array(length);
     const others = [
@@ -47,7 +47,7 @@ Deno.test("replyFilter() leaves what comes from elsewhere, goes elsewhere, or is
   }
 });
 
-Deno.test("replyFilter() leaves the tunnel's data of a reply's length", () => {
+Deno.test("replyFilter() leaves tunnel data of a reply's length", () => {
   for (const length of LENGTHS.filter((length) => length >= 20)) {
     assert.equal(takes(length, reply(innerPacket(length))), false);
   }
@@ -65,11 +65,11 @@ Deno.test("replyFilter() tells data from replies as looksLikeInnerPacket() does"
   }));
 });
 
-Deno.test("replyFilter() leaves whatever is cut before its length can be read", () => {
+Deno.test("replyFilter() leaves datagrams that are truncated before their length", () => {
   const packet = reply(new Uint8Array(73));
   for (let length = 1; length < 26; length++) assert.equal(takes(73, packet.slice(0, length)), false);
 });
 
-Deno.test("TAKE_NOTHING leaves everything", () => {
+Deno.test("TAKE_NOTHING takes nothing", () => {
   assert.equal(runBpf(TAKE_NOTHING, reply(new Uint8Array(73))), 0);
 });

@@ -1,5 +1,4 @@
-import { formatIpv4 } from "../lib/ipv4.ts";
-import type { KernelChange } from "../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../lib/ports.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 
 /** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes and nftables. */
@@ -15,11 +14,19 @@ const ATTRIBUTE_HEADER = 4;
 const RTM = { newLink: 16, delLink: 17, newAddress: 20, delAddress: 21, newRoute: 24, delRoute: 25 } as const;
 /** Offsets in the headers of its messages. */
 const LINK_INDEX = 4;
+const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
+const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
 /** Attributes. */
 const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_INFO_DATA = 2; // in IFLA_LINKINFO
+const IPTUN = { local: 2, remote: 3, encapSport: 17, encapDport: 18 } as const; // in IFLA_INFO_DATA
+const IFF_UP = 1;
 const IFA_LOCAL = 2;
+const RTA_DST = 1;
 
 /** The high byte of the type of all nftables messages, and the low byte of the one that ends a transaction. */
 const NFNL_SUBSYS_NFTABLES = 10;
@@ -89,24 +96,53 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
   switch (type) {
     case RTM.newLink:
     case RTM.delLink: {
-      const name = findAttribute(body, LINK_HEADER, IFLA_IFNAME);
-      if (name === null) break;
-      const index = body.getInt32(LINK_INDEX, IS_LITTLE_ENDIAN);
-      return { kind: "device", index, name: new TextDecoder().decode(name).replace(/\0.*$/s, "") };
+      const name = findText(body, LINK_HEADER, IFLA_IFNAME);
+      return name === null ? UNKNOWN : deviceChange(body, name, type === RTM.delLink);
     }
     case RTM.newAddress:
     case RTM.delAddress: {
-      const ip = findAttribute(body, ADDRESS_HEADER, IFA_LOCAL);
-      if (ip?.length !== 4) break;
+      const ip = findAddress(body, ADDRESS_HEADER, IFA_LOCAL);
+      if (ip === null) break;
       const index = body.getUint32(ADDRESS_INDEX, IS_LITTLE_ENDIAN);
-      return { kind: "address", index, ip: formatIpv4(new DataView(ip.buffer, ip.byteOffset).getUint32(0)) };
+      return { kind: "address", index, ip, isGone: type === RTM.delAddress };
     }
     case RTM.newRoute:
-    case RTM.delRoute:
+    case RTM.delRoute: {
       if (body.byteLength < ROUTE_HEADER) break;
-      return { kind: "route", protocol: body.getUint8(RTM_PROTOCOL) };
+      // The default route has no address.
+      const network = `${findAddress(body, ROUTE_HEADER, RTA_DST) ?? "0.0.0.0"}/${
+        body.getUint8(RTM_DST_LEN)
+      }`;
+      const protocol = body.getUint8(RTM_PROTOCOL);
+      return { kind: "route", network, protocol, isGone: type === RTM.delRoute };
+    }
   }
   return UNKNOWN;
+}
+
+function deviceChange(body: DataView, name: string, isGone: boolean): DeviceChange {
+  return {
+    kind: "device",
+    index: body.getInt32(LINK_INDEX, IS_LITTLE_ENDIAN),
+    name,
+    isGone,
+    isUp: (body.getUint32(LINK_FLAGS, IS_LITTLE_ENDIAN) & IFF_UP) !== 0,
+    alias: findText(body, LINK_HEADER, IFLA_IFALIAS) ?? "",
+    outer: outerEnds(body),
+  };
+}
+
+/** The outer endpoints of a FOU tunnel; "" for other devices. */
+function outerEnds(body: DataView): string {
+  const info = findAttribute(body, LINK_HEADER, IFLA_LINKINFO);
+  const data = info && findAttribute(viewOf(info), 0, IFLA_INFO_DATA);
+  if (!data) return "";
+  const view = viewOf(data);
+  const ends = ([["local", "encapSport"], ["remote", "encapDport"]] as const).map(([ip, port]) => {
+    const bytes = findAttribute(view, 0, IPTUN[port]);
+    return `${findAddress(view, 0, IPTUN[ip])}:${bytes?.length === 2 ? viewOf(bytes).getUint16(0) : null}`;
+  });
+  return ends.some((end) => end.includes("null")) ? "" : ends.join(" ");
 }
 
 /** What a message of the nftables group is about: the table, something else, or the end of the transaction. */
@@ -150,6 +186,22 @@ function findAttribute(body: DataView, header: number, type: number): Uint8Array
     offset += align(length);
   }
   return null;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+/** The text in an attribute, up to its NUL; null when there is none. */
+function findText(body: DataView, header: number, type: number): string | null {
+  const bytes = findAttribute(body, header, type);
+  return bytes && new TextDecoder().decode(bytes).replace(/\0.*$/s, "");
+}
+
+/** The IPv4 address in an attribute; null when there is none. */
+function findAddress(body: DataView, header: number, type: number): string | null {
+  const bytes = findAttribute(body, header, type);
+  return bytes?.length === 4 ? bytes.join(".") : null;
 }
 
 /** Rounds a length up to where the next message or attribute begins. */

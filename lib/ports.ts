@@ -83,14 +83,32 @@ export type RunProgram = (
   timeLimit: number,
 ) => Promise<ProgramEnd>;
 
-/** Something that was made, removed or changed in the kernel, by whomever. */
+/** A device as it is after a change of it. */
+export interface DeviceChange {
+  readonly kind: "device";
+  /** The kernel's number for it, which stays when it is renamed. */
+  readonly index: number;
+  readonly name: string;
+  readonly isGone: boolean;
+  readonly isUp: boolean;
+  /** "" where it has none. */
+  readonly alias: string;
+  /** Of a tunnel in UDP, its outer ends: "LOCAL:PORT REMOTE:PORT"; else "". */
+  readonly outer: string;
+}
+
+/** Something that was made, changed or removed in the kernel, by whomever. */
 export type KernelChange =
-  /** @property index the kernel's number for the device, which stays when it is renamed */
-  | { readonly kind: "device"; readonly index: number; readonly name: string }
+  | DeviceChange
   /** An IPv4 address of a device. */
-  | { readonly kind: "address"; readonly index: number; readonly ip: string }
-  /** An IPv4 route. @property protocol who made it, see ip-route(8) */
-  | { readonly kind: "route"; readonly protocol: number }
+  | { readonly kind: "address"; readonly index: number; readonly ip: string; readonly isGone: boolean }
+  /** An IPv4 route. @property network IP/LENGTH @property protocol who made it, see ip-route(8) */
+  | {
+    readonly kind: "route";
+    readonly network: string;
+    readonly protocol: number;
+    readonly isGone: boolean;
+  }
   /** One nftables transaction that touched the table that was asked for. Those that touched others are not told. */
   | { readonly kind: "table" }
   /** Anything: there was more news than the kernel keeps for us, or some that cannot be read. */

@@ -79,7 +79,7 @@ export class Kernel {
     const { confirm, withdraw, ip } = plan;
     news.makeRoom(confirm.length + withdraw.length + ip.length);
     this.#takeNews();
-    picture.beginChange(state, plan);
+    picture.beginChange(plan);
     try {
       await this.#instance().carryOut(plan);
       this.#takeNews();

@@ -1,9 +1,10 @@
-import type { KernelChange } from "../ports.ts";
+import { formatEndpoint } from "../packet.ts";
+import type { DeviceChange, KernelChange } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { recallExpiry } from "./expiry.ts";
 import type { Transition } from "./plan.ts";
-import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
+import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL, routeKey } from "./state.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
@@ -16,8 +17,10 @@ const KERNEL_ROUTE_PROTOCOL = 2;
 
 /** The news that the kernel will send because of our own change. */
 interface Expected {
-  readonly devices: ReadonlySet<string>;
-  readonly addresses: ReadonlySet<string>;
+  /** Keys of devices, addresses and routes: see `keyOf`. */
+  readonly keys: ReadonlySet<string>;
+  /** The latest news of each such device that exists, by name. */
+  readonly devices: Map<string, DeviceChange>;
   /** nftables transactions of which there was no news yet. */
   transactions: number;
 }
@@ -120,15 +123,18 @@ export class Picture {
   }
 
   /** We are about to change the kernel. */
-  beginChange(desired: KernelState, plan: Transition): void {
-    this.#expected = expectedOf(this.#observed!.own, desired, plan);
+  beginChange(plan: Transition): void {
+    this.#expected = expectedOf(this.#observed!.own, plan);
   }
 
   /** The change succeeded. @param isHindered whether foreign objects keep some tunnel from being made */
   handleChange(desired: KernelState, isHindered: boolean): void {
+    const { devices } = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
     this.#written = desired;
     this.#expected = null;
+    // Others may have changed one of the very devices that we changed.
+    this.handleNews([...devices.values()].filter((news) => !isAsWanted(news, desired)));
     this.#isHindered = isHindered;
   }
 
@@ -156,6 +162,8 @@ export class Picture {
   /** The kernel sent news of changes, by us or by others. */
   handleNews(changes: readonly KernelChange[]): void {
     for (const change of changes) {
+      // Such routes follow from an address, of which there is news too.
+      if (change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL) continue;
       if (this.#isExpected(change)) continue;
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || this.#concerns(change);
@@ -165,21 +173,15 @@ export class Picture {
   /** Whether a change follows from our own. Notes it if so. */
   #isExpected(change: KernelChange): boolean {
     const expected = this.#expected;
-    if (expected === null) return false;
-    switch (change.kind) {
-      case "device":
-        if (!expected.devices.has(change.name)) return false;
-        this.#indexes.add(change.index);
-        return true;
-      case "address":
-        return expected.addresses.has(change.ip);
-      case "route":
-        return change.protocol === ROUTE_PROTOCOL || change.protocol === KERNEL_ROUTE_PROTOCOL;
-      case "table":
-        return --expected.transactions >= 0;
-      case "unknown":
-        return false;
+    if (expected === null || change.kind === "unknown") return false;
+    if (change.kind === "table") return --expected.transactions >= 0;
+    const isOurs = expected.keys.has(keyOf(change));
+    if (isOurs && change.kind === "device") {
+      this.#indexes.add(change.index);
+      if (change.isGone) expected.devices.delete(change.name);
+      else expected.devices.set(change.name, change);
     }
+    return isOurs;
   }
 
   /** Whether a change by others may concern our objects, or the outside they depend on. */
@@ -208,19 +210,52 @@ export class Picture {
   }
 }
 
-/** The news that the kernel sends while a plan leads from one state to another. */
-function expectedOf(from: KernelState, to: KernelState, { close, open }: Transition): Expected {
-  const tunnels = [...from.tunnels.values(), ...to.tunnels.values()]
-    .filter((tunnel) => from.tunnels.get(tunnel.name) !== to.tunnels.get(tunnel.name));
+/** Key of a change: its object, and whether that is gone. */
+function keyOf(change: Exclude<KernelChange, { kind: "table" | "unknown" }>): string {
+  const prefix = change.isGone ? "gone " : "";
+  switch (change.kind) {
+    case "device":
+      return `${prefix}device ${change.name}`;
+    case "address":
+      return `${prefix}address ${change.ip}`;
+    case "route":
+      return `${prefix}route ${routeKey(change.network)}`;
+  }
+}
+
+function isAsWanted({ name, isUp, alias, outer }: DeviceChange, { tunnels }: KernelState): boolean {
+  const tunnel = tunnels.get(name);
+  if (tunnel === undefined) return true;
+  const { local, remote } = tunnel;
+  return isUp && alias === tunnel.alias && outer === `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
+}
+
+/** The news that the kernel sends while the commands of a plan run. */
+function expectedOf(from: KernelState, { close, ip, open }: Transition): Expected {
+  const keys = ip.flatMap((line): string[] => {
+    const [object, verb, ...words] = line.split(" ");
+    const prefix = verb === "delete" ? "gone " : "";
+    switch (object) {
+      case "link":
+        return words[0] === "group" ? [] : linkKeys(words, from);
+      case "address":
+        return [`${prefix}address ${words[0]!.split("/")[0]}`];
+      default:
+        return [`${prefix}${object} ${words[0]}`];
+    }
+  });
   return {
-    devices: new Set(tunnels.map(({ name }) => name)),
-    addresses: new Set([
-      ...tunnels.flatMap(({ inner }) => inner?.ip ?? []),
-      ...from.altAddresses.keys(),
-      ...to.altAddresses.keys(),
-    ]),
+    keys: new Set(keys),
+    devices: new Map(),
     transactions: [close, open].filter(({ length }) => length > 0).length,
   };
+}
+
+/** What `link add` and `link set` change. What is put into a group goes with it, and its address with it. */
+function linkKeys([, name, ...words]: readonly string[], from: KernelState): string[] {
+  const inner = from.tunnels.get(name!)?.inner;
+  const gone = words[0] === "group" ? [`gone device ${name}`, `gone address ${inner?.ip}`] : [];
+  return [`device ${name}`, ...gone];
 }
 
 /** Names the first of some devices, and counts the others. */

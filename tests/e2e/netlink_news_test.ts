@@ -3,7 +3,7 @@ import { EXIT } from "../../lib/errors.ts";
 // machine of one's own.
 import assert from "node:assert/strict";
 import { NetlinkNews } from "../../ffi/netlink_news.ts";
-import type { KernelChange } from "../../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../../lib/ports.ts";
 import { must } from "../../tools/command.ts";
 import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
 
@@ -44,6 +44,11 @@ function tableChanges(news: NetlinkNews): KernelChange[] {
   return news.changes().filter(({ kind }) => kind === "table" || kind === "unknown");
 }
 
+/** The news of a device that is no tunnel. */
+function device(index: number, name: string, fields: Partial<DeviceChange> = {}): DeviceChange {
+  return { kind: "device", index, name, isGone: false, isUp: false, alias: "", outer: "", ...fields };
+}
+
 function assertTold(news: NetlinkNews, ...expected: readonly KernelChange[]): void {
   const changes = news.changes();
   const told = new Set(changes.map((change) => JSON.stringify(change)));
@@ -59,22 +64,48 @@ Deno.test("changes() tells of devices, addresses and routes that come, change an
   using news = open();
   await ip(`link add name ${DEVICE} type dummy`);
   const index = await indexOf(DEVICE);
-  assert.deepEqual(news.changes(), [{ kind: "device", index, name: DEVICE }]);
+  assert.deepEqual(news.changes(), [device(index, DEVICE)]);
   await ip(`link set dev ${DEVICE} name news1`);
-  assert.deepEqual(news.changes(), [{ kind: "device", index, name: "news1" }]);
+  assert.deepEqual(news.changes(), [device(index, "news1")]);
   await ip(`address add 10.99.0.1/24 dev news1`);
-  assertTold(news, { kind: "address", index, ip: "10.99.0.1" });
+  assertTold(news, { kind: "address", index, ip: "10.99.0.1", isGone: false });
   await ip(`link set dev news1 up`);
-  assertTold(news, { kind: "device", index, name: "news1" });
-  await ip(`route add 10.98.0.0/16 dev news1 proto 201`);
-  assertTold(news, { kind: "route", protocol: 201 });
-  await ip(`route delete 10.98.0.0/16 dev news1`);
-  assertTold(news, { kind: "route", protocol: 201 });
+  assertTold(news, device(index, "news1", { isUp: true }));
+  const [wide, host, all] = ["10.98.0.0/16", "10.97.0.1/32", "0.0.0.0/0"].map(
+    (network) => (isGone: boolean) => ({ kind: "route", network, protocol: 201, isGone }) as const,
+  );
+  for (const route of [wide!, host!, all!]) {
+    const { network } = route(false);
+    await ip(`route add ${network} dev news1 proto 201`);
+    assertTold(news, route(false));
+    await ip(`route delete ${network} dev news1`);
+    assertTold(news, route(true));
+  }
   await ip(`address delete 10.99.0.1/24 dev news1`);
-  assertTold(news, { kind: "address", index, ip: "10.99.0.1" }, { kind: "route", protocol: 2 });
+  const prefix = { kind: "route", network: "10.99.0.0/24", protocol: 2, isGone: true } as const;
+  assertTold(news, { kind: "address", index, ip: "10.99.0.1", isGone: true }, prefix);
   await ip(`link delete dev news1`);
-  assertTold(news, { kind: "device", index, name: "news1" });
+  assertTold(news, device(index, "news1", { isGone: true }));
   assert.deepEqual(news.changes(), []);
+});
+
+Deno.test("changes() tells how a tunnel is after each change of it", async () => {
+  using news = open();
+  const outer = (remote: string) =>
+    `type ipip remote ${remote} local 127.0.0.1 encap fou encap-sport 7 encap-dport 8`;
+  await ip(`link add name ${DEVICE} ${outer("192.0.2.1")}`);
+  const index = await indexOf(DEVICE);
+  await ip(`link set dev ${DEVICE} alias ours`);
+  await ip(`link set dev ${DEVICE} up`);
+  const up = device(index, DEVICE, { isUp: true, alias: "ours", outer: "127.0.0.1:7 192.0.2.1:8" });
+  assert.deepEqual(news.changes().at(-1), up);
+  await ip(`link set dev ${DEVICE} alias ours:too ${outer("192.0.2.2")}`);
+  const moved = { ...up, alias: "ours:too", outer: "127.0.0.1:7 192.0.2.2:8" };
+  assert.deepEqual(news.changes().at(-1), moved);
+  await ip(`link set dev ${DEVICE} down`);
+  assert.deepEqual(news.changes().at(-1), { ...moved, isUp: false });
+  await ip(`link delete dev ${DEVICE}`);
+  assert.equal((news.changes().at(-1) as DeviceChange).isGone, true);
 });
 
 Deno.test("changes() tells of each transaction that touches the table once, and of no other", async () => {
@@ -127,12 +158,12 @@ Deno.test("changes() says when there was more news than the kernel keeps, which 
   await ip(...some.map((ip) => `address add ${ip}/32 dev ${DEVICE}`));
   assert.ok(news.changes().some(({ kind }) => kind === "unknown"));
   await ip(`link set dev ${DEVICE} up`);
-  assertTold(news, { kind: "device", index: await indexOf(DEVICE), name: DEVICE });
+  assertTold(news, device(await indexOf(DEVICE), DEVICE, { isUp: true }));
 
   news.makeRoom(some.length);
   const index = await indexOf(DEVICE);
   await ip(...some.map((ip) => `address delete ${ip}/32 dev ${DEVICE}`));
-  assertTold(news, ...some.map((ip) => ({ kind: "address", index, ip }) as const));
+  assertTold(news, ...some.map((ip) => ({ kind: "address", index, ip, isGone: false }) as const));
   await ip(`link delete dev ${DEVICE}`);
 });
 

@@ -6,7 +6,7 @@ import { run } from "../../tools/command.ts";
 import { ReplySocket } from "../../ffi/reply_socket.ts";
 import { type Datagram, parseUdpPacket } from "../../lib/packet.ts";
 import { replyFilter } from "../../lib/reply_filter.ts";
-import { innerPacket } from "../unit/pair.ts";
+import { innerPacket } from "../unit/inner_packet.ts";
 
 const LOOPBACK = { text: "127.0.0.1", number: 0x7f00_0001 };
 const SERVER_PORT = 7101;

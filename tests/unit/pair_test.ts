@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hubOf, innerPacket, KEEPALIVE, peersOf, World } from "./pair/world.ts";
+import { hubOf, KEEPALIVE, packetBetween, peersOf, World } from "./pair/world.ts";
 
 const CLIENTS = [0, 1, 2] as const;
 
@@ -90,7 +90,7 @@ Deno.test("A gate that is flushed is back within a second, with whom it had let 
   world.assertConnected();
   const fate = world.attack(
     { ip: "203.0.113.66", port: 40_000 },
-    innerPacket("172.28.0.1", "172.28.0.0", 100),
+    packetBetween("172.28.0.1", "172.28.0.0", 100),
   );
   assert.equal(fate.kind, "dropped");
 });

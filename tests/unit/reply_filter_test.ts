@@ -4,7 +4,7 @@ import { looksLikeInnerPacket } from "../../lib/auth/scheme.ts";
 import { buildUdpPacket } from "../../lib/packet.ts";
 import { type BpfInstruction, replyFilter, TAKE_NOTHING } from "../../lib/reply_filter.ts";
 import { runBpf } from "./fake/bpf.ts";
-import { innerPacket } from "./pair.ts";
+import { innerPacket } from "./inner_packet.ts";
 
 const SERVER = { ip: "192.0.2.1", port: 10_001 };
 const OWN = { ip: "10.0.1.2", port: 10_002 };

@@ -42,8 +42,8 @@ export class Fib {
       address.isSecondary || !isSecondary && SCOPES[fields.scope] <= SCOPES[scope]
     );
     addresses.splice(before + 1, 0, address);
-    this.#changes.tell({ kind: "address", index: device.index, ip: address.local });
-    this.#tellRoute(KERNEL); // of the local table
+    this.#changes.tell({ kind: "address", index: device.index, ip: address.local, isGone: false });
+    this.#tellRoute(KERNEL, address.local); // of the local table
     if (device.up) this.#addPrefix(device, address);
   }
 
@@ -84,7 +84,7 @@ export class Fib {
     else if (!isReplacing) throw Refused.answer("File exists");
     else if (isSameRoute(this.routes[index]!, route)) return;
     else this.routes[index] = route;
-    this.#tellRoute(route.protocol);
+    this.#tellRoute(route.protocol, route.dst);
   }
 
   /** @throws {Refused} */
@@ -94,7 +94,7 @@ export class Fib {
     const index = this.routes.findIndex(isIt);
     if (index < 0) throw Refused.answer("No such process");
     this.routes.splice(index, 1);
-    this.#tellRoute(protocol);
+    this.#tellRoute(protocol, dst, true);
   }
 
   /** The route that a packet to `ip` takes, of those whose devices are up. */
@@ -118,22 +118,22 @@ export class Fib {
       return;
     }
     this.routes.push({ dst, device: index, protocol: KERNEL, metric: null, via: null, source: local });
-    this.#tellRoute(KERNEL);
-    if (length < 31) this.#tellRoute(KERNEL); // for broadcasts, in the local table
+    this.#tellRoute(KERNEL, dst);
+    if (length < 31) this.#tellRoute(KERNEL, dst); // for broadcasts, in the local table
   }
 
   #dropAddress(device: FakeDevice, address: FakeAddress): void {
     const { addresses, index } = device;
     addresses.splice(addresses.indexOf(address), 1);
-    this.#changes.tell({ kind: "address", index, ip: address.local });
+    this.#changes.tell({ kind: "address", index, ip: address.local, isGone: true });
     const dst = prefixOf(address);
     const isPrefix = (route: FakeRoute) =>
       route.dst === dst && route.device === index && route.protocol === KERNEL &&
       route.source === address.local;
     if (!addresses.some((other) => !other.isSecondary && isSameNetwork(other, address))) {
-      for (let count = this.#remove(isPrefix); count > 0; count--) this.#tellRoute(KERNEL);
+      for (let count = this.#remove(isPrefix); count > 0; count--) this.#tellRoute(KERNEL, dst, true);
     }
-    this.#tellRoute(KERNEL);
+    this.#tellRoute(KERNEL, address.local, true);
     if (addresses.length === 0) this.#remove(({ device }) => device === index);
     if (!addresses.some(({ local }) => local === address.local)) {
       this.#remove(({ source, device }) => source === address.local && device === index);
@@ -147,8 +147,9 @@ export class Fib {
     return count;
   }
 
-  #tellRoute(protocol: number): void {
-    this.#changes.tell({ kind: "route", protocol });
+  #tellRoute(protocol: number, dst: string, isGone = false): void {
+    const network = dst === "default" ? "0.0.0.0/0" : dst.includes("/") ? dst : `${dst}/32`;
+    this.#changes.tell({ kind: "route", network, protocol, isGone });
   }
 }
 

@@ -126,7 +126,7 @@ export class Links {
       if (device.up) this.#switch(device, false);
       this.#followers.leaving(device);
       this.byName.delete(device.name);
-      this.#tell(device);
+      this.#tell(device, true);
     }
   }
 
@@ -144,7 +144,7 @@ export class Links {
     for (const [key, value] of entries) this.byName.set(key, value);
     this.#tell(device);
     for (const { local } of device.addresses) {
-      this.#changes.tell({ kind: "address", index: device.index, ip: local });
+      this.#changes.tell({ kind: "address", index: device.index, ip: local, isGone: false });
     }
   }
 
@@ -157,7 +157,9 @@ export class Links {
     }
   }
 
-  #tell({ index, name }: FakeDevice): void {
-    this.#changes.tell({ kind: "device", index, name });
+  #tell({ index, name, up, alias, outer }: FakeDevice, isGone = false): void {
+    const { encap = null } = outer ?? {};
+    const ends = encap === null ? "" : `${outer!.local}:${encap.sport} ${outer!.remote}:${encap.dport}`;
+    this.#changes.tell({ kind: "device", index, name, isGone, isUp: up, alias: alias ?? "", outer: ends });
   }
 }

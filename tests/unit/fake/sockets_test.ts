@@ -108,8 +108,8 @@ Deno.test("FakeNews tells of changes once, of one table's transactions, and of a
   host.kernel.ip("address add 10.0.0.1/32 dev eth0");
   const { index } = host.kernel.devices.get("eth0")!;
   assert.deepEqual(bare.changes(), [
-    { kind: "address", index, ip: "10.0.0.1" },
-    { kind: "route", protocol: 2 },
+    { kind: "address", index, ip: "10.0.0.1", isGone: false },
+    { kind: "route", network: "10.0.0.1/32", protocol: 2, isGone: false },
   ]);
   process.news[0]!.overflow();
   assert.deepEqual(news.changes(), [{ kind: "unknown" }]);

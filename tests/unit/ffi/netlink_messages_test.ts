@@ -37,11 +37,44 @@ function arbitraryDatagram(): fc.Arbitrary<Uint8Array> {
 }
 
 Deno.test("parseRouteNews() reads added and removed devices, addresses and routes", () => {
-  assert.deepEqual(parseRouteNews(DEVICE_GONE), [{ kind: "device", index: 2, name: "d1" }]);
-  assert.deepEqual(parseRouteNews(samples.ADDRESS_ADDED), [{ kind: "address", index: 9, ip: "10.9.0.1" }]);
-  assert.deepEqual(parseRouteNews(samples.ADDRESS_REMOVED), [{ kind: "address", index: 2, ip: "10.9.0.1" }]);
-  assert.deepEqual(parseRouteNews(ROUTE_ADDED), [{ kind: "route", protocol: 201 }]);
-  assert.deepEqual(parseRouteNews(samples.ROUTE_REMOVED), [{ kind: "route", protocol: 2 }]);
+  const gone = {
+    kind: "device",
+    index: 2,
+    name: "d1",
+    isGone: true,
+    isUp: false,
+    alias: "",
+    outer: "",
+  } as const;
+  assert.deepEqual(parseRouteNews(DEVICE_GONE), [gone]);
+  assert.deepEqual(parseRouteNews(samples.TUNNEL_MOVED), [{
+    ...{ kind: "device", index: 10, name: "p0", isGone: false, isUp: true, alias: "ipipou:hub:x" },
+    outer: "192.0.2.1:10000 198.51.100.3:40002",
+  }]);
+  assert.deepEqual(parseRouteNews(samples.ADDRESS_ADDED), [{
+    kind: "address",
+    index: 9,
+    ip: "10.9.0.1",
+    isGone: false,
+  }]);
+  assert.deepEqual(parseRouteNews(samples.ADDRESS_REMOVED), [{
+    kind: "address",
+    index: 2,
+    ip: "10.9.0.1",
+    isGone: true,
+  }]);
+  assert.deepEqual(parseRouteNews(ROUTE_ADDED), [{
+    kind: "route",
+    network: "10.8.0.0/16",
+    protocol: 201,
+    isGone: false,
+  }]);
+  assert.deepEqual(parseRouteNews(samples.ROUTE_REMOVED), [{
+    kind: "route",
+    network: "10.9.0.0/24",
+    protocol: 2,
+    isGone: true,
+  }]);
 });
 
 Deno.test("parseRouteNews() reads all messages of a datagram", () => {
@@ -59,7 +92,7 @@ Deno.test("parseRouteNews() reports what it cannot read as unknown", () => {
   assert.deepEqual(parseRouteNews(new Uint8Array()), [UNKNOWN]);
   assert.deepEqual(parseRouteNews(DEVICE_GONE.subarray(0, 100)), [UNKNOWN]);
   assert.deepEqual(parseRouteNews(join(ROUTE_ADDED, ROUTE_ADDED.subarray(0, 20))), [
-    { kind: "route", protocol: 201 },
+    ...parseRouteNews(ROUTE_ADDED),
     UNKNOWN,
   ]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type Gate, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
-import type { KernelChange } from "../../../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../../../lib/ports.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const SETTINGS = sampleSettings({ peers: [samplePeer({ name: "a" })] });
@@ -29,16 +29,48 @@ const FROM = stateOf(STANDING);
 const TO = { ...stateOf(TUNNEL, STANDING), altAddresses: new Map([["172.29.0.0", "eth0"]]) };
 
 const INDEX = { a: 11, b: 12, eth0: 2, other: 9 } as const;
-const device = (name: keyof typeof INDEX): KernelChange => ({ kind: "device", index: INDEX[name], name });
-const address = (ip: string, index: number = INDEX.other): KernelChange => ({ kind: "address", index, ip });
-const route = (protocol: number): KernelChange => ({ kind: "route", protocol });
+/** A device as our changes leave it, but for `fields`. */
+const device = (name: keyof typeof INDEX, fields: Partial<DeviceChange> = {}): DeviceChange => ({
+  kind: "device",
+  index: INDEX[name],
+  name,
+  isGone: false,
+  isUp: true,
+  alias: "ipipou:hub",
+  outer: "192.0.2.1:2 198.51.100.2:1",
+  ...fields,
+});
+const address = (ip: string, index: number = INDEX.other, isGone = false): KernelChange => ({
+  kind: "address",
+  index,
+  ip,
+  isGone,
+});
+const route = (protocol: number, network = "10.7.0.0/16", isGone = false): KernelChange => ({
+  kind: "route",
+  network,
+  protocol,
+  isGone,
+});
 const TABLE: KernelChange = { kind: "table" };
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
+/** Commands that make the first tunnel, with a private address and a route. */
+const MAKE = [
+  "link add name a type ipip remote 198.51.100.2 local 192.0.2.1 encap fou encap-sport 2 encap-dport 1",
+  "link set dev a alias ipipou:hub",
+  "address add 172.29.0.0/32 dev eth0 scope global",
+  "fou add port 2 ipproto 4 local 172.29.0.0",
+  "address add 172.28.0.0 peer 172.28.0.1 dev a",
+  "link set dev a up",
+  "route add 10.7.0.0/16 dev a proto 201",
+];
+const REMOVE = ["address delete 172.29.0.0/32 dev eth0", "link set dev b group 7", "link delete group 7"];
+
 /** A plan in which `nft` runs so often. */
-function planOf(transactions: number): Transition {
+function planOf(transactions: number, ip: readonly string[] = MAKE): Transition {
   const [close, open] = [1, 2].map((least) => transactions >= least ? ["a command"] : []);
-  return { confirm: [], withdraw: ["one"], close: close!, ip: ["two", "three"], open: open! };
+  return { confirm: [], withdraw: [], close: close!, ip, open: open! };
 }
 
 /** A picture of a kernel in which one tunnel was found. */
@@ -50,16 +82,11 @@ function newPicture(own: KernelState = FROM, now = NOW): Picture {
 }
 
 /** The picture after a change of ours, while which the kernel told of this. */
-function afterChange(
-  changes: readonly KernelChange[],
-  transactions: number,
-  from: KernelState = FROM,
-  to: KernelState = TO,
-): Picture {
-  const picture = newPicture(from);
-  picture.beginChange(to, planOf(transactions));
+function afterChange(changes: readonly KernelChange[], plan: Transition): Picture {
+  const picture = newPicture();
+  picture.beginChange(plan);
   picture.handleNews(changes);
-  picture.handleChange(to, false);
+  picture.handleChange(TO, false);
   return picture;
 }
 
@@ -78,34 +105,70 @@ Deno.test("Picture needs a look at everything before the first change and after 
 
 Deno.test("Picture keeps what it knows during our own change, whatever news the kernel sends of it", () => {
   for (const told of [OURS, [], OURS.slice(1), [...OURS, TABLE]]) {
-    const picture = afterChange(told, 1);
+    const picture = afterChange(told, planOf(1));
     assert.deepEqual([picture.need, picture.repairDue], ["nothing", null]);
     assert.equal(picture.observed!.own, TO);
   }
-  assert.equal(afterChange(OURS, 0, TO, FROM).need, "nothing", "what goes is ours too");
+  const gone = [
+    ...[device("b"), address("172.28.0.2", INDEX.b, true), device("b", { isGone: true })],
+    address("172.29.0.0", INDEX.eth0, true),
+  ];
+  assert.equal(afterChange(gone, planOf(0, REMOVE)).need, "nothing", "what we remove");
 });
 
 Deno.test("Picture needs a look at everything after a change by others, even during our own", () => {
   const others = [
-    device("b"),
-    device("eth0"),
-    address("172.28.0.2"),
-    address("192.0.2.9"),
-    route(4),
-    UNKNOWN,
+    ...[
+      device("b"),
+      device("eth0"),
+      address("172.28.0.2"),
+      address("192.0.2.9"),
+      route(4, "10.8.0.0/16"),
+      UNKNOWN,
+    ],
+    // What we make or change does not go by what we do.
+    ...[device("a", { isGone: true }), address("172.28.0.0", INDEX.a, true), route(201, "10.7.0.0/16", true)],
   ];
   for (const change of others) {
-    assert.equal(afterChange([...OURS, change], 1).need, "all", JSON.stringify(change));
+    assert.equal(afterChange([...OURS, change], planOf(1)).need, "all", JSON.stringify(change));
     const picture = newPicture();
     picture.handleNews([change]);
     assert.equal(picture.need, "all", JSON.stringify(change));
   }
-  assert.equal(afterChange([TABLE, TABLE], 1).need, "all", "one transaction more than ours");
-  assert.equal(afterChange([TABLE, TABLE, TABLE], 2).need, "all");
+  assert.equal(afterChange([device("b")], planOf(1, REMOVE)).need, "nothing");
+  assert.equal(afterChange([device("a", { isGone: true })], planOf(1, REMOVE)).need, "all");
+  assert.equal(afterChange([TABLE, TABLE], planOf(1)).need, "all", "one transaction more than ours");
+  assert.equal(afterChange([TABLE, TABLE, TABLE], planOf(2)).need, "all");
+});
+
+Deno.test("Picture calls for a repair when others changed a device during our own change", () => {
+  for (
+    const fields of [{ isUp: false }, { alias: "somebody's" }, { outer: "192.0.2.1:2 198.51.100.9:1" }, {
+      outer: "",
+    }]
+  ) {
+    const picture = afterChange([device("a", fields)], planOf(0));
+    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 1_000], JSON.stringify(fields));
+    assert.equal(
+      afterChange([device("a", fields), device("a")], planOf(0)).need,
+      "nothing",
+      "not the last word",
+    );
+  }
+  assert.equal(
+    afterChange([device("a", { isUp: false }), device("a", { isGone: true })], planOf(0)).need,
+    "all",
+  );
+});
+
+Deno.test("Picture ignores routes that follow from addresses", () => {
+  const picture = newPicture();
+  picture.handleNews([route(2), route(2, "10.9.0.0/24", true)]);
+  assert.deepEqual([picture.need, picture.repairDue], ["nothing", null]);
 });
 
 Deno.test("Picture takes late news of our own change for a change by others", () => {
-  const picture = afterChange(OURS, 1);
+  const picture = afterChange(OURS, planOf(1));
   picture.handleNews([device("a")]);
   assert.equal(picture.need, "all");
 });
@@ -120,24 +183,24 @@ Deno.test("Picture calls for a repair when our objects, or the outside, were cha
     route(201),
   ];
   for (const change of [...calls, address("172.28.9.9", INDEX.a), TABLE, UNKNOWN]) {
-    const picture = afterChange(OURS, 0);
+    const picture = afterChange(OURS, planOf(0));
     picture.handleNews([change]);
     assert.equal(picture.repairDue, NOW + 1_000, JSON.stringify(change));
   }
-  const renamed = afterChange(OURS, 0);
-  renamed.handleNews([{ kind: "device", index: INDEX.b, name: "stolen" }]);
+  const renamed = afterChange(OURS, planOf(0));
+  renamed.handleNews([device("b", { name: "stolen" })]);
   assert.equal(renamed.repairDue, NOW + 1_000);
 });
 
 Deno.test("Picture calls for no repair when foreign objects were changed", () => {
-  const picture = afterChange(OURS, 0);
-  picture.handleNews([device("other"), address("203.0.113.9"), route(4), route(2)]);
+  const picture = afterChange(OURS, planOf(0));
+  picture.handleNews([device("other"), address("203.0.113.9"), route(4)]);
   assert.deepEqual([picture.need, picture.repairDue], ["all", null]);
 });
 
 Deno.test("Picture calls for a repair at any change while foreign objects hinder a tunnel", () => {
   const picture = newPicture();
-  picture.beginChange(TO, planOf(0));
+  picture.beginChange(planOf(0));
   picture.handleChange(TO, true);
   picture.handleNews([device("other")]);
   assert.equal(picture.repairDue, NOW + 1_000);
@@ -199,7 +262,7 @@ Deno.test("lossesOf() describes what is gone and still wanted", () => {
   const withGate = (state: KernelState) => ({ ...state, gate: {} as Gate });
   const lossesOf = (found: KernelState, desired: KernelState) => {
     const picture = newPicture();
-    picture.beginChange(withGate(TO), planOf(1));
+    picture.beginChange(planOf(1));
     picture.handleChange(withGate(TO), false);
     picture.beginLook(NOW);
     picture.handleLook(sampleObserved({ own: found }));

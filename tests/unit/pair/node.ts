@@ -74,15 +74,13 @@ export class Node {
       return { settings: this.settings, warnings: [] };
     };
     this.#write("--- start");
-    run({ system: process.system, settings: this.settings, log, load, orders }).then(
-      () => life.end = "stopped",
-      (error) => {
+    run({ system: process.system, settings: this.settings, log, load, orders })
+      .then(() => life.end = "stopped", (error) => {
         life.end = error;
-        // The exit of a process frees what it has open.
-        process.kill();
         this.#write(`--- ended: ${error}`);
-      },
-    );
+      })
+      // The end of a process frees what it has open.
+      .finally(() => process.kill());
   }
 
   /** SIGKILL. */

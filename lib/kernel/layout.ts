@@ -72,8 +72,15 @@ function addressKept(
   const { ip } = tunnel.local;
   if (ip === main) return forceAlt ? null : main;
   const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
-  const isAlt = altIp === null ? isPrivate && !foreign.addresses.has(ip) : ip === altIp;
-  return isAlt ? ip : null;
+  // Others may have given the tunnel any address since it was marked.
+  const isFromPool = isPrivate && !foreign.addresses.has(ip) && altNetworkOf(ip) === altNetworkOf(firstAlt);
+  return (altIp === null ? isFromPool : ip === altIp) ? ip : null;
+}
+
+/** The first address of the /16 that an address is in. */
+function altNetworkOf(ip: string): number {
+  const address = parseIpv4(ip)!;
+  return address - address % ALT_NETWORK_SIZE;
 }
 
 /** Gives out pairs of outer addresses, each to one device. */
@@ -102,7 +109,7 @@ class AddressPairs {
   takeAlt({ altIp }: Peer, remote: string): string | null {
     if (this.#firstAlt === null) return null;
     if (altIp !== null) return this.take(altIp, remote) ? altIp : null;
-    const end = this.#firstAlt - this.#firstAlt % ALT_NETWORK_SIZE + ALT_NETWORK_SIZE;
+    const end = altNetworkOf(formatIpv4(this.#firstAlt)) + ALT_NETWORK_SIZE;
     for (let address = this.#next.get(remote) ?? this.#firstAlt; address < end; address++) {
       const ip = formatIpv4(address);
       this.#next.set(remote, address + 1);

@@ -187,3 +187,12 @@ Deno.test("assignLocals() gives no two tunnels the same pair, and moves none tha
     { numRuns: 500 },
   );
 });
+
+Deno.test("assignLocals() keeps no address that others gave to a tunnel with a private one", () => {
+  const anyAlt = PEERS.map((peer) => ({ ...peer, altIp: null }));
+  const together = at({ a: "198.51.100.1", b: "198.51.100.1" });
+  const tunnels = standing(new Map([["a", MAIN], ["b", "172.29.0.5"]]), together);
+  assert.deepEqual(assign(together, tunnels, [], anyAlt), { a: MAIN, b: "172.29.0.5" });
+  const moved = standing(new Map([["a", MAIN], ["b", "192.0.2.77"]]), together);
+  assert.deepEqual(assign(together, moved, [], anyAlt), { a: MAIN, b: "172.29.0.0" });
+});

@@ -14,11 +14,11 @@ export const O_RDONLY = 0;
 export const O_RDWR = 2;
 export const O_CLOEXEC = 0o2000000;
 
-/** The byte order of C structures: that of both architectures the program is built for. */
+/** The byte order of C structures on both architectures the program is built for. */
 export const IS_LITTLE_ENDIAN = true;
 
-/** What a socket is for, as socket(2) takes it. */
-export interface SocketKind {
+/** The parameters of socket(2). */
+interface SocketKind {
   readonly family: number;
   readonly type: number;
   readonly protocol: number;
@@ -27,7 +27,7 @@ export interface SocketKind {
 /**
  * Opens a socket. Child processes do not inherit it.
  *
- * @param action what it is for, in words that follow "Cannot"
+ * @param action its purpose, in words that follow "Cannot"
  * @param resources closes it
  * @throws {SysError}
  */
@@ -52,7 +52,7 @@ export function openFile(libc: Libc, path: string, flags: number, resources: Dis
   return closeWith(resources, libc, libc.check(`open ${path}`, "open", fd));
 }
 
-/** Sets a socket option that is an int. @returns below 0 when that failed */
+/** Sets a socket option of type int. @returns below 0 on failure */
 export function setIntOption(libc: Libc, fd: number, level: number, option: number, value: number): number {
   return libc.symbols.setsockopt(fd, level, option, new Int32Array([value]), Int32Array.BYTES_PER_ELEMENT);
 }

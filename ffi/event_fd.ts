@@ -3,7 +3,7 @@ import type { Libc } from "./libc.ts";
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 
-/** A descriptor that is readable from `signal()` until `clear()`, to end a poll(2) from within the program. */
+/** A descriptor that is readable from `signal()` until `clear()`. It ends a poll(2) from within the program. */
 export class EventFd {
   readonly #libc: Libc;
   #fd: number;

@@ -4,48 +4,28 @@ import { Libc } from "./libc.ts";
 const LOCK_EX = 2;
 
 /**
- * An exclusive flock(2) lock on a file or folder, which keeps out all other processes that take it. Reading and
- * writing go on as usual. The kernel releases it when its last holder exits.
+ * Takes an exclusive flock(2) lock on a file or folder, blocking this thread until it is free. The lock does not keep
+ * anyone from reading or writing. Child processes do not hold it. @throws {SysError}
  */
-export class FileLock implements Disposable {
-  readonly #resources: DisposableStack;
-
-  private constructor(resources: DisposableStack) {
-    this.#resources = resources;
-  }
-
-  /** Takes the lock, blocking this thread until it is free. Child processes do not hold it. @throws {SysError} */
-  static take(path: string): FileLock {
-    using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
-    libc.check(`lock ${path}`, "flock", libc.symbols.flock(fd, LOCK_EX));
-    return new FileLock(resources.move());
-  }
-
-  /**
-   * Takes the lock, waiting on another thread until it is free. Child processes started while it is held inherit it:
-   * they still hold it when this process dies before them.
-   *
-   * @throws {SysError}
-   */
-  static async takeInherited(path: string): Promise<FileLock> {
-    using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openFile(libc, path, O_RDONLY, resources);
-    // A signal may interrupt the wait. errno stays on the other thread, so try again here.
-    if (await libc.symbols.flockElsewhere(fd, LOCK_EX) < 0) {
-      libc.check(`lock ${path}`, "flock", libc.symbols.flock(fd, LOCK_EX));
-    }
-    return new FileLock(resources.move());
-  }
-
-  [Symbol.dispose](): void {
-    this.#resources.dispose();
-  }
+export function lockFile(path: string): Disposable {
+  using resources = new DisposableStack();
+  const libc = resources.use(new Libc());
+  const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
+  libc.check(`lock ${path}`, "flock", libc.symbols.flock(fd, LOCK_EX));
+  return resources.move();
 }
 
-/** Locks the network namespace of this process; child processes inherit the lock. @throws {SysError} */
-export function lockNamespace(): Promise<FileLock> {
-  return FileLock.takeInherited("/proc/self/ns/net");
+/**
+ * Like `lockFile()`, but waits on another thread, and child processes inherit the lock: it is free once this process
+ * has released it and the children that it started meanwhile have exited. @throws {SysError}
+ */
+export async function lockFileInherited(path: string): Promise<Disposable> {
+  using resources = new DisposableStack();
+  const libc = resources.use(new Libc());
+  const fd = openFile(libc, path, O_RDONLY, resources);
+  // A signal may interrupt the wait. errno stays on the other thread, so try again here.
+  if (await libc.symbols.flockElsewhere(fd, LOCK_EX) < 0) {
+    libc.check(`lock ${path}`, "flock", libc.symbols.flock(fd, LOCK_EX));
+  }
+  return resources.move();
 }

@@ -187,8 +187,8 @@ export class SysError extends Error {
   readonly code: string;
 
   /**
-   * @param action what could not be done, in words that follow "Cannot"
-   * @param description what the C library says about `errno`
+   * @param action what failed, in words that follow "Cannot"
+   * @param description the C library's text for `errno`
    */
   constructor(action: string, call: string, errno: number, description: string) {
     const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ??
@@ -204,12 +204,12 @@ export class SysError extends Error {
 /** The loaded library, shared by all `Libc` objects. */
 interface Shared {
   readonly library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  /** `errno` of this thread, read from memory, since another call could change it. */
+  /** `errno` of this thread, read from memory because another call could change it. */
   readonly errno: Deno.UnsafePointerView;
   users: number;
 }
 
-/** Loaded once: the runtime compiles a stub for each function, which takes longer than most calls. */
+/** Loaded once, because the runtime compiles a stub for each function, which takes longer than most calls. */
 let shared: Shared | null = null;
 
 function load(): Shared {
@@ -217,7 +217,7 @@ function load(): Shared {
   return { library, errno: new Deno.UnsafePointerView(library.symbols.__errno_location()!), users: 0 };
 }
 
-/** A reference to the C library, which is unloaded with the last one. Use it only on the thread that made it. */
+/** A reference to the C library, which is unloaded with the last reference. Use it only on the thread that made it. */
 export class Libc {
   readonly #shared: Shared;
   #isTaken = true;
@@ -237,7 +237,7 @@ export class Libc {
     return this.#shared.errno.getInt32();
   }
 
-  /** Makes an error, by default of the latest synchronous call; `action` follows "Cannot". */
+  /** Makes the error of a call, by default the latest synchronous one. */
   error(action: string, call: string, errno = this.errno): SysError {
     const description = Deno.UnsafePointerView.getCString(this.symbols.strerror(errno)!);
     return new SysError(action, call, errno, description);
@@ -250,10 +250,10 @@ export class Libc {
   }
 
   /**
-   * Reads one message into `buffer`, without waiting. A message that is longer is cut.
+   * Reads one message into `buffer` without waiting, and truncates it if it is longer.
    *
    * @param flags of recv(2)
-   * @returns the bytes read, or with MSG_TRUNC the length of the whole message; null: there is none
+   * @returns the number of bytes read, or with MSG_TRUNC the length of the whole message; null: there is none
    * @throws {SysError}
    */
   receive(action: string, fd: number, buffer: Uint8Array<ArrayBuffer>, flags = 0): number | null {
@@ -263,7 +263,7 @@ export class Libc {
   }
 
   /**
-   * Waits on another thread until one of `fds` is readable or has an error to report.
+   * Waits on another thread until one of `fds` is readable or has an error.
    *
    * @returns for each of them, whether it is
    * @throws {SysError}

@@ -9,7 +9,7 @@ const SOURCE: LibrarySource = {
   exitCode: EXIT.queue,
 };
 
-/** `nfq_callback`; a result below 0 reports a failure. */
+/** `nfq_callback`; a result below 0 is a failure. */
 export const CALLBACK = {
   parameters: [
     "pointer", // struct nfq_q_handle *qh

@@ -1,6 +1,6 @@
 import { type ExitCode, IpipouError } from "../lib/errors.ts";
 
-/** Where to look for a C library, and what to say when it is missing. */
+/** Where to find a C library, and what to say when it is missing. */
 export interface LibrarySource {
   /** Its name in errors. */
   readonly name: string;

@@ -16,8 +16,8 @@ const RTM = { newLink: 16, delLink: 17, newAddress: 20, delAddress: 21, newRoute
 const LINK_INDEX = 4;
 const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
-const ROUTE_LENGTH = 1; // bits of the network
-const ROUTE_PROTOCOL = 5;
+const RTM_DST_LEN = 1;
+const RTM_PROTOCOL = 5;
 /** Attributes. */
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
@@ -28,10 +28,10 @@ const IFF_UP = 1;
 const IFA_LOCAL = 2;
 const RTA_DST = 1;
 
-/** The high byte of the type of all messages about nftables; the low byte of the one that ends a transaction. */
+/** The high byte of the type of all nftables messages, and the low byte of the one that ends a transaction. */
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
-/** The attribute for the table's name: it has this number in messages of every kind (NFTA_RULE_TABLE, …). */
+/** The attribute with the table's name: the same number in messages of every kind (NFTA_RULE_TABLE, …). */
 const NFTA_TABLE = 1;
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
@@ -55,19 +55,19 @@ export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
   );
 }
 
-/** What the datagrams of the nftables group have told so far of one table. */
-export interface TableNews {
-  /** One for each transaction that has ended and touched the table, and for what cannot be read. */
+/** What a datagram of the nftables group says about one table. */
+interface TableNews {
+  /** One for each finished transaction that touched the table, and for each message that cannot be read. */
   readonly changes: readonly KernelChange[];
-  /** Whether the transaction that has not ended yet touched the table. */
+  /** Whether the unfinished transaction touched the table. */
   readonly isTouched: boolean;
 }
 
 /**
- * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may be spread over several.
+ * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may take several datagrams.
  *
  * @param table the name of a table of family ip, as `tableName()` encodes it
- * @param isTouched what the datagram before this one led to
+ * @param isTouched the result of the datagram before
  */
 export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouched: boolean): TableNews {
   const changes: KernelChange[] = [];
@@ -87,7 +87,7 @@ export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouche
   return { changes, isTouched };
 }
 
-/** A table's name as the kernel writes it. */
+/** Encodes a table's name as the kernel does. */
 export function tableName(name: string): Uint8Array {
   return new TextEncoder().encode(`${name}\0`);
 }
@@ -111,9 +111,9 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
       if (body.byteLength < ROUTE_HEADER) break;
       // The default route has no address.
       const network = `${findAddress(body, ROUTE_HEADER, RTA_DST) ?? "0.0.0.0"}/${
-        body.getUint8(ROUTE_LENGTH)
+        body.getUint8(RTM_DST_LEN)
       }`;
-      const protocol = body.getUint8(ROUTE_PROTOCOL);
+      const protocol = body.getUint8(RTM_PROTOCOL);
       return { kind: "route", network, protocol, isGone: type === RTM.delRoute };
     }
   }
@@ -132,7 +132,7 @@ function deviceChange(body: DataView, name: string, isGone: boolean): DeviceChan
   };
 }
 
-/** The outer ends of a tunnel in UDP; "" where a device is none. */
+/** The outer endpoints of a FOU tunnel; "" for other devices. */
 function outerEnds(body: DataView): string {
   const info = findAttribute(body, LINK_HEADER, IFLA_LINKINFO);
   const data = info && findAttribute(viewOf(info), 0, IFLA_INFO_DATA);
@@ -145,7 +145,7 @@ function outerEnds(body: DataView): string {
   return ends.some((end) => end.includes("null")) ? "" : ends.join(" ");
 }
 
-/** What a message of the nftables group is about: the table, anything else, or the end of the transaction. */
+/** What a message of the nftables group is about: the table, something else, or the end of the transaction. */
 function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other" | "end" | "unreadable" {
   if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.byteLength < NFT_HEADER) return "unreadable";
   if ((type & 0xff) === NFT_MSG_NEWGEN) return "end";
@@ -157,7 +157,7 @@ function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other
     : "other";
 }
 
-/** The messages of a datagram. Null stands for a rest that is no message. */
+/** Yields the messages of a datagram, and null for a remainder that is no message. */
 function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
   const { buffer, byteOffset, byteLength } = datagram;
   const view = new DataView(buffer, byteOffset, byteLength);
@@ -171,7 +171,7 @@ function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void
   } while (offset < byteLength);
 }
 
-/** The value of the first attribute of this type after a message's header; null when it has none. */
+/** Finds the first attribute of this type after a message's header. @returns its value, or null */
 function findAttribute(body: DataView, header: number, type: number): Uint8Array | null {
   for (let offset = header; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
     const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
@@ -204,7 +204,7 @@ function findAddress(body: DataView, header: number, type: number): string | nul
   return bytes?.length === 4 ? bytes.join(".") : null;
 }
 
-/** Where the next message or attribute begins, after one of this length. */
+/** Rounds a length up to where the next message or attribute begins. */
 function align(length: number): number {
   return Math.ceil(length / 4) * 4;
 }

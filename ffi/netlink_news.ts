@@ -1,19 +1,25 @@
 import { constants } from "node:os";
 import type { KernelChange, KernelNews } from "../lib/ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
-import { setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
+import { AF_NETLINK, openSocket, setIntOption, SO_RCVBUFFORCE, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
-import { NETLINK, NFTABLES_GROUP, openNetlink, RTMGRP } from "./netlink.ts";
 import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
 import { Waiter } from "./waiter.ts";
+
+/** Netlink protocols. */
+const NETLINK = { route: 0, netfilter: 12 } as const;
+/** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses and IPv4 routes. */
+const ROUTE_GROUPS = 0x1 | 0x10 | 0x40;
+/** NFNLGRP_NFTABLES of NETLINK_NETFILTER, number 7. */
+const NFTABLES_GROUP = 1 << 6;
 
 const NAME = "the kernel's news of devices, addresses and routes";
 const NFT_NAME = "the kernel's news of nftables";
 
-/** Receive buffer of the route socket in bytes, and what each command adds. The kernel counts its own overhead in. */
+/** Bytes of the route socket's receive buffer, and what each command adds. The kernel counts its overhead in. */
 const ROOM = 64 * 1024;
 const ROOM_FOR_COMMAND = 8 * 1024;
-/** Receive buffer of the nftables socket, which the kernel doubles. One transaction for 4,096 peers takes 1.5 MB of it. */
+/** Bytes of the nftables socket's receive buffer. The kernel doubles it; a transaction for 4,096 peers takes 1.5 MB. */
 const NFT_ROOM = 8 * 1024 * 1024;
 
 /**
@@ -23,17 +29,17 @@ const NFT_ROOM = 8 * 1024 * 1024;
 export class NetlinkNews implements KernelNews {
   readonly #libc: Libc;
   readonly #route: number;
-  /** The nftables socket, and the table to hear of; null: none. */
+  /** The nftables socket and the table to watch; null: none. */
   readonly #nft: { readonly fd: number; readonly table: Uint8Array } | null;
   readonly #waiter: Waiter;
   #room = ROOM;
-  /** Whether the nftables transaction of which only a part was read so far touched the table. */
+  /** Whether the part read so far of an unfinished nftables transaction touched the table. */
   #isTouched = false;
-  /** Holds any datagram: nftables' are at most 8 KiB, and an attribute of a device or route at most 64 KiB. */
+  /** Holds any datagram: those of nftables take up to 8 KiB, an attribute of a device or route up to 64 KiB. */
   readonly #buffer = new Uint8Array(128 * 1024);
 
   /**
-   * @param table the nftables table (family ip) to hear of; null: none, which needs no privileges
+   * @param table the nftables table (family ip) to watch; null: none, which needs no privileges
    * @throws {IpipouError} a table was named and CAP_NET_ADMIN is missing
    * @throws {SysError}
    */
@@ -49,8 +55,7 @@ export class NetlinkNews implements KernelNews {
   private constructor(table: string | null) {
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
-    const { link, ipv4Address, ipv4Route } = RTMGRP;
-    this.#route = openNetlink(libc, NAME, NETLINK.route, link | ipv4Address | ipv4Route, resources);
+    this.#route = openNetlink(libc, NAME, NETLINK.route, ROUTE_GROUPS, resources);
     this.#setRoom(this.#route, NAME, this.#room);
     this.#nft = table === null ? null : {
       fd: openNetlink(libc, NFT_NAME, NETLINK.netfilter, NFTABLES_GROUP, resources),
@@ -62,7 +67,7 @@ export class NetlinkNews implements KernelNews {
   }
 
   /**
-   * Changes of devices, addresses and routes come before those of the table, each group in the order of the kernel.
+   * Devices, addresses and routes come first, then the table, each group in the kernel's order.
    *
    * @throws {SysError}
    * @throws {TypeError} when closed
@@ -80,10 +85,7 @@ export class NetlinkNews implements KernelNews {
     return [...changes, ...tableChanges];
   }
 
-  /**
-   * Also resolves when an nftables transaction touched other tables only, of which `changes()` tells nothing, and when
-   * this is closed.
-   */
+  /** Also resolves when closed, and when nftables changed other tables only, which `changes()` does not report. */
   wait(stop: AbortSignal): Promise<void> {
     return this.#waiter.wait(stop);
   }
@@ -108,15 +110,15 @@ export class NetlinkNews implements KernelNews {
 
   #setRoom(fd: number, name: string, bytes: number): void {
     const set = setIntOption(this.#libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
-    // Without the privilege there is less room. What does not fit is reported as unknown.
+    // Without the privilege the buffer stays smaller. What does not fit is reported as unknown.
     if (set < 0 && this.#libc.errno !== constants.errno.EPERM) {
       throw this.#libc.error(`make room for ${name}`, "setsockopt");
     }
   }
 
   /**
-   * Reads until a socket is empty. Stopping before that would lose changes: once its buffer was full, the kernel drops
-   * datagrams without another error until everything was read.
+   * Reads until a socket is empty. Stopping earlier would lose changes: once its buffer was full, the kernel drops
+   * datagrams, without another error, until everything was read.
    */
   #drain(name: string, fd: number, parse: (datagram: Uint8Array) => readonly KernelChange[]): KernelChange[] {
     const changes: KernelChange[] = [];
@@ -139,4 +141,26 @@ export class NetlinkNews implements KernelNews {
       throw error;
     }
   }
+}
+
+/**
+ * Opens a netlink socket and joins multicast groups.
+ *
+ * @param name its purpose, in words that follow "ask for"
+ * @param groups bits of `nl_groups`; those of NETLINK_NETFILTER need CAP_NET_ADMIN
+ * @param resources closes it
+ * @throws {SysError}
+ */
+function openNetlink(
+  libc: Libc,
+  name: string,
+  protocol: number,
+  groups: number,
+  resources: DisposableStack,
+): number {
+  const action = `ask for ${name}`;
+  const fd = openSocket(libc, action, { family: AF_NETLINK, type: SOCK_RAW, protocol }, resources);
+  const address = new Uint32Array([AF_NETLINK, 0, groups]); // struct sockaddr_nl
+  libc.check(action, "bind", libc.symbols.bind(fd, address, address.byteLength));
+  return fd;
 }

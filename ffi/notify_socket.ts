@@ -15,30 +15,23 @@ export class NotifySocket implements Disposable {
   readonly #fd: number;
   readonly #address: Uint8Array<ArrayBuffer>;
 
-  private constructor(resources: DisposableStack, libc: Libc, fd: number, address: Uint8Array<ArrayBuffer>) {
-    this.#resources = resources;
-    this.#libc = libc;
-    this.#fd = fd;
-    this.#address = address;
-  }
-
   /**
    * @param path of the socket; a leading `@` means the abstract namespace
    * @throws {TypeError} when it cannot be a socket's path
    * @throws {SysError}
    */
-  static open(path: string): NotifySocket {
+  constructor(path: string) {
     const bytes = new TextEncoder().encode(path.replace(/^@/, "\0"));
     if (!/^[/@]./s.test(path) || bytes.length > LONGEST_PATH) {
       throw new TypeError(`Cannot use ${JSON.stringify(path)} as a Unix socket's address`);
     }
     using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openSocket(libc, "open a Unix socket", KIND, resources);
-    const address = new Uint8Array(PATH_OFFSET + bytes.length);
-    new Uint16Array(address.buffer, 0, 1)[0] = AF_UNIX;
-    address.set(bytes, PATH_OFFSET);
-    return new NotifySocket(resources.move(), libc, fd, address);
+    this.#libc = resources.use(new Libc());
+    this.#fd = openSocket(this.#libc, "open a Unix socket", KIND, resources);
+    this.#address = new Uint8Array(PATH_OFFSET + bytes.length);
+    new Uint16Array(this.#address.buffer, 0, 1)[0] = AF_UNIX;
+    this.#address.set(bytes, PATH_OFFSET);
+    this.#resources = resources.move();
   }
 
   /** Sends one datagram, blocking while the receiver's queue is full. @throws {SysError} */

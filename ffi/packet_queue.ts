@@ -18,21 +18,20 @@ const NFQA_CFG_QUEUE_MAXLEN = 3;
 /** The kernel's address, as a `struct sockaddr_nl`. */
 const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
-/** Bytes of a message for everything but the packet; the kernel sends some 300 bytes of attributes. */
+/** Bytes of a message besides the packet; the kernel sends about 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
 
-/** Bytes of the receive buffer that a message takes on top of its packet; the kernel doubles the buffer's size. */
+/** Bytes of the receive buffer that a message takes besides its packet; the kernel doubles the buffer's size. */
 const MESSAGE_COST = 1024;
 
-/** The kernel keeps twice the size in a signed 32-bit number. */
+/** The kernel stores twice the size in a signed 32-bit number. */
 const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
 
 /** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
 const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 
 /**
- * Reads a netfilter queue that no packet leaves: each one is dropped when it is read, and a copy of its bytes handed
- * out. Needs CAP_NET_ADMIN.
+ * Reads a netfilter queue: copies each packet, then drops it. Needs CAP_NET_ADMIN.
  */
 export class PacketQueue implements ports.PacketQueue {
   readonly #number: number;
@@ -45,9 +44,9 @@ export class PacketQueue implements ports.PacketQueue {
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
   #maxLength: number;
-  /** Keeps the queue's number taken. */
+  /** Holds the queue's number. */
   readonly #binding: DisposableStack;
-  /** Copies of dropped packets that were not handed out yet. */
+  /** Copies of dropped packets that were not yielded yet. */
   readonly #received: Uint8Array<ArrayBuffer>[] = [];
   readonly #loop: ReadLoop;
 
@@ -81,7 +80,7 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /**
-   * Becomes the reader of a queue.
+   * Binds a queue.
    *
    * @throws {IpipouError} exit code 20 and the cure: the library is missing, another process has the queue,
    *   CAP_NET_ADMIN is missing, or the kernel refuses. Except for the first, its cause is a `SysError`
@@ -95,8 +94,8 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /**
-   * Hands out the queue's packets, each a copy from its IPv4 header on, until `close()` or `signal` ends it. The
-   * kernel keeps packets until they are asked for, up to the queue's length. One reader at a time.
+   * Yields copies of the queue's packets, from the IPv4 header on, until `close()` or `signal` ends it. The kernel
+   * keeps packets until they are read, up to the queue's length. One reader at a time.
    *
    * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
    */
@@ -108,11 +107,7 @@ export class PacketQueue implements ports.PacketQueue {
     }
   }
 
-  /**
-   * Changes how many packets may wait. Those that wait already are kept.
-   *
-   * @throws {IpipouError} exit code 20 when the kernel refuses; its cause is a `SysError`
-   */
+  /** Changes how many packets may wait; those that already wait are kept. @throws {IpipouError} exit code 20 */
   resize(maxLength: number): void {
     if (maxLength === this.#maxLength) return;
     try {
@@ -135,7 +130,7 @@ export class PacketQueue implements ports.PacketQueue {
 
   #setUp(maxLength: number): void {
     // Otherwise, once the buffer is full, the kernel drops everything until it was read empty, and recv fails with
-    // ENOBUFS, which says no more than the counters in QUEUE_TABLE.
+    // ENOBUFS, which tells no more than the counters in QUEUE_TABLE.
     const quiet = this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     this.#libc.check(`set up ${this.#name}`, "setsockopt", quiet);
     this.#setLength(maxLength);
@@ -185,7 +180,7 @@ export class PacketQueue implements ports.PacketQueue {
     return true;
   }
 
-  /** Called by C for each packet: drops it and keeps a copy. @returns below 0, and errno is set, if that failed */
+  /** Called by C for each packet: copies it and drops it. @returns below 0, with errno set, on failure */
   #take(queue: Deno.PointerValue, data: Deno.PointerValue): number {
     const header = this.#symbols.nfq_get_msg_packet_hdr(data);
     if (header === null) return 0; // no packet that could need a verdict
@@ -204,8 +199,8 @@ export class PacketQueue implements ports.PacketQueue {
 }
 
 /**
- * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer; the
- * library's function waits for one, and sometimes fails when packets come in between.
+ * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer. The
+ * library's own function waits for one, and sometimes fails when packets arrive in between.
  */
 function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(28);
@@ -220,7 +215,7 @@ function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffe
   return bytes;
 }
 
-/** The errno in a netlink message (struct nlmsghdr, then a negative errno), 0 for success; null: it is no answer. */
+/** The errno in a netlink answer (struct nlmsghdr, then a negative errno), 0 for success; null: it is no answer. */
 function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
   const type = new Uint16Array(message.buffer, 4, 1)[0]; // of one number, as the buffer's length may be odd
   return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
@@ -230,7 +225,7 @@ function asQueueError(cause: unknown): unknown {
   return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
 }
 
-/** Explains why a bind was refused, which errno alone does not. */
+/** Explains a refused bind, which errno alone does not. */
 function bindError(number: number, cause: SysError): SysError | IpipouError {
   const { EINVAL, EPERM } = constants.errno;
   if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;
@@ -238,7 +233,7 @@ function bindError(number: number, cause: SysError): SysError | IpipouError {
   return new IpipouError(`${cause.message}: ${reason}`, EXIT.queue, { cause });
 }
 
-/** The kernel says EPERM both when the privilege is missing and when the queue is taken. */
+/** The kernel answers EPERM both when the privilege is missing and when the queue is taken. */
 function whyForbidden(number: number): string {
   let table;
   try {

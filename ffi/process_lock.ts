@@ -13,56 +13,41 @@ const TYPE_OFFSET = 0;
 const PID_OFFSET = 24;
 
 /**
- * A POSIX record lock on a file, which tells which process holds it. The kernel releases it when that exits, so the
- * answer is never out of date. Child processes do not hold it.
+ * Takes a POSIX record lock on a file. The kernel knows which process holds it and releases it when that exits. Child
+ * processes do not hold it. This process must not open the file elsewhere: closing it would release the lock.
+ *
+ * @returns null when another process has it
+ * @throws {SysError}
  */
-export class ProcessLock implements Disposable {
-  readonly #resources: DisposableStack;
+export function takeProcessLock(path: string): Disposable | null {
+  using resources = new DisposableStack();
+  const libc = resources.use(new Libc());
+  const fd = openFile(libc, path, O_RDWR | O_CLOEXEC, resources);
+  const result = libc.symbols.fcntl(fd, F_SETLK, writeLock());
+  if (result < 0 && [constants.errno.EAGAIN, constants.errno.EACCES].includes(libc.errno)) return null;
+  libc.check(`lock ${path}`, "fcntl", result);
+  return resources.move();
+}
 
-  private constructor(resources: DisposableStack) {
-    this.#resources = resources;
+/**
+ * Signals the process that holds the lock on a file.
+ *
+ * @returns its PID; 0 when it is in another PID namespace and got no signal; null when nobody holds the lock
+ * @throws {SysError}
+ */
+export function signalLockHolder(path: string, signal: keyof typeof constants.signals): number | null {
+  using resources = new DisposableStack();
+  const libc = resources.use(new Libc());
+  const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
+  const lock = writeLock();
+  libc.check(`look for the lock on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_GETLK, lock));
+  const view = new DataView(lock.buffer);
+  if (view.getInt16(TYPE_OFFSET, IS_LITTLE_ENDIAN) === F_UNLCK) return null;
+  const pid = view.getInt32(PID_OFFSET, IS_LITTLE_ENDIAN);
+  if (pid > 0) {
+    libc.check(`signal process ${pid}`, "kill", libc.symbols.kill(pid, constants.signals[signal]));
   }
-
-  /**
-   * Takes the lock on a file. This process must not open the file elsewhere: closing it would release the lock.
-   *
-   * @returns null when another process has it
-   * @throws {SysError}
-   */
-  static take(path: string): ProcessLock | null {
-    using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openFile(libc, path, O_RDWR | O_CLOEXEC, resources);
-    const result = libc.symbols.fcntl(fd, F_SETLK, writeLock());
-    if (result < 0 && [constants.errno.EAGAIN, constants.errno.EACCES].includes(libc.errno)) return null;
-    libc.check(`lock ${path}`, "fcntl", result);
-    return new ProcessLock(resources.move());
-  }
-
-  /**
-   * Signals the process that holds the lock on a file.
-   *
-   * @returns its PID; 0 when it is in another PID namespace and got no signal; null when nobody holds the lock
-   * @throws {SysError}
-   */
-  static signalHolder(path: string, signal: keyof typeof constants.signals): number | null {
-    using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
-    const lock = writeLock();
-    libc.check(`look for the lock on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_GETLK, lock));
-    const view = new DataView(lock.buffer);
-    if (view.getInt16(TYPE_OFFSET, IS_LITTLE_ENDIAN) === F_UNLCK) return null;
-    const pid = view.getInt32(PID_OFFSET, IS_LITTLE_ENDIAN);
-    if (pid > 0) {
-      libc.check(`signal process ${pid}`, "kill", libc.symbols.kill(pid, constants.signals[signal]));
-    }
-    return pid;
-  }
-
-  [Symbol.dispose](): void {
-    this.#resources.dispose();
-  }
+  return pid;
 }
 
 function writeLock(): Uint8Array<ArrayBuffer> {

@@ -14,27 +14,20 @@ export class RawSocket implements ports.RawSocket {
   readonly #libc: Libc;
   readonly #fd: number;
 
-  private constructor(resources: DisposableStack, libc: Libc, fd: number) {
-    this.#resources = resources;
-    this.#libc = libc;
-    this.#fd = fd;
-  }
-
   /**
    * @param options.device the network device all packets leave by; null: as the routes say
    * @throws {SysError} EPERM without CAP_NET_RAW, ENODEV when there is no such device
    */
-  static open(options: { readonly device: string | null }): RawSocket {
-    const { device } = options;
+  constructor({ device }: { readonly device: string | null }) {
     using resources = new DisposableStack();
-    const libc = resources.use(new Libc());
-    const fd = openSocket(libc, "open a raw socket", KIND, resources);
+    const libc = this.#libc = resources.use(new Libc());
+    this.#fd = openSocket(libc, "open a raw socket", KIND, resources);
     if (device !== null) {
       const name = new TextEncoder().encode(device);
-      const bound = libc.symbols.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+      const bound = libc.symbols.setsockopt(this.#fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
       libc.check(`bind the raw socket to device ${device}`, "setsockopt", bound);
     }
-    return new RawSocket(resources.move(), libc, fd);
+    this.#resources = resources.move();
   }
 
   /**
@@ -42,8 +35,8 @@ export class RawSocket implements ports.RawSocket {
    * and source address if they are 0.
    *
    * @param packet a whole IPv4 packet
-   * @param destination IPv4 address to route by, usually the packet's own
-   * @throws {SysError} among others ENETUNREACH, EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
+   * @param destination IPv4 address to route by, usually the packet's own destination
+   * @throws {SysError} such as ENETUNREACH, EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
    * @throws {TypeError} when the socket is closed or `destination` is no IPv4 address
    */
   send(packet: Uint8Array, destination: string): void {
@@ -56,7 +49,7 @@ export class RawSocket implements ports.RawSocket {
     if (symbols.inet_pton(AF_INET, new TextEncoder().encode(`${destination}\0`), address.subarray(4)) !== 1) {
       throw new TypeError(`Cannot send to ${destination} as it is no IPv4 address`);
     }
-    const bytes = packet.slice(); // C functions take no memory that other threads may share
+    const bytes = packet.slice(); // FFI takes no memory that other threads may share
     const sent = symbols.sendto(this.#fd, bytes, BigInt(bytes.length), MSG_DONTWAIT, address, address.length);
     this.#libc.check(`send to ${destination}`, "sendto", sent);
   }

@@ -1,7 +1,7 @@
 import type { Libc } from "./libc.ts";
 import { Waiter } from "./waiter.ts";
 
-/** Messages read before timers, signals and the rest of the program get their turn. */
+/** Messages read before timers, signals and other tasks get their turn. */
 const MESSAGES_PER_TURN = 16;
 
 /** Reads a descriptor without ever blocking the thread. It can be closed while it waits. */
@@ -34,7 +34,7 @@ export class ReadLoop {
         yield* items;
       }
       if (isOver()) return;
-      // On one processor, a wait that is over at once would let no timer run.
+      // On one processor, a wait that ends at once would let no timer run.
       await (isEmpty ? this.#waiter.wait(signal) : new Promise((resolve) => setTimeout(resolve, 0)));
     }
   }

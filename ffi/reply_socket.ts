@@ -8,7 +8,7 @@ const IPPROTO_UDP = 17;
 const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_UDP };
 const SO_ATTACH_FILTER = 26;
 
-/** Holds some ten replies, as the kernel counts their size, so that a flood of them fills no memory. */
+/** Holds about ten replies, as the kernel counts their size. A flood of replies must not fill the memory. */
 const BUFFER_LENGTH = 8192;
 
 /** Bytes of `struct sock_fprog`: length (2), padding, pointer (8); and of `struct sock_filter`. */
@@ -18,8 +18,8 @@ const INSTRUCTION_LENGTH = 8;
 const NAME = "the socket for replies";
 
 /**
- * Reads copies of the UDP datagrams that a filter in the kernel accepts, including those for ports that the kernel
- * itself holds. Other datagrams never wake the process. Needs CAP_NET_RAW.
+ * Reads copies of the UDP datagrams that a BPF filter accepts, including those for FOU ports, which the kernel itself
+ * holds. Other datagrams never wake the process. Needs CAP_NET_RAW.
  */
 export class ReplySocket implements ports.ReplySocket {
   readonly #libc: Libc;
@@ -27,7 +27,8 @@ export class ReplySocket implements ports.ReplySocket {
   readonly #buffer: Uint8Array<ArrayBuffer>;
   readonly #loop: ReadLoop;
 
-  private constructor({ filter, maxLength }: ports.ReplySocketOptions) {
+  /** @throws {SysError} EPERM without CAP_NET_RAW */
+  constructor({ filter, maxLength }: ports.ReplySocketOptions) {
     this.#buffer = new Uint8Array(maxLength);
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
@@ -40,16 +41,9 @@ export class ReplySocket implements ports.ReplySocket {
     this.#loop = new ReadLoop(NAME, this.#fd, libc, resources);
   }
 
-  /** @throws {SysError} EPERM without CAP_NET_RAW */
-  static open(options: ports.ReplySocketOptions): ReplySocket {
-    return new ReplySocket(options);
-  }
-
   /**
-   * Hands out datagrams, each a copy from its IPv4 header on, until `close()`. The kernel keeps some ten of them
-   * until they are asked for and drops the rest. One reader at a time.
-   *
-   * @throws {SysError}
+   * Yields copies of datagrams, from the IPv4 header on, until `close()`. The kernel keeps about ten of them until they
+   * are read and drops the rest. One reader at a time. @throws {SysError}
    */
   packets(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
     return this.#loop.read(() => this.#receive());

@@ -1,7 +1,7 @@
 import { EventFd } from "./event_fd.ts";
 import type { Libc } from "./libc.ts";
 
-/** Waits for descriptors to become readable, without blocking the thread. The wait can be ended at any time. */
+/** Waits, without blocking the thread, until a descriptor is readable. The wait can be ended at any time. */
 export class Waiter {
   readonly #name: string;
   readonly #fds: readonly number[];
@@ -14,7 +14,7 @@ export class Waiter {
 
   /**
    * @param name what is read, for errors
-   * @param resources belong to the waiter from here on; `close()` disposes of them, or the end of the wait after it
+   * @param resources belong to the waiter from here on; disposed of once it is closed and no longer waits
    * @throws {SysError}
    */
   constructor(name: string, fds: readonly number[], libc: Libc, resources: DisposableStack) {
@@ -46,7 +46,7 @@ export class Waiter {
     } finally {
       this.#isWaiting = false;
       stop?.removeEventListener("abort", wake);
-      // Also when the poll ended for another reason: `stop` may have been aborted since.
+      // Also when the poll ended for another reason: `stop` may have been aborted at the same time.
       this.#wake.clear();
       if (this.#isClosed) this.#resources.dispose();
     }

@@ -1,12 +1,12 @@
 import { type Endpoint, placeKey } from "./packet.ts";
 
-/** What a peer proved by an auth packet: where it is, and until when that holds. */
+/** The place that a peer proved by an auth packet, and until when it is let in there. */
 export interface Admission {
-  /** Null: it is parked. Another peer has its place now, or it must prove something else; its tunnel leads nowhere. */
+  /** Null: parked. Another peer has its place, or it must prove something else. */
   readonly remote: Endpoint | null;
   /** Our FOU port that it uses. */
   readonly port: number;
-  /** Milliseconds of `Clock.now()`; null: never. Afterwards its tunnel stands, and its packets are dropped. */
+  /** Milliseconds of `Clock.now()`; null: never. Afterwards its tunnel stands and its packets are dropped. */
   readonly expiresAt: number | null;
 }
 
@@ -15,7 +15,7 @@ export function isLive({ expiresAt }: Admission, now: number): boolean {
   return expiresAt === null || expiresAt > now;
 }
 
-/** Whether two admissions are at the same place. A NAT gives a place to one host at a time. */
+/** Whether two admissions are at the same place. */
 export function isSamePlace(a: Admission, b: Admission): boolean {
   return a.remote !== null && b.remote !== null && placeKey(a.remote, a.port) === placeKey(b.remote, b.port);
 }

@@ -1,26 +1,26 @@
 import { Backoff } from "./backoff.ts";
 
-/** Milliseconds an answer may take. */
+/** Milliseconds to wait for an answer. */
 const ANSWER_MILLISECONDS = 3_000;
-/** Least milliseconds between two auth packets where answers are expected, whatever they are due for. */
+/** Least milliseconds between two auth packets when answers are expected. */
 const LEAST_GAP_MILLISECONDS = 1_000;
-/** Share by which the pauses between attempts differ, so that a server's clients do not all come at once. */
+/** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
 
-/** How a client goes about authenticating. */
-export interface ClientOptions {
-  /** Seconds between auth packets; 0: only when asked. */
+/** How a client authenticates. */
+interface ClientOptions {
+  /** Seconds between auth packets; 0: only on request. */
   readonly keepalive: number;
-  /** The server answers what it accepts. */
+  /** The server answers accepted auth packets. */
   readonly expectsAnswers: boolean;
 }
 
-/** What the server's answers tell; "unknown" until the first one arrives or is missed. */
+/** The state of the server's answers; "unknown" until the first one arrives or is missed. */
 export type Answers = "unknown" | "accepted" | "no answer";
 
 /**
- * The client's state machine: when to send an auth packet, and what is known of the server. It is told what happened
- * (`handle…`) and tells when it wants to be asked again (`nextDeadline`); packets are made and verified elsewhere.
+ * The client's state machine: when to send an auth packet, and whether the server answers. It is told what happened
+ * (`handle…`) and says when to call it again (`nextDeadline`). Packets are made and verified elsewhere.
  */
 export class Client {
   readonly #options: ClientOptions;
@@ -28,16 +28,16 @@ export class Client {
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
   #answers: Answers = "unknown";
-  /** When a packet is due as it was first, is kept up, or was asked for; null: not. */
+  /** When the first, next regular or requested packet is due; null: never. */
   #sendDue: number | null;
-  /** When one is due because an answer is missing; null: none is. */
+  /** When a packet is due because an answer is missing; null: none is. */
   #retryDue: number | null = null;
-  /** When an answer is missing; null: none is awaited. */
+  /** When an awaited answer counts as missing; null: none is awaited. */
   #answerDue: number | null = null;
   #lastSent = -Infinity;
 
   /**
-   * @param now milliseconds of a clock that never jumps: the first packet is due at once
+   * @param now milliseconds of `Clock.now()`; the first packet is due at once
    * @param random from 0 to below 1, like `Math.random()`
    */
   constructor(options: ClientOptions, now: number, random: () => number) {
@@ -50,24 +50,24 @@ export class Client {
     return this.#answers;
   }
 
-  /** When the next auth packet is due, by the same clock; null: only when asked. */
+  /** When the next auth packet is due, in milliseconds of `Clock.now()`; null: only on request. */
   get nextSend(): number | null {
     const due = earliest(this.#sendDue, this.#retryDue);
     if (due === null || !this.#options.expectsAnswers) return due;
     return Math.max(due, this.#lastSent + LEAST_GAP_MILLISECONDS);
   }
 
-  /** When the next thing is to be done, a packet or `handleTime()`; null: nothing until something happens. */
+  /** When a packet or `handleTime()` is due; null: not until something happens. */
   get nextDeadline(): number | null {
     return earliest(this.nextSend, this.#answerDue);
   }
 
-  /** Someone asks for an auth packet now. */
+  /** An auth packet is requested now. */
   handleRequest(now: number): void {
     this.#sendDue = now;
   }
 
-  /** An auth packet has left. */
+  /** An auth packet was sent. */
   handleSent(now: number): void {
     const { keepalive, expectsAnswers } = this.#options;
     this.#failures.reset();
@@ -77,13 +77,13 @@ export class Client {
     if (expectsAnswers) this.#answerDue ??= now + ANSWER_MILLISECONDS;
   }
 
-  /** An auth packet could not leave (no route, no address, a firewall): it is due again, each time later. */
+  /** An auth packet could not be sent (no route, no address, a firewall). It is due again, after growing pauses. */
   handleSendFailure(now: number): void {
     this.#sendDue = now + this.#failures.next();
     this.#retryDue = null;
   }
 
-  /** The server has answered the latest auth packet. */
+  /** The server answered the latest auth packet. */
   handleAccepted(): void {
     this.#answers = "accepted";
     this.#retries.reset();
@@ -91,7 +91,7 @@ export class Client {
     this.#answerDue = null;
   }
 
-  /** Time has passed. @returns whether an answer turned out to be missing; another packet is due, each time later */
+  /** Time has passed. @returns whether an answer is missing; then another packet is due, after growing pauses */
   handleTime(now: number): boolean {
     if (this.#answerDue === null || now < this.#answerDue) return false;
     this.#answers = "no answer";

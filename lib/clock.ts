@@ -1,6 +1,6 @@
 import type { Clock, Random } from "./ports.ts";
 
-/** Longest delay of a timer of the runtime, in milliseconds. */
+/** Longest delay of a timer, in milliseconds. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** The machine's clocks. */
@@ -16,7 +16,7 @@ export const RANDOM: Random = {
   fraction: () => Math.random(),
 };
 
-/** Takes several signals, as `AbortSignal.any` leaves something behind at each call on a signal that lasts. */
+/** Takes several signals, because each call of `AbortSignal.any` would leave something behind on a lasting signal. */
 function waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     if (signals.some(({ aborted }) => aborted)) return resolve();
@@ -25,7 +25,7 @@ function waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): P
       for (const signal of signals) signal.removeEventListener("abort", finish);
       resolve();
     };
-    // An idle interval keeps the process alive where there is nothing to wait for but signals.
+    // An idle interval keeps the process alive when only signals can end the wait.
     const timer = moment === null
       ? setInterval(() => {}, LONGEST_DELAY)
       : setTimeout(finish, Math.max(0, Math.min(moment - performance.now(), LONGEST_DELAY)));

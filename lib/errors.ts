@@ -1,4 +1,4 @@
-/** Exit codes, the same as in version 0.1 so that scripts keep working. */
+/** Exit codes, the same as in version 0.1. */
 export const EXIT = {
   ok: 0,
   failure: 1,
@@ -17,8 +17,8 @@ export const EXIT = {
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
 /**
- * A failure that ends the program with a documented exit code. Its message is one line for the administrator:
- * what failed, why, and the cure if there is one. It never contains a secret.
+ * A failure with a documented exit code. Its message is one line for the administrator: what failed, why, and the cure
+ * if there is one. It never contains a secret.
  */
 export class IpipouError extends Error {
   readonly exitCode: ExitCode;

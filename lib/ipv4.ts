@@ -1,7 +1,7 @@
 const LAST = 0xffff_ffff;
 const QUAD_REGEXP = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
-/** Parses a dotted quad (four decimal bytes, no leading zeros, nothing around it) as a number; null if it is not one. */
+/** Reads a dotted quad (four decimal bytes, no leading zeros) as a number; null: it is none. */
 export function parseIpv4(text: string): number | null {
   const bytes = QUAD_REGEXP.exec(text)?.slice(1).map(Number);
   if (bytes === undefined || bytes.some((byte) => byte > 255)) return null;
@@ -13,7 +13,7 @@ export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
 
-/** The address `count` after `text` (before it if negative); null if there is none, or `text` is not an address. */
+/** Adds `count` to an address; null when the result or `text` is no address. */
 export function addIpv4(text: string, count: number): string | null {
   const address = parseIpv4(text);
   if (address === null) return null;
@@ -21,7 +21,7 @@ export function addIpv4(text: string, count: number): string | null {
   return sum < 0 || sum > LAST ? null : formatIpv4(sum);
 }
 
-/** Tells whether a host can have this address: not 0.0.0.0, not multicast, not 255.255.255.255. */
+/** Whether a host can have this address: not 0.0.0.0, multicast or 255.255.255.255. */
 export function isHostIpv4(text: string): boolean {
   const address = parseIpv4(text);
   if (address === null || address === 0 || address === LAST) return false;
@@ -34,7 +34,7 @@ export interface Network {
   readonly length: number;
 }
 
-/** Parses IP/LENGTH, or an address as a network of one; null if it is invalid. Host bits are dropped. */
+/** Reads IP/LENGTH, or an address as a /32; null: it is neither. Host bits are cleared. */
 export function parseNetwork(text: string): Network | null {
   const [, ip = "", bits = "32"] = /^([^/]*)(?:\/(0|[1-9]\d?))?$/.exec(text) ?? [];
   const [address, length] = [parseIpv4(ip), Number(bits)];

@@ -1,8 +1,8 @@
-/** Log levels, by number of `-v`. Each includes the ones before. */
+/** How much the log says, by the number of `-v`. Each level includes those before. */
 export const VERBOSITY = {
   /** Errors, warnings, and changes of tunnels. */
   notice: 0,
-  /** Results of single auth packets, and what was taken over or left alone. */
+  /** Single auth packets. */
   info: 1,
   /** Every command that is run. */
   command: 2,
@@ -10,14 +10,14 @@ export const VERBOSITY = {
   debug: 3,
 } as const;
 
-/** Where log lines go and how they begin. */
+/** Where a log's lines go, and how they begin. */
 export interface LogOptions {
-  /** One of `VERBOSITY`, or a higher number, which is like the highest. */
+  /** One of `VERBOSITY`, or higher. */
   readonly verbosity: number;
   readonly time: boolean;
-  /** Process ID to begin lines with; null: none. */
+  /** Process id at the start of lines; null: none. */
   readonly pid: number | null;
-  /** Whether lines begin with their priority in the journal's form, `<3>` to `<7>`. */
+  /** Whether lines begin with their priority for the journal: `<3>` to `<7>`. */
   readonly priorities?: boolean;
   readonly write: (line: string) => void;
   /** Local time. */
@@ -32,7 +32,7 @@ export class Log {
     this.#options = options;
   }
 
-  /** Changes the level and how lines begin. */
+  /** Changes some options. */
   configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
     this.#options = { ...this.#options, ...options };
   }

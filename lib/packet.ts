@@ -16,7 +16,7 @@ const IP_HEADER_LENGTH = 20;
 const UDP_HEADER_LENGTH = 8;
 const UDP_PROTOCOL = 17;
 
-/** Most bytes that headers before a UDP payload can take: an IPv4 header with all options, and UDP's. */
+/** Most bytes of headers before a UDP payload: an IPv4 header with all options, and the UDP header. */
 export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
 
 /** Formats an endpoint as `IP:PORT`. */
@@ -25,14 +25,14 @@ export function formatEndpoint({ ip, port }: Endpoint): string {
 }
 
 /**
- * Key of a place: a peer's outer address and port, which a NAT gives to one host at a time, and the local port that it
- * sends to. A NAT may give two peers the same address and port for two of our ports.
+ * Key of a place. It includes the own port, since a NAT may give two peers the same address and port for two ports of
+ * ours.
  */
 export function placeKey(remote: Endpoint, port: number): string {
   return `${formatEndpoint(remote)} ${port}`;
 }
 
-/** Parses an IPv4 packet with a whole UDP datagram; null for anything else, and for fragments or truncated packets. */
+/** Reads an IPv4 packet with a whole UDP datagram; null for anything else, or a truncated one. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
   if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -51,8 +51,8 @@ export function parseUdpPacket(packet: Uint8Array): Datagram | null {
 }
 
 /**
- * Builds the IPv4 packet of a UDP datagram. The kernel fills in the header's identification and checksum. The UDP
- * checksum is computed: version 0.1 sends 0, which some NATs drop, and accepts both.
+ * Makes the IPv4 packet of a UDP datagram. The kernel fills in the IPv4 header's identification and checksum. The UDP
+ * checksum is set, because some NATs drop packets without one.
  */
 export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: number): Uint8Array {
   const udpLength = UDP_HEADER_LENGTH + payload.length;

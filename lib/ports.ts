@@ -1,8 +1,8 @@
 import type { BpfInstruction } from "./reply_filter.ts";
 
 /**
- * Everything the program needs from the system it runs on, as interfaces. `lib/system.ts` makes the real ones and is
- * the only file of `lib/` that imports from `ffi/`; unit tests hand in others.
+ * What the program needs from the system. `lib/system.ts` makes the real one and is the only file of `lib/` that imports
+ * from `ffi/`; unit tests pass in fakes.
  */
 export interface System {
   readonly clock: Clock;
@@ -10,55 +10,55 @@ export interface System {
   /** Runs `ip`, `nft` or `modprobe` to its end. */
   readonly runProgram: RunProgram;
   readonly locks: Locks;
-  /** @param table the nftables table (family ip) to hear of; null: none @throws {SysError} */
+  /** @param table the nftables table (family ip) to watch; null: none @throws {SysError} */
   readonly openNews: (table: string | null) => KernelNews;
-  /** @throws {IpipouError} exit code 20 when the queue cannot be had */
+  /** @throws {IpipouError} exit code 20 when the queue cannot be opened */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
-  /** @param options.device the network device all packets leave by; null: where the routes lead @throws {SysError} */
+  /** @param options.device the network device all packets leave by; null: as the routes say @throws {SysError} */
   readonly openRawSocket: (options: { readonly device: string | null }) => RawSocket;
   /** @throws {SysError} */
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
-  /** Finds a host's IPv4 address as the system does; rejects when there is none. */
+  /** Finds a host's IPv4 address; rejects when there is none. */
   readonly resolve: (host: string) => Promise<string>;
-  /** Reaches the service manager that started the program; null: none did. @throws {SysError} */
+  /** Connects to the service manager that started the program; null: none did. @throws {SysError} */
   readonly openServiceManager: () => ServiceManager | null;
 }
 
-/** Locks that the kernel frees when their holder dies. */
+/** Locks that the kernel releases when their holder dies. */
 export interface Locks {
-  /** Waits for the lock on this network namespace. Programs that its holder starts hold it with it. @throws {SysError} */
+  /** Waits for the lock on this network namespace. Child processes hold it too. @throws {SysError} */
   namespace(): Promise<Disposable>;
   /** Waits for the lock on a folder, blocking the process. @throws {SysError} */
   folder(path: string): Disposable;
-  /** Takes the lock on a file, which tells by which process it is held; null when another has it. @throws {SysError} */
+  /** Takes a lock on a file that shows which process holds it; null when another one does. @throws {SysError} */
   process(path: string): Disposable | null;
   /**
    * Signals the process that holds the lock on a file.
    *
-   * @returns its number, 0 when it is out of reach in another PID namespace, or null when there is none
+   * @returns its PID; 0 when it is in another PID namespace and got no signal; null when nobody holds the lock
    * @throws {SysError}
    */
   signalHolder(path: string, signal: "SIGHUP"): number | null;
 }
 
-/** Time. */
+/** The time. */
 export interface Clock {
-  /** Milliseconds since some moment of the past. It never jumps: for deadlines and lifetimes. */
+  /** Monotonic milliseconds, for deadlines and lifetimes. */
   now(): number;
-  /** Unix seconds, by a clock that may be set: for the time in auth packets. */
+  /** Unix seconds, for the time in auth packets. The clock may be set at any time. */
   unixTime(): number;
-  /** Resolves at a moment of `now()` (null: never), or once one of the signals is aborted. */
+  /** Resolves at a moment of `now()` (null: never), or when one of the signals is aborted. */
   waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void>;
 }
 
-/** Randomness. */
+/** Random numbers. */
 export interface Random {
   bytes(length: number): Uint8Array;
   /** From 0 to below 1. */
   fraction(): number;
 }
 
-/** The programs that may be run. */
+/** The programs that are run. */
 export type ProgramName = "ip" | "nft" | "modprobe";
 
 /** How a program ended. */
@@ -66,12 +66,12 @@ export interface ProgramEnd {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether it was killed because it took longer than it may. */
+  /** Whether it was killed at the time limit. */
   readonly isLate: boolean;
 }
 
 /**
- * Runs a program of PATH under LC_ALL=C, with `input` on its standard input.
+ * Runs a program from PATH with LC_ALL=C and `input` on its standard input.
  *
  * @param timeLimit milliseconds after which it is killed
  * @throws {Deno.errors.NotFound} when it is not installed
@@ -114,28 +114,28 @@ export type KernelChange =
   /** Anything: there was more news than the kernel keeps for us, or some that cannot be read. */
   | { readonly kind: "unknown" };
 
-/** What the kernel tells of changes in this network namespace, from the moment it is opened. FOU ports are not told of. */
+/** The kernel's news of changes in this network namespace since it was opened. There is none of FOU ports. */
 export interface KernelNews extends Disposable {
-  /** What happened since this was called last, in order; never waits. @throws {SysError} */
+  /** The changes since the last call, in order; never waits. @throws {SysError} */
   changes(): readonly KernelChange[];
-  /** Resolves once there is something for `changes()` to tell, or `stop` is aborted. One waits at a time. */
+  /** Resolves when `changes()` has something to return, or `stop` is aborted. One waiter at a time. */
   wait(stop: AbortSignal): Promise<void>;
-  /** Has the kernel keep enough for what is about to run. @param commands of `ip`; 0: none */
+  /** Makes the receive buffer large enough for what is about to run. @param commands number of `ip` commands */
   makeRoom(commands: number): void;
 }
 
 /** A netfilter queue to open. */
 export interface PacketQueueOptions {
   readonly number: number;
-  /** Packets that may wait in it; beyond, the kernel drops. */
+  /** Packets that may wait in it; the kernel drops the rest. */
   readonly maxLength: number;
-  /** Bytes of each packet, from its IPv4 header on, that are copied to us. */
+  /** Bytes of each packet to copy, from its IPv4 header on. */
   readonly copyRange: number;
 }
 
-/** A netfilter queue: hands out copies of packets, and drops the packets. */
+/** A netfilter queue: copies packets and drops them. */
 export interface PacketQueue {
-  /** Until the queue is closed or `signal` is aborted. One reader at a time. @throws {IpipouError} exit code 20 */
+  /** Ends when the queue is closed or `signal` is aborted. One reader at a time. @throws {IpipouError} exit code 20 */
   packets(signal: AbortSignal): AsyncIterable<Uint8Array>;
   resize(maxLength: number): void;
   /** May be called again. */
@@ -144,7 +144,7 @@ export interface PacketQueue {
 
 /** Sends whole IPv4 packets, header included. */
 export interface RawSocket {
-  /** @param destination the address that routing goes by @throws {SysError} when it cannot leave */
+  /** @param destination IPv4 address to route by @throws {SysError} when it cannot be sent */
   send(packet: Uint8Array, destination: string): void;
   /** net.ipv4.ip_default_ttl */
   readonly defaultTtl: number;
@@ -156,24 +156,24 @@ export interface RawSocket {
 export interface ReplySocketOptions {
   /** Runs in the kernel on each datagram, from its IPv4 header on. */
   readonly filter: readonly BpfInstruction[];
-  /** Bytes read of each, from there. */
+  /** Bytes of each datagram to read, from its IPv4 header on. */
   readonly maxLength: number;
 }
 
-/** Reads copies of the UDP datagrams that its filter takes. */
+/** Reads copies of the UDP datagrams that its filter accepts. */
 export interface ReplySocket {
-  /** Each from its IPv4 header on, until closed. One reader at a time. @throws {SysError} */
+  /** Datagrams from the IPv4 header on, until closed. One reader at a time. @throws {SysError} */
   packets(): AsyncIterable<Uint8Array>;
   /** May be called again. */
   close(): void;
 }
 
-/** Hears of a program that it started, see sd_notify(3). */
+/** The service manager that started the program; see sd_notify(3). */
 export interface ServiceManager extends Disposable {
-  /** Takes lines like `READY=1`. @throws {SysError} */
+  /** Sends lines like `READY=1`. @throws {SysError} */
   send(message: string): void;
   /** Its clock, CLOCK_MONOTONIC, in microseconds. */
   readonly time: bigint;
-  /** Milliseconds within which it wants a sign of life, again and again. */
+  /** Milliseconds within which it expects each sign of life. */
   readonly period: number;
 }

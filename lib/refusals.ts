@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint } from "./packet.ts";
 
-/** Why an auth packet was refused, from farthest from valid to nearest. */
+/** Why an auth packet was refused, from entirely wrong to nearly right. */
 const REFUSALS = [
   "port given up",
   "wrong length",
@@ -17,7 +17,7 @@ const REFUSALS = [
 /** Why an auth packet was refused. */
 export type Refusal = typeof REFUSALS[number];
 
-/** The refusal nearer to valid: the one to report when several peers refuse a packet. */
+/** The refusal that is nearer to an admission: the one to log when several apply. */
 export function closerRefusal(a: Refusal, b: Refusal): Refusal {
   return REFUSALS.indexOf(a) < REFUSALS.indexOf(b) ? b : a;
 }
@@ -25,17 +25,17 @@ export function closerRefusal(a: Refusal, b: Refusal): Refusal {
 /** Minimum milliseconds between two log lines about refused auth packets. */
 const QUIET_MILLISECONDS = 60_000;
 
-/** Formats a refusal for the log. */
+/** The log line of a refusal. */
 export function describeRefusal(source: Endpoint, refusal: Refusal): string {
   return `refused auth packet from ${formatEndpoint(source)}: ${refusal}`;
 }
 
-/** Limits log lines about refused auth packets to one per minute: strangers must not fill the log. */
+/** Limits the log to one refusal a minute: strangers must not fill it. */
 export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;
 
-  /** @param now milliseconds of a monotonic clock @returns the line to log, or null to log none */
+  /** @param now milliseconds of `Clock.now()` @returns the line to log, or null while it is quiet */
   note(source: Endpoint, refusal: Refusal, now: number): string | null {
     if (now < this.#quietUntil) {
       this.#untold++;

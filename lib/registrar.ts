@@ -32,16 +32,16 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-/** What an auth packet led to; "searching": a later `search()` will tell. */
+/** The result of an auth packet; "searching": a later `search()` returns it. */
 export type Outcome = Admitted | Refused | { readonly kind: "searching" };
 
 /** The settings that a registrar depends on. */
 type RegistrarSettings = Pick<Settings, "peers" | "local">;
 
 /**
- * The server's state machine. It decides, from auth packets alone, which peer is admitted and at which place; what the
- * kernel should hold follows from `admissions`. A packet takes constant time, whatever the number of peers, unless its
- * key has to be searched for. Searches wait, and share the turns that `search()` is called for.
+ * The server's state machine. It decides from auth packets which peers are admitted and at which places; the wanted
+ * state of the kernel follows from `admissions`. A packet takes constant time, whatever the number of peers, unless its
+ * key must be searched for. Each call of `search()` runs one turn of one pending search.
  */
 export class Registrar {
   readonly #peers: ReadonlyMap<string, Peer>;
@@ -51,14 +51,14 @@ export class Registrar {
   readonly #sightings: Sightings;
   readonly #roll = new Roll();
   #searches = new SearchQueue();
-  /** Outcomes of searches that ended outside of `search()`, for its next call to return. */
-  #given: Outcome[] = [];
+  /** Outcomes of searches that ended outside of `search()`. Its next call returns them. */
+  #ended: Outcome[] = [];
   #packets = 0;
   #verifications = 0;
 
   /**
-   * @param remoteAddresses IPv4 address of each peer that is known by its host's address, by peer name
-   * @param earlier a registrar of some of the same peers, whose prepared keys are reused
+   * @param remoteAddresses IPv4 address of each peer that is identified by its address, by peer name
+   * @param earlier a registrar whose prepared keys are reused
    */
   constructor(
     settings: RegistrarSettings,
@@ -78,9 +78,9 @@ export class Registrar {
     return this.#roll.admissions;
   }
 
-  /** Whether `search()` has something to do. */
+  /** Whether `search()` has work. */
   get isSearching(): boolean {
-    return this.#searches.size + this.#given.length > 0;
+    return this.#searches.size + this.#ended.length > 0;
   }
 
   /** Signatures verified so far. */
@@ -89,8 +89,8 @@ export class Registrar {
   }
 
   /**
-   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer that is where it may not
-   * be is parked until it authenticates.
+   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer at a place that the
+   * settings do not allow is parked until it authenticates.
    */
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
@@ -101,9 +101,8 @@ export class Registrar {
   }
 
   /**
-   * Makes the registrar that continues from here under other settings. A peer stays admitted if what it proved is what
-   * they ask of it at its place. Otherwise it is parked until it proves that. A lifetime that changed starts anew, and
-   * so do searches.
+   * Makes the registrar that continues from here under new settings. A peer stays admitted if it proved what they ask of
+   * it at its place; otherwise it is parked until it does. Changed lifetimes and pending searches start again.
    *
    * @param now milliseconds of `Clock.now()`
    */
@@ -121,15 +120,15 @@ export class Registrar {
       next.#roll.set(name, renew(admission, old, peer, now), this.#roll.arrivalOf(name)!, now);
       if (!next.#takes(name, admission, this)) next.#roll.park(name, now);
     }
-    next.#goOnFrom(this, now);
+    next.#continueFrom(this, now);
     return next;
   }
 
-  /** Continues after `successor` was given up: what was proved to it meanwhile holds, if it would have held here. */
+  /** Continues after `successor` was discarded. What peers proved to it holds if it would have held here. */
   resume(successor: Registrar, now: number): void {
     const news = [...successor.admissions].flatMap(([name, admission]) => {
       const arrival = successor.#roll.arrivalOf(name)!;
-      // Some of its packets are older than ours: they waited here, and were searched for there.
+      // Some of its packets are older than ours: they waited here and were searched for there.
       return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
     });
     for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
@@ -139,11 +138,11 @@ export class Registrar {
       this.#roll.set(name, renew(admission, old, peer, now), arrival, now);
       this.#noteSighting(name, admission.remote);
     }
-    this.#goOnFrom(successor, now);
+    this.#continueFrom(successor, now);
   }
 
   /**
-   * Decides about one datagram, or starts a search for its key.
+   * Handles one datagram: decides about it, or starts a search for its key.
    *
    * @param now milliseconds of `Clock.now()`
    * @param timestamp Unix seconds
@@ -160,16 +159,16 @@ export class Registrar {
     return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
   }
 
-  /** Runs one turn of one search. @returns outcomes of searches that ended; a search that goes on is not among them */
+  /** Runs one turn of one search. @returns the outcomes of searches that ended */
   search(now: number): Outcome[] {
-    const given = this.#given;
-    this.#given = [];
+    const ended = this.#ended;
+    this.#ended = [];
     const search = this.#searches.take();
-    if (search === null) return given;
+    if (search === null) return ended;
     const outcome = this.#tryKeys(search, VERIFICATIONS_PER_TURN, now);
-    if (outcome !== null) return [...given, outcome];
+    if (outcome !== null) return [...ended, outcome];
     this.#searches.putBack(search);
-    return given;
+    return ended;
   }
 
   #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
@@ -177,9 +176,9 @@ export class Registrar {
     const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now);
     if (outcome !== null) return outcome;
     if (this.#searches.has(packet.datagram)) return { kind: "searching" };
-    const given = this.#searches.add(search);
-    if (given === search) return refuse(packet, "too many unknown senders");
-    if (given !== null) this.#given.push(refuse(given.packet, "too many unknown senders"));
+    const dropped = this.#searches.add(search);
+    if (dropped === search) return refuse(packet, "too many unknown senders");
+    if (dropped !== null) this.#ended.push(refuse(dropped.packet, "too many unknown senders"));
     return { kind: "searching" };
   }
 
@@ -188,7 +187,7 @@ export class Registrar {
     return { packet, refusal, candidates: this.#candidates(packet, now), untried: keys.length };
   }
 
-  /** Verifies up to `most` signatures. @returns null when there are more keys to try */
+  /** Verifies up to `most` signatures. @returns null when more keys are left */
   #tryKeys(search: Search, most: number, now: number): Outcome | null {
     const { packet, candidates, refusal } = search;
     const { datagram, timestamp } = packet;
@@ -204,7 +203,7 @@ export class Registrar {
     return search.untried > 0 ? null : refuse(packet, refusal);
   }
 
-  /** All keys, each once: the one last used there, those hinted at, then (by turns) used at the address or unused, the rest. */
+  /** All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; the rest. */
   *#candidates(
     { datagram: { source, payload }, timestamp }: AuthPacket,
     now: number,
@@ -246,15 +245,11 @@ export class Registrar {
     const mayMove = previous === null || !isLive(previous, now) ||
       now - arrival.since >= peer.moveInterval * 1000;
     if (!isHere && !mayMove) return refuse(packet, "moved too recently");
-    // A search that waits for this place is about an older packet.
+    // A pending search for this place is about an older packet.
     const overtaken = this.#searches.remove(datagram);
-    if (overtaken !== null) this.#given.push(refuse(overtaken.packet, "overtaken by a later one"));
-    const displaced = this.#roll.set(
-      peer.name,
-      admission,
-      { since: isHere ? arrival.since : now, order },
-      now,
-    );
+    if (overtaken !== null) this.#ended.push(refuse(overtaken.packet, "overtaken by a later one"));
+    const since = isHere ? arrival.since : now;
+    const displaced = this.#roll.set(peer.name, admission, { since, order }, now);
     this.#noteSighting(peer.name, source);
     return { kind: "admitted", datagram, peer, admission, previous, displaced };
   }
@@ -264,28 +259,28 @@ export class Registrar {
     if (credential.key !== null && source !== null) this.#sightings.note(credential, { source, peer });
   }
 
-  /** Whether an admission by another registrar would hold here. */
+  /** Whether another registrar's admission holds here. */
   #takes(name: string, { remote, port }: Admission, other: Registrar): boolean {
     const [mine, others] = [this.#credentials.of(name), other.#credentials.of(name)];
     if (mine === undefined || mine.proof.id !== others?.proof.id) return false;
     return remote !== null && this.#mayBe(name, port, remote);
   }
 
-  /** Whether a peer that proved who it is may be at this place. */
+  /** Whether a peer that proved its identity may be at this place. */
   #mayBe(name: string, port: number, place: Endpoint): boolean {
     const sender = this.#credentials.of(name)!.peerAt(place);
     return this.#ports.includes(port) && typeof sender !== "string" && sender.name === name;
   }
 
-  /** Whether a datagram is to one of our ports: it may have waited in the queue while settings changed. */
+  /** Whether a datagram is for one of our ports. It may have waited in the queue while settings changed. */
   #isOurs({ destination }: Datagram): boolean {
     return this.#ports.includes(destination.port);
   }
 
-  #goOnFrom(other: Registrar, now: number): void {
+  #continueFrom(other: Registrar, now: number): void {
     this.#packets = other.#packets;
     this.#verifications = other.#verifications;
-    this.#given = other.#given;
+    this.#ended = other.#ended;
     this.#searches = new SearchQueue();
     for (const packet of other.#searches.packets) {
       const { datagram } = packet;
@@ -295,7 +290,7 @@ export class Registrar {
   }
 }
 
-/** Takes from two by turns: either may be long while what is looked for is in the other. */
+/** Takes from both by turns, because either may be long while the right item is in the other. */
 function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<T, void> {
   for (let left = [...both]; left.length > 0;) {
     const taken = left.map((one) => ({ one, next: one.next() })).filter(({ next }) => !next.done);
@@ -312,7 +307,7 @@ function expiryOf({ lifetime }: Peer, now: number): number | null {
   return lifetime === 0 ? null : now + lifetime * 1000;
 }
 
-/** The earlier of two moments; null is never. */
+/** The earlier of two moments; null: never. */
 function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? a ?? b : Math.min(a, b);
 }

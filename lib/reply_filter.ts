@@ -10,7 +10,7 @@ export interface BpfInstruction {
 }
 
 /** What distinguishes a reply from other UDP datagrams. */
-export interface ReplyForm {
+interface ReplyForm {
   /** Its source; the IPv4 address as a number. */
   readonly source: { readonly ip: number; readonly port: number };
   /** Local UDP port. */
@@ -24,7 +24,7 @@ const CODE = {
   loadWordInUdp: 0x40,
   loadHalfInUdp: 0x48,
   loadByteInUdp: 0x50,
-  /** Makes offsets of the `InUdp` loads start at the UDP header. */
+  /** Makes the `InUdp` loads start at the UDP header. */
   skipIpHeader: 0xb1,
   and: 0x54,
   jumpIfEqual: 0x15,
@@ -38,7 +38,7 @@ const UDP_PAYLOAD = 8;
 const INNER_LENGTH = UDP_PAYLOAD + 2;
 const SHORTEST_INNER_PACKET = 20;
 
-/** An instruction whose jumps lead to the end of the program: `TAKE` or `LEAVE`. Without a jump the next one follows. */
+/** An instruction whose jumps lead to `TAKE` or `LEAVE`, or else to the next instruction. */
 interface Step {
   readonly code: number;
   readonly k: number;
@@ -53,8 +53,8 @@ const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0xffff_ffff }
 export const TAKE_NOTHING: readonly BpfInstruction[] = [LEAVE];
 
 /**
- * Makes a program that accepts only replies, from UDP datagrams that begin with their IPv4 header. It rejects tunnelled
- * data, even if that is as long as a reply: anything for which `looksLikeInnerPacket()` is true is data.
+ * Makes the program that takes only replies, from UDP datagrams with their IPv4 header. It leaves the tunnel's data, even
+ * of a reply's length: whatever `looksLikeInnerPacket()` accepts is data.
  */
 export function replyFilter({ source, port, payloadLength }: ReplyForm): readonly BpfInstruction[] {
   const steps: Step[] = [

@@ -2,12 +2,12 @@ import { lookup } from "node:dns/promises";
 import { Limit } from "./limit.ts";
 
 /**
- * Each lookup takes one of the runtime's 32 threads until there is an answer, or none after many seconds. The others
- * are for what cannot wait for names: the packet queue, and the lock that changes are made under.
+ * Each lookup takes one of the runtime's 32 threads, sometimes for many seconds. The packet queue and the namespace lock
+ * need threads too.
  */
 const lookups = new Limit(16);
 
-/** Finds a host's IPv4 address as the system does: /etc/hosts, DNS, or whatever nsswitch.conf says. */
+/** Finds a host's IPv4 address as the system does: /etc/hosts, DNS, or what nsswitch.conf says. */
 export async function lookUpHost(host: string): Promise<string> {
   return await lookups.run(async () => (await lookup(host, { family: 4 })).address);
 }

@@ -17,7 +17,7 @@ export async function runProgram(
     signal: limit,
   }).spawn();
   const writer = child.stdin.getWriter();
-  // A program that ends before it has read everything says why by its exit code.
+  // A program may end before it has read everything. Its exit code says why.
   const written = writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {});
   const { code, stdout, stderr } = await child.output();
   await written;

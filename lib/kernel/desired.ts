@@ -17,7 +17,7 @@ import {
   routeKey,
 } from "./state.ts";
 
-/** A gate as it should be, with what its rules are made of. */
+/** A gate as it should be, with the input of its rules. */
 export interface DesiredGate extends Gate {
   readonly rules: GateRules;
 }
@@ -27,7 +27,7 @@ export interface DesiredState extends KernelState {
   readonly gate: DesiredGate | null;
 }
 
-/** What one instance wants the kernel to follow from. */
+/** What the desired state of one instance follows from. */
 export interface Wanted {
   readonly settings: Settings;
   readonly outside: Outside;
@@ -36,10 +36,10 @@ export interface Wanted {
 }
 
 /**
- * Derives what should be in the kernel from what is wanted and what others have there.
+ * Derives the state the kernel should have. It depends on the foreign objects that were observed.
  *
- * @param now milliseconds of a clock that never jumps
- * @returns it, and why, by name, some peers have no tunnel in it: others' things are in their way
+ * @param now milliseconds of `Clock.now()`
+ * @returns the state, and by peer name why some peers have no tunnel in it: foreign objects are in the way
  */
 export function desiredState(
   { settings, outside, admissions }: Wanted,
@@ -70,7 +70,7 @@ export function desiredState(
   return { state, faults: new Map([...faults, ...layout.faults]) };
 }
 
-/** Parts admitted peers into those that nothing of others' hinders, and why others are. */
+/** Finds the admitted peers that no foreign object hinders, and why the others are hindered. */
 function findFaults(peers: readonly Peer[], admissions: ReadonlyMap<string, Admission>, foreign: Foreign) {
   const faults = new Map<string, IpipouError>();
   const unhindered = peers.filter((peer) => {
@@ -97,7 +97,7 @@ function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): 
     "remove it or leave it out of the peer's routes";
 }
 
-/** Where a client's tunnel is, and where clients may come to a server, by the main address and by private ones. */
+/** The listeners of a client's tunnel, or of a server: at its main address, and at the private addresses in use. */
 function desiredListeners(
   { mode, local: { ports, device } }: Settings,
   outside: Outside,
@@ -109,9 +109,10 @@ function desiredListeners(
     .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
     .map(({ local }) => local);
   const byKey = new Map([...main, ...used].map((local) => [listenerKey(local), { local, device }]));
-  const isThere = (key: string) => foreign.listeners.has(key);
   return new Map(
-    [...byKey].filter(([key, { local }]) => !isThere(key) && !isForeignListener(foreign, local)),
+    [...byKey].filter(([key, { local }]) =>
+      !foreign.listeners.has(key) && !isForeignListener(foreign, local)
+    ),
   );
 }
 

@@ -1,9 +1,9 @@
 import type { KernelState, Remote } from "./state.ts";
 
-/** Milliseconds by which an element's end may seem to be elsewhere than where it was set: `nft` tells whole seconds. */
+/** Milliseconds by which an expiry that is read may differ from the one that was set: `nft` prints whole seconds. */
 const IMPRECISION = 1500;
 
-/** Takes the end that each remote was given, where that is known, for the one that was found, which is not exact. */
+/** Replaces each inexact expiry that was found by the one that we set, where that is known. */
 export function recallExpiry(found: KernelState, known: KernelState | null): KernelState {
   const given = known?.gate?.remotes;
   if (found.gate === null || given === undefined) return found;

@@ -1,23 +1,23 @@
 import { createHash } from "node:crypto";
-import type { GateRules, Remote } from "./state.ts";
+import type { Gate, GateRules, Remote } from "./state.ts";
 
-/** Source addresses remembered at the same time by the limits, and for how long after their last packet. */
+/** How many source addresses the rate limits remember, and for how long after the last packet of each. */
 const SOURCES = 65_535;
 const MEMORY = "1m";
 
-/** How many peers the limits must have room for: rounded up, so that few peers that come or go change a rule. */
+/** How many peers the rate limits allow for: rounded up, so that adding or removing a peer rarely changes a rule. */
 export function capacityFor(peers: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, peers)));
 }
 
 /**
- * Auth packets let through to the program, so that no flood of junk keeps it from its work, and all peers do get
- * through: even if all come at once from behind one address, twice, and then every 16 seconds.
+ * Rate limits of auth packets. They keep a flood of junk from the program, and let all peers through: even if all come
+ * at once from one address, twice, and then every 16 seconds.
  */
 function limitsFor(capacity: number) {
   const limit = (rate: number, burst: number) => `${rate}/second burst ${burst} packets`;
   return {
-    /** For all addresses that tunnels go to: a lane that others' junk cannot fill. */
+    /** For all addresses that tunnels go to: junk from other addresses does not count. */
     known: limit(Math.max(20, capacity / 16), Math.max(40, 2 * capacity)),
     /** For each other source address. */
     source: limit(5, Math.max(20, 2 * capacity)),
@@ -26,10 +26,10 @@ function limitsFor(capacity: number) {
   };
 }
 
-/** Bytes of an IPv4 header without options: the least that tunnelled data has. */
+/** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
-/** Names of the sets and maps of a gate. */
+/** Names of the chains, sets and maps of a gate. */
 export function gateNames(name: string) {
   return {
     gate: `gate-${name}`,
@@ -64,7 +64,7 @@ export function partsOf({ name, readdresses, filters }: GateRules): Set<string> 
   ]);
 }
 
-/** A short text that is the same exactly where the rules are the same; it ends with their number. */
+/** A short text that is equal exactly where the rules are equal. It ends with their number. */
 export function fingerprintOf(rules: GateRules): string {
   const commands = definitions(rules, "");
   const hash = createHash("sha256").update(commands.join("\n")).digest("hex").slice(0, 12);
@@ -76,7 +76,7 @@ function gateComment(rules: GateRules): string {
   return `${rules.mark} ${rules.ip} ${fingerprintOf(rules)}`;
 }
 
-/** Reads the comment of a gate's first rule; null when it is none of ours. */
+/** Reads the comment of a gate's first rule; null when it is not ours. */
 export function parseGateComment(comment: string): { mark: string; ip: string; fingerprint: string } | null {
   const match = /^(\S+) ([\d.]+) ([0-9a-f]+\.\d+)$/.exec(comment);
   if (match === null) return null;
@@ -89,8 +89,8 @@ export function defineGate(rules: GateRules): string[] {
   return definitions(rules, ` comment "${gateComment(rules)}"`);
 }
 
-/** Commands for `nft -f` that delete what is there of a gate: `parts` names its chains, sets and maps. */
-export function deleteGate(table: string, name: string, parts: ReadonlySet<string>): string[] {
+/** Commands for `nft -f` that delete a gate, as far as it is there. */
+export function deleteGate({ table, name, parts }: Pick<Gate, "table" | "name" | "parts">): string[] {
   const names = gateNames(name);
   const chains = GATE_CHAINS.map((chain) => names[chain]).filter((chain) => parts.has(chain));
   const sets = GATE_SETS.map((set) => names[set]).filter((set) => parts.has(set));
@@ -137,14 +137,14 @@ function definitions(rules: GateRules, comment: string): string[] {
   ];
 }
 
-/** What a remote is looked up by: the parts of `placeKey`. */
+/** The key of a remote: the parts of `placeKey`. */
 const REMOTE = "ip saddr . udp sport . udp dport";
 
 function ownPort(field: "sport" | "dport", { ports }: GateRules): string {
   return `udp ${field} ${ports.length === 1 ? ports[0] : `{ ${ports.join(", ")} }`}`;
 }
 
-/** Matches of datagrams with a payload of `length` bytes that is not an IPv4 packet of just that length. */
+/** Matches datagrams whose payload has `length` bytes and is not an IPv4 packet of exactly that length. */
 function authMatches(length: number): string[] {
   const exact = `udp length ${8 + length}`;
   if (length < INNER_HEADER_LENGTH) return [exact];
@@ -152,9 +152,9 @@ function authMatches(length: number): string[] {
 }
 
 /**
- * Rules for remotes with a private local address. Rewriting is stateless both ways; what leaves is kept from
- * connection tracking, or a masquerading host would give these flows another source port. Nothing reaches a private
- * address but through the gate: else what is in one peer's tunnel could pass for what comes from another peer.
+ * Rules for remotes with a private address. Rewriting is stateless both ways. Outgoing packets bypass connection
+ * tracking, or a masquerading host would give these flows another source port. Nothing reaches a private address except
+ * through the gate: otherwise a packet inside one peer's tunnel could pass for one from another peer.
  */
 function readdressing(rules: GateRules): string[] {
   const { table, name, ip } = rules;
@@ -175,7 +175,7 @@ function readdressing(rules: GateRules): string[] {
   ];
 }
 
-/** Rules for peers that may have only certain source addresses in their tunnels: nobody sees any other. */
+/** Rules for peers that may use only certain inner source addresses: other packets are dropped first of all. */
 function filtering({ table, name, counter }: GateRules): string[] {
   const names = gateNames(name);
   const wrong = `iifname @${names.devices} iifname . ip saddr != @${names.sources}`;
@@ -187,7 +187,7 @@ function filtering({ table, name, counter }: GateRules): string[] {
   ];
 }
 
-/** A command that adds elements to a set or map, or deletes them; none when there are none. */
+/** A command that adds elements to a set or map or deletes them; none for no elements. */
 export function changeElements(
   verb: "add" | "delete",
   table: string,
@@ -198,22 +198,14 @@ export function changeElements(
   return list === "" ? [] : [`${verb} element ip ${table} ${set} { ${list} }`];
 }
 
-/** Commands that let remotes in. @param now milliseconds of a clock that never jumps */
+/** Commands that let remotes in. @param now milliseconds of `Clock.now()` */
 export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): string[] {
-  return addElements(table, name, remotes, ({ expiresAt }) => timeoutFor(expiresAt, now));
-}
-
-function addElements(
-  table: string,
-  name: string,
-  remotes: readonly Remote[],
-  timeout: (remote: Remote) => string,
-): string[] {
   const names = gateNames(name);
-  const locals = remotes.filter(({ alt }) => alt !== null)
-    .map((remote) => `${keyOf(remote)}${timeout(remote)} : ${remote.alt}`);
+  const element = (remote: Remote, value: string) =>
+    `${keyOf(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
+  const locals = remotes.flatMap((remote) => remote.alt === null ? [] : element(remote, remote.alt));
   const verdicts = remotes.map((remote) =>
-    `${keyOf(remote)}${timeout(remote)} : ${remote.alt === null ? "accept" : `goto ${names.alt}`}`
+    element(remote, remote.alt === null ? "accept" : `goto ${names.alt}`)
   );
   return [
     ...changeElements("add", table, names.locals, locals),
@@ -225,7 +217,7 @@ function keyOf({ endpoint, port }: Remote): string {
   return `${endpoint.ip} . ${endpoint.port} . ${port}`;
 }
 
-/** `nft` takes eight digits before a unit at most: milliseconds alone would end at 27 hours. */
+/** `nft` takes at most eight digits before a unit: milliseconds alone would end at 27 hours. */
 function timeoutFor(expiresAt: number | null, now: number): string {
   if (expiresAt === null) return "";
   const whole = Math.max(1, Math.round(expiresAt - now));
@@ -235,11 +227,11 @@ function timeoutFor(expiresAt: number | null, now: number): string {
 /** Commands that shut remotes out. */
 export function deleteRemotes(table: string, name: string, remotes: readonly Remote[]): string[] {
   const names = gateNames(name);
-  // An element with a timeout may have expired meanwhile; adding it first keeps its deletion from failing.
+  // An element with a timeout may have expired meanwhile. Adding it first keeps its deletion from failing.
   const timed = remotes.filter(({ expiresAt }) => expiresAt !== null);
   const readdressed = remotes.filter(({ alt }) => alt !== null);
   return [
-    ...addElements(table, name, timed, () => ""),
+    ...addRemotes(table, name, timed.map((remote) => ({ ...remote, expiresAt: null })), 0),
     ...changeElements("delete", table, names.remotes, remotes.map(keyOf)),
     ...changeElements("delete", table, names.locals, readdressed.map(keyOf)),
   ];

@@ -1,23 +1,20 @@
 import type { Settings } from "../settings/settings.ts";
 
-/** By what an instance knows its own. */
+/** What an instance recognizes its own objects by. */
 export interface Identity {
   readonly name: string;
   readonly table: string;
-  /** Device names its tunnels have. An unmarked FOU device of such a name and such a port is taken over. */
+  /** Device names of its tunnels. An unmarked FOU device with such a name and port is taken over. */
   readonly devices: ReadonlySet<string>;
   /** Own FOU ports. */
   readonly ports: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;
-  /**
-   * Listeners (`listenerKey`) and private addresses that this process made. They are ours also when the device whose mark
-   * says so was deleted by others.
-   */
+  /** `listenerKey` or private address of what this process made: ours even if others deleted the device with the mark. */
   readonly made: ReadonlySet<string>;
 }
 
-/** By what an instance of these settings knows its own. */
+/** The identity of an instance with these settings. */
 export function identityOf(settings: Settings): Identity {
   const { peers, nft, local, queue } = settings;
   return {

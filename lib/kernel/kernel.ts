@@ -3,54 +3,53 @@ import type { Log } from "../log.ts";
 import type { Clock, KernelNews } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
-import { type Access as InstanceAccess, Instance } from "./instance.ts";
+import { Instance, type InstanceContext } from "./instance.ts";
 import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";
 import type { Observed } from "./state.ts";
 
 /** What Kernel needs from the system. */
-export interface Access extends InstanceAccess {
+export interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;
   readonly log: Log;
 }
 
-/** Why some peers have no tunnel, by peer name: others' things are in their way. */
+/** Why some peers have no tunnel, by peer name: foreign objects are in the way. */
 export type Faults = ReadonlyMap<string, IpipouError>;
 
 /**
- * The kernel's side of one instance. Every change goes one way: what is wanted is compared with what was observed, or
- * is known from the last change, and the difference is applied. What is known, and how far it can be relied on, is
- * the picture's to say.
+ * The kernel's side of one instance. Each change compares what is wanted with the picture of the kernel and applies the
+ * difference. The picture says what is known and what must be looked at again.
  */
 export class Kernel {
-  readonly #access: Access;
+  readonly #context: KernelContext;
   readonly #nft: "needed" | "none";
   readonly #picture: Picture;
 
-  constructor(settings: Settings, access: Access) {
-    this.#access = access;
+  constructor(settings: Settings, context: KernelContext) {
+    this.#context = context;
     this.#nft = settings.mode === "server" ? "needed" : "none";
     this.#picture = new Picture(settings);
   }
 
-  /** Has the next change begin with a look, at least at what the kernel tells no news of. */
+  /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
     this.#picture.distrust("listeners");
   }
 
-  /** Looks at all that is in the kernel, also if it is known. @throws {IpipouError} when `ip` or `nft` cannot tell */
+  /** Looks at everything, even what is known. @throws {IpipouError} when `ip` or `nft` fails */
   async look(): Promise<Observed> {
     return await this.#instance().look();
   }
 
-  /** Looks at what is in the kernel, as far as it is not known. @throws {IpipouError} when `ip` or `nft` cannot tell */
+  /** Looks at what is not known. @throws {IpipouError} when `ip` or `nft` fails */
   async observe(): Promise<Observed> {
     const picture = this.#picture;
     this.#takeNews();
     const { need, observed } = picture;
     if (need === "nothing") return observed!;
-    picture.beginLook(this.#access.clock.now());
+    picture.beginLook(this.#context.clock.now());
     try {
       if (need === "all") picture.handleLook(await this.#instance().look());
       else picture.handleListeners(await this.#instance().lookAtListeners(observed!));
@@ -62,15 +61,14 @@ export class Kernel {
   }
 
   /**
-   * Brings the kernel to what is wanted. When a step fails the rest is left, and the next call begins with a look at
-   * what there is.
+   * Brings the kernel to what is wanted. When a step fails, the rest is skipped, and the next call looks first.
    *
    * @param wanted a snapshot: what changes while this runs takes another call
-   * @returns why some of the tunnels cannot be made; all else is done
+   * @returns why some tunnels cannot be made; everything else is done
    * @throws {IpipouError} naming the command that failed
    */
   async apply(wanted: Wanted): Promise<Faults> {
-    const { clock, news, log } = this.#access;
+    const { clock, news, log } = this.#context;
     const picture = this.#picture;
     picture.handleSettings(wanted.settings);
     const observed = await this.observe();
@@ -94,9 +92,9 @@ export class Kernel {
     return faults;
   }
 
-  /** Resolves when others did something that calls for a repair, once a second at most, or when `stop` is aborted. */
+  /** Resolves when someone else's change calls for a repair, at most once a second, or when `stop` is aborted. */
   async repairDue(stop: AbortSignal): Promise<void> {
-    const { news, clock } = this.#access;
+    const { news, clock } = this.#context;
     while (!stop.aborted) {
       this.#takeNews();
       const due = this.#picture.repairDue;
@@ -106,23 +104,23 @@ export class Kernel {
     }
   }
 
-  /** Resolves when anything changed here that `observe()` tells of, or when `stop` is aborted. */
+  /** Resolves when something changed that `observe()` would show, or when `stop` is aborted. */
   async changed(stop: AbortSignal): Promise<void> {
-    await this.#access.news.wait(stop);
+    await this.#context.news.wait(stop);
   }
 
-  /** Removes everything of this instance that is there now. @throws {IpipouError} with exit code 200 */
+  /** Removes everything of this instance. @throws {IpipouError} exit code 200 */
   async remove(): Promise<void> {
     this.#picture.handleRemoval();
     await this.#instance().remove();
   }
 
   #takeNews(): void {
-    this.#picture.handleNews(this.#access.news.changes());
+    this.#picture.handleNews(this.#context.news.changes());
   }
 
   #instance(): Instance {
     const { identity, hasRoutes } = this.#picture;
-    return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#access);
+    return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#context);
   }
 }

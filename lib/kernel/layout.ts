@@ -5,34 +5,31 @@ import type { Peer } from "../settings/settings.ts";
 import { parseMark } from "./mark.ts";
 import { type Observed, pairKey, type Tunnel } from "./state.ts";
 
-/** Addresses in the network of the private local addresses, a /16. */
+/** Addresses in the network of the private addresses, a /16. */
 const ALT_NETWORK_SIZE = 0x1_0000;
 
-/** What addresses there are to give out. */
-export interface Addresses {
-  /** The own address. */
+/** The local addresses that tunnels can have. */
+export interface AvailableAddresses {
+  /** The outer address. */
   readonly main: string;
-  /**
-   * The first of the private local addresses; the last is that of its /16. Null: a client, which has no gate that
-   * rewrites them.
-   */
+  /** The first of the private addresses; the last is that of its /16. Null: a client, which has no gate to rewrite. */
   readonly firstAlt: string | null;
-  /** Private addresses that peers have of their own, admitted or not. */
+  /** Private addresses that belong to one peer by the settings, admitted or not. */
   readonly reserved: ReadonlySet<string>;
   readonly foreign: Pick<Observed["foreign"], "pairs" | "addresses">;
 }
 
-/** Who has which local address, and why others have none, by peer name. */
-export interface Layout {
+/** Local addresses, and why some peers have none, by peer name. */
+interface Layout {
   readonly locals: ReadonlyMap<string, string>;
   readonly faults: ReadonlyMap<string, IpipouError>;
 }
 
 /**
- * Decides which local address each admitted peer's tunnel has. The kernel tells ipip devices apart by the pair of
- * outer addresses alone, so of the peers behind one address only one can have the main local address, and no two the
- * same private one. A peer keeps what it has while it stays at its address, so that nobody's coming or going moves
- * another. Those that are nowhere have none.
+ * Decides which local address each admitted peer's tunnel has. The kernel tells ipip devices apart only by the pair of
+ * outer addresses. So of the peers behind one address one can have the main address, and no two the same private
+ * address. A peer keeps its local address while its far address stays, so that no peer's coming or going moves another.
+ * Parked peers have none.
  *
  * @param tunnels those that stand, by device name
  */
@@ -40,9 +37,9 @@ export function assignLocals(
   peers: readonly Peer[],
   admissions: ReadonlyMap<string, Admission>,
   tunnels: ReadonlyMap<string, Tunnel>,
-  addresses: Addresses,
+  addresses: AvailableAddresses,
 ): Layout {
-  const places = new Places(addresses);
+  const pairs = new AddressPairs(addresses);
   const locals = new Map<string, string>();
   const faults = new Map<string, IpipouError>();
   const newcomers: { readonly peer: Peer; readonly remote: string }[] = [];
@@ -50,26 +47,26 @@ export function assignLocals(
     const remote = admissions.get(peer.name)?.remote?.ip;
     if (remote === undefined) continue;
     const kept = addressKept(peer, remote, tunnels.get(peer.tunnel.device), addresses);
-    if (kept !== null && places.take(kept, remote)) locals.set(peer.name, kept);
+    if (kept !== null && pairs.take(kept, remote)) locals.set(peer.name, kept);
     else newcomers.push({ peer, remote });
   }
   for (const { peer, remote } of newcomers) {
     const isAltForced = peer.forceAlt && addresses.firstAlt !== null;
-    const local = !isAltForced && places.take(addresses.main, remote)
+    const local = !isAltForced && pairs.take(addresses.main, remote)
       ? addresses.main
-      : places.takeAlt(peer, remote);
-    if (local === null) faults.set(peer.name, noPlace(peer, remote, addresses));
+      : pairs.takeAlt(peer, remote);
+    if (local === null) faults.set(peer.name, noLocalError(peer, remote, addresses));
     else locals.set(peer.name, local);
   }
   return { locals, faults };
 }
 
-/** The address that a peer's tunnel has and need not leave; null when it must. */
+/** The local address that a peer's tunnel has and may keep; null: it has none. */
 function addressKept(
   { altIp, forceAlt }: Peer,
   remote: string,
   tunnel: Tunnel | undefined,
-  { main, firstAlt, foreign }: Addresses,
+  { main, firstAlt, foreign }: AvailableAddresses,
 ): string | null {
   if (tunnel?.remote.ip !== remote || firstAlt === null) return null;
   const { ip } = tunnel.local;
@@ -86,15 +83,15 @@ function altNetworkOf(ip: string): number {
   return address - address % ALT_NETWORK_SIZE;
 }
 
-/** Pairs of outer addresses, each of which one device can have. */
-class Places {
+/** Gives out pairs of outer addresses, each to one device. */
+class AddressPairs {
   readonly #taken: Set<string>;
-  readonly #addresses: Addresses;
+  readonly #addresses: AvailableAddresses;
   readonly #firstAlt: number | null;
   /** The private address to try next, by remote address. */
   readonly #next = new Map<string, number>();
 
-  constructor(addresses: Addresses) {
+  constructor(addresses: AvailableAddresses) {
     this.#taken = new Set(addresses.foreign.pairs);
     this.#addresses = addresses;
     this.#firstAlt = addresses.firstAlt === null ? null : parseIpv4(addresses.firstAlt);
@@ -108,7 +105,7 @@ class Places {
     return true;
   }
 
-  /** Takes the pair of a private address: the peer's own, or the first one that is free. */
+  /** Takes a pair with a private address: the peer's own, or the first free one. */
   takeAlt({ altIp }: Peer, remote: string): string | null {
     if (this.#firstAlt === null) return null;
     if (altIp !== null) return this.take(altIp, remote) ? altIp : null;
@@ -127,12 +124,16 @@ class Places {
   }
 }
 
-function noPlace({ name, altIp }: Peer, remote: string, { main, firstAlt }: Addresses): IpipouError {
+function noLocalError(
+  { name, altIp }: Peer,
+  remote: string,
+  { main, firstAlt }: AvailableAddresses,
+): IpipouError {
   const why = firstAlt === null
-    ? `another tunnel leads there from ${main}, and the kernel has one for two addresses; ` +
-      "give this one another --fou-local-ip"
+    ? `another tunnel leads there from ${main}, and the kernel allows one for each pair of addresses; ` +
+      "choose another --fou-local-ip"
     : altIp === null
-    ? "all private local addresses are in use"
-    : `another tunnel from its private local address ${altIp} leads there; give it another --fou-local-ip-alt`;
+    ? "all private addresses are in use"
+    : `another tunnel leads there from its private address ${altIp}; choose another --fou-local-ip-alt`;
   return new IpipouError(`Cannot make the tunnel of ${name} to ${remote}: ${why}`, EXIT.ipLink);
 }

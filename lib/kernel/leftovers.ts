@@ -4,8 +4,8 @@ import type { Outside } from "./member.ts";
 import { ANY_ADDRESS, type Listener, listenerKey, type Observed } from "./state.ts";
 
 /**
- * Tells of things that were there before us, which we use or leave as nothing shows whose they are: version 0.1
- * leaves such things. A line for each, with the command that removes it.
+ * Describes the unmarked objects that existed before us and that we use or leave: version 0.1 leaves such objects. A
+ * line for each, with the command that removes it.
  */
 export function describeLeftovers(
   { foreign }: Observed,
@@ -26,26 +26,26 @@ export function describeLeftovers(
   const shared = claimsOf({ foreign }, outside, ports);
   return [
     ...shared.map(({ place, name }) =>
-      `FOU port ${place} is ${name}'s too: if that is a server, its gate lets nothing in for others; ` +
-      "then give this one another --fou-local-port"
+      `FOU port ${place} is also used by ${name}: if ${name} is a server, its gate drops what is for others; ` +
+      "then choose another --fou-local-port"
     ),
     ...listeners.map((listener) =>
-      `FOU port ${formatEndpoint(listener.local)} is another's: it is used, and left at the end; ` +
-      `if version 0.1 left it, stop this and remove it: ${removal(listener)}`
+      `FOU port ${formatEndpoint(listener.local)} is foreign: it is used, but not removed at the end; ` +
+      `if version 0.1 left it, stop this instance and remove it: ${removal(listener)}`
     ),
     ...addresses.map(({ ip, device }) =>
-      `address ${ip} of ${device} is another's, and left; if version 0.1 left it, remove it: ip address delete ${ip}/32 dev ${device}`
+      `address ${ip} of ${device} is foreign and is not removed; ` +
+      `if version 0.1 left it, remove it: ip address delete ${ip}/32 dev ${device}`
     ),
     ...(foreign.emptyChains.length === 0 ? [] : [
-      `table ip ${table} has empty chains of version 0.1, and they are left; if that is not to run again, ` +
-      `remove them: nft '${
+      `table ip ${table} has empty chains of version 0.1; unless that is to run again, remove them: nft '${
         foreign.emptyChains.map((chain) => `delete chain ip ${table} ${chain}`).join("; ")
       }'`,
     ]),
   ];
 }
 
-/** Own FOU ports that other instances use too, and who. */
+/** Claims on our FOU ports, and the instances that have them. */
 export function claimsOf(
   { foreign }: Pick<Observed, "foreign">,
   { ip }: Outside,

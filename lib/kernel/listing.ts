@@ -40,17 +40,17 @@ export interface IpRoute {
   readonly metric?: number;
 }
 
-/** Everything that `ip` and `nft` were asked. */
+/** The answers of `ip` and `nft`. */
 export interface Listing {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
   readonly routes: readonly IpRoute[];
-  /** Empty where the table is not there. */
+  /** Empty when the table does not exist. */
   readonly nft: readonly NftObject[];
 }
 
 /** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
-export type NftKey = { concat: readonly NftPart[] } | string;
+type NftKey = { concat: readonly NftPart[] } | string;
 export type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
 export type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
 
@@ -67,7 +67,7 @@ export interface NftObject {
   readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
 }
 
-/** What is matched or done by a rule, as `nft -j` prints it, as far as version 0.1 used it. */
+/** One match or statement of a rule as `nft -j` prints it, as far as version 0.1 used it. */
 export interface NftExpression {
   readonly match?: { readonly left: NftField; readonly right: unknown };
   readonly counter?: unknown;

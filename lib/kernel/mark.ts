@@ -1,14 +1,14 @@
 /**
- * Whose a device or gate is, written where `ip link` and `nft list` show it: `ipipou:NAME`, with a word for what
- * was there before us and so must outlive us. The mark is written before the thing it speaks of is made, so
- * that a killed program's successor knows what to take over and what to leave.
+ * Says which instance owns a device or gate, where `ip link` and `nft list` show it: `ipipou:NAME`, with words for the
+ * foreign objects that it uses. It is written before the objects it names are made, so that the next start after a kill
+ * knows what to take over and what to leave.
  */
-export interface Mark {
+interface Mark {
   /** The instance. */
   readonly name: string;
-  /** Own FOU ports whose listeners, at its local address, are others'. */
+  /** FOU ports of ours whose listeners, at its local address, are foreign. */
   readonly foreignPorts: readonly number[];
-  /** A device's local address is a private one, made for it by us or another's; null: it has none. */
+  /** Who made the device's private address; null: it has none. */
   readonly privateAddress: "own" | "foreign" | null;
 }
 
@@ -26,7 +26,7 @@ export function formatMark({ name, foreignPorts, privateAddress }: Mark): string
   ].join(":");
 }
 
-/** Reads a mark; null when the text is none of ours. */
+/** Reads a mark; null when the text is no mark. */
 export function parseMark(text: string): Mark | null {
   const [prefix, name, ...words] = text.split(":");
   if (prefix !== PREFIX || !name) return null;

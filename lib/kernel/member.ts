@@ -6,24 +6,24 @@ import {
   ANY_ADDRESS,
   listenerKey,
   type Observed,
-  parkingPlace,
+  parkedAddresses,
   type Remote,
   routeKey,
   sourceKey,
   type Tunnel,
 } from "./state.ts";
 
-/** The outer address and device an instance works on. */
+/** The outer address and device of an instance. */
 export interface Outside {
   readonly ip: string;
-  /** The device the address is on: private local addresses go there too. */
+  /** The device that has the address; private addresses are added to it. */
   readonly device: string;
 }
 
-/** What is others'. */
+/** Foreign objects. */
 export type Foreign = Observed["foreign"];
 
-/** What an admitted peer's things in the kernel follow from. */
+/** What the kernel objects of an admitted peer follow from. */
 interface Grounds {
   readonly settings: Pick<Settings, "name" | "encapCsum"> & {
     readonly local: Pick<Settings["local"], "device">;
@@ -31,25 +31,26 @@ interface Grounds {
   readonly outside: Outside;
   readonly peer: Peer;
   readonly admission: Admission;
-  /** The outer local address of its tunnel; null: it leads nowhere. */
+  /** The outer local address of its tunnel; null: it is parked. */
   readonly local: string | null;
   readonly foreign: Foreign;
 }
 
-/** An admitted peer and its things in the kernel. */
+/** An admitted peer and its kernel objects. */
 export interface Member {
   readonly admission: Admission;
   readonly tunnel: Tunnel;
-  /** What lets it in, as long as its admission is live, and its `placeKey`. */
+  /** Lets it in while its admission is live. */
   readonly remote: Remote;
+  /** The remote's `placeKey`. */
   readonly key: string;
-  /** What may be in its tunnel, as `sourceKey` writes it; null: anything. */
+  /** The `sourceKey` of each inner source network it may use; null: any. */
   readonly sources: readonly string[] | null;
 }
 
 const latest = new WeakMap<Peer, { readonly grounds: Grounds; readonly member: Member }>();
 
-/** Makes a member, the very same one as before where it follows from the same: most peers stay as they are. */
+/** Makes a member, or returns the same object as before when nothing changed, as for most peers. */
 export function memberOf(grounds: Grounds): Member {
   const known = latest.get(grounds.peer);
   if (known !== undefined && isSame(known.grounds, grounds)) return known.member;
@@ -81,8 +82,8 @@ function makeTunnel(
   { settings, outside, peer, admission: { remote, port }, local: ip, foreign }: Grounds,
 ): Tunnel {
   const { device, ip: innerIp, peerIp } = peer.tunnel;
-  const parking = parkingPlace(peerIp);
-  const local = { ip: ip ?? parking.local, port };
+  const parked = parkedAddresses(peerIp);
+  const local = { ip: ip ?? parked.local, port };
   const isPrivate = ip !== null && ip !== outside.ip;
   const alias = formatMark({
     name: settings.name,
@@ -92,7 +93,7 @@ function makeTunnel(
   return {
     name: device,
     alias,
-    remote: ip === null ? { ip: parking.remote, port } : remote!,
+    remote: ip === null ? { ip: parked.remote, port } : remote!,
     local,
     checksum: settings.encapCsum,
     link: settings.local.device,
@@ -102,7 +103,7 @@ function makeTunnel(
   };
 }
 
-/** Tells whether a FOU port is another's, at this address or at all of them, and no instance's. */
+/** Whether a FOU port, at this address or at any address, is foreign and claimed by no instance. */
 export function isForeignListener({ listeners, claims }: Foreign, local: Endpoint): boolean {
   const key = listenerKey(local);
   const isClaimed = claims.has(key);

@@ -16,38 +16,40 @@ import {
   type Tunnel,
 } from "./state.ts";
 
-/** Device groups from here on, for each instance another, are nobody's as a rule. */
+/** Device groups from this number on are normally unused. */
 const FIRST_GROUP = 0x6900_0000;
 
-/** Sorts what was found in the kernel into ours and others'. @param now milliseconds of a clock that never jumps */
+/** Sorts what was found in the kernel into own and foreign objects. @param now milliseconds of `Clock.now()` */
 export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identity, now: number): Observed {
-  const [own, others] = part(devices, (device) => isOwnTunnel(device, identity));
-  const [ownRoutes, otherRoutes] = partRoutes(routes, own);
+  const { own = [], foreign = [] } = Object.groupBy(
+    devices,
+    (device) => isOwnTunnel(device, identity) ? "own" : "foreign",
+  );
+  const { ownRoutes, foreignRoutes } = sortRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
   const gate = findGate(nft, identity, now);
-  const claims = new Map(others.flatMap(claimOf));
+  const claims = new Map(foreign.flatMap(claimOf));
   const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
-  const addresses = others.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
+  const addresses = foreign.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels, identity.made);
-  const [ownAddresses, otherAddresses] = part(addresses, ([ip]) => isOwnAlt(ip));
   const obsoleteRules = findObsoleteRules(nft, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
       listeners: listeners.own,
-      altAddresses: new Map(ownAddresses),
+      altAddresses: new Map(addresses.filter(([ip]) => isOwnAlt(ip))),
       gate,
       obsoleteRules,
     },
     foreign: {
       devices: new Map(
-        others.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
+        foreign.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
-      pairs: new Set(others.flatMap(pairOf)),
-      listeners: listeners.others,
+      pairs: new Set(foreign.flatMap(pairOf)),
+      listeners: listeners.foreign,
       claims,
-      addresses: new Map(otherAddresses),
-      routes: otherRoutes,
+      addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
+      routes: foreignRoutes,
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
@@ -56,23 +58,17 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   };
 }
 
-/** What is known, but for the FOU ports, which were looked at again. */
+/** Replaces the FOU ports in what is known. */
 export function withListeners(known: Observed, fou: readonly IpFou[], made: Identity["made"]): Observed {
   const { tunnels, gate } = known.own;
-  const { own, others } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
+  const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,
     own: { ...known.own, listeners: own },
-    foreign: isDeepStrictEqual(known.foreign.listeners, others)
+    foreign: isDeepStrictEqual(known.foreign.listeners, foreign)
       ? known.foreign
-      : { ...known.foreign, listeners: others },
+      : { ...known.foreign, listeners: foreign },
   };
-}
-
-function part<T>(list: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
-  const parts: [T[], T[]] = [[], []];
-  for (const item of list) parts[isFirst(item) ? 0 : 1].push(item);
-  return parts;
 }
 
 function isOwnTunnel(device: IpDevice, { name, devices, ports }: Identity): boolean {
@@ -83,19 +79,19 @@ function isOwnTunnel(device: IpDevice, { name, devices, ports }: Identity): bool
   return devices.has(device.ifname) && ports.has(encap.sport);
 }
 
-/** Routes of ours by device, and the others that one of ours with the same destination would clash with. */
-function partRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
-  const ours = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
-  const others = new Map<string, string>();
+/** Our routes by device, and the foreign ones that would clash with a route of ours to the same destination. */
+function sortRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
+  const ownRoutes = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
+  const foreignRoutes = new Map<string, string>();
   for (const { dst, dev = "", protocol, metric } of routes) {
-    const list = protocol === String(ROUTE_PROTOCOL) ? ours.get(dev) : undefined;
+    const list = protocol === String(ROUTE_PROTOCOL) ? ownRoutes.get(dev) : undefined;
     if (list !== undefined) list.push(dst);
-    else if (metric === undefined) others.set(dst, dev);
+    else if (metric === undefined) foreignRoutes.set(dst, dev);
   }
-  return [ours, others] as const;
+  return { ownRoutes, foreignRoutes };
 }
 
-/** The FOU port that a device of another instance uses and does not say to be another's, and that instance. */
+/** The claim of a device of another instance: its FOU port, unless its mark says that is foreign, and its instance. */
 function claimOf({ ifalias, linkinfo }: IpDevice): [string, string][] {
   const { encap, local } = linkinfo?.info_data ?? {};
   const mark = parseMark(ifalias ?? "");
@@ -112,13 +108,15 @@ function sortListeners(
   made: Identity["made"],
 ) {
   const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
+  const entries = listeners.map((listener) => [listenerKey(listener.local), listener] as const);
   const isOwn = ownListeners(tunnels, gate, claims, made);
-  const [own, others] = part(listeners, ({ local }) => isOwn(listenerKey(local)))
-    .map((list) => new Map(list.map((listener) => [listenerKey(listener.local), listener])));
-  return { own: own!, others: others! };
+  return {
+    own: new Map(entries.filter(([key]) => isOwn(key))),
+    foreign: new Map(entries.filter(([key]) => !isOwn(key))),
+  };
 }
 
-/** Tells which listeners are ours alone: something of ours uses them, and nothing says they are another's too. */
+/** Tells which listeners are ours alone: something of ours uses them, no mark says they are foreign, no one claims them. */
 export function ownListeners(
   tunnels: readonly Tunnel[],
   gate: Gate | null,
@@ -154,17 +152,17 @@ function ownAlts(tunnels: readonly Tunnel[], made: Identity["made"]): (ip: strin
   );
 }
 
-/** Keys that we made or a mark says are ours, and no mark says are not. */
+/** Keys that we made or that a mark says are ours, unless a mark says they are foreign. */
 function ownKeys(
   said: readonly (readonly [key: string, isOwn: boolean | null])[],
   made: Identity["made"],
 ): (key: string) => boolean {
-  const ours = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
-  const others = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
-  return (key) => ours.has(key) && !others.has(key);
+  const own = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
+  const foreign = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
+  return (key) => own.has(key) && !foreign.has(key);
 }
 
-/** Each instance has numbers of its own: what one of them was killed over is never deleted by another. */
+/** Numbers differ by instance: none deletes the group that another one was killed over. */
 function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
   const used = new Set(devices.map(({ group }) => Number(group)));
   let group = FIRST_GROUP + createHash("sha256").update(name).digest().readUIntBE(0, 3);

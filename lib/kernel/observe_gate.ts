@@ -5,10 +5,10 @@ import type { NftExpression, NftObject, NftPart, NftTimed } from "./listing.ts";
 import { type Gate, type Remote, sourceKey } from "./state.ts";
 
 /**
- * The gate of an instance, of what its table has.
+ * Finds an instance's gate in its table.
  *
- * @param now milliseconds of a clock that never jumps
- * @returns null when there is nothing of it; with an empty fingerprint when not all its rules are there
+ * @param now milliseconds of `Clock.now()`
+ * @returns null when nothing of it is there; its fingerprint is empty when some rules are missing
  */
 export function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
   const names = gateNames(name);
@@ -41,7 +41,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
   };
 }
 
-/** The ports that the gate's first rule is for: one, or a set of them. */
+/** The ports in the gate's first rule: one, or a set. */
 function portsIn(expressions: readonly NftExpression[]): number[] {
   const match = expressions.map((expression) => expression.match)
     .find((match) => match?.left.payload?.field === "dport");

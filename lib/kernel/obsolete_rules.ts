@@ -4,9 +4,9 @@ import type { NftExpression, NftObject } from "./listing.ts";
 const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
 
 /**
- * Finds the rules that a server of version 0.1 left for this instance's port and queue, as "CHAIN handle N". Its
- * queue rule would take an admitted client's data away: conntrack calls a flow new until a packet of it gets through,
- * and this program drops all that is in its queue. Whoever has the queue knows that no such server runs any more.
+ * Finds the rules that a server of version 0.1 left for this instance's port and queue, as "CHAIN handle N". Its queue
+ * rule would drop an admitted client's data: conntrack calls a flow new until a packet of it gets through, and this
+ * program drops everything in its queue. As this program has the queue, no such server runs any more.
  */
 export function findObsoleteRules(
   objects: readonly NftObject[],
@@ -18,22 +18,18 @@ export function findObsoleteRules(
   const queueRules = rules.filter(({ rule: { chain }, does }) =>
     chain === "nfq" && ports.has(does["udp dport"] as number) && does.queue === queue
   );
-  const placeOf = (ip: unknown, port: unknown) => `${ip} ${port}`;
-  const places = new Set(queueRules.map(({ does }) => placeOf(does["ip daddr"], does["udp dport"])));
+  const keyOf = (ip: unknown, port: unknown) => `${ip} ${port}`;
+  const keys = new Set(queueRules.map(({ does }) => keyOf(does["ip daddr"], does["udp dport"])));
   const natRules = rules.filter(({ rule: { chain }, does }) => {
     const [own, alt, port] = chain === "nat-prerouting"
       ? [does["ip daddr"], does.dnat, does["udp dport"]]
       : [does.snat, does["ip saddr"], does["udp sport"]];
-    return /^nat-(prerouting|postrouting)$/.test(chain) && alt !== undefined &&
-      places.has(placeOf(own, port));
+    return /^nat-(prerouting|postrouting)$/.test(chain) && alt !== undefined && keys.has(keyOf(own, port));
   });
   return new Set([...queueRules, ...natRules].map(({ rule }) => `${rule.chain} handle ${rule.handle}`));
 }
 
-/**
- * Finds the chains of version 0.1 where none of them has a rule but those it left for this instance: a server of it
- * that runs always has one.
- */
+/** Finds the chains of version 0.1, unless one has a rule that is not obsolete: a running server always has one. */
 export function findEmptyChains(objects: readonly NftObject[], obsoleteRules: ReadonlySet<string>): string[] {
   const isInUse = objects.some(({ rule }) =>
     rule !== undefined && CHAINS.includes(rule.chain) &&

@@ -6,42 +6,42 @@ import { recallExpiry } from "./expiry.ts";
 import type { Transition } from "./plan.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL, routeKey } from "./state.ts";
 
-/** What must be looked at before the kernel can be changed. The kernel tells of no change of FOU ports. */
-export type Need = "nothing" | "listeners" | "all";
+/** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
+type Need = "nothing" | "listeners" | "all";
 
-/** Least milliseconds between two looks that are due to what others did. */
+/** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
 
-/** The changes that the kernel will tell of because of what we do. */
+/** The news that the kernel will send because of our own change. */
 interface Expected {
   /** Keys of devices, addresses and routes: see `keyOf`. */
   readonly keys: ReadonlySet<string>;
-  /** The last news of each such device that is there, by name. */
+  /** The latest news of each such device that exists, by name. */
   readonly devices: Map<string, DeviceChange>;
-  /** nftables transactions that it has not told of yet. */
+  /** nftables transactions of which there was no news yet. */
   transactions: number;
 }
 
 /**
- * What one instance knows of the kernel, and how far it can rely on that. It is told of looks, of changes of ours, and
- * of the kernel's news; it tells what to look at next, and whether others did something that calls for a repair.
+ * What one instance knows of the kernel, as a state machine without I/O. It is told of looks, of our changes and of the
+ * kernel's news. It tells what to look at next, and whether others made a change that calls for a repair.
  */
 export class Picture {
   #settings: Settings;
   #identity: Identity;
   #hasRoutes: boolean;
   #observed: Observed | null = null;
-  /** What the last change that succeeded led to. */
+  /** The result of the last change that succeeded. */
   #written: KernelState | null = null;
   #need: Need = "all";
   #expected: Expected | null = null;
-  /** Numbers of our devices: the news of one that is renamed have its new name alone. */
+  /** Numbers of our devices: the news of a renamed device has only its new name. */
   readonly #indexes = new Set<number>();
   #isHindered = false;
-  #isCalled = false;
+  #needsRepair = false;
   #lookedAt = -Infinity;
 
   constructor(settings: Settings) {
@@ -50,7 +50,7 @@ export class Picture {
     this.#hasRoutes = hasRoutes(settings);
   }
 
-  /** By what our own things are known: what was ours under earlier settings stays recognizable until it is removed. */
+  /** What our own objects are recognized by, also those of earlier settings until they are removed. */
   get identity(): Identity {
     const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
     return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
@@ -61,7 +61,7 @@ export class Picture {
     return this.#hasRoutes;
   }
 
-  /** What was seen, as changed since by us; null when it must be looked at. */
+  /** What was seen, with our changes since; null when everything must be looked at. */
   get observed(): Observed | null {
     return this.#observed;
   }
@@ -71,15 +71,15 @@ export class Picture {
     return this.#observed === null ? "all" : this.#need;
   }
 
-  /** When a repair is due because of what others did, by the clock of `beginLook()`; null: none is. */
+  /** When a repair is due because of others' changes, in milliseconds of `Clock.now()`; null: none is. */
   get repairDue(): number | null {
-    return this.#isCalled ? this.#lookedAt + LEAST_INTERVAL_MILLISECONDS : null;
+    return this.#needsRepair ? this.#lookedAt + LEAST_INTERVAL_MILLISECONDS : null;
   }
 
-  /** What is seen is judged by these settings from here on; mode, name and table must be the same. */
+  /** Judges by these settings from here on; mode, name and table must be the same. */
   handleSettings(settings: Settings): void {
     if (settings === this.#settings) return;
-    this.distrust(this.#saysMore(settings) ? "all" : "listeners");
+    this.distrust(this.#needsFullLook(settings) ? "all" : "listeners");
     const { devices, ports, ...identity } = identityOf(settings);
     this.#settings = settings;
     this.#identity = {
@@ -90,21 +90,21 @@ export class Picture {
     this.#hasRoutes ||= hasRoutes(settings);
   }
 
-  /** Has at least this looked at before the next change. */
+  /** Makes the next change look at least at this first. */
   distrust(what: Exclude<Need, "nothing">): void {
     if (this.#need !== "all") this.#need = what;
   }
 
-  /** A look at what is needed begins; news that come from now on may or may not be in what it finds. */
+  /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
   beginLook(now: number): void {
     if (this.need === "all") {
       this.#lookedAt = now;
-      this.#isCalled = false;
+      this.#needsRepair = false;
     }
     this.#need = "nothing";
   }
 
-  /** A look at the FOU ports alone found this. */
+  /** A look at the FOU ports found this. */
   handleListeners(found: Observed): void {
     this.#observed = found;
   }
@@ -116,18 +116,18 @@ export class Picture {
     for (const index of found.ownIndexes) this.#indexes.add(index);
   }
 
-  /** A look or a change failed: nothing that was known can be relied on. */
+  /** A look or a change failed: nothing is known any more. */
   handleFailure(): void {
     this.#observed = null;
     this.#expected = null;
   }
 
-  /** We are about to change the kernel from what was observed. */
+  /** We are about to change the kernel. */
   beginChange(plan: Transition): void {
     this.#expected = expectedOf(this.#observed!.own, plan);
   }
 
-  /** The change has succeeded. @param isHindered whether others' things keep some tunnel from being made */
+  /** The change succeeded. @param isHindered whether foreign objects keep some tunnel from being made */
   handleChange(desired: KernelState, isHindered: boolean): void {
     const { devices } = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
@@ -138,7 +138,7 @@ export class Picture {
     this.#isHindered = isHindered;
   }
 
-  /** What of ours was there after our last change, is still wanted, and was not observed: a line for each. */
+  /** Describes, a line each, what was there after our last change, is still wanted, and is gone. */
   lossesOf(desired: KernelState): string[] {
     const [observed, written] = [this.#observed!.own, this.#written];
     if (written === null) return [];
@@ -146,9 +146,9 @@ export class Picture {
     const devices = [...written.tunnels.keys()]
       .filter((name) => !observed.tunnels.has(name) && desired.tunnels.has(name));
     return [
-      ...(isGateLost ? ["the gate is gone from nftables: putting it back"] : []),
+      ...(isGateLost ? ["the gate is gone from nftables: restoring it"] : []),
       ...(devices.length > 0
-        ? [`${describeMissing(devices)}: making ${devices.length === 1 ? "it" : "them"} anew`]
+        ? [`${describeMissing(devices)}: restoring ${devices.length === 1 ? "it" : "them"}`]
         : []),
     ];
   }
@@ -159,18 +159,18 @@ export class Picture {
     this.#written = null;
   }
 
-  /** The kernel told of changes, by us or by others. */
+  /** The kernel sent news of changes, by us or by others. */
   handleNews(changes: readonly KernelChange[]): void {
     for (const change of changes) {
       // Such routes follow from an address, of which there is news too.
       if (change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL) continue;
       if (this.#isExpected(change)) continue;
       this.#need = "all";
-      this.#isCalled ||= this.#isHindered || this.#concerns(change);
+      this.#needsRepair ||= this.#isHindered || this.#concerns(change);
     }
   }
 
-  /** Tells whether a change follows from what we do, and notes it. */
+  /** Whether a change follows from our own. Notes it if so. */
   #isExpected(change: KernelChange): boolean {
     const expected = this.#expected;
     if (expected === null || change.kind === "unknown") return false;
@@ -184,7 +184,7 @@ export class Picture {
     return isOurs;
   }
 
-  /** Tells whether a change by others may be one of what is ours, or of what that stands on. */
+  /** Whether a change by others may concern our objects, or the outside they depend on. */
   #concerns(change: KernelChange): boolean {
     const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
     const { local } = this.#settings;
@@ -201,8 +201,8 @@ export class Picture {
     }
   }
 
-  /** Tells whether what was found may mean something else to these settings. */
-  #saysMore(settings: Settings): boolean {
+  /** Whether a look under these settings might sort objects in another way. */
+  #needsFullLook(settings: Settings): boolean {
     const [known, next] = [this.#identity, identityOf(settings)];
     const isTaken = (name: string) => !known.devices.has(name) && this.#observed?.foreign.devices.has(name);
     return known.queue !== next.queue || !next.ports.isSubsetOf(known.ports) ||
@@ -210,7 +210,7 @@ export class Picture {
   }
 }
 
-/** What a change is told apart by: what it is about, and whether that is gone. */
+/** Key of a change: its object, and whether that is gone. */
 function keyOf(change: Exclude<KernelChange, { kind: "table" | "unknown" }>): string {
   const prefix = change.isGone ? "gone " : "";
   switch (change.kind) {
@@ -230,7 +230,7 @@ function isAsWanted({ name, isUp, alias, outer }: DeviceChange, { tunnels }: Ker
   return isUp && alias === tunnel.alias && outer === `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
 }
 
-/** The changes that the kernel tells of while a plan is carried out, by the commands in it. */
+/** The news that the kernel sends while the commands of a plan run. */
 function expectedOf(from: KernelState, { close, ip, open }: Transition): Expected {
   const keys = ip.flatMap((line): string[] => {
     const [object, verb, ...words] = line.split(" ");

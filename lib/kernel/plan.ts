@@ -5,17 +5,17 @@ import { type KernelState, type Listener, listenerKey, type Observed } from "./s
 import { unlistedListeners } from "./unlisted.ts";
 
 /**
- * Commands that lead from one state of the kernel to another, in the order in which they run: strangers are shut
- * out first, then `ip` works behind the closed gate, then the admitted are let in. Each part is one program run, and
- * none when it is empty.
+ * Commands that lead from one state of the kernel to another, in the order in which they run: leaving peers are shut
+ * out first, then `ip` works behind the closed gate, then admitted peers are let in. Each part is one run of a program,
+ * or none when it is empty.
  */
 export interface Transition {
   /**
-   * For `ip -batch`, each whatever becomes of the others: makes the listeners that may be there unlisted. What the
-   * kernel answers tells nothing new: if one is there it should be, and if not, it is now.
+   * For `ip -force -batch`: adds the listeners that may exist although they were not listed. Whether they existed does
+   * not matter: afterwards they do.
    */
   readonly confirm: readonly string[];
-  /** For `ip -batch`: listeners go before the gate does that stood before them. */
+  /** For `ip -batch`: removes listeners before the gate in front of them. */
   readonly withdraw: readonly string[];
   /** For `nft -f`, one transaction. */
   readonly close: readonly string[];
@@ -25,14 +25,14 @@ export interface Transition {
   readonly open: readonly string[];
 }
 
-/** Plans the way from what was observed to `desired`. @param now milliseconds of a clock that never jumps */
+/** Plans the way from what was observed to `desired`. @param now milliseconds of `Clock.now()` */
 export function planTransition(
   observed: Pick<Observed, "own" | "foreign" | "unusedGroup">,
   desired: DesiredState,
   now: number,
 ): Transition {
   const unlisted = unlistedListeners(observed);
-  const current = withListeners(observed.own, unlisted);
+  const current = addListeners(observed.own, unlisted);
   const exposed = exposedListeners(current, desired);
   const remaining = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
   const ip = planDevices({ ...current, listeners: remaining }, desired, observed.unusedGroup);
@@ -44,13 +44,13 @@ export function planTransition(
   };
 }
 
-function withListeners(state: KernelState, more: readonly Listener[]): KernelState {
+function addListeners(state: KernelState, more: readonly Listener[]): KernelState {
   if (more.length === 0) return state;
   const added = more.map((listener) => [listenerKey(listener.local), listener] as const);
   return { ...state, listeners: new Map([...state.listeners, ...added]) };
 }
 
-/** Listeners that no gate would stand before, for a moment, when the gate changed its place first. */
+/** Listeners that would have no gate in front of them, for a moment, if the gate moved first. */
 function exposedListeners(current: KernelState, desired: KernelState): Map<string, Listener> {
   const [from, to] = [current.gate, desired.gate];
   if (from === null || to === null) return new Map();

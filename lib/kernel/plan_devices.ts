@@ -25,7 +25,7 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
     (ip, a, b) => steady.has(ip) && a === b,
   );
   return [
-    // Listeners and private addresses are known as ours by a device that uses them: they go before, and come after it.
+    // A device that uses a listener or private address marks it as ours. So those go before it and come after it.
     ...oldAddresses.map(([ip, device]) => `address delete ${ip}/32 dev ${device}`),
     ...oldListeners.map(([, listener]) => `fou del ${listenerWords(listener)}`),
     ...deleteTunnels(doomed, unusedGroup),
@@ -36,7 +36,7 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
     ...newListeners.map(([, listener]) => `fou add ${listenerWords(listener)}`),
     ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
     ...tunnels.flatMap(({ tunnel, found }) =>
-      // With a device's last address the kernel drops its routes; others may have given it one more.
+      // With a device's last address the kernel drops its routes. Someone may have added another address.
       found !== null && losesAddress(found, tunnel)
         ? changeRoutes("replace", tunnel, null)
         : changeRoutes("add", tunnel, found)
@@ -45,8 +45,8 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
 }
 
 /**
- * Private addresses, and places of listeners, that something of ours uses all the while. What passes from one device to
- * another is made anew: in between nothing would say that it is ours.
+ * Keys of private addresses and listeners that something of ours uses throughout the change. What passes from one device
+ * to another is removed and added again: in between nothing would mark it as ours.
  */
 function steadyUse(
   current: KernelState,
@@ -65,7 +65,7 @@ function steadyUse(
   ]);
 }
 
-/** The entries that go and those that come. */
+/** The entries to remove and those to add. */
 function differences<T>(
   before: ReadonlyMap<string, T>,
   after: ReadonlyMap<string, T>,
@@ -76,12 +76,12 @@ function differences<T>(
   return [missing(before, after), missing(after, before)];
 }
 
-/** Tells whether a device can be changed to what is wanted; the outer device it is bound to cannot. */
+/** Whether a device can be changed to what is wanted. Its outer device cannot change. */
 function canBecome(found: Tunnel, wanted: Tunnel): boolean {
   return found.link === wanted.link;
 }
 
-/** Deletes tunnels at once: one by one, the kernel waits after each. */
+/** Deletes tunnels together, because the kernel waits after each deletion. */
 function deleteTunnels(names: readonly string[], unusedGroup: number): string[] {
   return [
     ...names.map((name) => `link set dev ${name} group ${unusedGroup}`),
@@ -101,7 +101,7 @@ function raiseTunnel(found: Tunnel | null, tunnel: Tunnel): string[] {
   const { name, inner, up } = tunnel;
   const words = ({ ip, peerIp }: NonNullable<Tunnel["inner"]>) => `${ip} peer ${peerIp} dev ${name}`;
   return [
-    // Never both: of two addresses nobody who comes later could tell which one is to stay.
+    // Never both: of two addresses a later start could not tell which one to keep.
     ...(found?.inner && losesAddress(found, tunnel) ? [`address delete ${words(found.inner)}`] : []),
     ...(inner === null || isInner(found?.inner, inner) ? [] : [`address add ${words(inner)}`]),
     ...(up && !found?.up ? [`link set dev ${name} up`] : []),
@@ -116,7 +116,7 @@ function isInner(a: Tunnel["inner"] | undefined, b: Tunnel["inner"]): boolean {
   return a?.ip === b?.ip && a?.peerIp === b?.peerIp;
 }
 
-/** Makes or deletes the routes of one state of a tunnel that are not in another. */
+/** Changes the routes that one state of a tunnel has and the other has not. */
 function changeRoutes(
   verb: "add" | "replace" | "delete",
   { name, routes }: Tunnel,
@@ -126,7 +126,7 @@ function changeRoutes(
     .map((route) => `route ${verb} ${route} dev ${name} proto ${ROUTE_PROTOCOL}`);
 }
 
-/** What `ip fou` calls a listener by. */
+/** A listener in the words of `ip fou`. */
 export function listenerWords({ local, device }: Listener): string {
   const deviceWords = device === null ? "" : ` dev ${device}`;
   return `port ${local.port} ipproto 4 local ${local.ip}${deviceWords}`;

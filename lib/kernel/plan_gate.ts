@@ -10,7 +10,7 @@ import {
 } from "./gate_rules.ts";
 import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
 
-/** Commands for `nft`, for before devices change and for after it. @param now milliseconds of a clock that never jumps */
+/** Commands for `nft`, for before devices change and for after it. @param now milliseconds of `Clock.now()` */
 export function planGate(
   current: KernelState,
   desired: DesiredState,
@@ -18,11 +18,11 @@ export function planGate(
 ): { readonly close: readonly string[]; readonly open: readonly string[] } {
   const old = current.gate;
   const { gate } = desired;
-  if (gate === null) return { close: [], open: old === null ? [] : removeGate(old) };
+  if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old) };
   const { table, name } = gate;
-  const isThere = isInstalled(old, gate);
+  const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
   const { kept, leaving, coming, isMoving } = sortRemotes(current, desired, now);
-  const standing = isThere ? old! : keptElements(old, gate);
+  const standing = isThere ? old : keptElements(old, gate);
   return {
     close: [
       ...[...current.obsoleteRules].map((rule) => `delete rule ip ${table} ${rule}`),
@@ -30,7 +30,7 @@ export function planGate(
       ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isMoving(remote))) : []),
     ],
     open: [
-      // The old endpoint of a peer that moves is shut out last, so that nothing on its way is lost.
+      // The old place of a moving peer is shut out last, so that no packet on its way is lost.
       ...(isThere ? deleteRemotes(table, name, leaving.filter(isMoving)) : []),
       ...addRemotes(table, name, coming, now),
       ...changeSets(standing, gate),
@@ -38,19 +38,14 @@ export function planGate(
   };
 }
 
-/** Tells whether the rules that are there are those that are wanted. */
-function isInstalled(old: Gate | null, gate: Gate | null): boolean {
-  return old?.fingerprint === gate?.fingerprint && old?.mark === gate?.mark;
-}
-
-/** Sorts those who are let in into who stays, who goes and who comes; who moves to another endpoint goes and comes. */
+/** Sorts remotes into those that stay, leave and come. The remote of a peer that moves leaves, and another one comes. */
 function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   const wanted = desired.gate!.remotes;
   const oldOwners = ownersOf(current.tunnels, desired.tunnels);
   const newOwners = ownersOf(desired.tunnels, current.tunnels);
   const isKept = (key: string, remote: Remote) => {
     const [owner, successor] = [oldOwners.get(key), newOwners.get(key)];
-    // What one peer's tunnel is to carry no more must not come out of it while another's takes its place.
+    // When a place passes to another peer, its packets must not come out of the old peer's tunnel meanwhile.
     return isSameRemote(remote, wanted.get(key)) && (owner === undefined || owner === successor);
   };
   const found = [...current.gate?.remotes ?? []].filter(([, { expiresAt }]) =>
@@ -70,7 +65,7 @@ function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
   };
 }
 
-/** Device names by `placeKey`, of tunnels that change. */
+/** Device names of changing tunnels by `placeKey`. */
 function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"]): Map<string, string> {
   const changing = [...tunnels.values()].filter((tunnel) => others.get(tunnel.name) !== tunnel);
   return new Map(changing.map(({ name, remote, local }) => [placeKey(remote, local.port), name]));
@@ -80,21 +75,17 @@ function isSameRemote(a: Remote, b: Remote | undefined): boolean {
   return b !== undefined && a.alt === b.alt && a.expiresAt === b.expiresAt;
 }
 
-function removeGate(gate: Gate): string[] {
-  return deleteGate(gate.table, gate.name, gate.parts);
-}
-
-/** Replaces the rules; whoever was let in by the old ones, and stays, is let in by the new ones from the first moment. */
+/** Replaces the rules. Remotes that stay are in the new rules from the first moment. */
 function install(old: Gate | null, gate: DesiredGate, kept: readonly Remote[], now: number): string[] {
   return [
-    ...(old === null ? [] : removeGate(old)),
+    ...(old === null ? [] : deleteGate(old)),
     ...defineGate(gate.rules),
     ...addRemotes(gate.table, gate.name, kept, now),
     ...changeSets(NO_ELEMENTS, { ...gate, ...keptElements(old, gate) }),
   ];
 }
 
-/** Sets of a gate that are no map. */
+/** The sets of a gate, without its maps. */
 const SETS = ["addresses", "alts", "devices", "sources"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
 
@@ -123,7 +114,7 @@ function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "na
           set === "devices" ? `"${element}"` : element
         ),
       );
-    // Deleted first: a network must not overlap with one that is still there.
+    // Deletes first: a network must not overlap with one that is still there.
     return [...change("delete", before[set], after[set]), ...change("add", after[set], before[set])];
   });
 }

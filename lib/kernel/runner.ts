@@ -4,10 +4,10 @@ import type { ProgramName, RunProgram } from "../ports.ts";
 
 /** The Debian package that has a program. */
 const PACKAGES: Readonly<Record<ProgramName, string>> = { ip: "iproute2", nft: "nftables", modprobe: "kmod" };
-/** Milliseconds that a program may take. */
+/** Milliseconds after which a program is killed. */
 const TIME_LIMIT = 60_000;
 
-/** A command that failed: what was run, how it ended and what it said. */
+/** A program that failed: its arguments, exit code and standard error. */
 export class CommandError extends Error {
   readonly argv: readonly string[];
   /** Exit code of the program. */
@@ -37,7 +37,7 @@ export class Runner {
   }
 
   /**
-   * Runs the commands of one `ip -batch`, up to the first that fails.
+   * Runs commands with one `ip -batch`, up to the first that fails.
    *
    * @returns what they printed
    * @throws {IpipouError} naming the command that failed; its `cause` is the {@linkcode CommandError}
@@ -52,10 +52,10 @@ export class Runner {
   }
 
   /**
-   * Runs the commands of one `ip -batch`, each whatever becomes of the others.
+   * Runs commands with one `ip -batch`, all of them even if some fail.
    *
-   * @param done what the kernel says to one that was done before
-   * @throws {IpipouError} when it refuses one for another reason
+   * @param done the kernel's answer to a command that changes nothing; not a failure
+   * @throws {IpipouError} when one fails for another reason
    */
   async ipEach(commands: readonly string[], done: string): Promise<void> {
     for (const command of commands) this.#log.command(`ip ${command}`);
@@ -68,13 +68,17 @@ export class Runner {
     }
   }
 
-  /** Runs the commands of one `nft -f` as one transaction: all of them take effect or none. */
+  /** Runs commands with one `nft -f`, as one transaction: all take effect or none. */
   async nft(commands: readonly string[]): Promise<void> {
     for (const command of commands) this.#log.command(`nft '${command}'`);
-    await this.#nft(["-f", "-"], commands);
+    try {
+      await this.#run("nft", ["-f", "-"], commands);
+    } catch (error) {
+      throw nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
+    }
   }
 
-  /** Lists a table as `nft -j` does; an empty list where it is not there. */
+  /** Lists a table as `nft -j` does; an empty list when it does not exist. */
   async nftTable(table: string): Promise<unknown[]> {
     this.#log.command(`nft -j list table ip ${table}`);
     try {
@@ -90,14 +94,6 @@ export class Runner {
   async modprobe(modules: readonly string[]): Promise<void> {
     this.#log.command(`modprobe -a ${modules.join(" ")}`);
     await this.#run("modprobe", ["-a", ...modules], []);
-  }
-
-  async #nft(args: readonly string[], commands: readonly string[]): Promise<void> {
-    try {
-      await this.#run("nft", args, commands);
-    } catch (error) {
-      throw nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
-    }
   }
 
   async #run(program: ProgramName, args: readonly string[], input: readonly string[]): Promise<string> {
@@ -118,7 +114,7 @@ function missing(program: ProgramName, cause: Error): MissingProgramError {
   return new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
 }
 
-/** Reads what a program printed when asked for JSON. @throws {IpipouError} when it is none: the program is too old */
+/** Reads a program's JSON. @throws {IpipouError} when it is none: the program is too old */
 export function parseJson(program: ProgramName, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -128,7 +124,7 @@ export function parseJson(program: ProgramName, text: string): unknown {
   }
 }
 
-/** What `ip fou` says, and ends without naming the line, where the kernel has no FOU. */
+/** What `ip fou` says, without naming the line, when the kernel has no FOU. */
 const NO_FOU = "Error talking to the kernel";
 
 function ipError(cause: CommandError, commands: readonly string[]): IpipouError {
@@ -138,7 +134,7 @@ function ipError(cause: CommandError, commands: readonly string[]): IpipouError 
   });
 }
 
-/** The command that failed; where `ip` ended without naming the line, as far as can be told. */
+/** The command that failed. Without a line number from `ip`, a guess. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
   if (line !== undefined) return commands[Number(line) - 1]!;
@@ -152,7 +148,7 @@ function reason({ stderr, code }: CommandError): string {
   return withCure(said || `exit code ${code}`);
 }
 
-/** What `ip` said, without the lines that only repeat where. */
+/** What `ip` said, without the lines that only name the command's line. */
 function linesOf(stderr: string): string[] {
   return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
 }

@@ -5,47 +5,47 @@ import { formatIpv4, parseIpv4 } from "../ipv4.ts";
 export interface Tunnel {
   /** Device name. */
   readonly name: string;
-  /** Says whose the device is; see `mark.ts`. */
+  /** Its mark; see `mark.ts`. */
   readonly alias: string;
   /** Outer far end; the port is `encap-dport`. */
   readonly remote: Endpoint;
   /** Outer near end; the port is `encap-sport`. */
   readonly local: Endpoint;
-  /** `encap-csum`; null where it is wanted as the system has it. */
+  /** `encap-csum`; null: the system's default. */
   readonly checksum: boolean | null;
   /** Outer device it is bound to. */
   readonly link: string | null;
   /** Inner addresses; null while the device has none. */
   readonly inner: { readonly ip: string; readonly peerIp: string } | null;
   readonly up: boolean;
-  /** Networks that are reached through it, as `routeKey` writes them. */
+  /** `routeKey` of the networks routed through it. */
   readonly routes: readonly string[];
 }
 
-/** What our routes say of who made them: a number that iproute2 has no name for. */
+/** The protocol of our routes: a number that iproute2 has no name for. */
 export const ROUTE_PROTOCOL = 201;
 
-/** Local address of a listener that has none of its own. */
+/** Local address of a listener for any address. */
 export const ANY_ADDRESS = "0.0.0.0";
 
-/** A FOU port: where the kernel takes IPv4 out of UDP. */
+/** A FOU port: the kernel takes IPv4 packets out of UDP there. */
 export interface Listener {
   readonly local: Endpoint;
   readonly device: string | null;
 }
 
-/** A far end that the gate lets in. */
+/** A far endpoint that the gate lets in. */
 export interface Remote {
   readonly endpoint: Endpoint;
-  /** The own FOU port it is let in to. */
+  /** The own FOU port that it may reach. */
   readonly port: number;
-  /** Private local address its packets are readdressed to; null: none, they stay as they are. */
+  /** Private address its packets are readdressed to; null: they are not. */
   readonly alt: string | null;
-  /** When the kernel shuts it out, in milliseconds of a clock that never jumps; null: never. */
+  /** When the kernel shuts it out, in milliseconds of `Clock.now()`; null: never. */
   readonly expiresAt: number | null;
 }
 
-/** What the rules of a gate follow from. Everything else in it comes and goes as elements of its sets. */
+/** The input of a gate's rules. Everything else is an element of its sets and maps. */
 export interface GateRules {
   readonly table: string;
   /** Last part of the names of its chains and sets. */
@@ -56,57 +56,57 @@ export interface GateRules {
   readonly ports: readonly number[];
   /** Outer device it is bound to. */
   readonly device: string | null;
-  /** How many peers the limits have room for; see `capacityFor`. */
+  /** How many peers the rate limits allow for; see `capacityFor`. */
   readonly capacity: number;
-  /** Bytes an auth packet's payload may have, ascending. */
+  /** Payload lengths of auth packets in bytes, ascending. */
   readonly authLengths: readonly number[];
   readonly queue: number;
   readonly counter: boolean;
-  /** Whether some remote has a private local address. */
+  /** Whether some remote has a private address. */
   readonly readdresses: boolean;
-  /** Whether some peer may have only certain source addresses in its tunnel. */
+  /** Whether some peer may use only certain inner source addresses. */
   readonly filters: boolean;
-  /** Says whose it is; see `mark.ts`. */
+  /** See `mark.ts`. */
   readonly mark: string;
 }
 
-/** The chains, sets and maps that stand before a server's FOU ports. */
+/** The chains, sets and maps before a server's FOU ports. */
 export interface Gate {
   readonly table: string;
   readonly name: string;
-  /** Identifies the rules: equal exactly where the rules are. */
+  /** Equal exactly where the rules are equal. */
   readonly fingerprint: string;
   readonly mark: string;
   readonly ip: string;
   readonly ports: readonly number[];
   /** By `placeKey`. */
   readonly remotes: ReadonlyMap<string, Remote>;
-  /** Outer addresses of all tunnels that lead somewhere, admitted or not. */
+  /** Outer far addresses of all tunnels that are not parked. */
   readonly addresses: ReadonlySet<string>;
-  /** Private local addresses in use. */
+  /** Private addresses in use. */
   readonly alts: ReadonlySet<string>;
-  /** Devices of the tunnels in which only certain source addresses may be. */
+  /** Devices of the tunnels whose inner source addresses are filtered. */
   readonly devices: ReadonlySet<string>;
-  /** What may be in them, as `sourceKey` writes it. */
+  /** `sourceKey` of the networks allowed in them. */
   readonly sources: ReadonlySet<string>;
-  /** Names of the chains, sets and maps that are there; of a damaged gate, those that are left. */
+  /** Names of its chains, sets and maps; a damaged gate lacks some. */
   readonly parts: ReadonlySet<string>;
 }
 
-/** Everything in the kernel that one instance makes, changes and removes. */
+/** Everything that one instance has in the kernel. */
 export interface KernelState {
   /** By device name. */
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   /** By `listenerKey`. */
   readonly listeners: ReadonlyMap<string, Listener>;
-  /** Private local addresses, and the device each is on. */
+  /** Private addresses, and the device that each is on. */
   readonly altAddresses: ReadonlyMap<string, string>;
   readonly gate: Gate | null;
   /** Rules in the gate's table that version 0.1 left for this port and queue: "CHAIN handle N". */
   readonly obsoleteRules: ReadonlySet<string>;
 }
 
-/** What was found in the kernel: what is ours, and what is others' and stands in our way. */
+/** What was found in the kernel: our own objects, and the foreign ones that may be in our way. */
 export interface Observed {
   readonly own: KernelState;
   readonly foreign: {
@@ -116,25 +116,25 @@ export interface Observed {
     readonly pairs: ReadonlySet<string>;
     /** By `listenerKey`, also listeners for any address. */
     readonly listeners: ReadonlyMap<string, Listener>;
-    /** By `listenerKey`, FOU ports that other instances use as their own, and one's name. The last one removes it. */
+    /** Claims: by `listenerKey`, FOU ports that other instances use, and the name of one. The last one removes it. */
     readonly claims: ReadonlyMap<string, string>;
     /** IPv4 addresses, and the device each is on. */
     readonly addresses: ReadonlyMap<string, string>;
     /** `routeKey` of routes in the main table that ours would clash with, and the device of each ("" for none). */
     readonly routes: ReadonlyMap<string, string>;
-    /** Chains of version 0.1 in the gate's table, where no server of it has a rule in any of them. */
+    /** Chains of version 0.1 in the gate's table; none while one of its servers has a rule there. */
     readonly emptyChains: readonly string[];
   };
-  /** IPv4 addresses by device, in the kernel's order, ours and others'. */
+  /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
   /** The kernel's numbers of our devices. */
   readonly ownIndexes: ReadonlySet<number>;
-  /** Number of a device group that nobody has a device in. */
+  /** Number of an empty device group. */
   readonly unusedGroup: number;
 }
 
-/** The state of an instance that is not there. */
-export const EMPTY_STATE: KernelState = {
+/** The state of an instance that has nothing. */
+export const EMPTY_STATE: KernelState & { readonly gate: null } = {
   tunnels: new Map(),
   listeners: new Map(),
   altAddresses: new Map(),
@@ -142,36 +142,36 @@ export const EMPTY_STATE: KernelState = {
   obsoleteRules: new Set(),
 };
 
-/** Key of a listener: one socket for each address and port. */
+/** Key of a listener: the kernel has one for each address and port. */
 export function listenerKey(local: Endpoint): string {
   return formatEndpoint(local);
 }
 
-/** Key of a network, IP/LENGTH, that a route leads to, as `ip` prints it. */
+/** Key of a route: its destination, IP/LENGTH, as `ip` prints it. */
 export function routeKey(network: string): string {
   return network === "0.0.0.0/0" ? "default" : network.replace(/\/32$/, "");
 }
 
-/** Key of a network that may be in a tunnel. */
+/** Key of a network allowed as source in a tunnel. */
 export function sourceKey(device: string, network: string): string {
   return `"${device}" . ${network.replace(/\/32$/, "")}`;
 }
 
 /**
- * The outer addresses of a tunnel that stands and leads nowhere, one pair for each far inner address. The kernel sends
- * nothing from a loopback address by another device, and nothing at all to network 0, nor takes anything from there.
+ * The outer addresses of a parked tunnel, one pair for each far inner address. The kernel sends nothing from a loopback
+ * address by another device, and neither sends to network 0 nor receives from it.
  */
-export function parkingPlace(peerIp: string): { readonly local: string; readonly remote: string } {
+export function parkedAddresses(peerIp: string): { readonly local: string; readonly remote: string } {
   const address = parseIpv4(peerIp)!;
   return { local: formatIpv4(0x7f00_0000 + (address >>> 8)), remote: formatIpv4(0x0100 + (address & 0xff)) };
 }
 
-/** Tells whether a tunnel leads nowhere; see `parkingPlace`. */
+/** Whether a tunnel is parked; see `parkedAddresses`. */
 export function isParked({ remote }: Tunnel): boolean {
   return remote.ip.startsWith("0.");
 }
 
-/** Key of what the kernel knows an ipip device by: no two devices may have the same. */
+/** Key of an ipip device's outer addresses: no two devices may have the same pair. */
 export function pairKey(local: string, remote: string): string {
   return `${local} ${remote}`;
 }

@@ -1,10 +1,10 @@
 import { ownListeners } from "./observe.ts";
 import { isParked, type Listener, listenerKey, type Observed } from "./state.ts";
 
-/** The kernel tells of fewer FOU ports than these in one message. Between one message and the next it loses one. */
+/** The kernel lists fewer FOU ports than this in one message. Between two messages it loses one. */
 const FEW = 40;
 
-/** FOU ports that something of ours says are ours, and that may be there though the kernel did not list them. */
+/** FOU ports of ours that may exist although the kernel did not list them. */
 export function unlistedListeners({ own, foreign }: Pick<Observed, "own" | "foreign">): Listener[] {
   if (own.listeners.size + foreign.listeners.size < FEW) return [];
   const { gate } = own;
@@ -12,12 +12,10 @@ export function unlistedListeners({ own, foreign }: Pick<Observed, "own" | "fore
   const isOwn = ownListeners(all, gate, foreign.claims, new Set());
   const tunnels = all.filter((tunnel) => !isParked(tunnel));
   const device = all[0]?.link ?? null;
-  const places = [
+  const locals = [
     ...tunnels.map(({ local }) => local),
     ...gate?.ports.map((port) => ({ ip: gate.ip, port })) ?? [],
   ];
-  const missing = new Map(places.map((local) => [listenerKey(local), { local, device }]));
-  return [...missing].filter(([key]) => isOwn(key) && !own.listeners.has(key)).map(([, listener]) =>
-    listener
-  );
+  const expected = new Map(locals.map((local) => [listenerKey(local), { local, device }]));
+  return [...expected].filter(([key]) => isOwn(key) && !own.listeners.has(key)).map(([, local]) => local);
 }

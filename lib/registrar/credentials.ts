@@ -5,16 +5,16 @@ import type { Endpoint } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
 import type { Peer } from "../settings/settings.ts";
 
-/** Something to prove, and the peers that ask for it: several where their places tell them apart. */
+/** A proof, and the peers that require it: several if their addresses or ports tell them apart. */
 export class Credential {
   readonly proof: Proof;
-  /** What signatures are verified with; null: a token, or nothing. */
+  /** The key that signatures are verified with; null: a token, or nothing. */
   readonly key: { readonly publicKey: Uint8Array; readonly secret: string } | null;
   /** Counts the credentials with a key. */
   readonly index: number;
-  /** By `ADDRESS:PORT`, each `*` where any will do. */
+  /** By `ADDRESS:PORT`, each of them `*` if any is allowed. */
   readonly #peers = new Map<string, { readonly peer: Peer; readonly rank: number }>();
-  /** Addresses that some peer may have, whatever its port. */
+  /** Addresses that are allowed with some port. */
   readonly #addresses = new Set<string>();
 
   constructor(proof: Proof, key: Credential["key"], index: number) {
@@ -23,14 +23,14 @@ export class Credential {
     this.index = index;
   }
 
-  /** @param rank of two that a sender could be, the lower one is taken @param address null: any */
+  /** @param rank a sender that could be two peers is the one of lower rank @param address null: any */
   add(peer: Peer, rank: number, address: string | null): void {
     const place = `${address ?? "*"}:${peer.byRemote.port ? peer.remote.port : "*"}`;
     this.#addresses.add(address ?? "*");
     if (!this.#peers.has(place)) this.#peers.set(place, { peer, rank });
   }
 
-  /** Tells whose sender at `source` has proved this: takes no longer for many peers than for one. */
+  /** Finds the peer of a sender at this endpoint, in constant time. */
   peerAt({ ip, port }: Endpoint, isGood: (peer: Peer) => Refusal | null = () => null): Peer | Refusal {
     const places = [`${ip}:${port}`, `${ip}:*`, `*:${port}`, "*:*"];
     const fitting = places.flatMap((place) => this.#peers.get(place) ?? []).sort((a, b) => a.rank - b.rank);
@@ -42,7 +42,7 @@ export class Credential {
     return good?.peer ?? isGood(fitting[0]!.peer)!;
   }
 
-  /** Tells who sent a payload that proves this. @param timestamp our Unix seconds when it came */
+  /** Finds the sender of a payload that proves this. @param timestamp our Unix seconds when it came */
   senderOf(payload: Uint8Array, source: Endpoint, timestamp: number): Peer | Refusal {
     const isGood = ({ maxTimeDiscrepancy }: Peer) =>
       this.key === null || isTimely(payload, timestamp, maxTimeDiscrepancy) ? null : "time too far from ours";
@@ -50,7 +50,7 @@ export class Credential {
   }
 }
 
-/** Everything that proves who a peer is. */
+/** The credentials of all peers. */
 export class Credentials {
   /** Those with a key, in the peers' order. */
   readonly keys: readonly Credential[];
@@ -59,8 +59,8 @@ export class Credentials {
   readonly #bareLengths = new Set<number>();
 
   /**
-   * @param remoteAddresses IPv4 address of each peer with a known remote host, by peer name
-   * @param known what has been made ready before
+   * @param remoteAddresses IPv4 address of each peer that is identified by its address, by peer name
+   * @param known earlier credentials whose prepared keys are reused
    */
   constructor(
     peers: readonly Peer[],
@@ -89,15 +89,15 @@ export class Credentials {
     return this.#byPeer.get(peer);
   }
 
-  /** What a payload proves by itself, unsigned; or why it proves nothing. */
+  /** The credential that an unsigned payload proves, or why it proves none. */
   bare(payload: Uint8Array): Credential | Refusal {
     if (!this.#bareLengths.has(payload.length)) return "wrong length";
-    // A digest's place in a map tells nothing of the token by the time it takes; the comparison takes the same always.
+    // The map is keyed by a digest, whose timing reveals nothing of the token. The comparison takes constant time.
     const credential = this.#byId.get(bareProofId(payload));
     return credential?.proof.verify(payload) ? credential : "wrong token";
   }
 
-  /** Tells whether a payload may be signed by one of the keys. */
+  /** Whether a payload may be signed by one of the keys. */
   maySign(payload: Uint8Array): boolean {
     return this.keys.length > 0 && payload.length >= SIGNED_PAYLOAD_LENGTH;
   }

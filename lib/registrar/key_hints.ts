@@ -2,13 +2,13 @@ import { signedTime } from "../auth/ed25519.ts";
 import { epochOf, hintIn, keyHint } from "../auth/hint.ts";
 import type { Credential } from "./credentials.ts";
 
-/** Epochs that a sender's clock may be off for its hint to be understood. */
+/** Epochs by which a sender's clock may be off for its hint to count. */
 const MOST_EPOCHS_OFF = 1;
 
-/** Finds keys by the hints in packets. */
+/** Finds keys by the hints in auth packets. */
 export class KeyHints {
   readonly #keys: readonly Credential[];
-  /** By epoch, then by hint; of epochs near now alone, made when first asked for. */
+  /** By epoch, then by hint; only for epochs near now, computed when first needed. */
   readonly #epochs = new Map<number, ReadonlyMap<number, readonly Credential[]>>();
 
   constructor(keys: readonly Credential[]) {
@@ -16,8 +16,8 @@ export class KeyHints {
   }
 
   /**
-   * The keys that a payload in the signed form hints at. None where its time is far from ours, so that strangers'
-   * times never have more hints worked out than the clock does.
+   * The keys that a signed payload hints at. None when its time is far from ours, so that times that strangers make up
+   * cost no computation of hints.
    *
    * @param timestamp our Unix seconds
    */
@@ -28,12 +28,9 @@ export class KeyHints {
     for (const old of this.#epochs.keys()) {
       if (Math.abs(old - now) > MOST_EPOCHS_OFF) this.#epochs.delete(old);
     }
-    const hints = this.#epochs.get(epoch) ?? this.#workOut(epoch);
+    const hints = this.#epochs.get(epoch) ??
+      Map.groupBy(this.#keys, ({ key }) => keyHint(key!.publicKey, key!.secret, epoch));
     this.#epochs.set(epoch, hints);
     return hints.get(hintIn(payload)) ?? [];
-  }
-
-  #workOut(epoch: number): ReadonlyMap<number, readonly Credential[]> {
-    return Map.groupBy(this.#keys, ({ key }) => keyHint(key!.publicKey, key!.secret, epoch));
   }
 }

@@ -1,15 +1,15 @@
 import { type Admission, isLive } from "../admission.ts";
 import { placeKey } from "../packet.ts";
 
-/** How a peer came to its place. */
-export interface Arrival {
-  /** Since when it is there, in milliseconds of `Clock.now()`. */
+/** When a peer came to its place. */
+interface Arrival {
+  /** Milliseconds of `Clock.now()`. */
   readonly since: number;
-  /** Number of the last auth packet that proved it. */
+  /** Number of its latest auth packet. */
   readonly order: number;
 }
 
-/** Knows which peer is at which place: never two at one. Each call takes constant time, whatever the number of peers. */
+/** Keeps the admissions, with at most one peer at each place. Each call takes constant time. */
 export class Roll {
   readonly #admissions = new Map<string, Admission>();
   readonly #arrivals = new Map<string, Arrival>();
@@ -25,7 +25,7 @@ export class Roll {
     return this.#arrivals.get(peer);
   }
 
-  /** Puts a peer at its place. @returns the other peer that was there, and is parked now; null: none was */
+  /** Sets a peer's admission. @returns the peer that had its place and is parked now, or null */
   set(peer: string, admission: Admission, arrival: Arrival, now: number): string | null {
     this.#leave(peer);
     const place = admission.remote === null ? null : placeKey(admission.remote, admission.port);
@@ -37,7 +37,7 @@ export class Roll {
     return other;
   }
 
-  /** Takes a peer off its place: its tunnel stands, and leads nowhere. */
+  /** Parks a peer: takes its place away. */
   park(peer: string, now: number): void {
     const admission = this.#admissions.get(peer)!;
     this.#leave(peer);

@@ -2,50 +2,50 @@ import { type Datagram, placeKey } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
 import type { Credential } from "./credentials.ts";
 
-/** Searches that may wait. */
+/** Most searches that may wait. */
 const MOST_SEARCHES = 1024;
 
-/** An auth packet as it came. */
+/** An auth packet as received. */
 export interface AuthPacket {
   readonly datagram: Datagram;
   /** Unix seconds when it came. */
   readonly timestamp: number;
-  /** Counts packets as they come. */
+  /** Counts received packets. */
   readonly order: number;
 }
 
-/** The search for the key a packet is signed with. */
+/** The search for the key that a packet is signed with. */
 export interface Search {
   readonly packet: AuthPacket;
-  /** The keys not tried yet, the likely ones first. */
+  /** The keys not tried yet, likely ones first. */
   readonly candidates: Iterator<Credential, void>;
-  /** How many they are. */
+  /** Their number. */
   untried: number;
-  /** The refusal to tell when none of them fits. */
+  /** The refusal if no key fits. */
   readonly refusal: Refusal;
 }
 
 /**
- * The searches that wait for their turn, one for each address and port, newcomers first: a client's key is found in
- * its first turns, while junk takes all the turns there are.
+ * The searches that wait for their turn, one for each place. New ones go first: a client's key is usually found in its
+ * first turns, while junk takes all turns there are.
  */
 export class SearchQueue {
-  /** By who sent the packet; those that had no turn yet. */
+  /** By `placeKey`; those that had no turn yet. */
   readonly #newcomers = new Map<string, Search>();
-  /** Those that had, the one that waited longest first. */
+  /** Those that had turns, the longest waiting first. */
   readonly #others = new Map<string, Search>();
 
   get size(): number {
     return this.#newcomers.size + this.#others.size;
   }
 
-  /** Tells whether there is a search for who sent a datagram from the same place. */
+  /** Whether there is a search for an earlier datagram from the same place. */
   has(datagram: Datagram): boolean {
     const key = keyOf(datagram);
     return this.#newcomers.has(key) || this.#others.has(key);
   }
 
-  /** Ends the search for who sent an earlier datagram from the same place, if there is one. */
+  /** Removes the search for an earlier datagram from the same place. @returns it, or null */
   remove(datagram: Datagram): Search | null {
     const key = keyOf(datagram);
     const search = this.#newcomers.get(key) ?? this.#others.get(key) ?? null;
@@ -54,29 +54,26 @@ export class SearchQueue {
     return search;
   }
 
-  /** @returns the search that makes way for it: one that had its turns, else the new one itself */
+  /** @returns the search dropped when there are too many: one that had turns, or else the new one; null: none */
   add(search: Search): Search | null {
-    if (this.size < MOST_SEARCHES) {
-      this.#newcomers.set(keyOf(search.packet.datagram), search);
-      return null;
-    }
-    const old = take(this.#others);
-    if (old === null) return search;
+    const isFull = this.size >= MOST_SEARCHES;
+    const old = isFull ? take(this.#others) : null;
+    if (isFull && old === null) return search;
     this.#newcomers.set(keyOf(search.packet.datagram), search);
     return old;
   }
 
-  /** Takes out the one whose turn it is. */
+  /** Takes out the next search. */
   take(): Search | null {
     return take(this.#newcomers) ?? take(this.#others);
   }
 
-  /** Puts back one that had its turn. */
+  /** Puts back a search that had a turn. */
   putBack(search: Search): void {
     this.#others.set(keyOf(search.packet.datagram), search);
   }
 
-  /** The packets that are searched for, in the order they came. */
+  /** The packets of all searches, in the order received. */
   get packets(): AuthPacket[] {
     return [...this.#newcomers.values(), ...this.#others.values()]
       .map(({ packet }) => packet).sort((a, b) => a.order - b.order);

@@ -1,15 +1,15 @@
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Credential } from "./credentials.ts";
 
-/** Where a key was last used, and as which peer. */
+/** Where a key was last used, and by which peer. */
 interface Sighting {
   readonly source: Endpoint;
   readonly peer: string;
 }
 
-/** Remembers where keys were last used, to try the likely ones first. */
+/** Remembers where keys were last used, so that likely ones are tried first. */
 export class Sightings {
-  /** Null: never seen. The latest is the last. */
+  /** In the order of use, the latest last; null: never used. */
   readonly #sightings = new Map<Credential, Sighting | null>();
   readonly #bySource = new Map<string, Credential>();
   #latestFirst: readonly Credential[] | null = null;
@@ -18,7 +18,7 @@ export class Sightings {
     for (const key of keys.toReversed()) this.#sightings.set(key, null);
   }
 
-  /** Takes over what was seen before, by other settings. */
+  /** Takes over the sightings under earlier settings. */
   takeOver(earlier: Sightings, translate: (credential: Credential) => Credential | undefined): void {
     for (const [credential, sighting] of earlier.#sightings) {
       const same = translate(credential);
@@ -37,7 +37,7 @@ export class Sightings {
     this.#latestFirst = null;
   }
 
-  /** The key that was last used at just this address and port. */
+  /** The key that was last used at this endpoint. */
   at(source: Endpoint): Credential | undefined {
     return this.#bySource.get(formatEndpoint(source));
   }
@@ -46,7 +46,7 @@ export class Sightings {
     return this.#sightings.get(credential) ?? null;
   }
 
-  /** All keys as of now, never seen ones last. */
+  /** All keys, the latest used first, unused ones last. */
   get latestFirst(): readonly Credential[] {
     return this.#latestFirst ??= [...this.#sightings.keys()].reverse();
   }

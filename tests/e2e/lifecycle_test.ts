@@ -76,7 +76,7 @@ Deno.test("another's FOU port of the same number is used and left, with a word, 
   assert.equal((await second.kill()).code, 0);
   assert.equal(await scenario.snapshot("client"), before);
   for (const { lines } of [first, second]) {
-    const warnings = lines.filter((line) => line.includes("Warning: FOU port 0.0.0.0:10001 is another's"));
+    const warnings = lines.filter((line) => line.includes("Warning: FOU port 0.0.0.0:10001 is foreign"));
     assert.deepEqual(warnings.map((line) => line.split(": ").at(-1)), ["ip fou del port 10001"]);
   }
 });
@@ -92,7 +92,7 @@ Deno.test("two clients of one host share a FOU port: the first to go leaves it, 
   const ends = ["-b:10001@eth0", "-r203.0.113.2:10001", ...far, "--tunl-peer-ip", "172.28.0.4"];
   const second = scenario.start("client", "-n2", ...ends, ...TOKEN);
   await other.waitForLine(/tunnel up/, PATIENCE);
-  assert.match(second.lines.join("\n"), /Warning: FOU port 10\.0\.1\.2:10001 is ipipou1's too: /);
+  assert.match(second.lines.join("\n"), /Warning: FOU port 10\.0\.1\.2:10001 is also used by ipipou1: /);
   await t.step(
     "a server, whose gate would cut them off, is refused at its start and at a reload",
     async () => {

@@ -92,7 +92,7 @@ export function udpPacket(options: { ttl: number; payload: Uint8Array }): Uint8A
 /** A raw socket of NEAR. */
 export function openSocket(device: string | null = null): RawSocket {
   using _ = enter(NEAR.namespace);
-  return RawSocket.open({ device });
+  return new RawSocket({ device });
 }
 
 /** A UDP socket on PORT of FAR. */

@@ -17,7 +17,7 @@ const LENGTH = 73;
 function open(): ReplySocket {
   const source = { ip: LOOPBACK.number, port: SERVER_PORT };
   const filter = replyFilter({ source, port: OWN_PORT, payloadLength: LENGTH });
-  return ReplySocket.open({ filter, maxLength: 68 + LENGTH });
+  return new ReplySocket({ filter, maxLength: 68 + LENGTH });
 }
 
 /** Sends datagrams from a port. */
@@ -82,7 +82,7 @@ Deno.test("packets() hands out copies of what the filter takes, and of nothing e
   assert.deepEqual(first, payload(5));
 });
 
-Deno.test("ReplySocket.open() reads nothing that came before", async () => {
+Deno.test("ReplySocket reads nothing that came before it was opened", async () => {
   await using server = await Sender.bind(SERVER_PORT);
   await server.send(payload(1));
   using socket = open();
@@ -113,9 +113,9 @@ Deno.test("packets() refuses a second reader; close() ends the first, and may be
   assert.deepEqual(await socket.packets().next(), { done: true, value: undefined });
 });
 
-Deno.test("ReplySocket.open() without CAP_NET_RAW says that it is not permitted", async () => {
+Deno.test("ReplySocket without CAP_NET_RAW says that it is not permitted", async () => {
   const module = new URL("../../ffi/reply_socket.ts", import.meta.url);
-  const script = `import { ReplySocket } from "${module}"; ReplySocket.open({ filter: [], maxLength: 100 });`;
+  const script = `import { ReplySocket } from "${module}"; new ReplySocket({ filter: [], maxLength: 100 });`;
   const bare = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
   const { code, stderr } = await run([
     ...bare,

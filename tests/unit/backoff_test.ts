@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Backoff } from "../../lib/backoff.ts";
 
-Deno.test("next() doubles from one second to thirty and stays there", () => {
+Deno.test("next() doubles from 1 to 30 seconds and stays there", () => {
   const backoff = new Backoff();
   const delays = Array.from({ length: 8 }, () => backoff.next());
   assert.deepEqual(delays, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);

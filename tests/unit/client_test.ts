@@ -32,7 +32,7 @@ Deno.test("Client has an auth packet due at once", () => {
   assert.equal(plain(25).nextSend, NOW);
 });
 
-Deno.test("handleSent() makes the next one due a keepalive later", () => {
+Deno.test("handleSent() makes the next packet due a keepalive later", () => {
   const client = plain(25);
   client.handleSent(NOW + 3);
   assert.equal(client.nextSend, NOW + 3 + 25_000);
@@ -46,7 +46,7 @@ Deno.test("handleSent() leaves nothing due without keepalive", () => {
   assert.equal(client.nextSend, null);
 });
 
-Deno.test("handleRequest() makes one due now, with or without keepalive", () => {
+Deno.test("handleRequest() makes a packet due now, with or without keepalive", () => {
   for (const keepalive of [0, 25]) {
     const client = plain(keepalive);
     client.handleSent(NOW);
@@ -55,7 +55,7 @@ Deno.test("handleRequest() makes one due now, with or without keepalive", () => 
   }
 });
 
-Deno.test("handleSendFailure() makes it due again, each time later", () => {
+Deno.test("handleSendFailure() makes the packet due again, after growing pauses", () => {
   const client = plain(0);
   client.handleSendFailure(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
@@ -65,7 +65,7 @@ Deno.test("handleSendFailure() makes it due again, each time later", () => {
   assert.equal(client.nextSend, NOW + 7_000);
 });
 
-Deno.test("handleSendFailure() starts with a short wait again once a packet has left", () => {
+Deno.test("handleSendFailure() starts with a short pause again once a packet was sent", () => {
   const client = plain(25);
   client.handleSendFailure(NOW);
   client.handleSendFailure(NOW);
@@ -74,7 +74,7 @@ Deno.test("handleSendFailure() starts with a short wait again once a packet has 
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
-Deno.test("handleSent() awaits no answer where none is expected", () => {
+Deno.test("handleSent() awaits no answer when none is expected", () => {
   const client = plain(0);
   client.handleSent(NOW);
   assert.equal(client.nextDeadline, null);
@@ -82,7 +82,7 @@ Deno.test("handleSent() awaits no answer where none is expected", () => {
   assert.equal(client.answers, "unknown");
 });
 
-Deno.test("handleTime() misses the answer after three seconds, and not before", () => {
+Deno.test("handleTime() misses the answer after 3 seconds, and not before", () => {
   const client = expecting(0);
   client.handleSent(NOW);
   assert.deepEqual([client.nextSend, client.nextDeadline], [null, NOW + 3_000]);
@@ -94,13 +94,13 @@ Deno.test("handleTime() misses the answer after three seconds, and not before", 
   assert.equal(client.handleTime(NOW + 3_001), false);
 });
 
-Deno.test("handleTime() makes auth packets due for ever, each time later up to half a minute", () => {
+Deno.test("handleTime() makes auth packets due for ever, after pauses that grow to 30 seconds", () => {
   const sent = unanswered(expecting(0), NOW + 200_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 11_000, 19_000, 33_000, 33_000, 33_000, 33_000]);
 });
 
-Deno.test("handleTime() makes pauses a quarter shorter or longer", () => {
+Deno.test("handleTime() varies pauses by up to a quarter", () => {
   for (const [random, due] of [[0, 3_750], [0.5, 4_000], [0.999_999, 4_250]] as const) {
     const client = expecting(0, () => random);
     client.handleSent(NOW);
@@ -109,14 +109,14 @@ Deno.test("handleTime() makes pauses a quarter shorter or longer", () => {
   }
 });
 
-Deno.test("handleTime() never lets a keepalive come later than without answers", () => {
+Deno.test("handleTime() never delays a keepalive", () => {
   const sent = unanswered(expecting(10), NOW + 60_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 10_000, 10_000, 10_000, 10_000]);
   assert.deepEqual(unanswered(expecting(1), NOW + 5_000), [0, 1_000, 2_000, 3_000, 4_000, 5_000]);
 });
 
-Deno.test("handleAccepted() goes back to the keepalive, counted from the packet that was answered", () => {
+Deno.test("handleAccepted() returns to the keepalive, counted from the answered packet", () => {
   for (const [keepalive, due] of [[25, NOW + 25_000], [0, null]] as const) {
     const client = expecting(keepalive);
     client.handleSent(NOW);
@@ -125,7 +125,7 @@ Deno.test("handleAccepted() goes back to the keepalive, counted from the packet 
   }
 });
 
-Deno.test("handleAccepted() counts also when it is late, and makes the next pauses short again", () => {
+Deno.test("handleAccepted() accepts a late answer, and makes the next pauses short again", () => {
   const client = expecting(0);
   unanswered(client, NOW + 30_000);
   assert.equal(client.answers, "no answer");
@@ -138,7 +138,7 @@ Deno.test("handleAccepted() counts also when it is late, and makes the next paus
   assert.deepEqual([client.answers, client.nextSend], ["no answer", NOW + 64_000]);
 });
 
-Deno.test("handleAccepted() does not forget that someone asked for a packet", () => {
+Deno.test("handleAccepted() does not forget a requested packet", () => {
   const client = expecting(0);
   client.handleSent(NOW);
   client.handleRequest(NOW + 300);
@@ -147,7 +147,7 @@ Deno.test("handleAccepted() does not forget that someone asked for a packet", ()
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
-Deno.test("handleSendFailure() leaves its own waits alone where answers are expected", () => {
+Deno.test("handleSendFailure() keeps its own pauses when answers are expected", () => {
   const client = expecting(0);
   client.handleSent(NOW);
   client.handleTime(NOW + 3_000);
@@ -156,7 +156,7 @@ Deno.test("handleSendFailure() leaves its own waits alone where answers are expe
   assert.deepEqual([client.nextSend, client.nextDeadline], [NOW + 7_000, NOW + 7_000]);
 });
 
-Deno.test("Client never sends twice in a second where answers are expected, whatever happens", () => {
+Deno.test("Client never sends twice in a second when answers are expected, whatever happens", () => {
   const event = fc.record({
     kind: fc.constantFrom("request", "accepted", "failure", "time"),
     wait: fc.nat(4_000),

@@ -9,7 +9,7 @@ function watch(promise: Promise<void>): { readonly isDone: boolean } {
   return state;
 }
 
-Deno.test("waitUntil() waits until the moment, and no shorter", async () => {
+Deno.test("waitUntil() waits until the moment, not less", async () => {
   using time = new FakeTime();
   const waiting = watch(CLOCK.waitUntil(Date.now() + 1_000, new AbortController().signal));
   await time.advance(999);
@@ -19,7 +19,7 @@ Deno.test("waitUntil() waits until the moment, and no shorter", async () => {
   assert.equal(time.pending, 0);
 });
 
-Deno.test("waitUntil() does not wait for a moment that has been", async () => {
+Deno.test("waitUntil() does not wait for a moment in the past", async () => {
   using time = new FakeTime();
   const waiting = watch(CLOCK.waitUntil(Date.now() - 1_000, new AbortController().signal));
   await time.advance(0);
@@ -39,7 +39,7 @@ Deno.test("waitUntil() ends when the signal is aborted, and leaves no timer", as
   }
 });
 
-Deno.test("waitUntil() without a moment waits for the signal alone", async () => {
+Deno.test("waitUntil() without a moment waits only for the signal", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   const waiting = watch(CLOCK.waitUntil(null, stop.signal));
@@ -50,14 +50,14 @@ Deno.test("waitUntil() without a moment waits for the signal alone", async () =>
   assert.equal(waiting.isDone, true);
 });
 
-Deno.test("waitUntil() does not wait where the signal is aborted already", async () => {
+Deno.test("waitUntil() does not wait if the signal is already aborted", async () => {
   using time = new FakeTime();
   const waiting = watch(CLOCK.waitUntil(null, AbortSignal.abort()));
   await time.settle();
   assert.deepEqual([waiting.isDone, time.pending], [true, 0]);
 });
 
-Deno.test("waitUntil() leaves nothing on signals that outlive the wait", async () => {
+Deno.test("waitUntil() leaves no listener on signals that outlive the wait", async () => {
   using time = new FakeTime();
   const controllers = [new AbortController(), new AbortController()] as const;
   const listening = new Set<number>();
@@ -86,7 +86,7 @@ Deno.test("waitUntil() leaves nothing on signals that outlive the wait", async (
   assert.deepEqual([listening.size, time.pending], [0, 0]);
 });
 
-Deno.test("waitUntil() is not over at once for a moment later than a timer can wait", async () => {
+Deno.test("waitUntil() waits for a moment beyond the longest timer", async () => {
   using time = new FakeTime();
   const delays: number[] = [];
   const set = globalThis.setTimeout;

@@ -63,7 +63,7 @@ function findCircle(imports: Imports): string[] | null {
   return null;
 }
 
-Deno.test("no file of main.ts, lib and ffi imports itself, by whatever way", () => {
+Deno.test("no file of main.ts, lib and ffi imports itself, directly or indirectly", () => {
   assert.equal(findCircle(allImports())?.join(" -> ") ?? null, null);
 });
 
@@ -73,7 +73,7 @@ Deno.test("findCircle() finds a circle of any length", () => {
   assert.deepEqual(findCircle(new Map([["a", ["b", "c"]], ["b", ["c"]], ["c", []]])), null);
 });
 
-Deno.test("each room imports no room but those that the map of docs/design.md allows", () => {
+Deno.test("each room imports only rooms that the map in docs/design.md allows", () => {
   const map = roomMap();
   assert.ok(map.size > 8, "the map was not found");
   const arrows = [...allImports()].flatMap(([path, imports]) => {

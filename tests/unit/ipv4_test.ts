@@ -37,7 +37,7 @@ Deno.test("addIpv4() carries from byte to byte", () => {
   assert.equal(addIpv4("192.0.2.1", 0), "192.0.2.1");
 });
 
-Deno.test("addIpv4() is null outside of the address space, and if the text is not an address", () => {
+Deno.test("addIpv4() is null outside the address space and for what is no address", () => {
   assert.equal(addIpv4("255.255.255.255", 1), null);
   assert.equal(addIpv4("0.0.0.0", -1), null);
   assert.equal(addIpv4("localhost", 1), null);

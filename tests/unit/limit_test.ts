@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Limit } from "../../lib/limit.ts";
 
-Deno.test("run() has no more under way than it may, and goes on when one has failed", async () => {
+Deno.test("run() runs no more tasks than allowed, and goes on after a failure", async () => {
   const limit = new Limit(16);
   const ends: (() => void)[] = [];
   const begin = (fails: boolean) => {

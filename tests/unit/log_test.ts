@@ -26,7 +26,7 @@ function sayEverything(log: Log): void {
   log.debug("d");
 }
 
-Deno.test("Log writes more at each level of verbosity, and everything from the highest on", () => {
+Deno.test("Log says more with each level of verbosity, and everything from the highest on", () => {
   const notices = ["Error: e", "Warning: w", "n"];
   assert.deepEqual(linesOf({ verbosity: 0 }, sayEverything), notices);
   assert.deepEqual(linesOf({ verbosity: 1 }, sayEverything), [...notices, "i"]);
@@ -35,7 +35,7 @@ Deno.test("Log writes more at each level of verbosity, and everything from the h
   assert.deepEqual(linesOf({ verbosity: 9 }, sayEverything), [...notices, "i", "c", "d"]);
 });
 
-Deno.test("Log begins lines with local time and process ID if configured", () => {
+Deno.test("Log begins lines with local time and process id if configured", () => {
   const say = (log: Log) => log.notice("up");
   assert.deepEqual(linesOf({}, say), ["up"]);
   assert.deepEqual(linesOf({ time: true }, say), ["2026-01-02 03:04:05 up"]);
@@ -45,11 +45,11 @@ Deno.test("Log begins lines with local time and process ID if configured", () =>
   assert.deepEqual(linesOf({ time: true, now: late }, say), ["2026-12-31 23:59:59 up"]);
 });
 
-Deno.test("Log begins each line of a multi-line message alike", () => {
+Deno.test("Log begins each line of a multi-line message like the first", () => {
   assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb")), ["[42] Error: a", "[42] b"]);
 });
 
-Deno.test("Log begins each line of a multi-line message with its priority", () => {
+Deno.test("Log begins each line of a message with its priority", () => {
   assert.deepEqual(linesOf({ priorities: true }, sayEverything), [
     "<3>Error: e",
     "<4>Warning: w",
@@ -64,7 +64,7 @@ Deno.test("Log begins each line of a multi-line message with its priority", () =
   ]);
 });
 
-Deno.test("configure() changes the level and the beginning of later lines", () => {
+Deno.test("configure() changes what the log says and how its lines begin", () => {
   const say = (log: Log) => {
     log.info("before");
     log.configure({ verbosity: 0, time: false, pid: 42 });

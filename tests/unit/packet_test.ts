@@ -61,7 +61,7 @@ Deno.test("formatEndpoint() formats address and port", () => {
   assert.equal(formatEndpoint(SAMPLE.source), "198.51.100.2:40001");
 });
 
-Deno.test("buildUdpPacket() lays out the headers as RFC 791 and 768 say", () => {
+Deno.test("buildUdpPacket() lays out the headers of RFC 791 and RFC 768", () => {
   const packet = buildUdpPacket(SAMPLE, 77);
   assert.deepEqual([...packet.slice(0, 20)], [
     ...[0x45, 0, 0, 33, 0, 0, 0, 0, 77, 17, 0, 0],
@@ -85,7 +85,7 @@ Deno.test("buildUdpPacket() computes a correct UDP checksum", () => {
   }));
 });
 
-Deno.test("buildUdpPacket() writes the checksum 0 as 0xffff, because 0 means none", () => {
+Deno.test("buildUdpPacket() writes the checksum 0 as 0xffff, since 0 means none", () => {
   const balanced = buildUdpPacket({ ...SAMPLE, payload: new Uint8Array(2) }, 64);
   const payload = balanced.slice(CHECKSUM_OFFSET, CHECKSUM_OFFSET + 2);
   const packet = buildUdpPacket({ ...SAMPLE, payload }, 64);
@@ -121,7 +121,7 @@ Deno.test("parseUdpPacket() returns a payload independent of the packet's buffer
   assert.deepEqual(payload, SAMPLE.payload);
 });
 
-Deno.test("parseUdpPacket() rejects anything but a whole UDP datagram", () => {
+Deno.test("parseUdpPacket() refuses anything but a whole UDP datagram", () => {
   const bad: Record<string, Uint8Array> = {
     "IPv6": changed({ 0: 0x65 }),
     "a header of 16 bytes": changed({ 0: 0x44 }),
@@ -142,7 +142,7 @@ Deno.test("parseUdpPacket() reads an empty datagram", () => {
   assert.deepEqual(parseUdpPacket(buildUdpPacket(empty, 64)), empty);
 });
 
-Deno.test("parseUdpPacket() rejects a packet truncated anywhere, with or without IP options", () => {
+Deno.test("parseUdpPacket() refuses a packet truncated anywhere, with or without IP options", () => {
   for (const words of [0, 1, 10]) {
     const packet = withOptions(buildUdpPacket(SAMPLE, 64), words);
     for (let length = 0; length < packet.length; length++) {
@@ -151,7 +151,7 @@ Deno.test("parseUdpPacket() rejects a packet truncated anywhere, with or without
   }
 });
 
-Deno.test("parseUdpPacket() never throws, and returns no more than the packet contains", () => {
+Deno.test("parseUdpPacket() never throws, and returns no more than there is", () => {
   const almost = fc.tuple(fc.uint8Array({ maxLength: 60 }), datagramArbitrary, fc.nat(40)).map(
     ([noise, datagram, at]) => {
       const packet = buildUdpPacket(datagram, 64);

@@ -77,9 +77,9 @@ Deno.test("A tunnel device that is deleted is back within a second, on either si
   assert.equal(world.sendData(1), null);
   await world.pass(2);
   world.assertConnected();
-  assert.ok(world.server.lines.some((line) => line.endsWith("Warning: device p1 is gone: making it anew")));
+  assert.ok(world.server.lines.some((line) => line.endsWith("Warning: device p1 is gone: restoring it")));
   assert.ok(
-    world.clients[0]!.lines.some((line) => line.endsWith("Warning: device ipipou1 is gone: making it anew")),
+    world.clients[0]!.lines.some((line) => line.endsWith("Warning: device ipipou1 is gone: restoring it")),
   );
 });
 

@@ -9,7 +9,7 @@ Deno.test("note() returns a line with the source and the reason", () => {
   assert.equal(line, "refused auth packet from 203.0.113.9:666: wrong token");
 });
 
-Deno.test("note() returns one line per minute and counts the others", () => {
+Deno.test("note() returns a line a minute and counts what it kept back", () => {
   const report = new RefusalReport();
   report.note(STRANGER, "wrong token", NOW);
   assert.equal(report.note(STRANGER, "wrong token", NOW), null);
@@ -21,7 +21,7 @@ Deno.test("note() returns one line per minute and counts the others", () => {
   assert.equal(report.note(STRANGER, "wrong length", NOW + 119_999), null);
 });
 
-Deno.test("note() resets the count after reporting it", () => {
+Deno.test("note() resets the count once it was logged", () => {
   const report = new RefusalReport();
   for (const time of [NOW, NOW, NOW + 60_000]) report.note(STRANGER, "wrong token", time);
   assert.doesNotMatch(report.note(STRANGER, "wrong token", NOW + 120_000)!, /more/);

@@ -19,7 +19,7 @@ import {
   VERIFYING,
 } from "./registrar/small_registrar.ts";
 
-Deno.test("handle() admits a new peer and remembers from where, for ever", () => {
+Deno.test("handle() admits a new peer for ever and remembers its place", () => {
   const registrar = newGate([{ scheme: token("abc") }]);
   const outcome = registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
@@ -43,7 +43,7 @@ Deno.test("handle() tells a renewal from a move", () => {
   ]);
 });
 
-Deno.test("handle() gives an admission its lifetime, anew at each auth packet", () => {
+Deno.test("handle() renews an admission's lifetime at each auth packet", () => {
   const registrar = newGate([{ scheme: token("abc"), lifetime: 60 }]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(registrar.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
@@ -68,20 +68,20 @@ Deno.test("handle() says why it refuses, and changes nothing", () => {
   }
 });
 
-Deno.test("handle() compares signed times with whole seconds of ours", () => {
+Deno.test("handle() compares signed times with our time in whole seconds", () => {
   const registrar = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
   assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 30).kind, "admitted");
   assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 31).kind, "refused");
 });
 
-Deno.test("handle() takes anyone's empty packet where nothing is to be proved", () => {
+Deno.test("handle() takes anyone's empty packet when nothing is to be proved", () => {
   assert.equal(
     newGate([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW, UNIX).kind,
     "admitted",
   );
 });
 
-Deno.test("handle() checks remote address and port alone, each and both", () => {
+Deno.test("handle() checks only remote address, only remote port, or both", () => {
   const { ip, port } = HOME;
   const check = (byRemote: Peer["byRemote"], source: Endpoint) => {
     const registrar = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
@@ -101,7 +101,7 @@ Deno.test("handle() checks remote address and port alone, each and both", () => 
   assert.equal(check({ ip: false, port: false }, ELSEWHERE), "admitted");
 });
 
-Deno.test("handle() checks remote address and scheme, both", () => {
+Deno.test("handle() checks both remote address and scheme", () => {
   const registrar = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
     ipipou0: HOME.ip,
   });
@@ -113,7 +113,7 @@ Deno.test("handle() checks remote address and scheme, both", () => {
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", null]);
 });
 
-Deno.test("handle() refuses everyone where the address to compare with is not known", () => {
+Deno.test("handle() refuses everyone when the address to compare with is not known", () => {
   for (const [asked, sent] of [[PORT, PORT], [token("abc"), token("abc")], [VERIFYING, SIGNING]] as const) {
     for (const port of [false, true]) {
       const nameless = {
@@ -128,7 +128,7 @@ Deno.test("handle() refuses everyone where the address to compare with is not kn
   }
 });
 
-Deno.test("handle() lets a peer move only when it has been somewhere for its interval", () => {
+Deno.test("handle() lets a peer move only after its move interval", () => {
   const registrar = newGate([{ scheme: token("abc"), moveInterval: 10 }]);
   const send = (place: Endpoint, now: number) =>
     told(registrar.handle(authPacket(token("abc"), place), now, UNIX));
@@ -141,7 +141,7 @@ Deno.test("handle() lets a peer move only when it has been somewhere for its int
   assert.deepEqual(send(HOME, NOW + 20_000), ["ipipou0", ELSEWHERE]);
 });
 
-Deno.test("handle() refuses what waited in the queue for a port that is no longer ours", () => {
+Deno.test("handle() refuses a queued packet to a port that is no longer ours", () => {
   const registrar = newGate([{ scheme: token("abc") }]);
   const late = { ...authPacket(token("abc"), HOME), destination: { ...SERVER, port: 10_001 } };
   assert.equal(told(registrar.handle(late, NOW, UNIX)), "port given up");

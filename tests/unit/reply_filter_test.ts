@@ -22,7 +22,7 @@ function reply(payload: Uint8Array, fields: { source?: typeof SERVER; destinatio
   return buildUdpPacket({ source: SERVER, destination: OWN, ...fields, payload }, 64);
 }
 
-Deno.test("replyFilter() accepts whole replies, also after IP options", () => {
+Deno.test("replyFilter() takes whole replies, with or without IP options", () => {
   for (const length of LENGTHS) {
     const packet = reply(new Uint8Array(length));
     assert.ok(runBpf(filterFor(length), packet) >= packet.length);
@@ -32,7 +32,7 @@ Deno.test("replyFilter() accepts whole replies, also after IP options", () => {
   }
 });
 
-Deno.test("replyFilter() rejects another source, another destination, and another length", () => {
+Deno.test("replyFilter() leaves datagrams of another source, destination or length", () => {
   for (const length of LENGTHS) {
     const payload = new Uint8Array(length);
     const others = [
@@ -47,7 +47,7 @@ Deno.test("replyFilter() rejects another source, another destination, and anothe
   }
 });
 
-Deno.test("replyFilter() rejects tunnelled data of a reply's length", () => {
+Deno.test("replyFilter() leaves tunnel data of a reply's length", () => {
   for (const length of LENGTHS.filter((length) => length >= 20)) {
     assert.equal(takes(length, reply(innerPacket(length))), false);
   }
@@ -65,11 +65,11 @@ Deno.test("replyFilter() distinguishes data from replies like looksLikeInnerPack
   }));
 });
 
-Deno.test("replyFilter() rejects packets truncated before their length", () => {
+Deno.test("replyFilter() leaves datagrams that are truncated before their length", () => {
   const packet = reply(new Uint8Array(73));
   for (let length = 1; length < 26; length++) assert.equal(takes(73, packet.slice(0, length)), false);
 });
 
-Deno.test("TAKE_NOTHING rejects everything", () => {
+Deno.test("TAKE_NOTHING takes nothing", () => {
   assert.equal(runBpf(TAKE_NOTHING, reply(new Uint8Array(73))), 0);
 });

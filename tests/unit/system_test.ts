@@ -22,12 +22,12 @@ class Environment implements Disposable {
   }
 }
 
-Deno.test("openServiceManager() finds none where none started the program", () => {
+Deno.test("openServiceManager() finds none if none started the program", () => {
   using _ = new Environment({ NOTIFY_SOCKET: undefined });
   assert.equal(SYSTEM.openServiceManager(), null);
 });
 
-Deno.test("openServiceManager() says what it cannot reach when it is to send", () => {
+Deno.test("openServiceManager() returns a manager whose send() says why it failed", () => {
   using _ = new Environment({ NOTIFY_SOCKET: "/run/no-such-socket" });
   using manager = SYSTEM.openServiceManager()!;
   assert.throws(() => manager.send("READY=1"), {
@@ -35,7 +35,7 @@ Deno.test("openServiceManager() says what it cannot reach when it is to send", (
   });
 });
 
-Deno.test("openServiceManager() takes the period of its watchdog, if it watches this process", () => {
+Deno.test("openServiceManager() takes the watchdog's period, if that watches this process", () => {
   for (
     const [pid, period] of [[undefined, 5_000], [String(Deno.pid), 5_000], ["1", 30_000]] as const
   ) {

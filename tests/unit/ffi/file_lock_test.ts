@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FileLock } from "../../../ffi/file_lock.ts";
+import { lockFile, lockFileInherited } from "../../../ffi/file_lock.ts";
 import { run } from "../../../tools/command.ts";
 
 async function isFree(folder: string): Promise<boolean> {
@@ -16,7 +16,7 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
 }
 
 /** Starts a child process before a lock is released. @returns whether the lock is free while the child runs */
-async function isFreeOfChild(folder: string, lock: FileLock): Promise<boolean> {
+async function isFreeOfChild(folder: string, lock: Disposable): Promise<boolean> {
   const child = new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
   lock[Symbol.dispose]();
   const free = await isFree(folder);
@@ -25,9 +25,9 @@ async function isFreeOfChild(folder: string, lock: FileLock): Promise<boolean> {
   return free;
 }
 
-Deno.test("FileLock keeps others out until it is disposed, and leaves the folder usable", async () => {
+Deno.test("lockFile() and lockFileInherited() keep others out until disposed, and leave the folder usable", async () => {
   await withFolder(async (folder) => {
-    for (const take of [FileLock.take, FileLock.takeInherited]) {
+    for (const take of [lockFile, lockFileInherited]) {
       const lock = await take(folder);
       assert.equal(await isFree(folder), false);
       await Deno.writeTextFile(`${folder}/a`, "");
@@ -37,19 +37,19 @@ Deno.test("FileLock keeps others out until it is disposed, and leaves the folder
   });
 });
 
-Deno.test("take() does not pass the lock on to child processes; takeInherited() does", async () => {
+Deno.test("lockFile() does not pass the lock on to child processes; lockFileInherited() does", async () => {
   await withFolder(async (folder) => {
-    assert.equal(await isFreeOfChild(folder, FileLock.take(folder)), true);
-    assert.equal(await isFreeOfChild(folder, await FileLock.takeInherited(folder)), false);
+    assert.equal(await isFreeOfChild(folder, lockFile(folder)), true);
+    assert.equal(await isFreeOfChild(folder, await lockFileInherited(folder)), false);
     assert.equal(await isFree(folder), true);
   });
 });
 
-Deno.test("takeInherited() waits for the lock without blocking the thread", async () => {
+Deno.test("lockFileInherited() waits for the lock without blocking the thread", async () => {
   await withFolder(async (folder) => {
-    const first = FileLock.take(folder);
+    const first = lockFile(folder);
     let released = false;
-    const second = FileLock.takeInherited(folder).then((lock) => {
+    const second = lockFileInherited(folder).then((lock) => {
       assert.equal(released, true);
       lock[Symbol.dispose]();
     });
@@ -60,8 +60,8 @@ Deno.test("takeInherited() waits for the lock without blocking the thread", asyn
   });
 });
 
-Deno.test("FileLock names the folder that does not exist", async () => {
+Deno.test("lockFile() and lockFileInherited() name a folder that does not exist", async () => {
   const message = "Cannot open /nonexistent/folder: ENOENT (No such file or directory)";
-  assert.throws(() => FileLock.take("/nonexistent/folder"), { message });
-  await assert.rejects(FileLock.takeInherited("/nonexistent/folder"), { message });
+  assert.throws(() => lockFile("/nonexistent/folder"), { message });
+  await assert.rejects(lockFileInherited("/nonexistent/folder"), { message });
 });

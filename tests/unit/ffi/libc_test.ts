@@ -22,7 +22,7 @@ function limitOpenFiles(limit: number): Disposable {
   };
 }
 
-Deno.test("SysError says what, why and keeps the codes", () => {
+Deno.test("SysError says what failed and why, and keeps the codes", () => {
   const error = new SysError("bind the raw socket to device eth9", "setsockopt", 19, "No such device");
   assert.equal(error.message, "Cannot bind the raw socket to device eth9: ENODEV (No such device)");
   assert.deepEqual([error.name, error.call, error.errno, error.code], [
@@ -33,25 +33,25 @@ Deno.test("SysError says what, why and keeps the codes", () => {
   ]);
 });
 
-Deno.test("SysError names an errno it does not know by its number", () => {
+Deno.test("SysError gives the number of an unknown errno", () => {
   assert.equal(new SysError("go on", "go", 4095, "Unknown error 4095").code, "errno 4095");
 });
 
-Deno.test("Libc is loaded once for all who have it, and let go with the last", () => {
+Deno.test("Libc is loaded once for all references, and unloaded with the last", () => {
   const first = new Libc();
   const { symbols } = first;
   const second = new Libc();
   assert.equal(second.symbols, symbols);
   first[Symbol.dispose]();
   first[Symbol.dispose]();
-  // What is let go twice is not taken from another.
+  // Disposing twice does not count for another reference.
   using third = new Libc();
   assert.equal(third.symbols, symbols);
   second[Symbol.dispose]();
   assert.equal(third.check("count", "recv", 7), 7);
 });
 
-Deno.test("check() passes a result on and turns a failure into a SysError", () => {
+Deno.test("check() returns a result and throws a failure as a SysError", () => {
   using libc = new Libc();
   assert.equal(libc.check("count", "recv", 7n), 7);
   assert.throws(() => libc.check("close it", "close", libc.symbols.close(NO_FD)), {
@@ -66,7 +66,7 @@ Deno.test("receive() throws the failure of recv", () => {
   assert.throws(() => libc.receive("read", NO_FD, new Uint8Array(8)), { code: "EBADF", call: "recv" });
 });
 
-Deno.test("pollReadable() wakes for the descriptor that was signalled, even while it waits", async () => {
+Deno.test("pollReadable() wakes for a signalled descriptor, even while it waits", async () => {
   using libc = new Libc();
   using quiet = new EventFd(libc);
   using loud = new EventFd(libc);
@@ -85,7 +85,7 @@ Deno.test("pollReadable() reports a descriptor that is not open", async () => {
   assert.deepEqual(await libc.pollReadable("wait", [NO_FD]), [true]);
 });
 
-Deno.test("pollReadable() tells why poll failed although errno stayed on the other thread", async () => {
+Deno.test("pollReadable() says why poll failed although errno stayed on the other thread", async () => {
   using libc = new Libc();
   using _limit = limitOpenFiles(64);
   await assert.rejects(libc.pollReadable("wait", new Array(65).fill(NO_FD)), {

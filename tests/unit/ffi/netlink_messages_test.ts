@@ -36,7 +36,7 @@ function arbitraryDatagram(): fc.Arbitrary<Uint8Array> {
   return fc.oneof(fc.uint8Array({ maxLength: 200 }), damaged);
 }
 
-Deno.test("parseRouteNews() reads devices, addresses and routes that came or went", () => {
+Deno.test("parseRouteNews() reads added and removed devices, addresses and routes", () => {
   const gone = {
     kind: "device",
     index: 2,
@@ -97,7 +97,7 @@ Deno.test("parseRouteNews() reports what it cannot read as unknown", () => {
   ]);
 });
 
-Deno.test("parseTableNews() tells of the table once for each transaction, when that ends", () => {
+Deno.test("parseTableNews() reports the table once for each transaction, at its end", () => {
   assert.deepEqual(tableNews(OURS, OURS_CHANGED, OURS_CHANGED, TRANSACTION_END, TRANSACTION_END), [
     [],
     [],
@@ -116,28 +116,28 @@ Deno.test("parseTableNews() tells of the table once for each transaction, when t
   assert.deepEqual(tableNews(OURS, joined), [[TABLE, TABLE]]);
 });
 
-Deno.test("parseTableNews() tells nothing of other tables, nor of the same name in another family", () => {
+Deno.test("parseTableNews() ignores other tables, and the same name in another family", () => {
   for (const table of ["ipipou2", "ipipo", ""]) {
     assert.deepEqual(tableNews(table, OURS_CHANGED, ALL_FLUSHED, TRANSACTION_END), [[], [], []]);
   }
   assert.deepEqual(tableNews(OURS, OURS_IN_IP6, TRANSACTION_END), [[], []]);
 });
 
-Deno.test("parseTableNews() reports what it cannot read as unknown, and still the transaction around it", () => {
+Deno.test("parseTableNews() reports what it cannot read as unknown, and then the transaction too", () => {
   const withoutAttributes = OURS_CHANGED.slice(0, 20);
   withoutAttributes[0] = 20;
   const news = tableNews(OURS, OURS_CHANGED.slice(0, 161), withoutAttributes, ROUTE_ADDED, TRANSACTION_END);
   assert.deepEqual(news, [[UNKNOWN], [UNKNOWN], [UNKNOWN], [TABLE]]);
 });
 
-Deno.test("no datagram makes the parsers throw, and none of NETLINK_ROUTE goes unnoticed", () => {
+Deno.test("the parsers never throw, and parseRouteNews() reports something for each datagram", () => {
   fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
     assert.notEqual(parseRouteNews(datagram).length, 0);
     parseTableNews(datagram, tableName(OURS), isTouched);
   }));
 });
 
-Deno.test("a table's change is told however its transaction is spread over datagrams", () => {
+Deno.test("parseTableNews() reports a change however its transaction is split into datagrams", () => {
   const messages = [OURS_IN_IP6, OURS_CHANGED, ALL_FLUSHED, OURS_IN_IP6];
   fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), (cuts) => {
     const datagrams: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NetlinkNews } from "../../../ffi/netlink_news.ts";
 
-Deno.test("NetlinkNews needs no privileges for devices, addresses and routes, and says what it is when closed", () => {
+Deno.test("NetlinkNews needs no privileges for devices, addresses and routes, and refuses to be read when closed", () => {
   const news = NetlinkNews.open(null);
   news.makeRoom(10);
   news.changes();
@@ -11,7 +11,7 @@ Deno.test("NetlinkNews needs no privileges for devices, addresses and routes, an
   assert.throws(() => news.makeRoom(20), TypeError);
 });
 
-Deno.test("wait() ends by abort, more than once, and when the news are closed meanwhile", async () => {
+Deno.test("wait() ends by abort, more than once, and when the sockets are closed", async () => {
   const news = NetlinkNews.open(null);
   for (let round = 0; round < 2; round++) {
     const stop = new AbortController();

@@ -36,7 +36,7 @@ Deno.test("NotifySocket sends each message as one datagram, to a path and to an 
   try {
     for (const [path, address] of [[`${directory}/s`, `${directory}/s`], [`@${name}`, `\0${name}`]]) {
       using receiver = new Receiver(address!);
-      using socket = NotifySocket.open(path!);
+      using socket = new NotifySocket(path!);
       socket.send("READY=1\nSTATUS=up – né");
       socket.send("WATCHDOG=1");
       assert.equal(receiver.read(), "READY=1\nSTATUS=up – né");
@@ -48,31 +48,31 @@ Deno.test("NotifySocket sends each message as one datagram, to a path and to an 
   }
 });
 
-Deno.test("open() takes the longest path the kernel does, and refuses what is none", async () => {
+Deno.test("NotifySocket takes the longest path the kernel does, and refuses what is no path", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/`.padEnd(107, "x");
   try {
     using receiver = new Receiver(path);
-    using socket = NotifySocket.open(path);
+    using socket = new NotifySocket(path);
     socket.send("READY=1");
     assert.equal(receiver.read(), "READY=1");
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
   for (const wrong of [`${path}x`, "relative", "@", "/", "vsock:2:1234"]) {
-    assert.throws(() => NotifySocket.open(wrong), { name: "TypeError" }, wrong);
+    assert.throws(() => new NotifySocket(wrong), { name: "TypeError" }, wrong);
   }
 });
 
-Deno.test("send() says why nobody could be told", () => {
-  using socket = NotifySocket.open("/nonexistent/socket");
+Deno.test("send() says why the message could not be sent", () => {
+  using socket = new NotifySocket("/nonexistent/socket");
   assert.throws(() => socket.send("READY=1"), {
     message: "Cannot notify the service manager: ENOENT (No such file or directory)",
   });
 });
 
-Deno.test("time goes on in microseconds", () => {
-  using socket = NotifySocket.open("/nonexistent/socket");
+Deno.test("time counts microseconds", () => {
+  using socket = new NotifySocket("/nonexistent/socket");
   // In this order: a pause in between makes what has passed longer, not shorter.
   const [time, begin] = [socket.time, performance.now()];
   while (performance.now() - begin < 20);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ProcessLock } from "../../../ffi/process_lock.ts";
+import { signalLockHolder, takeProcessLock } from "../../../ffi/process_lock.ts";
 import { Process } from "../../lab/process.ts";
 
 const MODULE = new URL("../../../ffi/process_lock.ts", import.meta.url).href;
@@ -7,8 +7,8 @@ const MODULE = new URL("../../../ffi/process_lock.ts", import.meta.url).href;
 const PATIENCE = 60_000;
 
 /** Takes the lock on a file, says so, and what becomes of it. */
-const HOLDER = `import { ProcessLock } from "${MODULE}";
-const lock = ProcessLock.take(Deno.args[0]);
+const HOLDER = `import { takeProcessLock } from "${MODULE}";
+const lock = takeProcessLock(Deno.args[0]);
 Deno.addSignalListener("SIGHUP", () => console.log("told"));
 setInterval(() => {}, 1e6);
 console.log(lock === null ? "refused" : "held");`;
@@ -31,31 +31,31 @@ async function withFile(test: (path: string, start: () => Process) => Promise<vo
   }
 }
 
-Deno.test("signalHolder() signals whoever holds the lock, and nobody when nobody does", async () => {
+Deno.test("signalLockHolder() signals the process that holds the lock, if any", async () => {
   await withFile(async (path, start) => {
-    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), null);
+    assert.equal(signalLockHolder(path, "SIGHUP"), null);
     const holder = start();
     await holder.waitForLine(/held/, PATIENCE);
-    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), holder.pid);
+    assert.equal(signalLockHolder(path, "SIGHUP"), holder.pid);
     await holder.waitForLine(/told/, PATIENCE);
     await holder.kill("SIGKILL");
-    assert.equal(ProcessLock.signalHolder(path, "SIGHUP"), null);
+    assert.equal(signalLockHolder(path, "SIGHUP"), null);
   });
 });
 
-Deno.test("take() gives the lock to one process, and to the next when it is disposed", async () => {
+Deno.test("takeProcessLock() gives the lock to one process, and to the next when it is disposed", async () => {
   await withFile(async (path, start) => {
-    const lock = ProcessLock.take(path);
+    const lock = takeProcessLock(path);
     assert.notEqual(lock, null);
     await start().waitForLine(/refused/, PATIENCE);
     lock![Symbol.dispose]();
     await start().waitForLine(/held/, PATIENCE);
-    assert.equal(ProcessLock.take(path), null);
+    assert.equal(takeProcessLock(path), null);
   });
 });
 
-Deno.test("take() says which file cannot be opened", () => {
-  assert.throws(() => ProcessLock.take("/nonexistent/lock"), {
+Deno.test("takeProcessLock() says which file cannot be opened", () => {
+  assert.throws(() => takeProcessLock("/nonexistent/lock"), {
     message: "Cannot open /nonexistent/lock: ENOENT (No such file or directory)",
   });
 });

@@ -48,7 +48,7 @@ Deno.test("wait() resolves when any descriptor becomes readable, again and again
   }
 });
 
-Deno.test("wait() resolves when its signal is aborted, and leaves nothing behind for the next wait", async () => {
+Deno.test("wait() resolves when its signal is aborted, and does not affect the next wait", async () => {
   using scene = new Scene();
   const { waiter, first } = scene;
   const stop = new AbortController();
@@ -62,7 +62,7 @@ Deno.test("wait() resolves when its signal is aborted, and leaves nothing behind
   await next;
 });
 
-Deno.test("wait() is not woken by an abort that came together with something to read", async () => {
+Deno.test("wait() is not woken by an earlier abort that came together with readable data", async () => {
   using scene = new Scene();
   const { waiter, first } = scene;
   const stop = new AbortController();
@@ -98,7 +98,7 @@ Deno.test("close() ends a pending wait before it frees the descriptors", async (
   await waiter.wait();
 });
 
-Deno.test("close() frees the descriptors at once when nobody waits", () => {
+Deno.test("close() frees the descriptors at once when no wait is pending", () => {
   using scene = new Scene();
   scene.waiter.close();
   assert.equal(scene.isFreed, true);

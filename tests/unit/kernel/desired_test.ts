@@ -77,7 +77,7 @@ Deno.test("desiredState() has a tunnel for each admitted peer", () => {
   assert.equal(gate?.rules.readdresses, false);
 });
 
-Deno.test("desiredState() gives the second of one address all that its private address needs", () => {
+Deno.test("desiredState() has everything that the second peer behind one address needs for its private address", () => {
   const second = { ...HERE, remote: { ...HOME, port: 40_002 }, expiresAt: NOW + 5 };
   const { tunnels, listeners, altAddresses, gate } = desire(HUB, { a: HERE, b: second });
   assert.deepEqual([...tunnels.values()].map(({ local }) => local.ip), ["192.0.2.1", "172.29.0.1"]);
@@ -97,7 +97,7 @@ Deno.test("desiredState() gives the second of one address all that its private a
   assert.equal(gate?.rules.readdresses, true);
 });
 
-Deno.test("desiredState() keeps the tunnel of a peer whose time is over, and shuts it out", () => {
+Deno.test("desiredState() keeps the tunnel of a peer whose admission expired, and shuts it out", () => {
   for (const expiresAt of [NOW, NOW - 1]) {
     const { tunnels, gate } = desire(HUB, { a: { ...HERE, expiresAt } });
     assert.equal(tunnels.size, 1);
@@ -107,7 +107,7 @@ Deno.test("desiredState() keeps the tunnel of a peer whose time is over, and shu
   assert.equal(desire(HUB, { a: { ...HERE, expiresAt: NOW + 1 } }).gate?.remotes.size, 1);
 });
 
-Deno.test("desiredState() lets in the peer that took over another's endpoint", () => {
+Deno.test("desiredState() lets in the peer that took over another peer's endpoint", () => {
   for (const [old, taker] of [["a", "b"], ["b", "a"]] as const) {
     const { gate, tunnels } = desire(HUB, { [old]: { ...HERE, expiresAt: NOW }, [taker]: HERE });
     const local = tunnels.get(taker)!.local.ip;
@@ -123,7 +123,7 @@ Deno.test("desiredState() has each auth length once, ascending", () => {
   assert.deepEqual(desire(sampleSettings({ peers })).gate?.rules.authLengths, [0, 73, 200]);
 });
 
-Deno.test("desiredState() hands the settings on", () => {
+Deno.test("desiredState() passes the settings on", () => {
   const settings = sampleSettings({
     local: { ip: "192.0.2.1", device: null, ports: [7] },
     encapCsum: true,
@@ -150,7 +150,7 @@ Deno.test("desiredState() of a client is a tunnel and its listener, and no gate"
   assert.deepEqual([[...faults.keys()], state.tunnels.size, state.altAddresses.size], [["ipipou0"], 0, 0]);
 });
 
-Deno.test("desiredState() leaves another's listener and says so in its marks", () => {
+Deno.test("desiredState() leaves a foreign listener alone and says so in its marks", () => {
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
     const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
     assert.equal(listeners.size, 0);
@@ -162,7 +162,7 @@ Deno.test("desiredState() leaves another's listener and says so in its marks", (
   assert.equal(gate?.mark, "ipipou:a");
 });
 
-Deno.test("desiredState() shares a FOU port that another instance has, and makes it where it is gone", () => {
+Deno.test("desiredState() shares a FOU port that another instance claims, and adds it if it is gone", () => {
   const claims = new Map([["192.0.2.1:10000", "other"]]);
   const shared = desire(HUB, { a: HERE }, { listeners: listening("192.0.2.1:10000"), claims });
   assert.equal(shared.listeners.size, 0);
@@ -170,7 +170,7 @@ Deno.test("desiredState() shares a FOU port that another instance has, and makes
   assert.equal(desire(HUB, { a: HERE }, { claims }).listeners.size, 1);
 });
 
-Deno.test("desiredState() leaves another's private address and says so in the tunnel's mark", () => {
+Deno.test("desiredState() leaves a foreign private address alone and says so in the tunnel's mark", () => {
   const peers = [samplePeer({ name: "a", forceAlt: true })];
   const addresses = new Map([["172.29.0.0", "lo"], ["192.0.2.1", "eth0"]]);
   const { tunnels, altAddresses } = desire(sampleSettings({ peers }), { a: HERE }, { addresses });
@@ -180,12 +180,12 @@ Deno.test("desiredState() leaves another's private address and says so in the tu
   assert.equal(others.tunnels.get("a")?.alias, "ipipou:a");
 });
 
-Deno.test("desiredState() makes way for another's device", () => {
+Deno.test("desiredState() avoids the address pair of a foreign device", () => {
   const pairs = new Set([pairKey("192.0.2.1", HOME.ip)]);
   assert.equal(desire(HUB, { a: HERE }, { pairs }).tunnels.get("a")?.local.ip, "172.29.0.0");
 });
 
-Deno.test("desiredState() serves each of several ports: listeners, gate, and tunnels by the port they came to", () => {
+Deno.test("desiredState() serves several ports: listeners, gate, and tunnels by the port that peers came to", () => {
   const settings = sampleSettings({
     peers: PEERS,
     local: { ip: "192.0.2.1", device: "eth0", ports: [10_000, 10_001] },
@@ -201,13 +201,13 @@ Deno.test("desiredState() serves each of several ports: listeners, gate, and tun
   assert.deepEqual([gate!.ports, gate!.mark], [[10_000, 10_001], "ipipou:a:foreign-listener-10000"]);
 });
 
-Deno.test("desiredState() has no listener and lets nobody in at a port that is none of its own", () => {
+Deno.test("desiredState() has no listener at a port that is not its own, and lets nobody in there", () => {
   const { listeners, gate } = desire(HUB, { a: { ...HERE, port: 10_009 } });
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000"]);
   assert.equal(gate?.remotes.size, 0);
 });
 
-Deno.test("desiredState() parks the tunnel of a peer that is nowhere", () => {
+Deno.test("desiredState() parks the tunnel of a peer without a place", () => {
   const routed = PEERS.map((peer) => ({ ...peer, routes: ["10.1.0.0/16"] }));
   const settings = sampleSettings({ peers: routed.slice(0, 1) });
   const { tunnels, listeners, altAddresses, gate } = desire(settings, { a: { ...HERE, remote: null } });
@@ -218,7 +218,7 @@ Deno.test("desiredState() parks the tunnel of a peer that is nowhere", () => {
   assert.deepEqual([gate?.remotes.size, gate?.addresses.size, gate?.alts.size], [0, 0, 0]);
 });
 
-Deno.test("desiredState() filters the tunnels of those that may have only certain addresses in them", () => {
+Deno.test("desiredState() filters the tunnels of peers that may use only certain addresses", () => {
   const allowedIps = ["10.1.0.0/16", "172.28.0.1/32"];
   const peers = [{ ...PEERS[0]!, allowedIps }, PEERS[1]!];
   const { gate } = desire(sampleSettings({ peers }), { a: HERE, b: { ...HERE, port: 10_001 } });
@@ -229,7 +229,7 @@ Deno.test("desiredState() filters the tunnels of those that may have only certai
   assert.equal(desire(sampleSettings({ peers })).gate?.sources.size, 0);
 });
 
-Deno.test("desiredState() finds no tunnel where something foreign is in the way, and has all others", () => {
+Deno.test("desiredState() has no tunnel where a foreign object is in the way, and all others", () => {
   const peers = PEERS.map((peer) => ({ ...peer, routes: [`10.${peer.name === "a" ? 1 : 2}.0.0/16`] }));
   const settings = sampleSettings({ peers });
   const both = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
@@ -239,7 +239,7 @@ Deno.test("desiredState() finds no tunnel where something foreign is in the way,
     [{ routes: new Map([["10.1.0.0/16", ""]]) }, /a route to 10\.1\.0\.0\/16 that is not ours;/],
     [{
       pairs: new Set([pairKey("192.0.2.1", HOME.ip), pairKey("172.29.0.0", HOME.ip)]),
-    }, /tunnel of a to 198\.51\.100\.2: another tunnel from its private local address 172\.29\.0\.0/],
+    }, /tunnel of a to 198\.51\.100\.2: another tunnel leads there from its private address 172\.29\.0\.0/],
   ];
   for (const [foreign, message] of cases) {
     const { state, faults } = desireAll(settings, both, foreign);
@@ -258,7 +258,7 @@ Deno.test("desiredState() of a hub without peers is a gate that lets nobody in",
   assert.deepEqual([gate?.name, gate?.rules.authLengths, gate?.rules.capacity], ["hub", [], 1]);
 });
 
-Deno.test("desiredState() gives nobody the private address that another peer has of its own", () => {
+Deno.test("desiredState() gives no peer the private address that belongs to another", () => {
   const peers = [PEERS[0]!, { ...PEERS[1]!, altIp: null, forceAlt: true }];
   const { tunnels } = desire(sampleSettings({ peers }), { b: HERE });
   assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");

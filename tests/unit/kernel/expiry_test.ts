@@ -13,13 +13,13 @@ function ends({ gate }: KernelState): Record<string, number | null> {
   return Object.fromEntries([...gate!.remotes].map(([key, { expiresAt }]) => [key, expiresAt]));
 }
 
-Deno.test("recallExpiry() takes what was given for what was read, as near as whole seconds are", () => {
+Deno.test("recallExpiry() restores the expiry that was set, within the error of whole seconds", () => {
   const found = state({ a: 60_000, b: 60_000, c: null, d: 60_000, e: 60_000 });
   const known = state({ a: 60_999, b: 62_000, c: 60_000, d: null });
   assert.deepEqual(ends(recallExpiry(found, known)), { a: 60_999, b: 60_000, c: null, d: 60_000, e: 60_000 });
 });
 
-Deno.test("recallExpiry() leaves what was found where nothing is known, or no gate is there", () => {
+Deno.test("recallExpiry() changes nothing without a known state or without a gate", () => {
   const found = state({ a: 60_000 });
   assert.equal(recallExpiry(found, null), found);
   assert.equal(recallExpiry(found, EMPTY_STATE), found);

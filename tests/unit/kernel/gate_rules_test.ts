@@ -72,7 +72,7 @@ Deno.test("defineGate() writes the whole gate", () => {
   ]);
 });
 
-Deno.test("defineGate() matches auth packets by length, and by more where data may have it", () => {
+Deno.test("defineGate() matches auth packets by length, and by more when data can have that length", () => {
   const matches = (authLengths: number[]) =>
     rulesIn("fou", { authLengths }).slice(0, -2).map((rule) => rule.replace(/ goto auth-t0$/, ""));
   assert.deepEqual(matches([0]), ["udp length 8"]);
@@ -88,7 +88,7 @@ Deno.test("defineGate() matches auth packets by length, and by more where data m
   ]);
 });
 
-Deno.test("defineGate() never queues with bypass: without a program strangers stay out", () => {
+Deno.test("defineGate() never queues with bypass: strangers stay out while no program runs", () => {
   for (const counter of [true, false]) {
     const queues = rulesIn("auth", { counter }).filter((rule) => rule.includes("queue"));
     assert.equal(queues.length, 2);
@@ -96,7 +96,7 @@ Deno.test("defineGate() never queues with bypass: without a program strangers st
   }
 });
 
-Deno.test("defineGate() counts what it drops and queues where it is told to", () => {
+Deno.test("defineGate() counts what it drops and queues if the settings say so", () => {
   assert.deepEqual(rulesIn("auth", { counter: true }), [
     "ip saddr @addresses-t0 limit rate 20/second burst 40 packets counter queue num 7",
     "update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } counter drop",
@@ -110,12 +110,12 @@ Deno.test("defineGate() counts what it drops and queues where it is told to", ()
   );
 });
 
-Deno.test("defineGate() looks only at the outer device where there is one", () => {
+Deno.test("defineGate() matches the outer device if there is one", () => {
   const [first] = rulesIn("gate", { device: "eth0" });
   assert.match(first!, /^iifname "eth0" ip daddr 192\.0\.2\.1 udp dport 10000 jump fou-t0 comment /);
 });
 
-Deno.test("defineGate() rewrites both ways, untracked, for remotes with a private local address", () => {
+Deno.test("defineGate() rewrites both ways, without connection tracking, for remotes with a private address", () => {
   const lines = defineGate({ ...RULES, readdresses: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
     "add map ip ipipou locals-t0 { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
@@ -130,7 +130,7 @@ Deno.test("defineGate() rewrites both ways, untracked, for remotes with a privat
   ]);
 });
 
-Deno.test("defineGate() drops what may not be in a tunnel before anyone sees it", () => {
+Deno.test("defineGate() drops foreign inner source addresses before all other rules", () => {
   const lines = defineGate({ ...RULES, filters: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
     "add set ip ipipou devices-t0 { type ifname; }",
@@ -155,7 +155,7 @@ Deno.test("defineGate() of a gate without peers queues nothing", () => {
   ]);
 });
 
-Deno.test("defineGate() limits auth packets so that all peers get through at once, and junk never does", () => {
+Deno.test("defineGate() limits auth packets so that all peers get through at once, but a flood of junk does not", () => {
   const limitsOf = (peers: number) =>
     rulesIn("auth", { capacity: capacityFor(peers) })
       .flatMap((rule) => /(\d+)\/second burst (\d+)/.exec(rule)?.slice(1).map(Number) ?? []);
@@ -222,7 +222,7 @@ Deno.test("parseGateComment() reads what defineGate() wrote", () => {
   assert.ok(comment.length < 128, "nft takes no longer comment");
 });
 
-Deno.test("parseGateComment() refuses what is none of ours", () => {
+Deno.test("parseGateComment() refuses comments that are not ours", () => {
   const good = "ipipou:t0 192.0.2.1 0123456789ab.11";
   assert.notEqual(parseGateComment(good), null);
   for (
@@ -232,8 +232,8 @@ Deno.test("parseGateComment() refuses what is none of ours", () => {
   }
 });
 
-Deno.test("deleteGate() flushes chains before it deletes what they name", () => {
-  assert.deepEqual(deleteGate("ipipou", "t0", partsOf(RULES)), [
+Deno.test("deleteGate() flushes chains before it deletes what they refer to", () => {
+  assert.deepEqual(deleteGate({ table: "ipipou", name: "t0", parts: partsOf(RULES) }), [
     ...["gate", "fou", "auth", "alt"].map((chain) => `flush chain ip ipipou ${chain}-t0`),
     "delete map ip ipipou remotes-t0",
     "delete set ip ipipou addresses-t0",
@@ -242,10 +242,10 @@ Deno.test("deleteGate() flushes chains before it deletes what they name", () => 
   ]);
 });
 
-Deno.test("deleteGate() deletes just what is there, once each", () => {
+Deno.test("deleteGate() deletes exactly what is there, once each", () => {
   const parts = [...partsOf({ ...RULES, readdresses: true, filters: true })];
   fc.assert(fc.property(fc.subarray(parts), (there) => {
-    const lines = deleteGate("ipipou", "t0", new Set(there));
+    const lines = deleteGate({ table: "ipipou", name: "t0", parts: new Set(there) });
     const named = (verb: string) =>
       lines.filter((line) => line.startsWith(verb)).map((line) => line.split(" ")[4]);
     assert.deepEqual(named("delete").sort(), there.toSorted());
@@ -256,7 +256,7 @@ Deno.test("deleteGate() deletes just what is there, once each", () => {
   }));
 });
 
-Deno.test("addRemotes() lets endpoints in, with one command for all", () => {
+Deno.test("addRemotes() lets all endpoints in with one command", () => {
   const other = remote({ port: 10_001, expiresAt: NOW + 1_000 });
   assert.deepEqual(addRemotes("ipipou", "t0", [remote(), other], NOW), [
     "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 : accept, " +
@@ -273,7 +273,7 @@ Deno.test("addRemotes() readdresses before it lets in", () => {
   ]);
 });
 
-Deno.test("addRemotes() gives the kernel the time that is left, to the millisecond and never none", () => {
+Deno.test("addRemotes() sets the remaining time, in milliseconds and at least 1", () => {
   const timeoutOf = (left: number) =>
     /timeout (\S+)/.exec(addRemotes("ipipou", "t0", [remote({ expiresAt: NOW + left })], NOW)[0]!)?.[1];
   assert.equal(timeoutOf(60_000), "60s0ms");
@@ -283,7 +283,7 @@ Deno.test("addRemotes() gives the kernel the time that is left, to the milliseco
   assert.equal(timeoutOf(-5), "0s1ms");
 });
 
-Deno.test("addRemotes() writes no number that nft finds too large, up to the longest lifetime", () => {
+Deno.test("addRemotes() writes no number that is too large for nft, up to the longest lifetime", () => {
   const longest = 2 ** 31 - 1;
   fc.assert(fc.property(fc.integer({ min: 1, max: longest }), (left) => {
     const [line] = addRemotes("ipipou", "t0", [remote({ expiresAt: NOW + left })], NOW);
@@ -292,14 +292,14 @@ Deno.test("addRemotes() writes no number that nft finds too large, up to the lon
   }));
 });
 
-Deno.test("deleteRemotes() shuts endpoints out, with one command for all", () => {
+Deno.test("deleteRemotes() shuts all endpoints out with one command", () => {
   assert.deepEqual(deleteRemotes("ipipou", "t0", [remote(), remote({ port: 10_001, alt: "172.29.0.1" })]), [
     "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000, 198.51.100.2 . 40001 . 10001 }",
     "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10001 }",
   ]);
 });
 
-Deno.test("deleteRemotes() adds first what may have expired, and only that", () => {
+Deno.test("deleteRemotes() first adds what may have expired, and only that", () => {
   const expired = remote({ alt: "172.29.0.1", expiresAt: NOW });
   assert.deepEqual(deleteRemotes("ipipou", "t0", [expired, remote({ port: 10_001 })]), [
     "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 : 172.29.0.1 }",

@@ -49,24 +49,24 @@ function assign(
   return Object.fromEntries(locals);
 }
 
-Deno.test("assignLocals() gives the main address to whoever is alone at its address", () => {
+Deno.test("assignLocals() gives the main address to a peer that is alone at its address", () => {
   assert.deepEqual(assign(at({})), {});
   assert.deepEqual(assign(at({ a: "198.51.100.1", c: "198.51.100.2" })), { a: MAIN, c: MAIN });
 });
 
-Deno.test("assignLocals() gives the main address to the first behind one address, and others their own", () => {
+Deno.test("assignLocals() gives the main address to the first peer behind one address, and private ones to the others", () => {
   const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1" });
   assert.deepEqual(assign(together), { a: MAIN, b: "172.29.0.1", c: "172.29.0.2" });
 });
 
-Deno.test("assignLocals() moves nobody when another comes", () => {
+Deno.test("assignLocals() moves no peer when another comes", () => {
   const before = at({ b: "198.51.100.1" });
   const tunnels = standing(new Map([["b", MAIN]]), before);
   const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
   assert.deepEqual(assign(both, tunnels), { a: "172.29.0.0", b: MAIN });
 });
 
-Deno.test("assignLocals() moves nobody when another goes", () => {
+Deno.test("assignLocals() moves no peer when another goes", () => {
   const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
   const tunnels = standing(new Map([["a", MAIN], ["b", "172.29.0.1"]]), both);
   assert.deepEqual(assign(at({ b: "198.51.100.1" }), tunnels), { b: "172.29.0.1" });
@@ -76,19 +76,19 @@ Deno.test("assignLocals() moves nobody when another goes", () => {
   });
 });
 
-Deno.test("assignLocals() gives the main address back to who goes where nobody else is", () => {
+Deno.test("assignLocals() gives the main address to a peer that moves to an address of its own", () => {
   const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
   const tunnels = standing(new Map([["a", MAIN], ["b", "172.29.0.1"]]), both);
   assert.deepEqual(assign(at({ a: "198.51.100.1", b: "198.51.100.9" }), tunnels), { a: MAIN, b: MAIN });
 });
 
-Deno.test("assignLocals() gives no main address where another's device has the place", () => {
+Deno.test("assignLocals() gives no main address when a foreign device has the pair", () => {
   const foreign = [pairKey(MAIN, "198.51.100.1")];
   const admissions = at({ a: "198.51.100.1", b: "198.51.100.2" });
   assert.deepEqual(assign(admissions, new Map(), foreign), { a: "172.29.0.0", b: MAIN });
 });
 
-Deno.test("assignLocals() gives a peer its own address where it is told to", () => {
+Deno.test("assignLocals() gives a peer its private address if the settings force it", () => {
   const peers = [samplePeer({ name: "a", altIp: "172.29.0.0", forceAlt: true }), PEERS[1]!];
   const admissions = at({ a: "198.51.100.1", b: "198.51.100.1" });
   assert.deepEqual(assign(admissions, new Map(), [], peers), { a: "172.29.0.0", b: MAIN });
@@ -96,7 +96,7 @@ Deno.test("assignLocals() gives a peer its own address where it is told to", () 
   assert.deepEqual(assign(admissions, tunnels, [], peers), { a: "172.29.0.0", b: MAIN });
 });
 
-Deno.test("assignLocals() gives a client no private address, and says what is in its way", () => {
+Deno.test("assignLocals() gives a client no private address, and says what is in the way", () => {
   const peers = [samplePeer({ name: "a", forceAlt: true })];
   const admissions = at({ a: "198.51.100.1" });
   const ofClient = (pairs: readonly string[]) => ({ ...addressesBut(pairs), firstAlt: null });
@@ -110,12 +110,12 @@ Deno.test("assignLocals() gives a client no private address, and says what is in
   assert.deepEqual(locals, new Map());
   assert.equal(
     faults.get("a")?.message,
-    "Cannot make the tunnel of a to 198.51.100.1: another tunnel leads there from 192.0.2.1, and the kernel has " +
-      "one for two addresses; give this one another --fou-local-ip",
+    "Cannot make the tunnel of a to 198.51.100.1: another tunnel leads there from 192.0.2.1, and the kernel " +
+      "allows one for each pair of addresses; choose another --fou-local-ip",
   );
 });
 
-Deno.test("assignLocals() gives peers without addresses of their own the first that nobody has", () => {
+Deno.test("assignLocals() gives peers without an address of their own the first free one", () => {
   const peers = NAMES.map((name) => samplePeer({ name, altIp: name === "d" ? "172.29.0.1" : null }));
   const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1", d: "198.51.100.1" });
   const addresses = { ...addressesBut([], ["172.29.0.2"]), reserved: new Set(["172.29.0.1"]) };
@@ -127,7 +127,7 @@ Deno.test("assignLocals() gives peers without addresses of their own the first t
   assert.deepEqual(assign(elsewhere, new Map(), [], peers), apart);
 });
 
-Deno.test("assignLocals() leaves a peer the private address it has, unless it is another's now", () => {
+Deno.test("assignLocals() lets a peer keep its private address, unless that is foreign now", () => {
   const peers = NAMES.map((name) => samplePeer({ name, altIp: null }));
   const both = at({ a: "198.51.100.1", b: "198.51.100.1" });
   const tunnels = standing(new Map([["a", "172.29.0.7"], ["b", "172.29.0.9"]]), both);
@@ -139,7 +139,7 @@ Deno.test("assignLocals() leaves a peer the private address it has, unless it is
   assert.equal(assignLocals(peers, at({ a: "198.51.100.1" }), old, moved).locals.get("a"), "192.0.2.7");
 });
 
-Deno.test("assignLocals() gives no address to who is nowhere", () => {
+Deno.test("assignLocals() gives no address to a parked peer", () => {
   const admissions = new Map([["a", { remote: null, port: 10_000, expiresAt: null }]]);
   assert.deepEqual(assign(admissions), {});
 });
@@ -150,10 +150,10 @@ Deno.test("assignLocals() stops at the end of the private addresses", () => {
   const addresses = { ...addressesBut(), firstAlt: "172.29.255.254" };
   const { locals, faults } = assignLocals(peers, together, new Map(), addresses);
   assert.deepEqual(Object.fromEntries(locals), { a: "172.29.255.254", b: "172.29.255.255" });
-  assert.match(faults.get("c")!.message, /tunnel of c .*: all private local addresses are in use$/);
+  assert.match(faults.get("c")!.message, /tunnel of c .*: all private addresses are in use$/);
 });
 
-Deno.test("assignLocals() gives no two tunnels the same place, and moves none that stays", () => {
+Deno.test("assignLocals() gives no two tunnels the same pair, and moves none that stays", () => {
   const pools = [PEERS, NAMES.map((name) => samplePeer({ name, altIp: null }))];
   const places = fc.array(fc.option(fc.integer({ min: 1, max: 2 })), { minLength: 4, maxLength: 4 });
   fc.assert(

@@ -33,20 +33,20 @@ Deno.test("describeLeftovers() has the command for a FOU port at each of our add
   for (const [listener, words] of cases) {
     const lines = describe({ listeners: listeners(listener) });
     assert.deepEqual(lines.map(cure), [`ip fou del port 10001${words}`]);
-    assert.match(lines[0]!, /^FOU port \S+:10001 is another's: it is used, and left at the end; /);
+    assert.match(lines[0]!, /^FOU port \S+:10001 is foreign: it is used, but not removed at the end; /);
   }
 });
 
-Deno.test("describeLeftovers() tells of a FOU port that is shared with another instance, and whose it is", () => {
+Deno.test("describeLeftovers() names the instance that a FOU port is shared with", () => {
   const shared = listeners({ local: { ip: "192.0.2.1", port: 10_001 }, device: "eth0" });
   const claims = new Map([["192.0.2.1:10001", "hub"], ["192.0.2.1:10002", "home"]]);
   const lines = describe({ listeners: shared, claims });
   assert.deepEqual(lines.map((line) => line.split(":", 2).join(":")), [
-    "FOU port 192.0.2.1:10001 is hub's too",
+    "FOU port 192.0.2.1:10001 is also used by hub",
   ]);
 });
 
-Deno.test("describeLeftovers() says nothing of what is not in our place", () => {
+Deno.test("describeLeftovers() ignores other ports and addresses", () => {
   const elsewhere = listeners(
     { local: { ip: "192.0.2.1", port: 10_002 }, device: null },
     { local: { ip: "192.0.2.9", port: 10_001 }, device: null },
@@ -54,7 +54,7 @@ Deno.test("describeLeftovers() says nothing of what is not in our place", () => 
   assert.deepEqual(describe({ listeners: elsewhere, addresses: new Map([["192.0.2.1", "eth0"]]) }), []);
 });
 
-Deno.test("describeLeftovers() has the command for a private local address and for empty chains", () => {
+Deno.test("describeLeftovers() has the command for a private address and for empty chains", () => {
   const lines = describe({
     addresses: new Map([["172.29.0.1", "lo"]]),
     emptyChains: ["nfq", "nat-prerouting"],

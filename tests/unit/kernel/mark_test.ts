@@ -4,7 +4,7 @@ import { formatMark, parseMark } from "../../../lib/kernel/mark.ts";
 
 const DEVICE_NAME = /^[A-Za-z0-9_.-]{1,15}$/;
 
-Deno.test("formatMark() writes the name, and a word for what is another's, or private", () => {
+Deno.test("formatMark() writes the name, and words for foreign and private", () => {
   const mark = { name: "ipipou0", foreignPorts: [], privateAddress: null };
   assert.equal(formatMark(mark), "ipipou:ipipou0");
   const listeners = { ...mark, foreignPorts: [10_000, 10_001] };
@@ -25,7 +25,7 @@ Deno.test("formatMark() and parseMark() are inverse, for any device name", () =>
   }));
 });
 
-Deno.test("parseMark() refuses what is none of ours", () => {
+Deno.test("parseMark() refuses what is no mark", () => {
   for (const text of ["", "ipipou", "ipipou:", "uplink", "IPIPOU:a", " ipipou:a", "ipipou2:a", "ipipou a"]) {
     assert.equal(parseMark(text), null, text);
   }

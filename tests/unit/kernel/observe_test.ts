@@ -76,7 +76,7 @@ Deno.test("sortOut() reads our tunnels", () => {
   });
 });
 
-Deno.test("sortOut() reads a tunnel that is half made", () => {
+Deno.test("sortOut() reads a half-made tunnel", () => {
   const { tunnels } = sortOut(
     hubWith((device) => device.ifname === "p0" ? { ...device, "addr_info": [], flags: ["NOARP"] } : device),
     HUB,
@@ -85,7 +85,7 @@ Deno.test("sortOut() reads a tunnel that is half made", () => {
   assert.deepEqual([tunnels.get("p0")?.inner, tunnels.get("p0")?.up], [null, false]);
 });
 
-Deno.test("sortOut() tells our listeners and private addresses from others'", () => {
+Deno.test("sortOut() tells our listeners and private addresses from foreign ones", () => {
   const { own, foreign } = sortOut(hub(), HUB, NOW);
   const ours = ["172.29.0.3:10000", "172.29.0.2:10000", "192.0.2.1:10000"];
   assert.deepEqual([...own.listeners.keys()].sort(), ours.sort());
@@ -101,7 +101,7 @@ Deno.test("sortOut() tells our listeners and private addresses from others'", ()
   );
 });
 
-Deno.test("sortOut() names others' devices and the places they have", () => {
+Deno.test("sortOut() names foreign devices and their address pairs", () => {
   const { foreign } = sortOut(hub(), HUB, NOW);
   const kinds = { lo: "loopback", tunl0: "ipip", eth1: "veth", eth0: "veth", other: "ipip", plain: "ipip" };
   assert.deepEqual(Object.fromEntries(foreign.devices), kinds);
@@ -144,7 +144,7 @@ Deno.test("sortOut() sees that a gate lost a rule, its first rule, or everything
   assert.equal(gateOf(() => true), null);
 });
 
-Deno.test("sortOut() does not take another instance's gate, tunnels or listeners for ours", () => {
+Deno.test("sortOut() does not take another instance's gate, tunnels or listeners for own ones", () => {
   const identity = { ...HUB, name: "p", devices: new Set(["p"]) };
   const { own, foreign } = sortOut(hub(), identity, NOW);
   assert.deepEqual([own.tunnels.size, own.listeners.size, own.altAddresses.size], [0, 0, 0]);
@@ -154,7 +154,7 @@ Deno.test("sortOut() does not take another instance's gate, tunnels or listeners
   assert.equal(foreign.addresses.get("172.29.0.2"), "eth0");
 });
 
-Deno.test("sortOut() and withListeners() leave a FOU port that another instance uses as its own too", () => {
+Deno.test("sortOut() and withListeners() treat a FOU port that another instance claims as foreign", () => {
   const key = "192.0.2.1:10000";
   for (const [words, isShared] of [["", true], [":foreign-listener-10000", false]] as const) {
     const listing = hubWith((device) =>
@@ -180,14 +180,14 @@ Deno.test("sortOut() takes over an unmarked FOU device of our name and port, but
   assert.equal(sortOut(hubWith(unmarked), elsewhere, NOW).own.tunnels.has("p2"), false);
 });
 
-Deno.test("sortOut() does not take over a device of our name that someone else marked", () => {
+Deno.test("sortOut() does not take over a device of our name with a foreign mark", () => {
   const marked = (device: IpDevice) => device.ifname === "p2" ? { ...device, ifalias: "uplink" } : device;
   const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
   assert.equal(own.tunnels.has("p2"), false);
   assert.equal(foreign.devices.get("p2"), "ipip");
 });
 
-Deno.test("sortOut() does not take over a device of our name that has no FOU, marked or not", () => {
+Deno.test("sortOut() does not take over a device of our name without FOU, marked or not", () => {
   for (const alias of ["ipipou:p0", undefined]) {
     const listing = hubWith((device) => {
       const { ifalias: _, linkinfo, ...rest } = device;
@@ -202,14 +202,14 @@ Deno.test("sortOut() does not take over a device of our name that has no FOU, ma
   }
 });
 
-Deno.test("sortOut() does not take another kind of tunnel for one that stands in the way", () => {
+Deno.test("sortOut() does not count the address pair of another kind of tunnel", () => {
   const listing = hubWith((device) =>
     device.ifname === "other" ? { ...device, linkinfo: { ...device.linkinfo, "info_kind": "gre" } } : device
   );
   assert.equal(sortOut(listing, HUB, NOW).foreign.pairs.has("192.0.2.1 203.0.113.9"), false);
 });
 
-Deno.test("sortOut() takes a tunnel's first IPv4 address for its own, whatever was added to it", () => {
+Deno.test("sortOut() takes a tunnel's first IPv4 address as its own, whatever was added later", () => {
   const listing = hubWith((device) => {
     const added = { family: "inet", local: "10.9.9.9" };
     return device.ifname === "p0" ? { ...device, "addr_info": [...device.addr_info, added] } : device;
@@ -218,7 +218,7 @@ Deno.test("sortOut() takes a tunnel's first IPv4 address for its own, whatever w
   assert.deepEqual(inner, { ip: "172.28.0.0", peerIp: "172.28.0.1" });
 });
 
-Deno.test("sortOut() leaves a listener when one of several marks says it is another's", () => {
+Deno.test("sortOut() treats a listener as foreign when one of several marks says so", () => {
   const alias = "ipipou:p0:foreign-listener-10000";
   for (const name of ["p0", "p1"]) {
     const marked = (device: IpDevice) => device.ifname === name ? { ...device, ifalias: alias } : device;
@@ -226,7 +226,7 @@ Deno.test("sortOut() leaves a listener when one of several marks says it is anot
   }
 });
 
-Deno.test("sortOut() leaves what a mark says is another's", () => {
+Deno.test("sortOut() treats as foreign what a mark says is foreign", () => {
   const alias = "ipipou:p0:foreign-listener-10000:foreign-address";
   const marked = (device: IpDevice) => device.ifname === "p2" ? { ...device, ifalias: alias } : device;
   const { own, foreign } = sortOut(hubWith(marked), HUB, NOW);
@@ -235,7 +235,7 @@ Deno.test("sortOut() leaves what a mark says is another's", () => {
   assert.ok(own.listeners.has("172.29.0.3:10000") && own.altAddresses.has("172.29.0.3"));
 });
 
-Deno.test("sortOut() leaves a listener that the gate's mark says is another's", () => {
+Deno.test("sortOut() treats a listener as foreign when the gate's mark says so", () => {
   const listing = hub();
   const tunnels = listing.devices.filter(({ ifalias }) => ifalias === undefined);
   const nft = listing.nft.map((object) =>
@@ -249,7 +249,7 @@ Deno.test("sortOut() leaves a listener that the gate's mark says is another's", 
   assert.ok(sortOut({ ...listing, devices: tunnels }, HUB, NOW).own.listeners.has("192.0.2.1:10000"));
 });
 
-Deno.test("sortOut() does not take an address for a private one of ours unless a mark says so", () => {
+Deno.test("sortOut() takes an address for a private one of ours only if a mark says so", () => {
   const alias = (name: string) => name === "p2" ? "ipipou:p0:private-address" : "ipipou:p0";
   const marked = (device: IpDevice) =>
     device.ifalias === undefined ? device : { ...device, ifalias: alias(device.ifname) };
@@ -258,7 +258,7 @@ Deno.test("sortOut() does not take an address for a private one of ours unless a
   assert.ok(foreign.addresses.has("172.29.0.3"));
 });
 
-Deno.test("sortOut() reads our routes, and those that ours would clash with", () => {
+Deno.test("sortOut() reads our routes, and foreign ones that ours would clash with", () => {
   const routes = [
     { dst: "10.1.0.0/16", dev: "p1", protocol: "201" },
     { dst: "10.2.0.0/16", dev: "p1", protocol: "static" },
@@ -275,7 +275,7 @@ Deno.test("sortOut() reads our routes, and those that ours would clash with", ()
   );
 });
 
-Deno.test("sortOut() finds a group that nobody has a device in", () => {
+Deno.test("sortOut() finds an unused device group", () => {
   const { unusedGroup } = sortOut(hub(), HUB, NOW);
   const grouped = (device: IpDevice) =>
     device.ifname === "p2" ? { ...device, group: String(unusedGroup) } : device;
@@ -283,7 +283,7 @@ Deno.test("sortOut() finds a group that nobody has a device in", () => {
   assert.notEqual(sortOut(hub(), { ...HUB, name: "p1" }, NOW).unusedGroup, unusedGroup);
 });
 
-Deno.test("sortOut() reads what may be in tunnels, and the ports of a gate that has several", () => {
+Deno.test("sortOut() reads the allowed source addresses, and several ports of a gate", () => {
   const ports = { match: { left: { payload: { protocol: "udp", field: "dport" } }, right: { set: [1, 2] } } };
   const nft: NftObject[] = [
     { chain: { name: "gate-p0" } },

@@ -40,7 +40,7 @@ function leftovers() {
   return [{ chain: { name: "nfq" } }, ...of(1, [4, 6, 7]), ...of(2, [8, 9, 10])];
 }
 
-Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and none of another", () => {
+Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and not those of another", () => {
   const found = findObsoleteRules(leftovers(), IDENTITY);
   assert.deepEqual(
     found,
@@ -48,12 +48,12 @@ Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and
   );
 });
 
-Deno.test("findObsoleteRules() leaves everything to a server whose queue or port is another", () => {
+Deno.test("findObsoleteRules() ignores a server with another queue or port", () => {
   assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, queue: 2 }), new Set());
   assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, ports: new Set([10_003]) }), new Set());
 });
 
-Deno.test("findObsoleteRules() leaves NAT rules without a queue rule that proves their server gone", () => {
+Deno.test("findObsoleteRules() ignores NAT rules without a queue rule that proves their server gone", () => {
   const withoutQueueRule = leftovers().filter((object) => !("rule" in object) || object.rule.handle !== 4);
   assert.deepEqual(findObsoleteRules(withoutQueueRule, IDENTITY), new Set());
 });

@@ -103,7 +103,7 @@ Deno.test("Picture needs a look at everything before the first change and after 
   assert.equal(picture.need, "all");
 });
 
-Deno.test("Picture relies on a change of ours, whatever of it the kernel tells", () => {
+Deno.test("Picture keeps what it knows during our own change, whatever news the kernel sends of it", () => {
   for (const told of [OURS, [], OURS.slice(1), [...OURS, TABLE]]) {
     const picture = afterChange(told, planOf(1));
     assert.deepEqual([picture.need, picture.repairDue], ["nothing", null]);
@@ -116,7 +116,7 @@ Deno.test("Picture relies on a change of ours, whatever of it the kernel tells",
   assert.equal(afterChange(gone, planOf(0, REMOVE)).need, "nothing", "what we remove");
 });
 
-Deno.test("Picture relies on nothing once others changed something, also while we change something", () => {
+Deno.test("Picture needs a look at everything after a change by others, even during our own", () => {
   const others = [
     ...[
       device("b"),
@@ -141,7 +141,7 @@ Deno.test("Picture relies on nothing once others changed something, also while w
   assert.equal(afterChange([TABLE, TABLE, TABLE], planOf(2)).need, "all");
 });
 
-Deno.test("Picture calls for a repair when others changed a device in the moment when we did", () => {
+Deno.test("Picture calls for a repair when others changed a device during our own change", () => {
   for (
     const fields of [{ isUp: false }, { alias: "somebody's" }, { outer: "192.0.2.1:2 198.51.100.9:1" }, {
       outer: "",
@@ -161,19 +161,19 @@ Deno.test("Picture calls for a repair when others changed a device in the moment
   );
 });
 
-Deno.test("Picture does not mind routes that follow from addresses", () => {
+Deno.test("Picture ignores routes that follow from addresses", () => {
   const picture = newPicture();
   picture.handleNews([route(2), route(2, "10.9.0.0/24", true)]);
   assert.deepEqual([picture.need, picture.repairDue], ["nothing", null]);
 });
 
-Deno.test("Picture takes our own changes for others' once ours is done", () => {
+Deno.test("Picture takes late news of our own change for a change by others", () => {
   const picture = afterChange(OURS, planOf(1));
   picture.handleNews([device("a")]);
   assert.equal(picture.need, "all");
 });
 
-Deno.test("Picture calls for a repair when what is ours, or what it stands on, was changed", () => {
+Deno.test("Picture calls for a repair when our objects, or the outside, were changed", () => {
   const calls = [
     device("a"),
     device("b"),
@@ -192,13 +192,13 @@ Deno.test("Picture calls for a repair when what is ours, or what it stands on, w
   assert.equal(renamed.repairDue, NOW + 1_000);
 });
 
-Deno.test("Picture calls for no repair where others changed what is theirs", () => {
+Deno.test("Picture calls for no repair when foreign objects were changed", () => {
   const picture = afterChange(OURS, planOf(0));
   picture.handleNews([device("other"), address("203.0.113.9"), route(4)]);
   assert.deepEqual([picture.need, picture.repairDue], ["all", null]);
 });
 
-Deno.test("Picture calls for a repair at any change while others' things are in the way of a tunnel", () => {
+Deno.test("Picture calls for a repair at any change while foreign objects hinder a tunnel", () => {
   const picture = newPicture();
   picture.beginChange(planOf(0));
   picture.handleChange(TO, true);
@@ -206,7 +206,7 @@ Deno.test("Picture calls for a repair at any change while others' things are in 
   assert.equal(picture.repairDue, NOW + 1_000);
 });
 
-Deno.test("Picture calls for a repair until a look begins, and once more for what happens during that", () => {
+Deno.test("Picture calls for a repair until a look begins, and again after a change during that look", () => {
   const picture = newPicture();
   picture.handleNews([TABLE, TABLE]);
   picture.beginLook(NOW + 5_000);
@@ -216,7 +216,7 @@ Deno.test("Picture calls for a repair until a look begins, and once more for wha
   assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 6_000]);
 });
 
-Deno.test("Picture needs a look at the FOU ports under other settings, and at all where they may mean more", () => {
+Deno.test("Picture needs a look at the FOU ports under new settings, and at everything if they may sort objects differently", () => {
   const again = sampleSettings({ peers: [samplePeer({ name: "a" })] });
   const cases = [
     [SETTINGS, "nothing"],
@@ -232,7 +232,7 @@ Deno.test("Picture needs a look at the FOU ports under other settings, and at al
   }
 });
 
-Deno.test("Picture needs a look at all where a device that was others' has a peer's name now", () => {
+Deno.test("Picture needs a look at everything when a foreign device has a peer's name now", () => {
   const picture = new Picture(SETTINGS);
   picture.beginLook(NOW);
   picture.handleLook(sampleObserved({ foreign: { devices: new Map([["taken", "dummy"]]) } }));
@@ -240,7 +240,7 @@ Deno.test("Picture needs a look at all where a device that was others' has a pee
   assert.equal(picture.need, "all");
 });
 
-Deno.test("Picture goes on knowing what was ours under earlier settings", () => {
+Deno.test("Picture still recognizes what was ours under earlier settings", () => {
   const picture = newPicture();
   const peers = [samplePeer({ name: "c" })];
   picture.handleSettings(sampleSettings({ peers, local: { ...SETTINGS.local, ports: [10_009] } }));
@@ -249,7 +249,7 @@ Deno.test("Picture goes on knowing what was ours under earlier settings", () => 
   assert.equal(picture.hasRoutes, false);
 });
 
-Deno.test("Picture keeps what it knows where the FOU ports alone were looked at", () => {
+Deno.test("Picture keeps the rest when only the FOU ports were looked at", () => {
   const picture = newPicture();
   picture.distrust("listeners");
   assert.equal(picture.need, "listeners");
@@ -258,7 +258,7 @@ Deno.test("Picture keeps what it knows where the FOU ports alone were looked at"
   assert.deepEqual([picture.need, picture.observed!.own], ["nothing", FROM]);
 });
 
-Deno.test("Picture tells what of ours is gone and still wanted", () => {
+Deno.test("lossesOf() describes what is gone and still wanted", () => {
   const withGate = (state: KernelState) => ({ ...state, gate: {} as Gate });
   const lossesOf = (found: KernelState, desired: KernelState) => {
     const picture = newPicture();
@@ -269,15 +269,15 @@ Deno.test("Picture tells what of ours is gone and still wanted", () => {
     return picture.lossesOf(desired);
   };
   assert.deepEqual(lossesOf(withGate(TO), withGate(TO)), []);
-  assert.deepEqual(lossesOf(TO, withGate(TO)), ["the gate is gone from nftables: putting it back"]);
-  assert.deepEqual(lossesOf(withGate(FROM), withGate(TO)), ["device a is gone: making it anew"]);
+  assert.deepEqual(lossesOf(TO, withGate(TO)), ["the gate is gone from nftables: restoring it"]);
+  assert.deepEqual(lossesOf(withGate(FROM), withGate(TO)), ["device a is gone: restoring it"]);
   assert.deepEqual(lossesOf(withGate(EMPTY_STATE), withGate(TO)), [
-    "device a and 1 more are gone: making them anew",
+    "device a and 1 more are gone: restoring them",
   ]);
   assert.deepEqual(lossesOf(EMPTY_STATE, EMPTY_STATE), [], "nothing of it is wanted any more");
 });
 
-Deno.test("Picture misses nothing that it did not make", () => {
+Deno.test("lossesOf() ignores what we did not make", () => {
   const picture = newPicture(EMPTY_STATE);
   assert.deepEqual(picture.lossesOf(TO), []);
   picture.handleRemoval();

@@ -3,7 +3,7 @@ import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
 
-Deno.test("planTransition() parks one of two that change places, and lets neither's packets into the other's tunnel", () => {
+Deno.test("planTransition() parks one of two peers that swap places, and lets neither's packets into the other's tunnel", () => {
   const kernel = newKernel();
   const at = (a: number, b: number) =>
     new Map([["p0", admission("198.51.100.1", 1000 + a)], ["p1", admission("198.51.100.2", 1000 + b)]]);
@@ -25,7 +25,7 @@ Deno.test("planTransition() parks one of two that change places, and lets neithe
   assert.deepEqual(moved.close, []);
 });
 
-Deno.test("planTransition() shuts out who is put out before its tunnel is parked", () => {
+Deno.test("planTransition() shuts a displaced peer out before it parks its tunnel", () => {
   const kernel = newKernel();
   const here = admission("198.51.100.1", 1001);
   kernel.run(plan(kernel, HUB, new Map([["p0", here]])));
@@ -34,7 +34,7 @@ Deno.test("planTransition() shuts out who is put out before its tunnel is parked
   assert.match(ip[0]!, /^link set dev p0 type ipip remote 0\.0\.1\.1 local 127\.172\.28\.0 /);
 });
 
-Deno.test("planTransition() deletes all devices that go at once, and no other", () => {
+Deno.test("planTransition() deletes all leaving devices at once, and no others", () => {
   const kernel = newKernel();
   const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
   kernel.run(plan(kernel, HUB, admissions));
@@ -46,7 +46,7 @@ Deno.test("planTransition() deletes all devices that go at once, and no other", 
   assert.deepEqual([...kernel.devices.keys()], ["eth0", "tunl0"]);
 });
 
-Deno.test("planTransition() puts back the routes that the kernel drops with a tunnel's address", () => {
+Deno.test("planTransition() restores the routes that the kernel drops with a tunnel's address", () => {
   const kernel = newKernel();
   const admissions = new Map([["p1", admission("198.51.100.1", 1000)]]);
   kernel.run(plan(kernel, HUB, admissions));
@@ -60,7 +60,7 @@ Deno.test("planTransition() puts back the routes that the kernel drops with a tu
   assert.deepEqual(kernel.listRoutes().map(({ dst }) => dst), ["10.2.0.1", "10.3.0.0/16", "172.28.0.3"]);
 });
 
-Deno.test("planTransition() gives a route to another peer, and nobody's private address to the host", () => {
+Deno.test("planTransition() moves a route to another peer, and leaves an unused private address alone", () => {
   const kernel = newKernel();
   const admissions = new Map(PEERS.map(({ name }, index) => [name, admission("198.51.100.1", 1000 + index)]));
   kernel.run(plan(kernel, HUB, admissions));

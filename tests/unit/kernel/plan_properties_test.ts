@@ -47,7 +47,7 @@ function checkSurroundings(kernel: FakeKernel, admissions: ReadonlyMap<string, A
   for (const [name, { remote }] of admissions) assert.equal(isAway(name), remote === null);
 }
 
-Deno.test("planTransition() leads from any admissions to any others, and then to nothing to do", () => {
+Deno.test("planTransition() leads from any admissions to any others, and then has nothing to do", () => {
   fc.assert(
     fc.property(fc.array(admissionsArbitrary, { minLength: 1, maxLength: 6 }), (history) => {
       const kernel = newKernel();
@@ -100,7 +100,7 @@ function goOn(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): v
   assert.equal(kernel.devices.get("eth0")!.addresses.length, 1);
 }
 
-Deno.test("planTransition() finds the way on after a crash between any two changes", () => {
+Deno.test("planTransition() recovers from a crash between any two changes", () => {
   fc.assert(
     fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
       const kernel = newKernel();
@@ -112,7 +112,7 @@ Deno.test("planTransition() finds the way on after a crash between any two chang
   );
 });
 
-Deno.test("planTransition() and planRemoval() find the way on after a crash amid a removal", () => {
+Deno.test("planTransition() recovers from a crash during a removal", () => {
   fc.assert(
     fc.property(admissionsArbitrary, admissionsArbitrary, fc.nat(25), (before, after, killAt) => {
       const kernel = newKernel();
@@ -124,7 +124,7 @@ Deno.test("planTransition() and planRemoval() find the way on after a crash amid
   );
 });
 
-Deno.test("planTransition() finds the way on, and the way back, after a crash amid a change of settings", () => {
+Deno.test("planTransition() recovers from a crash during a change of settings, to the new settings and to the old", () => {
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
   const here = sampleSettings();
   const tunnel = { device: "ipipou0", ip: "172.30.0.1", peerIp: "172.30.0.2" };

@@ -8,7 +8,7 @@ import type { Settings } from "../../../lib/settings/settings.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { acceptedRemotes, admission, newKernel, NOW, OUTSIDE, plan, planRemoval } from "./plan_scene.ts";
 
-Deno.test("planTransition() makes a tunnel with one ip and one nft run", () => {
+Deno.test("planTransition() makes a tunnel with one run of ip and one of nft", () => {
   const kernel = newKernel();
   const settings = sampleSettings();
   kernel.run(plan(kernel, settings, new Map()));
@@ -31,7 +31,7 @@ Deno.test("planTransition() makes a tunnel with one ip and one nft run", () => {
   ]);
 });
 
-Deno.test("planTransition() sets the gate up before the listener, and removes it after", () => {
+Deno.test("planTransition() makes the gate before the listener, and removes it after", () => {
   const kernel = newKernel();
   const start = plan(kernel, sampleSettings(), new Map());
   assert.ok(start.close.length > 0 && start.open.length === 0);
@@ -43,7 +43,7 @@ Deno.test("planTransition() sets the gate up before the listener, and removes it
   assert.ok(stop.open.length > 0);
 });
 
-Deno.test("planTransition() lets a moving peer in by the new way before it shuts the old one", () => {
+Deno.test("planTransition() lets a moving peer in at its new place before it shuts out the old one", () => {
   const kernel = newKernel();
   const settings = sampleSettings();
   kernel.run(plan(kernel, settings, new Map([["ipipou0", admission("198.51.100.2", 40001)]])));
@@ -56,7 +56,7 @@ Deno.test("planTransition() lets a moving peer in by the new way before it shuts
   assert.ok(move.open.includes("delete element ip ipipou remotes-ipipou0 { 198.51.100.2 . 40001 . 10000 }"));
 });
 
-Deno.test("planTransition() renews a lifetime in one transaction and nothing else", () => {
+Deno.test("planTransition() renews a lifetime with one transaction and nothing else", () => {
   const kernel = newKernel();
   const settings = sampleSettings();
   const remote = { ip: "198.51.100.2", port: 40001 };
@@ -72,7 +72,7 @@ Deno.test("planTransition() renews a lifetime in one transaction and nothing els
   assert.match(renewal.open.at(-1)!, /timeout 60s0ms : accept/);
 });
 
-Deno.test("planTransition() shuts out a peer whose lifetime is over, and keeps its tunnel", () => {
+Deno.test("planTransition() shuts out a peer whose admission expired, and keeps its tunnel", () => {
   const kernel = newKernel();
   const settings = sampleSettings();
   const remote = { ip: "198.51.100.2", port: 40001 };
@@ -109,7 +109,7 @@ Deno.test("planTransition() leaves a foreign listener and a foreign private addr
   ]);
 });
 
-Deno.test("planTransition() adds a private address alone, not its network, and deletes it so", () => {
+Deno.test("planTransition() adds and deletes a private address as a /32", () => {
   const kernel = newKernel();
   const settings = sampleSettings({ peers: [samplePeer({ forceAlt: true })] });
   const make = plan(kernel, settings, new Map([["ipipou0", admission("198.51.100.2", 40001)]]));
@@ -118,7 +118,7 @@ Deno.test("planTransition() adds a private address alone, not its network, and d
   assert.ok(planRemoval(kernel, settings).ip.includes("address delete 172.29.0.0/32 dev eth0"));
 });
 
-Deno.test("planTransition() changes no more of a tunnel that stands than the settings did", () => {
+Deno.test("planTransition() changes only what differs of a tunnel that stands", () => {
   const kernel = newKernel();
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
   kernel.run(plan(kernel, sampleSettings(), admissions));
@@ -147,7 +147,7 @@ Deno.test("planTransition() changes no more of a tunnel that stands than the set
   ]);
 });
 
-Deno.test("planTransition() makes a tunnel anew where it is to be bound to another device", () => {
+Deno.test("planTransition() remakes a tunnel that is to be bound to another device", () => {
   const kernel = newKernel();
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
   kernel.run(plan(kernel, sampleSettings(), admissions));
@@ -159,14 +159,14 @@ Deno.test("planTransition() makes a tunnel anew where it is to be bound to anoth
   assert.deepEqual(plan(kernel, unbound, admissions).ip, []);
 });
 
-Deno.test("planTransition() gives a peer a private address where another's tunnel has the place", () => {
+Deno.test("planTransition() gives a peer a private address when a foreign tunnel has the pair", () => {
   const kernel = newKernel();
   kernel.ip("link add name other type ipip remote 198.51.100.2 local 192.0.2.1");
   kernel.run(plan(kernel, sampleSettings(), new Map([["ipipou0", admission("198.51.100.2", 40001)]])));
   assert.equal(kernel.devices.get("ipipou0")!.outer!.local, "172.29.0.0");
 });
 
-Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, and leaves them when it goes", () => {
+Deno.test("planTransition() deletes rules of version 0.1 when it makes the gate, but not when it removes it", () => {
   const settings = sampleSettings();
   const kernel = newKernel();
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
@@ -187,7 +187,7 @@ Deno.test("planTransition() deletes rules of version 0.1 when the gate comes, an
   assert.ok(![...removal.close, ...removal.open].includes(deletion));
 });
 
-Deno.test("planTransition() moves gate, listener and tunnels, and no listener is ever without its gate", () => {
+Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a listener without its gate", () => {
   const places: Settings["local"][] = [
     { ip: "192.0.2.1", device: "eth0", ports: [10000] },
     { ip: "192.0.2.1", device: "eth0", ports: [10009] },
@@ -224,7 +224,7 @@ Deno.test("planTransition() moves gate, listener and tunnels, and no listener is
   }
 });
 
-Deno.test("planTransition() changes rules in one transaction that keeps whoever is admitted", () => {
+Deno.test("planTransition() changes rules in one transaction that keeps admitted peers in", () => {
   const kernel = newKernel();
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
   kernel.run(plan(kernel, sampleSettings(), admissions));

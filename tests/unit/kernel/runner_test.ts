@@ -20,7 +20,7 @@ const MAKE_TUNNEL = [
   "address add 172.28.0.0 peer 172.28.0.1 dev p0",
 ];
 
-Deno.test("ip() runs all commands in one batch, in the C locale, and gives what they print", async () => {
+Deno.test("ip() runs all commands in one batch, in the C locale, and returns what they print", async () => {
   using programs = new FakePrograms({ ip: { stdout: "[]\n[]\n" } });
   const lines: string[] = [];
   const printed = await newRunner(lines).ip(["address show", "fou show"], ["-json", "-details"]);
@@ -31,7 +31,7 @@ Deno.test("ip() runs all commands in one batch, in the C locale, and gives what 
   assert.deepEqual(lines, ["ip -json -details address show", "ip -json -details fou show"]);
 });
 
-Deno.test("ip() names the command that failed and what was wrong, and keeps the rest as the cause", async () => {
+Deno.test("ip() names the command that failed and why, and keeps the rest as the cause", async () => {
   const stderr = "RTNETLINK answers: File exists\nCommand failed -:3\n";
   const error = await failure({ code: 1, stderr }, (runner) => runner.ip(MAKE_TUNNEL));
   assert.equal(error.message, `Cannot run 'ip ${MAKE_TUNNEL[2]}': File exists`);
@@ -40,7 +40,7 @@ Deno.test("ip() names the command that failed and what was wrong, and keeps the 
   assert.deepEqual([error.cause.code, error.cause.stderr], [1, stderr]);
 });
 
-Deno.test("ipEach() runs all commands, takes one that was done before for done, and tells of any other", async () => {
+Deno.test("ipEach() runs all commands, ignores those that change nothing, and reports any other failure", async () => {
   const done = "Address already in use";
   const each = (stderr: string) => {
     const programs = new FakePrograms({ ip: { code: 1, stderr } });
@@ -59,7 +59,7 @@ Deno.test("ipEach() runs all commands, takes one that was done before for done, 
   await assert.rejects(run, /^IpipouError: Cannot run 'ip -batch -': Operation not permitted; run as root/);
 });
 
-Deno.test("ip() fails with the exit code of what it could not do", async () => {
+Deno.test("ip() fails with the exit code of the failed action", async () => {
   const codeOf = async (line: number, reason: string) => {
     const stderr = `${reason}\nCommand failed -:${line}\n`;
     return (await failure({ code: 1, stderr }, (runner) => runner.ip(MAKE_TUNNEL))).exitCode;
@@ -71,7 +71,7 @@ Deno.test("ip() fails with the exit code of what it could not do", async () => {
   assert.equal(await codeOf(2, "RTNETLINK answers: Operation not supported"), EXIT.modprobe);
 });
 
-Deno.test("ip() blames the first fou command where the kernel has no FOU, though ip names no line", async () => {
+Deno.test("ip() blames the first fou command when the kernel has no FOU, though ip names no line", async () => {
   const stderr = "RTNETLINK answers: No such file or directory\nError talking to the kernel\n";
   const error = await failure(
     { code: 1, stderr },
@@ -84,7 +84,7 @@ Deno.test("ip() blames the first fou command where the kernel has no FOU, though
   assert.equal(error.exitCode, EXIT.modprobe);
 });
 
-Deno.test("ip() blames no command of several where ip names no line", async () => {
+Deno.test("ip() blames no single command of several when ip names no line", async () => {
   const ending = { code: 255, stderr: 'Cannot find device "eth9"\n' };
   const several = await failure(ending, (runner) => runner.ip(MAKE_TUNNEL));
   assert.equal(several.message, `Cannot run 'ip -batch -': Cannot find device "eth9"`);
@@ -93,7 +93,7 @@ Deno.test("ip() blames no command of several where ip names no line", async () =
   assert.equal(one.message, `Cannot run 'ip link set dev eth9 up': Cannot find device "eth9"`);
 });
 
-Deno.test("ip() tells the exit code of a program that says nothing", async () => {
+Deno.test("ip() gives the exit code of a program that prints no error", async () => {
   const error = await failure({ code: 143 }, (runner) => runner.ip(["address show"]));
   assert.equal(error.message, "Cannot run 'ip address show': exit code 143");
 });
@@ -107,7 +107,7 @@ Deno.test("nft() runs all commands in one transaction", async () => {
   assert.deepEqual(lines, ["nft 'add table ip x'", "nft 'add chain ip x c'"]);
 });
 
-Deno.test("nft() names the first command that failed and what was wrong", async () => {
+Deno.test("nft() names the first command that failed and why", async () => {
   const stderr = [
     "/dev/stdin:2:19-22: Error: Could not process rule: No such file or directory",
     "delete chain ip x nope",
@@ -126,7 +126,7 @@ Deno.test("nft() names the first command that failed and what was wrong", async 
   assert.equal(error.exitCode, EXIT.nft);
 });
 
-Deno.test("nft() blames the first command where nft names none", async () => {
+Deno.test("nft() blames the first command when nft names none", async () => {
   const stderr = "netlink: Error: cache initialization failed: Operation not permitted\n";
   const error = await failure(
     { code: 1, stderr },
@@ -136,7 +136,7 @@ Deno.test("nft() blames the first command where nft names none", async () => {
   assert.equal(error.message, `Cannot run nft 'add table ip x': ${why}`);
 });
 
-Deno.test("nftTable() gives the objects of a table, and none where it is not there", async () => {
+Deno.test("nftTable() returns the objects of a table, and none when it does not exist", async () => {
   const objects = [{ metainfo: { version: "1.0.6" } }, { table: { name: "ipipou" } }];
   {
     using programs = new FakePrograms({ nft: { stdout: JSON.stringify({ nftables: objects }) } });
@@ -150,7 +150,7 @@ Deno.test("nftTable() gives the objects of a table, and none where it is not the
   assert.deepEqual(await newRunner().nftTable("ipipou"), []);
 });
 
-Deno.test("nftTable() fails where the table cannot be seen", async () => {
+Deno.test("nftTable() fails when the table cannot be listed", async () => {
   const stderr = "Operation not permitted (you must be root)\n" +
     "netlink: Error: cache initialization failed: Operation not permitted\n";
   const error = await failure({ code: 1, stderr }, (runner) => runner.nftTable("ipipou"));
@@ -162,7 +162,7 @@ Deno.test("nftTable() fails where the table cannot be seen", async () => {
   assert.equal(error.exitCode, EXIT.nft);
 });
 
-Deno.test("modprobe() loads all modules in one run, or says which command failed", async () => {
+Deno.test("modprobe() loads all modules in one run, and names the command if that fails", async () => {
   {
     using programs = new FakePrograms({ modprobe: {} });
     const lines: string[] = [];
@@ -177,7 +177,7 @@ Deno.test("modprobe() loads all modules in one run, or says which command failed
   });
 });
 
-Deno.test("Runner says which package has a program that is not there", async () => {
+Deno.test("Runner names the package of a missing program", async () => {
   using _programs = new FakePrograms({});
   const runner = newRunner();
   const missing = (program: string, name: string, exitCode: number) => ({
@@ -191,7 +191,7 @@ Deno.test("Runner says which package has a program that is not there", async () 
   await assert.rejects(runner.modprobe(["fou"]), missing("modprobe", "kmod", EXIT.failure));
 });
 
-Deno.test("Runner does not mind a program that ends before it has read everything", async () => {
+Deno.test("Runner accepts a program that ends before it has read everything", async () => {
   using programs = new FakePrograms({ ip: {} });
   const path = Deno.env.get("PATH")!;
   Deno.writeTextFileSync(`${path}/ip`, "#!/bin/sh\necho 'Command failed -:1' >&2\nexit 1\n", { mode: 0o755 });
@@ -202,7 +202,7 @@ Deno.test("Runner does not mind a program that ends before it has read everythin
   assert.equal(programs.given("ip", "input"), "");
 });
 
-Deno.test("Runner says of a program that was killed that it took too long", async () => {
+Deno.test("Runner says that a killed program took too long", async () => {
   const limits: number[] = [];
   const run: RunProgram = (_program, _args, _input, timeLimit) => {
     limits.push(timeLimit);

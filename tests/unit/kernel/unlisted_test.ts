@@ -7,7 +7,7 @@ import {
   type Listener,
   listenerKey,
   type Observed,
-  parkingPlace,
+  parkedAddresses,
   type Tunnel,
 } from "../../../lib/kernel/state.ts";
 import { sampleObserved } from "../samples.ts";
@@ -70,14 +70,14 @@ function observed(tunnels: readonly Tunnel[], listed: readonly string[], others 
 const TUNNELS = Array.from({ length: 50 }, (_, index) => tunnel(index + 1));
 const LISTED = TUNNELS.map(({ local }) => local.ip);
 
-Deno.test("unlistedListeners() names the FOU ports that tunnels use and a long list lacks", () => {
+Deno.test("unlistedListeners() finds the FOU ports that tunnels use and a long list lacks", () => {
   assert.deepEqual(unlistedListeners(observed(TUNNELS, LISTED)), []);
   assert.deepEqual(unlistedListeners(observed(TUNNELS, LISTED.toSpliced(20, 1))), [
     { local: { ip: "172.29.0.21", port: PORT }, device: "eth0" },
   ]);
 });
 
-Deno.test("unlistedListeners() names that of the gate itself too", () => {
+Deno.test("unlistedListeners() finds the gate's own FOU port too", () => {
   const found = observed(TUNNELS, LISTED);
   const listeners = new Map([...found.own.listeners].filter(([key]) => key !== "192.0.2.1:10001"));
   assert.deepEqual(unlistedListeners({ ...found, own: { ...found.own, listeners } }), [
@@ -85,14 +85,14 @@ Deno.test("unlistedListeners() names that of the gate itself too", () => {
   ]);
 });
 
-Deno.test("unlistedListeners() takes a short list for whole", () => {
+Deno.test("unlistedListeners() takes a short list for complete", () => {
   const few = TUNNELS.slice(0, 10);
   assert.deepEqual(unlistedListeners(observed(few, [])), []);
   assert.equal(unlistedListeners(observed(few, [], 40)).length, 10);
 });
 
-Deno.test("unlistedListeners() leaves out others' ports, and tunnels that lead nowhere", () => {
-  const { local, remote } = parkingPlace("172.28.0.1");
+Deno.test("unlistedListeners() leaves out foreign ports and parked tunnels", () => {
+  const { local, remote } = parkedAddresses("172.28.0.1");
   const special = [
     tunnel(60, { alias: formatMark({ name: "hub", foreignPorts: [PORT], privateAddress: "own" }) }),
     tunnel(61, { local: { ip: local, port: PORT }, remote: { ip: remote, port: 1 } }),
@@ -102,7 +102,7 @@ Deno.test("unlistedListeners() leaves out others' ports, and tunnels that lead n
   assert.deepEqual(missing.map(({ local }) => local.ip), ["172.29.0.62"]);
 });
 
-Deno.test("unlistedListeners() takes a list of forty for a long one, whoever they belong to", () => {
+Deno.test("unlistedListeners() takes forty listeners for a long list, whoever they belong to", () => {
   const few = TUNNELS.slice(0, 10);
   // Two are the gate's own.
   assert.equal(unlistedListeners(observed(few, [], 37)).length, 0);

@@ -31,7 +31,7 @@ function fullGate(): Registrar {
 
 const full = fullGate();
 
-Deno.test("handle() verifies one signature where a client has been before, whatever its version", () => {
+Deno.test("handle() verifies one signature at an endpoint where a client was before, whatever its version", () => {
   for (const client of [0, 500, 999]) {
     const packet = fleet.packet(client, place(client), { isOld: true });
     assert.equal(
@@ -41,7 +41,7 @@ Deno.test("handle() verifies one signature where a client has been before, whate
   }
 });
 
-Deno.test("handle() verifies one signature where a client has been before, among many at its address", () => {
+Deno.test("handle() verifies one signature at an endpoint where a client was before, among many at its address", () => {
   const registrar = fleet.registrar();
   const home = (client: number) => ({ ip: "198.51.100.1", port: 40_000 + client });
   for (let client = 0; client < 50; client++) registrar.handle(fleet.packet(client, home(client)), NOW, UNIX);
@@ -65,7 +65,7 @@ Deno.test("handle() finds a client that hints at its key among a thousand with o
   assert.ok(count >= 200 && count <= 205, `${count}`);
 });
 
-Deno.test("handle() understands hints of clocks that are some minutes off, and finds others in the end", () => {
+Deno.test("handle() understands hints of clocks that are a few minutes off, and finds other keys in the end", () => {
   for (const [seconds, isFound] of [[-256, true], [256, true], [-1000, false], [1000, false]] as const) {
     const registrar = fleet.registrar();
     const packet = fleet.packet(600, place(1), { clock: UNIX + seconds });
@@ -75,7 +75,7 @@ Deno.test("handle() understands hints of clocks that are some minutes off, and f
   }
 });
 
-Deno.test("handle() hints with one secret are nothing to a server with another", () => {
+Deno.test("handle() finds no key by a hint made with another secret", () => {
   const other = new Fleet(20);
   const peers = other.settings.peers.map((peer) => ({
     ...peer,
@@ -86,7 +86,7 @@ Deno.test("handle() hints with one secret are nothing to a server with another",
   assert.deepEqual(drain(registrar), ["wrong signature"]);
 });
 
-Deno.test("handle() verifies few signatures for junk, a turn no more than its share, and all keys in the end", () => {
+Deno.test("handle() verifies few signatures for junk, search() a limited number a turn, and all keys in the end", () => {
   const registrar = fleet.registrar();
   const first = verifications(registrar, () => {
     assert.equal(told(registrar.handle(fleet.junk(place(1)), NOW, UNIX)), "searching");
@@ -102,7 +102,7 @@ Deno.test("handle() verifies few signatures for junk, a turn no more than its sh
   assert.deepEqual([total, results, registrar.admissions.size], [MANY, ["wrong signature"], 0]);
 });
 
-Deno.test("handle() tries the keys of few clients at once", () => {
+Deno.test("handle() tries the keys of a few clients at once", () => {
   const few = new Fleet(AT_ONCE);
   const registrar = few.registrar();
   assert.equal(told(registrar.handle(few.junk(place(1)), NOW, UNIX)), "wrong signature");
@@ -115,7 +115,7 @@ Deno.test("handle() tries the keys of few clients at once", () => {
   assert.equal(registrar.isSearching, false);
 });
 
-Deno.test("handle() verifies no signature where a token, or nothing, is to be proved", () => {
+Deno.test("handle() verifies no signature for peers with a token or no authentication", () => {
   const token = samplePeer({ name: "token" });
   const port = samplePeer({ name: "port", scheme: { kind: "port" } });
   const registrar = fleet.registrar().withSettings(
@@ -136,7 +136,7 @@ Deno.test("handle() verifies no signature where a token, or nothing, is to be pr
   assert.equal(registrar.verifications, 0);
 });
 
-Deno.test("search() finds one of few missing ones soon, also behind an address where all others are", () => {
+Deno.test("search() soon finds one of few missing clients, even behind an address that all others share", () => {
   const home = (client: number) => ({ ip: "198.51.100.1", port: 10_000 + client });
   const registrar = fleet.registrar();
   for (let client = 0; client < MANY; client++) {
@@ -151,7 +151,7 @@ Deno.test("search() finds one of few missing ones soon, also behind an address w
   assert.ok(count <= 6, `${count}`);
 });
 
-Deno.test("search() tries by turns who was seen at the address and who is not admitted", () => {
+Deno.test("search() tries by turns keys seen at the address and keys of peers that are not admitted", () => {
   const registrar = fullGate();
   const moved = { ...place(700), port: 1 };
   const near = verifications(registrar, () => {
@@ -168,7 +168,7 @@ Deno.test("search() tries by turns who was seen at the address and who is not ad
   assert.ok(absent <= 3, `${absent}`);
 });
 
-Deno.test("search() goes on with one search for each sender, which later packets do not begin anew", () => {
+Deno.test("search() continues one search for each place, which later packets do not restart", () => {
   const registrar = fleet.registrar();
   const send = () => told(registrar.handle(fleet.junk(place(1)), NOW, UNIX));
   assert.equal(send(), "searching");
@@ -179,7 +179,7 @@ Deno.test("search() goes on with one search for each sender, which later packets
   assert.deepEqual([registrar.search(NOW).map(told), registrar.isSearching], [["wrong signature"], false]);
 });
 
-Deno.test("handle() finds a known client at once while junk in its name is searched for", () => {
+Deno.test("handle() finds a known client at once while junk from its place is searched for", () => {
   const registrar = fleet.registrar();
   registrar.handle(fleet.junk(place(1)), NOW, UNIX);
   assert.equal(told(registrar.handle(fleet.packet(9, place(1)), NOW, UNIX)), "c9");
@@ -187,7 +187,7 @@ Deno.test("handle() finds a known client at once while junk in its name is searc
   assert.deepEqual(registrar.admissions.get("c9")?.remote, place(1));
 });
 
-Deno.test("search() has a bounded number of packets wait; those that had their turns make way for new ones", () => {
+Deno.test("search() keeps a limited number of packets waiting, and drops those that had turns for new ones", () => {
   const registrar = fleet.registrar();
   const send = (number: number) => told(registrar.handle(fleet.junk(place(number)), NOW, UNIX));
   for (let number = 0; number < MOST_SEARCHES; number++) assert.equal(send(number), "searching");
@@ -198,7 +198,7 @@ Deno.test("search() has a bounded number of packets wait; those that had their t
   assert.deepEqual(registrar.search(NOW).map(told), ["too many unknown senders"], "the one that made way");
 });
 
-Deno.test("search() gives newcomers their turn first", () => {
+Deno.test("search() takes new searches first", () => {
   const registrar = fleet.registrar();
   for (let number = 0; number < 20; number++) registrar.handle(fleet.junk(place(number)), NOW, UNIX);
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(registrar.search(NOW), []);
@@ -207,7 +207,7 @@ Deno.test("search() gives newcomers their turn first", () => {
   assert.deepEqual(registrar.search(NOW).map(told), ["c20"]);
 });
 
-Deno.test("search() does not move a peer back to where it was before it moved on", () => {
+Deno.test("search() does not move a peer back to a place that it has left since", () => {
   const registrar = fleet.registrar();
   assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
   assert.equal(told(registrar.handle(fleet.packet(600, place(2)), NOW, UNIX)), "c600");
@@ -215,7 +215,7 @@ Deno.test("search() does not move a peer back to where it was before it moved on
   assert.deepEqual(registrar.admissions.get("c600")?.remote, place(2));
 });
 
-Deno.test("search() does not give a place back that another has proved to be at since", () => {
+Deno.test("search() does not give a peer a place that another peer has taken since", () => {
   const registrar = fleet.registrar();
   assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
   assert.equal(told(registrar.handle(fleet.packet(5, place(1)), NOW, UNIX)), "c5");
@@ -223,7 +223,7 @@ Deno.test("search() does not give a place back that another has proved to be at 
   assert.deepEqual([...registrar.admissions.keys()], ["c5"]);
 });
 
-Deno.test("search() compares signed times with the time when the packet came", () => {
+Deno.test("search() compares signed times with the time of arrival", () => {
   const strict = new Fleet(100, { maxTimeDiscrepancy: 5 });
   for (const [clock, expected] of [[UNIX + 5, "c80"], [UNIX + 6, "time too far from ours"]] as const) {
     const registrar = strict.registrar();
@@ -232,7 +232,7 @@ Deno.test("search() compares signed times with the time when the packet came", (
   }
 });
 
-Deno.test("withSettings() and resume() go on with the searches", () => {
+Deno.test("withSettings() and resume() continue the searches", () => {
   const registrar = fleet.registrar();
   assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
   const next = registrar.withSettings(fleet.settings, new Map(), NOW);
@@ -242,7 +242,7 @@ Deno.test("withSettings() and resume() go on with the searches", () => {
   assert.deepEqual(drain(registrar).sort(), ["c600", "c700"]);
 });
 
-Deno.test("withSettings() goes on with no search for who came to a port that is no longer ours", () => {
+Deno.test("withSettings() drops searches at a port that is no longer ours", () => {
   const registrar = fleet.registrar();
   registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX);
   const local = { ...fleet.settings.local, ports: [10_001] as const };
@@ -259,7 +259,7 @@ Deno.test("withSettings() remembers where clients were", () => {
   );
 });
 
-Deno.test("resume() keeps whom the registrar that did not stay found of a packet that had come before it", () => {
+Deno.test("resume() keeps a peer that the discarded registrar found by an older packet", () => {
   const registrar = fleet.registrar();
   assert.equal(told(registrar.handle(fleet.packet(600, place(1), { isOld: true }), NOW, UNIX)), "searching");
   const next = registrar.withSettings(fleet.settings, new Map(), NOW);
@@ -268,7 +268,7 @@ Deno.test("resume() keeps whom the registrar that did not stay found of a packet
   assert.deepEqual(registrar.admissions.get("c600")?.remote, place(1));
 });
 
-Deno.test("adopt() and resume() remember where clients were, and who was there last", () => {
+Deno.test("adopt() and resume() remember where clients were, and which was there last", () => {
   const registrar = fleet.registrar();
   registrar.adopt("c700", { remote: place(1), port: 10_000, expiresAt: null }, NOW);
   registrar.adopt("c800", { remote: place(2), port: 10_000, expiresAt: null }, NOW);
@@ -285,7 +285,7 @@ Deno.test("adopt() and resume() remember where clients were, and who was there l
   }
 });
 
-Deno.test("resume() tries who came last to an address first", () => {
+Deno.test("resume() first tries the client that came last to an address", () => {
   const registrar = fleet.registrar();
   for (const client of [600, 700]) registrar.handle(fleet.packet(client, place(client)), NOW, UNIX);
   const next = registrar.withSettings(fleet.settings, new Map(), NOW);

@@ -35,7 +35,7 @@ Deno.test("handle() finds the peer of a packet among peers with different scheme
   assert.deepEqual(ports, [["key", 1], ["other", 2], ["place", 3], ["short", 4]]);
 });
 
-Deno.test("handle() takes the first of several peers that a packet is good for", () => {
+Deno.test("handle() admits the first of several peers that a packet fits", () => {
   const registrar = newGate([
     { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } },
     { name: "first", scheme: token("abc") },
@@ -48,13 +48,13 @@ Deno.test("handle() takes the first of several peers that a packet is good for",
   ]);
 });
 
-Deno.test("handle() takes the first one also where a later one asks for just that place", () => {
+Deno.test("handle() admits the first one even if a later one is limited to exactly that place", () => {
   const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
   const registrar = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
 });
 
-Deno.test("handle() tells the refusal that came closest to yes, whatever the order of peers", () => {
+Deno.test("handle() gives the refusal nearest to an admission, whatever the order of peers", () => {
   const wrongKey = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "another" });
   const long = "x".repeat(73);
   const peers = {
@@ -82,7 +82,7 @@ Deno.test("handle() tells the refusal that came closest to yes, whatever the ord
   });
 });
 
-Deno.test("handle() leaves the peer nowhere whose place another has now, and keeps the others", () => {
+Deno.test("handle() parks the peer whose place another one takes, and keeps the others", () => {
   const registrar = newGate([
     { name: "a", scheme: token("aaa") },
     { name: "b", scheme: token("bbb"), lifetime: 60 },
@@ -122,7 +122,7 @@ Deno.test("handle() tells places apart by the own port too", () => {
   });
 });
 
-Deno.test("handle() follows two peers that swap their places, whoever is first", () => {
+Deno.test("handle() follows two peers that swap places, whoever is first", () => {
   for (const first of ["a", "b"]) {
     const registrar = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
     const send = (name: string, place: Endpoint) =>
@@ -135,7 +135,7 @@ Deno.test("handle() follows two peers that swap their places, whoever is first",
   }
 });
 
-Deno.test("handle() lets a peer that is shut out come back from anywhere at once", () => {
+Deno.test("handle() admits a peer that is shut out from anywhere at once", () => {
   const fields = { moveInterval: 3600, lifetime: 1 };
   const registrar = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
   const send = (text: string, place: Endpoint, now: number) =>

@@ -148,7 +148,7 @@ const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
   }),
 );
 
-Deno.test("A hub's clients end up where they are, however they swap places and in whatever order packets come", () => {
+Deno.test("handle() and search() end with each client at its place, however they swap places and in any order of packets", () => {
   fc.assert(
     fc.property(fc.array(eventArbitrary, { maxLength: 200, size: "max" }), (events) => {
       const world = new World();
@@ -173,7 +173,7 @@ Deno.test("A hub's clients end up where they are, however they swap places and i
   );
 });
 
-Deno.test("A hub lets all its clients in while junk comes as fast as the registrar lets it, version 0.1's too", () => {
+Deno.test("handle() and search() admit all clients during a flood of junk, those of version 0.1 too", () => {
   const fleet = new Fleet(100);
   const registrar = fleet.registrar();
   const isOld = (client: number) => client % 5 === 0;

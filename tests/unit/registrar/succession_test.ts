@@ -21,7 +21,7 @@ import {
   VERIFYING,
 } from "./small_registrar.ts";
 
-Deno.test("adopt() takes over what an earlier run admitted, so that the peer is not new", () => {
+Deno.test("adopt() takes over an admission, so that the peer is not new", () => {
   const registrar = newGate([{ scheme: token("abc") }]);
   registrar.adopt("ipipou0", at(HOME, NOW + 1), NOW);
   assert.deepEqual(registrar.admissions.get("ipipou0"), at(HOME, NOW + 1));
@@ -31,7 +31,7 @@ Deno.test("adopt() takes over what an earlier run admitted, so that the peer is 
   ]);
 });
 
-Deno.test("adopt() leaves nowhere who is where it may not be, or whose address is not known", () => {
+Deno.test("adopt() parks a peer at a place that is not allowed, or whose address is not known", () => {
   const remote = { host: "home.example", port: HOME.port };
   const cases: [Peer["byRemote"], Record<string, string>, Endpoint | null][] = [
     [{ ip: true, port: true }, { ipipou0: HOME.ip }, HOME],
@@ -46,7 +46,7 @@ Deno.test("adopt() leaves nowhere who is where it may not be, or whose address i
   }
 });
 
-Deno.test("adopt() leaves nowhere who came to a port that is no longer ours", () => {
+Deno.test("adopt() parks a peer at a port that is no longer ours", () => {
   const registrar = newGate([{ scheme: token("abc") }]);
   registrar.adopt("ipipou0", { ...at(HOME), port: 10_001 }, NOW);
   assert.equal(registrar.admissions.get("ipipou0")?.remote, null);
@@ -71,7 +71,7 @@ function admissionAfter(
   return next.admissions.get("ipipou0")!;
 }
 
-Deno.test("withSettings() keeps who proved what is asked", () => {
+Deno.test("withSettings() keeps peers that proved what is required", () => {
   const ownKey = { ...VERIFYING, privateKey: new Uint8Array(32) };
   const others = { maxTimeDiscrepancy: 5, reply: true, altIp: "172.29.0.9", forceAlt: true };
   for (const after of [{}, { scheme: ownKey as Scheme }, others]) {
@@ -83,7 +83,7 @@ Deno.test("withSettings() keeps who proved what is asked", () => {
   assert.deepEqual(admissionAfter({}, here, { ipipou0: HOME.ip }), at(HOME));
 });
 
-Deno.test("withSettings() leaves nowhere who did not prove what is asked now, until it does", () => {
+Deno.test("withSettings() parks a peer until it proves what is required now", () => {
   const there = { byRemote: { ip: true, port: false }, remote: { host: "home.example", port: null } };
   const nowhere = at(null, NOW + 1000);
   assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), nowhere);
@@ -103,7 +103,7 @@ Deno.test("withSettings() leaves nowhere who did not prove what is asked now, un
   assert.deepEqual(registrar.admissions.get("ipipou0"), at(HOME));
 });
 
-Deno.test("withSettings() leaves nowhere who came to a port that is no longer ours", () => {
+Deno.test("withSettings() parks a peer at a port that is no longer ours", () => {
   const registrar = newGate([{ scheme: token("abc") }]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   const peers = [samplePeer({ scheme: token("abc") })];
@@ -115,7 +115,7 @@ Deno.test("withSettings() leaves nowhere who came to a port that is no longer ou
   assert.deepEqual(after(10_001), at(null, NOW));
 });
 
-Deno.test("withSettings() begins a lifetime that changed anew, but not one that is over", () => {
+Deno.test("withSettings() restarts a changed lifetime, but not an expired one", () => {
   assert.deepEqual(admissionAfter({}, { lifetime: 60 }), at(HOME, NOW + 61_000));
   assert.deepEqual(admissionAfter({ lifetime: 60 }, { lifetime: 10 }), at(HOME, NOW + 11_000));
   assert.deepEqual(admissionAfter({ lifetime: 60 }, {}), at(HOME));
@@ -123,7 +123,7 @@ Deno.test("withSettings() begins a lifetime that changed anew, but not one that 
   assert.deepEqual(admissionAfter({ lifetime: 1 }, { scheme: token("abc") }), at(null, NOW + 1000));
 });
 
-Deno.test("withSettings() knows still when a peer moved", () => {
+Deno.test("withSettings() remembers when a peer moved", () => {
   const peer = { scheme: token("abc"), moveInterval: 10 };
   const registrar = newGate([peer]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
@@ -138,7 +138,7 @@ Deno.test("withSettings() knows still when a peer moved", () => {
   ]);
 });
 
-Deno.test("withSettings() lets in who is known by an address that has been found, and from there alone", () => {
+Deno.test("withSettings() admits a peer from an address that has been resolved, and only from there", () => {
   const peers = [
     { name: "nameless", scheme: token("abc"), byRemote: { ip: true, port: false } },
     { name: "other", scheme: token("xyz") },
@@ -155,7 +155,7 @@ Deno.test("withSettings() lets in who is known by an address that has been found
   ]);
 });
 
-Deno.test("withSettings() knows the peers of the new settings alone", () => {
+Deno.test("withSettings() knows only the peers of the new settings", () => {
   const old = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
   old.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   old.handle(authPacket(token("bbb"), ELSEWHERE), NOW, UNIX);
@@ -166,7 +166,7 @@ Deno.test("withSettings() knows the peers of the new settings alone", () => {
   assert.deepEqual(told(registrar.handle(authPacket(token("ccc"), HOME), NOW, UNIX)), ["c", null]);
 });
 
-Deno.test("resume() keeps what was proved to the registrar that did not stay, where it holds here too", () => {
+Deno.test("resume() keeps what was proved to the discarded registrar, if it holds here too", () => {
   const peers = ["a", "b", "c", "d"].map((name) => ({ name, scheme: token(name.repeat(3)) }));
   const registrar = newGate(peers);
   const place = (port: number) => ({ ...HOME, port });
@@ -197,7 +197,7 @@ Deno.test("resume() keeps what was proved to the registrar that did not stay, wh
   assert.deepEqual(send(registrar, "bbb", 2, NOW + 4), ["b", place(2)]);
 });
 
-Deno.test("adopt() takes over an admission for no longer than its peer's lifetime is now", () => {
+Deno.test("adopt() limits an admission to its peer's present lifetime", () => {
   const until = (lifetime: number, expiresAt: number | null) => {
     const registrar = newGate([{ scheme: token("abc"), lifetime }]);
     registrar.adopt("ipipou0", at(HOME, expiresAt), NOW);
@@ -211,7 +211,7 @@ Deno.test("adopt() takes over an admission for no longer than its peer's lifetim
   assert.equal(until(0, null), null);
 });
 
-Deno.test("adopt() leaves nowhere who is where another is known to be by the same proof", () => {
+Deno.test("adopt() parks a peer at the place that another peer with the same proof requires", () => {
   const peers = [HOME, ELSEWHERE].map(({ ip }, index) => ({
     name: ["a", "b"][index]!,
     scheme: PORT,

@@ -59,8 +59,8 @@ const SIGNALS = {
   "SIGTERM, SIGINT":
     "Remove everything the program made (device, FOU port, addresses, rules) and exit. Nothing else is removed.",
   SIGHUP:
-    "Read the settings again, apply and log each change, and restore what others removed from the kernel; a " +
-    "client then authenticates again. If the settings have an error, the old ones stay in effect, and the log " +
+    "Read the settings again, apply and log each change, and restore a FOU port that others removed (anything else is " +
+    "restored without it); a client then authenticates again. If the settings have an error, the old ones stay in effect, and the log " +
     "says where it is. Switching between client and server, `--tunl-dev` and `--nft-table` need a restart.",
   SIGUSR1: "Authenticate again now (client only).",
   SIGKILL:
@@ -77,8 +77,8 @@ const SECURITY = [
   "A recorded auth packet can be replayed by anyone; `--auth-max-time-discrepancy` limits for how long. The default " +
   "secret is public. A token is sent unencrypted.",
   "The kernel rate-limits auth packets before they reach the program, and drops everything else that does not come " +
-  "from an admitted client. Removing these rules (`nft flush ruleset`) opens the FOU port until the server " +
-  "reloads (SIGHUP).",
+  "from an admitted client. If something removes these rules (`nft flush ruleset`), the FOU port is open until the " +
+  "running server has restored them: up to about a second. If no server runs, it is open until the next start.",
 ];
 
 const AFTER_EXAMPLES: readonly Block[] = [

@@ -51,7 +51,7 @@ function find(peers: Partial<Peer>[], own: KernelState) {
   return Object.fromEntries(findAdmissions(peers.map(samplePeer), own, MAIN));
 }
 
-Deno.test("findAdmissions() takes over those with a tunnel, where it leads, until when the gate lets them in", () => {
+Deno.test("findAdmissions() takes over peers with a tunnel, its place, and the expiry in the gate", () => {
   const state = left({ a: [MAIN, HOME], b: ["172.29.0.1", ELSEWHERE] }, [
     { endpoint: HOME, alt: null },
     { endpoint: ELSEWHERE, alt: "172.29.0.1" },
@@ -63,7 +63,7 @@ Deno.test("findAdmissions() takes over those with a tunnel, where it leads, unti
   });
 });
 
-Deno.test("findAdmissions() lets in again, without a gate, those alone who were let in for ever", () => {
+Deno.test("findAdmissions() without a gate lets in only peers that were admitted for ever", () => {
   const state = left({ a: [MAIN, HOME], b: [MAIN, ELSEWHERE] }, null);
   assert.deepEqual(find([{ name: "a" }, { name: "b", lifetime: 60 }], state), {
     a: { remote: HOME, port: PORT, expiresAt: null },
@@ -71,12 +71,12 @@ Deno.test("findAdmissions() lets in again, without a gate, those alone who were 
   });
 });
 
-Deno.test("findAdmissions() leaves out whom a gate that stands does not let in", () => {
+Deno.test("findAdmissions() keeps out peers that a standing gate does not let in", () => {
   const state = left({ a: [MAIN, HOME] }, []);
   assert.deepEqual(find([{ name: "a" }], state), { a: { remote: HOME, port: PORT, expiresAt: 0 } });
 });
 
-Deno.test("findAdmissions() has the one of two at a place whom the gate lets in, whatever their order", () => {
+Deno.test("findAdmissions() prefers the one of two peers at a place that the gate lets in, whatever their order", () => {
   const tunnels = { a: [MAIN, HOME], b: ["172.29.0.1", HOME] } as const;
   const here = { remote: HOME, port: PORT, expiresAt: null };
   const nowhere = { remote: null, port: PORT, expiresAt: 0 };
@@ -89,7 +89,7 @@ Deno.test("findAdmissions() has the one of two at a place whom the gate lets in,
   assert.deepEqual(find([{ name: "b" }, { name: "a" }], left(tunnels, null)), { b: here, a: nowhere });
 });
 
-Deno.test("findAdmissions() takes over a tunnel that leads nowhere as one that does", () => {
+Deno.test("findAdmissions() takes over a parked tunnel as parked", () => {
   const state = left({ a: ["127.0.0.1", { ip: "0.28.0.1", port: PORT }] }, []);
   assert.deepEqual(find([{ name: "a" }], state), { a: { remote: null, port: PORT, expiresAt: 0 } });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { unlessStopped } from "../../../lib/daemon/wait.ts";
 
-Deno.test("unlessStopped() settles as the work does, unless the signal is aborted before", async () => {
+Deno.test("unlessStopped() settles as the work does, unless the signal is aborted first", async () => {
   const stop = new AbortController();
   let listeners = 0;
   const { addEventListener, removeEventListener } = stop.signal;

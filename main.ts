@@ -25,7 +25,7 @@ import type { Settings } from "./lib/settings/settings.ts";
 import { SYSTEM } from "./lib/system.ts";
 import config from "./deno.json" with { type: "json" };
 
-// What the runtime's own parts think of each other is nothing to whoever runs this.
+// Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
 
 function print(text: string): void {
@@ -36,7 +36,7 @@ function printError(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
-/** A log that nobody can take any more must not end a tunnel. */
+/** A log that can no longer be written must not end a tunnel. */
 function writeLog(line: string): void {
   try {
     printError(`${line}\n`);
@@ -80,14 +80,14 @@ const PEER_SYSTEM: PeerSystem = {
   tellToReload: (path) => tellToReload(path, SYSTEM.locks),
 };
 
-/** Prints what holds a secret. */
+/** Prints text that contains a secret. */
 function printSecret(text: string): void {
   const warning = warnOfPublicOutput();
   if (warning !== null) printError(`Warning: ${warning}\n`);
   print(text);
 }
 
-/** What was asked for can be piped on; what was done is for people. */
+/** The result goes to standard output, so that it can be piped; notes go to standard error. */
 function printPeers({ result, notes }: PeerOutcome, printResult: (result: string) => void): void {
   for (const note of notes) printError(`${note}\n`);
   printResult(result);
@@ -97,7 +97,7 @@ function helpOf(commands: readonly Command[]): string {
   return commands.length === 0 ? helpText() : commands.map(commandHelpText).join("\n");
 }
 
-/** Does what the command line asks for. @throws {IpipouError} with the exit code to end with */
+/** Does what the command line asks for. @throws {IpipouError} with the exit code */
 async function main(argv: readonly string[]): Promise<void> {
   const invocation = parseInvocation(argv);
   switch (invocation.kind) {
@@ -127,7 +127,7 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  // The journal keeps it as an error then.
+  // Marks it as an error in the journal.
   const priority = logsToJournal() ? "<3>" : "";
   printError(`${priority}ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;

@@ -8,7 +8,7 @@ export function parseIpv4(text: string): number | null {
   return bytes.reduce((address, byte) => address * 256 + byte, 0);
 }
 
-/** Writes an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
+/** Formats an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
 export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
@@ -41,7 +41,7 @@ export function parseNetwork(text: string): Network | null {
   return address === null || length > 32 ? null : networkOf(address, length);
 }
 
-/** Writes a network as IP/LENGTH. */
+/** Formats a network as IP/LENGTH. */
 export function formatNetwork({ first, length }: Network): string {
   return `${formatIpv4(first)}/${length}`;
 }

@@ -61,7 +61,7 @@ export class Log {
     this.#line(VERBOSITY.debug, 7, message);
   }
 
-  /** @param priority as of syslog(3) */
+  /** @param priority see syslog(3) */
   #line(level: number, priority: number, message: string): void {
     const { verbosity, time, pid, priorities, write, now } = this.#options;
     if (level > verbosity) return;
@@ -71,7 +71,7 @@ export class Log {
   }
 }
 
-/** Local time as `2026-01-31 23:59:59`. */
+/** Formats local time as `2026-01-31 23:59:59`. */
 function formatTime(date: Date): string {
   const pad = (value: number) => String(value).padStart(2, "0");
   const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join("-");

@@ -19,7 +19,7 @@ const UDP_PROTOCOL = 17;
 /** Most bytes of headers before a UDP payload: an IPv4 header with all options, and the UDP header. */
 export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
 
-/** Writes an endpoint as `IP:PORT`. */
+/** Formats an endpoint as `IP:PORT`. */
 export function formatEndpoint({ ip, port }: Endpoint): string {
   return `${ip}:${port}`;
 }
@@ -74,7 +74,7 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
   return packet;
 }
 
-/** The ones' complement sum of RFC 1071. */
+/** The Internet checksum of RFC 1071. */
 function internetChecksum(bytes: readonly number[]): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);

@@ -22,7 +22,7 @@ export function closerRefusal(a: Refusal, b: Refusal): Refusal {
   return REFUSALS.indexOf(a) < REFUSALS.indexOf(b) ? b : a;
 }
 
-/** Milliseconds between two lines about refused auth packets. */
+/** Minimum milliseconds between two log lines about refused auth packets. */
 const QUIET_MILLISECONDS = 60_000;
 
 /** The log line of a refusal. */

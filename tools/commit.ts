@@ -1,14 +1,14 @@
 import { run } from "./command.ts";
 
 /**
- * Names what a checkout's files are: the first 7 digits of the commit, with "-dirty" when one of `paths` differs from
- * it or is new; "unknown" where `root` is no checkout of its own.
+ * Names the version of a checkout's files: the first 7 digits of the commit, plus "-dirty" if one of `paths` differs or
+ * is new; "unknown" if `root` is not the root of a checkout.
  */
 export async function describeCommit(root: string, paths: readonly string[]): Promise<string> {
-  // Without this, git status would write to a repository that may be another's.
+  // Without this option git status writes to the repository, which may belong to someone else.
   const git = ["git", "--no-optional-locks", "-C", root];
   const top = await run([...git, "rev-parse", "--show-prefix", "HEAD"]);
-  // What was unpacked somewhere below another checkout is not of that one's commit: it has a prefix.
+  // Files unpacked below another checkout do not belong to its commit: they have a prefix.
   const head = /^\n([0-9a-f]{7})/.exec(top.stdout)?.[1];
   if (top.code !== 0 || head === undefined) return "unknown";
   const { code, stdout } = await run([...git, "status", "--porcelain", "--", ...paths]);

@@ -9,19 +9,19 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** What goes into the executable. */
 const SOURCES = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 
-/** The environment variables that the program looks at. */
+/** The environment variables that the program reads. */
 export const ENVIRONMENT = [
   ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
-  // What systemd tells a service.
+  // Set by systemd for a service.
   ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],
 ];
 
-/** What the executable may do. Whatever is not here ends in an error, never in a question. */
+/** What the executable may do. Anything else is an error, never a prompt. */
 const PERMISSIONS = [
   "--allow-ffi", // libc and libnetfilter_queue, wherever they are
   "--allow-run=ip,nft,modprobe",
   "--allow-read", // configuration and keys, wherever they are
-  "--allow-write=/etc/ipipou,/run/ipipou", // ipipou convert and ipipou peer; the lock that a run is found by
+  "--allow-write=/etc/ipipou,/run/ipipou", // for ipipou convert and ipipou peer; for the lock that marks a run
   `--allow-env=${ENVIRONMENT.join(",")}`,
   "--allow-net", // looking up a server's name, whatever it is
   "--deny-import",
@@ -29,37 +29,35 @@ const PERMISSIONS = [
 ];
 
 /**
- * An interpreter that makes no code of its own: it takes 53 MB where the compiling one takes 65, with 1,000 peers 68
- * instead of 114, and it stands a kernel that forbids memory to be both written and executed. Packets are decided as
- * fast, since ed25519 is native code.
+ * Run V8 as a pure interpreter: it takes 53 MB instead of 65, with 1,000 peers 68 instead of 114, and works on a kernel
+ * that forbids memory to be both writable and executable. Packets are verified as fast, because ed25519 is native.
  */
 const V8_FLAGS = "--v8-flags=--lite-mode";
 
-/** Without this the program would run what it finds, by anybody's hand, in /tmp/deno-compile-ipipou.cache. */
+/** Without this the program would run code from /tmp/deno-compile-ipipou.cache, which anyone can write. */
 const NO_CACHE = "--no-code-cache";
 
-/** The files that decide about the executable, by their names in the checkout. */
+/** The files that the executable depends on, by their paths in the checkout. */
 export const INPUTS = [...SOURCES, "tools/executable.ts", "tools/base.ts"];
 
-/** How long Deno's site may take to answer, in milliseconds, before the base binary is taken from elsewhere. */
+/** Milliseconds to wait for Deno's site before the base binary is taken from elsewhere. */
 const SITE_PATIENCE = 5000;
 
-/** What to make. */
+/** The executable to make. */
 export interface ExecutableOptions {
   readonly target: Target;
-  /** Where to write it: in a folder that is there, on the file system of dist. */
+  /** Path to write it to: in an existing folder on the file system of dist. */
   readonly output: string;
-  /** What `--version` says of where it comes from. */
+  /** The commit that `--version` prints. */
   readonly commit: string;
-  /** The base binary; otherwise `$DENORT_BIN`, the one of Deno's site, or where that cannot be reached a donor's. */
+  /** The base binary. Default: `$DENORT_BIN`, the one of Deno's site, or a donor's if that cannot be reached. */
   readonly base?: string;
 }
 
 /**
- * Makes the executable from this checkout. The same files, commit, base and Deno make the same bytes, wherever and
- * whenever.
+ * Makes the executable from this checkout. Equal files, commit, base and Deno give equal bytes, anywhere and anytime.
  *
- * Throws an Error when the code does not compile or no base binary can be had.
+ * @throws {Error} when the code does not compile or no base binary can be had
  */
 export async function makeExecutable({ target, output, commit, base }: ExecutableOptions): Promise<void> {
   const work = await Deno.makeTempDir({ dir: `${ROOT}dist`, prefix: "new-" });
@@ -67,7 +65,7 @@ export async function makeExecutable({ target, output, commit, base }: Executabl
     await bundleSources(work, commit);
     base ??= Deno.env.get("DENORT_BIN") ?? await otherBase(work, target);
     const program = `${work}/${basename(output)}`;
-    // How much the compiler says stays in the executable, which must not tell of programs it does not need.
+    // The compiler's log level stays in the executable, which must not report missing optional programs.
     await deno([...compileArguments(program, target), "--quiet", "main.js"], work, base);
     await Deno.rename(program, output);
   } finally {
@@ -75,14 +73,14 @@ export async function makeExecutable({ target, output, commit, base }: Executabl
   }
 }
 
-/** Makes `main.js` of all sources and the packages they use: a file that tells neither where nor when. */
+/** Bundles all sources and packages into `main.js`, which depends on neither path nor time. */
 async function bundleSources(work: string, commit: string): Promise<void> {
   const sources = `${work}/sources`;
   await Deno.mkdir(sources);
   for (const name of SOURCES) await copy(`${ROOT}${name}`, `${sources}/${name}`);
   await Deno.writeTextFile(`${sources}/lib/commit.ts`, `export const COMMIT = ${JSON.stringify(commit)};\n`);
   const bundle = `${work}/main.js`;
-  // Unminified, it would name each package's place on this machine.
+  // Unminified, it would contain paths of this machine.
   const form = ["--platform=deno", "--minify", "--keep-names"];
   await deno(["bundle", "--quiet", "--check", "--frozen", ...form, `--output=${bundle}`, "main.ts"], sources);
   await Deno.utime(bundle, 0, 0);
@@ -99,7 +97,7 @@ function compileArguments(output: string, target: Target): string[] {
   return ["compile", ...alone, ...PERMISSIONS, V8_FLAGS, NO_CACHE, "--target", target, "--output", output];
 }
 
-/** Undefined when `deno compile` has or gets a base binary by itself, else the path of a donor's. */
+/** The path of a donor's base binary; undefined if `deno compile` has or gets one by itself. */
 async function otherBase(work: string, target: Target): Promise<string | undefined> {
   const problem = await downloadProblem(work, target);
   if (problem === undefined) return undefined;
@@ -110,8 +108,10 @@ async function otherBase(work: string, target: Target): Promise<string | undefin
 }
 
 /**
- * Compiles once, watching for a download of the base binary; one that does not even begin is given up after
- * SITE_PATIENCE, and why is told. Throws an Error with the compiler's words when anything else goes wrong.
+ * Compiles once, watching for a download of the base binary. If the site does not answer within SITE_PATIENCE, gives up.
+ *
+ * @returns why the download is impossible; undefined if it is not
+ * @throws {Error} with the compiler's messages when it fails otherwise
  */
 async function downloadProblem(work: string, target: Target): Promise<string | undefined> {
   const compiler = new Deno.Command(Deno.execPath(), {
@@ -139,7 +139,7 @@ async function downloadProblem(work: string, target: Target): Promise<string | u
 
 const QUIET = { NO_COLOR: "1", RUST_BACKTRACE: "0" };
 
-/** Runs Deno. Throws an Error with its last words when it fails. */
+/** Runs Deno. @throws {Error} with the end of its output when it fails */
 async function deno(args: readonly string[], cwd: string, base?: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -153,7 +153,7 @@ async function deno(args: readonly string[], cwd: string, base?: string): Promis
   throw new Error(`Cannot ${args[0]} the executable:\n${lastLines(new TextDecoder().decode(stderr), 20)}`);
 }
 
-/** Why the address cannot be downloaded from; undefined if it can. */
+/** Why the URL cannot be downloaded; undefined if it can. */
 async function unreachable(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(SITE_PATIENCE) });

@@ -1,4 +1,4 @@
-/** How many tests, their steps among them, did what. */
+/** Numbers of tests, including steps, by result. */
 export interface Counts {
   passed: number;
   failed: number;
@@ -6,14 +6,14 @@ export interface Counts {
 }
 
 const TEST = /^\s*<testcase name="([^"]*)" classname="([^"]*)" time="([\d.]+)"/gm;
-/** What is between the names of a test and its step. */
+/** Separates the names of a test and its step. */
 const STEP = " &gt; ";
 
-/** Counts the tests in a report of `deno test --junit-path`; all are 0 for a text that is none. */
+/** Counts the tests in a report of `deno test --junit-path`. All are 0 if the text is not a report. */
 export function countTests(report: string): Counts {
   const counts = { passed: 0, failed: 0, ignored: 0 };
   for (const [element] of report.matchAll(/^\s*<testsuite .*>$/gm)) {
-    // Attribute values cannot hold quotation marks, so a test file's name cannot pass for a number.
+    // Attribute values cannot contain quotation marks, so a file's name cannot be mistaken for a number.
     const attributes = new Map(element.matchAll(/ (\w+)="([^"]*)"/g).map(([, name, value]) => [name, value]));
     const number = (name: string) => Number(attributes.get(name) ?? 0);
     const failed = number("failures") + number("errors");
@@ -24,7 +24,7 @@ export function countTests(report: string): Counts {
   return counts;
 }
 
-/** How long the tests of each file took, in seconds, by its path; steps are part of their tests. */
+/** Seconds that the tests of each file took, by path. A test's time includes its steps. */
 export function timesOf(report: string): Map<string, number> {
   const times = new Map<string, number>();
   for (const [, name, file, seconds] of report.matchAll(TEST)) {
@@ -34,7 +34,7 @@ export function timesOf(report: string): Map<string, number> {
   return times;
 }
 
-/** What two reports say together. */
+/** Adds up two reports. */
 export function add(one: Counts, other: Counts): Counts {
   return {
     passed: one.passed + other.passed,

@@ -1,4 +1,4 @@
-/** The lines of a byte stream, without their line ends; a last line without one counts too. */
+/** The lines of a byte stream, without line ends; the last line may lack one. */
 export async function* textLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";

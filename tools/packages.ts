@@ -2,10 +2,10 @@ import { CommandError, must, mustWithProgress, run } from "./command.ts";
 import { say } from "./say.ts";
 
 /**
- * Makes sure that Debian packages are installed; silent and instant when they are.
+ * Installs Debian packages unless they are installed.
  *
- * `purpose` completes "needed for …" in the line that announces an installation. Throws an Error whose message
- * says what is missing and what to do when the machine is not Debian, this is not root, or apt-get fails.
+ * @param purpose completes "needed for …" in messages
+ * @throws {Error} saying what is missing and what to do, when this is not Debian, not root, or apt-get fails
  */
 export async function ensurePackages(names: readonly string[], purpose: string): Promise<void> {
   const query = await run([
@@ -38,24 +38,24 @@ export async function ensurePackages(names: readonly string[], purpose: string):
 }
 
 /**
- * Which of `names` are not fully installed, by the output of `dpkg-query` with the format
- * `${db:Status-Abbrev} ${Package}\n` (`ii` at the start of a line is "wanted and installed").
+ * Which of `names` are not fully installed, according to `dpkg-query` with the format
+ * `${db:Status-Abbrev} ${Package}\n` (`ii` at the start of a line means wanted and installed).
  */
 export function missingPackages(names: readonly string[], dpkgOutput: string): string[] {
   const installed = new Set<string>();
   for (const line of dpkgOutput.split("\n")) {
     const [status, name] = line.trim().split(/\s+/);
-    // The first letter is what the administrator wants (hold, install), the second what is there.
+    // The first letter is the desired state (hold, install), the second the actual one.
     if (name !== undefined && status?.[1] === "i") installed.add(name);
   }
   return names.filter((name) => !installed.has(name));
 }
 
 /**
- * Downloads Debian packages into `directory`, without installing them, and unpacks them there; what they have in /bin
- * or /lib, as older ones do, comes to /usr.
+ * Downloads Debian packages and unpacks them into `directory`, without installing them. Files in /bin and /lib, as in
+ * older packages, end up in /usr.
  *
- * Throws CommandError when there are none of such names, or they cannot be fetched.
+ * @throws {CommandError} when they do not exist or cannot be fetched
  */
 export async function unpackPackages(
   names: readonly string[],
@@ -66,13 +66,13 @@ export async function unpackPackages(
     await Deno.mkdir(`${directory}/usr/${merged}`, { recursive: true });
     await Deno.symlink(`usr/${merged}`, `${directory}/${merged}`);
   }
-  // Root may write where apt's own user may not; without this apt warns about it at length.
+  // Root may write where apt's own user may not. Without this option apt warns about that.
   const options = ["-o", "APT::Sandbox::User=root", ...aptOptions];
   const download = () => aptGet([...options, "download", ...names], { cwd: directory });
   try {
     await download();
   } catch {
-    // A list older than the mirror names files that are gone.
+    // A package list older than the mirror names files that no longer exist.
     say("Fetching the package lists (there are none, or they are older than the mirror)");
     await aptGet([...options, "update"]);
     await download();
@@ -84,10 +84,10 @@ export async function unpackPackages(
 }
 
 /**
- * Apt options that make the packages of another architecture visible, with lists of their own below `state`, so that
- * the machine's configuration stays as it is.
+ * Apt options that make the packages of another architecture available, with lists of their own below `state`, so that
+ * the machine's configuration is not changed.
  *
- * @param architecture as Debian calls it: "amd64", "arm64"
+ * @param architecture Debian's name: "amd64", "arm64"
  */
 export async function foreignArchitecture(architecture: string, state: string): Promise<string[]> {
   await Deno.mkdir(`${state}/lists/partial`, { recursive: true });
@@ -100,7 +100,7 @@ export async function foreignArchitecture(architecture: string, state: string): 
   ].flatMap((option) => ["-o", option]);
 }
 
-/** Runs `apt-get` without questions, waiting for another one that holds the lock. Throws CommandError. */
+/** Runs `apt-get` without prompts, waiting for its lock. @throws {CommandError} */
 export async function aptGet(args: readonly string[], options: { cwd?: string } = {}): Promise<void> {
   await mustWithProgress(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", ...args], {
     ...options,

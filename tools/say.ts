@@ -1,6 +1,6 @@
 const encoder = new TextEncoder();
 
-/** Prints one line for people, on standard error: standard output belongs to what a tool was asked for. */
+/** Prints a line on standard error: standard output is for results. */
 export function say(line: string): void {
   Deno.stderr.writeSync(encoder.encode(`${line}\n`));
 }

@@ -1,17 +1,17 @@
 const ROOT = new URL("..", import.meta.url).pathname;
 
-/** Seconds that files of tests take, by path: whole ones, as measured once, side by side. */
+/** Whole seconds that test files take, by path, as measured when running in parallel. */
 const TIMES = `${ROOT}tests/seconds.json`;
-/** What a file is taken to need that is not there. */
+/** Assumed for a file that is not listed. */
 const USUAL_SECONDS = 60;
 
-/** A file, and how long its tests take, in seconds. */
+/** A test file, and how many seconds it takes. */
 export interface Timed {
   readonly path: string;
   readonly seconds: number;
 }
 
-/** Shares files out: the longest first, each to whoever has least by then. @returns `count` lists of paths */
+/** Distributes files: the longest first, each to the least loaded share. @returns `count` lists of paths */
 export function share(files: readonly Timed[], count: number): string[][] {
   const shares = Array.from({ length: count }, () => ({ seconds: 0, paths: [] as string[] }));
   for (const { path, seconds } of files.toSorted((a, b) => b.seconds - a.seconds)) {
@@ -22,7 +22,7 @@ export function share(files: readonly Timed[], count: number): string[][] {
   return shares.map(({ paths }) => paths);
 }
 
-/** The test files of directories, given and returned as paths from the checkout on. */
+/** The test files of directories. All paths are relative to the checkout. */
 export async function testFiles(directories: readonly string[]): Promise<Timed[]> {
   const times = await readTimes();
   const files: Timed[] = [];
@@ -35,7 +35,7 @@ export async function testFiles(directories: readonly string[]): Promise<Timed[]
   return files;
 }
 
-/** Remembers how long files took, in seconds by path, beside what is remembered of others. */
+/** Records how many seconds files took, by path. Other files' records stay. */
 export async function writeTimes(times: ReadonlyMap<string, number>): Promise<void> {
   const measured = Object.fromEntries(times.entries().map(([path, time]) => [path, Math.ceil(time)]));
   const all = Object.entries({ ...await readTimes(), ...measured }).sort();

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { getPublicKey, hashes, sign } from "@noble/ed25519";
 
@@ -33,7 +32,7 @@ export function signMessage(message: Uint8Array, privateKey: Uint8Array): Uint8A
 export function makeVerifier(
   publicKey: Uint8Array,
 ): (message: Uint8Array, signature: Uint8Array) => boolean {
-  const x = Buffer.from(publicKey).toString("base64url");
+  const x = publicKey.toBase64({ alphabet: "base64url", omitPadding: true });
   const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
   return (message, signature) => verify(null, message, key, signature);
 }
@@ -55,6 +54,6 @@ const SMALL_ORDER_Y = new Set([
  * signatures, or a non-canonical encoding (y >= 2^255 - 19), which no key generator makes.
  */
 export function isWeakPublicKey(publicKey: Uint8Array): boolean {
-  const y = BigInt(`0x${Buffer.from(publicKey.toReversed()).toString("hex")}`) & (SIGN_BIT - 1n);
+  const y = BigInt(`0x${publicKey.toReversed().toHex()}`) & (SIGN_BIT - 1n);
   return y >= FIELD_PRIME || SMALL_ORDER_Y.has(y);
 }

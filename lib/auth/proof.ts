@@ -3,7 +3,7 @@ import { isTimely, parseSignedPayload } from "./ed25519.ts";
 import { makeVerifier } from "./keys.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** What the far side has to prove, whatever its name and address. */
+/** What the peer has to prove, whatever its name and address. */
 export interface Proof {
   /** Equal exactly where the same proof is asked for; reveals no secret. */
   readonly id: string;
@@ -16,7 +16,7 @@ export function bareProofId(payload: Uint8Array): string {
   return `bare ${createHash("sha256").update(payload).digest("hex")}`;
 }
 
-/** The `id` of what `scheme` asks of the far side. Our own key does not affect it. */
+/** The `id` of what `scheme` asks of the peer. Our own key does not affect it. */
 export function proofId(scheme: Scheme): string {
   if (scheme.kind !== "ed25519") return bareProofId(bareBytes(scheme));
   const { remotePublicKey, secret } = scheme;
@@ -24,7 +24,7 @@ export function proofId(scheme: Scheme): string {
   return `key ${createHash("sha256").update(remotePublicKey).update(secret).digest("hex")}`;
 }
 
-/** Makes the check of what `scheme` asks of the far side. */
+/** Makes the check of what `scheme` asks of the peer. */
 export function makeProof(scheme: Scheme): Proof {
   const id = proofId(scheme);
   if (scheme.kind !== "ed25519") {

@@ -13,7 +13,7 @@ export type Scheme =
     readonly kind: "ed25519";
     /** Our 32-byte seed. A client signs auth packets with it, a server its replies. */
     readonly privateKey: Uint8Array<ArrayBuffer> | null;
-    /** The far side's 32-byte public key. A server verifies auth packets with it, a client replies. */
+    /** The peer's 32-byte public key. A server verifies auth packets with it, a client replies. */
     readonly remotePublicKey: Uint8Array<ArrayBuffer> | null;
     /** Shared secret: part of what is signed, never sent. */
     readonly secret: string;

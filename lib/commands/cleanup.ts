@@ -8,9 +8,9 @@ import type { System } from "../ports.ts";
 import type { Identification } from "../settings/resolve.ts";
 
 /**
- * Removes what an instance left in the kernel, of a client and of a server alike.
+ * Removes what an instance, client or server, left in the kernel.
  *
- * @returns what to tell, a line for each thing removed
+ * @returns what to print, a line for each object removed
  * @throws {IpipouError} with exit code 200 when something cannot be removed
  */
 export async function cleanup(

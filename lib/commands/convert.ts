@@ -1,9 +1,10 @@
 import type { ConvertOptions } from "../settings/command_line.ts";
 import { type Conf, convertConf, holdsSecret, readConf } from "../settings/conf.ts";
-import { SettingsError, showPath } from "../settings/errors.ts";
+import { lowerFirst, SettingsError, showPath } from "../settings/errors.ts";
 import {
   CONFIG_FOLDER,
   type Files,
+  isMissing,
   MODE,
   pathOf,
   type ReadFile,
@@ -17,10 +18,10 @@ import { resolve } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /**
- * Makes TOML of configuration files of version 0.1.
+ * Converts configuration files of version 0.1 to TOML.
  *
- * @returns what to print: the TOML, or what was written where
- * @throws {SettingsError} for the first thing that is wrong; nothing is written then
+ * @returns what to print: the TOML, or which files were written
+ * @throws {SettingsError} for the first error, before anything is written
  */
 export function convert(options: ConvertOptions, files: Files, put: WriteFile): string {
   const { names, hub, write, force } = options;
@@ -32,11 +33,11 @@ export function convert(options: ConvertOptions, files: Files, put: WriteFile): 
   for (const { target } of converted) {
     if (!target.startsWith(CONFIG_FOLDER) || target.includes("/../")) {
       throw new SettingsError(
-        `Cannot write ${showPath(target)}: --write is for files of ${CONFIG_FOLDER}; ` +
-          `convert without --write, and keep what is printed`,
+        `Cannot write ${showPath(target)}: --write only writes to ${CONFIG_FOLDER}; ` +
+          `convert without --write, and save the output`,
       );
     }
-    if (!force && isThere(read, target)) throw overwriteError(target);
+    if (!force && !isMissing(read(target))) throw overwriteError(target);
   }
   return converted.map(({ sources, target, toml, isPrivate }) => {
     const mode = isPrivate ? MODE.private : MODE.public;
@@ -45,12 +46,12 @@ export function convert(options: ConvertOptions, files: Files, put: WriteFile): 
   }).join("");
 }
 
-/** A file that is converted, and what is to be written where. */
+/** A converted file, and where to write it. */
 interface ConvertedFile {
   readonly sources: readonly string[];
   readonly target: string;
   readonly toml: string;
-  /** Whether it is for its owner alone: it holds secrets, or others could not read its source either. */
+  /** Whether only its owner may read it: it contains secrets, or a source was not public either. */
   readonly isPrivate: boolean;
 }
 
@@ -61,7 +62,7 @@ function convertFile(name: string, read: ReadFile): ConvertedFile {
   return { sources: [path], target, toml, isPrivate: isSecret || !isPublic };
 }
 
-/** Makes one file of several, and sees whether it can be used. */
+/** Merges several files into one, and checks the result. */
 function convertHub(names: readonly string[], hub: string, files: Files): ConvertedFile {
   const target = pathOf(hub, "toml");
   const sources = names.map((name) => readOld(name, files.read));
@@ -79,30 +80,24 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
   return { sources: sources.map(({ path }) => path), target, toml, isPrivate };
 }
 
-/** What one file means. @throws {SettingsError} that names the file */
+/** Makes settings from one file. @throws {SettingsError} that names the file */
 function settingsOf({ given }: Conf, path: string, read: ReadFile): Settings {
   try {
     return resolve({ given, peers: null }, read).settings;
   } catch (error) {
     if (!(error instanceof SettingsError) || error.message.includes(showPath(path))) throw error;
-    const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
-    throw new SettingsError(`Cannot make a peer of ${showPath(path)}: ${reason}`);
+    throw new SettingsError(`Cannot make a peer of ${showPath(path)}: ${lowerFirst(error.message)}`);
   }
 }
 
 function readOld(name: string, read: ReadFile): TextFile {
   const path = pathOf(name, "conf");
   if (path.endsWith(".toml")) {
-    throw new SettingsError(`Cannot convert ${showPath(path)}: it is TOML already by its name`);
+    throw new SettingsError(`Cannot convert ${showPath(path)}: its name says that it is already TOML`);
   }
   return readText(read, path, "ipipou convert");
 }
 
-function isThere(read: ReadFile, path: string): boolean {
-  const file = read(path);
-  return file.ok || !file.missing;
-}
-
 function overwriteError(path: string): SettingsError {
-  return new SettingsError(`Cannot write ${showPath(path)}: it is there already; give --force to replace it`);
+  return new SettingsError(`Cannot write ${showPath(path)}: it already exists; give --force to replace it`);
 }

@@ -5,47 +5,47 @@ import { loadInput } from "../settings/load.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** A hub's files. */
+/** Where a hub's files are. */
 export interface Hub {
   /** NAME of /etc/ipipou/NAME.toml */
   readonly name: string;
   readonly path: string;
-  /** Of its peers' files. */
+  /** Folder of its peers' files. */
   readonly folder: string;
 }
 
-/** A hub's settings, and what they were made of. */
+/** A hub's settings, and the input they were made from. */
 export interface LoadedHub {
   readonly input: Input;
   readonly settings: Settings;
   readonly warnings: readonly string[];
 }
 
-/** Finds a hub's files. Only of /etc/ipipou, since the executable may write nowhere else. @throws {SettingsError} */
+/** Finds a hub's files. They must be in /etc/ipipou, because the executable may write nowhere else. @throws {SettingsError} */
 export function findHub(config: string, { read }: Files): Hub {
   const path = pathOf(config, "toml");
   const name = nameOfConfig(path);
   if (name === null) {
-    const form = `must be a file ${CONFIG_FOLDER}NAME.toml, NAME of A-Z a-z 0-9 _ . @ -`;
+    const form = `must be a file ${CONFIG_FOLDER}NAME.toml, with NAME of A-Z a-z 0-9 _ . @ -`;
     throw new SettingsError(`Cannot use ${showPath(path)} as HUB: ${form}`);
   }
   readConfig(read, config);
   return { name, path, folder: path.replace(/\.toml$/, ".peers") };
 }
 
-/** Where the file of a peer is, or would be. */
+/** The path that a peer's file has or would have. */
 export function pathOfPeer({ folder }: Hub, peer: string): string {
   return `${folder}/${peer}.toml`;
 }
 
-/** Loads its settings. @throws {SettingsError} for the first thing that is wrong */
+/** Loads a hub's settings. @throws {SettingsError} for the first error */
 export function loadHub({ path }: Hub, files: Files): LoadedHub {
   const { warnings, ...input } = loadInput({ configs: [path], given: {} }, files);
   const resolved = resolve(input, files.read);
   return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
 }
 
-/** The files as they would be with one more in a folder. */
+/** The files as if there were one more in a folder. */
 export function withFile(files: Files, folder: string, path: string, text: string): Files {
   const name = path.slice(folder.length + 1);
   return {
@@ -58,7 +58,7 @@ export function withFile(files: Files, folder: string, path: string, text: strin
   };
 }
 
-/** The files as they would be with a folder, where it is not there. */
+/** The files as if a folder existed. */
 export function withFolder(files: Files, folder: string): Files {
   return {
     read: files.read,
@@ -69,7 +69,7 @@ export function withFolder(files: Files, folder: string): Files {
   };
 }
 
-/** The files as they would be without one that is in a folder. */
+/** The files as if one in a folder did not exist. */
 export function withoutFile(files: Files, folder: string, path: string): Files {
   const name = path.slice(folder.length + 1);
   return {
@@ -81,10 +81,4 @@ export function withoutFile(files: Files, folder: string, path: string): Files {
         : found;
     },
   };
-}
-
-/** Tells whether there is a file, readable or not. */
-export function isThere({ read }: Files, path: string): boolean {
-  const file = read(path);
-  return file.ok || !file.missing;
 }

@@ -1,18 +1,17 @@
 import { keyPairOf } from "../auth/keys.ts";
 import { parseNetwork } from "../ipv4.ts";
-import { makeClientFile, makeClientLine } from "../settings/format_client.ts";
+import { formatClient, formatClientCommand } from "../settings/format_client.ts";
 import type { PeerAddition, PeerChoice } from "../settings/command_line.ts";
 import { nearest } from "../settings/did_you_mean.ts";
 import { quote, SettingsError } from "../settings/errors.ts";
-import { CONFIG_FOLDER, type Files, MODE, type WriteFile } from "../settings/files.ts";
+import { CONFIG_FOLDER, type Files, isMissing, MODE, type WriteFile } from "../settings/files.ts";
 import type { GivenPeer } from "../settings/given.ts";
-import { makePeerFile } from "../settings/format_peer.ts";
+import { formatPeer } from "../settings/format_peer.ts";
 import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import {
   findHub,
   type Hub,
-  isThere,
   type LoadedHub,
   loadHub,
   pathOfPeer,
@@ -21,30 +20,30 @@ import {
   withoutFile,
 } from "./hub.ts";
 
-/** What editing a hub's peers needs of the system. */
+/** What editing a hub's peers needs from the system. */
 export interface PeerSystem extends Files {
-  /** Makes its folder too, where there is none. */
+  /** Also creates the file's folder. */
   readonly write: WriteFile;
   readonly remove: (path: string) => void;
-  /** Keeps others who edit in this folder out, until disposed. */
+  /** Locks out others who edit files in this folder, until disposed. */
   readonly lock: (folder: string) => Disposable;
-  /** Has the process that runs a configuration file reload, as `lib/daemon/claim.ts` does. */
+  /** Makes the process that runs a configuration file reload, see `lib/daemon/claim.ts`. */
   readonly tellToReload: (path: string) => number | null;
 }
 
 /** What to print. */
 export interface PeerOutcome {
-  /** What was asked for; it may hold secrets. */
+  /** The result asked for. May contain secrets. */
   readonly result: string;
-  /** What was done, a line each. */
+  /** What was done, one line each. */
   readonly notes: readonly string[];
 }
 
 /**
- * Adds a peer to a hub, and makes its client's file.
+ * Adds a peer to a hub, and formats its client's file.
  *
- * @param seed 32 random bytes, for the client's key if one is to be made
- * @throws {SettingsError} for the first thing that is wrong or does not fit together; nothing is changed then
+ * @param seed 32 random bytes, for the client's key if one is to be generated
+ * @throws {SettingsError} for the first error or conflict, before anything is changed
  */
 export function addPeer(
   addition: PeerAddition,
@@ -55,11 +54,11 @@ export function addPeer(
   refuseHidden(addition.peer);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
-  if (isThere(system, path)) throw existingError(hub, addition.peer, path);
+  if (!isMissing(system.read(path))) throw existingError(hub, addition.peer, path);
   const before = loadHub(hub, withFolder(system, hub.folder));
   refuseSingle(hub, before, system);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
-  const file = makePeerFile({
+  const file = formatPeer({
     ...addition,
     peerIp: chooseAddress(addition, before),
     publicKey: keys?.publicKey ?? null,
@@ -73,7 +72,7 @@ export function addPeer(
   }
   const known = new Set(before.warnings);
   return {
-    result: addition.asLine ? makeClientLine(hub.name, client) : client,
+    result: addition.asLine ? formatClientCommand(hub.name, client) : client,
     notes: [
       ...after.warnings.filter((warning) => !known.has(warning)).map((warning) => `Warning: ${warning}`),
       ...file.holdsSecret ? [warnOfUser(hub, path)] : [],
@@ -91,30 +90,30 @@ function makeClient(
 ): string {
   const peer = settings.peers.find((other) => other.name === addition.peer)!;
   const endpoint = chooseEndpoint(addition, settings);
-  return makeClientFile(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
+  return formatClient(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
 }
 
 function warnOfUser({ name }: Hub, path: string): string {
-  return `Warning: ${path} holds a secret and only root can read it: a hub that runs as another user, as ` +
-    `ipipou@${name} does, needs it as a credential, as its unit says`;
+  return `Warning: ${path} holds a secret and only root can read it: a hub that runs as another user, like ` +
+    `ipipou@${name} does, needs it as a credential, see its unit`;
 }
 
 /**
  * Removes a peer of a hub.
  *
- * @throws {SettingsError} when there is no such peer, it is none that was added, or the hub cannot be without it
+ * @throws {SettingsError} when there is no such peer, it was not added by command, or the hub's settings depend on it
  */
 export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome {
   const hub = findHub(choice.hub, system);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
-  if (!isThere(system, path)) throw missingPeerError(hub, choice.peer, loadHub(hub, system));
+  if (isMissing(system.read(path))) throw missingPeerError(hub, choice.peer, loadHub(hub, system));
   loadHub(hub, withoutFile(system, hub.folder, path));
   system.remove(path);
   return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
 }
 
-/** Lists a hub's peers, a line each: name, address in the tunnel, how it authenticates, and where it is defined. */
+/** Lists a hub's peers, one per line: name, tunnel address, authentication, and where it is defined. */
 export function listPeers(config: string, files: Files): PeerOutcome {
   const hub = findHub(config, files);
   const { input, settings } = loadHub(hub, files);
@@ -130,7 +129,7 @@ export function listPeers(config: string, files: Files): PeerOutcome {
   return { result: lines.map((line) => `${line}\n`).join(""), notes: [] };
 }
 
-/** The address that the peer's file must name; null when it is given, or when there is no network to choose from. */
+/** The tunnel address to write into the peer's file; null if it is given, or there is no network to choose from. */
 function chooseAddress({ peer, given }: PeerAddition, { input, settings }: LoadedHub): string | null {
   const { tunnelNet } = input.given;
   if (given.tunnelPeerIp !== undefined || tunnelNet === undefined) return null;
@@ -141,7 +140,7 @@ function chooseAddress({ peer, given }: PeerAddition, { input, settings }: Loade
   if (ip !== null) return ip;
   throw new SettingsError(
     `Cannot add peer ${quote(peer)}: all addresses of ${tunnelNet.value} (${tunnelNet.place}) are taken; ` +
-      "give --tunl-peer-ip, or the hub a larger network",
+      "give --tunl-peer-ip, or the hub a larger --tunl-net",
   );
 }
 
@@ -154,13 +153,13 @@ function refuseHidden(peer: string): void {
   );
 }
 
-/** Where the settings are those of one client, other peers would take its place. */
+/** The settings of a server with a single client must not be turned into those of a hub: the client would be lost. */
 function refuseSingle({ path, folder }: Hub, { input }: LoadedHub, { list }: PeerSystem): void {
   const { token, remotePublicKey, byRemoteIp } = input.given;
   const known = token ?? remotePublicKey ?? (byRemoteIp?.value ? byRemoteIp : undefined);
   if (known === undefined || input.peers?.length !== 0 || list(folder).ok) return;
   throw new SettingsError(
-    `Cannot add a peer to ${path}: it is about one client (${known.place}); give that one a [[peer]] of its own`,
+    `Cannot add a peer to ${path}: it describes a single client (${known.place}); move that client to a [[peer]] of its own`,
   );
 }
 
@@ -170,8 +169,8 @@ function refuseStranger({ peer, given, makeKey }: PeerAddition, { input }: Loade
   throw new SettingsError(
     `Cannot add peer ${
       quote(peer)
-    } without a way to know it: give --auth-remote-pubkey-b64 KEY, of a key that ` +
-      "the client made with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
+    } without a way to identify it: give --auth-remote-pubkey-b64 KEY, of a key made on ` +
+      "the client with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
   );
 }
 
@@ -187,7 +186,7 @@ function existingError({ name }: Hub, peer: string, path: string): SettingsError
   return new SettingsError(
     `Cannot add peer ${
       quote(peer)
-    }: ${path} is there already; to replace it: ipipou peer remove ${name} ${peer}`,
+    }: ${path} already exists; to replace it: ipipou peer remove ${name} ${peer}`,
   );
 }
 
@@ -206,7 +205,7 @@ function missingPeerError({ name }: Hub, peer: string, { input }: LoadedHub): Se
   return new SettingsError(`Cannot remove peer ${quote(peer)}: ${name} has no such peer; ${cure}`);
 }
 
-/** Where it is defined: a file, with line and column unless the whole file is about it. */
+/** Where a peer is defined: a file of its own, or a file with line and column. */
 function definitionOf({ place }: GivenPeer): string {
   return place.replace(/^name at /, "");
 }
@@ -225,11 +224,11 @@ function authenticationOf({ scheme, byRemote }: Peer): string {
 function tell({ name, path }: Hub, system: PeerSystem): string {
   try {
     const pid = system.tellToReload(path);
-    if (pid === null) return `${name} is not running: it takes effect when it starts`;
+    if (pid === null) return `${name} is not running: the change takes effect when it starts`;
     return pid === 0
-      ? `${name} is running in another PID namespace: have it reload there`
+      ? `${name} is running in another PID namespace: reload it there`
       : `told ${name} (pid ${pid}) to reload`;
   } catch (error) {
-    return `Warning: ${(error as Error).message}: have ${name} reload by yourself`;
+    return `Warning: ${(error as Error).message}: reload ${name} yourself`;
   }
 }

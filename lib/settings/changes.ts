@@ -4,10 +4,10 @@ import type { Peer, Settings } from "./settings.ts";
 
 type Shown = string | number | boolean | null;
 
-/** One setting by the name of its option, and what it is set to. */
+/** A setting: the name of its option, and its value. */
 type Row<T> = readonly [name: string, valueOf: (owner: T) => Shown];
 
-/** What is fixed for as long as the program runs: marks, chains and sets in the kernel are known by it. */
+/** Settings that cannot change while the program runs: marks, chains and sets in the kernel are named after them. */
 const FIXED: readonly Row<Settings>[] = [
   ["--server", ({ mode }) => mode === "server"],
   ["--reauth-only", ({ reauthOnly }) => reauthOnly],
@@ -15,8 +15,8 @@ const FIXED: readonly Row<Settings>[] = [
   ["--nft-table", ({ nft, mode }) => mode === "server" ? nft.table : null],
 ];
 
-/** The most changes that are told one by one. */
-const MOST_TOLD = 20;
+/** Most changes that are listed one by one. */
+const MOST_LISTED = 20;
 
 const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-ip", ({ local }) => local.ip],
@@ -33,7 +33,7 @@ const COMMON: readonly Row<Settings>[] = [
   ["--no-log-pid", ({ log }) => log.pid === false],
 ];
 
-/** Where private local addresses are handed out from. */
+/** The first of the private local addresses that are handed out. */
 const HANDED_OUT: readonly Row<Settings>[] = [["--fou-local-ip-alt", ({ firstAltIp }) => firstAltIp]];
 
 const OF_PEER: readonly Row<Peer>[] = [
@@ -54,25 +54,25 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--auth-move-interval", ({ moveInterval }) => moveInterval],
 ];
 
-/** Words a change that a running program cannot make; null when there is none. */
+/** Describes a change that a running program cannot apply; null if there is none. */
 export function describeRestart(from: Settings, to: Settings): string | null {
   const [change] = describeDifferences(FIXED, from, to);
-  // As when their folder is not there: what is left mostly does not say how the only one would be known.
+  // For example, the peers' folder is missing. What remains rarely identifies a single client.
   if (change === undefined && from.isOfMany && !to.isOfMany) {
-    return "Cannot make a server of a single client of one that has peers, while it runs: " +
+    return "Cannot turn a running server with peers into one with a single client: " +
       "put its [[peer]] or folder NAME.peers back, or restart it";
   }
-  return change === undefined ? null : `Cannot change a running program (${change}): restart it`;
+  return change === undefined ? null : `Cannot apply this while running (${change}): restart it`;
 }
 
 /**
- * Words what differs between two settings, a line each, without secrets. Of many lines the first ones are told
- * and the rest counted. None: they mean the same.
+ * Describes the differences between two settings, one per line, without secrets. If there are many, the first are
+ * listed and the rest counted. No lines: the settings are equal.
  */
 export function describeChanges(from: Settings, to: Settings): string[] {
   const lines = allChanges(from, to);
-  const rest = lines.length - MOST_TOLD;
-  return rest > 0 ? [...lines.slice(0, MOST_TOLD), `… and ${rest} more`] : lines;
+  const rest = lines.length - MOST_LISTED;
+  return rest > 0 ? [...lines.slice(0, MOST_LISTED), `… and ${rest} more`] : lines;
 }
 
 function allChanges(from: Settings, to: Settings): string[] {
@@ -90,7 +90,7 @@ function allChanges(from: Settings, to: Settings): string[] {
   ];
 }
 
-/** Tells whether there is a peer without a private local address of its own. */
+/** Tells whether some peer has no private local address of its own. */
 function handsOutAlts({ peers }: Settings): boolean {
   return peers.some(({ altIp }) => altIp === null);
 }
@@ -117,7 +117,7 @@ function secretsOf(scheme: Scheme): Readonly<Record<string, unknown>> {
     case "ed25519":
       return {
         "own key": scheme.privateKey,
-        "the far side's key": scheme.remotePublicKey,
+        "the peer's key": scheme.remotePublicKey,
         "shared secret": scheme.secret,
       };
   }

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Network } from "../ipv4.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer } from "./given.ts";
@@ -6,15 +5,15 @@ import type { Slot } from "./option.ts";
 import { freePoolAddress } from "./pool.ts";
 import type { Peer } from "./settings.ts";
 
-/** What no two peers may have alike. */
+/** Something that no two peers may share. */
 interface Trait {
-  /** The option that gives it. */
+  /** The option that sets it. */
   readonly slot: Slot;
-  /** Keys of which no other peer may have one; none when it has nothing of the kind. */
+  /** Keys that no other peer may have; none if the peer does not have the trait. */
   readonly keysOf: (peer: Peer) => readonly string[];
-  /** Keys that it clashes with; those it has itself where this is left out. */
+  /** Keys that it clashes with, if they are not its own. */
   readonly clashesOf?: (peer: Peer) => readonly string[];
-  /** What is alike, and the cure. */
+  /** What is the same, and the cure. */
   readonly describe: (key: string, peers: readonly Peer[], net: Network | null) => string;
 }
 
@@ -22,65 +21,69 @@ const TRAITS: readonly Trait[] = [
   {
     slot: "peerName",
     keysOf: ({ name }) => [name],
-    describe: () => "they have the same name, give one another",
+    describe: () => "they have the same name; give one of them another",
   },
   {
     slot: "tunnelDevice",
     keysOf: ({ tunnel }) => [tunnel.device],
-    describe: (device) => `they have the same tunnel device, ${device}, give one another tunl.dev`,
+    describe: (device) => `they have the same tunnel device, ${device}; give one of them another tunl.dev`,
   },
   {
     slot: "tunnelPeerIp",
     keysOf: ({ tunnel }) => [tunnel.peerIp],
     describe: (ip, peers, net) =>
-      `they have the same address in the tunnel, ${ip}, give one another tunl.peer-ip${freeOne(peers, net)}`,
+      `they have the same tunnel address, ${ip}; give one of them another tunl.peer-ip${freeOne(peers, net)}`,
   },
   {
     slot: "token",
-    keysOf: ({ scheme }) => scheme.kind === "token" ? [toBase64(scheme.token)] : [],
-    describe: () => "they have the same token, give each its own",
+    keysOf: ({ scheme }) => scheme.kind === "token" ? [scheme.token.toBase64()] : [],
+    describe: () => "they have the same token; give each its own",
   },
   {
     slot: "remotePublicKey",
     keysOf: ({ scheme }) =>
-      scheme.kind === "ed25519" && scheme.remotePublicKey !== null ? [toBase64(scheme.remotePublicKey)] : [],
-    describe: (key) => `they have the same auth.remote-pubkey-b64, ${key}, give each its own key`,
+      scheme.kind === "ed25519" && scheme.remotePublicKey !== null ? [scheme.remotePublicKey.toBase64()] : [],
+    describe: (key) => `they have the same auth.remote-pubkey-b64, ${key}; give each its own key`,
   },
   {
     slot: "remoteHost",
     keysOf: (peer) => clashKeys(peer, (own) => own),
     clashesOf: (peer) => clashKeys(peer, (_own, other) => other),
     describe: () =>
-      "nothing tells them apart, give each a key, or auth.by-remote-ip and an address in fou.remote of its own",
+      "nothing tells them apart; give each its own key, or auth.by-remote-ip and its own address in fou.remote",
   },
   {
     slot: "altIp",
     keysOf: ({ altIp }) => altIp === null ? [] : [altIp],
-    describe: (ip) => `they have the same fou.local-ip-alt, ${ip}, give one another`,
+    describe: (ip) => `they have the same fou.local-ip-alt, ${ip}; give one of them another`,
   },
   {
     slot: "routes",
     keysOf: ({ routes }) => routes,
-    describe: (route) => `they have the same network in routes, ${route}, leave it to one of them`,
+    describe: (route) => `they have the same network in routes, ${route}; remove it from one of them`,
   },
 ];
 
 /**
- * Refuses peers that cannot be told apart, or would get in each other's way.
+ * Rejects peers that cannot be told apart, or would interfere with each other.
  *
- * @param told what each of `peers` was told for itself, in the same order
- * @param net what addresses in the tunnel are of
- * @throws {SettingsError} naming two of them, and where they are
+ * @param given what was given for each of `peers`, in the same order
+ * @param net network of the tunnel addresses
+ * @throws {SettingsError} naming two of them, and where they are defined
  */
-export function refuseClashes(peers: readonly Peer[], told: readonly GivenPeer[], net: Network | null): void {
+export function refuseClashes(
+  peers: readonly Peer[],
+  given: readonly GivenPeer[],
+  net: Network | null,
+): void {
   for (const { slot, keysOf, clashesOf = keysOf, describe } of TRAITS) {
     const owners = new Map<string, GivenPeer>();
     for (const [index, peer] of peers.entries()) {
       const key = clashesOf(peer).find((key) => owners.has(key));
-      const [other, one] = [owners.get(key ?? ""), told[index]!];
+      const [other, one] = [owners.get(key ?? ""), given[index]!];
       if (other !== undefined) {
         const both = [other, one].map((each) => showPeer(each, slot)).join(" and ");
-        throw new SettingsError(`Cannot take both ${both}: ${describe(key!, peers, net)}`);
+        throw new SettingsError(`Cannot use both ${both}: ${describe(key!, peers, net)}`);
       }
       for (const key of keysOf(peer)) owners.set(key, one);
     }
@@ -94,19 +97,15 @@ function showPeer({ name, place, given }: GivenPeer, slot: Slot): string {
 function freeOne(peers: readonly Peer[], net: Network | null): string {
   if (net === null) return "";
   const free = freePoolAddress(net, new Set(peers.flatMap(({ tunnel }) => [tunnel.ip, tunnel.peerIp])));
-  return free === null ? "; --tunl-net has no free one" : `, like ${free}`;
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("base64");
+  return free === null ? "; --tunl-net has no free one" : `, such as ${free}`;
 }
 
 const CHECKS = [0, 1, 2, 3] as const;
 
 /**
- * Two peers that prove nothing are told apart when both have their address checked, or both their port, and that
- * differs. So one clashes with any that has the same in what is checked of both: a key for each set of checks
- * the other may have.
+ * Two peers without a key or token can be told apart if both have their address checked, or both their port, and it
+ * differs. So a peer clashes with any other that is equal in what is checked of both. There is a key for each set of
+ * checks that the other may have.
  */
 function clashKeys(
   { scheme, byRemote, remote }: Peer,

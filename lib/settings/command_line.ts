@@ -6,26 +6,26 @@ import { nameOf, type Option } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
 import { assignOption, type Grammar, readWords, type Setting } from "./words.ts";
 
-/** Where values come from. */
+/** Configuration files and options to read values from. */
 export interface Sources {
-  /** What `--config` was given, in that order. */
+  /** Values of `--config`, in order. */
   readonly configs: readonly string[];
   readonly given: Readonly<GivenValues>;
 }
 
 /** What a command line asks for. */
 export type Invocation =
-  /** `commands`: those whose help is asked for; none: the whole program's. */
+  /** `commands`: whose help to print; empty: the whole program's. */
   | { readonly kind: "help"; readonly commands: readonly Command[] }
   | { readonly kind: "version" }
-  /** Make a key pair; `labelled`: say which line is which. */
+  /** Generate a key pair; `labelled`: label the lines. */
   | { readonly kind: "keygen"; readonly labelled: boolean }
   | Sources & {
     readonly kind: "run";
     /** A line each. */
     readonly warnings: readonly string[];
   }
-  /** Make TOML of files of version 0.1. */
+  /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
   | Sources & { readonly kind: "cleanup" }
@@ -33,15 +33,15 @@ export type Invocation =
   | PeerChoice & { readonly kind: "peer-remove" }
   | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
 
-/** What to make TOML of, and where it goes. */
+/** What to convert, and where to. */
 export interface ConvertOptions {
   /** Files of version 0.1, as `--config` takes them. */
   readonly names: readonly string[];
-  /** What one file is to be made of all, as `--config` takes it; null: one of each. */
+  /** The file to merge them all into, as `--config` takes it; null: convert each on its own. */
   readonly hub: string | null;
-  /** To be written, instead of to standard output. */
+  /** Write files instead of printing. */
   readonly write: boolean;
-  /** In place of a file that is there. */
+  /** Replace existing files. */
   readonly force: boolean;
 }
 
@@ -53,33 +53,33 @@ export interface PeerChoice {
   readonly peer: string;
 }
 
-/** A peer to add to a hub, and what its client is to have. */
+/** A peer to add to a hub, and what its client's file needs. */
 export interface PeerAddition extends PeerChoice {
-  /** What is said of the peer, the later over the earlier. */
+  /** The peer's options in order; later ones override earlier ones. */
   readonly settings: readonly Setting[];
   readonly given: Readonly<GivenValues>;
-  /** Make the client a key pair. */
+  /** Generate the client's key pair. */
   readonly makeKey: boolean;
-  /** Where the client reaches the hub, as far as it is said. */
+  /** Where the client reaches the hub; null: not given. */
   readonly endpoint: { readonly host: string | null; readonly port: number | null };
   /** The client's network device. */
   readonly clientDevice: string;
-  /** Print a shell's line, instead of the client's file. */
+  /** Print a shell command that writes the client's file. */
   readonly asLine: boolean;
 }
 
 const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
 
-/** Slots that do not tell which instance is meant. */
+/** Slots that do not identify an instance. */
 const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
 
 /**
- * Reads the command line as version 0.1 did: short options in one word (`-vvn0`), values after a space or
- * `=`, long options cut short as long as only one begins so; what comes later wins. A first word without a
+ * Parses the command line like version 0.1: short options can share a word (`-vvn0`), values follow a space or `=`,
+ * long options can be abbreviated while unambiguous, and later options override earlier ones. A first word without a
  * hyphen is a command.
  *
  * @param argv without the program's name
- * @throws {SettingsError} for what is unknown, lacks its value, or has one that cannot be taken
+ * @throws {SettingsError} for an unknown option, a missing value, or an invalid one
  */
 export function parseInvocation(argv: readonly string[]): Invocation {
   const [first, second, ...rest] = argv;
@@ -135,9 +135,9 @@ function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   if (asked !== null) {
     throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
   }
-  if (words.length > 1) throw new SettingsError("Cannot clean up after several at once: give one NAME");
+  if (words.length > 1) throw new SettingsError("Cannot clean up several instances at once: give one NAME");
   if (words.length + configs.length === 0 && Object.keys(given).every((slot) => LOG_SLOTS.has(slot))) {
-    throw new SettingsError("Cannot clean up without knowing after whom: give NAME, or -n N");
+    throw new SettingsError("Cannot clean up without an instance: give NAME, or -n N");
   }
   return { kind: "cleanup", configs: [...words, ...configs], given };
 }
@@ -148,7 +148,7 @@ function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
   const makeKey = switches.has("makeKey");
   if (makeKey && given.remotePublicKey !== undefined) {
     throw new SettingsError(
-      `Cannot take both --make-key and ${given.remotePublicKey.place}: they set the same, give one`,
+      `Cannot use both --make-key and ${given.remotePublicKey.place}: they set the same value, give one`,
     );
   }
   return {
@@ -173,18 +173,18 @@ function parsePeerRemove(command: Command, argv: readonly string[]): Invocation 
 function parsePeerList(command: Command, argv: readonly string[]): Invocation {
   const { words, asked } = readWords(argv, grammarOf(command));
   if (asked !== null) return { kind: "help", commands: [command] };
-  const [hub] = takeWords(words, command);
+  const [hub] = checkWords(words, command);
   return { kind: "peer-list", hub: hub! };
 }
 
 function parsePeerChoice(words: readonly string[], command: Command): PeerChoice {
-  const [hub, peer] = takeWords(words, command);
+  const [hub, peer] = checkWords(words, command);
   assignOption({}, PEER_NAME, peer!, "PEER");
   return { hub: hub!, peer: peer! };
 }
 
-/** Takes as many words as the command's usage names. */
-function takeWords(words: readonly string[], { name, usage }: Command): readonly string[] {
+/** Checks that there are as many words as the command's usage names. */
+function checkWords(words: readonly string[], { name, usage }: Command): readonly string[] {
   const wanted = usage.replace(/ \[.*/, "").split(" ");
   const [missing, stray] = [wanted[words.length], words[wanted.length]];
   if (missing !== undefined) {
@@ -192,7 +192,7 @@ function takeWords(words: readonly string[], { name, usage }: Command): readonly
   }
   if (stray !== undefined) {
     throw new SettingsError(
-      `Cannot take ${quote(stray)} on the command line: give ipipou ${name} ${usage}`,
+      `Cannot use ${quote(stray)} on the command line: give ipipou ${name} ${usage}`,
     );
   }
   return words;
@@ -221,5 +221,7 @@ function warnOfArgv(option: Option): string {
     other.kind === "secretFile" && "slot" in option && other.slot === option.slot
   );
   const cures = [...files.map(nameOf), "a configuration file"].join(" or ");
-  return `The value of ${nameOf(option)} shows in the process list to every user of this host: use ${cures}`;
+  return `The value of ${
+    nameOf(option)
+  } is visible to every user of this host in the process list: use ${cures}`;
 }

@@ -1,34 +1,34 @@
 import { assignOption, findLong, findShort, type Grammar, type Setting, takesValue } from "./words.ts";
-import { SettingsError, showPath } from "./errors.ts";
+import { lowerFirst, SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 import { formatSetting, replaces } from "./format_toml.ts";
 
 const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
-// What TOML does not allow in a comment.
+// Characters that TOML forbids in comments.
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
 
 /** A configuration file of version 0.1. */
 export interface Conf {
-  /** Settings, and comments and blank lines between them. */
+  /** Settings, and the comments and blank lines between them. */
   readonly lines: readonly (Setting | string)[];
   readonly given: Readonly<GivenValues>;
 }
 
-/** TOML made of a configuration file of version 0.1. */
+/** A configuration file of version 0.1 as TOML. */
 interface Converted {
   readonly toml: string;
-  /** Whether a secret itself stands in it. */
+  /** Whether it contains a secret, rather than the name of a secret's file. */
   readonly holdsSecret: boolean;
 }
 
 /**
- * Makes TOML of a configuration file of version 0.1, line by line, comments and blank lines included.
+ * Converts a configuration file of version 0.1 to TOML, line by line, including comments and blank lines.
  *
- * @param path where it lies, for messages
- * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
+ * @param path its path, for messages
+ * @throws {SettingsError} with file and line, for an unknown option or an invalid value
  */
 export function convertConf(text: string, path: string): Converted {
   const conf = readConf(text, path);
@@ -37,11 +37,11 @@ export function convertConf(text: string, path: string): Converted {
 }
 
 /**
- * Reads a configuration file of version 0.1. Such a file has an option a line, with or without hyphens, and after
- * one space its value as it is, without quotes. Of options given more than once the last one counts.
+ * Parses a configuration file of version 0.1. It has one option per line, with or without hyphens, then one space and
+ * the unquoted value. The last of repeated options counts.
  *
- * @param path where it lies, for messages
- * @throws {SettingsError} with file and line, for an option that does not exist or a value it cannot take
+ * @param path its path, for messages
+ * @throws {SettingsError} with file and line, for an unknown option or an invalid value
  */
 export function readConf(text: string, path: string): Conf {
   const given: GivenValues = {};
@@ -52,7 +52,7 @@ export function readConf(text: string, path: string): Conf {
   return { lines, given };
 }
 
-/** Writes its lines in TOML: comments, blank lines, and those settings that are wanted and count. */
+/** Formats its lines as TOML: comments, blank lines, and the wanted settings that are not overridden. */
 export function formatConf({ lines, given }: Conf, isWanted: (option: Option) => boolean): string[] {
   return lines.flatMap((line, index) => {
     if (typeof line === "string") {
@@ -64,7 +64,7 @@ export function formatConf({ lines, given }: Conf, isWanted: (option: Option) =>
   });
 }
 
-/** Tells whether a secret itself stands in it. */
+/** Tells whether the file contains a secret, rather than the name of a secret's file. */
 export function holdsSecret({ lines }: Conf): boolean {
   return lines.some((line) => typeof line !== "string" && line.option.secret);
 }
@@ -79,7 +79,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
   const option = find(word.length === 1 ? word : key, place);
   const name = `${nameOf(option)} at ${place}`;
   if (option.kind === "command") {
-    throw new SettingsError(`Cannot use ${name}: it is for the command line only`);
+    throw new SettingsError(`Cannot use ${name}: it can only be used on the command line`);
   }
   const value = attached ?? rest;
   if (!takesValue(option) && word + rest !== key) {
@@ -87,7 +87,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
   }
   if (attached !== undefined && rest !== "") {
     throw new SettingsError(
-      `Cannot take what follows the value of ${name}: after = it has no spaces`,
+      `Cannot use what follows the value of ${name}: a value after = has no spaces`,
     );
   }
   if (takesValue(option) && value === "" && attached === undefined) {
@@ -104,7 +104,6 @@ function find(key: string, place: string): Option {
     return key.length === 1 ? findShort(key, GRAMMAR) : findLong(key, GRAMMAR);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
-    throw new SettingsError(`Cannot read ${place}: ${reason}`);
+    throw new SettingsError(`Cannot read ${place}: ${lowerFirst(error.message)}`);
   }
 }

@@ -1,10 +1,10 @@
 import type { ReadFile } from "./files.ts";
 
 /**
- * Reads files as a service may: where it was given a credential of a file's name, that is read in the file's place,
- * which the service cannot read. A blank one stands for a file that was not there.
+ * Wraps `read` for a systemd service: a credential with a file's name is read instead of that file, which the service
+ * has no permission to read. A blank credential stands for a missing file.
  *
- * @param folder where the service's credentials are; undefined: this is no service that was given any
+ * @param folder the service's $CREDENTIALS_DIRECTORY; undefined: there are no credentials
  */
 export function withCredentials(read: ReadFile, folder: string | undefined): ReadFile {
   if (!folder) return read;

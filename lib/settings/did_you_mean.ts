@@ -8,7 +8,7 @@ const TOML_KEYS = OPTIONS.flatMap((option) => {
     : [{ long: option.long, table: path.slice(0, -1).join("."), key: path.at(-1) ?? "" }];
 });
 const LONG_NAMES = longNamesOf(OPTIONS);
-// More would compare a whole mistyped file with every name there is.
+// Without a limit a whole file, given by mistake, would be compared with every name.
 const LONGEST_COMPARED = 64;
 
 function longNamesOf(options: readonly Option[]): string[] {
@@ -16,9 +16,10 @@ function longNamesOf(options: readonly Option[]): string[] {
 }
 
 /**
- * One of `options` like `name` (without hyphens), as `did you mean --fou-local-port?`; else where to look.
+ * Suggests the one of `options` most like `name` (without hyphens): `did you mean --fou-local-port?`. If none is close,
+ * says how to list them.
  *
- * @param help the command line that lists them
+ * @param help the command line that lists the options
  */
 export function suggestOption(name: string, options: readonly Option[], help: string): string {
   const wanted = toKebab(name);
@@ -29,9 +30,10 @@ export function suggestOption(name: string, options: readonly Option[], help: st
 }
 
 /**
- * A TOML key like `key` in `table` (empty: none), as ``did you mean `dev` in [fou]?``; else where to look.
+ * Suggests the TOML key most like `key` in `table` (empty: none): ``did you mean `dev` in [fou]?``. If none is close,
+ * says how to list them.
  *
- * @param isOfPeer whether it stands in one of several peers, where a key in a table is best written `fou.dev`
+ * @param isOfPeer whether it is in a [[peer]], where a key of a table is best written as `fou.dev`
  */
 export function suggestKey(table: string, key: string, isOfPeer: boolean): string {
   const wanted = toKebab(key);
@@ -52,11 +54,11 @@ export function suggestKey(table: string, key: string, isOfPeer: boolean): strin
 function elsewhere(joined: string): string {
   const name = joined.replace(/^-/, "");
   return OPTIONS.some((option) => option.commandLineOnly && option.long === name)
-    ? `--${name} is for the command line only`
+    ? `--${name} can only be used on the command line`
     : "ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]";
 }
 
-/** The one of `names` that is the fewest changes of a letter away from `wanted`; none when all are far. */
+/** The one of `names` with the least edit distance from `wanted`; undefined if none is close. */
 export function nearest(wanted: string, names: readonly string[]): string | undefined {
   if (wanted.length > LONGEST_COMPARED) return undefined;
   const limit = Math.max(1, Math.floor(wanted.length / 3));
@@ -66,12 +68,12 @@ export function nearest(wanted: string, names: readonly string[]): string | unde
     .sort((a, b) => a.distance - b.distance)[0]?.name;
 }
 
-/** `fouLocalPort` and `FOU_LOCAL_PORT` are `fou-local-port`. */
+/** Turns `fouLocalPort` and `FOU_LOCAL_PORT` into `fou-local-port`. */
 function toKebab(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replaceAll("_", "-").toLowerCase();
 }
 
-/** Levenshtein's distance. */
+/** The Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (const [i, letter] of [...a].entries()) {

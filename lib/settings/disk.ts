@@ -1,10 +1,7 @@
 import { SettingsError, showPath } from "./errors.ts";
-import type { FileRead, Files, FolderRead, WriteOptions } from "./files.ts";
+import { type FileRead, type Files, type FolderRead, MODE, type WriteOptions } from "./files.ts";
 
-/** What configuration needs: secrets are in files that others cannot read. */
-const FOLDER_MODE = 0o755;
-
-/** Reads a text file from disk: the edge behind `ReadFile`. A byte order mark is dropped. */
+/** Reads a text file from disk; implements `ReadFile`. Drops a byte order mark. */
 export function readFromDisk(path: string): FileRead {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
@@ -18,7 +15,7 @@ export function readFromDisk(path: string): FileRead {
   }
 }
 
-/** Lists a folder on disk: the edge behind `ListFolder`. */
+/** Lists a folder on disk; implements `ListFolder`. */
 function listOnDisk(path: string): FolderRead {
   try {
     return { ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) };
@@ -27,13 +24,13 @@ function listOnDisk(path: string): FolderRead {
   }
 }
 
-/** The disk's files. */
+/** Files and folders on disk. */
 export const DISK: Files = { read: readFromDisk, list: listOnDisk };
 
 /**
- * Writes a text file to disk, whole or not at all: the edge behind `WriteFile`.
+ * Writes a text file to disk, completely or not at all; implements `WriteFile`.
  *
- * @returns false when the file is there and is not to be replaced
+ * @returns false if the file exists and must not be replaced
  * @throws {SettingsError} when it cannot be written
  */
 export function writeToDisk(path: string, text: string, { mode, replace }: WriteOptions): boolean {
@@ -55,9 +52,9 @@ export function writeToDisk(path: string, text: string, { mode, replace }: Write
 }
 
 /**
- * Writes a text file to disk like `writeToDisk`, with its folder where there is none: both or nothing.
+ * Writes a text file to disk like `writeToDisk`, and makes its folder if needed: both or nothing.
  *
- * @returns false when the file is there and is not to be replaced
+ * @returns false if the file exists and must not be replaced
  * @throws {SettingsError} when it cannot be written
  */
 export function writeWithFolder(path: string, text: string, options: WriteOptions): boolean {
@@ -74,11 +71,11 @@ export function writeWithFolder(path: string, text: string, options: WriteOption
 function makeFolder(path: string): boolean {
   try {
     Deno.mkdirSync(path);
-    Deno.chmodSync(path, FOLDER_MODE);
+    Deno.chmodSync(path, MODE.folder);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw new SettingsError(`Cannot make ${showPath(path)}: ${reasonOf(error)}`);
+    throw new SettingsError(`Cannot create ${showPath(path)}: ${reasonOf(error)}`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { EXIT, IpipouError } from "../errors.ts";
 
 /**
- * Something wrong in the command line or in a configuration file (exit 2). The message is one line: the value
- * (or `(hidden)`), the place (an option, or a file with line and column counted from 1), and the cure.
+ * An error in the command line or in a configuration file (exit code 2). The message is one line: the value (or
+ * `(hidden)`), the place (an option, or a file with line and column counted from 1), and the cure.
  */
 export class SettingsError extends IpipouError {
   constructor(message: string, options?: ErrorOptions) {
@@ -10,25 +10,30 @@ export class SettingsError extends IpipouError {
   }
 }
 
-/** Stands for a secret. */
+/** Shown instead of a secret. */
 export const HIDDEN = "(hidden)";
 
 const LONGEST_SHOWN = 80;
-// What would break the one line or hide text in a terminal, and JSON.stringify leaves as it is.
+// Would break the line or hide text in a terminal, and JSON.stringify does not escape it.
 const INVISIBLE_REGEXP = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 const PLAIN_PATH_REGEXP = /^[\w./:@%+=,~-]+$/;
 
-/** Shows text in double quotes on one line, long text cut. */
+/** Formats text in double quotes on one line, truncating long text. */
 export function quote(text: string): string {
   return escape(cutLong(text));
 }
 
-/** The beginning of a text too long for a message. */
+/** Makes a message fit after a colon: its first letter in lower case. */
+export function lowerFirst(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1);
+}
+
+/** Truncates text too long for a message. */
 export function cutLong(text: string): string {
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
 
-/** Shows a file's path as it is, or whole and in quotes when it holds anything unusual. */
+/** Formats a file's path: as it is, or in quotes if it has unusual characters. Never truncated. */
 export function showPath(path: string): string {
   return PLAIN_PATH_REGEXP.test(path) ? path : escape(path);
 }

@@ -1,51 +1,51 @@
 import { SettingsError, showPath } from "./errors.ts";
 
-/** What came of reading a file. */
+/** Result of reading a file. */
 export type FileRead =
   /** `mode`: its permission bits. */
   | { readonly ok: true; readonly text: string; readonly mode: number }
-  /** `reason`: in the system's words. */
+  /** `reason`: the system's error message. */
   | { readonly ok: false; readonly missing: boolean; readonly reason: string };
 
-/** Reads a whole text file; does not throw. */
+/** Reads a whole text file. Does not throw. */
 export type ReadFile = (path: string) => FileRead;
 
-/** What came of listing a folder; `names` are those of files and folders in it, in no order. */
+/** Result of listing a folder. `names` of the files and folders in it are in no order. */
 export type FolderRead =
   | { readonly ok: true; readonly names: readonly string[] }
   | { readonly ok: false; readonly missing: boolean; readonly reason: string };
 
-/** Lists a folder; does not throw. */
+/** Lists a folder. Does not throw. */
 export type ListFolder = (path: string) => FolderRead;
 
-/** Where files are read from. */
+/** Read access to files. */
 export interface Files {
   readonly read: ReadFile;
   readonly list: ListFolder;
 }
 
-/** How to put a file in its place. */
+/** How to write a file. */
 export interface WriteOptions {
   /** Permission bits. */
   readonly mode: number;
-  /** Whether a file that is there is replaced. */
+  /** Whether to replace an existing file. */
   readonly replace: boolean;
 }
 
-/** Writes a whole file or nothing. @returns false when the file is there and is not to be replaced */
+/** Writes a whole file or nothing. @returns false if the file exists and must not be replaced */
 export type WriteFile = (path: string, text: string, options: WriteOptions) => boolean;
 
-/** Where configuration lies, and the only place the executable may write to. */
+/** Folder of the configuration files, the only one the executable may write to. */
 export const CONFIG_FOLDER = "/etc/ipipou/";
-/** Where a running program can be found. */
+/** Folder by which a running program is found. */
 export const RUN_FOLDER = "/run/ipipou/";
-/** Permission bits of a file that is for its owner alone, and of one for all. */
-export const MODE = { private: 0o600, public: 0o644 } as const;
+/** Permission bits of a file for its owner only, of a file for everyone, and of a folder. */
+export const MODE = { private: 0o600, public: 0o644, folder: 0o755 } as const;
 const OTHERS_CAN_READ = 0o004;
-/** Characters of the largest configuration file, in 2^20; with 4,096 peers there are 512 for each. */
+/** Size limit of a configuration file, in 2^20 characters: 512 for each of 4,096 peers. */
 export const LARGEST_CONFIG_MIB = 2;
 
-/** A file's text, and whether any user of this host can read it too. */
+/** A file's text, and whether every user of this host can read it. */
 export interface TextFile {
   readonly path: string;
   readonly text: string;
@@ -53,9 +53,9 @@ export interface TextFile {
 }
 
 /**
- * Reads a file that must be there.
+ * Reads a file that must exist.
  *
- * @param place what named it
+ * @param place the option or file that names it
  * @throws {SettingsError} when it cannot be read
  */
 export function readText(read: ReadFile, path: string, place: string): TextFile {
@@ -68,8 +68,8 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
 }
 
 /**
- * Reads the configuration file that `--config NAME` names: a path when it begins with `/`, `./` or `../`,
- * else a file of /etc/ipipou whose `.toml` may be left out.
+ * Reads the configuration file that `--config NAME` names: a path if it begins with `/`, `./` or `../`, else a file in
+ * /etc/ipipou whose `.toml` may be omitted.
  *
  * @throws {SettingsError} when it cannot be read, or is a file of version 0.1
  */
@@ -84,10 +84,10 @@ export function readConfig(read: ReadFile, name: string): TextFile {
 }
 
 /**
- * Reads a TOML file of a sensible size.
+ * Reads a TOML file.
  *
- * @param place what named it
- * @throws {SettingsError} when it cannot be read
+ * @param place the option or file that names it
+ * @throws {SettingsError} when it cannot be read, or is too large
  */
 export function readToml(read: ReadFile, path: string, place: string): TextFile {
   const file = readText(read, path, place);
@@ -98,13 +98,13 @@ export function readToml(read: ReadFile, path: string, place: string): TextFile 
   );
 }
 
-/** The path that a name of a configuration file means; `extension` is the one that may be left out. */
+/** The path of the configuration file called `name`; `extension` is the one that may be omitted. */
 export function pathOf(name: string, extension: "toml" | "conf"): string {
   if (isPath(name)) return name;
   return CONFIG_FOLDER + (/\.(toml|conf)$/.test(name) ? name : `${name}.${extension}`);
 }
 
-/** NAME of /etc/ipipou/NAME.toml, where that is plain; null for any other path. */
+/** NAME of /etc/ipipou/NAME.toml if it has only plain characters; null for any other path. */
 export function nameOfConfig(path: string): string | null {
   return /^\/etc\/ipipou\/(\w[\w.@-]*)\.toml$/.exec(path)?.[1] ?? null;
 }
@@ -113,7 +113,8 @@ function isPath(name: string): boolean {
   return /^\.{0,2}\//.test(name);
 }
 
-function isMissing(file: FileRead): boolean {
+/** Tells whether a file does not exist. One that exists may be unreadable. */
+export function isMissing(file: FileRead): boolean {
   return !file.ok && file.missing;
 }
 
@@ -122,6 +123,6 @@ function oldFileError(name: string, path: string): SettingsError {
     ? `ipipou convert --write ${showPath(name)}`
     : `ipipou convert ${showPath(path)} > ${showPath(path.replace(/conf$/, "toml"))}`;
   return new SettingsError(
-    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; make TOML of it: ${command}`,
+    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; convert it to TOML: ${command}`,
   );
 }

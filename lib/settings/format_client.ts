@@ -4,10 +4,10 @@ import type { Scheme } from "../auth/scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { formatString } from "./format_toml.ts";
 
-/** Seconds after which a NAT may forget a flow is rarely less. */
+/** Seconds between auth packets. NATs rarely forget a flow sooner. */
 const KEEPALIVE = 25;
 
-/** What a client's file says beside what the hub's settings do. */
+/** What a client's file contains besides what follows from the hub's settings. */
 export interface ClientFileContent {
   /** Name of the file, without folder and extension. */
   readonly name: string;
@@ -15,13 +15,13 @@ export interface ClientFileContent {
   readonly endpoint: { readonly host: string; readonly port: number };
   /** The client's network device. */
   readonly device: string;
-  /** The client's private key, 32 bytes, to be in the file; null: it is in NAME.key beside it. */
+  /** The client's private key, 32 bytes, to put into the file; null: the file refers to NAME.key next to it. */
   readonly privateKey: Uint8Array | null;
 }
 
-/** Makes the file with which a client is the hub's peer. It holds secrets. */
-export function makeClientFile(hub: Settings, peer: Peer, options: ClientFileContent): string {
-  const { name, endpoint, device, privateKey } = options;
+/** Formats the configuration file of a client that is the hub's peer. It contains secrets. */
+export function formatClient(hub: Settings, peer: Peer, content: ClientFileContent): string {
+  const { name, endpoint, device, privateKey } = content;
   const port = peer.byRemote.port ? peer.remote.port : hub.local.ports[0];
   return [
     `number = ${hub.number}`,
@@ -58,28 +58,28 @@ function formatToken(token: Uint8Array): string {
   return Buffer.from(text).equals(token) ? `token = ${formatString(text)}` : formatKey("token-b64", token);
 }
 
-/** A hub with a key of its own signs its answers. */
+/** A hub with its own key signs its replies. */
 function formatOwnKey({ privateKey }: Scheme & { kind: "ed25519" }): string[] {
   return privateKey === null ? [] : [formatKey("remote-pubkey-b64", keyPairOf(privateKey).publicKey)];
 }
 
 function formatKey(key: string, bytes: Uint8Array): string {
-  return `${key} = "${Buffer.from(bytes).toString("base64")}"`;
+  return `${key} = "${bytes.toBase64()}"`;
 }
 
 /**
- * A line for a POSIX shell that writes a client's file, for its owner alone and never over one that is there. It needs
- * no program but mkdir: routers often have no base64.
+ * Formats a POSIX shell command that writes a client's file, readable only by its owner, and never overwrites one. It
+ * needs no program but mkdir: routers often lack base64.
  *
- * @param name of the file, without folder and extension; nothing in it is a shell's
+ * @param name of the file, without folder and extension; without characters special to a shell
  */
-export function makeClientLine(name: string, file: string): string {
+export function formatClientCommand(name: string, file: string): string {
   const lines = escapeNonAscii(file.trimEnd()).split("\n").map(quoteForShell);
   const path = `/etc/ipipou/${name}.toml`;
   return `mkdir -p /etc/ipipou && (umask 077; set -C; printf '%s\\n' ${lines.join(" ")} > ${path})\n`;
 }
 
-/** In TOML, where such characters stand in strings alone. A terminal in another locale would spoil them. */
+/** In this TOML such characters only occur in strings. A terminal in another locale would garble them. */
 function escapeNonAscii(toml: string): string {
   return toml.replace(
     /\P{ASCII}/gu,

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { GivenValues } from "./given.ts";
 import type { ReadFile } from "./files.ts";
 import { OPTIONS } from "./options.ts";
@@ -6,32 +5,32 @@ import { readSecretFile } from "./scheme.ts";
 import { formatSetting, formatString, replaces } from "./format_toml.ts";
 import type { Setting } from "./words.ts";
 
-/** What is to be in a peer's file. */
+/** What a peer's file is made from. */
 export interface PeerFileContent {
-  /** Its address in the tunnel, where `settings` do not give it; null: it has none here. */
+  /** Its tunnel address if `settings` do not set it; null: none is written. */
   readonly peerIp: string | null;
-  /** Its public key, where `settings` do not give it. */
+  /** Its public key if `settings` do not set it. */
   readonly publicKey: Uint8Array | null;
-  /** What was said of it, the later over the earlier. */
+  /** Its options in order; later ones override earlier ones. */
   readonly settings: readonly Setting[];
-  /** The same, as values. */
+  /** Their values. */
   readonly given: Readonly<GivenValues>;
 }
 
-/** A peer's file. */
+/** A formatted peer's file. */
 export interface PeerFile {
   readonly text: string;
-  /** Whether a secret stands in it. */
+  /** Whether it contains a secret. */
   readonly holdsSecret: boolean;
 }
 
 /**
- * Makes a peer's file. What files of secrets hold is copied into it.
+ * Formats a peer's file. The content of secret files is copied into it.
  *
- * @param read reads those
+ * @param read reads the secret files
  * @throws {SettingsError} when one cannot be read
  */
-export function makePeerFile(
+export function formatPeer(
   { peerIp, publicKey, settings, given }: PeerFileContent,
   read: ReadFile,
 ): PeerFile {
@@ -40,7 +39,7 @@ export function makePeerFile(
   ).map((setting) => inline(setting, given, read));
   const lines = [
     ...peerIp === null ? [] : [`tunl.peer-ip = ${formatString(peerIp)}`],
-    ...publicKey === null ? [] : [`auth.remote-pubkey-b64 = "${Buffer.from(publicKey).toString("base64")}"`],
+    ...publicKey === null ? [] : [`auth.remote-pubkey-b64 = "${publicKey.toBase64()}"`],
     ...lasting.map((setting) => formatSetting(setting, given)),
   ];
   return {
@@ -49,7 +48,7 @@ export function makePeerFile(
   };
 }
 
-/** What a file of a secret holds, as the option that takes it as it is. */
+/** Replaces an option that names a secret's file by the one that takes the secret itself. */
 function inline(setting: Setting, given: Readonly<GivenValues>, read: ReadFile): Setting {
   const { option } = setting;
   if (option.kind !== "secretFile") return setting;

@@ -5,14 +5,14 @@ import type { Setting } from "./words.ts";
 const HIGHEST_VERB = 99;
 
 /**
- * Writes a setting as a line of TOML.
+ * Formats a setting as a line of TOML.
  *
- * @param given the value of its slot
+ * @param given holds its value
  */
 export function formatSetting({ option, text }: Setting, given: Readonly<GivenValues>): string {
   switch (option.kind) {
     case "config":
-      return "# A file cannot name another with --config: version 0.1 took no notice of it either.";
+      return "# A file cannot name another with --config: version 0.1 ignored it too.";
     case "count":
       return `verb = ${verbosityOf(given)}`;
     case "flag":
@@ -32,7 +32,7 @@ export function formatSetting({ option, text }: Setting, given: Readonly<GivenVa
   }
 }
 
-/** Tells whether a setting of the option `later` leaves nothing of an earlier one of `earlier`. */
+/** Tells whether giving the option `later` overrides an earlier `earlier` completely. */
 export function replaces(later: Option, earlier: Option): boolean {
   const setsVerbosity = (option: Option) => option.kind === "count" || option.long === "verb";
   if (setsVerbosity(later)) return setsVerbosity(earlier);
@@ -40,12 +40,12 @@ export function replaces(later: Option, earlier: Option): boolean {
   return later === earlier;
 }
 
-/** Writes UDP ports as a TOML value. */
+/** Formats UDP ports as a TOML value. */
 export function formatPorts(ports: readonly number[]): string {
   return ports.length === 1 ? `${ports[0]}` : `[${ports.join(", ")}]`;
 }
 
-/** Writes text as a TOML string, on one line. */
+/** Formats text as a TOML string on one line. */
 export function formatString(text: string): string {
   return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }

@@ -1,7 +1,7 @@
 import { SettingsError } from "./errors.ts";
 import type { Option, Slot, Values } from "./option.ts";
 
-/** One value as it was given. */
+/** A value, and where it was given. */
 export interface Given<T> {
   readonly value: T;
   /** The option's name, or `fou.local-port at /etc/ipipou/x.toml:3:14`. */
@@ -9,17 +9,17 @@ export interface Given<T> {
   readonly option: Option;
 }
 
-/** What one source gave, or several with the later ones over the earlier. */
+/** The values given by one source, or by several with later ones overriding earlier ones. */
 export type GivenValues = { [K in Slot]?: Given<Values[K]> };
 
-/** Takes one value for one slot. */
+/** Stores a value in a slot. */
 export type Assign = <K extends Slot>(slot: K, value: Values[K]) => void;
 
 /**
- * Makes the function that puts values of `option` into `given`.
+ * Makes the function that stores values of `option` in `given`.
  *
- * @param lastFlagWins whether a flag may turn around what another flag said before in the same source
- * @throws {SettingsError} from that function, when another option filled the slot already
+ * @param lastFlagWins whether a flag may override another flag given earlier in the same source
+ * @throws {SettingsError} from that function, when another option has filled the slot
  */
 export function assignTo(given: GivenValues, option: Option, place: string, lastFlagWins: boolean): Assign {
   return (slot, value) => {
@@ -27,24 +27,26 @@ export function assignTo(given: GivenValues, option: Option, place: string, last
     if (
       earlier !== undefined && earlier.option !== option && !(lastFlagWins && earlier.option.kind === "flag")
     ) {
-      throw new SettingsError(`Cannot take both ${earlier.place} and ${place}: they set the same, give one`);
+      throw new SettingsError(
+        `Cannot use both ${earlier.place} and ${place}: they set the same value, give one`,
+      );
     }
     // The compiler cannot follow a generic key into an assignment.
     Object.assign(given, { [slot]: { value, place, option } satisfies Given<typeof value> });
   };
 }
 
-/** What one of several peers was given. */
+/** The values given for one of several peers. */
 export interface GivenPeer {
   readonly name: string;
-  /** Where its name is: `name at /etc/ipipou/hub.toml:12:8`, or its own file. */
+  /** Where it is named: `name at /etc/ipipou/hub.toml:12:8`, or the path of its own file. */
   readonly place: string;
   readonly given: Readonly<GivenValues>;
 }
 
-/** Everything that was said. */
+/** All input: values of the command line and the files. */
 export interface Input {
   readonly given: Readonly<GivenValues>;
-  /** Null: `given` describes the only one. */
+  /** Null: there is a single peer, described by `given`. */
   readonly peers: readonly GivenPeer[] | null;
 }

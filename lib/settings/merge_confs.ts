@@ -5,22 +5,22 @@ import type { Option, Slot } from "./option.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { formatPorts, formatString } from "./format_toml.ts";
 
-/** A server of one client, as a file of version 0.1 describes it. */
+/** A server with one client, as described by a file of version 0.1. */
 export interface SingleServer {
   readonly path: string;
   readonly conf: Conf;
   readonly settings: Settings;
 }
 
-/** One that is a peer of the hub. */
+/** One that has a peer's name in the merged hub. */
 interface NamedServer extends SingleServer {
   readonly peer: Peer;
 }
 
-/** Characters of a peer's name. */
+/** Most characters a peer's name can have. */
 const LONGEST_NAME = 15;
 
-/** What a server has once, however many clients. */
+/** What a server has only once, so that all files must agree on it. */
 const MUST_MATCH: readonly { slot: Slot; valueOf: (settings: Settings) => unknown }[] = [
   { slot: "localIp", valueOf: ({ local }) => local.ip },
   { slot: "device", valueOf: ({ local }) => local.device },
@@ -30,7 +30,7 @@ const MUST_MATCH: readonly { slot: Slot; valueOf: (settings: Settings) => unknow
   { slot: "nftCounter", valueOf: ({ nft }) => nft.counter },
 ];
 
-/** What is written for each peer, whether its file says it or not. */
+/** Written for each peer, whether its file sets it or not. */
 const WRITTEN: ReadonlySet<string> = new Set<Slot>([
   "tunnelDevice",
   "tunnelIp",
@@ -39,37 +39,38 @@ const WRITTEN: ReadonlySet<string> = new Set<Slot>([
   "allowedIps",
 ]);
 
-/** What tells peers apart, and is not for all even where all files say the same. */
+/** What tells peers apart: never shared, even if it is the same in all files. */
 const OWN = new Set(["fou-remote", "fou-remote-ip", "fou-remote-port", "auth-remote-pubkey-b64", "routes"]);
 
 /**
- * Makes the settings of one server with several peers, in TOML, of those of several servers with one each. Each
- * peer keeps its device and addresses; their clients go on as they are, since the hub has all the ports.
+ * Merges several servers with one client each into one server with several peers, in TOML. Each peer keeps its device
+ * and addresses. Clients need no change, because the hub has all the ports.
  *
- * @throws {SettingsError} naming both places, for what the servers would have to have in common, or must not
+ * @throws {SettingsError} naming both places, where the servers differ in what they must share, or share what they
+ * must not
  */
 export function mergeServers(servers: readonly SingleServer[]): string {
   const [first] = servers;
   if (first === undefined) return "";
   for (const server of servers) refuseDifferent(first, server);
   const names = namePeers(servers);
-  const members = servers.map((server, index) => ({
+  const named = servers.map((server, index) => ({
     ...server,
     peer: { ...server.settings.peers[0]!, name: names[index]! },
   }));
   refuseClashes(
-    members.map(({ peer }) => peer),
-    members.map(({ peer: { name }, path, conf }) => ({ name, place: showPath(path), given: conf.given })),
+    named.map(({ peer }) => peer),
+    named.map(({ peer: { name }, path, conf }) => ({ name, place: showPath(path), given: conf.given })),
     null,
   );
-  const shared = sharedLines(members);
-  const ports = [...new Set(members.flatMap(({ settings }) => settings.local.ports))];
+  const shared = sharedLines(named);
+  const ports = [...new Set(named.flatMap(({ settings }) => settings.local.ports))];
   return [
-    `# Made of ${servers.map(({ path }) => showPath(path)).join(", ")}.`,
-    ...commonLines(members, ports),
+    `# Merged from ${servers.map(({ path }) => showPath(path)).join(", ")}.`,
+    ...commonLines(named, ports),
     ...shared,
-    ...members.flatMap((member) => ["", "[[peer]]", ...peerLines(member, new Set(shared))]),
-    ...describePorts(members, ports),
+    ...named.flatMap((server) => ["", "[[peer]]", ...peerLines(server, new Set(shared))]),
+    ...describePorts(named, ports),
   ].map((line) => `${line}\n`).join("");
 }
 
@@ -83,11 +84,11 @@ function refuseDifferent(first: SingleServer, other: SingleServer): void {
   const different = MUST_MATCH.find(({ valueOf }) => valueOf(first.settings) !== valueOf(other.settings));
   if (different === undefined) return;
   const [one, two] = [first, other].map(({ conf, path }) =>
-    conf.given[different.slot]?.place ?? `what ${showPath(path)} leaves out`
+    conf.given[different.slot]?.place ?? `the default of ${showPath(path)}`
   );
   const files = `${showPath(first.path)} and ${showPath(other.path)}`;
   throw new SettingsError(
-    `Cannot make one server of ${files}: ${one} and ${two} differ; make them the same, or keep one file apart`,
+    `Cannot merge ${files}: ${one} and ${two} differ; make them the same, or leave one file out`,
   );
 }
 
@@ -95,12 +96,12 @@ function refuseAnonymous({ path, settings: { peers } }: SingleServer): void {
   const { scheme, byRemote } = peers[0]!;
   if (scheme.kind !== "port" || byRemote.ip || byRemote.port) return;
   throw new SettingsError(
-    `Cannot make a peer of ${showPath(path)}: nothing in it says how its client is known; ` +
-      "give it auth-remote-pubkey-b64, auth-token, or auth-by-remote-ip, or keep it apart",
+    `Cannot make a peer of ${showPath(path)}: nothing in it identifies its client; ` +
+      "give it auth-remote-pubkey-b64, auth-token, or auth-by-remote-ip, or leave it out",
   );
 }
 
-/** Names like those of the files, as peers can have them: made valid, and all different. */
+/** Derives peers' names from file names: valid and all different. */
 function namePeers(servers: readonly SingleServer[]): string[] {
   const names: string[] = [];
   for (const { path } of servers) {
@@ -115,12 +116,12 @@ function namePeers(servers: readonly SingleServer[]): string[] {
   return names;
 }
 
-function commonLines(members: readonly NamedServer[], ports: readonly number[]): string[] {
-  const [{ settings }] = members as [NamedServer];
+function commonLines(named: readonly NamedServer[], ports: readonly number[]): string[] {
+  const [{ settings }] = named as [NamedServer];
   const { number, local, queue, encapCsum, authPacketTtl, nft } = settings;
-  const all = members.map((member) => member.settings);
+  const all = named.map((server) => server.settings);
   const verbosity = Math.max(...all.map(({ log }) => log.verbosity));
-  const lengths = members.flatMap(({ conf }) => conf.given.queueMaxLength?.value ?? []);
+  const lengths = named.flatMap(({ conf }) => conf.given.queueMaxLength?.value ?? []);
   return [
     "server = true",
     `number = ${number}`,
@@ -139,9 +140,9 @@ function commonLines(members: readonly NamedServer[], ports: readonly number[]):
   ];
 }
 
-/** What every file says of its peer, in the same words. */
-function sharedLines(members: readonly NamedServer[]): string[] {
-  const [first, ...others] = members.map(({ conf }) => formatConf(conf, isSharable).filter(isSetting));
+/** Lines about the peer that are the same in every file. */
+function sharedLines(named: readonly NamedServer[]): string[] {
+  const [first, ...others] = named.map(({ conf }) => formatConf(conf, isSharable).filter(isSetting));
   if (others.length === 0) return [];
   return first!.filter((line) => others.every((lines) => lines.includes(line)));
 }
@@ -173,10 +174,10 @@ function peerLines({ peer, conf, settings }: NamedServer, shared: ReadonlySet<st
   ];
 }
 
-/** How to come to one port, where there are several. */
-function describePorts(members: readonly NamedServer[], [main, ...others]: readonly number[]): string[] {
+/** Explains how to get from several ports to one. */
+function describePorts(named: readonly NamedServer[], [main, ...others]: readonly number[]): string[] {
   if (others.length === 0) return [];
-  const moving = members.filter(({ settings }) => settings.local.ports[0] !== main);
+  const moving = named.filter(({ settings }) => settings.local.ports[0] !== main);
   return [
     "",
     `# One port is enough: let these clients send to port ${main} instead, as in fou.remote = "HOST:${main}",`,

@@ -5,9 +5,9 @@ import type { GivenValues } from "./given.ts";
 const ANY = "0.0.0.0/0";
 
 /**
- * Chooses what is reached through a tunnel.
+ * Chooses the networks that are routed into a tunnel.
  *
- * @throws {SettingsError} when the tunnel's own packets would be reached so too
+ * @throws {SettingsError} when one contains the peer's outer address
  */
 export function chooseRoutes({ routes, remoteHost }: Readonly<GivenValues>): readonly string[] {
   if (routes === undefined) return [];
@@ -15,12 +15,10 @@ export function chooseRoutes({ routes, remoteHost }: Readonly<GivenValues>): rea
   for (const route of routes.value) {
     const isOnTheWay = route === ANY || remote !== null && isWithin(remote, route);
     if (!isOnTheWay) continue;
-    const which = remote === null
-      ? "the far side's address is"
-      : `the far side's address ${remoteHost?.value} is`;
+    const address = remote === null ? "" : ` ${remoteHost?.value}`;
     throw new SettingsError(
-      `Cannot use ${route} as ${routes.place}: ${which} in it, and the tunnel's own packets would go ` +
-        "into the tunnel; give networks without that address",
+      `Cannot use ${route} as ${routes.place}: it contains the peer's address${address}, so the tunnel's own ` +
+        "packets would be routed into the tunnel; give networks without that address",
     );
   }
   return routes.value;
@@ -32,11 +30,11 @@ function isWithin(address: number, network: string): boolean {
 }
 
 /**
- * Chooses what packets out of a tunnel may come from, no network within another.
+ * Chooses the source networks of packets accepted from a tunnel, none within another.
  *
- * @param peerIp the far side's address in the tunnel, which is always among them
- * @param byDefault null: any
- * @returns null: any
+ * @param peerIp the peer's tunnel address, which is always among them
+ * @param byDefault null: any network
+ * @returns null: any network
  */
 export function chooseAllowedIps(
   { allowedIps }: Readonly<GivenValues>,

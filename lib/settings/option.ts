@@ -1,9 +1,9 @@
-/** A secret that is kept in a file of its own. */
+/** A secret kept in a file of its own. */
 export interface SecretFile {
   readonly file: string;
 }
 
-/** Everything that can be given, each under one name however it is spelled; all of it is optional. */
+/** Everything that can be given, by slot: options that set the same thing share a slot. All are optional. */
 export interface Values {
   server: boolean;
   number: number;
@@ -26,7 +26,7 @@ export interface Values {
   tunnelNet: string;
   allowedIps: readonly string[];
   routes: readonly string[];
-  /** Text as it is, or bytes. */
+  /** Text or bytes. */
   token: string | Uint8Array<ArrayBuffer> | SecretFile;
   privateKey: Uint8Array<ArrayBuffer> | SecretFile;
   remotePublicKey: Uint8Array<ArrayBuffer>;
@@ -46,32 +46,32 @@ export interface Values {
   keepalive: number;
   reauthOnly: boolean;
   moveInterval: number;
-  /** What one peer of several is called; no option. */
+  /** Name of one of several peers. Not an option of the command line. */
   peerName: string;
 }
 
-/** The name of one thing that can be given. */
+/** The name of a value in `Values`. */
 export type Slot = keyof Values;
 
 /** The slots that can hold a `T`. */
 type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
 
-/** What an option takes, and which slot it fills. */
+/** The kind of value an option takes, and the slot it fills. */
 export type Kind =
-  /** Does something else than run. */
+  /** Does something other than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
-  /** Turns something on for one command. */
+  /** Turns something on for a command. */
   | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" }
-  /** Names a configuration file; each one given is read. */
+  /** Names a configuration file. May be repeated. */
   | { readonly kind: "config" }
-  /** Takes no value; each time it is given counts. */
+  /** Takes no value; its repetitions are counted. */
   | { readonly kind: "count"; readonly slot: "verbose" }
   /** Takes no value on the command line, `true` or `false` in TOML. */
   | { readonly kind: "flag"; readonly slot: SlotFor<boolean>; readonly gives: boolean }
   | { readonly kind: "integer"; readonly slot: SlotFor<number>; readonly min: number; readonly max: number }
   /** Whole seconds, or whole seconds, minutes or hours with their unit: `25s`, `5m`, `2h`. */
   | { readonly kind: "duration"; readonly slot: SlotFor<number> }
-  /** UDP ports with commas between them; in TOML one, or a list. */
+  /** UDP ports separated by commas; in TOML one port or a list. */
   | { readonly kind: "ports"; readonly slot: "localPorts" }
   | { readonly kind: "text"; readonly slot: "token" | "secret" }
   | { readonly kind: "base64"; readonly slot: "token" }
@@ -80,13 +80,13 @@ export type Kind =
   | { readonly kind: "publicKey"; readonly slot: "remotePublicKey" }
   | { readonly kind: "secretFile"; readonly slot: SlotFor<SecretFile> }
   | { readonly kind: "ipv4"; readonly slot: SlotFor<string> }
-  /** `IP/LENGTH`; an address alone is a network of one. */
+  /** `IP/LENGTH`, or an address for a network of one. */
   | { readonly kind: "network"; readonly slot: "tunnelNet"; readonly min: number; readonly max: number }
-  /** Networks with commas between them; in TOML a list. */
+  /** Networks separated by commas; in TOML a list. */
   | { readonly kind: "networks"; readonly slot: "allowedIps" | "routes" }
   | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" | "peerName" }
   | { readonly kind: "nftTable"; readonly slot: "nftTable" }
-  /** Must be one of a few words. Nothing depends on it yet. */
+  /** One of a few words. It is checked and has no effect. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   /** `[IP][:PORT][@DEV]` */
   | { readonly kind: "local" }
@@ -94,11 +94,11 @@ export type Kind =
   | { readonly kind: "remote" };
 
 interface Described {
-  /** Name without the two hyphens; null when there is only the short one. */
+  /** Name without the two hyphens; null if there is only a short one. */
   readonly long: string | null;
   /** One letter. */
   readonly short?: string;
-  /** How the value is called in the help. */
+  /** Name of the value in the help. */
   readonly metavar?: string;
   /** One sentence, no full stop. */
   readonly help: string;
@@ -109,15 +109,15 @@ interface Described {
   readonly mode?: "client" | "server";
   /** The value is never shown. */
   readonly secret?: true;
-  /** Says something of the command it is for, not of an instance. */
+  /** Describes the command, not an instance. */
   readonly ofCommand?: true;
   /** Has no TOML key. */
   readonly commandLineOnly?: true;
-  /** Not in version 0.1, so it must not make an abbreviation ambiguous that worked there. */
+  /** Not in version 0.1: abbreviations that worked there must not become ambiguous. */
   readonly neverAbbreviated?: true;
 }
 
-/** One option: everything the parsers, the checks and the help know of it. */
+/** An option: everything the parsers, the checks and the help know about it. */
 export type Option = Described & Kind;
 
 /** Options that the help shows together. */
@@ -138,8 +138,8 @@ export function nameOf(option: Option): string {
 }
 
 /**
- * The option's TOML key, outermost table first: `--TABLE-KEY` is KEY in [TABLE], any other name is a key at
- * the top of the file, and a leading `no-` is dropped. Null when it has none.
+ * The option's TOML key, outermost table first: `--TABLE-KEY` is KEY in [TABLE], any other name is a key at the top of
+ * the file, and a leading `no-` is dropped. Null if it has none.
  */
 export function tomlPathOf(option: Option): readonly string[] | null {
   if (option.long === null || option.commandLineOnly) return null;

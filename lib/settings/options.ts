@@ -20,7 +20,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
   SERVER,
 ];
 
-/** What one peer of several is called: a key of [[peer]] alone. */
+/** The name of one of several peers: a key of [[peer]] only. */
 export const PEER_NAME = {
   long: "name",
   ...DEVICE,
@@ -29,5 +29,5 @@ export const PEER_NAME = {
   perPeer: true,
 } as const satisfies Option;
 
-/** Every option there is, without the groups. */
+/** Every option, ungrouped. */
 export const OPTIONS: readonly Option[] = OPTION_GROUPS.flatMap((group) => group.options);

@@ -6,27 +6,27 @@ import { warnOfPublic } from "./scheme.ts";
 import { parseToml, type TomlPeer } from "./toml.ts";
 import { readValue, ValueError } from "./values.ts";
 
-/** The most peers a server can have. */
+/** Most peers a server can have. */
 export const MOST_PEERS = 4096;
-// Neither hidden files nor what editors leave: .a.toml.swp, a.toml~.
+// Excludes hidden files and what editors leave behind: .a.toml.swp, a.toml~.
 const PEER_FILE_REGEXP = /^[^.].*\.toml$/s;
 
-/** Peers of one folder, and what the administrator should know of their files, a line each. */
+/** The peers of one folder. */
 interface PeerFolder {
   readonly place: string;
   readonly peers: readonly GivenPeer[];
   readonly warnings: readonly string[];
 }
 
-/** Refuses more peers than a server can have. @throws {SettingsError} @param place where they are */
-export function limitPeers(count: number, place: string): void {
+/** Rejects more peers than a server can have. @param place where they are @throws {SettingsError} */
+export function refuseTooMany(count: number, place: string): void {
   if (count <= MOST_PEERS) return;
   throw new SettingsError(
-    `Cannot take ${count} peers of ${place}: a server can have at most ${MOST_PEERS}, use several servers`,
+    `Cannot use ${count} peers of ${place}: a server can have at most ${MOST_PEERS}, use several servers`,
   );
 }
 
-/** Makes a peer of one [[peer]]. @throws {SettingsError} when it has no name */
+/** Takes the name of a [[peer]] from its key `name`. @throws {SettingsError} when it has none */
 export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
   const { peerName } = peer.given;
   if (peerName !== undefined) return { ...peer, name: peerName.value, place: peerName.place };
@@ -34,11 +34,11 @@ export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
 }
 
 /**
- * Reads the folder of peers beside a configuration file: NAME.peers beside NAME.toml, a file for each peer.
+ * Reads the folder of peers next to a configuration file: NAME.peers next to NAME.toml, with a file for each peer.
  *
  * @param config the configuration file's path
- * @returns null when there is no such folder
- * @throws {SettingsError} for the first thing that is wrong
+ * @returns null if there is no such folder
+ * @throws {SettingsError} for the first error
  */
 export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
@@ -53,18 +53,18 @@ export function readPeerFolder({ read, list }: Files, config: string): PeerFolde
     );
   }
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
-  limitPeers(names.length, showPath(folder));
+  refuseTooMany(names.length, showPath(folder));
   const publicPaths: string[] = [];
   const peers = names.map((name) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
-    const said = parseToml(file.text, file.path, config);
-    if (said.holdsSecret && file.isPublic) publicPaths.push(file.path);
-    return nameByFile(name.replace(/\.toml$/, ""), file.path, said.given);
+    const parsed = parseToml(file.text, file.path, config);
+    if (parsed.holdsSecret && file.isPublic) publicPaths.push(file.path);
+    return nameByFile(name.replace(/\.toml$/, ""), file.path, parsed.given);
   });
   return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
 }
 
-/** One line, however many they are. */
+/** Warns in one line, however many files there are. */
 function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
   if (paths.length <= 1) return paths.map(warnOfPublic);
   const shown = showPath(folder);
@@ -80,9 +80,9 @@ function nameByFile(name: string, path: string, given: GivenPeer["given"]): Give
   checkName(name, place);
   if (peerName === undefined || peerName.value === name) return { name, place, given };
   throw new SettingsError(
-    `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file says ${
+    `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file is named ${
       quote(name)
-    }, leave the key out`,
+    }, remove the key`,
   );
 }
 

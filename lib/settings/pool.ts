@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { formatIpv4, type Network, parseIpv4 } from "../ipv4.ts";
 
-/** The server's own address in a network that addresses in the tunnel are of: the first one of a host. */
+/** The server's tunnel address in a network of tunnel addresses: its first host address. */
 export function ownPoolAddress(net: Network): string {
   return formatIpv4(net.first + 1);
 }
 
 /**
- * The address that a peer without one of its own has in the tunnel. It follows from what is given here alone,
- * so that no other peer's coming or going changes it; two peers may come to the same.
+ * The tunnel address of a peer that is not given one. It depends only on the arguments, so that it stays the same when
+ * other peers are added or removed. Two peers may get the same one.
  *
- * @param name the peer's
- * @param net of length 30 or less
+ * @param name the peer's name
+ * @param net of prefix length 30 or less
  * @param own the server's address, which no peer gets
  */
 export function poolAddress(name: string, net: Network, own: string): string {
@@ -22,7 +22,7 @@ export function poolAddress(name: string, net: Network, own: string): string {
   }
 }
 
-/** The first address of the network that no one has; null when all are taken. */
+/** The first free address of the network; null if all are taken. */
 export function freePoolAddress(net: Network, taken: ReadonlySet<string>): string | null {
   for (let offset = 1; offset <= hostCount(net); offset++) {
     const ip = formatIpv4(net.first + offset);
@@ -31,7 +31,7 @@ export function freePoolAddress(net: Network, taken: ReadonlySet<string>): strin
   return null;
 }
 
-/** The address for a new peer: the one that follows from its name, else the first no one has; null when all are taken. */
+/** The address for a new peer: the one derived from its name, else the first free one; null if all are taken. */
 export function newPoolAddress(
   name: string,
   net: Network,

@@ -4,14 +4,14 @@ import type { GivenValues, Input } from "./given.ts";
 import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
+import { LAST_PORT } from "./values.ts";
 
 const FIRST_PORT = 10_000;
-const LAST_PORT = 65_535;
 const LAST_QUEUE_FOR_NUMBER = 999;
-/** Auth packets that wait, as in version 0.1, and where many peers may come at once. */
+/** Default queue lengths: as in version 0.1, and for many peers that may come at once. */
 const QUEUE_LENGTHS = { one: 24, several: 1024 };
 
-/** Checked settings, and what the administrator should know of them, a line each. */
+/** Checked settings, and warnings about them, one line each. */
 export interface Resolved {
   readonly settings: Settings;
   readonly warnings: readonly string[];
@@ -20,10 +20,10 @@ export interface Resolved {
 type Mode = Settings["mode"];
 
 /**
- * Makes settings of what was given: fills in the defaults and checks how the values fit together.
+ * Makes settings from the input: fills in defaults and checks that the values fit together.
  *
- * @param read reads the files that secrets are kept in
- * @throws {SettingsError} when something is missing or does not fit
+ * @param read reads secret files
+ * @throws {SettingsError} for a missing or conflicting value
  */
 export function resolve(input: Input, read: ReadFile): Resolved {
   const { given } = input;
@@ -36,7 +36,7 @@ export function resolve(input: Input, read: ReadFile): Resolved {
   const number = chooseNumber(given, mode);
   const local = chooseLocal(given, number, mode);
   const warn = (warning: string) => warnings.add(warning);
-  const peers = choosePeers(input, { mode, number, local, read: remembering(read), warn });
+  const peers = choosePeers(input, { mode, number, local, read: readingOnce(read), warn });
   const settings: Settings = {
     mode,
     name: chooseTunnelDevice(given, number),
@@ -56,8 +56,8 @@ export function resolve(input: Input, read: ReadFile): Resolved {
   return { settings, warnings: [...warnings] };
 }
 
-/** Reads each file once: what is said for all peers is looked at for each of them. */
-function remembering(read: ReadFile): ReadFile {
+/** Reads each file only once: peers can share a secret file. */
+function readingOnce(read: ReadFile): ReadFile {
   const known = new Map<string, FileRead>();
   return (path) => {
     const file = known.get(path) ?? read(path);
@@ -66,20 +66,20 @@ function remembering(read: ReadFile): ReadFile {
   };
 }
 
-/** By what an instance's things in the kernel are known. */
+/** What identifies an instance's objects in the kernel. */
 export interface Identification {
   readonly mode: Mode;
-  /** The instance's name; the tunnel's device too where there is one peer. */
+  /** The instance's name, and the tunnel device's if there is a single peer. */
   readonly name: string;
-  /** Own FOU (UDP) ports. */
+  /** Local FOU (UDP) ports. */
   readonly ports: readonly number[];
-  /** Netfilter queue. */
+  /** Number of the netfilter queue. */
   readonly queue: number;
   /** Name of the nftables table. */
   readonly table: string;
 }
 
-/** Tells what identifies an instance, from as little as its number. @throws {SettingsError} */
+/** Derives an instance's identification, from as little as its number. @throws {SettingsError} */
 export function identify(given: Readonly<GivenValues>): Identification {
   const mode = chooseMode(given);
   const number = chooseNumber(given, mode);
@@ -92,7 +92,7 @@ export function identify(given: Readonly<GivenValues>): Identification {
   };
 }
 
-/** How the log is to be. */
+/** Chooses the log's settings. */
 export function chooseLog(given: Readonly<GivenValues>): Settings["log"] {
   return {
     verbosity: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0),
@@ -134,7 +134,7 @@ function chooseLocal(given: Readonly<GivenValues>, number: number, mode: Mode): 
   const ip = given.localIp?.value ?? null;
   const device = given.device?.value ?? null;
   if (ip === null && device === null) {
-    throw new SettingsError("Cannot run without an own address or device: give -b/--fou-local IP or @DEV");
+    throw new SettingsError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV");
   }
   const ports = choosePorts(given, number);
   if (mode === "client" && ports.length > 1) {

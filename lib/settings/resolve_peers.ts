@@ -10,17 +10,17 @@ import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.t
 /** 172.29.0.0 */
 const FIRST_ALT_IP = 0xac1d_0000;
 
-/** What choosing one of several peers, or the only one, needs to know. */
+/** What is needed to choose a peer's settings. */
 type PeerContext = SchemeContext & TunnelContext;
 
-/** What choosing peers needs to know. */
+/** What is needed to choose all peers' settings. */
 type PeersContext = Omit<PeerContext, "isNamed" | "net">;
 
 /**
- * Makes the peers: those with names, each with what is said for all of them where it says nothing itself, or the
- * one that options without names describe.
+ * Makes the peers: the named ones, each inheriting what it does not set itself, or the single one that the options
+ * describe.
  *
- * @throws {SettingsError} when something is missing or does not fit
+ * @throws {SettingsError} for a missing or conflicting value
  */
 export function choosePeers({ given, peers }: Input, context: PeersContext): Peer[] {
   const { mode, number } = context;
@@ -38,9 +38,9 @@ export function choosePeers({ given, peers }: Input, context: PeersContext): Pee
   return chosen;
 }
 
-/** A peer's own values over those for all. What proves who it is comes from one of them, not from both. */
+/** A peer's own values over the common ones. A key and a token are never combined from both. */
 function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Readonly<GivenValues> {
-  // They name the instance, and the first of its private local addresses.
+  // These two are the instance's own: its name, and the first of the private local addresses.
   const shared: GivenValues = { ...above };
   delete shared.tunnelDevice;
   delete shared.altIp;
@@ -62,8 +62,10 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     if (isNamed && !byRemote.port) throw unknowableError(peer);
     if (!isNamed && net !== null) throw nobodyError(given);
     context.warn(
-      `Anyone who can send to the server's UDP port is let in${isNamed ? ` as ${quote(peer.name)}` : ""}, ` +
-        "as nothing is authenticated: give --auth-remote-pubkey-b64",
+      `Anyone who can send to the server's UDP port is admitted${
+        isNamed ? ` as ${quote(peer.name)}` : ""
+      }, ` +
+        "because nothing is authenticated: give --auth-remote-pubkey-b64",
     );
   }
   const routes = chooseRoutes(given);
@@ -84,23 +86,23 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   };
 }
 
-/** One of several would be whoever comes. Such is a file of which nothing, or not all, is written yet. */
+/** Otherwise anyone would be this peer. An empty or half-written file looks like that. */
 function unknowableError({ name, place }: GivenPeer): SettingsError {
   return new SettingsError(
-    `Cannot use peer ${quote(name)} (${place}) without a way to know it: ` +
+    `Cannot use peer ${quote(name)} (${place}) without a way to identify it: ` +
       "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
   );
 }
 
-/** A network to give addresses of is for several: their folder is not there, and anyone would be the only one. */
+/** A network for tunnel addresses means several peers, but their folder is missing: anyone would be the single client. */
 function nobodyError({ tunnelNet }: Readonly<GivenValues>): SettingsError {
   return new SettingsError(
-    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} for nobody: make the folder NAME.peers beside NAME.toml ` +
-      "for peers, or give --auth-remote-pubkey-b64 of the only one",
+    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} without a peer: make the folder NAME.peers beside ` +
+      "NAME.toml, or give the --auth-remote-pubkey-b64 of a single client",
   );
 }
 
-/** The private local address, or the first of them. @param number N */
+/** The private local address, or the first one. @param number N */
 export function chooseAltIp(given: Readonly<GivenValues>, number: number): string {
   return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
 }
@@ -112,7 +114,7 @@ function refuseOwnAddressAsAlt(
 ): void {
   if (local.ip === null || !altIps.includes(local.ip)) return;
   throw new SettingsError(
-    `Cannot use ${local.ip} as ${given.localIp?.place}: it is the private local address too, ` +
+    `Cannot use ${local.ip} as ${given.localIp?.place}: it is also the private local address; ` +
       "give another --fou-local-ip-alt",
   );
 }

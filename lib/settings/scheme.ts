@@ -6,23 +6,23 @@ import type { SecretFile } from "./option.ts";
 import { decodeKey, ValueError } from "./values.ts";
 
 const DEFAULT_SECRET = "netprickle.com";
-/** What fits the least MTU of IPv4 (576), and that of Ethernet (1500), less the IP and UDP headers. */
+/** What fits IPv4's minimum MTU (576) and Ethernet's (1500), minus IP and UDP headers. */
 const SAFE_TOKEN_LENGTH = 548;
 const LONGEST_TOKEN = 1472;
 
-/** What choosing a scheme needs to know. */
+/** What is needed to choose a scheme. */
 export interface SchemeContext {
   readonly mode: "client" | "server";
   readonly read: ReadFile;
-  /** Takes one warning, a line. */
+  /** Takes one line. */
   readonly warn: (warning: string) => void;
 }
 
 /**
- * Chooses how this side proves itself, or how the far side has to: a token if there is one, else the key that
- * is needed for it (own of a client, the far side's on a server), else nothing.
+ * Chooses how a client authenticates: a token if there is one, else a key (on a client its own private key, on a server
+ * the client's public key), else nothing.
  *
- * @throws {SettingsError} for a token or key that cannot be used, or whose file cannot be read
+ * @throws {SettingsError} for an unusable token or key, or an unreadable file
  */
 export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContext): Scheme {
   const { token, privateKey, remotePublicKey } = given;
@@ -31,7 +31,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
     : [remotePublicKey, privateKey];
   if (token !== undefined) {
     for (const key of [needed, spare]) {
-      if (key !== undefined) context.warn(`${key.place} has no effect beside ${token.place}`);
+      if (key !== undefined) context.warn(`${key.place} has no effect together with ${token.place}`);
     }
     return { kind: "token", token: readToken(token, given.reply?.value ?? false, context) };
   }
@@ -48,7 +48,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
   const secret = given.secret === undefined ? DEFAULT_SECRET : loadSecret(given.secret, context).value;
   if (secret === DEFAULT_SECRET) {
     context.warn(
-      "The shared secret is the default one, which everybody knows: " +
+      "The shared secret is the default, which everyone knows: " +
         "give both sides the same --auth-secret-file",
     );
   }
@@ -60,7 +60,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
   };
 }
 
-/** A secret's value, and how to name it in an error. */
+/** A secret's value, and how errors refer to it. */
 interface LoadedSecret<T> {
   readonly value: T | string;
   readonly what: string;
@@ -77,9 +77,9 @@ function loadSecret<T>(
 }
 
 /**
- * Reads what a secret's file holds; its last line break is not part of it.
+ * Reads a secret file; its final line break is not part of the secret.
  *
- * @param place what named it
+ * @param place the option that names it
  * @throws {SettingsError} when it cannot be read, or is empty
  */
 export function readSecretFile(read: ReadFile, path: string, place: string): TextFile {
@@ -97,7 +97,7 @@ function isSecretFile(value: unknown): value is SecretFile {
   return typeof value === "object" && value !== null && "file" in value;
 }
 
-/** The warning for a file with secrets that any user of the host can read. */
+/** The warning about a file with secrets that every user of this host can read. */
 export function warnOfPublic(path: string): string {
   const shown = showPath(path);
   return `${shown} holds secrets and every user of this host can read it: chmod o-r ${shown}`;
@@ -119,18 +119,18 @@ function readToken(
   }
   if (isAnswered && looksLikeInnerPacket(token.toReversed())) {
     throw new SettingsError(
-      `Cannot use ${what}: backwards, as it is answered, it looks like an IPv4 packet, choose another`,
+      `Cannot use ${what}: reversed, as in replies, it looks like an IPv4 packet, choose another`,
     );
   }
   if (length > SAFE_TOKEN_LENGTH) {
     context.warn(
-      `${given.place} is ${length} bytes: over ${SAFE_TOKEN_LENGTH} it may not get through every network`,
+      `${given.place} is ${length} bytes: more than ${SAFE_TOKEN_LENGTH} may not pass every network`,
     );
   }
   return token;
 }
 
-/** The first line of a key's file is the key, so that what `--auth-keygen` printed can be used as it is. */
+/** The first line of a key file is the key, so that the output of `--auth-keygen` can be used as such a file. */
 function readKey(
   given: NonNullable<GivenValues["privateKey"]>,
   context: SchemeContext,

@@ -1,58 +1,58 @@
 import type { Scheme } from "../auth/scheme.ts";
 
-/** The far end of one tunnel, and what it must do to be let in. */
+/** The other end of a tunnel, and how it must authenticate. */
 export interface Peer {
   /** Name in logs and kernel objects, 1-15 characters of `A-Za-z0-9_.-`; no two have the same. */
   readonly name: string;
   readonly tunnel: {
     /** Device name, 1-15 characters of `A-Za-z0-9_.-`. */
     readonly device: string;
-    /** Own inner IPv4 address. */
+    /** Local inner IPv4 address. */
     readonly ip: string;
-    /** The far side's inner IPv4 address. */
+    /** The peer's inner IPv4 address. */
     readonly peerIp: string;
   };
-  /** Where a client sends; what a server compares with under `byRemote`. A host is a name or an IPv4 address. */
+  /** Where a client sends to; what a server checks under `byRemote`. A host is a name or an IPv4 address. */
   readonly remote: { readonly host: string | null; readonly port: number | null };
-  /** Server: the auth packet's source must equal `remote` in these. */
+  /** Server: in which of these an auth packet's source must equal `remote`. */
   readonly byRemote: { readonly ip: boolean; readonly port: boolean };
   readonly scheme: Scheme;
   /** Seconds the time in a signed auth packet or reply may differ from ours; 0: not checked. */
   readonly maxTimeDiscrepancy: number;
-  /** Seconds an authentication is good for; 0: for ever. */
+  /** Seconds an authentication stays valid; 0: forever. */
   readonly lifetime: number;
-  /** Server: answer valid auth packets. Client: the server does, so try until it has. */
+  /** Server: reply to valid auth packets. Client: the server does so; retry until it has. */
   readonly reply: boolean;
-  /** Private local address for when it shares its public address with another; null: any that is free. */
+  /** Private local address for when it shares its public address with another peer; null: any free one. */
   readonly altIp: string | null;
-  /** Give it a private local address even when nobody shares. */
+  /** Use a private local address even if the public address is not shared. */
   readonly forceAlt: boolean;
-  /** Server: source addresses, IP/LENGTH, that its packets in the tunnel may have; null: any. */
+  /** Server: source networks, IP/LENGTH, accepted from its tunnel; null: any. */
   readonly allowedIps: readonly string[] | null;
-  /** Networks, IP/LENGTH, that are reached through its tunnel. */
+  /** Networks, IP/LENGTH, routed into its tunnel. */
   readonly routes: readonly string[];
   /** Server: seconds it must have been at one address and port before it may move to another; 0: none. */
   readonly moveInterval: number;
 }
 
-/** Everything the program was told, checked and with defaults filled in. */
+/** All settings, checked and with defaults filled in. */
 export interface Settings {
   readonly mode: "client" | "server";
   /** The instance's name in marks, chains and sets: 1-15 characters of `A-Za-z0-9_.-`. */
   readonly name: string;
-  /** N: most defaults follow from it. */
+  /** N: many defaults are derived from it. */
   readonly number: number;
   readonly local: {
     /** Outer local IPv4 address; null: the first one of `device`. */
     readonly ip: string | null;
     /** Outer network device; null: any. At least one of `ip` and `device` is set. */
     readonly device: string | null;
-    /** Own FOU (UDP) ports, the first one first; a client has one. */
+    /** Local FOU (UDP) ports, the main one first; a client has one. */
     readonly ports: readonly [number, ...number[]];
   };
-  /** The first of the private local addresses that are given out to peers without one of their own. */
+  /** The first of the private local addresses handed out to peers that are not given one. */
   readonly firstAltIp: string;
-  /** Outer UDP checksums of data: on, off, or the system's default. */
+  /** UDP checksums of tunnel packets: on, off, or the kernel's default. */
   readonly encapCsum: boolean | null;
   readonly queue: { readonly number: number; /** packets */ readonly maxLength: number };
   readonly nft: { readonly table: string; readonly counter: boolean };
@@ -60,17 +60,17 @@ export interface Settings {
   readonly keepalive: number;
   /** Client: IP TTL of auth packets; null: the system's default. */
   readonly authPacketTtl: number | null;
-  /** Client: send one auth packet and exit, touching nothing. */
+  /** Client: send one auth packet and exit, changing nothing. */
   readonly reauthOnly: boolean;
   readonly log: {
     /** 0 is quiet, see `lib/log.ts` */ readonly verbosity: number;
-    /** Null: unless the journal adds it. */
+    /** Null: on unless the log goes to the journal, which adds it. */
     readonly time: boolean | null;
-    /** As `time`. */
+    /** Like `time`. */
     readonly pid: boolean | null;
   };
-  /** Whether its peers, however many they are, have names; else options describe the only one. */
+  /** Whether peers are named, however many there are; else the options describe a single one. */
   readonly isOfMany: boolean;
-  /** A client has exactly one peer: its server. A server may have none. */
+  /** A client has exactly one peer, the server. A server may have none. */
   readonly peers: readonly Peer[];
 }

@@ -15,12 +15,12 @@ import {
   ValueError,
 } from "./values.ts";
 
-/** What one TOML file gave. */
+/** The content of a TOML file. */
 interface TomlFile {
   readonly given: Readonly<GivenValues>;
-  /** What its [[peer]] gave, each with its place. */
+  /** Every [[peer]] in it. */
   readonly peers: readonly TomlPeer[];
-  /** Whether a secret itself stands in it, not just the name of its file. */
+  /** Whether it contains a secret, rather than the name of a secret's file. */
   readonly holdsSecret: boolean;
 }
 
@@ -34,7 +34,7 @@ type TomlOption = Extract<Option, LastingKind>;
 
 const ABOVE_PEERS = "the part above the first [[peer]]";
 
-/** Options by their TOML paths, as `joined` writes them. */
+/** Options by TOML path, as formatted by `joined`. */
 const ALL_KEYS = keysOf(OPTIONS);
 const PEER_KEYS = keysOf([PEER_NAME, ...OPTIONS.filter(({ perPeer }) => perPeer)]);
 
@@ -76,7 +76,7 @@ export function parseToml(text: string, path: string, hub: string | null = null)
   return { given, peers, holdsSecret };
 }
 
-/** @param above where a key belongs that is not about one peer; null: any key can stand here */
+/** @param above where keys belong that are not per peer; null: all keys are allowed here */
 function findOption(keys: readonly string[], place: string, above: string | null): TomlOption {
   const path = joined(keys);
   const option = (above === null ? ALL_KEYS : PEER_KEYS).get(path);
@@ -88,7 +88,7 @@ function findOption(keys: readonly string[], place: string, above: string | null
   throw keyError(keys, shown, place, above !== null);
 }
 
-/** The value is not shown: under a wrong key it may be a secret. */
+/** Does not show the value: under a wrong key it may be a secret. */
 function keyError(keys: readonly string[], shown: string, place: string, isOfPeer: boolean): SettingsError {
   const [first] = keys;
   if (isTable(keys)) {

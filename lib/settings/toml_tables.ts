@@ -1,13 +1,13 @@
 import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 import { nearest } from "./did_you_mean.ts";
-import { cutLong, quote, SettingsError, showPath } from "./errors.ts";
+import { cutLong, lowerFirst, quote, SettingsError, showPath } from "./errors.ts";
 import { TOML_TABLES } from "./option.ts";
 
-// A line's beginning in TOML: `^` is one in the middle of some strings too.
+// Matches at the beginning of a line of TOML. `^` would also match after other line separators within strings.
 const PEER_REGEXP = /(?<![^\n])[ \t]*\[\[[ \t]*peer[ \t]*\]\]/g;
 const OTHER_TABLE_REGEXP = /(?<![^\n])[ \t]*\[(?!\[?[ \t]*peer[ \t]*[\].])/;
 
-/** A piece of a TOML file that means the same alone. */
+/** A piece of a TOML file that can be parsed on its own. */
 export interface Piece {
   readonly path: string;
   readonly text: string;
@@ -15,18 +15,18 @@ export interface Piece {
   readonly linesBefore: number;
 }
 
-/** Where something is in a piece. */
-export interface Position {
-  /** From 1 on. */
+/** A position in a piece. */
+interface Position {
+  /** Counted from 1. */
   readonly line: number;
-  /** From 0 on. */
+  /** Counted from 0. */
   readonly column: number;
 }
 
-/** What a table is about: `all`, a peer that begins here, or that peer still. */
-export type About = "all" | "new peer" | "peer";
+/** What a table applies to: everything, a peer that begins here, or the peer that began before. */
+type About = "all" | "new peer" | "peer";
 
-/** One table of a file: what is above the first one too, as one without a name. */
+/** A table of a file. The keys above the first table count as one. */
 interface Table {
   readonly about: About;
   readonly at: Position;
@@ -35,20 +35,20 @@ interface Table {
 
 /** One `key = value`. */
 interface Entry {
-  /** The key's parts, with its tables before it, the peer's own aside. */
+  /** The key's parts, preceded by its tables, without `peer`. */
   readonly keys: readonly string[];
   readonly key: AST.TOMLKey;
   readonly value: AST.TOMLContentNode;
 }
 
-/** Counts the [[peer]] of a file, without parsing it. */
+/** Counts the [[peer]] tables of a file without parsing it. */
 export function countPeers(text: string): number {
   return text.match(PEER_REGEXP)?.length ?? 0;
 }
 
 /**
- * Cuts a file before each [[peer]], as parsing takes some four hundred times the memory of the text. A file where
- * that cannot be done without parsing it stays whole.
+ * Splits a file before each [[peer]], because parsing takes some four hundred times the memory of the text. A file that
+ * cannot be split without parsing it stays whole.
  */
 export function piecesOf(text: string, path: string): Piece[] {
   const cuts = Array.from(text.matchAll(PEER_REGEXP), ({ index }) => index);
@@ -63,10 +63,10 @@ export function piecesOf(text: string, path: string): Piece[] {
 }
 
 /**
- * Reads the tables of a TOML file, one after the other.
+ * Reads the tables of a piece one by one.
  *
- * @param isPeer whether the file is about one peer, and has no [[peer]]
- * @throws {SettingsError} with line and column, for what is no TOML, and for tables that do not exist
+ * @param isPeer whether the file describes a single peer, and so cannot have [[peer]]
+ * @throws {SettingsError} with line and column, for invalid TOML and unknown tables
  */
 export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
   const nodes = parse(piece).body;
@@ -98,28 +98,27 @@ function parse({ path, text, linesBefore }: Piece): AST.TOMLTopLevelTable {
   try {
     return parseTOML(text, { tomlVersion: "1.0" }).body[0];
   } catch (error) {
-    // The parser is recursive: what else it throws is the stack's end.
+    // The parser is recursive and can exhaust the stack.
     if (error instanceof RangeError) {
       throw new SettingsError(`Cannot read ${showPath(path)} as TOML: it is nested too deeply`);
     }
     if (!(error instanceof ParseError)) throw error;
     const place = `${showPath(path)}:${linesBefore + error.lineNumber}:${error.column + 1}`;
-    const reason = error.message.charAt(0).toLowerCase() + error.message.slice(1);
-    throw new SettingsError(`Cannot read ${place} as TOML: ${reason}`);
+    throw new SettingsError(`Cannot read ${place} as TOML: ${lowerFirst(error.message)}`);
   }
 }
 
-/** Where that is, as `/etc/ipipou/x.toml:3:14`. */
+/** Formats a position as `/etc/ipipou/x.toml:3:14`. */
 export function showPlace({ line, column }: Position, { path, linesBefore }: Piece): string {
   return `${showPath(path)}:${linesBefore + line}:${column + 1}`;
 }
 
-/** Shows a key as it can be written. */
+/** Formats a key as it can be written in TOML. */
 export function showKeys(keys: readonly string[]): string {
   return cutLong(keys.map((key) => /^[\w-]+$/.test(key) ? key : quote(key)).join("."));
 }
 
-/** Tells whether options have their keys in a table of this name. */
+/** Tells whether some options have their keys in a table of this name. */
 export function isTable(keys: readonly string[]): boolean {
   return keys.length === 1 && TOML_TABLES.some((table) => table === keys[0]);
 }
@@ -128,7 +127,7 @@ function namesOf(key: AST.TOMLKey): string[] {
   return key.keys.map((part) => part.type === "TOMLBare" ? part.name : part.value);
 }
 
-/** `fou = { local-port = 1 }` is the same as `fou.local-port = 1`. */
+/** Treats `fou = { local-port = 1 }` like `fou.local-port = 1`. */
 function* flatten(above: readonly string[], nodes: readonly AST.TOMLKeyValue[]): Generator<Entry> {
   for (const { key, value } of nodes) {
     const keys = [...above, ...namesOf(key)];
@@ -146,7 +145,7 @@ function tableError(node: AST.TOMLTable, place: string, isPeer: boolean): Settin
   }
   if (name === "peer" && isPeer) {
     return new SettingsError(
-      `Cannot use ${shown} at ${place}: the file is about one peer, give its keys alone`,
+      `Cannot use ${shown} at ${place}: the file describes one peer, give only its keys`,
     );
   }
   const near = /^peers?$/.test(name) ? "[peer]" : nearest(name, TOML_TABLES);

@@ -7,24 +7,24 @@ import type { Peer, Settings } from "./settings.ts";
 /** 172.28.0.0 */
 const FIRST_TUNNEL_IP = 0xac1c_0000;
 /**
- * tunl0 is the kernel's own device, which takes the packets no other ipip device is for; the others are the kernel's
- * words in /proc/sys/net/ipv4/conf, and it refuses devices of these names.
+ * tunl0 is the kernel's own device, which receives packets that no other ipip device matches. The others have a meaning
+ * in /proc/sys/net/ipv4/conf, and the kernel refuses devices with these names.
  */
-const KERNELS_OWN: readonly string[] = ["tunl0", "all", "default"];
+const RESERVED_DEVICES: readonly string[] = ["tunl0", "all", "default"];
 
-/** What choosing a tunnel needs to know. */
+/** What is needed to choose a tunnel's settings. */
 export interface TunnelContext {
   readonly mode: Settings["mode"];
   /** N */
   readonly number: number;
   readonly local: Settings["local"];
-  /** Whether the peer has a name of its own, as one of several. */
+  /** Whether it is one of several named peers. */
   readonly isNamed: boolean;
-  /** What addresses in the tunnel are of. */
+  /** Network of the tunnel addresses. */
   readonly net: Network | null;
 }
 
-/** The instance's name, and the only tunnel's device. @param number N */
+/** The instance's name, and the device of a single tunnel. @param number N */
 export function chooseTunnelDevice(given: Readonly<GivenValues>, number: number): string {
   return given.tunnelDevice?.value ?? `ipipou${number}`;
 }
@@ -32,7 +32,7 @@ export function chooseTunnelDevice(given: Readonly<GivenValues>, number: number)
 /**
  * Chooses a tunnel's device and addresses.
  *
- * @throws {SettingsError} when something is missing or does not fit
+ * @throws {SettingsError} for a missing or conflicting value
  */
 export function chooseTunnel(peer: GivenPeer, context: TunnelContext): Peer["tunnel"] {
   const device = chooseDevice(peer, context);
@@ -40,7 +40,7 @@ export function chooseTunnel(peer: GivenPeer, context: TunnelContext): Peer["tun
   const peerIp = choosePeerAddress(peer, ip, context);
   if (peerIp === ip) {
     throw new SettingsError(
-      `Cannot use ${ip} as ${peer.given.tunnelPeerIp?.place}: it is the own address in the tunnel`,
+      `Cannot use ${ip} as ${peer.given.tunnelPeerIp?.place}: it is also the local tunnel address`,
     );
   }
   return { device, ip, peerIp };
@@ -48,12 +48,12 @@ export function chooseTunnel(peer: GivenPeer, context: TunnelContext): Peer["tun
 
 function chooseDevice({ name, place, given }: GivenPeer, { local, isNamed }: TunnelContext): string {
   const device = given.tunnelDevice?.value ?? name;
-  const said = given.tunnelDevice?.place ?? place;
-  if (KERNELS_OWN.includes(device)) {
-    throw new SettingsError(`Cannot use "${device}" as ${said}: it is the kernel's own`);
+  const where = given.tunnelDevice?.place ?? place;
+  if (RESERVED_DEVICES.includes(device)) {
+    throw new SettingsError(`Cannot use "${device}" as ${where}: the kernel uses this name itself`);
   }
   if (device === local.device) {
-    const whose = isNamed ? `the device of peer ${quote(name)} (${said})` : "the tunnel's own device";
+    const whose = isNamed ? `the device of peer ${quote(name)} (${where})` : "the tunnel device itself";
     throw new SettingsError(`Cannot use ${quote(device)} as ${given.device?.place}: it is ${whose}`);
   }
   return device;
@@ -63,7 +63,7 @@ function chooseOwnAddress({ given }: GivenPeer, { mode, number, net }: TunnelCon
   if (given.tunnelIp !== undefined) return given.tunnelIp.value;
   if (mode === "client") {
     throw new SettingsError(
-      "Cannot run as a client without an own address in the tunnel: " +
+      "Cannot run as a client without a local tunnel address: " +
         "give --tunl-ip, the server's --tunl-peer-ip",
     );
   }
@@ -76,13 +76,13 @@ function choosePeerAddress({ name, place, given }: GivenPeer, ip: string, contex
   if (net !== null) return poolAddress(name, net, ip);
   if (isNamed) {
     throw new SettingsError(
-      `Cannot use peer ${quote(name)} (${place}) without an address in the tunnel: ` +
-        "give it tunl.peer-ip, or tunl.net for all",
+      `Cannot use peer ${quote(name)} (${place}) without a tunnel address: ` +
+        "give it tunl.peer-ip, or tunl.net for all peers",
     );
   }
   const next = addIpv4(ip, mode === "server" ? 1 : -1);
   if (next !== null && isHostIpv4(next)) return next;
   throw new SettingsError(
-    `Cannot use ${ip} as ${given.tunnelIp?.place}: no host address is next to it, give --tunl-peer-ip`,
+    `Cannot use ${ip} as ${given.tunnelIp?.place}: there is no host address next to it, give --tunl-peer-ip`,
   );
 }

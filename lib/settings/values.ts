@@ -1,11 +1,10 @@
-import { Buffer } from "node:buffer";
 import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
 import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { quote } from "./errors.ts";
 import type { Assign } from "./given.ts";
 import type { Kind } from "./option.ts";
 
-/** The longest time one JavaScript timer can wait, in whole seconds (24 days). */
+/** The longest time a JavaScript timer can wait, in whole seconds (24 days). */
 const LONGEST_DURATION = 2_147_483;
 const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600 };
 
@@ -14,22 +13,23 @@ const DEVICE_REGEXP = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/;
 const NFT_TABLE_REGEXP = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
 const HOST_LABEL_REGEXP = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 const LONGEST_HOST = 253;
-const LAST_PORT = 65_535;
+/** The highest UDP port. */
+export const LAST_PORT = 65_535;
 const MOST_PORTS = 64;
 
 const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
 const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 
-/** A value that cannot be taken. The message is what it must be; the caller knows what it is and where. */
+/** An invalid value. The message says what it must be; the caller adds what it is and where. */
 export class ValueError extends Error {}
 
-/** What can be said in a TOML file too. */
+/** Kinds of options that can be set in a TOML file. */
 export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" | "count" }>;
 
-/** What takes a value on the command line too. */
+/** Kinds of options that take a value on the command line. */
 type ValueKind = Exclude<LastingKind, { kind: "flag" }>;
 
-/** What a value of this kind must be, to follow "must be". */
+/** Describes what a value of this kind must be, to follow "must be". */
 export function describeKind(kind: LastingKind): string {
   switch (kind.kind) {
     case "integer":
@@ -69,10 +69,10 @@ export function describeKind(kind: LastingKind): string {
 }
 
 /**
- * Reads the text of a value and assigns what it says.
+ * Parses a value and assigns it to its slots.
  *
- * @param folder put before the path of a secret's file that is not absolute: empty, or ending in `/`
- * @throws {ValueError} when the text is not what the kind must be
+ * @param folder base of relative paths: empty, or ending in `/`
+ * @throws {ValueError} when the value is invalid
  */
 export function readValue(kind: ValueKind, text: string, folder: string, assign: Assign): void {
   switch (kind.kind) {
@@ -117,9 +117,9 @@ function refuseValue(kind: LastingKind): never {
 }
 
 /**
- * Checks a whole number against the range of its kind and returns it.
+ * Checks that a number is whole and within the range of its kind, and returns it.
  *
- * @throws {ValueError} when it is out of range or not whole
+ * @throws {ValueError} when it is not
  */
 export function readInteger(kind: { kind: "integer" } & Kind, value: number): number {
   return Number.isInteger(value) && value >= kind.min && value <= kind.max ? value : refuseValue(kind);
@@ -131,15 +131,15 @@ function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
   return count !== "" && seconds <= LONGEST_DURATION ? seconds : refuseValue(kind);
 }
 
-/** Decodes standard base64, padded or not; null when it is none. */
+/** Decodes standard base64, padded or not; null if it is invalid. */
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  return BASE64_REGEXP.test(text) ? new Uint8Array(Buffer.from(text, "base64")) : null;
+  return BASE64_REGEXP.test(text) ? Uint8Array.fromBase64(text) : null;
 }
 
 /**
  * Decodes a key: 32 bytes in standard base64, padded or not.
  *
- * @throws {ValueError} when it is something else
+ * @throws {ValueError} when it is anything else
  */
 export function decodeKey(text: string): Uint8Array<ArrayBuffer> {
   const key = decodeBase64(text);
@@ -168,9 +168,9 @@ function readPort(text: string): number {
 }
 
 /**
- * Checks UDP ports, one or several, and returns them.
+ * Checks a list of UDP ports and returns it.
  *
- * @throws {ValueError} when one is out of range or not whole, two are the same, or there are none or too many
+ * @throws {ValueError} when one is invalid or repeated, or there are none or too many
  */
 export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number[]): readonly number[] {
   const isGood = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= LAST_PORT);
@@ -179,17 +179,17 @@ export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number
 }
 
 /**
- * Reads networks: IP/LENGTH, or an address alone for a network of one.
+ * Parses networks: IP/LENGTH, or an address for a network of one.
  *
  * @returns IP/LENGTH of each
- * @throws {ValueError} when one is none, has bits set that are a host's or is there twice, or there are none
+ * @throws {ValueError} when one is invalid, has host bits set or is repeated, or there are none
  */
 export function readNetworks(kind: { kind: "networks" } & Kind, texts: readonly string[]): readonly string[] {
   const networks = texts.map((text) => readNetwork(kind, text));
   const seen = new Set<string>();
   const again = networks.find((network) => seen.size === seen.add(network).size);
   if (again !== undefined) {
-    throw new ValueError(`must be ${describeKind(kind)}, but "${again}" is there twice`);
+    throw new ValueError(`must be ${describeKind(kind)}, but "${again}" is given twice`);
   }
   return networks.length === 0 ? refuseValue(kind) : networks;
 }
@@ -197,9 +197,9 @@ export function readNetworks(kind: { kind: "networks" } & Kind, texts: readonly 
 function readNetwork(kind: { kind: "network" | "networks" } & Kind, text: string): string {
   const but = `must be ${describeKind(kind)}, but ${quote(text)}`;
   const network = parseNetwork(text);
-  if (network === null) throw new ValueError(`${but} is none`);
+  if (network === null) throw new ValueError(`${but} is not one`);
   if (parseIpv4(text.replace(/\/.*/, "")) !== network.first) {
-    throw new ValueError(`${but} has bits of a host set: give ${formatNetwork(network)}`);
+    throw new ValueError(`${but} has host bits set: give ${formatNetwork(network)}`);
   }
   return formatNetwork(network);
 }
@@ -209,7 +209,7 @@ function readPool(kind: { kind: "network" } & Kind, text: string): string {
   return length >= kind.min && length <= kind.max ? readNetwork(kind, text) : refuseValue(kind);
 }
 
-/** Cuts `text` in two at the first `mark`; the second part is null when there is none. */
+/** Splits `text` at the first `mark`; the second part is null if there is none. */
 function splitAt(text: string, mark: string): [string, string | null] {
   const at = text.indexOf(mark);
   return at < 0 ? [text, null] : [text.slice(0, at), text.slice(at + mark.length)];

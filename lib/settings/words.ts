@@ -5,41 +5,41 @@ import { nameOf, type Option } from "./option.ts";
 import { readValue, ValueError } from "./values.ts";
 
 const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
-// Not `--name=two words`, which is an option, perhaps a secret one.
+// Excludes `--name=two words`, which is an option, perhaps with a secret.
 const PHRASE_REGEXP = /^-(?!-)[^= ]* /;
 
-/** What can stand on a command line. */
+/** What a command line may contain. */
 export interface Grammar {
   readonly options: readonly Option[];
-  /** The command line that lists them. */
+  /** The command line that lists the options. */
   readonly help: string;
-  /** Whether words that no option takes have a meaning. */
+  /** Whether words other than options and their values are allowed. */
   readonly takesWords?: boolean;
 }
 
-/** One option and what is said of it. */
+/** An option and its value. */
 export interface Setting<O = Option> {
   readonly option: O;
-  /** Empty for an option that takes none. */
+  /** Empty if the option takes none. */
   readonly text: string;
 }
 
-/** Everything a command line says. */
+/** The content of a command line. */
 interface ParsedWords {
-  /** What `--config` was given, in that order. */
+  /** Values of `--config`, in order. */
   readonly configs: readonly string[];
   readonly given: Readonly<GivenValues>;
-  /** The same as it was said. */
+  /** The same, as options in order. */
   readonly settings: readonly Setting[];
-  /** What was said of the command itself. */
+  /** Values that describe the command itself. */
   readonly own: Readonly<GivenValues>;
   readonly words: readonly string[];
   readonly switches: ReadonlySet<string>;
-  /** What it asks for other than to run; nothing after a help or a version is read. */
+  /** What it asks for other than to run. Nothing after a help or version option is read. */
   readonly asked: Extract<Option, { kind: "command" }> | null;
 }
 
-/** Reads the words of a command line. @throws {SettingsError} for the first one that cannot be taken */
+/** Parses the words of a command line. @throws {SettingsError} for the first invalid one */
 export function readWords(argv: readonly string[], grammar: Grammar): ParsedWords {
   const given: GivenValues = {};
   const own: GivenValues = {};
@@ -65,10 +65,10 @@ export function readWords(argv: readonly string[], grammar: Grammar): ParsedWord
 }
 
 /**
- * Puts what an option says into `given`.
+ * Stores an option's value in `given`.
  *
- * @param place what to call it in errors
- * @throws {SettingsError} when the option cannot take the value
+ * @param place how errors refer to the option
+ * @throws {SettingsError} when the value is invalid
  */
 export function assignOption(
   given: GivenValues,
@@ -107,20 +107,20 @@ function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Sett
   }
 }
 
-/** They are not shown: what looks like an option there may hold a secret. */
+/** Does not show the words: one that looks like an option may contain a secret. */
 function refuseAfterEnd(words: readonly string[]): void {
   if (words.length > 0) {
-    throw new SettingsError("Cannot take words after -- on the command line: put options before it");
+    throw new SettingsError("Cannot use words after -- on the command line: put options before it");
   }
 }
 
-/** What follows a secret may be a part of it that lacked its quotes. */
+/** Does not show a word after a secret: it may be part of it, if quotes are missing. */
 function strayWordError(word: string, last: Option | undefined): SettingsError {
-  const cure = "a value with spaces needs quotes, and every other word an option before it";
+  const cure = "quote a value that has spaces; every other word needs an option before it";
   if (last?.secret) {
-    return new SettingsError(`Cannot take the word after the value of ${nameOf(last)}: ${cure}`);
+    return new SettingsError(`Cannot use the word after the value of ${nameOf(last)}: ${cure}`);
   }
-  return new SettingsError(`Cannot take ${quote(word)} on the command line: ${cure}`);
+  return new SettingsError(`Cannot use ${quote(word)} on the command line: ${cure}`);
 }
 
 function longOption(word: string, rest: string[], grammar: Grammar): Setting {
@@ -131,7 +131,7 @@ function longOption(word: string, rest: string[], grammar: Grammar): Setting {
   throw new SettingsError(`Cannot give a value to ${nameOf(option)}: it takes none`);
 }
 
-/** The option with this long name, or the only one whose name begins so. @throws {SettingsError} */
+/** The option with this long name, or the only one whose name begins with it. @throws {SettingsError} */
 export function findLong(name: string, grammar: Grammar): Option {
   const { options } = grammar;
   const exact = options.find((option) => option.long === name);
@@ -145,7 +145,7 @@ export function findLong(name: string, grammar: Grammar): Option {
   );
 }
 
-/** What follows a secret's option without a space is the secret, and not shown. */
+/** Does not show the name if it is a secret's option with the secret attached. */
 function unknownOptionError(name: string, { options, help }: Grammar): SettingsError {
   const glued = options.find((option) =>
     option.secret && option.long !== null && name.startsWith(option.long)
@@ -179,12 +179,12 @@ function* shortOptions(word: string, rest: string[], grammar: Grammar): Generato
   }
 }
 
-/** Tells whether a value follows the option. */
+/** Tells whether the option takes a value. */
 export function takesValue(option: Option): boolean {
   return !["flag", "count", "command", "switch"].includes(option.kind);
 }
 
-/** The next word, unless it looks like an option; as in version 0.1, negative numbers and phrases do not. */
+/** The next word, unless it looks like an option. As in version 0.1, negative numbers and phrases do not. */
 function nextValue(option: Option, rest: string[]): string {
   const word = rest.shift();
   const isOption = word?.startsWith("-") && word !== "-" && !NEGATIVE_REGEXP.test(word) &&

@@ -163,7 +163,7 @@ Deno.test("changes() says when there was more news than the kernel keeps, which 
   news.makeRoom(some.length);
   const index = await indexOf(DEVICE);
   await ip(...some.map((ip) => `address delete ${ip}/32 dev ${DEVICE}`));
-  assertTold(news, ...some.map((ip) => ({ kind: "address", index, ip, isGone: false }) as const));
+  assertTold(news, ...some.map((ip) => ({ kind: "address", index, ip, isGone: true }) as const));
   await ip(`link delete dev ${DEVICE}`);
 });
 

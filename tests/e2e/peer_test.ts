@@ -105,7 +105,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
       inner,
     );
     assert.deepEqual([refused.code, refused.stdout], [2, ""]);
-    assert.match(refused.stderr, /^ipipou: [^\n]*they have the same address in the tunnel[^\n]*\n$/);
+    assert.match(refused.stderr, /^ipipou: [^\n]*they have the same tunnel address[^\n]*\n$/);
     const names = await Array.fromAsync(Deno.readDir(`${CONFIG_FOLDER}/${HUB}.peers`), ({ name }) => name);
     assert.deepEqual(names.sort(), ["home.toml", "office.toml"]);
     assert.deepEqual(hub.lines.slice(length).filter((line) => !line.includes("authenticated again")), []);
@@ -145,6 +145,9 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
     assert.equal((await hub.kill()).code, 0);
     assert.equal(await scenario.snapshot("server"), before);
     const { stderr } = await peer(scenario, "remove", HUB, "home");
-    assert.equal(stderr, `removed ${file("home")}\n${HUB} is not running: it takes effect when it starts\n`);
+    assert.equal(
+      stderr,
+      `removed ${file("home")}\n${HUB} is not running: the change takes effect when it starts\n`,
+    );
   });
 });

@@ -9,7 +9,7 @@ const REPLY = "--reply-on-auth-ok";
 const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
 const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused, unreachable/;
 
-/** Lines of both sides' files: a key of its own and the secret, the far side's key. */
+/** Lines of both sides' files: a key of its own and the secret, the peer's key. */
 async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { own: string; far: string }>> {
   const [server, client] = [makeKeys(), makeKeys()];
   await scenario.write("secret", "of both sides");

@@ -31,7 +31,7 @@ Deno.test("the executable refuses every bad input with one line, and runs no pro
 });
 
 Deno.test("the executable says nothing of programs it did not need", async () => {
-  const input = { name: "", argv: ["-s"], message: /without an own address or device/ } as const;
+  const input = { name: "", argv: ["-s"], message: /without a local address or device/ } as const;
   await refuses(input, { env: { PATH: "/nonexistent" } });
 });
 

@@ -98,7 +98,7 @@ async function hubLives(machine: Machine): Promise<void> {
   const goesOn = "; going on with the settings as they were";
   await machine.write("hub.peers/half.toml", "", 0o644);
   await must(["systemctl", "reload", hub.unit]);
-  await hub.says(new RegExp(`half\\.toml.* without a way to know it.*${goesOn}`));
+  await hub.says(new RegExp(`half\\.toml.* without a way to identify it.*${goesOn}`));
   await Deno.chmod("/etc/ipipou/hub.peers/half.toml", 0o600);
   await must(["systemctl", "reload", hub.unit]);
   await hub.says(new RegExp(`half\\.toml .*Permission denied.*${goesOn}`));

@@ -8,7 +8,7 @@ Deno.test("parseIpv4() reads four bytes as one number", () => {
   assert.equal(parseIpv4("255.255.255.255"), 4_294_967_295);
 });
 
-Deno.test("parseIpv4() refuses everything but a strict dotted quad", () => {
+Deno.test("parseIpv4() rejects everything but a strict dotted quad", () => {
   const bad = [
     "",
     "1.2.3",
@@ -31,7 +31,7 @@ Deno.test("formatIpv4() is the inverse of parseIpv4()", () => {
   fc.assert(fc.property(fc.ipV4(), (text) => assert.equal(formatIpv4(parseIpv4(text) ?? NaN), text)));
 });
 
-Deno.test("addIpv4() carries over from byte to byte", () => {
+Deno.test("addIpv4() carries from byte to byte", () => {
   assert.equal(addIpv4("172.28.0.255", 1), "172.28.1.0");
   assert.equal(addIpv4("172.29.0.0", -1), "172.28.255.255");
   assert.equal(addIpv4("192.0.2.1", 0), "192.0.2.1");
@@ -43,7 +43,7 @@ Deno.test("addIpv4() is null outside the address space and for what is no addres
   assert.equal(addIpv4("localhost", 1), null);
 });
 
-Deno.test("isHostIpv4() refuses what no host can have", () => {
+Deno.test("isHostIpv4() rejects addresses that no host can have", () => {
   for (const text of ["192.0.2.1", "127.0.0.1", "10.0.0.0", "172.28.0.255", "223.255.255.255", "240.0.0.1"]) {
     assert.equal(isHostIpv4(text), true, text);
   }

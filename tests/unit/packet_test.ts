@@ -57,7 +57,7 @@ function changed(bytes: Readonly<Record<number, number>>): Uint8Array {
   return packet;
 }
 
-Deno.test("formatEndpoint() writes address and port", () => {
+Deno.test("formatEndpoint() formats address and port", () => {
   assert.equal(formatEndpoint(SAMPLE.source), "198.51.100.2:40001");
 });
 
@@ -77,7 +77,7 @@ Deno.test("buildUdpPacket() and parseUdpPacket() are inverse", () => {
   }));
 });
 
-Deno.test("buildUdpPacket() makes a UDP checksum that adds up", () => {
+Deno.test("buildUdpPacket() computes a correct UDP checksum", () => {
   fc.assert(fc.property(datagramArbitrary, (datagram) => {
     const packet = buildUdpPacket(datagram, 64);
     assert.equal(sumOfUdp(packet), 0xffff);
@@ -114,7 +114,7 @@ Deno.test("parseUdpPacket() reads a view into a larger buffer", () => {
   assert.deepEqual(parseUdpPacket(buffer.subarray(3, 3 + packet.length)), SAMPLE);
 });
 
-Deno.test("parseUdpPacket() gives a payload that outlives the packet's buffer", () => {
+Deno.test("parseUdpPacket() returns a payload independent of the packet's buffer", () => {
   const packet = buildUdpPacket(SAMPLE, 64);
   const payload = parseUdpPacket(packet)?.payload;
   packet.fill(0xee);

@@ -53,7 +53,7 @@ Deno.test("replyFilter() leaves tunnel data of a reply's length", () => {
   }
 });
 
-Deno.test("replyFilter() tells data from replies as looksLikeInnerPacket() does", () => {
+Deno.test("replyFilter() distinguishes data from replies like looksLikeInnerPacket()", () => {
   const first = fc.constantFrom(0x40, 0x45, 0x4f, 0x35, 0x55, 0x60, 0x00);
   const high = fc.constantFrom(0, 1, 5);
   const low = fc.constantFrom(20, 72, 73, 74, 0xc0, 0xff);

@@ -7,7 +7,7 @@ const LONGEST_WALK = 200;
 /** Walks of one seed. */
 const WALKS = 20;
 
-Deno.test("Servers and clients come to rest as they should, whatever happened to them", async () => {
+Deno.test("Servers and clients come to rest as they should, whatever happened to them", async (t) => {
   const first = Number(Deno.env.get("WALK_SEED") ?? Math.floor(Math.random() * 2 ** 30));
   let count = 0;
   const walks = fc.array(eventArbitrary, { maxLength: LONGEST_WALK, size: "max" });
@@ -16,8 +16,9 @@ Deno.test("Servers and clients come to rest as they should, whatever happened to
     await Walk.run(events);
   });
   let seed = first;
-  while (count < EVENTS) await fc.assert(property, { numRuns: WALKS, seed: seed++ });
-  console.log(`WALK_SEED=${first}: ${count} events`);
+  await t.step(`WALK_SEED=${first}`, async () => {
+    while (count < EVENTS) await fc.assert(property, { numRuns: WALKS, seed: seed++ });
+  });
 });
 
 /** What walks found once. */

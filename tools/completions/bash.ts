@@ -1,6 +1,6 @@
 import { type CommandLine, commandWords, type Offer, typed } from "./offers.ts";
 
-/** The completions for bash 4.4 or later. @param folder where configuration lies, ending in `/` */
+/** The completions for bash 4.4 or later. @param folder of the configuration files, ending in `/` */
 export function bashCompletions([main, ...own]: readonly CommandLine[], folder: string): string {
   return `# bash completion for ipipou
 
@@ -55,7 +55,7 @@ complete -F _ipipou ipipou
 `;
 }
 
-/** Options that take a value, by what is offered for it. */
+/** Options that take a value, by how it is completed. */
 function values(lines: readonly CommandLine[]): [string[], Offer][] {
   const byOffer = new Map<string, [string[], Offer]>();
   for (const option of lines.flatMap(({ options }) => options)) {
@@ -67,7 +67,7 @@ function values(lines: readonly CommandLine[]): [string[], Offer][] {
   return [...byOffer.values()];
 }
 
-/** The words a command can go on with, by those before them. */
+/** The words that can follow a command's words. */
 function nextWords(lines: readonly CommandLine[]): [string, string][] {
   const byBefore = Map.groupBy(commandWords(lines), ({ after }) => after);
   return [...byBefore].map(([after, words]) => [after, words.map(({ word }) => word).join(" ")]);

@@ -1,6 +1,6 @@
 import { type CommandLine, type CommandWord, commandWords, type Offer, type Offered } from "./offers.ts";
 
-/** The completions for fish 3. @param folder where configuration lies, ending in `/` */
+/** The completions for fish 3. @param folder of the configuration files, ending in `/` */
 export function fishCompletions(lines: readonly CommandLine[], folder: string): string {
   const names = lines.flatMap(({ name }) => name === "" ? [] : [quote(name)]).join(" ");
   return `# fish completion for ipipou

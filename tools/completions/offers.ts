@@ -2,48 +2,48 @@ import { type Command, COMMANDS } from "../../lib/settings/commands.ts";
 import type { Option } from "../../lib/settings/option.ts";
 import { OPTIONS } from "../../lib/settings/options.ts";
 
-/** What a shell offers for a value. */
+/** How a shell completes a value. */
 export type Offer =
   /** Names of files in the configuration folder, or paths. */
   | { readonly kind: "names"; readonly extension: "toml" | "conf" }
   | { readonly kind: "files" }
   | { readonly kind: "devices" }
-  /** `@DEV`, whatever stands before the `@`. */
+  /** A device after `@`, whatever precedes it. */
   | { readonly kind: "local" }
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "nothing" };
 
-/** An option as a shell sees it. */
+/** An option, as far as a shell needs it. */
 export interface Offered {
   /** One letter. */
   readonly short: string | null;
   /** Without the hyphens. */
   readonly long: string | null;
   readonly help: string;
-  /** What it takes; null when it takes none. */
+  /** How its value is completed; null if it takes none. */
   readonly value: { readonly metavar: string; readonly offer: Offer } | null;
   readonly repeats: boolean;
 }
 
-/** What may stand on a command line: without a command, or after one. */
+/** What a command line can contain, without a command or after one. */
 export interface CommandLine {
-  /** One word or several; empty: without a command. */
+  /** The command's words; empty: no command. */
   readonly name: string;
   readonly help: string;
   readonly options: readonly Offered[];
-  /** What words that belong to no option are. */
+  /** How words other than options are completed. */
   readonly operands: Offer;
 }
 
-/** A word of a command's name, and what it is for. */
+/** A word of a command's name, and its help. */
 export interface CommandWord {
-  /** The words before it, with spaces between them. */
+  /** The words before it, separated by spaces. */
   readonly after: string;
   readonly word: string;
   readonly help: string;
 }
 
-/** Every command line there is; the first one is that without a command. */
+/** All command lines, the first one without a command. */
 export function commandLines(commands: readonly Command[] = COMMANDS): [CommandLine, ...CommandLine[]] {
   const own = commands.map((command) => ({
     name: command.name,
@@ -54,7 +54,7 @@ export function commandLines(commands: readonly Command[] = COMMANDS): [CommandL
   return [{ name: "", help: "", options: OPTIONS.map(offered), operands: { kind: "nothing" } }, ...own];
 }
 
-/** The words that make the names of commands, each once. */
+/** The words of all commands' names, without duplicates. */
 export function commandWords(lines: readonly CommandLine[]): CommandWord[] {
   const words = new Map<string, CommandWord>();
   for (const { name, help } of lines) {
@@ -63,14 +63,14 @@ export function commandWords(lines: readonly CommandLine[]): CommandWord[] {
       const after = parts.slice(0, index).join(" ");
       const known = words.get(`${after} ${word}`);
       const more = parts.slice(index + 1).join(" ");
-      const said = [...known === undefined ? [] : [known.help], more || help].join(", ");
-      words.set(`${after} ${word}`, { after, word, help: said });
+      const text = [...known === undefined ? [] : [known.help], more || help].join(", ");
+      words.set(`${after} ${word}`, { after, word, help: text });
     }
   }
   return [...words.values()];
 }
 
-/** The option's names as they are typed. */
+/** The option's names as typed. */
 export function typed({ short, long }: Offered): string[] {
   return [...short === null ? [] : [`-${short}`], ...long === null ? [] : [`--${long}`]];
 }

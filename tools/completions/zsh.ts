@@ -7,7 +7,7 @@ import {
   typed,
 } from "./offers.ts";
 
-/** The completions for zsh 5. @param folder where configuration lies, ending in `/` */
+/** The completions for zsh 5. @param folder of the configuration files, ending in `/` */
 export function zshCompletions([main, ...own]: readonly CommandLine[], folder: string): string {
   const words = [...Map.groupBy(commandWords(own), ({ after }) => after)];
   return `#compdef ipipou

@@ -5,19 +5,19 @@ import { type Block, bold, italic } from "./roff.ts";
 /** An option that has a key in TOML. */
 type Keyed = Extract<Option, LastingKind> & { readonly long: string };
 
-/** One key of the configuration file, with the options that mean the same. */
+/** A key of the configuration file, with its options. */
 interface Key {
   /** Null for a key above the first table. */
   readonly table: string | null;
   readonly name: string;
-  /** The first is the one it is named after. */
+  /** The key is named after the first. */
   readonly options: readonly [Keyed, ...Keyed[]];
 }
 
-/** Kinds whose value's name says what it must be. */
+/** Kinds whose metavar already says what the value must be. */
 const PLAIN: ReadonlySet<Option["kind"]> = new Set(["text", "secretFile", "local", "remote"]);
 
-/** An option as the command line takes it. */
+/** The entry of an option of the command line. */
 export function optionEntry(option: Option): Block {
   const names = [
     ...option.short === undefined ? [] : [bold(`-${option.short}`)],
@@ -27,7 +27,7 @@ export function optionEntry(option: Option): Block {
   return { tag, text: [sentences(option.help, ...notes(option))] };
 }
 
-/** Every key there is, by tables: those above the first table, then each table under a heading. */
+/** The entries of all keys: those above the first table, then each table under a heading. */
 export function keyEntries(options: readonly Option[]): Block[] {
   const keys = keysOf(options);
   return [null, ...TOML_TABLES].flatMap((table) => [
@@ -66,7 +66,7 @@ function keyEntry({ name, options }: Key, all: readonly Option[]): Block {
   };
 }
 
-/** How its value is written. */
+/** Shows how a key's value is written. */
 function valueOf(option: Keyed): string {
   const metavar = option.metavar ?? "";
   const one = italic(metavar.replace(/\[,.*/, ""));
@@ -85,7 +85,7 @@ function valueOf(option: Keyed): string {
   }
 }
 
-/** Whether another key fills the same slot, so that neither has a default of its own. */
+/** Tells whether another key sets the same value, so that neither has its own default. */
 function hasRival(option: Keyed & { readonly kind: "flag" }, all: readonly Option[]): boolean {
   const keys = keysOf(all).filter(({ options: [other] }) =>
     other.kind === "flag" && other.slot === option.slot
@@ -111,7 +111,7 @@ function named({ short, long }: Keyed): string {
 
 function notes(option: Option): string[] {
   return [
-    ...option.mode === undefined ? [] : [`It has an effect on a ${option.mode} only`],
+    ...option.mode === undefined ? [] : [`Only for a ${option.mode}`],
     ...option.default === undefined ? [] : [`Default: ${option.default}`],
   ];
 }

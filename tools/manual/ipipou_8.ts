@@ -8,20 +8,19 @@ import { type Block, bold, italic, type Page, plain } from "./roff.ts";
 
 const DESCRIPTION = [
   ABOUT,
-  "The data path is the kernel's: an ipip device with `encap fou` sends, a FOU port receives. The program " +
-  "authenticates the far side by an ed25519 key, a token, or its address, sets the tunnel up, follows a client " +
-  "whose public address or port changes, and cleans up. No packet of data crosses user space. If the server's " +
-  "process is killed, admitted clients go on working, strangers stay out, and the next start takes both over.",
-  "Without a command it runs one instance, a server or a client, in the foreground, until it is told to stop. " +
-  "Its settings come from options, from a file (`--config`), or both; a server of several clients takes a file. Options may be cut short as long as only " +
-  "one begins so, and the values of short ones may follow without a space.",
+  "The kernel carries the data: an ipip device with `encap fou` sends, a FOU port receives. The program " +
+  "authenticates the peer by an ed25519 key, a token, or its address, sets up the tunnel, follows a client " +
+  "whose public address or port changes, and cleans up. No data packet crosses user space. If the server's " +
+  "process is killed, admitted clients keep working, strangers stay out, and the next start takes over both.",
+  "Without a command it runs one instance, a server or a client, in the foreground until it is told to stop. " +
+  "Settings come from options, from a file (`--config`), or both; a server with several clients needs a file. " +
+  "Options can be abbreviated while unambiguous, and the value of a short option can follow without a space.",
 ];
 
-/** Codes that this version never ends with are missing. */
-const EXIT_MEANINGS: Partial<Record<keyof typeof EXIT, string>> = {
-  ok: "Stopped as told.",
+const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
+  ok: "Success, or stopped on request.",
   failure: "Another failure.",
-  usage: "Bad arguments or configuration; nothing was changed.",
+  usage: "Invalid arguments or configuration; nothing was changed.",
   modprobe: "Kernel modules (`fou`, `ipip`) are missing.",
   queue: "The netfilter queue cannot be used.",
   nft: "`nft` failed.",
@@ -33,54 +32,53 @@ const EXIT_MEANINGS: Partial<Record<keyof typeof EXIT, string>> = {
 };
 
 const ENVIRONMENT = {
-  IPIPOU_LIBC: "The C library's file, where it has another name than usual.",
-  IPIPOU_LIBNETFILTER_QUEUE: "The file of libnetfilter_queue, likewise; only a server uses it.",
-  "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID": "By them a service manager asks to be told how it is, see " +
-    "`sd_notify`(3). A program that has such a manager waits for the device and address of `--fou-local`; by hand " +
-    "it is an error if they are not there.",
-  CREDENTIALS_DIRECTORY: "A file there is read in place of a file of that name which the settings name.",
+  IPIPOU_LIBC: "Path of the C library, if it has an unusual name.",
+  IPIPOU_LIBNETFILTER_QUEUE: "Path of libnetfilter_queue, if it has an unusual name; used only by a server.",
+  "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID":
+    "Set by a service manager that wants to be notified of the state, " +
+    "see `sd_notify`(3). Under such a manager the program waits for the device and address of `--fou-local`; " +
+    "started by hand it fails if they are missing.",
+  CREDENTIALS_DIRECTORY: "A file in this folder is read instead of a file of the same name in the settings.",
   JOURNAL_STREAM:
-    "Where the log goes to the journal, lines have priorities, and no time and process number unless " +
-    "the settings say so.",
+    "If the log goes to the journal, lines have priorities, and no time and process ID unless the settings ask for " +
+    "them.",
 };
 
 const FILES = {
   "/etc/ipipou/NAME.toml":
-    "What `--config NAME` reads, see `ipipou.toml`(5). A NAME that begins with `/`, `./` or " +
+    "The file that `--config NAME` reads, see `ipipou.toml`(5). A NAME that begins with `/`, `./` or " +
     "`../` is a path.",
-  "/etc/ipipou/NAME.peers": "A folder with a file for each peer of a server with several.",
-  "/etc/ipipou/NAME.conf": "A file of version 0.1, which `ipipou convert` makes TOML of.",
+  "/etc/ipipou/NAME.peers": "A folder with a file for each peer of a server with several peers.",
+  "/etc/ipipou/NAME.conf": "A file of version 0.1, which `ipipou convert` converts to TOML.",
   "ipipou@.service":
-    "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml, now and " +
-    "at every start of the system.",
-  "/usr/share/doc/ipipou/examples": "Configuration files to begin with.",
+    "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml now and at every boot.",
+  "/usr/share/doc/ipipou/examples": "Example configuration files.",
 };
 
 const SIGNALS = {
   "SIGTERM, SIGINT":
-    "Remove everything it made (device, FOU port, addresses, rules) and end. What was somebody " +
-    "else's stays.",
+    "Remove everything the program made (device, FOU port, addresses, rules) and exit. Nothing else is removed.",
   SIGHUP:
-    "Read the settings again and apply what differs, a line of the log for each change, and put back what others " +
-    "removed from the kernel; a client then authenticates again. With a mistake in the settings they stay as they " +
-    "were, and the log says where. Client or server, `--tunl-dev` and `--nft-table` take a restart.",
-  SIGUSR1: "A client authenticates again now.",
-  SIGKILL: "Leaves a working tunnel, which the next start with the same settings takes over without a lost " +
-    "packet. That is how a new executable takes over after an upgrade: " +
-    "`systemctl kill --signal=KILL 'ipipou@*'`, and systemd starts each instance again.",
+    "Read the settings again, apply and log each change, and restore what others removed from the kernel; a " +
+    "client then authenticates again. If the settings have an error, the old ones stay in effect, and the log " +
+    "says where it is. Switching between client and server, `--tunl-dev` and `--nft-table` need a restart.",
+  SIGUSR1: "Authenticate again now (client only).",
+  SIGKILL:
+    "Leaves a working tunnel, which the next start with the same settings takes over without losing a " +
+    "packet. This is how a new executable takes over after an upgrade: " +
+    "`systemctl kill --signal=KILL 'ipipou@*'`, and systemd restarts each instance.",
 };
 
 const SECURITY = [
-  "The tunnel is not encrypted: run ssh, TLS or WireGuard inside where that matters. Authentication decides who " +
-  "may use the tunnel; someone on the path can still read and forge its data.",
-  "Keys, tokens and secrets belong into files that only root can read (`--auth-key-file`, `--auth-token-file`, " +
-  "`--auth-secret-file`): what stands on the command line every user of the host can see. None of them is " +
-  "ever shown in a message.",
-  "An auth packet that someone recorded can be sent again by anyone; `--auth-max-time-discrepancy` bounds for " +
-  "how long. The secret that is the default one is known to everybody. A token is sent in the clear.",
-  "Auth packets are limited in the kernel, before they reach the program; all else that does not come from an " +
-  "admitted client is dropped there. Whoever removes these rules (`nft flush ruleset`) opens the FOU port until " +
-  "the server is told to reload (SIGHUP).",
+  "The tunnel is not encrypted: run ssh, TLS or WireGuard inside it where that matters. Authentication decides who " +
+  "may use the tunnel; an attacker on the path can still read and forge its data.",
+  "Keep keys, tokens and secrets in files that only root can read (`--auth-key-file`, `--auth-token-file`, " +
+  "`--auth-secret-file`): every user of the host can see the command line. They are never shown in a message.",
+  "A recorded auth packet can be replayed by anyone; `--auth-max-time-discrepancy` limits for how long. The default " +
+  "secret is public. A token is sent unencrypted.",
+  "The kernel rate-limits auth packets before they reach the program, and drops everything else that does not come " +
+  "from an admitted client. Removing these rules (`nft flush ruleset`) opens the FOU port until the server " +
+  "reloads (SIGHUP).",
 ];
 
 const AFTER_EXAMPLES: readonly Block[] = [
@@ -88,7 +86,7 @@ const AFTER_EXAMPLES: readonly Block[] = [
   { lines: "systemctl enable --now ipipou@office\njournalctl -u ipipou@office" },
 ];
 
-/** The page ipipou(8). @param date when it was last changed, `YYYY-MM-DD` */
+/** The page ipipou(8). @param date of the last change, `YYYY-MM-DD` */
 export function ipipou8(version: string, date: string): Page {
   const groups = OPTION_GROUPS.flatMap(({ title, options }): Block[] => [
     { heading: title },
@@ -137,10 +135,10 @@ function ownOption({ long, metavar, help }: Option): string {
 }
 
 function exitStatus(): Block[] {
-  return Object.entries(EXIT).flatMap(([name, code]) => {
-    const meaning = EXIT_MEANINGS[name as keyof typeof EXIT];
-    return meaning === undefined ? [] : [{ tag: bold(String(code)), text: [meaning] }];
-  });
+  return Object.entries(EXIT).map(([name, code]) => ({
+    tag: bold(String(code)),
+    text: [EXIT_MEANINGS[name as keyof typeof EXIT]],
+  }));
 }
 
 function entries(described: Readonly<Record<string, string>>): Block[] {
@@ -150,7 +148,7 @@ function entries(described: Readonly<Record<string, string>>): Block[] {
   }));
 }
 
-/** The command, an option a line where it is long. */
+/** A command line, wrapped before options. */
 function shellLines(command: string): string {
   const lines: string[] = [];
   for (const word of command.split(/ (?=-)/)) {

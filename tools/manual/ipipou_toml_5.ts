@@ -5,35 +5,35 @@ import { type Block, bold, italic, type Page } from "./roff.ts";
 
 const DESCRIPTION = [
   "`ipipou --config NAME`, and with it the systemd unit `ipipou@NAME`, reads /etc/ipipou/NAME.toml: TOML 1.0, in " +
-  "UTF-8. Each key means the same as one of the options of `ipipou`(8), and what stands on the command line wins.",
+  "UTF-8. Each key corresponds to an option of `ipipou`(8). The command line overrides the file.",
   `The rule: \`--TABLE-KEY\` is \`KEY\` in \`[TABLE]\`, for the tables ${
     TOML_TABLES.join(", ")
   }; any other option ` +
   "is a key above the first table; `--no-KEY` is `KEY = false`. `TABLE.KEY` above the first table is the same as " +
   "`KEY` in `[TABLE]`.",
-  "Keys and tables that do not exist, keys given twice and values of another kind are refused with file, line and " +
-  "column, and nothing is changed. A file that is named is looked for beside the configuration file unless its " +
-  'path begins with `/`. A time with its unit stands in quotes, as `"25s"`. N below is the value of `number`.',
+  "Unknown keys and tables, repeated keys and invalid values are errors that name file, line and column, and nothing " +
+  "is changed. Paths are relative to the folder of the configuration file. " +
+  'A time with a unit is a string, as `"25s"`. N below is the value of `number`.',
 ];
 
 const PEERS: readonly Block[] = [
-  "A server may have several clients, its peers, at one UDP port. Each is a table `[[peer]]`, below all other " +
-  "tables, or a file of its own in the folder /etc/ipipou/NAME.peers: there PEER.toml has the same keys, without the " +
-  "header `[[peer]]`, and the peer's name is PEER. Any of the two makes a server one of several peers; the folder " +
-  "does so while it is empty, too.",
-  "A peer has the keys above that say so, written as `TABLE.KEY`, or in a table `[peer.TABLE]` after its " +
-  "`[[peer]]`. What it does not say is as said above the peers or on the command line. Two peers with the same name, " +
-  "device, key, token, route, or address in the tunnel are refused.",
+  "A server can have several clients, its peers, at one UDP port. Each is a table `[[peer]]`, below all other " +
+  "tables, or a file in the folder /etc/ipipou/NAME.peers: there PEER.toml has the same keys, without the " +
+  "header `[[peer]]`, and the peer's name is PEER. Either makes the server one with several peers, even an empty " +
+  "folder.",
+  "A peer has the keys that say so above, written as `TABLE.KEY`, or in a table `[peer.TABLE]` after its " +
+  "`[[peer]]`. It inherits what it does not set from the keys above the peers and the command line. Two peers with " +
+  "the same name, device, key, token, route, or tunnel address are an error.",
   {
     tag: `${bold("name")} = "${italic("NAME")}"`,
     text: [
-      "The peer's name, which a `[[peer]]` must have. Its tunnel's device is called so too, unless `tunl.dev` says " +
-      "otherwise. Value: 1 to 15 of A-Z a-z 0-9 _ . -.",
+      "The peer's name. Required in a `[[peer]]`. Also the name of its tunnel device, unless `tunl.dev` is set. " +
+      "Value: 1 to 15 of A-Z a-z 0-9 _ . -.",
     ],
   },
 ];
 
-/** The page ipipou.toml(5). @param date when it was last changed, `YYYY-MM-DD` */
+/** The page ipipou.toml(5). @param date of the last change, `YYYY-MM-DD` */
 export function ipipouToml5(examples: Examples, version: string, date: string): Page {
   const shown = Object.entries(examples).flatMap(([what, text]): Block[] => [
     `${what}:`,
@@ -55,5 +55,5 @@ export function ipipouToml5(examples: Examples, version: string, date: string): 
   };
 }
 
-/** The content of configuration files, by what each shows. */
+/** Example configuration files, by description. */
 type Examples = Readonly<Record<string, string>>;

@@ -1,16 +1,16 @@
-/** Manual pages in the man(7) macros, clean by groff and mandoc alike. */
+/** Manual pages in man(7) macros, accepted by groff and mandoc without warnings. */
 
-/** One part of a section; what stands between backquotes in a text is literal, and shown as such. */
+/** A part of a section. Text between backquotes is literal, and shown in bold. */
 export type Block =
   /** A paragraph. */
   | string
-  /** What is explained, and one or more paragraphs about it. `tag` is roff, see `bold` and `italic`. */
+  /** A term and paragraphs that explain it. `tag` is roff, see `bold` and `italic`. */
   | { readonly tag: string; readonly text: readonly string[] }
-  /** Lines shown as they are. */
+  /** Preformatted lines. */
   | { readonly lines: string }
   | { readonly heading: string };
 
-/** A whole page. */
+/** A manual page. */
 export interface Page {
   /** Without the section's number. */
   readonly name: string;
@@ -21,7 +21,7 @@ export interface Page {
   readonly sections: readonly { readonly title: string; readonly blocks: readonly Block[] }[];
 }
 
-/** What mandoc asks lines of text to stay within, in bytes. */
+/** Maximum bytes of a line of text that mandoc accepts without a warning. */
 const LINE_LENGTH = 80;
 
 const ESCAPES: Record<string, string> = {
@@ -39,25 +39,25 @@ export function roff(page: Page): string {
   const { name, section, version, date, sections } = page;
   return [
     `.TH ${name.toUpperCase()} ${section} ${date} "ipipou ${version}"`,
-    // No word is broken, nor spaced out: much of it is to be typed.
+    // No hyphenation and no justification: much of the text is to be typed.
     ".nh",
     ".ad l",
     ...sections.flatMap(({ title, blocks }) => [`.SH ${quoted(title)}`, ...renderBlocks(blocks)]),
   ].join("\n") + "\n";
 }
 
-/** Text as it is. */
+/** Escapes plain text. */
 export function plain(text: string): string {
   return text.replace(/[\\'`^~"-]/g, (character) => ESCAPES[character] ?? character)
     .replace(/[^\0-\x7f]/gu, (character) => `\\[u${hexadecimal(character)}]`);
 }
 
-/** Text to be typed as it is. */
+/** Formats literal text. */
 export function bold(text: string): string {
   return `\\fB${plain(text)}\\fR`;
 }
 
-/** A word that stands for a value. */
+/** Formats a word that stands for a value. */
 export function italic(text: string): string {
   return `\\fI${plain(text)}\\fR`;
 }
@@ -81,7 +81,7 @@ function renderBlock(block: Block, gap: readonly string[]): string[] {
   return [".TP", protect(block.tag), ...lines(first), ...more.flatMap((text) => [".IP", ...lines(text)])];
 }
 
-/** A paragraph as lines of roff. */
+/** Formats a paragraph as lines of roff. */
 function lines(text: string): string[] {
   const parts = text.split("`").map((part, index) => index % 2 === 0 ? emphasized(part) : bold(part));
   const all: string[] = [];
@@ -93,13 +93,13 @@ function lines(text: string): string[] {
   return all.map(protect);
 }
 
-/** Text in which options are literal without more ado. */
+/** Makes options in a text literal. */
 function emphasized(text: string): string {
   return text.split(/((?<![\w-])--?[a-z][\w-]*)/i)
     .map((part, index) => index % 2 === 0 ? plain(part) : bold(part)).join("");
 }
 
-/** A line that is none of roff's requests. */
+/** Keeps a line from being a roff request. */
 function protect(line: string): string {
   return /^[.']/.test(line) ? `\\&${line}` : line;
 }

@@ -11,14 +11,14 @@ import { type Page, roff } from "../manual/roff.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-/** Where the repository's unit has the executable. */
+/** Prefix of the executable in the repository's unit. */
 const UNIT_PREFIX = "/usr/local";
 
-/** One file of a package. */
+/** A file of a package. */
 export interface PackagedFile {
-  /** Below the prefix (`/usr`, `/usr/local`) or the root, without a slash at its beginning. */
+  /** Relative to the prefix (`/usr`, `/usr/local`) or the root, without a leading slash. */
   readonly path: string;
-  /** What is in it, the path of a file that has it, or what it is a symbolic link to. */
+  /** Its content, the path of a file with it, or the target of a symbolic link. */
   readonly content: string | Uint8Array | { readonly file: string } | { readonly link: string };
   readonly executable?: true;
 }
@@ -26,15 +26,15 @@ export interface PackagedFile {
 /** What the files depend on. */
 export interface Release {
   readonly version: string;
-  /** Seconds since 1970: the time of all files, and the date in the manual pages. */
+  /** Unix seconds: modification time of all files, and date of the manual pages. */
   readonly time: number;
 }
 
 /**
- * Everything that is installed below a prefix where there are glibc and systemd. Throws an Error when the checkout lacks
- * one of the files.
+ * The files installed below a prefix on systems with glibc and systemd.
  *
  * @param executable its path
+ * @throws {Error} when the checkout lacks one of the files
  */
 export async function packagedFiles(
   release: Release,
@@ -44,30 +44,30 @@ export async function packagedFiles(
   return [
     { path: "bin/ipipou", content: { file: executable }, executable: true },
     { path: "lib/systemd/system/ipipou@.service", content: await unit(prefix) },
-    ...await readersFiles(release),
+    ...await documentationFiles(release),
   ];
 }
 
-/** As much, below the root, for Alpine. @param bundle the folder that `bundle` packs */
+/** The files installed on Alpine, relative to the root. @param bundle the folder that `bundle` packs */
 export async function alpineFiles(release: Release, bundle: string): Promise<PackagedFile[]> {
-  return [...await bundledFiles(bundle, "openrc"), ...below("usr", await readersFiles(release))];
+  return [...await bundledFiles(bundle, "openrc"), ...below("usr", await documentationFiles(release))];
 }
 
-/** As much, below the root, for OpenWrt, where nobody reads manuals and flash is dear. @param bundle as above */
+/** The same for OpenWrt, without manuals, as flash is small. @param bundle the folder that `bundle` packs */
 export async function openwrtFiles(bundle: string): Promise<PackagedFile[]> {
   return [
     ...await bundledFiles(bundle, "procd"),
-    // A new firmware keeps what such files name.
+    // A firmware upgrade keeps what such files name.
     { path: "lib/upgrade/keep.d/ipipou", content: `${CONFIG_FOLDER}\n` },
   ];
 }
 
-/** Files below another folder. */
+/** Moves files below a folder. */
 export function below(folder: string, files: readonly PackagedFile[]): PackagedFile[] {
   return files.map((file) => ({ ...file, path: `${folder}/${file.path}` }));
 }
 
-/** What of the bundle is installed, at its home; with an init script for this manager of services. */
+/** The bundle's installed files, with an init script for this service manager. */
 async function bundledFiles(bundle: string, manager: "openrc" | "procd"): Promise<PackagedFile[]> {
   const home = BUNDLE_HOME.slice(1);
   const program = `${home}/ipipou`;
@@ -90,8 +90,8 @@ async function bundledFiles(bundle: string, manager: "openrc" | "procd"): Promis
   ];
 }
 
-/** For people to read, and for their shells. */
-async function readersFiles(release: Release): Promise<PackagedFile[]> {
+/** Documentation and shell completions. */
+async function documentationFiles(release: Release): Promise<PackagedFile[]> {
   return [
     ...(await manualPages(release.version, release.time)).map((page) => ({
       path: `share/man/man${page.section}/${page.name}.${page.section}.gz`,
@@ -115,7 +115,7 @@ async function readersFiles(release: Release): Promise<PackagedFile[]> {
   ];
 }
 
-/** The unit, for an executable below this prefix. */
+/** The systemd unit for an executable below this prefix. */
 async function unit(prefix: string): Promise<string> {
   const text = await Deno.readTextFile(`${ROOT}ipipou@.service`);
   const installed = text.replaceAll(`${UNIT_PREFIX}/bin/ipipou`, `${prefix}/bin/ipipou`);
@@ -125,7 +125,7 @@ async function unit(prefix: string): Promise<string> {
   return installed;
 }
 
-/** The manual pages. @param time their date, in seconds since 1970 */
+/** The manual pages. @param time their date, in Unix seconds */
 export async function manualPages(version: string, time: number): Promise<Page[]> {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
   const examples: Record<string, string> = {};

@@ -15,45 +15,45 @@ import {
   type Release,
 } from "./contents.ts";
 import { makePackage } from "./nfpm.ts";
-import { type World, WORLDS } from "./worlds.ts";
+import { type Distribution, DISTRIBUTIONS } from "./distributions.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const DIST = `${ROOT}dist`;
 
 const USAGE = `Usage: deno task packages [OPTION]...
-Makes packages in dist: deb, rpm, those for Alpine and OpenWrt (all need Go, for nfpm) and tar.gz, for x86_64 and
+Makes packages in dist: deb, rpm, for Alpine and for OpenWrt (these need Go, for nfpm), and tar.gz; for x86_64 and
 aarch64.
 
-  --format FORMAT    only this one of deb, rpm, alpine.apk, openwrt.ipk, openwrt.apk, tar.gz; may be repeated
-  --target TARGET    only for this one of x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu
+  --format FORMAT    only this format: deb, rpm, alpine.apk, openwrt.ipk, openwrt.apk, tar.gz; may be repeated
+  --target TARGET    only for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu
   --help             print this`;
 
-/** What can be made. */
-type Format = World | "tar.gz";
-const FORMATS = [...Object.keys(WORLDS) as World[], "tar.gz"] as const;
+/** Formats that can be made. */
+type Format = Distribution | "tar.gz";
+const FORMATS = [...Object.keys(DISTRIBUTIONS) as Distribution[], "tar.gz"] as const;
 
-/** One package to be made. */
+/** A package to make. */
 export interface PackageRequest {
   readonly format: Format;
   readonly target: Target;
-  /** Otherwise the one in deno.json. */
+  /** Default: the one in deno.json. */
   readonly version?: string;
-  /** Absolute path of a directory; otherwise dist. */
+  /** Absolute path of the output directory. Default: dist. */
   readonly folder?: string;
 }
 
-/** Where a package is made. */
+/** The path of a package. */
 export function pathOf({ format, target, version = config.version, folder = DIST }: PackageRequest): string {
   const name = format === "tar.gz"
     ? `ipipou-${version}-linux-${architectureOf(target)}.tar.gz`
-    : WORLDS[format].name(version, target);
+    : DISTRIBUTIONS[format].name(version, target);
   return `${folder}/${name}`;
 }
 
 /**
  * Makes a package.
  *
- * @param executable the path of what `build` made for the target
+ * @param executable the path of the target's executable
  * @throws {Error} when it cannot be made
  */
 export async function makeOne(request: PackageRequest, executable: string): Promise<void> {
@@ -67,29 +67,29 @@ export async function makeOne(request: PackageRequest, executable: string): Prom
     if (format === "tar.gz") return await makeTar(release, executable, staged, output);
     const files = await filesFor(format, target, release, executable, staged);
     await stage(files, `${staged}/files`);
-    await makePackage({ world: format, target, release, files, staged: `${staged}/files` }, output);
+    await makePackage({ distribution: format, target, release, files, staged: `${staged}/files` }, output);
   } finally {
     await Deno.remove(staged, { recursive: true });
   }
 }
 
-/** What a package installs, below the root; `work` is a folder for what must be unpacked. */
+/** A package's files, relative to the root. @param work a folder to unpack things in */
 async function filesFor(
-  world: World,
+  distribution: Distribution,
   target: Target,
   release: Release,
   executable: string,
   work: string,
 ): Promise<PackagedFile[]> {
-  if (world === "deb" || world === "rpm") {
+  if (distribution === "deb" || distribution === "rpm") {
     return below("usr", await packagedFiles(release, executable, "/usr"));
   }
   await must(["tar", "-xzf", await bundle(target), "-C", work]);
   const unpacked = `${work}/ipipou`;
-  return world === "alpine.apk" ? await alpineFiles(release, unpacked) : await openwrtFiles(unpacked);
+  return distribution === "alpine.apk" ? await alpineFiles(release, unpacked) : await openwrtFiles(unpacked);
 }
 
-/** To be unpacked in /usr/local. */
+/** Makes the archive that is unpacked in /usr/local. */
 async function makeTar(release: Release, executable: string, staged: string, output: string): Promise<void> {
   const top = `ipipou-${release.version}`;
   await stage(await packagedFiles(release, executable, "/usr/local"), `${staged}/${top}`);
@@ -109,7 +109,7 @@ async function stage(files: readonly PackagedFile[], folder: string): Promise<vo
   }
 }
 
-/** When the sources were last changed, in seconds since 1970: that of the commit, or what $SOURCE_DATE_EPOCH says. */
+/** Time of the sources in Unix seconds: $SOURCE_DATE_EPOCH, or the commit's. */
 async function sourceTime(): Promise<number> {
   const given = Deno.env.get("SOURCE_DATE_EPOCH");
   const text = given ?? (await run(["git", "-C", ROOT, "log", "-1", "--format=%ct"])).stdout;

@@ -1,11 +1,11 @@
-/** What a package does beside its files, by nfpm's names for the moments. */
+/** A package's scripts, by nfpm's names. */
 export type Scripts = Partial<Record<"preinstall" | "postinstall" | "preremove" | "postremove", string>>;
 
 const RELOAD = "[ ! -d /run/systemd/system ] || systemctl daemon-reload";
 
 /**
- * With systemd. The administrator's files in /etc/ipipou stay in any case. dpkg tells a script "remove" or "purge", rpm
- * how many versions stay: 0. On an upgrade running instances go on as they are.
+ * With systemd. The administrator's files in /etc/ipipou always stay. dpkg passes "remove" or "purge" to a script, rpm
+ * the number of remaining versions, 0. An upgrade leaves running instances alone.
  */
 export const SYSTEMD = {
   postinstall: `#!/bin/sh
@@ -29,7 +29,7 @@ esac
 `,
 } as const satisfies Scripts;
 
-/** With OpenRC. An upgrade runs none of apk's scripts but those for upgrades, so instances go on as they are. */
+/** With OpenRC. On an upgrade apk does not run these scripts, so running instances are left alone. */
 export const OPENRC = {
   preremove: `#!/bin/sh
 for service in /etc/init.d/ipipou.*; do
@@ -39,10 +39,10 @@ done
 } as const satisfies Scripts;
 
 /**
- * With procd. Nothing is done where an image is being built, on another machine ($IPKG_INSTROOT). An upgrade, which opkg
- * tells by $PKG_UPGRADE, leaves running instances as they are; OpenWrt's own scripts would stop them.
+ * With procd. They do nothing while an image is built on another machine ($IPKG_INSTROOT). An upgrade ($PKG_UPGRADE, set
+ * by opkg) leaves running instances alone; OpenWrt's default scripts would stop them.
  *
- * @param machine as `uname -m` calls it: "x86_64", "aarch64"
+ * @param machine as printed by `uname -m`: "x86_64", "aarch64"
  */
 export function procd(machine: string): Scripts {
   return {

@@ -1,4 +1,4 @@
-// What options of more than one group take.
+// Kinds of values that several groups share.
 
 export const DURATION = { kind: "duration", metavar: "SEC" } as const;
 export const IP = { kind: "ipv4", metavar: "IP" } as const;

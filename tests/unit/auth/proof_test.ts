@@ -51,7 +51,7 @@ Deno.test("makeProof() accepts only an empty packet when there is nothing to pro
   assert.deepEqual([zeros(0), zeros(1)].map(verify), [true, false]);
 });
 
-Deno.test("makeProof() cannot verify without the far side's public key", () => {
+Deno.test("makeProof() cannot verify without the peer's public key", () => {
   const message = "Cannot authenticate without the remote public key";
   assert.throws(() => makeProof(SIGNING), { name: "TypeError", message });
 });

@@ -17,22 +17,22 @@ const PORT: Scheme = { kind: "port" };
 const TOKEN: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame") };
 const SIGNING = ed25519({ ...README_KEY_PAIR, secret: "topsecret" });
 const VERIFYING = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "topsecret" });
-/** A client that does not know its server's key. */
+/** A client without its server's key. */
 const SIGNING_ONLY = ed25519({ privateKey: README_KEY_PAIR.privateKey, secret: "topsecret" });
 const { privateKey: SERVER_KEY, publicKey: SERVER_PUBLIC_KEY } = ACCEPTED[0]!;
-/** A client that knows it. */
+/** A client with its server's key. */
 const KNOWING_SERVER = ed25519({
   privateKey: README_KEY_PAIR.privateKey,
   remotePublicKey: SERVER_PUBLIC_KEY,
   secret: "topsecret",
 });
 
-/** A server with a key of its own. */
+/** A server with its own key. */
 function server(secret = "topsecret"): Scheme {
   return ed25519({ privateKey: SERVER_KEY, remotePublicKey: README_KEY_PAIR.publicKey, secret });
 }
 
-/** Not random at all: 7, 8, 9 … */
+/** Counts up: 7, 8, 9 … */
 function countUp(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => 7 + index);
 }
@@ -44,7 +44,7 @@ Deno.test("authPayloadLength() is the length of makeAuthPayload()'s result", () 
   }
 });
 
-Deno.test("makeAuthPayload() makes a packet that the far side's makeProof() accepts", () => {
+Deno.test("makeAuthPayload() makes a packet that the peer's makeProof() accepts", () => {
   assert.ok(makeProof(PORT).verify(makeAuthPayload(PORT, NOW, countUp)));
   assert.ok(makeProof(TOKEN).verify(makeAuthPayload(TOKEN, NOW, countUp)));
   const { verify } = makeProof(VERIFYING);

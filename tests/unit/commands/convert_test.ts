@@ -13,7 +13,7 @@ const FILES = {
 };
 const TOML_OF_A = '# of a\nserver = true\nauth.token = "x"\n';
 
-/** What was printed, and what was written where. */
+/** What was printed, and the files that were written. */
 function outcomeOf(
   names: string[],
   { hub = null as string | null, write = false, force = false, taken = false, mode = 0o644 } = {},
@@ -33,14 +33,14 @@ function outcomeOf(
   return { text, refusal, written };
 }
 
-Deno.test("convert() prints a file of /etc/ipipou by its name, with or without .conf, or by its path", () => {
+Deno.test("convert() prints a file of /etc/ipipou by name, with or without .conf, or by path", () => {
   for (const name of ["a", "a.conf", "/etc/ipipou/a.conf"]) {
     assert.deepEqual(outcomeOf([name]), { text: TOML_OF_A, refusal: null, written: [] });
   }
   for (const path of ["/root/c.conf", "/root/c"]) assert.equal(outcomeOf([path]).text, "client = true\n");
 });
 
-Deno.test("convert() writes TOML beside its source, what holds secrets for its owner alone", () => {
+Deno.test("convert() writes TOML next to its source, readable only by its owner if it contains secrets", () => {
   assert.deepEqual(outcomeOf(["a", "b"], { write: true, force: true }), {
     text:
       "wrote /etc/ipipou/a.toml from /etc/ipipou/a.conf\nwrote /etc/ipipou/b.toml from /etc/ipipou/b.conf\n",
@@ -55,28 +55,28 @@ Deno.test("convert() writes TOML beside its source, what holds secrets for its o
   assert.equal(hidden.written[0]?.mode, 0o600);
 });
 
-Deno.test("convert() replaces nothing without being told, and then writes none of several", () => {
+Deno.test("convert() replaces no file unless told to, and then writes none of several", () => {
   assert.deepEqual(outcomeOf(["a", "b"], { write: true }), {
     text: null,
-    refusal: "Cannot write /etc/ipipou/b.toml: it is there already; give --force to replace it",
+    refusal: "Cannot write /etc/ipipou/b.toml: it already exists; give --force to replace it",
     written: [],
   });
   const { refusal } = outcomeOf(["a"], { write: true, taken: true });
-  assert.equal(refusal, "Cannot write /etc/ipipou/a.toml: it is there already; give --force to replace it");
+  assert.equal(refusal, "Cannot write /etc/ipipou/a.toml: it already exists; give --force to replace it");
 });
 
-Deno.test("convert() writes none of several when one has a mistake", () => {
+Deno.test("convert() writes none of several if one has an error", () => {
   const { refusal, written } = outcomeOf(["a", "bad"], { write: true });
   assert.match(refusal!, /^Cannot use "x" as -n\/--number at \/etc\/ipipou\/bad.conf:3: must be /);
   assert.deepEqual(written, []);
 });
 
-Deno.test("convert() writes nowhere but in /etc/ipipou", () => {
+Deno.test("convert() writes only to /etc/ipipou", () => {
   for (const path of ["/root/c.conf", "/etc/ipipou/../../root/c.conf"]) {
     const files = { ...FILES, [path]: "client\n" };
     const run = () =>
       convert({ names: [path], hub: null, write: true, force: true }, filesInMemory(files), () => true);
-    assert.throws(run, { message: /^Cannot write .*: --write is for files of \/etc\/ipipou\// });
+    assert.throws(run, { message: /^Cannot write .*: --write only writes to \/etc\/ipipou\// });
   }
 });
 
@@ -85,7 +85,7 @@ const HUB_FILES = {
   "/etc/ipipou/home.conf": "server\nnumber 2\nfou-dev eth0\nauth-token b\n",
 };
 
-Deno.test("convert() makes one hub of several files, and writes it once and for its owner alone", () => {
+Deno.test("convert() merges several files into one hub, written once and readable only by its owner", () => {
   const run = (force: boolean, files: Record<string, string> = HUB_FILES) => {
     const written: (WriteOptions & { path: string })[] = [];
     const put = (path: string, _text: string, options: WriteOptions) =>
@@ -100,12 +100,12 @@ Deno.test("convert() makes one hub of several files, and writes it once and for 
   });
   const there = { ...HUB_FILES, "/etc/ipipou/hub.toml": "" };
   assert.throws(() => run(false, there), {
-    message: /^Cannot write \/etc\/ipipou\/hub\.toml: it is there already/,
+    message: /^Cannot write \/etc\/ipipou\/hub\.toml: it already exists/,
   });
   assert.equal(run(true, there).text, text);
 });
 
-Deno.test("convert() refuses a hub that its folder of peers does not fit", () => {
+Deno.test("convert() rejects a hub that conflicts with its folder of peers", () => {
   const files = {
     ...HUB_FILES,
     "/etc/ipipou/hub.peers/home.toml": "auth.token = 'c'\ntunl.peer-ip = '10.0.0.1'\n",

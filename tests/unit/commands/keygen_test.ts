@@ -5,7 +5,7 @@ import { fromBase64 } from "../auth/vectors.ts";
 
 const BASE64_KEY = "[A-Za-z0-9+/]{43}=";
 
-Deno.test("keygen() prints the private key, then its public key, a line each", () => {
+Deno.test("keygen() prints the private key, then its public key, one per line", () => {
   const text = keygen(false);
   assert.match(text, new RegExp(`^${BASE64_KEY}\n${BASE64_KEY}\n$`));
   const [privateKey, publicKey] = text.split("\n").map(fromBase64);
@@ -16,6 +16,6 @@ Deno.test("keygen() labels the lines when asked to", () => {
   assert.match(keygen(true), new RegExp(`^Private key: ${BASE64_KEY}\nPublic key: ${BASE64_KEY}\n$`));
 });
 
-Deno.test("keygen() makes another pair each time", () => {
+Deno.test("keygen() makes a different pair each time", () => {
   assert.equal(new Set(Array.from({ length: 10 }, () => keygen(false))).size, 10);
 });

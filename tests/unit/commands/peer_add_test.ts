@@ -17,7 +17,7 @@ import {
 
 const OTHER_KEY = Buffer.from(keyPairOf(new Uint8Array(32).fill(9)).publicKey).toString("base64");
 
-Deno.test("addPeer() writes the peer's file, has the hub reload, and gives the client's file", () => {
+Deno.test("addPeer() writes the peer's file, makes the hub reload, and returns the client's file", () => {
   const { result, notes, written, told } = succeed(ADD, EMPTY);
   const [file] = written;
   const { settings } = load(["--config", "hub"], { ...EMPTY, [file!.path]: file!.text });
@@ -47,7 +47,7 @@ secret = "shared"
   );
 });
 
-Deno.test("addPeer() gives a client's file that fits the peer, whatever is said of it", () => {
+Deno.test("addPeer() returns a client's file that matches the peer, whatever its options", () => {
   const cases: [words: string, hub?: string][] = [
     [""],
     ["--reply-on-auth-ok"],
@@ -88,7 +88,7 @@ Deno.test("addPeer() gives a client's file that fits the peer, whatever is said 
   }
 });
 
-Deno.test("addPeer() makes a key whose private half is in the client's file alone", () => {
+Deno.test("addPeer() generates a key whose private half is only in the client's file", () => {
   const { result, written } = succeed("add hub a --make-key --endpoint vpn.example", EMPTY);
   const { privateKey, publicKey } = keyPairOf(SEED);
   const base64 = (key: Uint8Array) => Buffer.from(key).toString("base64");
@@ -98,7 +98,7 @@ Deno.test("addPeer() makes a key whose private half is in the client's file alon
   assert.equal(written[0]!.mode, 0o644);
 });
 
-Deno.test("addPeer() copies what files of secrets hold, for the owner alone", () => {
+Deno.test("addPeer() copies the content of secret files, readable only by the owner", () => {
   const files = {
     ...EMPTY,
     "/root/t": 'to"ken\n',
@@ -119,12 +119,12 @@ Deno.test("addPeer() copies what files of secrets hold, for the owner alone", ()
   assert.equal(keys.written[0]!.mode, 0o600);
 });
 
-Deno.test("addPeer() keeps a token that is no text", () => {
+Deno.test("addPeer() keeps a token that is not text", () => {
   const { result } = succeed("add hub a --auth-token-b64 /wAB --endpoint h", EMPTY);
   assert.match(result, /^token-b64 = "\/wAB"$/m);
 });
 
-Deno.test("addPeer() gives the address that follows from the name, or the next that is free", () => {
+Deno.test("addPeer() assigns the address derived from the name, or the first free one", () => {
   const addressIn = (text: string) => /peer-ip = "([^"]*)"/.exec(text)![1];
   const [file] = succeed(ADD, EMPTY).written;
   const address = addressIn(file!.text);
@@ -140,34 +140,34 @@ Deno.test("addPeer() gives the address that follows from the name, or the next t
   assert.equal(addressIn(succeed(ADD, taken).written[0]!.text), "172.28.16.2");
 });
 
-Deno.test("addPeer() makes a hub of a server without peers, but not of one client's", () => {
+Deno.test("addPeer() turns a server without peers into a hub, but not one with a single client", () => {
   const fresh = { ...SECRET, "/etc/ipipou/hub.toml": HUB };
   assert.equal(succeed(ADD, fresh).written.length, 1);
   const single = { ...fresh, "/etc/ipipou/hub.toml": `${HUB}auth.remote-pubkey-b64 = "${OTHER_KEY}"\n` };
   refused(
     ADD,
     single,
-    /^Cannot add a peer to \/etc\/ipipou\/hub\.toml: it is about one client \(auth\.remote-pubkey-b64 at \/etc\/ipipou\/hub\.toml:6:26\); give that one a \[\[peer\]\] of its own$/,
+    /^Cannot add a peer to \/etc\/ipipou\/hub\.toml: it describes a single client \(auth\.remote-pubkey-b64 at \/etc\/ipipou\/hub\.toml:6:26\); move that client to a \[\[peer\]\] of its own$/,
   );
 });
 
-Deno.test("addPeer() refuses what does not fit together, and changes nothing", () => {
+Deno.test("addPeer() rejects conflicts, and changes nothing", () => {
   const cases: [words: string, files: Readonly<Record<string, string>>, message: RegExp][] = [
     [
       "add hub office --make-key --endpoint h",
       WITH_OFFICE,
-      /^Cannot add peer "office": \/etc\/ipipou\/hub\.peers\/office\.toml is there already; to replace it: ipipou peer remove hub office$/,
+      /^Cannot add peer "office": \/etc\/ipipou\/hub\.peers\/office\.toml already exists; to replace it: ipipou peer remove hub office$/,
     ],
     [ADD.replace("office", "b"), WITH_OFFICE, /they have the same auth\.remote-pubkey-b64/],
     [
       "add hub b --make-key --endpoint h --tunl-peer-ip 172.28.16.9",
       WITH_OFFICE,
-      /they have the same address in the tunnel, 172\.28\.16\.9/,
+      /they have the same tunnel address, 172\.28\.16\.9/,
     ],
     [
       "add hub b --endpoint h",
       EMPTY,
-      /^Cannot add peer "b" without a way to know it: give --auth-remote-pubkey-b64 KEY/,
+      /^Cannot add peer "b" without a way to identify it: give --auth-remote-pubkey-b64 KEY/,
     ],
     [
       "add hub b --make-key",
@@ -180,7 +180,7 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
       EMPTY,
       /^Cannot read \/nonexistent \(--auth-token-file\): No such file/,
     ],
-    ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel's own/],
+    ["add hub tunl0 --make-key --endpoint h", EMPTY, /the kernel uses this name/],
     [
       "add hub .b --make-key --endpoint h",
       EMPTY,
@@ -189,7 +189,7 @@ Deno.test("addPeer() refuses what does not fit together, and changes nothing", (
     [
       "add hub b --make-key --endpoint h",
       { ...EMPTY, "/etc/ipipou/hub.toml": HUB.replace(/tunl.*\n/, "") },
-      /without an address in the tunnel/,
+      /without a tunnel address/,
     ],
     [
       "add hub b --make-key --endpoint h",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ADD, clientOf, EMPTY, succeed } from "./peer_scene.ts";
 
-Deno.test("addPeer() prints a line that writes the client's file, and nothing over one that is there", async () => {
+Deno.test("addPeer() prints a command that writes the client's file, but never overwrites one", async () => {
   const { result } = succeed(`${ADD} --line`, EMPTY);
   assert.match(result, /^[^\n]{1,400}\n$/);
   await using shell = await Shell.create();
@@ -14,7 +14,7 @@ Deno.test("addPeer() prints a line that writes the client's file, and nothing ov
   assert.equal(await shell.read(), "mine");
 });
 
-Deno.test("addPeer() prints a line that means the same to a shell in any locale, whatever the secret is", async () => {
+Deno.test("addPeer() prints a command that works in any locale, whatever the secret", async () => {
   const secret = 'it\'s "a" \\n $HOME `id` !1 %s \t é 😀';
   const { result } = succeed(`${ADD} --line`, { ...EMPTY, "/etc/ipipou/hub.secret": secret });
   assert.match(result, /^[ -~]+\n$/);
@@ -24,7 +24,7 @@ Deno.test("addPeer() prints a line that means the same to a shell in any locale,
   assert.equal(scheme.kind === "ed25519" && scheme.secret, secret);
 });
 
-/** A router's, which has no base64, and a folder in the place of /etc. */
+/** A shell like a router's, without base64, and with a folder in place of /etc. */
 class Shell implements AsyncDisposable {
   readonly folder: string;
 
@@ -45,7 +45,7 @@ class Shell implements AsyncDisposable {
     return (await new Deno.Command("/bin/sh", { args, env, stderr: "null" }).output()).code;
   }
 
-  /** What it wrote. */
+  /** The file that it wrote. */
   async read(): Promise<string> {
     return await Deno.readTextFile(`${this.folder}/ipipou/hub.toml`);
   }

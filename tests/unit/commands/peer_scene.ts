@@ -5,7 +5,7 @@ import type { WriteOptions } from "../../../lib/settings/files.ts";
 import { PRIVATE_KEY, PUBLIC_KEY } from "../settings/bases.ts";
 import { filesInMemory, load } from "../settings/memory_files.ts";
 
-/** A server with a pool of addresses, and no peers yet. */
+/** A server with a network of tunnel addresses and no peers. */
 export const HUB = `server = true
 number = 1
 fou.local = ":10001@eth0"
@@ -17,7 +17,7 @@ export const EMPTY = { ...SECRET, "/etc/ipipou/hub.toml": HUB, "/etc/ipipou/hub.
 export const OFFICE = `tunl.peer-ip = "172.28.16.9"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\n`;
 export const WITH_OFFICE = { ...EMPTY, "/etc/ipipou/hub.peers/office.toml": OFFICE };
 export const ADD = `add hub office --auth-remote-pubkey-b64 ${PUBLIC_KEY} --endpoint vpn.example`;
-/** What a key is made of that a command makes. */
+/** The seed of generated keys. */
 export const SEED = new Uint8Array(32).fill(7);
 
 interface Written extends WriteOptions {
@@ -25,7 +25,7 @@ interface Written extends WriteOptions {
   readonly text: string;
 }
 
-/** What a command printed, wrote and removed, and whom it told. */
+/** What a command printed, wrote and removed, and which process it told to reload. */
 function outcomeOf(words: string, files: Readonly<Record<string, string>>, running: number | null = 123) {
   const written: Written[] = [];
   const removed: string[] = [];
@@ -79,7 +79,7 @@ export function succeed(
   return { ...outcome, ...rest };
 }
 
-/** Runs a command that must be refused, and change nothing. */
+/** Runs a command that must fail and change nothing. */
 export function refused(words: string, files: Readonly<Record<string, string>>, message: RegExp): void {
   const { run, written, removed, told, locks } = outcomeOf(words, files);
   assert.throws(run, (error) => {
@@ -91,7 +91,7 @@ export function refused(words: string, files: Readonly<Record<string, string>>, 
   assert.deepEqual([written, removed, told, locks], [[], [], [], []]);
 }
 
-/** The client that a file makes, with the key that belongs to PUBLIC_KEY beside it. */
+/** The settings of a client's file, with the key of PUBLIC_KEY next to it. */
 export function clientOf(file: string) {
   const files = { "/etc/ipipou/hub.toml": file, "/etc/ipipou/hub.key": `${PRIVATE_KEY}\n` };
   const { settings, warnings } = load(["--config", "hub"], files);

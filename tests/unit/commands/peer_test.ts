@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ADD, EMPTY, HUB, refused, succeed, WITH_OFFICE } from "./peer_scene.ts";
 
-Deno.test("removePeer() removes a peer that was added, and has the hub reload", () => {
+Deno.test("removePeer() removes an added peer, and makes the hub reload", () => {
   const { removed, notes, result, told } = succeed("remove hub office", WITH_OFFICE);
   assert.deepEqual(removed, ["/etc/ipipou/hub.peers/office.toml"]);
   assert.deepEqual(notes, ["removed /etc/ipipou/hub.peers/office.toml", "told hub (pid 123) to reload"]);
@@ -24,7 +24,7 @@ auth.by-remote-ip = true
 `,
 };
 
-Deno.test("removePeer() refuses peers that are not there, or in the hub's own file", () => {
+Deno.test("removePeer() rejects a peer that does not exist, or is defined in the hub's own file", () => {
   refused(
     "remove hub home",
     IN_HUB,
@@ -42,7 +42,7 @@ Deno.test("removePeer() refuses peers that are not there, or in the hub's own fi
   );
 });
 
-Deno.test("removePeer() removes a peer whose file is what is wrong, but nothing from settings that stay wrong", () => {
+Deno.test("removePeer() removes a peer whose file is invalid, but none if the settings stay invalid", () => {
   const broken = { ...EMPTY, "/etc/ipipou/hub.peers/office.toml": "nonsense" };
   assert.deepEqual(succeed("remove hub office", broken).removed, ["/etc/ipipou/hub.peers/office.toml"]);
   refused("remove hub office", { ...WITH_OFFICE, "/etc/ipipou/hub.peers/b.toml": "nonsense" }, /b\.toml:1:9/);
@@ -59,7 +59,7 @@ office  172.28.16.9    key      /etc/ipipou/hub.peers/office.toml
   assert.equal(succeed("list hub", EMPTY).result, "");
 });
 
-Deno.test("HUB is the name of a file of /etc/ipipou, or that file's path", () => {
+Deno.test("HUB is the name or the path of a file in /etc/ipipou", () => {
   for (const hub of ["hub", "hub.toml", "/etc/ipipou/hub.toml"]) succeed(`list ${hub}`, WITH_OFFICE);
   const elsewhere = { ...WITH_OFFICE, "/root/hub.toml": HUB, "/etc/hub.toml": HUB };
   for (
@@ -68,14 +68,14 @@ Deno.test("HUB is the name of a file of /etc/ipipou, or that file's path", () =>
     refused(
       `list ${hub}`,
       elsewhere,
-      /^Cannot use \S+ as HUB: must be a file \/etc\/ipipou\/NAME\.toml, NAME of/,
+      /^Cannot use \S+ as HUB: must be a file \/etc\/ipipou\/NAME\.toml, with NAME of/,
     );
   }
   refused("list none", WITH_OFFICE, /^Cannot read \/etc\/ipipou\/none\.toml \(--config\): No such file/);
 });
 
-Deno.test("addPeer() and removePeer() say whether the hub was told", () => {
+Deno.test("addPeer() and removePeer() report whether the hub reloads", () => {
   const last = (running: number | null) => succeed(ADD, EMPTY, running).notes.at(-1);
-  assert.equal(last(null), "hub is not running: it takes effect when it starts");
-  assert.equal(last(0), "hub is running in another PID namespace: have it reload there");
+  assert.equal(last(null), "hub is not running: the change takes effect when it starts");
+  assert.equal(last(0), "hub is running in another PID namespace: reload it there");
 });

@@ -3,10 +3,10 @@ import { formatIpv4, networkOf } from "../../../lib/ipv4.ts";
 import type { Option } from "../../../lib/settings/option.ts";
 import { PUBLIC_KEY } from "./bases.ts";
 
-/** Text with anything in it. */
+/** Arbitrary text. */
 export const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
 
-/** Networks, the most of them with no bit of a host set. */
+/** Networks, most of them without host bits set. */
 const anyNetwork = fc.tuple(
   fc.integer({ min: 1, max: 0xdfff_ffff }),
   fc.integer({ min: 0, max: 33 }),
@@ -16,7 +16,7 @@ const anyNetwork = fc.tuple(
     `${formatIpv4(odds === 0 ? address : networkOf(address, Math.min(length, 32)).first)}/${length}`
   );
 
-/** A value of the kind as it stands on the command line and in TOML; null for kinds that the tables cover. */
+/** A value of the kind, on the command line and in TOML; null for kinds that the tables cover. */
 export function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: string }> | null {
   const text = (words: fc.Arbitrary<string>) => words.map((word) => ({ word, toml: tomlString(word) }));
   switch (option.kind) {

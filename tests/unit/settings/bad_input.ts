@@ -7,7 +7,7 @@ import { TOML } from "./bad_input/toml.ts";
 import { VALUES } from "./bad_input/values.ts";
 import { WORDS } from "./bad_input/words.ts";
 
-/** Every kind of wrong command line and wrong file. */
+/** Every kind of wrong command line and file. */
 export const BAD_INPUTS: readonly BadInput[] = [
   ...WORDS,
   ...VALUES,

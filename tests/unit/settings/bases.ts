@@ -1,4 +1,4 @@
-/** What each mode needs before anything else can be tried, as a configuration file. */
+/** The minimal configuration file of each mode. */
 export const BASES = {
   client: `
     [fou]
@@ -17,11 +17,11 @@ export const BASES = {
     secret = "base secret"`,
 } as const;
 
-/** The key pair of the original's README. */
+/** The key pair in version 0.1's README. */
 export const PRIVATE_KEY = "RuBZkT23na2Q4QH1xfmZCfRgSgPt5s362UPAFbecTso=";
 export const PUBLIC_KEY = "eQYNhD/Xwl6Zaq+z3QXDzNI77x8CEKqY1n5kt9bKeEI=";
 
-/** Files that the inputs name; `{dir}` stands for their folder. */
+/** Files that the inputs name. `{dir}` stands for their folder. */
 export const GOOD_FILES: Readonly<Record<string, string>> = {
   "more.toml": "keepalive = 77\n",
   "a.key": `${PRIVATE_KEY}\n${PUBLIC_KEY}\n`,

@@ -7,10 +7,10 @@ import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { filesInMemory } from "./memory_files.ts";
 
-/** Has no effect of its own: what follows from it is in other settings. */
+/** Without an effect of its own: other settings are derived from it. */
 const WITHOUT_EFFECT = new Set(["number", "isOfMany"]);
 
-/** Settings where one value differs, for each value there is, by its path. */
+/** Settings that differ in one value, for each value, by path. */
 function* variations(settings: Settings): Generator<[path: string, settings: Settings]> {
   for (const path of pathsOf(settings)) {
     const copy = structuredClone(settings);
@@ -38,12 +38,12 @@ function different(value: unknown): unknown {
   return value === null ? "x" : value === "server" ? "client" : `${value}x`;
 }
 
-Deno.test("describeChanges() and describeRestart() find nothing in the same settings", () => {
+Deno.test("describeChanges() and describeRestart() find no difference in equal settings", () => {
   assert.deepEqual(describeChanges(sampleSettings(), sampleSettings()), []);
   assert.equal(describeRestart(sampleSettings(), sampleSettings()), null);
 });
 
-Deno.test("describeChanges() or describeRestart() has a line for every value there is", () => {
+Deno.test("describeChanges() or describeRestart() reports a change of every setting", () => {
   const keys = ed25519({ privateKey: new Uint8Array(32), remotePublicKey: new Uint8Array(32), secret: "s" });
   const bare = samplePeer({
     scheme: keys,
@@ -62,7 +62,7 @@ Deno.test("describeChanges() or describeRestart() has a line for every value the
   }
 });
 
-Deno.test("describeChanges() names option, old and new value, and the peer", () => {
+Deno.test("describeChanges() names the option, its old and new value, and the peer", () => {
   const tunnel = { device: "ipipou0", ip: "172.28.0.8", peerIp: "172.28.0.1" };
   const to = sampleSettings({
     keepalive: 25,
@@ -94,13 +94,13 @@ Deno.test("describeChanges() shows no secret", () => {
   ]);
 });
 
-Deno.test("describeChanges() tells peers that come and go", () => {
+Deno.test("describeChanges() reports added and removed peers", () => {
   const [a, b, c] = ["a", "b", "c"].map((name) => samplePeer({ name }));
   const lines = describeChanges(sampleSettings({ peers: [a!, b!] }), sampleSettings({ peers: [a!, c!] }));
   assert.deepEqual(lines, ["b: removed", "c: added"]);
 });
 
-Deno.test("describeChanges() counts what goes beyond twenty lines", () => {
+Deno.test("describeChanges() lists twenty lines and counts the rest", () => {
   const peers = Array.from({ length: 1000 }, (_, index) => samplePeer({ name: `p${index}` }));
   const [none, all] = [sampleSettings({ peers: [] }), sampleSettings({ peers })];
   const lines = describeChanges(none, all);
@@ -116,7 +116,7 @@ Deno.test("describeChanges() counts what goes beyond twenty lines", () => {
   assert.deepEqual(describeChanges(all, sampleSettings({ peers: peers.toReversed() })), []);
 });
 
-Deno.test("describeRestart() does not let a server go on as one of a single client when its peers are gone", () => {
+Deno.test("describeRestart() refuses to turn a server with peers into one with a single client", () => {
   const ofMany = (...names: string[]) =>
     sampleSettings({ name: "ipipou0", isOfMany: true, peers: names.map((name) => samplePeer({ name })) });
   const single = sampleSettings();
@@ -128,7 +128,7 @@ Deno.test("describeRestart() does not let a server go on as one of a single clie
   }
 });
 
-Deno.test("describeRestart() names what cannot change while the program runs, and the cure", () => {
+Deno.test("describeRestart() names a change that needs a restart, and the cure", () => {
   const from = sampleSettings();
   const cases: [Partial<Settings>, string][] = [
     [{ mode: "client" }, "--server changed from on to off"],
@@ -136,7 +136,7 @@ Deno.test("describeRestart() names what cannot change while the program runs, an
     [{ nft: { table: "other", counter: true } }, "--nft-table changed from ipipou to other"],
   ];
   for (const [fields, change] of cases) {
-    const line = `Cannot change a running program (${change}): restart it`;
+    const line = `Cannot apply this while running (${change}): restart it`;
     assert.equal(describeRestart(from, sampleSettings(fields)), line);
   }
   const client = { mode: "client" } as const;
@@ -144,7 +144,7 @@ Deno.test("describeRestart() names what cannot change while the program runs, an
   assert.equal(describeRestart(sampleSettings(client), sampleSettings(other)), null);
 });
 
-Deno.test("describeChanges() tells of a hub's first peer that it is added, and no more", () => {
+Deno.test("describeChanges() reports a hub's first peer as added, and nothing else", () => {
   const peers = [samplePeer({ name: "a", altIp: null })];
   const [none, one] = [[], peers].map((peers) => sampleSettings({ name: "hub", peers }));
   assert.deepEqual(describeChanges(none!, one!), ["a: added"]);
@@ -154,7 +154,7 @@ Deno.test("describeChanges() tells of a hub's first peer that it is added, and n
   ]);
 });
 
-Deno.test("describeRestart() knows a server of many also by its only peer that is called as it is", () => {
+Deno.test("describeRestart() recognizes a server with named peers even if its only peer has the server's name", () => {
   const invocation = parseInvocation(["--config", "hub"]);
   if (invocation.kind !== "run") throw new TypeError();
   const load = (files: Readonly<Record<string, string>>) => {

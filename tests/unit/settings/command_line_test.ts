@@ -14,18 +14,18 @@ function valuesOf(...argv: string[]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(givenOf(...argv)).map(([slot, { value }]) => [slot, value]));
 }
 
-Deno.test("parseInvocation() takes short options in one word", () => {
+Deno.test("parseInvocation() accepts several short options in one word", () => {
   assert.deepEqual(valuesOf("-vvsn0"), { verbose: 2, server: true, number: 0 });
   assert.deepEqual(valuesOf("-svn", "12"), { server: true, verbose: 1, number: 12 });
 });
 
-Deno.test("parseInvocation() takes a value after a space, after =, and right after a letter", () => {
+Deno.test("parseInvocation() accepts a value after a space, after =, and directly after a letter", () => {
   for (const argv of [["-n5"], ["-n", "5"], ["-n=5"], ["--number", "5"], ["--number=5"]]) {
     assert.deepEqual(valuesOf(...argv), { number: 5 }, argv.join(" "));
   }
 });
 
-Deno.test("parseInvocation() takes the beginning of a long option that no other begins with", () => {
+Deno.test("parseInvocation() accepts unambiguous abbreviations of long options", () => {
   assert.deepEqual(valuesOf("--numb", "5", "--serv", "--tunl-p=10.0.0.1"), {
     number: 5,
     server: true,
@@ -35,12 +35,12 @@ Deno.test("parseInvocation() takes the beginning of a long option that no other 
   assert.deepEqual(valuesOf("--fou-local", ":5"), { localPorts: [5] });
 });
 
-Deno.test("parseInvocation() lets new options break no abbreviation of version 0.1", () => {
+Deno.test("parseInvocation() accepts every abbreviation of version 0.1 despite new options", () => {
   assert.deepEqual(valuesOf("--auth-sec", "x"), { secret: "x" });
   assert.deepEqual(valuesOf("--auth-secret-file", "x"), { secret: { file: "x" } });
 });
 
-Deno.test("parseInvocation() takes values with a hyphen as version 0.1 did", () => {
+Deno.test("parseInvocation() treats values that begin with a hyphen like version 0.1", () => {
   assert.deepEqual(valuesOf("--auth-token=-x"), { token: "-x" });
   assert.deepEqual(valuesOf("--auth-token", "-5"), { token: "-5" });
   assert.deepEqual(valuesOf("--auth-token", "-a b"), { token: "-a b" });
@@ -48,11 +48,11 @@ Deno.test("parseInvocation() takes values with a hyphen as version 0.1 did", () 
   assert.deepEqual(valuesOf("--auth-token=a=b\n=c"), { token: "a=b\n=c" });
 });
 
-Deno.test("parseInvocation() takes -- at the end for nothing", () => {
+Deno.test("parseInvocation() ignores a final --", () => {
   assert.deepEqual(valuesOf("-s", "--"), { server: true });
 });
 
-Deno.test("parseInvocation() names the place as the option is listed", () => {
+Deno.test("parseInvocation() records the option's full name as the value's place", () => {
   assert.equal(givenOf("--numb=5").number?.place, "-n/--number");
   assert.equal(givenOf("-b", ":5").localPorts?.place, "-b/--fou-local");
 });
@@ -63,20 +63,20 @@ Deno.test("parseInvocation() keeps the order of --config", () => {
   assert.deepEqual(invocation.configs, ["a", "./b"]);
 });
 
-Deno.test("parseInvocation() shows the help or the version whatever comes after", () => {
+Deno.test("parseInvocation() shows the help or the version, whatever follows", () => {
   assert.deepEqual(parseInvocation(["-h"]), { kind: "help", commands: [] });
   assert.deepEqual(parseInvocation(["-s", "--help", "--nonsense"]), { kind: "help", commands: [] });
   assert.deepEqual(parseInvocation(["-vh"]), { kind: "help", commands: [] });
   assert.deepEqual(parseInvocation(["--vers"]), { kind: "version" });
 });
 
-Deno.test("parseInvocation() makes labelled keys with any verbosity", () => {
+Deno.test("parseInvocation() labels keys if the verbosity is not 0", () => {
   assert.deepEqual(parseInvocation(["--auth-keygen"]), { kind: "keygen", labelled: false });
   assert.deepEqual(parseInvocation(["--auth-keygen", "-v"]), { kind: "keygen", labelled: true });
   assert.deepEqual(parseInvocation(["--verb=1", "--auth-keygen"]), { kind: "keygen", labelled: true });
 });
 
-Deno.test("parseInvocation() takes a first word for a command", () => {
+Deno.test("parseInvocation() treats a first word as a command", () => {
   assert.deepEqual(parseInvocation(["convert", "a"]), {
     kind: "convert",
     names: ["a"],
@@ -100,7 +100,7 @@ Deno.test("parseInvocation() takes a first word for a command", () => {
   });
 });
 
-Deno.test("parseInvocation() cleans up by name or by the options of a run, in any order", () => {
+Deno.test("parseInvocation() takes a name or run options for cleanup, in any order", () => {
   const cleanupOf = (...argv: string[]) => {
     const invocation = parseInvocation(["cleanup", ...argv]);
     assert.ok(invocation.kind === "cleanup");
@@ -135,7 +135,7 @@ Deno.test("parseInvocation() cleans up by name or by the options of a run, in an
   });
 });
 
-Deno.test("parseInvocation() shows a command's own help, and its before anything else", () => {
+Deno.test("parseInvocation() shows a command's own help, whatever else is given", () => {
   for (const { name } of COMMANDS) {
     for (const argv of [["--help"], ["-h"], ["a", "b", "--help", "--nonsense"]]) {
       const invocation = parseInvocation([...name.split(" "), ...argv]);
@@ -145,7 +145,7 @@ Deno.test("parseInvocation() shows a command's own help, and its before anything
   }
 });
 
-Deno.test("parseInvocation() shows the help of all commands that begin with a word", () => {
+Deno.test("parseInvocation() shows the help of all commands that begin with the same word", () => {
   for (const option of ["--help", "-h"]) {
     const invocation = parseInvocation(["peer", option]);
     assert.ok(invocation.kind === "help");
@@ -153,7 +153,7 @@ Deno.test("parseInvocation() shows the help of all commands that begin with a wo
   }
 });
 
-Deno.test("parseInvocation() tells what is said of a peer from what is said of its client", () => {
+Deno.test("parseInvocation() separates the peer's options from its client's", () => {
   const argv = [
     "hub",
     "-r=198.51.100.7",
@@ -195,7 +195,7 @@ Deno.test("parseInvocation() tells what is said of a peer from what is said of i
   ]);
 });
 
-Deno.test("parseInvocation() takes eth0 for the client's device, and warns of a secret among the words", () => {
+Deno.test("parseInvocation() defaults to the client device eth0, and warns of a secret on the command line", () => {
   const invocation = parseInvocation(["peer", "add", "hub", "a", "--make-key", "--auth-secret", "hunter2"]);
   assert.ok(invocation.kind === "peer-add");
   assert.equal(invocation.clientDevice, "eth0");
@@ -203,6 +203,6 @@ Deno.test("parseInvocation() takes eth0 for the client's device, and warns of a 
   assert.deepEqual(invocation.endpoint, { host: null, port: null });
   assert.match(
     invocation.warnings.join("\n"),
-    /^The value of --auth-secret shows in the process list [^\n]*$/,
+    /^The value of --auth-secret is visible to every user of this host in the process list: use [^\n]*$/,
   );
 });

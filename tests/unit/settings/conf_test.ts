@@ -14,7 +14,7 @@ function tomlOf(conf: string): string {
   return convertConf(conf, PATH).toml;
 }
 
-/** The files that version 0.1 gave as examples. */
+/** Example files of version 0.1. */
 const EXAMPLES = {
   server: `server
 number 0
@@ -40,7 +40,7 @@ verb 2
 `,
 };
 
-Deno.test("convertConf() makes TOML of version 0.1's own examples, line by line", () => {
+Deno.test("convertConf() converts version 0.1's own examples line by line", () => {
   assert.deepEqual(convertConf(EXAMPLES.server, PATH), {
     toml: `server = true
 number = 0
@@ -71,7 +71,7 @@ verb = 2
   );
 });
 
-Deno.test("convertConf() keeps the settings of version 0.1's own examples", () => {
+Deno.test("convertConf() preserves the settings of version 0.1's own examples", () => {
   const words = (conf: string) => conf.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   for (const conf of Object.values(EXAMPLES)) {
     const argv = words(conf).flatMap((line) => `--${line}`.split(" "));
@@ -80,7 +80,7 @@ Deno.test("convertConf() keeps the settings of version 0.1's own examples", () =
   }
 });
 
-Deno.test("convertConf() reads lines as version 0.1 did", () => {
+Deno.test("convertConf() reads lines like version 0.1", () => {
   const lines: [conf: string, toml: string][] = [
     ["  --server", "server = true"],
     ["\t-s", "server = true"],
@@ -113,7 +113,7 @@ Deno.test("convertConf() reads lines as version 0.1 did", () => {
   }
 });
 
-Deno.test("convertConf() keeps the last of what is said again, and adds up verbosity", () => {
+Deno.test("convertConf() keeps the last of repeated options, and adds up verbosity", () => {
   assert.equal(
     tomlOf(
       "number 1\n# all of them\nnumber 2\nserver\nclient\nencap-csum\nno-encap-csum\nfou-local :5@eth0\nb @eth1\n",
@@ -125,11 +125,11 @@ Deno.test("convertConf() keeps the last of what is said again, and adds up verbo
   assert.equal(tomlOf("verb 99\nv"), "verb = 99\n");
 });
 
-Deno.test("convertConf() takes no notice of another file's name, as version 0.1 did not, and says so", () => {
+Deno.test("convertConf() replaces --config by a comment, because version 0.1 ignored it", () => {
   assert.match(tomlOf("config other\nserver"), /^# .*--config.*\nserver = true\n$/);
 });
 
-Deno.test("convertConf() tells whether a secret is in the file", () => {
+Deno.test("convertConf() tells whether the file contains a secret", () => {
   assert.equal(convertConf("server\nauth-remote-pubkey-b64 " + PUBLIC_KEY, PATH).holdsSecret, false);
   for (
     const secret of [`auth-key-b64 ${PRIVATE_KEY}`, "auth-token x", "auth-token-b64 aGk=", "auth-secret x"]
@@ -138,7 +138,7 @@ Deno.test("convertConf() tells whether a secret is in the file", () => {
   }
 });
 
-Deno.test("convertConf() names the line of what it cannot take, and never a secret", () => {
+Deno.test("convertConf() names the invalid line, and never shows a secret", () => {
   const refused: [line: string, message: string][] = [
     [
       "fou-local-port 70000",
@@ -157,7 +157,7 @@ Deno.test("convertConf() names the line of what it cannot take, and never a secr
     ["server=", "Cannot give a value to -s/--server at @: it takes none"],
     [
       "auth-secret=my hunter2",
-      "Cannot take what follows the value of --auth-secret at @: after = it has no spaces",
+      "Cannot use what follows the value of --auth-secret at @: a value after = has no spaces",
     ],
     ["numbr 1", 'Cannot read @: unknown option "--numbr": did you mean --number?'],
     ["number\t1", 'Cannot read @: unknown option "--number\\t1": did you mean --number?'],
@@ -172,16 +172,16 @@ Deno.test("convertConf() names the line of what it cannot take, and never a secr
       "no-log",
       "Cannot read @: cannot tell which option --no-log is: it could be --no-log-time, --no-log-pid",
     ],
-    ["auth-keygen", "Cannot use --auth-keygen at @: it is for the command line only"],
-    ["h", "Cannot use -h/--help at @: it is for the command line only"],
+    ["auth-keygen", "Cannot use --auth-keygen at @: it can only be used on the command line"],
+    ["h", "Cannot use -h/--help at @: it can only be used on the command line"],
   ];
   for (const [line, message] of refused) {
     const expected = { message: message.replace("@", `${PATH}:3`), exitCode: 2 };
     assert.throws(() => tomlOf(`# first\n\n${line}\nserver\n`), expected, line);
   }
   assert.throws(() => tomlOf("fou-local :1\nfou-local-port 1"), {
-    message: `Cannot take both -b/--fou-local at ${PATH}:1 and --fou-local-port at ${PATH}:2: ` +
-      "they set the same, give one",
+    message: `Cannot use both -b/--fou-local at ${PATH}:1 and --fou-local-port at ${PATH}:2: ` +
+      "they set the same value, give one",
   });
 });
 
@@ -207,19 +207,19 @@ const saids = fc.tuple(fc.oneof(...valued, ...counts, ...endpoints), layouts)
   .filter(([{ option, word }]) =>
     word !== "" ? !/[\r\n]/.test(word) : option.kind === "flag" || option.kind === "count"
   );
-// One of the two a line each: of several, version 0.1 took the last whole, not piece by piece.
+// At most one line of each: version 0.1 let the last line replace an earlier one completely.
 const confs = fc.array(saids, { maxLength: 8 }).filter((lines) =>
   (["local", "remote"] as const).every((kind) =>
     lines.filter(([{ option }]) => option.kind === kind).length < 2
   )
 );
 
-Deno.test("convertConf() makes TOML that gives the same settings as the same options on the command line", () => {
+Deno.test("convertConf() makes TOML with the same meaning as the same options on the command line", () => {
   let settled = 0;
   const settingsOf = (make: () => ReturnType<typeof load>) => {
     try {
       const { settings } = make();
-      // A file's `verb` ends at 99, beyond which nothing changes, while any number of -v can be added to it.
+      // `verb` in a file is limited to 99, beyond which nothing changes, but any number of -v can be added.
       return { ...settings, log: { ...settings.log, verbosity: Math.min(99, settings.log.verbosity) } };
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
@@ -253,7 +253,7 @@ Deno.test("convertConf() makes TOML that gives the same settings as the same opt
   assert.ok(settled > 500, `only ${settled} were settings`);
 });
 
-Deno.test("convertConf() makes of any text TOML with all its comments, or one line of refusal", () => {
+Deno.test("convertConf() turns any text into TOML with all its comments, or one line of error", () => {
   const names = OPTIONS.map(({ long, short }) => long ?? short ?? "");
   const anyLine = fc.oneof(
     anyText,

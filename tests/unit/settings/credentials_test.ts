@@ -14,7 +14,7 @@ function read(path: string, folder: string | undefined): string {
   return file.ok ? file.text : file.reason;
 }
 
-Deno.test("withCredentials() reads the credential of a file's name in its place, unless it is blank", () => {
+Deno.test("withCredentials() reads a credential instead of the file of that name, unless it is blank", () => {
   const folder = "/run/credentials/unit";
   assert.equal(read("/etc/ipipou/office.key", folder), "new");
   assert.equal(read("/elsewhere/office.key", folder), "new");
@@ -22,7 +22,7 @@ Deno.test("withCredentials() reads the credential of a file's name in its place,
   assert.equal(read("/elsewhere/office.secret", folder), "No such file or directory");
 });
 
-Deno.test("withCredentials() reads the file where there are no credentials", () => {
+Deno.test("withCredentials() reads the file if there are no credentials", () => {
   for (const folder of [undefined, "", "/run/credentials/other"]) {
     assert.equal(read("/etc/ipipou/office.key", folder), "old");
   }

@@ -16,7 +16,7 @@ function withFolder(test: (folder: string) => void): void {
   }
 }
 
-Deno.test("readFromDisk() gives the text and the permissions", () => {
+Deno.test("readFromDisk() returns the text and the permission bits", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a`, "пароль\n");
     Deno.chmodSync(`${folder}/a`, 0o604);
@@ -35,7 +35,7 @@ Deno.test("readFromDisk() drops a byte order mark", () => {
   });
 });
 
-Deno.test("readFromDisk() tells a missing file from one that cannot be read", () => {
+Deno.test("readFromDisk() distinguishes a missing file from an unreadable one", () => {
   withFolder((folder) => {
     Deno.writeFileSync(`${folder}/latin`, Uint8Array.of(0xe9));
     assert.deepEqual(readFromDisk(`${folder}/none`), {
@@ -56,7 +56,7 @@ Deno.test("readFromDisk() tells a missing file from one that cannot be read", ()
   });
 });
 
-Deno.test("DISK lists a folder's names, and tells a missing one from one that cannot be listed", () => {
+Deno.test("DISK lists a folder's names, and distinguishes a missing folder from an unreadable one", () => {
   withFolder((folder) => {
     assert.deepEqual(DISK.list(folder), { ok: true, names: [] });
     Deno.writeTextFileSync(`${folder}/.a.swp`, "");
@@ -70,7 +70,7 @@ Deno.test("DISK lists a folder's names, and tells a missing one from one that ca
   });
 });
 
-Deno.test("writeToDisk() writes a whole file with its permissions, and leaves nothing else", () => {
+Deno.test("writeToDisk() writes a whole file with its permissions, and leaves no other file", () => {
   withFolder((folder) => {
     assert.equal(writeToDisk(`${folder}/a`, "пароль\n", { mode: 0o600, replace: false }), true);
     assert.equal(writeToDisk(`${folder}/b`, "", { mode: 0o644, replace: true }), true);
@@ -81,7 +81,7 @@ Deno.test("writeToDisk() writes a whole file with its permissions, and leaves no
   });
 });
 
-Deno.test("writeToDisk() replaces a file only when told to, also one that is a dangling link", () => {
+Deno.test("writeToDisk() replaces a file, or a dangling link, only when told to", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a`, "old");
     Deno.symlinkSync("nowhere", `${folder}/link`);
@@ -94,7 +94,7 @@ Deno.test("writeToDisk() replaces a file only when told to, also one that is a d
   });
 });
 
-Deno.test("writeToDisk() says why it cannot, in one line", () => {
+Deno.test("writeToDisk() reports a failure in one line", () => {
   withFolder((folder) => {
     assert.throws(() => writeToDisk(`${folder}/none/a`, "", { mode: 0o600, replace: true }), {
       message: `Cannot write ${folder}/none/a: No such file or directory`,
@@ -108,7 +108,7 @@ Deno.test("writeToDisk() says why it cannot, in one line", () => {
   });
 });
 
-Deno.test("writeWithFolder() makes the folder that is not there, for all to read, or neither", () => {
+Deno.test("writeWithFolder() creates the missing folder, readable for everyone, or nothing at all", () => {
   withFolder((folder) => {
     const options = { mode: 0o600, replace: false };
     assert.equal(writeWithFolder(`${folder}/new/a`, "text", options), true);
@@ -120,14 +120,14 @@ Deno.test("writeWithFolder() makes the folder that is not there, for all to read
       message: new RegExp(`^Cannot write ${folder}/other/\\.\\.: `),
     });
     assert.throws(() => writeWithFolder(`${folder}/none/new/a`, "", options), {
-      message: `Cannot make ${folder}/none/new: No such file or directory`,
+      message: `Cannot create ${folder}/none/new: No such file or directory`,
       exitCode: 2,
     });
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["new"]);
   });
 });
 
-Deno.test("removeFromDisk() removes a file, or says why it cannot", () => {
+Deno.test("removeFromDisk() removes a file, or reports why it cannot", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a`, "");
     removeFromDisk(`${folder}/a`);

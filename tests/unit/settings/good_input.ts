@@ -6,7 +6,7 @@ import { OUTER_ENDPOINTS } from "./good_input/outer_endpoints.ts";
 import { SERVER } from "./good_input/server.ts";
 import { TUNNEL } from "./good_input/tunnel.ts";
 
-/** Every option in each form it can have, grouped as the help groups them. */
+/** Every option in each of its forms, grouped as in the help. */
 export const GOOD_INPUTS: readonly GoodInput[] = [
   ...GENERAL,
   ...OUTER_ENDPOINTS,

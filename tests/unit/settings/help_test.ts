@@ -9,7 +9,7 @@ import { load } from "./memory_files.ts";
 
 const HELP = helpText();
 
-Deno.test("helpText() is at most 80 columns wide and has no space at a line's end", () => {
+Deno.test("helpText() is at most 80 columns wide, without trailing spaces", () => {
   for (const line of HELP.split("\n")) {
     assert.ok(line.length <= 80, line);
     assert.doesNotMatch(line, /\s$/);
@@ -61,7 +61,7 @@ Deno.test("helpText() shows TOML files that work", () => {
   ]);
 });
 
-Deno.test("helpText() lists every key that a peer can have, and what is the most", () => {
+Deno.test("helpText() lists every key of a peer, and the limits", () => {
   const words = HELP.replace(/\s+/g, " ");
   for (const option of OPTIONS.filter(({ perPeer }) => perPeer)) {
     assert.match(
@@ -78,7 +78,7 @@ Deno.test("helpText() lists every command with its arguments and sentence", () =
   for (const { name, usage, help } of COMMANDS) assert.ok(words.includes(` ${name} ${usage} ${help}`), name);
 });
 
-Deno.test("commandHelpText() is at most 80 columns wide and has all the table says", () => {
+Deno.test("commandHelpText() is at most 80 columns wide, and contains all of the table", () => {
   for (const command of COMMANDS) {
     const text = commandHelpText(command);
     for (const line of text.split("\n")) assert.ok(line.length <= 80 && !/\s$/.test(line), line);

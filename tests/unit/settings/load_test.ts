@@ -10,7 +10,7 @@ const CLIENT = ["-b", "192.0.2.1", "-r", "198.51.100.1:10000", "--tunl-ip", "172
 const SERVER = ["-s", "-b", "@eth0"];
 
 for (const { name, argv, files, message } of BAD_INPUTS) {
-  Deno.test(`loadSettings() refuses ${JSON.stringify(name).slice(0, 100)}`, () => {
+  Deno.test(`loadSettings() rejects ${JSON.stringify(name).slice(0, 100)}`, () => {
     assert.throws(() => load(argv, files), (error) => {
       assert.ok(error instanceof SettingsError, String(error));
       assert.match(error.message, message);
@@ -21,7 +21,7 @@ for (const { name, argv, files, message } of BAD_INPUTS) {
   });
 }
 
-Deno.test("BAD_INPUTS has a bad value for each option that checks what it takes", () => {
+Deno.test("BAD_INPUTS has a bad value for each option that checks its value", () => {
   const takesAnything = ["command", "config", "count", "flag", "text"];
   const names = OPTIONS.filter(({ kind }) => !takesAnything.includes(kind)).map(nameOf);
   const messages = BAD_INPUTS.map(({ message }) => message.source.replaceAll("\\", ""));
@@ -78,14 +78,14 @@ Deno.test("loadSettings() fills in a server's defaults from N", () => {
   assert.equal(peer?.scheme.kind === "ed25519" && peer.scheme.secret, "netprickle.com");
 });
 
-Deno.test("loadSettings() takes the queue number for N on a server only, and only up to 999", () => {
+Deno.test("loadSettings() uses the queue number as N only on a server, and only up to 999", () => {
   assert.equal(load([...SERVER, "-q", "999"]).settings.number, 999);
   assert.equal(load([...SERVER, "-q", "1000"]).settings.number, 0);
   assert.equal(load([...SERVER, "-q", "9", "-n", "0"]).settings.number, 0);
   assert.equal(load([...CLIENT, "-q", "9"]).settings.number, 0);
 });
 
-Deno.test("loadSettings() lets the command line win over files, and a later file over an earlier one", () => {
+Deno.test("loadSettings() lets the command line override files, and a later file an earlier one", () => {
   const files = {
     "a.toml": "number = 1\nkeepalive = 1\n[fou]\nlocal = '192.0.2.1:1@eth0'\n[auth]\ntoken = 'a'",
     "b.toml": "keepalive = 2\nverb = 2\n[fou]\nlocal-port = 2",
@@ -108,14 +108,14 @@ Deno.test("loadSettings() lets the command line win over files, and a later file
   assert.deepEqual(settings.peers[0]?.scheme, { kind: "token", token: new TextEncoder().encode("bb") });
 });
 
-Deno.test("loadSettings() takes the last of two values on the command line, and the last of two flags", () => {
+Deno.test("loadSettings() uses the last of two values on the command line, and the last of two flags", () => {
   const { settings } = load([...CLIENT, "-n", "1", "-n2", "-s", "-c", "--no-encap-csum", "--encap-csum"]);
   assert.equal(settings.number, 2);
   assert.equal(settings.mode, "client");
   assert.equal(settings.encapCsum, true);
 });
 
-Deno.test("loadSettings() finds --config NAME in /etc/ipipou, and names of files in a file beside it", () => {
+Deno.test("loadSettings() finds --config NAME in /etc/ipipou, and relative paths next to the file that names them", () => {
   const files = {
     "/etc/ipipou/office.toml": `${BASES.client}\nkey-file = "keys/office.key"`,
     "/etc/ipipou/keys/office.key": PRIVATE_KEY,
@@ -130,18 +130,18 @@ Deno.test("loadSettings() finds --config NAME in /etc/ipipou, and names of files
   }
 });
 
-Deno.test("loadSettings() says how to make TOML of a file of version 0.1 when NAME.toml is not there", () => {
+Deno.test("loadSettings() says how to convert a file of version 0.1 if NAME.toml is missing", () => {
   const files = { "/etc/ipipou/office.conf": "client\n" };
   assert.throws(() => load(["--config", "office"], files), {
     message: "Cannot read /etc/ipipou/office.conf (--config): it is a file of version 0.1; " +
-      "make TOML of it: ipipou convert --write office",
+      "convert it to TOML: ipipou convert --write office",
     exitCode: 2,
   });
   const both = { ...files, "/etc/ipipou/office.toml": BASES.client };
   assert.equal(load(["--config", "office"], both).settings.mode, "client");
 });
 
-Deno.test("loadSettings() keeps a shared secret that is empty, and the spaces of any", () => {
+Deno.test("loadSettings() accepts an empty shared secret, and keeps spaces in one", () => {
   const secretOf = (argv: readonly string[], files = {}) => {
     const scheme = load([...CLIENT, "--auth-key-b64", PRIVATE_KEY, ...argv], files).settings.peers[0]?.scheme;
     return scheme?.kind === "ed25519" ? scheme.secret : null;

@@ -9,8 +9,10 @@ import { identify, type Resolved } from "../../../lib/settings/resolve.ts";
 const DIR = "/dir";
 
 /**
- * Has `files` (names in `{dir}`, or paths; a folder's name ends in `/`) as the disk would; `mode` is everyone's
- * file mode.
+ * Serves files from memory.
+ *
+ * @param files their content by name in `{dir}`, or by path; the name of a folder ends in `/`
+ * @param mode permission bits of all files
  */
 export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o600): Files {
   const texts = new Map(
@@ -35,13 +37,13 @@ export function filesInMemory(files: Readonly<Record<string, string>>, mode = 0o
   };
 }
 
-/** A system with these files that nothing changes. */
+/** A system with these files, in which nothing can be changed. */
 function editing(files: Files): PeerSystem {
   const lock = () => ({ [Symbol.dispose]: () => {} });
   return { ...files, write: () => false, remove: () => {}, lock, tellToReload: () => null };
 }
 
-/** Settings of a command line, with files in memory; of a command's, whatever it refuses. */
+/** Loads the settings of a command line with files in memory; for a command, runs its checks. */
 export function load(
   argv: readonly string[],
   files: Readonly<Record<string, string>> = {},

@@ -11,7 +11,7 @@ import { filesInMemory, load } from "./memory_files.ts";
 
 const HUB = "/etc/ipipou/hub.toml";
 
-/** Files by their names, without folder and extension. */
+/** Files by name, without folder and extension. */
 type Confs = Readonly<Record<string, string>>;
 
 function pathsOf(confs: Confs): Record<string, string> {
@@ -28,7 +28,7 @@ function settingsOf(conf: string) {
   return resolve({ given, peers: null }, filesInMemory({}).read).settings;
 }
 
-/** The files of two servers as version 0.1 wanted them. */
+/** Two servers' files of version 0.1. */
 const OFFICE = `# the office
 server
 number 1
@@ -52,10 +52,10 @@ auth-secret topsecret
 nfq-max-len 100
 `;
 
-Deno.test("mergeServers() makes one server with the peers of several, and keeps their comments", () => {
+Deno.test("mergeServers() merges several servers into one, and keeps their comments", () => {
   assert.equal(
     tomlOf({ office: OFFICE, home: HOME }),
-    `# Made of /etc/ipipou/office.conf, /etc/ipipou/home.conf.
+    `# Merged from /etc/ipipou/office.conf, /etc/ipipou/home.conf.
 server = true
 number = 1
 verb = 1
@@ -122,7 +122,7 @@ const anyConf = fc.record({
   ]),
 });
 
-Deno.test("mergeServers() gives each peer the settings that its own server had, but for its name", () => {
+Deno.test("mergeServers() gives each peer its old server's settings, except for the name", () => {
   const confs = fc.uniqueArray(anyConf, { selector: ({ number }) => number, minLength: 1, maxLength: 6 });
   fc.assert(
     fc.property(confs, fc.constantFrom("fou-dev eth0", "fou-local 192.0.2.1@eth0"), (parts, local) => {
@@ -156,7 +156,7 @@ Deno.test("mergeServers() gives each peer the settings that its own server had, 
   );
 });
 
-Deno.test("mergeServers() makes names that peers can have, and all different", () => {
+Deno.test("mergeServers() makes valid and different peer names", () => {
   const long = "a-very-long-name-of-a-site";
   const confs = ["a b", "a_b", long, `${long}-2`, ".", "имя"];
   const files = Object.fromEntries(
@@ -173,28 +173,28 @@ Deno.test("mergeServers() makes names that peers can have, and all different", (
   ]);
 });
 
-Deno.test("mergeServers() names both places of what cannot be one server's", () => {
+Deno.test("mergeServers() names both places of a conflict", () => {
   const server = (n: number, more: string) => `server\nnumber ${n}\nfou-dev eth0\n${more}\n`;
   const cases: [a: string, b: string, message: RegExp][] = [
     [
       server(1, "auth-token a"),
       server(2, "auth-token b").replace("eth0", "eth1"),
-      /^Cannot make one server of \/etc\/ipipou\/a\.conf and \/etc\/ipipou\/b\.conf: --fou-dev at \/etc\/ipipou\/a\.conf:3 and --fou-dev at \/etc\/ipipou\/b\.conf:3 differ; /,
+      /^Cannot merge \/etc\/ipipou\/a\.conf and \/etc\/ipipou\/b\.conf: --fou-dev at \/etc\/ipipou\/a\.conf:3 and --fou-dev at \/etc\/ipipou\/b\.conf:3 differ; /,
     ],
     [
       server(1, "auth-token a"),
       server(2, "auth-token b\nnft-table mine"),
-      /what \/etc\/ipipou\/a\.conf leaves out and --nft-table at \/etc\/ipipou\/b\.conf:5 differ; /,
+      /the default of \/etc\/ipipou\/a\.conf and --nft-table at \/etc\/ipipou\/b\.conf:5 differ; /,
     ],
     [
       server(1, "auth-token hunter2"),
       server(2, "\nauth-token hunter2"),
-      /^Cannot take both peer "a" \(--auth-token at \/etc\/ipipou\/a\.conf:4\) and peer "b" \(--auth-token at \/etc\/ipipou\/b\.conf:5\): they have the same token/,
+      /^Cannot use both peer "a" \(--auth-token at \/etc\/ipipou\/a\.conf:4\) and peer "b" \(--auth-token at \/etc\/ipipou\/b\.conf:5\): they have the same token/,
     ],
     [
       server(1, `auth-remote-pubkey-b64 ${PUBLIC_KEY}`),
       server(2, `auth-remote-pubkey-b64 ${PUBLIC_KEY}`),
-      /^Cannot take both peer "a" \(--auth-remote-pubkey-b64 at \/etc\/ipipou\/a\.conf:4\) and peer "b" /,
+      /^Cannot use both peer "a" \(--auth-remote-pubkey-b64 at \/etc\/ipipou\/a\.conf:4\) and peer "b" /,
     ],
     [server(1, "auth-token a"), server(1, "auth-token b"), /they have the same tunnel device, ipipou1/],
     [
@@ -205,12 +205,12 @@ Deno.test("mergeServers() names both places of what cannot be one server's", () 
     [
       server(1, "auth-token a"),
       server(2, ""),
-      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: nothing in it says how its client is known; /,
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: nothing in it identifies its client; /,
     ],
     [
       server(1, "auth-token a"),
       "server\nnumber 2\n",
-      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: cannot run without an own address or device: /,
+      /^Cannot make a peer of \/etc\/ipipou\/b\.conf: cannot run without a local address or device: /,
     ],
     [
       server(1, "auth-token a"),

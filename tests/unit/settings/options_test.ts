@@ -26,7 +26,7 @@ for (const input of GOOD_INPUTS) {
   const option = optionOf(input);
   const name = `${nameOf(option)} as ${input.argv.join(" ")} on a ${input.mode}`;
 
-  Deno.test(`loadSettings() takes ${name}`, () => {
+  Deno.test(`loadSettings() accepts ${name}`, () => {
     const settings = settingsOf(input, input.argv);
     for (const [path, value] of Object.entries(input.gives)) {
       assert.deepEqual(at(settings, path), value, path);
@@ -35,12 +35,12 @@ for (const input of GOOD_INPUTS) {
   });
 
   if (input.toml === null) continue;
-  Deno.test(`loadSettings() takes the same from TOML as from ${name}`, () => {
+  Deno.test(`loadSettings() reads the same from TOML as from ${name}`, () => {
     assert.deepEqual(settingsOf(input, ["--config", "{dir}/case.toml"]), settingsOf(input, input.argv));
   });
 }
 
-Deno.test("OPTIONS has a good input for each option, on the command line and, where it has a key, in TOML", () => {
+Deno.test("GOOD_INPUTS has each option on the command line and, if it has a key, in TOML", () => {
   const options = OPTIONS.filter((option) => option.kind !== "command");
   const withInput = new Set(GOOD_INPUTS.map(optionOf));
   assert.deepEqual(options.filter((option) => !withInput.has(option)).map(nameOf), []);
@@ -49,19 +49,19 @@ Deno.test("OPTIONS has a good input for each option, on the command line and, wh
   assert.deepEqual(keyed.filter((option) => !withToml.has(option)).map(nameOf), []);
 });
 
-Deno.test("OPTIONS has no name twice", () => {
+Deno.test("OPTIONS has no duplicate name", () => {
   const names = OPTIONS.flatMap(({ long, short }) => [long ?? [], short ?? []].flat());
   assert.deepEqual(names, [...new Set(names)]);
 });
 
-Deno.test("OPTIONS names the value of every option that takes one, and of no other", () => {
+Deno.test("OPTIONS names the value of exactly the options that take one", () => {
   for (const option of OPTIONS) {
     const takesNone = option.kind === "flag" || option.kind === "count" || option.kind === "command";
     assert.equal(option.metavar === undefined, takesNone, nameOf(option));
   }
 });
 
-Deno.test("tomlPathOf() makes a table of the known beginnings, and drops no-", () => {
+Deno.test("tomlPathOf() turns known prefixes into tables, and drops no-", () => {
   const paths = Object.fromEntries(OPTIONS.map((option) => [nameOf(option), tomlPathOf(option)?.join(".")]));
   assert.equal(paths["--fou-local-port"], "fou.local-port");
   assert.equal(paths["--tunl-ip"], "tunl.ip");
@@ -76,7 +76,7 @@ Deno.test("tomlPathOf() makes a table of the known beginnings, and drops no-", (
   assert.equal(paths["--config"], undefined);
 });
 
-Deno.test("OPTION_GROUPS has the options of one mode under its name", () => {
+Deno.test("OPTION_GROUPS has the options of one mode in the group of that name", () => {
   for (const { title, options } of OPTION_GROUPS) {
     const modes = new Set(options.flatMap(({ mode }) => mode ?? []));
     assert.deepEqual([...modes], ["Client", "Server"].includes(title) ? [title.toLowerCase()] : [], title);

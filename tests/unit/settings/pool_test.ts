@@ -8,7 +8,7 @@ const names = fc.stringMatching(/^[A-Za-z0-9_-]{1,15}$/);
 const networks = fc.tuple(fc.integer({ min: 0x0a00_0000, max: 0xdfff_ffff }), fc.integer({ min: 8, max: 30 }))
   .map(([address, length]) => networkOf(address, length));
 
-Deno.test("poolAddress() gives a host's address of the network that is not the server's", () => {
+Deno.test("poolAddress() returns a host address of the network other than the server's", () => {
   fc.assert(fc.property(names, networks, fc.nat(), (name, net, offset) => {
     const hosts = 2 ** (32 - net.length) - 2;
     for (const own of [ownPoolAddress(net), `10.0.0.${offset % 256}`]) {
@@ -20,13 +20,13 @@ Deno.test("poolAddress() gives a host's address of the network that is not the s
   }));
 });
 
-Deno.test("poolAddress() gives for ever what it gave", () => {
+Deno.test("poolAddress() returns the same addresses as earlier versions", () => {
   const net = parseNetwork("172.28.16.0/20")!;
   const given = ["office", "b", "c"].map((name) => poolAddress(name, net, "172.28.16.1"));
   assert.deepEqual(given, ["172.28.18.103", "172.28.31.190", "172.28.24.72"]);
 });
 
-Deno.test("poolAddress() gives another address only to a peer that had the server's", () => {
+Deno.test("poolAddress() avoids the server's address without changing other peers' addresses", () => {
   const net = parseNetwork("10.0.0.0/24")!;
   fc.assert(fc.property(names, (name) => {
     const address = poolAddress(name, net, "10.9.9.9");
@@ -44,14 +44,14 @@ Deno.test("poolAddress() spreads peers over the network", () => {
   assert.ok(new Set(addresses).size >= 999);
 });
 
-Deno.test("freePoolAddress() gives the first address that nobody has", () => {
+Deno.test("freePoolAddress() returns the first free address", () => {
   const net = parseNetwork("10.0.0.0/30")!;
   assert.equal(freePoolAddress(net, new Set()), "10.0.0.1");
   assert.equal(freePoolAddress(net, new Set(["10.0.0.1"])), "10.0.0.2");
   assert.equal(freePoolAddress(net, new Set(["10.0.0.1", "10.0.0.2"])), null);
 });
 
-Deno.test("loadSettings() gives a peer the same address whatever peers come and go", () => {
+Deno.test("loadSettings() gives a peer the same address whichever other peers there are", () => {
   fc.assert(fc.property(fc.uniqueArray(names, { minLength: 1, maxLength: 8 }), fc.nat(), (all, which) => {
     const addressOf = (peers: readonly string[], name: string) => {
       const text = peers.map((peer) => `[[peer]]\nname = "${peer}"\nauth.token = "of ${peer}"\n`).join("");

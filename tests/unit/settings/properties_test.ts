@@ -14,11 +14,11 @@ const SECRET = "S3cr3tOfTheTest";
 
 interface Outcome {
   readonly settings: Settings | null;
-  /** Everything that was said, errors and warnings. */
+  /** All errors and warnings. */
   readonly said: readonly string[];
 }
 
-/** What came of it; anything but settings and a refusal fails the test. */
+/** The result. Anything but settings or a `SettingsError` fails the test. */
 function outcomeOf(argv: readonly string[], files: Readonly<Record<string, string>> = {}): Outcome {
   try {
     const { settings, warnings } = load(argv, files, 0o644);
@@ -101,11 +101,11 @@ const badLines = fc.oneof(
 );
 const anyToml = fc.array(fc.oneof(goodLines, badLines), { maxLength: 6 }).map((lines) => lines.join("\n"));
 
-Deno.test("loadSettings() makes of any command line settings or one line of refusal", () => {
+Deno.test("loadSettings() turns any command line into settings or one line of error", () => {
   fc.assert(fc.property(anyArgv, (argv) => assertLines(outcomeOf(argv, GOOD_FILES).said)), RUNS);
 });
 
-Deno.test("loadSettings() makes of any file settings or one line of refusal", () => {
+Deno.test("loadSettings() turns any file into settings or one line of error", () => {
   fc.assert(
     fc.property(anyToml, fc.constantFrom("", BASES.client, BASES.server), (toml, base) => {
       const files = { ...GOOD_FILES, "base.toml": base, "any.toml": toml };
@@ -115,7 +115,7 @@ Deno.test("loadSettings() makes of any file settings or one line of refusal", ()
   );
 });
 
-Deno.test("loadSettings() refuses a file nested deeper than any stack", () => {
+Deno.test("loadSettings() rejects a file nested deeper than any stack", () => {
   const depth = 20_000;
   const brackets = `x = ${"[".repeat(depth)}`;
   const braces = `x = ${"{a=".repeat(depth)}`;
@@ -129,7 +129,7 @@ Deno.test("loadSettings() refuses a file nested deeper than any stack", () => {
 
 const secretOptions = OPTIONS.filter(({ secret }) => secret);
 
-Deno.test("loadSettings() never says a secret of the command line", () => {
+Deno.test("loadSettings() never shows a secret of the command line", () => {
   const secretWords = fc.tuple(fc.constantFrom(...secretOptions), fc.boolean(), anyText).map(
     ([{ long }, attached, more]) => {
       const text = SECRET + more;
@@ -147,7 +147,7 @@ Deno.test("loadSettings() never says a secret of the command line", () => {
   );
 });
 
-Deno.test("loadSettings() never says a secret of a file", () => {
+Deno.test("loadSettings() never shows a secret of a file", () => {
   const wraps = ["'X'", '"X"', "'''X'''", "X", "'X", '"X\\q"', "['X']", "{ a = 'X' }", "'X' 1"];
   const lines = fc.tuple(fc.constantFrom(...secretOptions), fc.constantFrom(...wraps)).map(
     ([option, wrap]) => `${tomlPathOf(option)?.join(".")} = ${wrap.replace("X", SECRET)}`,
@@ -166,7 +166,7 @@ Deno.test("loadSettings() never says a secret of a file", () => {
   );
 });
 
-Deno.test("loadSettings() never says what is in a secret's file", () => {
+Deno.test("loadSettings() never shows the content of a secret file", () => {
   const options = OPTIONS.flatMap((option) => option.kind === "secretFile" ? [`--${option.long}`] : []);
   fc.assert(fc.property(fc.constantFrom(...options), anyText, anyText, (option, before, after) => {
     const files = { ...GOOD_FILES, secret: `${before}${SECRET}${after}`, "base.toml": BASES.client };
@@ -192,7 +192,7 @@ const saidBothWays = fc.uniqueArray(fc.constantFrom(...lasting), {
     ))
   );
 
-Deno.test("loadSettings() makes the same of a command line and of a file that says the same", () => {
+Deno.test("loadSettings() makes the same settings from a command line and an equivalent file", () => {
   let settled = 0;
   fc.assert(
     fc.property(saidBothWays, fc.constantFrom("client", "server"), (said, mode) => {

@@ -26,7 +26,7 @@ function peersOf(text: string, files: Files = {}, argv: readonly string[] = []):
   return loadHub(text, files, argv).settings.peers;
 }
 
-/** The one peer, with `lines` of its own. */
+/** The settings of a single named peer with these `lines`. */
 function peerOf(lines: string, above = "", argv: readonly string[] = []): Peer {
   const [peer, ...more] = peersOf(`${above}\n[[peer]]\nname = "a"\n${lines}`, {}, argv);
   assert.ok(peer !== undefined && more.length === 0);
@@ -66,7 +66,7 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
   });
 });
 
-Deno.test("loadSettings() gives a peer what is said for all, from files and command line, unless it says it itself", () => {
+Deno.test("loadSettings() lets a peer inherit common values from files and the command line", () => {
   const argv = ["--auth-lifetime", "7", "--reply-on-auth-ok", "--tunl-ip", "10.9.9.9"];
   const first = peerOf("auth.token = 'x'", "", argv);
   assert.deepEqual([first.lifetime, first.reply, first.tunnel.ip], [7, true, "10.9.9.9"]);
@@ -75,7 +75,7 @@ Deno.test("loadSettings() gives a peer what is said for all, from files and comm
   assert.deepEqual([second.lifetime, second.reply, second.tunnel.ip], [0, false, "10.9.9.8"]);
 });
 
-Deno.test("loadSettings() lets a peer's token or key replace those for all, without a warning", () => {
+Deno.test("loadSettings() lets a peer's token or key replace the common ones without a warning", () => {
   const token = `[auth]\nsecret = "s"\ntoken = "all"`;
   const keys = `[auth]\nsecret = "s"\nkey-file = "/k"\nremote-pubkey-b64 = "${PUBLIC_KEY}"`;
   const top = TOP.replaceAll(/\n.*auth.*/g, "");
@@ -106,7 +106,7 @@ Deno.test("loadSettings() names the device after the peer, and the instance afte
   assert.deepEqual(settings.peers.map(({ altIp }) => altIp), [null, null]);
 });
 
-Deno.test("loadSettings() lets a peer's packets come from its address in the tunnel, and its networks", () => {
+Deno.test("loadSettings() allows a peer its tunnel address and its networks as sources", () => {
   const own = 'auth.token = "x"\ntunl.peer-ip = "10.1.0.9"\n';
   const allowedOf = (lines: string) => peerOf(own + lines).allowedIps;
   assert.deepEqual(allowedOf(""), ["10.1.0.9/32"]);
@@ -119,7 +119,7 @@ Deno.test("loadSettings() lets a peer's packets come from its address in the tun
   assert.equal(allowedOf('allowed-ips = ["10.1.0.0/16", "0.0.0.0/0"]'), null);
 });
 
-Deno.test("loadSettings() reads a peer's tables and inline tables too", () => {
+Deno.test("loadSettings() reads a peer's tables and inline tables", () => {
   const keys = `[peer.auth]\nremote-pubkey-b64 = "${PUBLIC_KEY}"\n[peer.tunl]\npeer-ip = "10.0.0.7"`;
   const expected = peerOf(keys);
   assert.equal(expected.tunnel.peerIp, "10.0.0.7");
@@ -127,12 +127,12 @@ Deno.test("loadSettings() reads a peer's tables and inline tables too", () => {
   assert.deepEqual(peerOf(inline), expected);
 });
 
-Deno.test("loadSettings() takes a table for all after the peers", () => {
+Deno.test("loadSettings() accepts a common table after the peers", () => {
   const files = { "/etc/ipipou/hub.toml": `${TOP}\n${named("a")}${named("b")}[nft]\ncounter = false` };
   assert.equal(load(["--config", "hub"], { ...FILES, ...files }).settings.nft.counter, false);
 });
 
-Deno.test("loadSettings() takes each file of the folder beside for a peer, in the order of names", () => {
+Deno.test("loadSettings() reads each file in the folder NAME.peers as a peer, in order of names", () => {
   const files = {
     "hub.peers/b.toml": 'auth.token = "of b"',
     "hub.peers/a.b.toml": 'name = "a.b"\n[auth]\ntoken-file = "t"',
@@ -148,13 +148,13 @@ Deno.test("loadSettings() takes each file of the folder beside for a peer, in th
   assert.deepEqual(peers[1]?.scheme, { kind: "token", token: new TextEncoder().encode("token of a file") });
 });
 
-Deno.test("loadSettings() makes a server with an empty folder one without peers, and one with none as ever", () => {
+Deno.test("loadSettings() makes a hub without peers if the folder is empty, and a single-client server if it is missing", () => {
   assert.deepEqual(peersOf("", { "hub.peers/": "" }), []);
   assert.deepEqual(namesOf(peersOf('auth.token = "x"')), ["ipipou0"]);
   assert.deepEqual(namesOf(peersOf("", { "hub.peers/": "" }, ["--auth-token", "x"])), []);
 });
 
-Deno.test("loadSettings() adds up the peers of several files and their folders", () => {
+Deno.test("loadSettings() combines the peers of several files and their folders", () => {
   const files = {
     "more.toml": named("b"),
     "more.peers/c.toml": 'auth.token = "of c"',
@@ -168,7 +168,7 @@ Deno.test("loadSettings() adds up the peers of several files and their folders",
   ]);
 });
 
-Deno.test("loadSettings() warns of peers' files with a secret that all can read, in one line", () => {
+Deno.test("loadSettings() warns in one line of all public peers' files with secrets", () => {
   const files = { ...FILES, "hub.toml": TOP, "hub.peers/a.toml": 'auth.token = "x"', "hub.peers/b.toml": "" };
   const key = `auth.remote-pubkey-b64 = "${PUBLIC_KEY}"`;
   const { warnings } = load(["--config", "{dir}/hub.toml"], { ...files, "hub.peers/b.toml": key }, 0o644);
@@ -184,7 +184,7 @@ Deno.test("loadSettings() warns of peers' files with a secret that all can read,
   ]);
 });
 
-Deno.test("loadSettings() says once what is the same of all peers", () => {
+Deno.test("loadSettings() gives a warning once if it is the same for all peers", () => {
   const keys = [PUBLIC_KEY, OTHER_KEY];
   const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
   const top = TOP.replace("secret-file", "key-file").replace("/s", "/k");
@@ -194,11 +194,11 @@ Deno.test("loadSettings() says once what is the same of all peers", () => {
   });
   assert.equal(settings.queue.maxLength, 1024);
   assert.deepEqual(warnings.map((warning) => warning.slice(0, 43)), [
-    "The shared secret is the default one, which",
+    "The shared secret is the default, which eve",
   ]);
 });
 
-Deno.test("loadSettings() reads a secret's file once for all peers", () => {
+Deno.test("loadSettings() reads a secret file once for all peers", () => {
   const keys = [PUBLIC_KEY, OTHER_KEY];
   const peers = keys.map((key, index) => `[[peer]]\nname = "p${index}"\nauth.remote-pubkey-b64 = "${key}"\n`);
   const memory = filesInMemory({ ...FILES, "h.toml": `${TOP}\n${peers.join("")}` });
@@ -213,15 +213,15 @@ Deno.test("loadSettings() reads a secret's file once for all peers", () => {
   assert.deepEqual(paths.filter((path) => path === "/s"), ["/s"]);
 });
 
-Deno.test("loadSettings() names a peer that anyone is let in as", () => {
+Deno.test("loadSettings() names the peer that anyone is admitted as", () => {
   const { warnings } = loadHub('[[peer]]\nname = "a"\nfou.remote = ":9"\nauth.by-remote-port = true');
   assert.deepEqual(warnings, [
-    'Anyone who can send to the server\'s UDP port is let in as "a", as nothing is authenticated: ' +
+    'Anyone who can send to the server\'s UDP port is admitted as "a", because nothing is authenticated: ' +
     "give --auth-remote-pubkey-b64",
   ]);
 });
 
-Deno.test("loadSettings() refuses a peer's file that is cut off, wherever that is", () => {
+Deno.test("loadSettings() rejects a peer's file truncated anywhere", () => {
   const whole = `tunl.peer-ip = "10.8.0.9"\nallowed-ips = ["10.9.0.0/16"]\nauth.token = "x"\n`;
   assert.deepEqual(namesOf(peersOf("", { "hub.peers/a.toml": whole })), ["a"]);
   for (let length = 0; length < whole.length - 1; length++) {
@@ -231,7 +231,7 @@ Deno.test("loadSettings() refuses a peer's file that is cut off, wherever that i
   }
 });
 
-Deno.test("loadSettings() takes peers that prove nothing where address or port tells each from all others", () => {
+Deno.test("loadSettings() accepts peers without authentication if their address or port tells them apart", () => {
   const remotes = ["192.0.2.1:1", "192.0.2.1:2", "192.0.2.2:1", "192.0.2.3", ":9"];
   const text = (chosen: readonly string[]) =>
     chosen.map((remote, index) => {
@@ -254,18 +254,18 @@ Deno.test("loadSettings() takes peers that prove nothing where address or port t
   ];
   for (const pair of clashing) {
     assert.throws(() => peersOf(text(pair)), {
-      message: /^Cannot take both peer "p0" .* and peer "p1" .*: nothing/,
+      message: /^Cannot use both peer "p0" .* and peer "p1" .*: nothing/,
     });
   }
 });
 
-Deno.test("loadSettings() takes 4096 peers, of all files together, and none more", () => {
+Deno.test("loadSettings() accepts at most 4096 peers in all files together", () => {
   const text = Array.from(
     { length: 4096 },
     (_, index) => `${named(`p${index}`)}tunl.peer-ip = "10.8.${index >> 8}.${index & 255}"\n`,
   ).join("");
   assert.equal(peersOf(text).length, 4096);
   assert.throws(() => peersOf(text, { "hub.peers/a.toml": "" }), {
-    message: "Cannot take 4097 peers of all files: a server can have at most 4096, use several servers",
+    message: "Cannot use 4097 peers of all files: a server can have at most 4096, use several servers",
   });
 });

@@ -6,7 +6,7 @@ import { piecesOf } from "../../../lib/settings/toml_tables.ts";
 import { anyText } from "./arbitrary_values.ts";
 
 const PATH = "/x.toml";
-/** A comment for which a file is parsed as a whole. */
+/** A comment that keeps a file from being split. */
 const WHOLE = "\n# '''";
 
 const lines = fc.oneof(
@@ -50,7 +50,7 @@ function outcomeOf(text: string): unknown {
   }
 }
 
-Deno.test("parseToml() makes the same of a file in pieces and of the whole", () => {
+Deno.test("parseToml() reads a file in pieces like the whole", () => {
   let inPieces = 0;
   fc.assert(
     fc.property(files, (text) => {
@@ -63,7 +63,7 @@ Deno.test("parseToml() makes the same of a file in pieces and of the whole", () 
   assert.ok(inPieces > 100, `only ${inPieces} were in pieces`);
 });
 
-Deno.test("piecesOf() cuts before each [[peer]], loses nothing, and knows the lines", () => {
+Deno.test("piecesOf() splits before each [[peer]], loses nothing, and counts lines", () => {
   const text = 'server = true\n\n[[peer]]\nname = "a"\r\n[peer.auth]\n  [[ peer ]]\n';
   assert.deepEqual(piecesOf(text, PATH).map(({ text, linesBefore }) => [text, linesBefore]), [
     ["server = true\n\n", 0],
@@ -75,7 +75,7 @@ Deno.test("piecesOf() cuts before each [[peer]], loses nothing, and knows the li
   }));
 });
 
-Deno.test("piecesOf() leaves whole what cannot be cut without parsing it", () => {
+Deno.test("piecesOf() does not split a file that would need parsing", () => {
   for (const line of ["[fou]", "[[fou]]", " [ fou ]", "[peers]", '["peer"]', "x = '''", 'x = """']) {
     assert.equal(piecesOf(`[[peer]]\n[[peer]]\n${line}`, PATH).length, 1, line);
   }

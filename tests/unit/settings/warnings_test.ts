@@ -29,29 +29,29 @@ const CASES: readonly {
     name: "the default secret, given or not",
     argv: [...SERVER],
     warnings: [
-      "The shared secret is the default one, which everybody knows: give both sides the same --auth-secret-file",
+      "The shared secret is the default, which everyone knows: give both sides the same --auth-secret-file",
     ],
   },
   {
     name: "each secret on the command line, once",
     argv: [...CLIENT, "--auth-secret", "hunter2", "--auth-secret", "hunter2", "--auth-key-b64", PRIVATE_KEY],
     warnings: [
-      "The value of --auth-secret shows in the process list to every user of this host: use --auth-secret-file or a configuration file",
-      "The value of --auth-key-b64 shows in the process list to every user of this host: use --auth-key-file or a configuration file",
+      "The value of --auth-secret is visible to every user of this host in the process list: use --auth-secret-file or a configuration file",
+      "The value of --auth-key-b64 is visible to every user of this host in the process list: use --auth-key-file or a configuration file",
     ],
   },
   {
     name: "a token on the command line",
     argv: [...CLIENT, "--auth-token-b64", "AAAA"],
     warnings: [
-      "The value of --auth-token-b64 shows in the process list to every user of this host: use --auth-token-file or a configuration file",
+      "The value of --auth-token-b64 is visible to every user of this host in the process list: use --auth-token-file or a configuration file",
     ],
   },
   {
     name: "a server open to anyone",
     argv: ["-s", "-b", "@eth0"],
     warnings: [
-      "Anyone who can send to the server's UDP port is let in, as nothing is authenticated: give --auth-remote-pubkey-b64",
+      "Anyone who can send to the server's UDP port is admitted, because nothing is authenticated: give --auth-remote-pubkey-b64",
     ],
   },
   {
@@ -68,11 +68,11 @@ const CASES: readonly {
     ],
   },
   {
-    name: "a server's key without the far side's",
+    name: "a server's key without the client's",
     argv: ["-s", "-b", "@eth0", "--auth-key-file", "{dir}/key"],
     warnings: [
       "--auth-key-file has no effect on a server without --auth-remote-pubkey-b64",
-      "Anyone who can send to the server's UDP port is let in, as nothing is authenticated: give --auth-remote-pubkey-b64",
+      "Anyone who can send to the server's UDP port is admitted, because nothing is authenticated: give --auth-remote-pubkey-b64",
     ],
   },
   {
@@ -103,15 +103,15 @@ const CASES: readonly {
     name: "keys beside a token",
     argv: [...SERVER, "--auth-token-file", "{dir}/token", "--auth-key-file", "{dir}/key"],
     warnings: [
-      "--auth-remote-pubkey-b64 has no effect beside --auth-token-file",
-      "--auth-key-file has no effect beside --auth-token-file",
+      "--auth-remote-pubkey-b64 has no effect together with --auth-token-file",
+      "--auth-key-file has no effect together with --auth-token-file",
     ],
   },
   {
     name: "a long token",
     argv: [...CLIENT, "--auth-token-file", "{dir}/long"],
     files: { long: "x".repeat(549) },
-    warnings: ["--auth-token-file is 549 bytes: over 548 it may not get through every network"],
+    warnings: ["--auth-token-file is 549 bytes: more than 548 may not pass every network"],
   },
   {
     name: "nothing about a token that always fits",
@@ -144,7 +144,7 @@ const CASES: readonly {
     warnings: [],
   },
   {
-    name: "files of secrets that all can read, not the file that names them",
+    name: "public secret files, not the public file that names them",
     argv: [...CLIENT, "--config", "{dir}/c.toml"],
     files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }" },
     mode: 0o604,

@@ -23,7 +23,7 @@ Deno.test("elfEnd() reads a header inside a larger buffer", () => {
   assert.equal(elfEnd(buffer.subarray(36)), 1192);
 });
 
-Deno.test("elfEnd() of this very Deno lies within its file", async () => {
+Deno.test("elfEnd() of the running Deno is within its file", async () => {
   const bytes = new Uint8Array(64);
   using file = await Deno.open(Deno.execPath());
   await file.read(bytes);
@@ -31,7 +31,7 @@ Deno.test("elfEnd() of this very Deno lies within its file", async () => {
   assert.ok(end > 1_000_000 && end <= (await file.stat()).size, `${end}`);
 });
 
-Deno.test("elfEnd() refuses anything but a 64-bit little-endian ELF file", () => {
+Deno.test("elfEnd() rejects anything but a 64-bit little-endian ELF file", () => {
   const other32 = elfHeader(1000n, 40, 3);
   other32[4] = 1;
   const bigEndian = elfHeader(1000n, 64, 3);

@@ -12,7 +12,7 @@ Deno.test("commandLines() has every option and every command", () => {
   assert.deepEqual(own.map(({ name }) => name), COMMANDS.map(({ name }) => name));
 });
 
-Deno.test("commandLines() offers something for each value that is a name, file, device or choice", () => {
+Deno.test("commandLines() completes each value that is a name, file, device or choice", () => {
   const [main] = commandLines();
   const offers = Object.fromEntries(main.options.map(({ long, value }) => [long, value?.offer.kind]));
   assert.equal(offers["config"], "names");
@@ -24,7 +24,7 @@ Deno.test("commandLines() offers something for each value that is a name, file, 
   assert.equal(offers["server"], undefined);
 });
 
-Deno.test("commandWords() has each word of commands of several words once, with what is after it", () => {
+Deno.test("commandWords() has each word of multi-word commands once, with what follows it", () => {
   const line = { help: "It", options: [], operands: { kind: "nothing" } } as const;
   const words = commandWords(["", "run", "peer add", "peer list"].map((name) => ({ ...line, name })));
   assert.deepEqual(words, [

@@ -19,20 +19,20 @@ function settingsOf(example: string) {
   return settings;
 }
 
-Deno.test("loadSettings() takes every example as the file it says it is, without a warning", () => {
+Deno.test("loadSettings() accepts every example at the path it names, without a warning", () => {
   const names = [...Deno.readDirSync(FOLDER)].map(({ name }) => name.replace(/\.toml$/, ""));
   assert.deepEqual(names.sort(), ["client", "hub", "server"]);
   for (const name of names) settingsOf(name);
 });
 
-Deno.test("loadSettings() makes two ends of one tunnel of the examples server and client", () => {
+Deno.test("loadSettings() makes both ends of one tunnel from the examples server and client", () => {
   const [server, client] = [settingsOf("server"), settingsOf("client")];
   const [{ tunnel: near }, { tunnel: far, remote }] = [server.peers[0]!, client.peers[0]!];
   assert.deepEqual([far.ip, far.peerIp], [near.peerIp, near.ip]);
   assert.equal(remote.port, server.local.ports[0]);
 });
 
-Deno.test("loadSettings() makes a hub with two peers of the example hub", () => {
+Deno.test("loadSettings() makes a hub with two peers from the example hub", () => {
   const { peers } = settingsOf("hub");
   assert.deepEqual(peers.map(({ name }) => name), ["berlin", "paris"]);
   assert.deepEqual(peers[0]?.routes, ["10.1.0.0/16"]);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { add, countTests, timesOf } from "../../../tools/junit.ts";
 
-Deno.test("countTests() adds up test files and leaves out what was ignored", () => {
+Deno.test("countTests() adds up test files without ignored tests", () => {
   const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="9" failures="3" errors="0" time="0.117">
     <testsuite name="./a_test.ts" tests="7" disabled="1" errors="0" failures="3">
@@ -16,7 +16,7 @@ Deno.test("countTests() adds up test files and leaves out what was ignored", () 
   assert.deepEqual(countTests(report), { passed: 4, failed: 4, ignored: 1 });
 });
 
-Deno.test("countTests() reads what `deno test` writes", async () => {
+Deno.test("countTests() reads the report of `deno test`", async () => {
   const directory = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(
@@ -37,11 +37,11 @@ Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
   }
 });
 
-Deno.test("countTests() of no report is no test", () => {
+Deno.test("countTests() counts no tests without a report", () => {
   assert.deepEqual(countTests(""), { passed: 0, failed: 0, ignored: 0 });
 });
 
-Deno.test("timesOf() adds up the tests of a file, without their steps, which are part of them", () => {
+Deno.test("timesOf() adds up the tests of a file, whose times include their steps", () => {
   const report = `<testsuites name="deno test">
     <testsuite name="./tests/a_test.ts" tests="3" disabled="0" errors="0" failures="0">
         <testcase name="one" classname="./tests/a_test.ts" time="1.500" line="2" col="6">

@@ -49,7 +49,7 @@ Deno.test("ipipou8() has every option with its value, sentence and default", () 
   }
 });
 
-Deno.test("ipipou8() has every command with all the table says", () => {
+Deno.test("ipipou8() has every command with all of the table", () => {
   const text = sourceOf(sectionOf(PROGRAM, "COMMANDS"));
   for (const { name, usage, help, details, listed } of COMMANDS) {
     assert.ok(text.includes(`${bold(name)} ${plain(usage)}`), name);
@@ -61,13 +61,13 @@ Deno.test("ipipou8() has every command with all the table says", () => {
   }
 });
 
-Deno.test("ipipou8() has every exit code that the program can end with", () => {
+Deno.test("ipipou8() has every exit code", () => {
   const text = sourceOf(sectionOf(PROGRAM, "EXIT STATUS"));
   const missing = Object.entries(EXIT).filter(([, code]) => !text.includes(`.TP ${bold(`${code}`)} `));
   assert.deepEqual(missing, []);
 });
 
-Deno.test("ipipou8() has every environment variable that the program may look at, and no other", () => {
+Deno.test("ipipou8() has exactly the environment variables that the program may read", () => {
   const text = sourceOf(sectionOf(PROGRAM, "ENVIRONMENT"));
   const names = text.replaceAll("\\fB", " ").match(/\b[A-Z]+_[A-Z_]+\b/g);
   assert.deepEqual([...new Set(names)].sort(), [...ENVIRONMENT].sort());
@@ -92,7 +92,7 @@ Deno.test("ipipouToml5() has every key in its table, with its option, sentence a
   assert.ok(count > 30);
 });
 
-Deno.test("ipipouToml5() tells the value of a switch that nothing is said of", () => {
+Deno.test("ipipouToml5() gives the default of every switch", () => {
   const entry = (table: string, name: string) =>
     entriesBelow(sectionOf(FILE, "KEYS"), table).find((entry) => entry.includes(`.TP ${bold(name)} `));
   assert.match(entry("[log]", "time")!, /Default: \\fBtrue\\fR\./);
@@ -101,7 +101,7 @@ Deno.test("ipipouToml5() tells the value of a switch that nothing is said of", (
   assert.doesNotMatch(entry("Above the first table", "client")!, /Default/);
 });
 
-Deno.test("roff() keeps text from being requests, and lines within 80 bytes", () => {
+Deno.test("roff() escapes requests in text, and keeps lines within 80 bytes", () => {
   const source = roff({
     ...PROGRAM,
     sections: [{ title: "X", blocks: [`${"word ".repeat(16)}.TH 'so \\fB x`] }],

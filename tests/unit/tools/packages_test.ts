@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { missingPackages } from "../../../tools/packages.ts";
 
-Deno.test("missingPackages() keeps the order asked for and counts only what is fully installed", () => {
+Deno.test("missingPackages() keeps the given order, and counts only fully installed packages", () => {
   const output = "ii  kmod\nun  busybox\nhi  nftables\nrc  cpio\niF  conntrack\n";
   assert.deepEqual(
     missingPackages(["nftables", "cpio", "kmod", "conntrack", "busybox", "tcpdump"], output),
@@ -9,6 +9,6 @@ Deno.test("missingPackages() keeps the order asked for and counts only what is f
   );
 });
 
-Deno.test("missingPackages() finds nothing installed in the output of a dpkg-query that failed", () => {
+Deno.test("missingPackages() finds nothing installed if dpkg-query fails", () => {
   assert.deepEqual(missingPackages(["kmod"], ""), ["kmod"]);
 });

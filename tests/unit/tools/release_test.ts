@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Target } from "../../../tools/base.ts";
 import { below, openwrtFiles, type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
 import { nfpmConfig } from "../../../tools/release/nfpm.ts";
-import { type World, WORLDS } from "../../../tools/release/worlds.ts";
+import { type Distribution, DISTRIBUTIONS } from "../../../tools/release/distributions.ts";
 
 const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
 const TARGET: Target = "aarch64-unknown-linux-gnu";
@@ -18,9 +18,9 @@ async function textOf(path: string, prefix: string): Promise<string> {
 }
 
 /** What nfpm is told to install, as mode and path, or path and what it is a link to. */
-function installed(world: World, files: readonly PackagedFile[]): string[] {
+function installed(distribution: Distribution, files: readonly PackagedFile[]): string[] {
   const config = nfpmConfig(
-    { world, target: TARGET, release: RELEASE, files, staged: "/staged" },
+    { distribution, target: TARGET, release: RELEASE, files, staged: "/staged" },
     "/scripts",
   );
   const contents = config["contents"] as { src: string; dst: string; file_info?: { mode: number } }[];
@@ -29,7 +29,7 @@ function installed(world: World, files: readonly PackagedFile[]): string[] {
   );
 }
 
-Deno.test("packagedFiles() has the unit run the executable of the prefix, wherever it names one", async () => {
+Deno.test("packagedFiles() makes the unit run the executable of the prefix everywhere", async () => {
   for (const prefix of ["/usr", "/usr/local"]) {
     const unit = await textOf("lib/systemd/system/ipipou@.service", prefix);
     const named = unit.match(/\/[\w/]*\/bin\/ipipou\b/g);
@@ -38,7 +38,7 @@ Deno.test("packagedFiles() has the unit run the executable of the prefix, wherev
   }
 });
 
-Deno.test("nfpmConfig() calls files and packages as each world does", async () => {
+Deno.test("nfpmConfig() names files and packages by each distribution's conventions", async () => {
   const usr = below("usr", await files("/usr"));
   const [deb, rpm] = [installed("deb", usr), installed("rpm", usr)];
   assert.ok(deb.includes("755 /usr/bin/ipipou") && rpm.includes("755 /usr/bin/ipipou"));
@@ -48,7 +48,7 @@ Deno.test("nfpmConfig() calls files and packages as each world does", async () =
   assert.ok(rpm.includes("644 /usr/share/doc/ipipou/LICENSE"));
 });
 
-Deno.test("nfpmConfig() has a package own the folders that are its alone", async () => {
+Deno.test("nfpmConfig() makes a package own the folders that only it uses", async () => {
   const folders = installed("rpm", below("usr", await files("/usr"))).filter((line) =>
     line.startsWith("755 ")
   );
@@ -60,7 +60,7 @@ Deno.test("nfpmConfig() has a package own the folders that are its alone", async
   ]);
 });
 
-Deno.test("openwrtFiles() has the bundle at its home, and what procd and a new firmware look for", async () => {
+Deno.test("openwrtFiles() has the bundle in its folder, and the files of procd and sysupgrade", async () => {
   const bundle = await Deno.makeTempDir({ prefix: "ipipou-bundle-" });
   try {
     for (const folder of ["lib", "licences"]) await Deno.mkdir(`${bundle}/${folder}`);
@@ -82,9 +82,9 @@ Deno.test("openwrtFiles() has the bundle at its home, and what procd and a new f
   }
 });
 
-Deno.test("one package of OpenWrt's is for all aarch64 processors, which it tells apart by a script", () => {
-  const { architecture, scripts } = WORLDS["openwrt.ipk"];
+Deno.test("the OpenWrt package for aarch64 is for all processors, which its script checks", () => {
+  const { architecture, scripts } = DISTRIBUTIONS["openwrt.ipk"];
   assert.equal(architecture(TARGET), "all");
-  assert.equal(WORLDS["openwrt.apk"].architecture(TARGET), "noarch");
+  assert.equal(DISTRIBUTIONS["openwrt.apk"].architecture(TARGET), "noarch");
   assert.match(scripts(TARGET).preinstall!, /"\$\(uname -m\)" = aarch64 /);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { share } from "../../../tools/share.ts";
 
-Deno.test("share() gives each file to one, and the next longest to whoever has least", () => {
+Deno.test("share() gives each file to one worker, the next longest to the least loaded", () => {
   const times = { a: 10, b: 40, c: 30, d: 20 };
   const files = Object.entries(times).map(([path, seconds]) => ({ path, seconds }));
   assert.deepEqual(share(files, 2), [["b", "a"], ["c", "d"]]);

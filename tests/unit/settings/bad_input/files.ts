@@ -17,7 +17,7 @@ const MISSING = [
   ],
   [
     ["--config", "nonexistent.conf"],
-    "Cannot read /etc/ipipou/nonexistent.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert --write nonexistent.conf",
+    "Cannot read /etc/ipipou/nonexistent.conf (--config): it is a file of version 0.1; convert it to TOML: ipipou convert --write nonexistent.conf",
   ],
 ] as const;
 
@@ -60,12 +60,12 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
   [
     "--config {dir}/old.conf",
     { "old.conf": "client\nnumber 1\n" },
-    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert {dir}/old.conf > {dir}/old.toml",
+    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; convert it to TOML: ipipou convert {dir}/old.conf > {dir}/old.toml",
   ],
   [
     "--config {dir}/old.toml",
     { "old.conf": "client\nnumber 1\n" },
-    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; make TOML of it: ipipou convert {dir}/old.conf > {dir}/old.toml",
+    "Cannot read {dir}/old.conf (--config): it is a file of version 0.1; convert it to TOML: ipipou convert {dir}/old.conf > {dir}/old.toml",
   ],
   ["--config {dir}/a.toml --config {dir}/b.toml", {
     "a.toml": BASES.client,
@@ -73,7 +73,7 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
   }, "Cannot use -1 as verb at {dir}/b.toml:2:8: must be a whole number from 0 to 99"],
 ];
 
-/** Files that are not there, cannot be read, or hold what they may not. */
+/** Files that are missing, unreadable, or have invalid content. */
 export const FILES: readonly BadInput[] = [
   ...MISSING.map(onCommandLine),
   ...WITH_FILES.map(([argv, files, message]) => ({ ...onCommandLine([argv, message]), files })),

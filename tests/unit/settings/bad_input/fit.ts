@@ -3,10 +3,10 @@ import { BOTH, OK_CLIENT, WEAK_KEY } from "./phrases.ts";
 
 const OK_SERVER = ["-s", "-b", "192.0.2.1"];
 
-/** Options that lack another, or do not go together. */
+/** Options that require another, or conflict. */
 export const FIT: readonly BadInput[] = ([
-  [[], "Cannot run without an own address or device: give -b/--fou-local IP or @DEV"],
-  ["-b :10000", "Cannot run without an own address or device: give -b/--fou-local IP or @DEV"],
+  [[], "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
+  ["-b :10000", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
     "-b 192.0.2.1 --tunl-ip 10.0.0.2",
     "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT",
@@ -21,7 +21,7 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     "-b 192.0.2.1 -r 198.51.100.1:1",
-    "Cannot run as a client without an own address in the tunnel: give --tunl-ip, the server's --tunl-peer-ip",
+    "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip",
   ],
   [
     [...OK_CLIENT, "--fou-local-port", "1,2"],
@@ -29,15 +29,15 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     [...OK_CLIENT, "--routes", "10.0.0.0/8,0.0.0.0/0"],
-    "Cannot use 0.0.0.0/0 as --routes: the far side's address 198.51.100.1 is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
+    "Cannot use 0.0.0.0/0 as --routes: it contains the peer's address 198.51.100.1, so the tunnel's own packets would be routed into the tunnel; give networks without that address",
   ],
   [
     [...OK_CLIENT, "-r", "vpn.example.com:1", "--routes", "0.0.0.0/0"],
-    "Cannot use 0.0.0.0/0 as --routes: the far side's address is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
+    "Cannot use 0.0.0.0/0 as --routes: it contains the peer's address, so the tunnel's own packets would be routed into the tunnel; give networks without that address",
   ],
   [
     [...OK_CLIENT, "--routes", "0.0.0.0/1,128.0.0.0/1"],
-    "Cannot use 128.0.0.0/1 as --routes: the far side's address 198.51.100.1 is in it, and the tunnel's own packets would go into the tunnel; give networks without that address",
+    "Cannot use 128.0.0.0/1 as --routes: it contains the peer's address 198.51.100.1, so the tunnel's own packets would be routed into the tunnel; give networks without that address",
   ],
   [[...OK_SERVER, "--reauth-only"], "Cannot use --reauth-only on a server: it is for clients"],
   [
@@ -48,26 +48,29 @@ export const FIT: readonly BadInput[] = ([
     [...OK_SERVER, "--auth-by-remote-port", "-r", "198.51.100.1"],
     "Cannot use --auth-by-remote-port without the port to compare with: give -r/--fou-remote",
   ],
-  [[...OK_SERVER, "--tunl-dev", "tunl0"], 'Cannot use "tunl0" as --tunl-dev: it is the kernel\'s own'],
+  [
+    [...OK_SERVER, "--tunl-dev", "tunl0"],
+    'Cannot use "tunl0" as --tunl-dev: the kernel uses this name itself',
+  ],
   [
     [...OK_SERVER, "--fou-dev", "ipipou0"],
-    'Cannot use "ipipou0" as --fou-dev: it is the tunnel\'s own device',
+    'Cannot use "ipipou0" as --fou-dev: it is the tunnel device itself',
   ],
   [
     [...OK_SERVER, "--tunl-ip", "10.0.0.1", "--tunl-peer-ip", "10.0.0.1"],
-    "Cannot use 10.0.0.1 as --tunl-peer-ip: it is the own address in the tunnel",
+    "Cannot use 10.0.0.1 as --tunl-peer-ip: it is also the local tunnel address",
   ],
   [
     [...OK_SERVER, "--tunl-ip", "223.255.255.255"],
-    "Cannot use 223.255.255.255 as --tunl-ip: no host address is next to it, give --tunl-peer-ip",
+    "Cannot use 223.255.255.255 as --tunl-ip: there is no host address next to it, give --tunl-peer-ip",
   ],
   [
     [...OK_CLIENT, "--tunl-ip", "0.0.0.1"],
-    "Cannot use 0.0.0.1 as --tunl-ip: no host address is next to it, give --tunl-peer-ip",
+    "Cannot use 0.0.0.1 as --tunl-ip: there is no host address next to it, give --tunl-peer-ip",
   ],
   [
     [...OK_SERVER, "--fou-local-ip-alt", "192.0.2.1"],
-    "Cannot use 192.0.2.1 as -b/--fou-local: it is the private local address too, give another --fou-local-ip-alt",
+    "Cannot use 192.0.2.1 as -b/--fou-local: it is also the private local address; give another --fou-local-ip-alt",
   ],
   [
     [...OK_CLIENT, "--auth-token", ""],
@@ -83,7 +86,7 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     [...OK_CLIENT, "--auth-token-b64", "AAAAAAAAAAAAAAAAAAAAABQAAEU=", "--reply-on-auth-ok"],
-    "Cannot use (hidden) as --auth-token-b64: backwards, as it is answered, it looks like an IPv4 packet, choose another",
+    "Cannot use (hidden) as --auth-token-b64: reversed, as in replies, it looks like an IPv4 packet, choose another",
   ],
   [
     [...OK_CLIENT, "--auth-token-b64="],
@@ -91,27 +94,27 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     [...OK_CLIENT, "--auth-token", "a", "--auth-token-b64", "AAAA"],
-    `Cannot take both --auth-token and --auth-token-b64: ${BOTH}`,
+    `Cannot use both --auth-token and --auth-token-b64: ${BOTH}`,
   ],
   [
     [...OK_CLIENT, "--auth-token-file", "x", "--auth-token", "a"],
-    `Cannot take both --auth-token-file and --auth-token: ${BOTH}`,
+    `Cannot use both --auth-token-file and --auth-token: ${BOTH}`,
   ],
   [
     [...OK_CLIENT, "--auth-key-file", "x", "--auth-key-b64", WEAK_KEY],
-    `Cannot take both --auth-key-file and --auth-key-b64: ${BOTH}`,
+    `Cannot use both --auth-key-file and --auth-key-b64: ${BOTH}`,
   ],
   [
     [...OK_CLIENT, "--auth-secret", "x", "--auth-secret-file", "y"],
-    `Cannot take both --auth-secret and --auth-secret-file: ${BOTH}`,
+    `Cannot use both --auth-secret and --auth-secret-file: ${BOTH}`,
   ],
   [
     [...OK_CLIENT, "--fou-local-ip", "192.0.2.2"],
-    `Cannot take both -b/--fou-local and --fou-local-ip: ${BOTH}`,
+    `Cannot use both -b/--fou-local and --fou-local-ip: ${BOTH}`,
   ],
   [
     [...OK_CLIENT, "--fou-remote-port", "1"],
-    `Cannot take both -r/--fou-remote and --fou-remote-port: ${BOTH}`,
+    `Cannot use both -r/--fou-remote and --fou-remote-port: ${BOTH}`,
   ],
-  ["-b @eth0 --fou-dev eth0", `Cannot take both -b/--fou-local and --fou-dev: ${BOTH}`],
+  ["-b @eth0 --fou-dev eth0", `Cannot use both -b/--fou-local and --fou-dev: ${BOTH}`],
 ] as const).map(onCommandLine);

@@ -23,7 +23,7 @@ function inHub(
   };
 }
 
-/** One [[peer]] in as few lines as it can be: its name, and anything else as one line. */
+/** A [[peer]] in two lines: its name, and everything else. */
 const peer = (name: string, more = `tunl.peer-ip = "10.0.0.${name.charCodeAt(0)}"`) =>
   `[[peer]]\nname = "${name}"\n${more}\n`;
 const token = (name: string) =>
@@ -66,26 +66,26 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   [peer("a", token("a")) + peer("b", "x = y"), "Cannot read @:11:5 as TOML: unexpected character"],
   [
     peer("a", ""),
-    'Cannot use peer "a" (name at @:6:8) without an address in the tunnel: give it tunl.peer-ip, or tunl.net for all',
+    'Cannot use peer "a" (name at @:6:8) without a tunnel address: give it tunl.peer-ip, or tunl.net for all peers',
   ],
   [
     peer("a", 'tunl.peer-ip = "172.28.0.0"'),
-    "Cannot use 172.28.0.0 as tunl.peer-ip at @:7:16: it is the own address in the tunnel",
+    "Cannot use 172.28.0.0 as tunl.peer-ip at @:7:16: it is also the local tunnel address",
   ],
   [
     'tunl.net = "10.7.0.0/29"',
-    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 for nobody: make the folder NAME.peers beside NAME.toml for peers, or give --auth-remote-pubkey-b64 of the only one",
+    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 without a peer: make the folder NAME.peers beside NAME.toml, or give the --auth-remote-pubkey-b64 of a single client",
   ],
   [
     peer("a"),
-    'Cannot use peer "a" (name at @:6:8) without a way to know it: give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip',
+    'Cannot use peer "a" (name at @:6:8) without a way to identify it: give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip',
   ],
-  [peer("all"), 'Cannot use "all" as name at @:6:8: it is the kernel\'s own'],
+  [peer("all"), 'Cannot use "all" as name at @:6:8: the kernel uses this name itself'],
   [
     peer("a", 'tunl.dev = "default"'),
-    'Cannot use "default" as tunl.dev at @:7:12: it is the kernel\'s own',
+    'Cannot use "default" as tunl.dev at @:7:12: the kernel uses this name itself',
   ],
-  [peer("tunl0"), 'Cannot use "tunl0" as name at @:6:8: it is the kernel\'s own'],
+  [peer("tunl0"), 'Cannot use "tunl0" as name at @:6:8: the kernel uses this name itself'],
   [
     peer("eth0"),
     'Cannot use "eth0" as fou.local at {dir}/hub.toml:3:15: it is the device of peer "eth0" (name at @:6:8)',
@@ -95,66 +95,66 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
       "",
       "fou.local-ip = '192.0.2.1'\n",
     ),
-    "Cannot use 192.0.2.1 as fou.local-ip at @:5:16: it is the private local address too, give another --fou-local-ip-alt",
+    "Cannot use 192.0.2.1 as fou.local-ip at @:5:16: it is also the private local address; give another --fou-local-ip-alt",
   ],
   [
     peer("a", token("a")) + peer("a", token("b")),
-    `Cannot take both ${BOTH_PEERS.replace('"b"', '"a"')}: they have the same name, give one another`,
+    `Cannot use both ${BOTH_PEERS.replace('"b"', '"a"')}: they have the same name; give one of them another`,
   ],
   [
     peer("a", token("a")) + peer("b", `tunl.dev = "a"\n${token("b")}`),
-    'Cannot take both peer "a" (name at @:6:8) and peer "b" (tunl.dev at @:11:12): they have the same tunnel device, a, give one another tunl.dev',
+    'Cannot use both peer "a" (name at @:6:8) and peer "b" (tunl.dev at @:11:12): they have the same tunnel device, a; give one of them another tunl.dev',
   ],
   [
     peer("a", token("a")) + peer("b", 'auth.token = "x"\ntunl.peer-ip = "10.0.0.97"'),
-    'Cannot take both peer "a" (tunl.peer-ip at @:8:16) and peer "b" (tunl.peer-ip at @:12:16): they have the same address in the tunnel, 10.0.0.97, give one another tunl.peer-ip',
+    'Cannot use both peer "a" (tunl.peer-ip at @:8:16) and peer "b" (tunl.peer-ip at @:12:16): they have the same tunnel address, 10.0.0.97; give one of them another tunl.peer-ip',
   ],
   [
     `tunl.net = "10.7.0.0/30"\n${peer("a", 'auth.token = "x"')}${peer("b", 'auth.token = "y"')}`,
-    'Cannot take both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same address in the tunnel, 10.7.0.2, give one another tunl.peer-ip; --tunl-net has no free one',
+    'Cannot use both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same tunnel address, 10.7.0.2; give one of them another tunl.peer-ip; --tunl-net has no free one',
   ],
   [
     `tunl.net = "10.7.0.0/29"\n${peer("a", 'auth.token = "x"\ntunl.peer-ip = "10.7.0.2"')}${
       peer("b", 'auth.token = "y"\ntunl.peer-ip = "10.7.0.2"')
     }`,
-    'Cannot take both peer "a" (tunl.peer-ip at @:9:16) and peer "b" (tunl.peer-ip at @:13:16): they have the same address in the tunnel, 10.7.0.2, give one another tunl.peer-ip, like 10.7.0.3',
+    'Cannot use both peer "a" (tunl.peer-ip at @:9:16) and peer "b" (tunl.peer-ip at @:13:16): they have the same tunnel address, 10.7.0.2; give one of them another tunl.peer-ip, such as 10.7.0.3',
   ],
   [
     peer("a", token("a")) + peer("b", token("a").replace("97", "98")),
-    'Cannot take both peer "a" (auth.token at @:7:14) and peer "b" (auth.token at @:11:14): they have the same token, give each its own',
+    'Cannot use both peer "a" (auth.token at @:7:14) and peer "b" (auth.token at @:11:14): they have the same token; give each its own',
   ],
   [
     `auth.token = "hunter2"\n${peer("a")}${peer("b")}`,
-    'Cannot take both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same token, give each its own',
+    'Cannot use both peer "a" (name at @:7:8) and peer "b" (name at @:10:8): they have the same token; give each its own',
   ],
   [
     ["a", "b"].map((name) =>
       peer(name, `${token(name).split("\n")[1]}\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"`)
     ).join(""),
-    `Cannot take both peer "a" (auth.remote-pubkey-b64 at @:8:26) and peer "b" (auth.remote-pubkey-b64 at @:12:26): they have the same auth.remote-pubkey-b64, ${PUBLIC_KEY}, give each its own key`,
+    `Cannot use both peer "a" (auth.remote-pubkey-b64 at @:8:26) and peer "b" (auth.remote-pubkey-b64 at @:12:26): they have the same auth.remote-pubkey-b64, ${PUBLIC_KEY}; give each its own key`,
   ],
   [
     ["1", "2"].map((n) =>
       peer(`p${n}`, `fou.remote = ":9"\nauth.by-remote-port = true\ntunl.peer-ip = "10.0.0.${n}"`)
     ).join(""),
-    'Cannot take both peer "p1" (name at @:6:8) and peer "p2" (name at @:11:8): nothing tells them apart, give each a key, or auth.by-remote-ip and an address in fou.remote of its own',
+    'Cannot use both peer "p1" (name at @:6:8) and peer "p2" (name at @:11:8): nothing tells them apart; give each its own key, or auth.by-remote-ip and its own address in fou.remote',
   ],
   [
     ["a", "b"].map((name) => peer(name, `${token(name)}\nfou.local-ip-alt = "10.9.9.9"`)).join(""),
-    'Cannot take both peer "a" (fou.local-ip-alt at @:9:20) and peer "b" (fou.local-ip-alt at @:14:20): they have the same fou.local-ip-alt, 10.9.9.9, give one another',
+    'Cannot use both peer "a" (fou.local-ip-alt at @:9:20) and peer "b" (fou.local-ip-alt at @:14:20): they have the same fou.local-ip-alt, 10.9.9.9; give one of them another',
   ],
   [
     ["a", "b"].map((name) => peer(name, `${token(name)}\nroutes = ["10.1.0.0/16"]`)).join(""),
-    'Cannot take both peer "a" (routes at @:9:10) and peer "b" (routes at @:14:10): they have the same network in routes, 10.1.0.0/16, leave it to one of them',
+    'Cannot use both peer "a" (routes at @:9:10) and peer "b" (routes at @:14:10): they have the same network in routes, 10.1.0.0/16; remove it from one of them',
   ],
   [
     "server = false\n[[peer]]\nname = 'a'".replace("server = false\n", ""),
-    "Cannot take peers on a client (name at {dir}/hub.toml:3:8): its only one is its server; give server = true or -s on a server",
+    "Cannot use peers on a client (name at {dir}/hub.toml:3:8): its only peer is the server; give server = true, or -s, on a server",
     { "hub.toml": "fou.local = '@eth0'\n[[peer]]\nname = 'a'" },
   ],
   [
     "",
-    "Cannot take peers on a client ({dir}/hub.peers): its only one is its server; give server = true or -s on a server",
+    "Cannot use peers on a client ({dir}/hub.peers): its only peer is the server; give server = true, or -s, on a server",
     { "hub.toml": BASES.client, "hub.peers/": "" },
   ],
   [
@@ -170,13 +170,13 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ["", `Cannot use "a b" as the name of a peer ("{dir}/hub.peers/a b.toml"): ${DEVICE}; rename the file`, {
     "hub.peers/a b.toml": "",
   }],
-  ["", 'Cannot use "b" as name at {dir}/hub.peers/a.toml:1:8: the file says "a", leave the key out', {
+  ["", 'Cannot use "b" as name at {dir}/hub.peers/a.toml:1:8: the file is named "a", remove the key', {
     "hub.peers/a.toml": "name = 'b'",
   }],
   ["", "Cannot use verb at {dir}/hub.peers/a.toml:1:1 for one peer: it belongs in {dir}/hub.toml", {
     "hub.peers/a.toml": "verb = 1",
   }],
-  ["", "Cannot use [[peer]] at {dir}/hub.peers/a.toml:1:1: the file is about one peer, give its keys alone", {
+  ["", "Cannot use [[peer]] at {dir}/hub.peers/a.toml:1:1: the file describes one peer, give only its keys", {
     "hub.peers/a.toml": "[[peer]]",
   }],
   [
@@ -188,12 +188,12 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ],
   [
     peer("a", token("a")),
-    'Cannot take both peer "a" (name at @:6:8) and peer "a" ({dir}/hub.peers/a.toml): they have the same name, give one another',
+    'Cannot use both peer "a" (name at @:6:8) and peer "a" ({dir}/hub.peers/a.toml): they have the same name; give one of them another',
     { "hub.peers/a.toml": token("b") },
   ],
   [
     "[[peer]]\n".repeat(4097),
-    "Cannot take 4097 peers of {dir}/hub.toml: a server can have at most 4096, use several servers",
+    "Cannot use 4097 peers of {dir}/hub.toml: a server can have at most 4096, use several servers",
   ],
   [
     `#${"x".repeat(2 * 1024 * 1024)}`,
@@ -201,5 +201,5 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ],
 ];
 
-/** What the file of a server with several peers, and their own files, may not say. */
+/** Errors in the file of a server with several peers, and in the peers' files. */
 export const HUBS: readonly BadInput[] = CASES.map(inHub);

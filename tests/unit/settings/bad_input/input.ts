@@ -5,29 +5,29 @@ export interface BadInput {
   readonly name: string;
   /** `{dir}` stands for the folder that holds the files. */
   readonly argv: readonly string[];
-  /** File names in that folder, and their content; a name that ends in `/` is a folder. */
+  /** Files in that folder: content by name. A name that ends in `/` is a folder. */
   readonly files?: Readonly<Record<string, string>>;
-  /** What one line of the error must look like, to its end. */
+  /** Must match a line of the error, up to its end. */
   readonly message: RegExp;
 }
 
-/** Turns a message into a pattern; `{dir}` stands for any folder. */
+/** Turns a message into a pattern. `{dir}` stands for any folder. */
 export function says(message: string): RegExp {
   const literal = message.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
   return new RegExp(`(^|\\s)${literal.replaceAll("\\{dir\\}", "[^\\s:]+")}$`, "mu");
 }
 
-/** Words of a command line, or the same with single spaces between them. */
+/** Words of a command line, or the same joined by single spaces. */
 export type Words = string | readonly string[];
 
-/** A command line that is wrong by itself, and what is said of it. */
+/** A command line that is wrong by itself, and the message. */
 export function onCommandLine([argv, message]: readonly [Words, string | RegExp]): BadInput {
   const words = typeof argv === "string" ? argv.split(" ") : argv;
   const pattern = typeof message === "string" ? says(message) : message;
   return { name: words.join(" "), argv: words, message: pattern };
 }
 
-/** `@:` in the message stands for the file, to be followed by `LINE:COLUMN`. */
+/** A wrong file, and the message: `@:` stands for the file, and `LINE:COLUMN` follows. */
 export function inFile([toml, message]: readonly [string, string]): BadInput {
   return {
     name: `TOML ${toml}`,

@@ -2,7 +2,7 @@ import { BASES } from "../bases.ts";
 import { type BadInput, inFile } from "./input.ts";
 import { BOTH, DURATION, IP, KEY, LOCAL, PORTS, REMOTE } from "./phrases.ts";
 
-/** What a configuration file may not say, of one tunnel. */
+/** Errors in a configuration file about a single tunnel. */
 export const TOML: readonly BadInput[] = ([
   ["a = 1", "Unknown key a at @:1:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
   ["\n[fou]\nlocal_port = 1", "Unknown key fou.local_port at @:3:1: did you mean `local-port`?"],
@@ -19,8 +19,11 @@ export const TOML: readonly BadInput[] = ([
   ["token = 'hunter2'", "Unknown key token at @:1:1: did you mean `token` in [auth]?"],
   ["no-nft-counter = true", "Unknown key no-nft-counter at @:1:1: did you mean `counter` in [nft]?"],
   ["servre = true", "Unknown key servre at @:1:1: did you mean `server`?"],
-  ["config = 'x'", "Unknown key config at @:1:1: --config is for the command line only"],
-  ["[auth]\nkeygen = true", "Unknown key auth.keygen at @:2:1: --auth-keygen is for the command line only"],
+  ["config = 'x'", "Unknown key config at @:1:1: --config can only be used on the command line"],
+  [
+    "[auth]\nkeygen = true",
+    "Unknown key auth.keygen at @:2:1: --auth-keygen can only be used on the command line",
+  ],
   ["fou.local.ip = '192.0.2.1'", "Unknown key fou.local.ip at @:1:1: did you mean `local-ip` in [fou]?"],
   [
     '"fou.local-port" = 1',
@@ -69,15 +72,15 @@ export const TOML: readonly BadInput[] = ([
   ],
   [
     "client = true\nserver = true",
-    `Cannot take both client at {dir}/bad.toml:1:10 and server at @:2:10: ${BOTH}`,
+    `Cannot use both client at {dir}/bad.toml:1:10 and server at @:2:10: ${BOTH}`,
   ],
   [
     "[fou]\nlocal = ':1'\nlocal-port = 1",
-    `Cannot take both fou.local at {dir}/bad.toml:2:9 and fou.local-port at @:3:14: ${BOTH}`,
+    `Cannot use both fou.local at {dir}/bad.toml:2:9 and fou.local-port at @:3:14: ${BOTH}`,
   ],
   [
     "[auth]\ntoken = 'a'\ntoken-b64 = 'AAAA'",
-    `Cannot take both auth.token at {dir}/bad.toml:2:9 and auth.token-b64 at @:3:13: ${BOTH}`,
+    `Cannot use both auth.token at {dir}/bad.toml:2:9 and auth.token-b64 at @:3:13: ${BOTH}`,
   ],
   ["number = 1\nnumber = 2", "Cannot read @:2:1 as TOML: defining a key multiple times is invalid"],
   ["[fou]\n[fou]", "Cannot read @:2:2 as TOML: defining a key multiple times is invalid"],
@@ -100,10 +103,10 @@ export const TOML: readonly BadInput[] = ([
   ['[auth]\ntoken = "hunter\\x2"', "Cannot read @:2:17 as TOML: invalid character in escape sequence"],
   ["local = @eth0", "Cannot read @:1:9 as TOML: unexpected character"],
   ["client\nnumber 1", "Cannot read @:2:1 as TOML: the key, equals sign, and value must be on the same line"],
-  ["server = true", "Cannot run without an own address or device: give -b/--fou-local IP or @DEV"],
+  ["server = true", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
     `${BASES.server}\n[tunl]\nip = '10.0.0.1'\npeer-ip = '10.0.0.1'`,
-    "Cannot use 10.0.0.1 as tunl.peer-ip at @:10:11: it is the own address in the tunnel",
+    "Cannot use 10.0.0.1 as tunl.peer-ip at @:10:11: it is also the local tunnel address",
   ],
   [`reauth-only = true\n${BASES.server}`, "Cannot use reauth-only at @:1:15 on a server: it is for clients"],
   [

@@ -9,7 +9,7 @@ const HOST = "the host must be an IPv4 address or a host name";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
 const SHORT_KEY = "AAAA";
 
-/** Values that their option does not take, whatever else is given. */
+/** Values that are invalid whatever else is given. */
 export const VALUES: readonly BadInput[] = ([
   ["-n -1", 'Cannot use "-1" as -n/--number: must be a whole number from 0 to 65535'],
   ["-n 65536", 'Cannot use "65536" as -n/--number: must be a whole number from 0 to 65535'],
@@ -67,22 +67,22 @@ export const VALUES: readonly BadInput[] = ([
   ["--tunl-net 10.0.0.0/08", `Cannot use "10.0.0.0/08" as --tunl-net: ${NET}`],
   [
     "--tunl-net 172.28.17.0/20",
-    `Cannot use "172.28.17.0/20" as --tunl-net: ${NET}, but "172.28.17.0/20" has bits of a host set: give 172.28.16.0/20`,
+    `Cannot use "172.28.17.0/20" as --tunl-net: ${NET}, but "172.28.17.0/20" has host bits set: give 172.28.16.0/20`,
   ],
-  ["--routes 10.0.0.0/33", `Cannot use "10.0.0.0/33" as --routes: ${NETS}, but "10.0.0.0/33" is none`],
-  ["--routes 10.1.0.0/16,", `Cannot use "10.1.0.0/16," as --routes: ${NETS}, but "" is none`],
-  ["--routes lan", `Cannot use "lan" as --routes: ${NETS}, but "lan" is none`],
+  ["--routes 10.0.0.0/33", `Cannot use "10.0.0.0/33" as --routes: ${NETS}, but "10.0.0.0/33" is not one`],
+  ["--routes 10.1.0.0/16,", `Cannot use "10.1.0.0/16," as --routes: ${NETS}, but "" is not one`],
+  ["--routes lan", `Cannot use "lan" as --routes: ${NETS}, but "lan" is not one`],
   [
     "--routes 10.1.0.0/16,10.1.0.1/31",
-    `Cannot use "10.1.0.0/16,10.1.0.1/31" as --routes: ${NETS}, but "10.1.0.1/31" has bits of a host set: give 10.1.0.0/31`,
+    `Cannot use "10.1.0.0/16,10.1.0.1/31" as --routes: ${NETS}, but "10.1.0.1/31" has host bits set: give 10.1.0.0/31`,
   ],
   [
     "--routes 10.0.0.0/8,10.0.0.0/8",
-    `Cannot use "10.0.0.0/8,10.0.0.0/8" as --routes: ${NETS}, but "10.0.0.0/8" is there twice`,
+    `Cannot use "10.0.0.0/8,10.0.0.0/8" as --routes: ${NETS}, but "10.0.0.0/8" is given twice`,
   ],
   [
     "--allowed-ips 10.1.2.3/16",
-    `Cannot use "10.1.2.3/16" as --allowed-ips: ${NETS}, but "10.1.2.3/16" has bits of a host set: give 10.1.0.0/16`,
+    `Cannot use "10.1.2.3/16" as --allowed-ips: ${NETS}, but "10.1.2.3/16" has host bits set: give 10.1.0.0/16`,
   ],
   ["--auth-move-interval 5d", `Cannot use "5d" as --auth-move-interval: ${DURATION}`],
   [`--auth-key-b64 ${SHORT_KEY}`, `Cannot use (hidden) as --auth-key-b64: ${KEY}, but it is 3 bytes`],

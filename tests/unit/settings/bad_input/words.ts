@@ -2,15 +2,15 @@ import { PUBLIC_KEY } from "../bases.ts";
 import { type BadInput, onCommandLine } from "./input.ts";
 import { BOTH, DEVICE, THE_PORT } from "./phrases.ts";
 
-const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, NAME of A-Z a-z 0-9 _ . @ -";
+const HUB_FILE = "must be a file /etc/ipipou/NAME.toml, with NAME of A-Z a-z 0-9 _ . @ -";
 
-/** Words that are no command, no option, or not where they may stand. */
+/** Unknown or misplaced words. */
 export const WORDS: readonly BadInput[] = ([
   ["start", 'Unknown command "start": ipipou --help lists the commands'],
   ["clenup -n1", 'Unknown command "clenup": did you mean ipipou cleanup?'],
   [
     "-s start",
-    'Cannot take "start" on the command line: a value with spaces needs quotes, and every other word an option before it',
+    'Cannot use "start" on the command line: quote a value that has spaces; every other word needs an option before it',
   ],
   ["convert", "Cannot convert without a file: give NAME or a path"],
   ["convert a b", "Cannot print several files as one: give one NAME, or --write, or --hub HUB"],
@@ -18,7 +18,7 @@ export const WORDS: readonly BadInput[] = ([
   ["convert --wirtes a", 'Unknown option "--wirtes": ipipou convert --help lists the options'],
   ["convert --writes a", 'Unknown option "--writes": did you mean --write?'],
   ["convert -n1 a", 'Unknown option "-n": ipipou convert --help lists the options'],
-  ["convert /x.toml", "Cannot convert /x.toml: it is TOML already by its name"],
+  ["convert /x.toml", "Cannot convert /x.toml: its name says that it is already TOML"],
   [
     "convert nonexistent",
     "Cannot read /etc/ipipou/nonexistent.conf (ipipou convert): No such file or directory; make it, or name another",
@@ -27,7 +27,7 @@ export const WORDS: readonly BadInput[] = ([
   ["peer ad hub a", 'Unknown command "peer ad": did you mean ipipou peer add?'],
   ["peer add", "Cannot run ipipou peer add without HUB: give ipipou peer add HUB PEER [OPTIONS]"],
   ["peer add hub", "Cannot run ipipou peer add without PEER: give ipipou peer add HUB PEER [OPTIONS]"],
-  ["peer add hub a b", 'Cannot take "b" on the command line: give ipipou peer add HUB PEER [OPTIONS]'],
+  ["peer add hub a b", 'Cannot use "b" on the command line: give ipipou peer add HUB PEER [OPTIONS]'],
   ["peer remove hub", "Cannot run ipipou peer remove without PEER: give ipipou peer remove HUB PEER"],
   ["peer list", "Cannot run ipipou peer list without HUB: give ipipou peer list HUB"],
   ["peer add hub ../x --make-key", `Cannot use "../x" as PEER: ${DEVICE}`],
@@ -44,7 +44,7 @@ export const WORDS: readonly BadInput[] = ([
   ),
   [
     `peer add hub a --make-key --auth-remote-pubkey-b64 ${PUBLIC_KEY}`,
-    `Cannot take both --make-key and --auth-remote-pubkey-b64: ${BOTH}`,
+    `Cannot use both --make-key and --auth-remote-pubkey-b64: ${BOTH}`,
   ],
   ["peer add hub a --endpoint", "Cannot use --endpoint without a value: give HOST[:PORT] after it"],
   ["peer add hub a --endpoint h:0", `Cannot use "h:0" as --endpoint: ${THE_PORT}`],
@@ -52,11 +52,11 @@ export const WORDS: readonly BadInput[] = ([
   ["peer add hub a --number 1", 'Unknown option "--number": ipipou peer add --help lists the options'],
   [
     "peer add hub a --auth-secret hunter2 hunter2",
-    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
+    "Cannot use the word after the value of --auth-secret: quote a value that has spaces; every other word needs an option before it",
   ],
-  ["cleanup", "Cannot clean up without knowing after whom: give NAME, or -n N"],
-  ["cleanup -vv --no-log-time", "Cannot clean up without knowing after whom: give NAME, or -n N"],
-  ["cleanup a b", "Cannot clean up after several at once: give one NAME"],
+  ["cleanup", "Cannot clean up without an instance: give NAME, or -n N"],
+  ["cleanup -vv --no-log-time", "Cannot clean up without an instance: give NAME, or -n N"],
+  ["cleanup a b", "Cannot clean up several instances at once: give one NAME"],
   ["cleanup --auth-keygen", "Cannot use --auth-keygen with ipipou cleanup: give it alone"],
   ["cleanup -n 70000", `Cannot use "70000" as -n/--number: must be a whole number from 0 to 65535`],
   [
@@ -65,7 +65,7 @@ export const WORDS: readonly BadInput[] = ([
   ],
   [
     "cleanup --auth-secret my secret",
-    "Cannot take the word after the value of --auth-secret: a value with spaces needs quotes, and every other word an option before it",
+    "Cannot use the word after the value of --auth-secret: quote a value that has spaces; every other word needs an option before it",
   ],
   [
     "cleanup -n 60000",
@@ -73,15 +73,15 @@ export const WORDS: readonly BadInput[] = ([
   ],
   [
     "-s -",
-    'Cannot take "-" on the command line: a value with spaces needs quotes, and every other word an option before it',
+    'Cannot use "-" on the command line: quote a value that has spaces; every other word needs an option before it',
   ],
   [
     "-- -s",
-    "Cannot take words after -- on the command line: put options before it",
+    "Cannot use words after -- on the command line: put options before it",
   ],
   [
     "--auth-token my secret",
-    "Cannot take the word after the value of --auth-token: a value with spaces needs quotes, and every other word an option before it",
+    "Cannot use the word after the value of --auth-token: quote a value that has spaces; every other word needs an option before it",
   ],
   ["--fou-locl-port 1", 'Unknown option "--fou-locl-port": did you mean --fou-local-port?'],
   ["--fou_local_port=1", 'Unknown option "--fou_local_port": did you mean --fou-local-port?'],

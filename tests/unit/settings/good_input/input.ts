@@ -1,13 +1,13 @@
 import type { BASES } from "../bases.ts";
 
-/** One way of giving one option, after the base. */
+/** One way to give an option, in addition to the base. */
 export interface GoodInput {
-  /** Long name, or the letter of an option that has none. */
+  /** Long name, or the letter if there is none. */
   readonly option: string;
   readonly mode: keyof typeof BASES;
   readonly argv: readonly string[];
-  /** The same said in TOML; null for what is for the command line only. */
+  /** The same in TOML; null if it can only be used on the command line. */
   readonly toml: string | null;
-  /** Dotted names in the settings, and what they must hold then. */
+  /** Expected values in the settings, by dotted path. */
   readonly gives: Readonly<Record<string, unknown>>;
 }

@@ -2,24 +2,24 @@ import type { Target } from "../base.ts";
 import { architectureOf } from "../build.ts";
 import { OPENRC, procd, type Scripts, SYSTEMD } from "./scripts.ts";
 
-/** What nfpm makes for whom, by the ends of the files' names. */
-export type World = "deb" | "rpm" | "alpine.apk" | "openwrt.ipk" | "openwrt.apk";
+/** The distributions, by extension of their packages. */
+export type Distribution = "deb" | "rpm" | "alpine.apk" | "openwrt.ipk" | "openwrt.apk";
 
-/** What a world calls things, and what a package does there. */
-export interface Customs {
+/** A distribution's conventions for packages. */
+export interface Conventions {
   /** nfpm's name for the format. */
   readonly packager: "deb" | "rpm" | "ipk" | "apk";
-  /** Of the file. */
+  /** Name of the file. */
   readonly name: (version: string, target: Target) => string;
   readonly architecture: (target: Target) => string;
-  /** What stands behind the version; otherwise nfpm's default. */
+  /** Follows the version. Default: nfpm's. */
   readonly release?: string;
   readonly depends: readonly string[];
   readonly recommends?: readonly string[];
   readonly scripts: (target: Target) => Scripts;
 }
 
-/** How Debian calls an architecture. */
+/** Debian's names of architectures. */
 const DEBIAN_ARCHITECTURE: Record<Target, string> = {
   "x86_64-unknown-linux-gnu": "amd64",
   "aarch64-unknown-linux-gnu": "arm64",
@@ -30,7 +30,7 @@ const OPENWRT = {
   server: ["nftables-json", "kmod-nft-queue", "kmod-nfnetlink-queue"],
 } as const;
 
-export const WORLDS: Readonly<Record<World, Customs>> = {
+export const DISTRIBUTIONS: Readonly<Record<Distribution, Conventions>> = {
   deb: {
     packager: "deb",
     name: (version, target) => `ipipou_${version}_${DEBIAN_ARCHITECTURE[target]}.deb`,
@@ -43,7 +43,7 @@ export const WORLDS: Readonly<Record<World, Customs>> = {
     packager: "rpm",
     name: (version, target) => `ipipou-${version}-1.${architectureOf(target)}.rpm`,
     architecture: architectureOf,
-    // The second names are openSUSE's.
+    // The alternatives are openSUSE's names.
     depends: ["(iproute or iproute2)", "kmod", "glibc >= 2.27"],
     recommends: ["nftables", "(libnetfilter_queue or libnetfilter_queue1)"],
     scripts: () => SYSTEMD,
@@ -53,7 +53,7 @@ export const WORLDS: Readonly<Record<World, Customs>> = {
     name: (version, target) => `ipipou-${version}-alpine-${architectureOf(target)}.apk`,
     architecture: architectureOf,
     release: "r0",
-    // There are no recommendations; what only a server needs is small.
+    // apk has no recommendations, and what only a server needs is small.
     depends: ["iproute2", "nftables"],
     scripts: () => OPENRC,
   },
@@ -76,8 +76,8 @@ export const WORLDS: Readonly<Record<World, Customs>> = {
 };
 
 /**
- * OpenWrt has an architecture for each kind of aarch64 processor, and takes no package of another: only one for all of
- * them fits, and a script looks at the machine.
+ * OpenWrt has an architecture for each kind of aarch64 processor, and rejects packages of another one. So the package is
+ * for all architectures, and a script checks the machine.
  */
 function openwrtArchitecture(target: Target, every: string): string {
   return architectureOf(target) === "x86_64" ? "x86_64" : every;

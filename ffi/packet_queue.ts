@@ -94,7 +94,7 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /**
-   * Yields copies of the queue's packets, from the IPv4 header on, until `close()` or `signal` ends it. The kernel
+   * Yields copies of the queue's packets, from the IPv4 header on, until disposed or `signal` is aborted. The kernel
    * keeps packets until they are read, up to the queue's length. One reader at a time.
    *
    * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
@@ -119,13 +119,9 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /** Releases the queue's number at once and ends `packets()`, also while it waits. May be called again. */
-  close(): void {
+  [Symbol.dispose](): void {
     this.#binding.dispose();
     this.#loop.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   #setUp(maxLength: number): void {

@@ -63,11 +63,7 @@ export class RawSocket implements ports.RawSocket {
   }
 
   /** May be called again. */
-  close(): void {
-    this.#resources.dispose();
-  }
-
   [Symbol.dispose](): void {
-    this.close();
+    this.#resources.dispose();
   }
 }

@@ -134,22 +134,18 @@ export interface PacketQueueOptions {
 }
 
 /** A netfilter queue: copies packets and drops them. */
-export interface PacketQueue {
+export interface PacketQueue extends Disposable {
   /** Ends when the queue is closed or `signal` is aborted. One reader at a time. @throws {IpipouError} exit code 20 */
   packets(signal: AbortSignal): AsyncIterable<Uint8Array>;
   resize(maxLength: number): void;
-  /** May be called again. */
-  close(): void;
 }
 
 /** Sends whole IPv4 packets, header included. */
-export interface RawSocket {
+export interface RawSocket extends Disposable {
   /** @param destination IPv4 address to route by @throws {SysError} when it cannot be sent */
   send(packet: Uint8Array, destination: string): void;
   /** net.ipv4.ip_default_ttl */
   readonly defaultTtl: number;
-  /** May be called again. */
-  close(): void;
 }
 
 /** Which UDP datagrams to read. */
@@ -161,11 +157,9 @@ export interface ReplySocketOptions {
 }
 
 /** Reads copies of the UDP datagrams that its filter accepts. */
-export interface ReplySocket {
+export interface ReplySocket extends Disposable {
   /** Datagrams from the IPv4 header on, until closed. One reader at a time. @throws {SysError} */
   packets(): AsyncIterable<Uint8Array>;
-  /** May be called again. */
-  close(): void;
 }
 
 /** The service manager that started the program; see sd_notify(3). */

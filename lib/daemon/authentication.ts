@@ -40,7 +40,7 @@ export class AuthSender implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#socket.close();
+    this.#socket[Symbol.dispose]();
   }
 }
 

@@ -50,18 +50,18 @@ export class Replies implements Disposable {
 
   /** Listens for the reply to an auth packet with the payload `sent`, and no longer for that to an earlier one. */
   expect(sent: Uint8Array): void {
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
     const { system, log } = this.#context;
     const socket = this.#socket = system.openReplySocket({
       filter: this.#filter,
       maxLength: this.#maxLength,
     });
     this.#read(socket, sent).catch((error) => log.warning((error as Error).message))
-      .finally(() => socket.close());
+      .finally(() => socket[Symbol.dispose]());
   }
 
   [Symbol.dispose](): void {
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
   }
 
   async #read(socket: ReplySocket, sent: Uint8Array): Promise<void> {

@@ -120,8 +120,8 @@ export class Server implements Daemon {
 
   [Symbol.dispose](): void {
     this.#hosts.lookFor(new Set());
-    this.#setup.queue.close();
-    this.#setup.socket.close();
+    this.#setup.queue[Symbol.dispose]();
+    this.#setup.socket[Symbol.dispose]();
   }
 
   async #readQueue(): Promise<void> {

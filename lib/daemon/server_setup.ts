@@ -40,12 +40,11 @@ export function makeSetup(
     settings,
     outside,
     hosts,
-    queue: previous?.settings.queue.number === number ? previous.queue : resources.adopt(
+    queue: previous?.settings.queue.number === number ? previous.queue : resources.use(
       system.openPacketQueue({ number, maxLength, copyRange }),
-      (queue) => queue.close(),
     ),
     // A socket stays bound to the device it was opened for, not to a later one of the same name.
-    socket: resources.adopt(system.openRawSocket({ device }), (socket) => socket.close()),
+    socket: resources.use(system.openRawSocket({ device })),
     registrar: previous?.registrar.withSettings(settings, remotes, system.clock.now()) ??
       new Registrar(settings, remotes),
   };
@@ -66,8 +65,8 @@ export function withHosts(system: System, previous: ServerSetup, found: HostAddr
 
 /** Closes what one setup has open and the other does not share. */
 export function release(setup: ServerSetup, other: ServerSetup): void {
-  if (setup.queue !== other.queue) setup.queue.close();
-  if (setup.socket !== other.socket) setup.socket.close();
+  if (setup.queue !== other.queue) setup.queue[Symbol.dispose]();
+  if (setup.socket !== other.socket) setup.socket[Symbol.dispose]();
 }
 
 /** Refuses a gate before a FOU port that another instance claims: it would cut off a tunnel. @throws {IpipouError} */

@@ -9,7 +9,7 @@ import { planTransition } from "./plan.ts";
 import type { Observed } from "./state.ts";
 
 /** What Kernel needs from the system. */
-export interface KernelContext extends InstanceContext {
+interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;
   readonly log: Log;

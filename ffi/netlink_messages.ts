@@ -177,11 +177,8 @@ function findAttribute(body: DataView, header: number, type: number): Uint8Array
     const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
     if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) return null;
     if (body.getUint16(offset + 2, IS_LITTLE_ENDIAN) === type) {
-      return new Uint8Array(
-        body.buffer,
-        body.byteOffset + offset + ATTRIBUTE_HEADER,
-        length - ATTRIBUTE_HEADER,
-      );
+      const start = body.byteOffset + offset + ATTRIBUTE_HEADER;
+      return new Uint8Array(body.buffer, start, length - ATTRIBUTE_HEADER);
     }
     offset += align(length);
   }

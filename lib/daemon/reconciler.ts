@@ -2,6 +2,13 @@ import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports.ts";
 
+/** What Reconciler needs. */
+interface ReconcilerContext {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+}
+
 /** A change of which the caller awaits the result. */
 interface Attempt {
   readonly undo: () => void;
@@ -18,9 +25,7 @@ const NOBODY = "";
  */
 export class Reconciler {
   readonly #change: () => Promise<void>;
-  readonly #log: Log;
-  readonly #clock: Clock;
-  readonly #stop: AbortSignal;
+  readonly #context: ReconcilerContext;
   #waiting = new Map<string, () => void>();
   /** Requests that the running change will serve. */
   #served = new Map<string, () => void>();
@@ -29,14 +34,9 @@ export class Reconciler {
   #running: Promise<void> | null = null;
 
   /** @param change brings the kernel to what is wanted at the time of the call */
-  constructor(
-    change: () => Promise<void>,
-    { log, clock, stop }: { readonly log: Log; readonly clock: Clock; readonly stop: AbortSignal },
-  ) {
+  constructor(change: () => Promise<void>, context: ReconcilerContext) {
     this.#change = change;
-    this.#log = log;
-    this.#clock = clock;
-    this.#stop = stop;
+    this.#context = context;
   }
 
   /**
@@ -80,7 +80,7 @@ export class Reconciler {
   async #run(): Promise<void> {
     const backoff = new Backoff();
     let failedBefore = false;
-    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#stop.aborted) {
+    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#context.stop.aborted) {
       const served = this.#served = this.#waiting;
       const attempt = this.#attempt;
       this.#waiting = new Map();
@@ -115,8 +115,9 @@ export class Reconciler {
 
   /** The first failure is retried at once: usually someone else had changed the kernel. */
   async #pause({ message }: Error, delay: number): Promise<void> {
-    if (delay === 0) return this.#log.info(`${message}; looking at the kernel again`);
-    this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await this.#clock.waitUntil(this.#clock.now() + delay, this.#stop, this.#hurry.signal);
+    const { log, clock, stop } = this.#context;
+    if (delay === 0) return log.info(`${message}; looking at the kernel again`);
+    log.error(`${message}; trying again in ${delay / 1000} s`);
+    await clock.waitUntil(clock.now() + delay, stop, this.#hurry.signal);
   }
 }

@@ -97,7 +97,7 @@ export interface DeviceChange {
   readonly outer: string;
 }
 
-/** Something that was made, changed or removed in the kernel, by whomever. */
+/** Something that was made, changed or removed in the kernel, by us or by others. */
 export type KernelChange =
   | DeviceChange
   /** An IPv4 address of a device. */

@@ -10,7 +10,7 @@ const PORT = 10_000;
 const HOME = { ip: "198.51.100.2", port: 40_001 };
 const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
 
-/** What an earlier run left: each peer's tunnel from a local address to a place, and whom the gate lets in. */
+/** What an earlier run left: each peer's tunnel from a local address to a place, and the gate's remotes. */
 function left(
   tunnels: Readonly<Record<string, readonly [local: string, remote: Endpoint]>>,
   letIn: readonly Pick<Remote, "endpoint" | "alt">[] | null,
@@ -79,14 +79,14 @@ Deno.test("findAdmissions() keeps out peers that a standing gate does not let in
 Deno.test("findAdmissions() prefers the one of two peers at a place that the gate lets in, whatever their order", () => {
   const tunnels = { a: [MAIN, HOME], b: ["172.29.0.1", HOME] } as const;
   const here = { remote: HOME, port: PORT, expiresAt: null };
-  const nowhere = { remote: null, port: PORT, expiresAt: 0 };
+  const parked = { remote: null, port: PORT, expiresAt: 0 };
   for (const names of [["a", "b"], ["b", "a"]]) {
     const peers = names.map((name) => ({ name }));
     const of = (alt: string | null) => find(peers, left(tunnels, [{ endpoint: HOME, alt }]));
-    assert.deepEqual(of(null), { a: here, b: nowhere });
-    assert.deepEqual(of("172.29.0.1"), { a: nowhere, b: here });
+    assert.deepEqual(of(null), { a: here, b: parked });
+    assert.deepEqual(of("172.29.0.1"), { a: parked, b: here });
   }
-  assert.deepEqual(find([{ name: "b" }, { name: "a" }], left(tunnels, null)), { b: here, a: nowhere });
+  assert.deepEqual(find([{ name: "b" }, { name: "a" }], left(tunnels, null)), { b: here, a: parked });
 });
 
 Deno.test("findAdmissions() takes over a parked tunnel as parked", () => {

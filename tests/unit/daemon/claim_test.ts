@@ -9,7 +9,7 @@ const HUB = "/etc/ipipou/hub.toml";
 /** Milliseconds that a program may take to start on a busy machine. */
 const PATIENCE = 60_000;
 
-/** Claims the hub, says what hindered it, and when it is told to reload. */
+/** Claims the hub, and prints its problems and when it is told to reload. */
 const CLAIMANT = `import { claimConfigs } from "${MODULES}daemon/claim.ts";
 import { SYSTEM } from "${MODULES}system.ts";
 Deno.addSignalListener("SIGHUP", () => console.log("told"));

@@ -18,17 +18,17 @@ import { samplePeer } from "../samples.ts";
 
 /** A label of 64 characters is one too long: no name server is asked. */
 const NO_HOST = "x".repeat(64);
-/** As much of a system as searches for hosts need. */
+/** The parts of a system that looking up hosts needs. */
 const SYSTEM = { clock: CLOCK, resolve: lookUpHost } as System;
 
-/** Names that can be found from some time on, and a search for them. */
+/** Names that can be resolved from some time on, and a search for them. */
 class Bench implements Disposable {
   readonly time = new FakeTime();
   readonly stop = new AbortController();
   readonly addresses = new Map<string, string>();
-  /** Hosts that were asked for, in order. */
+  /** Looked-up hosts, in order. */
   readonly asked: string[] = [];
-  /** What was taken each time that there was something. */
+  /** What each `take()` returned. */
   readonly taken: Record<string, string>[] = [];
   readonly search: HostSearch;
 
@@ -51,7 +51,7 @@ class Bench implements Disposable {
     this.taken.push(Object.fromEntries(this.search.take()));
   }
 
-  /** Looks for these from now on, for so many milliseconds. */
+  /** Looks for these hosts for this many milliseconds. */
   async lookFor(hosts: readonly string[], milliseconds: number): Promise<void> {
     this.search.lookFor(new Set(hosts));
     await this.time.advance(milliseconds);

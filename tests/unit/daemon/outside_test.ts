@@ -28,7 +28,7 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
   return findOutside(settingsOf(local), observedWith(alts));
 }
 
-/** Waits for a device that does not come, for as long as nothing stops it. */
+/** Waits for a device that never appears, until stopped. */
 function awaitDevice(manager: ServiceManager | null) {
   const lines: string[] = [];
   const write = (line: string) => lines.push(line);

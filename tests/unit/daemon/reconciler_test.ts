@@ -186,7 +186,7 @@ Deno.test("settled() waits for a running change, and not without one", async () 
   assert.deepEqual(bench.served, ["a"]);
 });
 
-/** What became of an attempt, as it becomes known. */
+/** The result of an attempt, once it is known. */
 function watch(attempt: Promise<void>, events: string[]): void {
   attempt.then(() => events.push("done"), (error: Error) => events.push(`failed: ${error.message}`));
 }

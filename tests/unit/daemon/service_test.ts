@@ -6,12 +6,12 @@ import { FakeTime } from "../fake_time.ts";
 
 const PERIOD = 40;
 
-/** A service manager that keeps what it is told. */
+/** A service manager that records its messages. */
 class Manager {
   readonly messages: string[] = [];
   readonly time = 1_234_567n;
   readonly period = PERIOD;
-  /** Why nothing can be sent. */
+  /** If set, `send()` fails with it. */
   failure: Error | null = null;
   isDisposed = false;
 

@@ -46,7 +46,7 @@ Deno.test("start() pauses after each turn as long as it took", async () => {
   );
   turns.start();
   await time.advance(100);
-  // Timers and the wall clock do not see the time that passes in a turn: what is between two turns is the pause.
+  // Timers do not see the time that passes in a turn: the time between two turns is the pause.
   assert.deepEqual(begins.slice(1).map((begin, index) => begin - begins[index]!), durations);
 });
 

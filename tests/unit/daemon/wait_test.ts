@@ -20,6 +20,6 @@ Deno.test("unlessStopped() settles as the work does, unless the signal is aborte
   const waiting = unlessStopped(promise, stop.signal);
   stop.abort("SIGTERM");
   await assert.rejects(waiting, (reason) => reason === "SIGTERM");
-  reject(new Error("nobody hears of it"));
+  reject(new Error("ignored"));
   await assert.rejects(unlessStopped(new Promise(() => {}), stop.signal), (reason) => reason === "SIGTERM");
 });

@@ -32,7 +32,7 @@ class World {
   #sent = 0;
   /** Packets in flight. */
   readonly #flying: { readonly client: number; readonly datagram: Datagram }[] = [];
-  /** Number of each client's last packet in order of arrival. */
+  /** When each packet arrived, as a count. */
   readonly #came = new Map<Datagram, number>();
   /** The last packet that admitted each peer, and the last one that admitted any peer at each place. */
   readonly #latest = { peers: new Map<string, Datagram>(), places: new Map<string, Datagram>() };

@@ -18,7 +18,6 @@ const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
 const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
-/** Attributes. */
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
@@ -36,7 +35,6 @@ const NFTA_TABLE = 1;
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
-/** A netlink message. */
 interface Message {
   readonly type: number;
   /** What follows struct nlmsghdr. */

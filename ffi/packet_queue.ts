@@ -12,7 +12,6 @@ const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NLMSG_ERROR = 2;
 const NLM_F_REQUEST = 1;
-/** Subsystem 3, message 2. */
 const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
 /** The kernel's address, as a `struct sockaddr_nl`. */
@@ -221,7 +220,6 @@ function asQueueError(cause: unknown): unknown {
   return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
 }
 
-/** Explains a refused bind, which errno alone does not. */
 function bindError(number: number, cause: SysError): SysError | IpipouError {
   const { EINVAL, EPERM } = constants.errno;
   if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;

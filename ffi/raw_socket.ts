@@ -62,7 +62,6 @@ export class RawSocket implements ports.RawSocket {
     return ttl[0]!;
   }
 
-  /** May be called again. */
   [Symbol.dispose](): void {
     this.#resources.dispose();
   }

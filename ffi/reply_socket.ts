@@ -49,7 +49,6 @@ export class ReplySocket implements ports.ReplySocket {
     return this.#loop.read(() => this.#receive());
   }
 
-  /** Ends `packets()`, also while it waits. May be called again. */
   [Symbol.dispose](): void {
     this.#loop.close();
   }

@@ -41,7 +41,6 @@ export interface Locks {
   signalHolder(path: string, signal: "SIGHUP"): number | null;
 }
 
-/** The time. */
 export interface Clock {
   /** Monotonic milliseconds, for deadlines and lifetimes. */
   now(): number;
@@ -51,14 +50,12 @@ export interface Clock {
   waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void>;
 }
 
-/** Random numbers. */
 export interface Random {
   bytes(length: number): Uint8Array;
   /** From 0 to below 1. */
   fraction(): number;
 }
 
-/** The programs that are run. */
 export type ProgramName = "ip" | "nft" | "modprobe";
 
 /** How a program ended. */

@@ -12,7 +12,6 @@ import type { System } from "../ports.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** Kernel modules that either side needs. */
 const MODULES = ["fou", "ipip"];
 
 /** What signals ask of a run. */
@@ -25,12 +24,10 @@ export interface Orders {
   onReload: () => void;
 }
 
-/** What a run needs. */
 interface RunContext {
   readonly system: System;
   readonly settings: Settings;
   readonly log: Log;
-  /** Reads the settings again. */
   readonly load: () => Resolved;
   readonly orders: Orders;
 }

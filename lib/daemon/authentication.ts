@@ -81,7 +81,6 @@ export class Authentication implements Disposable {
     return this.#client.nextDeadline;
   }
 
-  /** Requests an auth packet now. */
   request(): void {
     this.#client.handleRequest(this.#clock.now());
     this.#wake();

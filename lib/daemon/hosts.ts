@@ -9,7 +9,6 @@ import { unlessStopped } from "./wait.ts";
 /** IPv4 addresses by host. */
 export type HostAddresses = ReadonlyMap<string, string>;
 
-/** What a search for hosts needs. */
 interface SearchContext {
   readonly system: Pick<System, "resolve" | "clock">;
   readonly log: Pick<Log, "debug">;

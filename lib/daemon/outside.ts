@@ -7,7 +7,6 @@ import type { DaemonContext } from "./context.ts";
 
 /** The device or address in the settings is missing, or the device has no address. */
 class UnusableOutsideError extends IpipouError {
-  /** Describes what is missing. */
   readonly missing: string;
 
   constructor(what: string, why: string) {

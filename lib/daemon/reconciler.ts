@@ -2,7 +2,6 @@ import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports.ts";
 
-/** What Reconciler needs. */
 interface ReconcilerContext {
   readonly log: Log;
   readonly clock: Clock;
@@ -72,7 +71,6 @@ export class Reconciler {
     return promise;
   }
 
-  /** Resolves when no change is running. */
   async settled(): Promise<void> {
     await this.#running;
   }

@@ -10,14 +10,12 @@ import type { Peer } from "../settings/settings.ts";
 /** Replies read for each auth packet, so that forged ones cost no more than this. */
 const MOST_REPLIES = 16;
 
-/** Where a client's replies come from and go to. */
 interface ReplyPath {
   readonly remote: Endpoint;
   /** Own UDP port. */
   readonly port: number;
 }
 
-/** What Replies needs. */
 interface RepliesContext {
   readonly system: Pick<System, "clock" | "openReplySocket">;
   readonly log: Log;

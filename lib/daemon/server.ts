@@ -35,7 +35,6 @@ export class Server implements Daemon {
   readonly #hosts: HostSearch;
   readonly #peerLog: PeerLog;
   #setup: ServerSetup;
-  /** The latest change of the setup. */
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
 
@@ -139,7 +138,6 @@ export class Server implements Daemon {
     return done;
   }
 
-  /** Uses the addresses of hosts that were found since. */
   #useFoundHosts(): void {
     const found = this.#hosts.take();
     if (found.size === 0) return;

@@ -81,7 +81,6 @@ export function refuseShared({ local: { ports } }: Settings, outside: Outside, o
   );
 }
 
-/** Where the server waits for clients. */
 export function placesOf({ outside, settings }: ServerSetup): Endpoint[] {
   return settings.local.ports.map((port) => ({ ip: outside.ip, port }));
 }

@@ -27,7 +27,6 @@ export class Service implements Disposable {
     return this.#manager !== null;
   }
 
-  /** The start waits for `what`. */
   waitFor(what: string): void {
     this.#describe = () => `waiting for ${what}`;
     this.update();
@@ -41,7 +40,6 @@ export class Service implements Disposable {
     this.#send("READY=1", `STATUS=${this.#told}`);
   }
 
-  /** The status may have changed. */
   update(): void {
     const status = this.#describe();
     if (status === this.#told) return;
@@ -54,7 +52,6 @@ export class Service implements Disposable {
     this.#send("RELOADING=1", `MONOTONIC_USEC=${this.#manager?.time}`, "STATUS=reloading");
   }
 
-  /** The program cleans up and ends. */
   stopping(): void {
     this.#send("STOPPING=1", "STATUS=stopping");
   }

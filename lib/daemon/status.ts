@@ -1,10 +1,8 @@
 import type { Answers } from "../client.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 
-/** A server's status. */
 export interface ServerStatus {
   readonly role: "server";
-  /** Where it waits for clients. */
   readonly places: readonly Endpoint[];
   /** Number of peers in its settings, and of those let in now. */
   readonly peers: number;
@@ -13,14 +11,12 @@ export interface ServerStatus {
   readonly missingHosts: readonly string[];
 }
 
-/** A client's status. */
 export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
   readonly answers: Answers;
 }
 
-/** A daemon's status. */
 export type Status = ServerStatus | ClientStatus;
 
 /** Describes a status in one line. */

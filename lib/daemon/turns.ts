@@ -17,7 +17,6 @@ export class Turns {
     this.#stop = stop;
   }
 
-  /** Starts, unless it runs. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;

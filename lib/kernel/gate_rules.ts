@@ -29,7 +29,6 @@ function limitsFor(capacity: number) {
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
-/** Sets and maps of a gate. */
 const GATE_SETS = ["remotes", "locals", "addresses", "alts", "devices", "sources", "limits"] as const;
 /** Chains of a gate, in an order in which they can be deleted once all are flushed. */
 const GATE_CHAINS = ["gate", "untrack", "rewrite", "filter", "fou", "auth", "alt"] as const;

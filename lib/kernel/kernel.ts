@@ -8,7 +8,6 @@ import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";
 import type { Observed } from "./state.ts";
 
-/** What Kernel needs from the system. */
 interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;

@@ -65,7 +65,6 @@ function steadyUse(
   ]);
 }
 
-/** The entries to remove and those to add. */
 function differences<T>(
   before: ReadonlyMap<string, T>,
   after: ReadonlyMap<string, T>,

@@ -85,11 +85,9 @@ function install(old: Gate | null, gate: DesiredGate, kept: readonly Remote[], n
   ];
 }
 
-/** The sets of a gate, without its maps. */
 const SETS = ["addresses", "alts", "devices", "sources"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
 
-/** The elements of `gate` that are in `old` too. */
 function keptElements(old: Elements | null, gate: Elements): Elements {
   const of = (set: typeof SETS[number]) =>
     new Set([...gate[set]].filter((element) => old?.[set].has(element)));

@@ -3,7 +3,6 @@ import { formatIpv4, parseIpv4 } from "../ipv4.ts";
 
 /** An `ipip` device with `encap fou`. */
 export interface Tunnel {
-  /** Device name. */
   readonly name: string;
   /** Its mark; see `mark.ts`. */
   readonly alias: string;

@@ -24,11 +24,24 @@ Deno.test("Servers and clients come to rest as they should, whatever happened to
 /** What walks found once. */
 const CASES: Record<string, readonly Event[]> = {
   "a tunnel with a private address is deleted": [["delete device", 0, 1]],
-  "a tunnel is deleted while a reload changes others": [["reload", 1], ["authenticate", 0], [
-    "delete device",
-    0,
-    0,
-  ]],
+  "a tunnel is deleted while a reload changes others": [
+    ["reload", 1],
+    ["authenticate", 0],
+    ["delete device", 0, 0],
+    ["pass", 1],
+  ],
+  "a tunnel is set down while it is repaired": [
+    ["move", 1, 0],
+    ["authenticate", 0],
+    ["lower", 1, 0],
+    ["authenticate", 0],
+  ],
+  "a tunnel was given an address of others before a start": [
+    ["move", 0, 1],
+    ["kill", 0],
+    ["start", 0],
+    ["pass", 1],
+  ],
 };
 
 for (const [name, events] of Object.entries(CASES)) {

@@ -24,7 +24,6 @@ export class EventFd {
     if (this.#fd >= 0) this.#libc.symbols.eventfd_write(this.#fd, 1n);
   }
 
-  /** Does nothing when it was not signalled. */
   clear(): void {
     this.#libc.symbols.eventfd_read(this.#fd, new BigUint64Array(1));
   }

@@ -18,7 +18,6 @@ const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
 const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
-/** Attributes. */
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
@@ -36,7 +35,6 @@ const NFTA_TABLE = 1;
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
-/** A netlink message. */
 interface Message {
   readonly type: number;
   /** What follows struct nlmsghdr. */
@@ -177,11 +175,8 @@ function findAttribute(body: DataView, header: number, type: number): Uint8Array
     const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
     if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) return null;
     if (body.getUint16(offset + 2, IS_LITTLE_ENDIAN) === type) {
-      return new Uint8Array(
-        body.buffer,
-        body.byteOffset + offset + ATTRIBUTE_HEADER,
-        length - ATTRIBUTE_HEADER,
-      );
+      const start = body.byteOffset + offset + ATTRIBUTE_HEADER;
+      return new Uint8Array(body.buffer, start, length - ATTRIBUTE_HEADER);
     }
     offset += align(length);
   }

@@ -6,7 +6,6 @@ import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
 import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
 import { Waiter } from "./waiter.ts";
 
-/** Netlink protocols. */
 const NETLINK = { route: 0, netfilter: 12 } as const;
 /** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses and IPv4 routes. */
 const ROUTE_GROUPS = 0x1 | 0x10 | 0x40;
@@ -99,7 +98,6 @@ export class NetlinkNews implements KernelNews {
     this.#setRoom(this.#route, NAME, room);
   }
 
-  /** Ends `wait()`. May be called again. */
   [Symbol.dispose](): void {
     this.#waiter.close();
   }

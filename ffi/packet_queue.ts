@@ -12,7 +12,6 @@ const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NLMSG_ERROR = 2;
 const NLM_F_REQUEST = 1;
-/** Subsystem 3, message 2. */
 const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
 /** The kernel's address, as a `struct sockaddr_nl`. */
@@ -94,7 +93,7 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /**
-   * Yields copies of the queue's packets, from the IPv4 header on, until `close()` or `signal` ends it. The kernel
+   * Yields copies of the queue's packets, from the IPv4 header on, until disposed or `signal` is aborted. The kernel
    * keeps packets until they are read, up to the queue's length. One reader at a time.
    *
    * @throws {IpipouError} exit code 20 when the kernel reports a failure; its cause is a `SysError`
@@ -119,13 +118,9 @@ export class PacketQueue implements ports.PacketQueue {
   }
 
   /** Releases the queue's number at once and ends `packets()`, also while it waits. May be called again. */
-  close(): void {
+  [Symbol.dispose](): void {
     this.#binding.dispose();
     this.#loop.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   #setUp(maxLength: number): void {
@@ -225,7 +220,6 @@ function asQueueError(cause: unknown): unknown {
   return cause instanceof SysError ? new IpipouError(cause.message, EXIT.queue, { cause }) : cause;
 }
 
-/** Explains a refused bind, which errno alone does not. */
 function bindError(number: number, cause: SysError): SysError | IpipouError {
   const { EINVAL, EPERM } = constants.errno;
   if (cause.errno !== EPERM && cause.errno !== EINVAL) return cause;

@@ -62,12 +62,7 @@ export class RawSocket implements ports.RawSocket {
     return ttl[0]!;
   }
 
-  /** May be called again. */
-  close(): void {
-    this.#resources.dispose();
-  }
-
   [Symbol.dispose](): void {
-    this.close();
+    this.#resources.dispose();
   }
 }

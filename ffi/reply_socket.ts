@@ -42,20 +42,15 @@ export class ReplySocket implements ports.ReplySocket {
   }
 
   /**
-   * Yields copies of datagrams, from the IPv4 header on, until `close()`. The kernel keeps about ten of them until they
+   * Yields copies of datagrams, from the IPv4 header on, until disposed. The kernel keeps about ten of them until they
    * are read and drops the rest. One reader at a time. @throws {SysError}
    */
   packets(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
     return this.#loop.read(() => this.#receive());
   }
 
-  /** Ends `packets()`, also while it waits. May be called again. */
-  close(): void {
-    this.#loop.close();
-  }
-
   [Symbol.dispose](): void {
-    this.close();
+    this.#loop.close();
   }
 
   #receive(): Uint8Array<ArrayBuffer>[] | null {

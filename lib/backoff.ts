@@ -12,7 +12,6 @@ export class Backoff {
     return delay;
   }
 
-  /** An attempt succeeded: the next pause is the shortest again. */
   reset(): void {
     this.#next = FIRST_MILLISECONDS;
   }

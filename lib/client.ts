@@ -7,7 +7,6 @@ const LEAST_GAP_MILLISECONDS = 1_000;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
 
-/** How a client authenticates. */
 interface ClientOptions {
   /** Seconds between auth packets; 0: only on request. */
   readonly keepalive: number;
@@ -62,12 +61,10 @@ export class Client {
     return earliest(this.nextSend, this.#answerDue);
   }
 
-  /** An auth packet is requested now. */
   handleRequest(now: number): void {
     this.#sendDue = now;
   }
 
-  /** An auth packet was sent. */
   handleSent(now: number): void {
     const { keepalive, expectsAnswers } = this.#options;
     this.#failures.reset();
@@ -83,7 +80,6 @@ export class Client {
     this.#retryDue = null;
   }
 
-  /** The server answered the latest auth packet. */
   handleAccepted(): void {
     this.#answers = "accepted";
     this.#retries.reset();

@@ -20,7 +20,6 @@ export interface LogOptions {
   /** Whether lines begin with their priority for the journal: `<3>` to `<7>`. */
   readonly priorities?: boolean;
   readonly write: (line: string) => void;
-  /** Local time. */
   readonly now: () => Date;
 }
 
@@ -32,7 +31,6 @@ export class Log {
     this.#options = options;
   }
 
-  /** Changes some options. */
   configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
     this.#options = { ...this.#options, ...options };
   }

@@ -41,7 +41,6 @@ export interface Locks {
   signalHolder(path: string, signal: "SIGHUP"): number | null;
 }
 
-/** The time. */
 export interface Clock {
   /** Monotonic milliseconds, for deadlines and lifetimes. */
   now(): number;
@@ -51,14 +50,12 @@ export interface Clock {
   waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void>;
 }
 
-/** Random numbers. */
 export interface Random {
   bytes(length: number): Uint8Array;
   /** From 0 to below 1. */
   fraction(): number;
 }
 
-/** The programs that are run. */
 export type ProgramName = "ip" | "nft" | "modprobe";
 
 /** How a program ended. */
@@ -97,7 +94,7 @@ export interface DeviceChange {
   readonly outer: string;
 }
 
-/** Something that was made, changed or removed in the kernel, by whomever. */
+/** Something that was made, changed or removed in the kernel, by us or by others. */
 export type KernelChange =
   | DeviceChange
   /** An IPv4 address of a device. */
@@ -134,22 +131,18 @@ export interface PacketQueueOptions {
 }
 
 /** A netfilter queue: copies packets and drops them. */
-export interface PacketQueue {
+export interface PacketQueue extends Disposable {
   /** Ends when the queue is closed or `signal` is aborted. One reader at a time. @throws {IpipouError} exit code 20 */
   packets(signal: AbortSignal): AsyncIterable<Uint8Array>;
   resize(maxLength: number): void;
-  /** May be called again. */
-  close(): void;
 }
 
 /** Sends whole IPv4 packets, header included. */
-export interface RawSocket {
+export interface RawSocket extends Disposable {
   /** @param destination IPv4 address to route by @throws {SysError} when it cannot be sent */
   send(packet: Uint8Array, destination: string): void;
   /** net.ipv4.ip_default_ttl */
   readonly defaultTtl: number;
-  /** May be called again. */
-  close(): void;
 }
 
 /** Which UDP datagrams to read. */
@@ -161,11 +154,9 @@ export interface ReplySocketOptions {
 }
 
 /** Reads copies of the UDP datagrams that its filter accepts. */
-export interface ReplySocket {
+export interface ReplySocket extends Disposable {
   /** Datagrams from the IPv4 header on, until closed. One reader at a time. @throws {SysError} */
   packets(): AsyncIterable<Uint8Array>;
-  /** May be called again. */
-  close(): void;
 }
 
 /** The service manager that started the program; see sd_notify(3). */

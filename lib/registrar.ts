@@ -78,12 +78,10 @@ export class Registrar {
     return this.#roll.admissions;
   }
 
-  /** Whether `search()` has work. */
   get isSearching(): boolean {
     return this.#searches.size + this.#ended.length > 0;
   }
 
-  /** Signatures verified so far. */
   get verifications(): number {
     return this.#verifications;
   }

@@ -12,34 +12,31 @@ import type { System } from "../ports.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** Kernel modules that either side needs. */
 const MODULES = ["fou", "ipip"];
 
-/** What a run is told by signals. */
+/** What signals ask of a run. */
 export interface Orders {
   /** Aborted when it is to stop; the reason is the signal's name. */
   readonly stop: AbortSignal;
   /** Called when it is to send an auth packet. */
   onAuthRequest: () => void;
-  /** Called when it is to read its settings again; at once if that was asked for before. */
+  /** Called when it is to reload its settings; at once if that was requested before. */
   onReload: () => void;
 }
 
-/** What a run works with. */
-export interface RunContext {
+interface RunContext {
   readonly system: System;
   readonly settings: Settings;
   readonly log: Log;
-  /** Reads the settings again. */
   readonly load: () => Resolved;
   readonly orders: Orders;
 }
 
 /**
- * Runs a server or a client until it is told to stop, then removes everything it made. A failure to start leaves the
- * kernel as it was; a later failure leaves the tunnels as they are, for the next start to take over.
+ * Runs a server or client until told to stop, then removes everything it made. A failed start leaves the kernel as it
+ * was. A later failure leaves the tunnels, for the next start to take over.
  *
- * @throws {IpipouError} when it cannot start, or cannot go on
+ * @throws {IpipouError} when it cannot start or continue
  */
 export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
   const { clock, locks, openNews, openServiceManager } = system;
@@ -79,11 +76,11 @@ function isEmpty({ tunnels, listeners, gate }: KernelState): boolean {
   return tunnels.size + listeners.size === 0 && gate === null;
 }
 
-/** They may be built in, or loaded by a container's host: what is really missing is named later. */
+/** A failure is not fatal: the modules may be built in, or loaded by a container's host. */
 async function loadModules(runner: Runner, log: Log): Promise<void> {
   try {
     await runner.modprobe(MODULES);
   } catch (error) {
-    log.info(`${(error as Error).message.trim()}; going on, they may be there`);
+    log.info(`${(error as Error).message.trim()}; continuing, as they may be built in`);
   }
 }

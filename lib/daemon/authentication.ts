@@ -3,11 +3,11 @@ import { type Answers, Client } from "../client.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
-import type { Clock, Random, RawSocket, System } from "../ports.ts";
+import type { Clock, RawSocket, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Replies } from "./replies.ts";
 
-/** Where a client's tunnel goes, and by which settings. */
+/** Where a client's tunnel leads, and its settings. */
 export interface Setup {
   readonly settings: Settings;
   readonly outside: Outside;
@@ -16,42 +16,35 @@ export interface Setup {
 
 /** Sends a client's auth packets. */
 export class AuthSender implements Disposable {
-  readonly #settings: Settings;
-  readonly #source: Endpoint;
-  readonly #destination: Endpoint;
+  readonly #setup: Setup;
+  readonly #system: System;
   readonly #socket: RawSocket;
-  readonly #clock: Clock;
-  readonly #random: Random;
 
-  /** @throws {SysError} when no raw socket can be had */
-  constructor({ settings, outside, remote }: Setup, { clock, random, openRawSocket }: System) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#settings = settings;
-    this.#source = { ip: outside.ip, port: settings.local.ports[0] };
-    this.#destination = remote;
-    this.#socket = openRawSocket({ device: settings.local.device });
+  /** @throws {SysError} when no raw socket can be opened */
+  constructor(setup: Setup, system: System) {
+    this.#setup = setup;
+    this.#system = system;
+    this.#socket = system.openRawSocket({ device: setup.settings.local.device });
   }
 
-  /**
-   * @param prepare called with the payload before it leaves
-   * @throws {SysError} when it cannot leave
-   */
+  /** @param prepare called with the payload before it is sent @throws {SysError} when it cannot be sent */
   send(prepare: (payload: Uint8Array) => void = () => {}): void {
-    const { scheme } = this.#settings.peers[0]!;
-    const payload = makeAuthPayload(scheme, this.#clock.unixTime(), (length) => this.#random.bytes(length));
+    const { settings, outside, remote } = this.#setup;
+    const { clock, random } = this.#system;
+    const { scheme } = settings.peers[0]!;
+    const payload = makeAuthPayload(scheme, clock.unixTime(), (length) => random.bytes(length));
     prepare(payload);
-    const datagram = { source: this.#source, destination: this.#destination, payload };
-    const ttl = this.#settings.authPacketTtl ?? this.#socket.defaultTtl;
-    this.#socket.send(buildUdpPacket(datagram, ttl), this.#destination.ip);
+    const source = { ip: outside.ip, port: settings.local.ports[0] };
+    const ttl = settings.authPacketTtl ?? this.#socket.defaultTtl;
+    this.#socket.send(buildUdpPacket({ source, destination: remote, payload }, ttl), remote.ip);
   }
 
   [Symbol.dispose](): void {
-    this.#socket.close();
+    this.#socket[Symbol.dispose]();
   }
 }
 
-/** Keeps a client authenticated by one setup, and tells the log what the server makes of it. */
+/** Keeps a client authenticated, and logs whether the server answers. */
 export class Authentication implements Disposable {
   readonly #sender: AuthSender;
   readonly #log: Log;
@@ -59,10 +52,10 @@ export class Authentication implements Disposable {
   readonly #client: Client;
   readonly #replies: Replies | null;
   readonly #wake: () => void;
-  /** Names the client and its server in the log. */
+  /** How the log names the client and its server. */
   readonly #peer: { readonly name: string; readonly remote: string };
 
-  /** @param wake called when there may be something to do before `nextDeadline` @throws {SysError} */
+  /** @param wake called when `nextDeadline` may have become earlier @throws {SysError} */
   constructor(setup: Setup, system: System, log: Log, wake: () => void) {
     const { settings, remote } = setup;
     const peer = settings.peers[0]!;
@@ -79,17 +72,15 @@ export class Authentication implements Disposable {
       : null;
   }
 
-  /** What the server's answers tell. */
   get answers(): Answers {
     return this.#client.answers;
   }
 
-  /** When there is something to do next, by the monotonic clock; null: only when asked. */
+  /** When `act()` is due, in milliseconds of `Clock.now()`; null: only on request. */
   get nextDeadline(): number | null {
     return this.#client.nextDeadline;
   }
 
-  /** Has an auth packet sent now. */
   request(): void {
     this.#client.handleRequest(this.#clock.now());
     this.#wake();

@@ -2,21 +2,21 @@ import type { Locks } from "../ports.ts";
 import { nameOfConfig, RUN_FOLDER } from "../settings/files.ts";
 
 const FOLDER_MODE = 0o755;
-/** Of its owner alone: whoever can open a lock can take it. */
+/** Only its owner may open a lock file: whoever opens it can take the lock. */
 const FILE_MODE = 0o600;
 
-/** What this process is known by, until disposed, as the one that runs some configuration files. */
-export interface Claim extends Disposable {
-  /** Why it cannot be found by some of them, a line each. */
+/** Makes this process known, until disposed, as the one that runs some configuration files. */
+interface Claim extends Disposable {
+  /** Why it cannot be found by some of the files, a line each. */
   readonly problems: readonly string[];
 }
 
 /**
- * Makes this process known as the one that runs configuration files of /etc/ipipou. Whoever changes one from now
- * on can tell it so; therefore they are to be read after this.
+ * Makes this process known as the one that runs configuration files of /etc/ipipou. From now on it can be told of their
+ * changes, so read them after this.
  *
- * @param paths of the files; it cannot be found by those that lie elsewhere
- * @param folder where it is made known: RUN_FOLDER outside of tests
+ * @param paths of the files; those elsewhere are ignored
+ * @param folder of the locks: RUN_FOLDER except in tests
  */
 export function claimConfigs(
   paths: readonly string[],
@@ -29,7 +29,7 @@ export function claimConfigs(
     try {
       const lock = processLocks.process(makeLockFile(folder, name));
       if (lock === null) {
-        problems.push(`Another process runs ${name} too: ipipou peer will tell that one alone`);
+        problems.push(`Another process already runs ${name}: ipipou peer will reload only that one`);
       } else taken.use(lock);
     } catch (error) {
       problems.push(`${(error as Error).message}: ipipou peer will not find this process`);
@@ -40,11 +40,11 @@ export function claimConfigs(
 }
 
 /**
- * Has the process that runs a configuration file reload.
+ * Makes the process that runs a configuration file reload.
  *
  * @param path of the file
- * @param folder where it is known: RUN_FOLDER outside of tests
- * @returns its number, 0 when it is in another PID namespace and was not told, or null when none runs it
+ * @param folder of the locks: RUN_FOLDER except in tests
+ * @returns its PID; 0 when it is in another PID namespace and was not told; null when none runs the file
  * @throws {SysError}
  */
 export function tellToReload(

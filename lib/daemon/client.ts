@@ -2,9 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { describeLeftovers } from "../kernel/leftovers.ts";
-import type { Log } from "../log.ts";
 import { formatEndpoint } from "../packet.ts";
-import type { System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Authentication, AuthSender, type Setup } from "./authentication.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
@@ -12,39 +10,26 @@ import { awaitHost, resolveHost } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
-import type { Service } from "./service.ts";
 import type { ClientStatus } from "./status.ts";
 
-/** The client: has a tunnel to its server, and sends auth packets when they are due. */
+/** The client: keeps a tunnel to its server, and sends auth packets when they are due. */
 export class ClientDaemon implements Daemon {
-  readonly #system: System;
-  readonly #kernel: Kernel;
-  readonly #log: Log;
-  readonly #service: Service;
-  readonly #stop: AbortSignal;
+  readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
   #setup: Setup;
   #authentication: Authentication;
   #woken = new AbortController();
 
-  /** @throws {SysError} when no raw socket can be had */
-  private constructor({ system, kernel, log, service, stop }: DaemonContext, setup: Setup) {
-    const { clock } = system;
-    this.#system = system;
-    this.#kernel = kernel;
-    this.#log = log;
-    this.#service = service;
-    this.#stop = stop;
+  /** @throws {SysError} when no raw socket can be opened */
+  private constructor(context: DaemonContext, setup: Setup) {
+    const { system: { clock }, kernel, log, stop } = context;
+    this.#context = context;
     this.#reconciler = new Reconciler(() => applySetup(kernel, this.#setup), { log, clock, stop });
     this.#setup = setup;
     this.#authentication = this.#newAuthentication(setup);
   }
 
-  /**
-   * Sets up the tunnel.
-   *
-   * @throws {IpipouError} when it cannot
-   */
+  /** Sets up the tunnel. @throws {IpipouError} when it cannot */
   static async start(context: DaemonContext): Promise<ClientDaemon> {
     const { settings, kernel, log } = context;
     const { name, remote: { host, port }, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
@@ -65,7 +50,8 @@ export class ClientDaemon implements Daemon {
   }
 
   async serve(): Promise<void> {
-    await Promise.all([this.#keepAuthenticated(), keepRepaired(this.#kernel, this.#reconciler, this.#stop)]);
+    const { kernel, stop } = this.#context;
+    await Promise.all([this.#keepAuthenticated(), keepRepaired(kernel, this.#reconciler, stop)]);
     await this.#reconciler.settled();
   }
 
@@ -90,17 +76,18 @@ export class ClientDaemon implements Daemon {
   }
 
   async #keepAuthenticated(): Promise<void> {
-    while (!this.#stop.aborted) {
+    const { system: { clock }, service, stop } = this.#context;
+    while (!stop.aborted) {
       this.#woken = new AbortController();
       this.#authentication.act();
-      this.#service.update();
-      const { nextDeadline } = this.#authentication;
-      await this.#system.clock.waitUntil(nextDeadline, this.#stop, this.#woken.signal);
+      service.update();
+      await clock.waitUntil(this.#authentication.nextDeadline, stop, this.#woken.signal);
     }
   }
 
   #newAuthentication(setup: Setup): Authentication {
-    return new Authentication(setup, this.#system, this.#log, () => this.#woken.abort());
+    const { system, log } = this.#context;
+    return new Authentication(setup, system, log, () => this.#woken.abort());
   }
 
   async #nextSetup(settings: Settings): Promise<Setup> {
@@ -108,14 +95,14 @@ export class ClientDaemon implements Daemon {
     const [before, after] = [previous.settings.peers[0]!.remote, settings.peers[0]!.remote];
     const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
     const isSameHost = after.host === before.host;
-    const ip = isSameHost ? previous.remote.ip : await resolveHost(after.host!, this.#system);
-    const outside = isHere ? previous.outside : findOutside(settings, await this.#kernel.look());
+    const ip = isSameHost ? previous.remote.ip : await resolveHost(after.host!, this.#context.system);
+    const outside = isHere ? previous.outside : findOutside(settings, await this.#context.kernel.look());
     return { settings, outside, remote: { ip, port: after.port! } };
   }
 
   #adopt(setup: Setup): void {
     this.#setup = setup;
-    this.#kernel.distrust();
+    this.#context.kernel.distrust();
   }
 }
 
@@ -126,11 +113,7 @@ async function applySetup(kernel: Kernel, { settings, outside, remote }: Setup):
   for (const fault of faults.values()) throw fault;
 }
 
-/**
- * Sends one auth packet and touches nothing.
- *
- * @throws {IpipouError} exit code 120 when it cannot leave
- */
+/** Sends one auth packet and changes nothing. @throws {IpipouError} exit code 120 when it cannot be sent */
 export async function reauthenticate({ system, settings, kernel, log }: DaemonContext): Promise<void> {
   const peer = settings.peers[0]!;
   const outside = findOutside(settings, await kernel.observe());

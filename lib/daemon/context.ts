@@ -5,33 +5,32 @@ import type { Settings } from "../settings/settings.ts";
 import type { Service } from "./service.ts";
 import type { Status } from "./status.ts";
 
-/** What both sides run with. */
+/** What a daemon runs with. */
 export interface DaemonContext {
   readonly system: System;
   readonly settings: Settings;
   readonly kernel: Kernel;
   readonly log: Log;
-  /** Told of the daemon's state. */
   readonly service: Service;
   /** Aborted when the program is to stop. */
   readonly stop: AbortSignal;
 }
 
-/** One side, set up in the kernel. What it made there goes on working without this process. */
+/** A server or client, set up in the kernel. What it made there works without this process. */
 export interface Daemon extends Disposable {
   readonly status: Status;
 
-  /** Works until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
+  /** Runs until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
   serve(): Promise<void>;
 
   /**
-   * Goes on with other settings, of the same mode, name and table, and repairs what others did to what it has in the
-   * kernel. What neither concerns is not touched. The caller has it authenticate afterwards.
+   * Changes to new settings of the same mode, name and table, and repairs what others changed. The rest of the kernel's
+   * state is not touched. The caller calls `authenticate()` afterwards.
    *
-   * @throws when it cannot; then it goes on with the settings it had
+   * @throws when it cannot; then it keeps the previous settings
    */
   reload(settings: Settings): Promise<void>;
 
-  /** Sends an auth packet now, if its side sends any. */
+  /** A client sends an auth packet now; a server does nothing. */
   authenticate(): void;
 }

@@ -1,7 +1,7 @@
 import { Backoff } from "../backoff.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, System } from "../ports.ts";
+import type { System } from "../ports.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 import { unlessStopped } from "./wait.ts";
@@ -9,14 +9,13 @@ import { unlessStopped } from "./wait.ts";
 /** IPv4 addresses by host. */
 export type HostAddresses = ReadonlyMap<string, string>;
 
-/** What a search for hosts needs. */
 interface SearchContext {
   readonly system: Pick<System, "resolve" | "clock">;
   readonly log: Pick<Log, "debug">;
   readonly stop: AbortSignal;
 }
 
-/** Finds the IPv4 address of a host as the system does. @throws {IpipouError} when it has none */
+/** Finds the IPv4 address of a host. @throws {IpipouError} when it has none */
 export async function resolveHost(host: string, { resolve }: Pick<System, "resolve">): Promise<string> {
   try {
     return await resolve(host);
@@ -37,12 +36,12 @@ export function awaitHost(
   });
 }
 
-/** The hosts whose addresses a server knows peers by. */
+/** The hosts whose addresses identify peers. */
 export function hostsOf(peers: readonly Peer[]): Set<string> {
   return new Set(peers.flatMap(({ byRemote, remote }) => byRemote.ip ? remote.host ?? [] : []));
 }
 
-/** The addresses that a server knows peers by, by peer name; a peer whose host was not found has none. */
+/** The addresses that identify peers, by peer name; a peer whose host was not found has none. */
 export function remotesOf(peers: readonly Peer[], addresses: HostAddresses): Map<string, string> {
   return new Map(peers.flatMap(({ name, byRemote, remote }) => {
     const ip = byRemote.ip ? addresses.get(remote.host ?? "") : undefined;
@@ -50,11 +49,7 @@ export function remotesOf(peers: readonly Peer[], addresses: HostAddresses): Map
   }));
 }
 
-/**
- * Looks up each host once. One that is not found keeps the address it had, or is left out, with a warning in the log.
- *
- * @param known the addresses they had
- */
+/** Looks up each host once. One that is not found keeps its address in `known` or is left out, and the log warns. */
 export async function findHosts(
   hosts: ReadonlySet<string>,
   known: HostAddresses,
@@ -67,35 +62,35 @@ export async function findHosts(
       const { message } = error as Error;
       const ip = known.get(host);
       if (ip === undefined) {
-        log.warning(`${message}; whoever is known by it is shut out until it is found`);
+        log.warning(`${message}; peers identified by it are shut out until it is found`);
         return [];
       }
-      log.warning(`${message}; it stays ${ip}`);
+      log.warning(`${message}; keeping ${ip}`);
       return [[host, ip] as const];
     }
   });
   return new Map((await Promise.all(found)).flat());
 }
 
-/** Keeps looking up hosts that were not found, each until it is found or no longer wanted, or the program stops. */
+/** Keeps looking up hosts, each until it is found or no longer wanted, or the program stops. */
 export class HostSearch {
   readonly #onFound: () => void;
   readonly #context: SearchContext;
   readonly #searches = new Map<string, AbortController>();
   #found = new Map<string, string>();
 
-  /** @param onFound is called when `take()` has something new */
+  /** @param onFound called when `take()` has something new */
   constructor(onFound: () => void, context: SearchContext) {
     this.#onFound = onFound;
     this.#context = context;
   }
 
-  /** Hosts that are wanted and were not taken yet. */
+  /** Wanted hosts whose addresses were not taken yet. */
   get missing(): readonly string[] {
     return [...this.#searches.keys(), ...this.#found.keys()];
   }
 
-  /** Looks for these hosts from now on, and for no others. */
+  /** Looks for these hosts from now on, and no others. */
   lookFor(hosts: ReadonlySet<string>): void {
     for (const [host, search] of this.#searches) {
       if (hosts.has(host)) continue;
@@ -108,7 +103,7 @@ export class HostSearch {
     }
   }
 
-  /** Returns the addresses found since the last call, of hosts that are still wanted. */
+  /** Returns the addresses that were found since the last call, of hosts that are still wanted. */
   take(): HostAddresses {
     const found = this.#found;
     this.#found = new Map();
@@ -135,7 +130,7 @@ export class HostSearch {
   }
 }
 
-/** Looks up a host, with growing pauses, until it is found. @throws the reason of `stop`, once that is aborted */
+/** Looks up a host, with growing pauses, until it is found. @throws the reason of `stop` when that is aborted */
 async function keepLooking(
   host: string,
   system: SearchContext["system"],
@@ -150,12 +145,8 @@ async function keepLooking(
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();
       onFailure(error, delay);
-      await pause(system.clock, delay, stop);
+      await system.clock.waitUntil(system.clock.now() + delay, stop);
+      stop.throwIfAborted();
     }
   }
-}
-
-async function pause(clock: Clock, milliseconds: number, stop: AbortSignal): Promise<void> {
-  await clock.waitUntil(clock.now() + milliseconds, stop);
-  stop.throwIfAborted();
 }

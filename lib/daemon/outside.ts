@@ -5,9 +5,8 @@ import type { Observed } from "../kernel/state.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 
-/** What the settings name is not there, or has no address. */
+/** The device or address in the settings is missing, or the device has no address. */
 class UnusableOutsideError extends IpipouError {
-  /** What is missing, and in which way. */
   readonly missing: string;
 
   constructor(what: string, why: string) {
@@ -17,7 +16,7 @@ class UnusableOutsideError extends IpipouError {
 }
 
 /**
- * Finds the outer address to work on: the given one, or the first of the given device.
+ * Finds the outside: the configured address, or the first address of the configured device.
  *
  * @throws {IpipouError} exit code 2 when there is no such device or address
  */
@@ -42,15 +41,9 @@ export function findOutside({ local }: Settings, { hostAddresses, own }: Observe
   return { ip: local.ip, device };
 }
 
-/** What was seen of the kernel, and the outer address that is in it. */
-export interface Surveyed {
-  readonly observed: Observed;
-  readonly outside: Outside;
-}
-
 /**
- * Finds the outer address. As a service it waits for as long as it takes: at boot, devices and addresses may appear
- * after the program starts.
+ * Finds the outside. As a service it waits as long as it takes: at boot, devices and addresses may appear after the
+ * program starts.
  *
  * @throws {IpipouError} exit code 2 when there is no such device or address, and no service manager started the program
  * @throws the reason of `stop`
@@ -59,7 +52,7 @@ export async function awaitOutside(
   { settings, kernel, log, service, stop }: Pick<DaemonContext, "settings" | "log" | "service" | "stop"> & {
     readonly kernel: Pick<Kernel, "observe" | "changed">;
   },
-): Promise<Surveyed> {
+): Promise<{ readonly observed: Observed; readonly outside: Outside }> {
   let told = "";
   while (true) {
     stop.throwIfAborted();

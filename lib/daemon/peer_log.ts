@@ -7,12 +7,12 @@ import type { Admitted, Refused } from "../registrar.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
 
-/** Tells a server's log what becomes of its peers: each change of place once, and refusals a line a minute. */
+/** Logs what happens to a server's peers: each change of place once, and one refusal a minute. */
 export class PeerLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #refusals = new RefusalReport();
-  /** Where the log last said that peers are, by name. */
+  /** The places that the log named last, by peer name. */
   readonly #told = new Map<string, Admission>();
 
   constructor(log: Log, clock: Clock) {
@@ -20,14 +20,12 @@ export class PeerLog {
     this.#clock = clock;
   }
 
-  /** The server starts with the tunnels of an earlier run. */
+  /** The server took over the tunnels of an earlier run. */
   tookOver(admissions: Admissions): void {
     for (const [name, admission] of admissions) {
       const { remote } = admission;
       if (remote !== null) this.#told.set(name, admission);
-      const where = remote === null
-        ? ", which leads nowhere until it authenticates"
-        : ` to ${formatEndpoint(remote)}`;
+      const where = remote === null ? ", parked until it authenticates" : ` to ${formatEndpoint(remote)}`;
       this.#log.notice(`${name}: taking over the tunnel${where}`);
     }
   }
@@ -46,14 +44,14 @@ export class PeerLog {
     }
   }
 
-  /** A peer lost its place to the one that was admitted there. */
+  /** A peer lost its place to one that was admitted there. */
   displaced(name: string, { peer, admission }: Admitted): void {
     this.#told.delete(name);
     const place = formatEndpoint(admission.remote);
-    this.#log.notice(`${name}: shut out until it authenticates anew, as ${peer.name} is at ${place} now`);
+    this.#log.notice(`${name}: shut out until it authenticates again, as ${peer.name} is at ${place} now`);
   }
 
-  /** A reload led from one set of admissions to another. */
+  /** New settings changed the admissions. */
   reloaded(before: Admissions, after: Admissions): void {
     const now = this.#clock.now();
     for (const name of this.#told.keys()) {
@@ -63,7 +61,7 @@ export class PeerLog {
     for (const [name, admission] of after) {
       const earlier = before.get(name);
       if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
-      this.#log.notice(`${name}: shut out until it authenticates anew`);
+      this.#log.notice(`${name}: shut out until it authenticates again`);
     }
   }
 

@@ -2,46 +2,45 @@ import { Backoff } from "../backoff.ts";
 import type { Log } from "../log.ts";
 import type { Clock } from "../ports.ts";
 
-/** A change whose caller waits for its result. */
+interface ReconcilerContext {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+}
+
+/** A change of which the caller awaits the result. */
 interface Attempt {
   readonly undo: () => void;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Key of the requests without a callback; no peer has this name. */
+/** Key of requests without a callback; no peer has this name. */
 const NOBODY = "";
 
 /**
- * Runs one change of the kernel at a time. Requests that arrive while one runs are served together by the next. A
- * change that fails is retried until it succeeds or the program stops.
+ * Runs one change of the kernel at a time. Requests that arrive during a change are served together by the next one. A
+ * failed change is retried until it succeeds or the program stops.
  */
 export class Reconciler {
   readonly #change: () => Promise<void>;
-  readonly #log: Log;
-  readonly #clock: Clock;
-  readonly #stop: AbortSignal;
+  readonly #context: ReconcilerContext;
   #waiting = new Map<string, () => void>();
-  /** Requests that the change under way will serve. */
+  /** Requests that the running change will serve. */
   #served = new Map<string, () => void>();
   #attempt: Attempt | null = null;
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
 
-  /** @param change brings the kernel to what is wanted when it is called */
-  constructor(
-    change: () => Promise<void>,
-    { log, clock, stop }: { readonly log: Log; readonly clock: Clock; readonly stop: AbortSignal },
-  ) {
+  /** @param change brings the kernel to what is wanted at the time of the call */
+  constructor(change: () => Promise<void>, context: ReconcilerContext) {
     this.#change = change;
-    this.#log = log;
-    this.#clock = clock;
-    this.#stop = stop;
+    this.#context = context;
   }
 
   /**
-   * Requests a change. `then` is called once a change that began after this call has succeeded. A later request with
-   * the same key replaces one that still waits, so there are never more than there are keys.
+   * Requests a change. `then` is called when a change that began after this call has succeeded. A later request with the
+   * same key replaces a waiting one, so the number of requests is limited by that of keys.
    */
   request(key: string, then: () => void): void {
     this.#waiting.set(key, then);
@@ -53,16 +52,16 @@ export class Reconciler {
     this.request(NOBODY, () => {});
   }
 
-  /** Whether a request with this key still waits to be served. */
+  /** Whether a request with this key is not served yet. */
   isPending(key: string): boolean {
     return this.#waiting.has(key) || this.#served.has(key);
   }
 
   /**
-   * Makes a change that may turn out to be impossible, without waiting for any pause between retries. If it fails
-   * twice, `undo` is called to take back what was wanted, and the kernel is brought back to that. One at a time.
+   * Makes a change that may be impossible, without waiting for the end of a pause between retries. If it fails twice,
+   * `undo` is called to restore what was wanted before, and another change is requested. One at a time.
    *
-   * @throws what the change failed with
+   * @throws the second failure
    */
   attempt(undo: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -72,7 +71,6 @@ export class Reconciler {
     return promise;
   }
 
-  /** Resolves when no change is under way. */
   async settled(): Promise<void> {
     await this.#running;
   }
@@ -80,7 +78,7 @@ export class Reconciler {
   async #run(): Promise<void> {
     const backoff = new Backoff();
     let failedBefore = false;
-    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#stop.aborted) {
+    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#context.stop.aborted) {
       const served = this.#served = this.#waiting;
       const attempt = this.#attempt;
       this.#waiting = new Map();
@@ -102,7 +100,7 @@ export class Reconciler {
       if (attempt !== null) this.#attempt = null;
       attempt?.resolve();
     }
-    // Not when the promise settles: a request that came in between would find nobody to run it.
+    // Here, not when the promise settles: nobody would run a request made in between.
     this.#running = null;
   }
 
@@ -113,10 +111,11 @@ export class Reconciler {
     reject(error);
   }
 
-  /** The first failure is retried at once: usually something else had changed the kernel. */
+  /** The first failure is retried at once: usually someone else had changed the kernel. */
   async #pause({ message }: Error, delay: number): Promise<void> {
-    if (delay === 0) return this.#log.info(`${message}; looking again at what there is`);
-    this.#log.error(`${message}; trying again in ${delay / 1000} s`);
-    await this.#clock.waitUntil(this.#clock.now() + delay, this.#stop, this.#hurry.signal);
+    const { log, clock, stop } = this.#context;
+    if (delay === 0) return log.info(`${message}; looking at the kernel again`);
+    log.error(`${message}; trying again in ${delay / 1000} s`);
+    await clock.waitUntil(clock.now() + delay, stop, this.#hurry.signal);
   }
 }

@@ -9,13 +9,13 @@ import type { Daemon, DaemonContext } from "./context.ts";
 import type { Service } from "./service.ts";
 import { describeStatus } from "./status.ts";
 
-/** What a log is to be like. */
+/** Log options that follow from the settings and from where the log goes. */
 export function logStyle(log: Settings["log"]): Pick<LogOptions, "verbosity" | "time" | "pid"> {
   const isBare = logsToJournal();
   return { verbosity: log.verbosity, time: log.time ?? !isBare, pid: log.pid ?? !isBare ? pid : null };
 }
 
-/** Has a daemon go on with its settings as they are now, each time it is asked to. */
+/** Reloads a daemon's settings on request. */
 export class Reloader {
   readonly #daemon: Daemon;
   readonly #load: () => Resolved;
@@ -37,7 +37,7 @@ export class Reloader {
     this.#service = service;
   }
 
-  /** Reloads, and authenticates again; after the reload that runs, if one does. */
+  /** Requests a reload and a new auth packet, after a running reload if there is one. */
   request(): void {
     this.#isAsked = true;
     this.#running ??= this.#run();
@@ -59,7 +59,7 @@ export class Reloader {
     this.#running = null;
   }
 
-  /** What others did to the kernel is made good whatever the settings are now. */
+  /** Repairs what others changed in the kernel, even when the new settings cannot be used. */
   async #repair(): Promise<void> {
     try {
       await this.#daemon.reload(this.#settings);

@@ -1,7 +1,7 @@
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Reconciler } from "./reconciler.ts";
 
-/** Has the kernel brought back to what is wanted whenever others change what is ours, until `stop` is aborted. */
+/** Requests a change whenever a repair is due, until `stop` is aborted. */
 export async function keepRepaired(
   kernel: Pick<Kernel, "repairDue">,
   reconciler: Pick<Reconciler, "follow" | "settled">,

@@ -7,17 +7,15 @@ import type { ReplySocket, System } from "../ports.ts";
 import { type BpfInstruction, replyFilter } from "../reply_filter.ts";
 import type { Peer } from "../settings/settings.ts";
 
-/** Replies looked at for each auth packet: whoever forges more costs us no more. */
+/** Replies read for each auth packet, so that forged ones cost no more than this. */
 const MOST_REPLIES = 16;
 
-/** Where a client's replies come from, and to. */
-export interface ReplyPath {
+interface ReplyPath {
   readonly remote: Endpoint;
   /** Own UDP port. */
   readonly port: number;
 }
 
-/** What reading replies needs. */
 interface RepliesContext {
   readonly system: Pick<System, "clock" | "openReplySocket">;
   readonly log: Log;
@@ -26,8 +24,8 @@ interface RepliesContext {
 }
 
 /**
- * Reads the server's replies. It listens from before an auth packet leaves until that is answered, so that the
- * tunnel's data passes no filter of ours in between.
+ * Reads the server's replies. It listens from before an auth packet is sent until that is answered, so that at other
+ * times the tunnel's data passes no filter of ours.
  */
 export class Replies implements Disposable {
   readonly #remote: Endpoint;
@@ -48,20 +46,20 @@ export class Replies implements Disposable {
     this.#context = context;
   }
 
-  /** Listens from now on for the reply to an auth packet with the payload `sent`, and no longer to an earlier one's. */
+  /** Listens for the reply to an auth packet with the payload `sent`, and no longer for that to an earlier one. */
   expect(sent: Uint8Array): void {
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
     const { system, log } = this.#context;
     const socket = this.#socket = system.openReplySocket({
       filter: this.#filter,
       maxLength: this.#maxLength,
     });
     this.#read(socket, sent).catch((error) => log.warning((error as Error).message))
-      .finally(() => socket.close());
+      .finally(() => socket[Symbol.dispose]());
   }
 
   [Symbol.dispose](): void {
-    this.#socket?.close();
+    this.#socket?.[Symbol.dispose]();
   }
 
   async #read(socket: ReplySocket, sent: Uint8Array): Promise<void> {

@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { isLive, isSamePlace } from "../admission.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
-import type { Faults, Kernel } from "../kernel/kernel.ts";
+import type { Faults } from "../kernel/kernel.ts";
 import { describeLeftovers } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
-import type { Log } from "../log.ts";
 import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
-import type { System } from "../ports.ts";
 import type { Admitted, Outcome } from "../registrar.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
@@ -17,63 +15,47 @@ import { PeerLog } from "./peer_log.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
 import {
+  makeSetup,
   missingOf,
-  nextSetup,
-  openSetup,
   placesOf,
   refuseShared,
   release,
   type ServerSetup,
   withHosts,
 } from "./server_setup.ts";
-import type { Service } from "./service.ts";
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
 
-/** The server: reads auth packets from the gate's queue, and has the kernel follow who is admitted. */
+/** The server: reads auth packets from the gate's queue, and makes the kernel follow the admissions. */
 export class Server implements Daemon {
-  readonly #system: System;
-  readonly #kernel: Kernel;
-  readonly #log: Log;
-  readonly #service: Service;
-  readonly #stop: AbortSignal;
+  readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
   readonly #searches: Turns;
   readonly #hosts: HostSearch;
   readonly #peerLog: PeerLog;
   #setup: ServerSetup;
-  /** The change of the setup that began last. */
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
 
   private constructor(context: DaemonContext, setup: ServerSetup) {
-    const { system, kernel, log, service, stop } = context;
-    const { clock } = system;
-    this.#system = system;
-    this.#kernel = kernel;
-    this.#log = log;
-    this.#service = service;
-    this.#stop = stop;
+    const { system: { clock }, log, stop } = context;
+    this.#context = context;
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
     this.#searches = new Turns(() => this.#search(), clock, stop);
-    this.#hosts = new HostSearch(() => this.#inTurn(() => this.#goOnWithFound()), context);
+    this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
     this.#peerLog = new PeerLog(log, clock);
   }
 
-  /**
-   * Sets up the gate, and takes over what an earlier run left.
-   *
-   * @throws {IpipouError} when it cannot
-   */
+  /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
   static async start(context: DaemonContext): Promise<Server> {
     const { system, settings, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
     const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), context), stop);
     using resources = new DisposableStack();
-    const server = resources.use(new Server(context, openSetup(system, settings, outside, hosts)));
+    const server = resources.use(new Server(context, makeSetup(system, { settings, outside, hosts })));
     const { registrar } = server.#setup;
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) registrar.adopt(name, admission, system.clock.now());
@@ -91,7 +73,7 @@ export class Server implements Daemon {
 
   get status(): ServerStatus {
     const { settings: { peers }, registrar: { admissions } } = this.#setup;
-    const now = this.#system.clock.now();
+    const now = this.#context.system.clock.now();
     return {
       role: "server",
       places: placesOf(this.#setup),
@@ -103,7 +85,8 @@ export class Server implements Daemon {
 
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
   async serve(): Promise<void> {
-    await Promise.all([this.#readQueue(), keepRepaired(this.#kernel, this.#reconciler, this.#stop)]);
+    const { kernel, stop } = this.#context;
+    await Promise.all([this.#readQueue(), keepRepaired(kernel, this.#reconciler, stop)]);
     await this.#reconciler.settled();
   }
 
@@ -112,13 +95,13 @@ export class Server implements Daemon {
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
       const outside = isHere ? previous.outside : await this.#findOutside(settings);
-      const context = { system: this.#system, log: this.#log };
-      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, context);
-      const next = nextSetup(this.#system, previous, settings, outside, hosts);
+      const { system } = this.#context;
+      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#context);
+      const next = makeSetup(system, { settings, outside, hosts }, previous);
       try {
         this.#adopt(next);
         await this.#reconciler.attempt(() => {
-          previous.registrar.resume(next.registrar, this.#system.clock.now());
+          previous.registrar.resume(next.registrar, system.clock.now());
           this.#adopt(previous);
         });
       } catch (error) {
@@ -131,57 +114,57 @@ export class Server implements Daemon {
     });
   }
 
-  /** Only the other side does. */
+  /** Does nothing: only clients authenticate. */
   authenticate(): void {}
 
   [Symbol.dispose](): void {
     this.#hosts.lookFor(new Set());
-    this.#setup.queue.close();
-    this.#setup.socket.close();
+    this.#setup.queue[Symbol.dispose]();
+    this.#setup.socket[Symbol.dispose]();
   }
 
   async #readQueue(): Promise<void> {
-    // When the packets of a queue end, it has been closed in favour of another one.
-    while (!this.#stop.aborted) {
-      for await (const packet of this.#setup.queue.packets(this.#stop)) this.#handle(packet);
+    const { stop } = this.#context;
+    // When a queue's packets end, the queue was closed and replaced.
+    while (!stop.aborted) {
+      for await (const packet of this.#setup.queue.packets(stop)) this.#handle(packet);
     }
   }
 
-  /** Changes the setup when no other change of it is under way. */
+  /** Runs changes of the setup one after the other. */
   #inTurn(change: () => void | Promise<void>): Promise<void> {
     const done = this.#change.then(change);
     this.#change = done.catch(() => {});
     return done;
   }
 
-  /** Goes on with the addresses of hosts that have been found since. */
-  #goOnWithFound(): void {
+  #useFoundHosts(): void {
     const found = this.#hosts.take();
     if (found.size === 0) return;
     const previous = this.#setup;
-    this.#setup = withHosts(this.#system, previous, found);
+    this.#setup = withHosts(this.#context.system, previous, found);
     this.#reconciler.follow();
-    for (const [host, ip] of found) this.#log.notice(`found the IPv4 address of ${host}: ${ip}`);
+    for (const [host, ip] of found) this.#context.log.notice(`found the IPv4 address of ${host}: ${ip}`);
     this.#peerLog.reloaded(previous.registrar.admissions, this.#setup.registrar.admissions);
-    this.#service.update();
+    this.#context.service.update();
   }
 
-  /** Has the kernel follow who is admitted. */
+  /** Applies the setup and the admissions to the kernel. */
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
-    const faults = await this.#kernel.apply({
+    const faults = await this.#context.kernel.apply({
       settings,
       outside,
       admissions: new Map(registrar.admissions),
     });
     for (const [name, { message }] of faults) {
-      if (this.#faults.get(name)?.message !== message) this.#log.error(`${name}: ${message}`);
+      if (this.#faults.get(name)?.message !== message) this.#context.log.error(`${name}: ${message}`);
     }
     this.#faults = faults;
   }
 
   async #findOutside(settings: Settings): Promise<Outside> {
-    const observed = await this.#kernel.look();
+    const observed = await this.#context.kernel.look();
     const outside = findOutside(settings, observed);
     refuseShared(settings, outside, observed);
     return outside;
@@ -190,14 +173,14 @@ export class Server implements Daemon {
   #adopt(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
-    this.#kernel.distrust();
+    this.#context.kernel.distrust();
   }
 
   #handle(packet: Uint8Array): void {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
     const { registrar } = this.#setup;
-    const { clock } = this.#system;
+    const { clock } = this.#context.system;
     this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
     if (registrar.isSearching) this.#searches.start();
   }
@@ -205,8 +188,10 @@ export class Server implements Daemon {
   /** Runs one turn of pending key searches. @returns whether any is left */
   #search(): boolean {
     const { registrar } = this.#setup;
-    for (const outcome of registrar.search(this.#system.clock.now())) this.#follow(outcome);
-    if (!registrar.isSearching) this.#log.debug(`${registrar.verifications} signatures verified so far`);
+    for (const outcome of registrar.search(this.#context.system.clock.now())) this.#follow(outcome);
+    if (!registrar.isSearching) {
+      this.#context.log.debug(`${registrar.verifications} signatures verified so far`);
+    }
     return registrar.isSearching;
   }
 
@@ -220,31 +205,31 @@ export class Server implements Daemon {
     else this.#reconciler.request(name, () => this.#complete(outcome));
   }
 
-  /** The kernel has followed: tells the log, and the client if it wants to know. */
+  /** The kernel has followed an admission: logs it, and answers the client if the settings say so. */
   #complete(outcome: Admitted): void {
     const { peer, admission, datagram } = outcome;
     const current = this.#setup.registrar.admissions.get(peer.name);
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
     if (this.#faults.has(peer.name)) return; // the log has been told why
     this.#peerLog.admitted(outcome);
-    this.#service.update();
+    this.#context.service.update();
     if (peer.reply) this.#reply(datagram, peer);
   }
 
   #reply({ source, destination, payload }: Datagram, { scheme }: Peer): void {
     const { settings, socket } = this.#setup;
-    const { clock, random } = this.#system;
+    const { clock, random } = this.#context.system;
     const reply = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
     const datagram = { source: destination, destination: source, payload: reply };
     try {
       socket.send(buildUdpPacket(datagram, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
     } catch (error) {
-      this.#log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
+      this.#context.log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
 }
 
-/** Whether nothing has to change in the kernel: the peer is where it was, both times without a lifetime. */
+/** Whether the kernel need not change: same place, and no lifetime before or after. */
 function isUnchanged({ previous, admission }: Admitted): boolean {
   return previous !== null && isSamePlace(previous, admission) &&
     previous.expiresAt === null && admission.expiresAt === null;

@@ -2,9 +2,8 @@ import type { Log } from "../log.ts";
 import type { Clock, ServiceManager } from "../ports.ts";
 
 /**
- * Tells the service manager that started the program how it is. If none did, nothing happens.
- *
- * Signs of life come from the event loop, which everything else here depends on too: when that is stuck, they stop.
+ * Tells the service manager the program's state, if one started it. Signs of life come from the event loop: when that is
+ * stuck, they stop.
  */
 export class Service implements Disposable {
   readonly #manager: ServiceManager | null;
@@ -15,15 +14,12 @@ export class Service implements Disposable {
   #describe: () => string = () => "starting";
   #told = "";
 
-  /**
-   * @param manager belongs to the service from here on; null: there is none
-   * @param log is told what the manager cannot be told
-   */
+  /** @param manager belongs to the service from here on; null: there is none @param log gets failures to notify it */
   constructor(manager: ServiceManager | null, clock: Clock, log: Log) {
     this.#manager = manager;
     this.#clock = clock;
     this.#log = log;
-    if (manager !== null) this.#showLifeAgainAndAgain(manager.period);
+    if (manager !== null) this.#keepAlive(manager.period);
   }
 
   /** Whether a service manager started the program, and will start it again. */
@@ -31,13 +27,12 @@ export class Service implements Disposable {
     return this.#manager !== null;
   }
 
-  /** It cannot start before there is `what`. */
   waitFor(what: string): void {
     this.#describe = () => `waiting for ${what}`;
     this.update();
   }
 
-  /** It does its work; `describe` tells how that goes, in one line, now and whenever it is asked. */
+  /** The program is ready. @param describe returns the status in one line, now and later */
   ready(describe: () => string): void {
     this.#isReady = true;
     this.#describe = describe;
@@ -45,7 +40,6 @@ export class Service implements Disposable {
     this.#send("READY=1", `STATUS=${this.#told}`);
   }
 
-  /** What it has to tell may have changed. */
   update(): void {
     const status = this.#describe();
     if (status === this.#told) return;
@@ -53,12 +47,11 @@ export class Service implements Disposable {
     this.#send(`STATUS=${status}`);
   }
 
-  /** It takes on other settings, until it is ready again. */
+  /** A reload begins, until `ready()`. */
   reloading(): void {
     this.#send("RELOADING=1", `MONOTONIC_USEC=${this.#manager?.time}`, "STATUS=reloading");
   }
 
-  /** It cleans up, and ends. */
   stopping(): void {
     this.#send("STOPPING=1", "STATUS=stopping");
   }
@@ -68,12 +61,12 @@ export class Service implements Disposable {
     this.#manager?.[Symbol.dispose]();
   }
 
-  async #showLifeAgainAndAgain(period: number): Promise<void> {
+  async #keepAlive(period: number): Promise<void> {
     const { signal } = this.#end;
     while (true) {
       await this.#clock.waitUntil(this.#clock.now() + period / 2, signal);
       if (signal.aborted) return;
-      // Before it is ready only the time that a start may take is running; waiting for a device may take longer.
+      // Before it is ready only the start timeout runs; waiting for a device may take longer.
       this.#send(this.#isReady ? "WATCHDOG=1" : `EXTEND_TIMEOUT_USEC=${Math.round(period * 1000)}`);
       this.update();
     }

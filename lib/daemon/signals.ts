@@ -10,7 +10,7 @@ export class Signals implements Disposable {
     for (const signal of ["SIGTERM", "SIGINT"] as const) this.#listen(signal, () => this.#stop.abort(signal));
     this.#listen("SIGUSR1", () => this.#onAuthRequest());
     this.#listen("SIGHUP", () => this.#onReload === null ? this.#isReloadDue = true : this.#onReload());
-    // It must not end the program, as is its default.
+    // By default it would end the program.
     this.#listen("SIGUSR2", () => {});
   }
 
@@ -24,7 +24,7 @@ export class Signals implements Disposable {
     this.#onAuthRequest = handler;
   }
 
-  /** Called at each SIGHUP; at once for those that came before. */
+  /** Called at each SIGHUP; at once for earlier ones. */
   set onReload(handler: () => void) {
     this.#onReload = handler;
     if (this.#isReloadDue) handler();

@@ -1,29 +1,25 @@
 import type { Answers } from "../client.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 
-/** How a server's work goes. */
 export interface ServerStatus {
   readonly role: "server";
-  /** Where it waits for clients. */
   readonly places: readonly Endpoint[];
-  /** Peers in its settings, and those of them that are let in now. */
+  /** Number of peers in its settings, and of those let in now. */
   readonly peers: number;
   readonly admitted: number;
-  /** Hosts that peers are known by and whose address is not found. */
+  /** Hosts that identify peers and are not found. */
   readonly missingHosts: readonly string[];
 }
 
-/** How a client's work goes. */
 export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
   readonly answers: Answers;
 }
 
-/** How a daemon's work goes. */
 export type Status = ServerStatus | ClientStatus;
 
-/** Words for a status, in one line. */
+/** Describes a status in one line. */
 export function describeStatus(status: Status): string {
   return status.role === "server" ? describeServer(status) : describeClient(status);
 }

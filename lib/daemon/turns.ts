@@ -3,7 +3,7 @@ import type { Clock } from "../ports.ts";
 /** Least milliseconds between two turns. */
 const LEAST_PAUSE_MILLISECONDS = 1;
 
-/** Does, in short turns, the work that strangers can cause. All of it together never takes more than half of the time. */
+/** Does work that strangers can cause, in short turns that together take at most half of the time. */
 export class Turns {
   readonly #turn: () => boolean;
   readonly #clock: Clock;
@@ -17,7 +17,6 @@ export class Turns {
     this.#stop = stop;
   }
 
-  /** Begins, unless it runs. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -1,4 +1,4 @@
-/** Settles as `work` does, unless `stop` is aborted before. @throws its reason then */
+/** Settles as `work` does, unless `stop` is aborted first. @throws its reason then */
 export async function unlessStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   const give = () => reject(stop.reason);

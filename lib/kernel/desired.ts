@@ -130,13 +130,10 @@ function desiredGate(
     isLive(admission, now) && rules.ports.includes(admission.port)
   );
   const filtered = members.filter(({ sources }) => sources !== null);
+  const { table, name, mark, ip, ports } = rules;
   return {
-    table: rules.table,
-    name: rules.name,
+    ...{ table, name, mark, ip, ports },
     fingerprint: fingerprintOf(rules),
-    mark: rules.mark,
-    ip: rules.ip,
-    ports: rules.ports,
     rules,
     remotes: new Map(live.map(({ key, remote }) => [key, remote])),
     addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),

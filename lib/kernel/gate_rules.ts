@@ -29,30 +29,16 @@ function limitsFor(capacity: number) {
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
-/** Names of the chains, sets and maps of a gate. */
-export function gateNames(name: string) {
-  return {
-    gate: `gate-${name}`,
-    fou: `fou-${name}`,
-    auth: `auth-${name}`,
-    alt: `alt-${name}`,
-    untrack: `untrack-${name}`,
-    rewrite: `rewrite-${name}`,
-    filter: `filter-${name}`,
-    remotes: `remotes-${name}`,
-    locals: `locals-${name}`,
-    addresses: `addresses-${name}`,
-    alts: `alts-${name}`,
-    devices: `devices-${name}`,
-    sources: `sources-${name}`,
-    limits: `limits-${name}`,
-  } as const;
-}
+const GATE_SETS = ["remotes", "locals", "addresses", "alts", "devices", "sources", "limits"] as const;
+/** Chains of a gate, in an order in which they can be deleted once all are flushed. */
+const GATE_CHAINS = ["gate", "untrack", "rewrite", "filter", "fou", "auth", "alt"] as const;
+type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
 
-/** The order in which chains, sets and maps can be deleted, once all chains are flushed. */
-export const GATE_SETS = ["remotes", "locals", "addresses", "alts", "devices", "sources", "limits"] as const;
-/** Chains of a gate; see `GATE_SETS`. */
-export const GATE_CHAINS = ["gate", "untrack", "rewrite", "filter", "fou", "auth", "alt"] as const;
+/** Names of the chains, sets and maps of a gate. */
+export function gateNames(name: string): Readonly<Record<GatePart, string>> {
+  const names = [...GATE_CHAINS, ...GATE_SETS].map((part) => [part, `${part}-${name}`]);
+  return Object.fromEntries(names) as Record<GatePart, string>;
+}
 
 /** Names of everything a gate of these rules consists of. */
 export function partsOf({ name, readdresses, filters }: GateRules): Set<string> {

@@ -6,7 +6,6 @@ export interface Identity {
   readonly table: string;
   /** Device names of its tunnels. An unmarked FOU device with such a name and port is taken over. */
   readonly devices: ReadonlySet<string>;
-  /** Own FOU ports. */
   readonly ports: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;

@@ -8,8 +8,7 @@ import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";
 import type { Observed } from "./state.ts";
 
-/** What Kernel needs from the system. */
-export interface KernelContext extends InstanceContext {
+interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;
   readonly log: Log;
@@ -111,8 +110,9 @@ export class Kernel {
 
   /** Removes everything of this instance. @throws {IpipouError} exit code 200 */
   async remove(): Promise<void> {
+    const instance = this.#instance();
     this.#picture.handleRemoval();
-    await this.#instance().remove();
+    await instance.remove();
   }
 
   #takeNews(): void {

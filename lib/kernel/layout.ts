@@ -8,9 +8,7 @@ import { type Observed, pairKey, type Tunnel } from "./state.ts";
 /** Addresses in the network of the private addresses, a /16. */
 const ALT_NETWORK_SIZE = 0x1_0000;
 
-/** The local addresses that tunnels can have. */
-export interface AvailableAddresses {
-  /** The outer address. */
+interface AvailableAddresses {
   readonly main: string;
   /** The first of the private addresses; the last is that of its /16. Null: a client, which has no gate to rewrite. */
   readonly firstAlt: string | null;

@@ -4,7 +4,6 @@
  * knows what to take over and what to leave.
  */
 interface Mark {
-  /** The instance. */
   readonly name: string;
   /** FOU ports of ours whose listeners, at its local address, are foreign. */
   readonly foreignPorts: readonly number[];

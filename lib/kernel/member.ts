@@ -20,10 +20,8 @@ export interface Outside {
   readonly device: string;
 }
 
-/** Foreign objects. */
 export type Foreign = Observed["foreign"];
 
-/** What the kernel objects of an admitted peer follow from. */
 interface Grounds {
   readonly settings: Pick<Settings, "name" | "encapCsum"> & {
     readonly local: Pick<Settings["local"], "device">;

@@ -123,42 +123,33 @@ export function ownListeners(
   claims: ReadonlyMap<string, string>,
   made: Identity["made"],
 ): (key: string) => boolean {
-  const marked = [
-    ...tunnels.map(({ local, alias }) => ({ local, mark: parseMark(alias) })),
-    ...(gate === null ? [] : gate.ports.map((port) => ({
-      local: { ip: gate.ip, port },
-      mark: parseMark(gate.mark),
-    }))),
+  const users = [
+    ...tunnels,
+    ...gate?.ports.map((port) => ({ local: { ip: gate.ip, port }, alias: gate.mark })) ?? [],
   ];
-  const isOwn = ownKeys(
-    marked.map(({ local, mark }) =>
-      [
-        listenerKey(local),
-        mark === null ? null : !mark.foreignPorts.includes(local.port),
-      ] as const
-    ),
-    made,
+  const said = users.map(({ local, alias }) =>
+    [listenerKey(local), parseMark(alias)?.foreignPorts.includes(local.port)] as const
   );
+  const isOwn = ownKeys(said, made);
   return (key) => isOwn(key) && !claims.has(key);
 }
 
 function ownAlts(tunnels: readonly Tunnel[], made: Identity["made"]): (ip: string) => boolean {
-  return ownKeys(
-    tunnels.map(({ local, alias }) => {
-      const mark = parseMark(alias)?.privateAddress ?? null;
-      return [local.ip, mark === null ? null : mark === "own"] as const;
-    }),
-    made,
-  );
+  const said = tunnels.map(({ local, alias }) => {
+    const maker = parseMark(alias)?.privateAddress ?? null;
+    return [local.ip, maker === null ? undefined : maker === "foreign"] as const;
+  });
+  return ownKeys(said, made);
 }
 
 /** Keys that we made or that a mark says are ours, unless a mark says they are foreign. */
 function ownKeys(
-  said: readonly (readonly [key: string, isOwn: boolean | null])[],
+  said: readonly (readonly [key: string, isForeign: boolean | undefined])[],
   made: Identity["made"],
 ): (key: string) => boolean {
-  const own = new Set(said.filter(([, isOwn]) => isOwn === true).map(([key]) => key)).union(made);
-  const foreign = new Set(said.filter(([, isOwn]) => isOwn === false).map(([key]) => key));
+  const keysOf = (wanted: boolean) =>
+    new Set(said.filter(([, isForeign]) => isForeign === wanted).map(([key]) => key));
+  const [own, foreign] = [keysOf(false).union(made), keysOf(true)];
   return (key) => own.has(key) && !foreign.has(key);
 }
 

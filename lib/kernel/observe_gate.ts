@@ -1,5 +1,5 @@
 import { placeKey } from "../packet.ts";
-import { GATE_CHAINS, GATE_SETS, gateNames, parseGateComment } from "./gate_rules.ts";
+import { gateNames, parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
 import type { NftExpression, NftObject, NftPart, NftTimed } from "./listing.ts";
 import { type Gate, type Remote, sourceKey } from "./state.ts";
@@ -12,7 +12,7 @@ import { type Gate, type Remote, sourceKey } from "./state.ts";
  */
 export function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
   const names = gateNames(name);
-  const ours = new Set<string>([...GATE_CHAINS, ...GATE_SETS].map((part) => names[part]));
+  const ours = new Set(Object.values(names));
   const found = objects.map(({ chain, set, map }) => chain?.name ?? set?.name ?? map?.name ?? "");
   const parts = new Set(found.filter((part) => ours.has(part)));
   if (parts.size === 0) return null;

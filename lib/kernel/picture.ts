@@ -56,7 +56,6 @@ export class Picture {
     return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
   }
 
-  /** Whether routes have to be listed. */
   get hasRoutes(): boolean {
     return this.#hasRoutes;
   }
@@ -104,12 +103,10 @@ export class Picture {
     this.#need = "nothing";
   }
 
-  /** A look at the FOU ports found this. */
   handleListeners(found: Observed): void {
     this.#observed = found;
   }
 
-  /** A look at everything found this. */
   handleLook(found: Observed): void {
     this.#observed = { ...found, own: recallExpiry(found.own, this.#written) };
     this.#indexes.clear();
@@ -153,7 +150,6 @@ export class Picture {
     ];
   }
 
-  /** Everything of ours was removed. */
   handleRemoval(): void {
     this.handleFailure();
     this.#written = null;
@@ -258,7 +254,6 @@ function linkKeys([, name, ...words]: readonly string[], from: KernelState): str
   return [`device ${name}`, ...gone];
 }
 
-/** Names the first of some devices, and counts the others. */
 function describeMissing([first, ...others]: readonly string[]): string {
   return others.length === 0
     ? `device ${first} is gone`

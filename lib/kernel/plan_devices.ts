@@ -2,7 +2,7 @@ import type { DesiredState } from "./desired.ts";
 import { type Move, moveTunnels, outerWords } from "./moves.ts";
 import { type KernelState, type Listener, listenerKey, ROUTE_PROTOCOL, type Tunnel } from "./state.ts";
 
-/** Commands for `ip -batch`. @param unusedGroup number of a device group that nobody has a device in */
+/** Commands for `ip -batch`. @param unusedGroup number of an empty device group */
 export function planDevices(current: KernelState, desired: DesiredState, unusedGroup: number): string[] {
   const changing = [...desired.tunnels.values()].filter((tunnel) =>
     current.tunnels.get(tunnel.name) !== tunnel
@@ -65,7 +65,6 @@ function steadyUse(
   ]);
 }
 
-/** The entries to remove and those to add. */
 function differences<T>(
   before: ReadonlyMap<string, T>,
   after: ReadonlyMap<string, T>,

@@ -81,20 +81,12 @@ function install(old: Gate | null, gate: DesiredGate, kept: readonly Remote[], n
     ...(old === null ? [] : deleteGate(old)),
     ...defineGate(gate.rules),
     ...addRemotes(gate.table, gate.name, kept, now),
-    ...changeSets(NO_ELEMENTS, { ...gate, ...keptElements(old, gate) }),
+    ...changeSets(keptElements(null, gate), { ...gate, ...keptElements(old, gate) }),
   ];
 }
 
-/** The sets of a gate, without its maps. */
 const SETS = ["addresses", "alts", "devices", "sources"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
-
-const NO_ELEMENTS: Elements = {
-  addresses: new Set(),
-  alts: new Set(),
-  devices: new Set(),
-  sources: new Set(),
-};
 
 function keptElements(old: Elements | null, gate: Elements): Elements {
   const of = (set: typeof SETS[number]) =>
@@ -110,9 +102,7 @@ function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "na
         verb,
         after.table,
         names[set],
-        [...from].filter((element) => !to.has(element)).map((element) =>
-          set === "devices" ? `"${element}"` : element
-        ),
+        [...from.difference(to)].map((element) => set === "devices" ? `"${element}"` : element),
       );
     // Deletes first: a network must not overlap with one that is still there.
     return [...change("delete", before[set], after[set]), ...change("add", after[set], before[set])];

@@ -10,7 +10,6 @@ const TIME_LIMIT = 60_000;
 /** A program that failed: its arguments, exit code and standard error. */
 export class CommandError extends Error {
   readonly argv: readonly string[];
-  /** Exit code of the program. */
   readonly code: number;
   readonly stderr: string;
 
@@ -90,7 +89,6 @@ export class Runner {
     }
   }
 
-  /** Loads kernel modules. */
   async modprobe(modules: readonly string[]): Promise<void> {
     this.#log.command(`modprobe -a ${modules.join(" ")}`);
     await this.#run("modprobe", ["-a", ...modules], []);
@@ -142,7 +140,6 @@ function failedIpCommand({ stderr }: CommandError, commands: readonly string[]):
   return commands.length === 1 ? commands[0]! : "-batch -";
 }
 
-/** What the program said, in one line. */
 function reason({ stderr, code }: CommandError): string {
   const said = linesOf(stderr).map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
   return withCure(said || `exit code ${code}`);

@@ -3,7 +3,6 @@ import { formatIpv4, parseIpv4 } from "../ipv4.ts";
 
 /** An `ipip` device with `encap fou`. */
 export interface Tunnel {
-  /** Device name. */
   readonly name: string;
   /** Its mark; see `mark.ts`. */
   readonly alias: string;
@@ -71,14 +70,9 @@ export interface GateRules {
 }
 
 /** The chains, sets and maps before a server's FOU ports. */
-export interface Gate {
-  readonly table: string;
-  readonly name: string;
+export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" | "ports"> {
   /** Equal exactly where the rules are equal. */
   readonly fingerprint: string;
-  readonly mark: string;
-  readonly ip: string;
-  readonly ports: readonly number[];
   /** By `placeKey`. */
   readonly remotes: ReadonlyMap<string, Remote>;
   /** Outer far addresses of all tunnels that are not parked. */

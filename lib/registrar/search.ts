@@ -19,7 +19,6 @@ export interface Search {
   readonly packet: AuthPacket;
   /** The keys not tried yet, likely ones first. */
   readonly candidates: Iterator<Credential, void>;
-  /** Their number. */
   untried: number;
   /** The refusal if no key fits. */
   readonly refusal: Refusal;
@@ -63,7 +62,6 @@ export class SearchQueue {
     return old;
   }
 
-  /** Takes out the next search. */
   take(): Search | null {
     return take(this.#newcomers) ?? take(this.#others);
   }

@@ -1,7 +1,6 @@
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Credential } from "./credentials.ts";
 
-/** Where a key was last used, and by which peer. */
 interface Sighting {
   readonly source: Endpoint;
   readonly peer: string;

@@ -46,7 +46,7 @@ Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from 
   await t.step("a reload does without the name, which has no address any more", async () => {
     await hosts.restore();
     server.signal("SIGHUP");
-    await server.waitForLine(/address of peer\.test: .*; it stays 203\.0\.113\.2$/, PATIENCE);
+    await server.waitForLine(/address of peer\.test: .*; keeping 203\.0\.113\.2$/, PATIENCE);
     await server.waitForLine(/reload: nothing changed/, PATIENCE);
     await scenario.send("direct", "--from", "203.0.113.2:4444", ...to);
     await server.waitForLine(/authenticated again from 203\.0\.113\.2:4444/, PATIENCE);

@@ -97,7 +97,7 @@ Deno.test("two clients of one host share a FOU port: the first to go leaves it, 
     "a server, whose gate would cut them off, is refused at its start and at a reload",
     async () => {
       const refused =
-        /Cannot wait for clients at 10\.0\.1\.2:10001: ipipou\d has a tunnel by that FOU port, /;
+        /Cannot wait for clients at 10\.0\.1\.2:10001: ipipou\d has a tunnel at that FOU port, /;
       const early = scenario.start("client", "-s", "-n3", "-b:10001@eth0", ...TOKEN);
       assert.equal((await early.exit).code, 53);
       assert.match(early.lines.at(-1)!, refused);

@@ -160,19 +160,19 @@ Deno.test("packets() throws what the kernel reports, here a verdict it refused",
   });
 });
 
-Deno.test("close() ends a waiting packets() and frees the number at once", async () => {
+Deno.test("disposing ends a waiting packets() and frees the number at once", async () => {
   const first = openQueue();
   const waiting = first.packets().next();
-  first.close();
+  first[Symbol.dispose]();
   using second = openQueue();
-  first.close();
+  first[Symbol.dispose]();
   assert.deepEqual(await soon(waiting, "the end of packets()"), { done: true, value: undefined });
   using socket = openSocket();
   socket.send(numbered(2), FAR.ip);
   assert.deepEqual(await take(second.packets(), 1), [numbered(2)]);
 });
 
-Deno.test("close() between two packets ends packets()", async () => {
+Deno.test("disposing between two packets ends packets()", async () => {
   const queue = openQueue();
   using socket = openSocket();
   for (let number = 0; number < 3; number++) socket.send(numbered(number), FAR.ip);
@@ -180,7 +180,7 @@ Deno.test("close() between two packets ends packets()", async () => {
   let count = 0;
   for await (const _ of queue.packets()) {
     count++;
-    queue.close();
+    queue[Symbol.dispose]();
   }
   assert.equal(count, 1);
   assert.equal(counters(), null);
@@ -228,8 +228,8 @@ Deno.test("PacketQueue.open() fails with exit code 20 when the queue is taken, a
     );
     return true;
   });
-  first.close();
-  open().close();
+  first[Symbol.dispose]();
+  open()[Symbol.dispose]();
 });
 
 Deno.test("PacketQueue.open() says when CAP_NET_ADMIN is missing", () => {

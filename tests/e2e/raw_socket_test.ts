@@ -47,7 +47,7 @@ Deno.test("RawSocket tells why it cannot open or send", () => {
     call: "sendto",
   });
   assert.throws(() => socket.send(packet, "10.9.0.256"), TypeError);
-  socket.close();
-  socket.close();
+  socket[Symbol.dispose]();
+  socket[Symbol.dispose]();
   assert.throws(() => socket.send(packet, FAR.ip), /the raw socket is closed/);
 });

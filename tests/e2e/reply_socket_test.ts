@@ -103,12 +103,12 @@ Deno.test("packets() holds a few replies while nobody reads, and goes on after i
   assert.ok(count > 4 && count < 100, `${count} were held`);
 });
 
-Deno.test("packets() refuses a second reader; close() ends the first, and may be called again", async () => {
+Deno.test("packets() refuses a second reader; disposing ends the first, and may be repeated", async () => {
   const socket = open();
   const waiting = socket.packets().next();
   await assert.rejects(socket.packets().next(), /another reader/);
-  socket.close();
-  socket.close();
+  socket[Symbol.dispose]();
+  socket[Symbol.dispose]();
   assert.deepEqual(await waiting, { done: true, value: undefined });
   assert.deepEqual(await socket.packets().next(), { done: true, value: undefined });
 });

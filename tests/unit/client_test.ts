@@ -9,12 +9,12 @@ function plain(keepalive: number): Client {
   return new Client({ keepalive, expectsAnswers: false }, NOW, Math.random);
 }
 
-/** A client that expects answers, with pauses of just their mean length or `random`'s. */
+/** A client that expects answers, with pauses of mean length unless `random` is given. */
 function expecting(keepalive: number, random = () => 0.5): Client {
   return new Client({ keepalive, expectsAnswers: true }, NOW, random);
 }
 
-/** Lets a client that never gets an answer do what is due until `end`. @returns when it sent, milliseconds from NOW */
+/** Runs a client that never gets an answer until `end`. @returns when it sent, in milliseconds from NOW */
 function unanswered(client: Client, end: number): number[] {
   const sent: number[] = [];
   while (client.nextDeadline !== null && client.nextDeadline <= end) {

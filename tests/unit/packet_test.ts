@@ -22,7 +22,7 @@ const datagramArbitrary = fc.record({
   payload: fc.uint8Array({ maxLength: 1_472, size: "max" }),
 }, { noNullPrototype: true });
 
-/** The bytes of a UDP checksum's sum, its own field included, summed in ones' complement 16 bits at a time. */
+/** The ones' complement sum of the bytes that a UDP checksum covers, its own field included. */
 function sumOfUdp(packet: Uint8Array): number {
   const udp = packet.slice(20);
   const padded = udp.length % 2 === 0 ? udp : new Uint8Array([...udp, 0]);

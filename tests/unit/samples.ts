@@ -42,7 +42,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
   };
 }
 
-/** What is seen of a kernel where nothing is ours and nothing of others' matters, but for `fields`. */
+/** An observed kernel without own or relevant foreign objects, except for `fields`. */
 export function sampleObserved(
   { foreign, ...fields }: Partial<Omit<Observed, "foreign">> & { foreign?: Partial<Observed["foreign"]> },
 ): Observed {

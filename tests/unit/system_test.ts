@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SYSTEM } from "../../lib/system.ts";
 
-/** For the caller's scope, the process is started like this by its service manager. */
+/** Sets a service manager's environment variables for the caller's scope. */
 class Environment implements Disposable {
   readonly #before: Record<string, string | undefined>;
 

@@ -36,6 +36,10 @@ const CASES: Record<string, readonly Event[]> = {
     ["lower", 1, 0],
     ["authenticate", 0],
   ],
+  "a tunnel with a private address is deleted and the server stopped at once": [
+    ["delete device", 0, 1],
+    ["stop", 0],
+  ],
   "a tunnel was given an address of others before a start": [
     ["move", 0, 1],
     ["kill", 0],

@@ -10,7 +10,7 @@ const PORT = 10_000;
 const HOME = { ip: "198.51.100.2", port: 40_001 };
 const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
 
-/** What an earlier run left: each peer's tunnel from a local address to a place, and whom the gate lets in. */
+/** What an earlier run left: each peer's tunnel from a local address to a place, and the gate's remotes. */
 function left(
   tunnels: Readonly<Record<string, readonly [local: string, remote: Endpoint]>>,
   letIn: readonly Pick<Remote, "endpoint" | "alt">[] | null,
@@ -51,7 +51,7 @@ function find(peers: Partial<Peer>[], own: KernelState) {
   return Object.fromEntries(findAdmissions(peers.map(samplePeer), own, MAIN));
 }
 
-Deno.test("findAdmissions() takes over those with a tunnel, where it leads, until when the gate lets them in", () => {
+Deno.test("findAdmissions() takes over peers with a tunnel, its place, and the expiry in the gate", () => {
   const state = left({ a: [MAIN, HOME], b: ["172.29.0.1", ELSEWHERE] }, [
     { endpoint: HOME, alt: null },
     { endpoint: ELSEWHERE, alt: "172.29.0.1" },
@@ -63,7 +63,7 @@ Deno.test("findAdmissions() takes over those with a tunnel, where it leads, unti
   });
 });
 
-Deno.test("findAdmissions() lets in again, without a gate, those alone who were let in for ever", () => {
+Deno.test("findAdmissions() without a gate lets in only peers that were admitted for ever", () => {
   const state = left({ a: [MAIN, HOME], b: [MAIN, ELSEWHERE] }, null);
   assert.deepEqual(find([{ name: "a" }, { name: "b", lifetime: 60 }], state), {
     a: { remote: HOME, port: PORT, expiresAt: null },
@@ -71,25 +71,25 @@ Deno.test("findAdmissions() lets in again, without a gate, those alone who were 
   });
 });
 
-Deno.test("findAdmissions() leaves out whom a gate that stands does not let in", () => {
+Deno.test("findAdmissions() keeps out peers that a standing gate does not let in", () => {
   const state = left({ a: [MAIN, HOME] }, []);
   assert.deepEqual(find([{ name: "a" }], state), { a: { remote: HOME, port: PORT, expiresAt: 0 } });
 });
 
-Deno.test("findAdmissions() has the one of two at a place whom the gate lets in, whatever their order", () => {
+Deno.test("findAdmissions() prefers the one of two peers at a place that the gate lets in, whatever their order", () => {
   const tunnels = { a: [MAIN, HOME], b: ["172.29.0.1", HOME] } as const;
   const here = { remote: HOME, port: PORT, expiresAt: null };
-  const nowhere = { remote: null, port: PORT, expiresAt: 0 };
+  const parked = { remote: null, port: PORT, expiresAt: 0 };
   for (const names of [["a", "b"], ["b", "a"]]) {
     const peers = names.map((name) => ({ name }));
     const of = (alt: string | null) => find(peers, left(tunnels, [{ endpoint: HOME, alt }]));
-    assert.deepEqual(of(null), { a: here, b: nowhere });
-    assert.deepEqual(of("172.29.0.1"), { a: nowhere, b: here });
+    assert.deepEqual(of(null), { a: here, b: parked });
+    assert.deepEqual(of("172.29.0.1"), { a: parked, b: here });
   }
-  assert.deepEqual(find([{ name: "b" }, { name: "a" }], left(tunnels, null)), { b: here, a: nowhere });
+  assert.deepEqual(find([{ name: "b" }, { name: "a" }], left(tunnels, null)), { b: here, a: parked });
 });
 
-Deno.test("findAdmissions() takes over a tunnel that leads nowhere as one that does", () => {
+Deno.test("findAdmissions() takes over a parked tunnel as parked", () => {
   const state = left({ a: ["127.0.0.1", { ip: "0.28.0.1", port: PORT }] }, []);
   assert.deepEqual(find([{ name: "a" }], state), { a: { remote: null, port: PORT, expiresAt: 0 } });
 });

@@ -9,7 +9,7 @@ const HUB = "/etc/ipipou/hub.toml";
 /** Milliseconds that a program may take to start on a busy machine. */
 const PATIENCE = 60_000;
 
-/** Claims the hub, says what hindered it, and when it is told to reload. */
+/** Claims the hub, and prints its problems and when it is told to reload. */
 const CLAIMANT = `import { claimConfigs } from "${MODULES}daemon/claim.ts";
 import { SYSTEM } from "${MODULES}system.ts";
 Deno.addSignalListener("SIGHUP", () => console.log("told"));
@@ -34,7 +34,7 @@ async function withFolder(test: (folder: string, start: () => Process) => Promis
   }
 }
 
-Deno.test("tellToReload() finds the process that claimed a file, for as long as it lives", async () => {
+Deno.test("tellToReload() finds the process that claimed a file, as long as it lives", async () => {
   await withFolder(async (folder, start) => {
     assert.equal(tellToReload(HUB, locks, folder), null);
     const claimant = start();
@@ -48,12 +48,12 @@ Deno.test("tellToReload() finds the process that claimed a file, for as long as 
   });
 });
 
-Deno.test("claimConfigs() leaves a file to the process that has it, and frees it when disposed", async () => {
+Deno.test("claimConfigs() leaves a file to the process that has it, and releases it when disposed", async () => {
   await withFolder(async (folder, start) => {
     const claim = claimConfigs([HUB, HUB], locks, folder);
     assert.deepEqual(claim.problems, []);
     await start().waitForLine(
-      /claimed Another process runs hub too: ipipou peer will tell that one alone/,
+      /claimed Another process already runs hub: ipipou peer will reload only that one/,
       PATIENCE,
     );
     claim[Symbol.dispose]();
@@ -61,7 +61,7 @@ Deno.test("claimConfigs() leaves a file to the process that has it, and frees it
   });
 });
 
-Deno.test("claimConfigs() claims nothing that lies elsewhere, and goes on where it cannot", async () => {
+Deno.test("claimConfigs() ignores files elsewhere, and continues after a failure", async () => {
   await withFolder(async (folder) => {
     const elsewhere = ["/tmp/hub.toml", "/etc/ipipou/a/b.toml", "/etc/ipipou/...toml", "./hub.toml"];
     claimConfigs(elsewhere, locks, folder)[Symbol.dispose]();

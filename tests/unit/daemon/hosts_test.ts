@@ -18,17 +18,17 @@ import { samplePeer } from "../samples.ts";
 
 /** A label of 64 characters is one too long: no name server is asked. */
 const NO_HOST = "x".repeat(64);
-/** As much of a system as searches for hosts need. */
+/** The parts of a system that looking up hosts needs. */
 const SYSTEM = { clock: CLOCK, resolve: lookUpHost } as System;
 
-/** Names that can be found from some time on, and a search for them. */
+/** Names that can be resolved from some time on, and a search for them. */
 class Bench implements Disposable {
   readonly time = new FakeTime();
   readonly stop = new AbortController();
   readonly addresses = new Map<string, string>();
-  /** Hosts that were asked for, in order. */
+  /** Looked-up hosts, in order. */
   readonly asked: string[] = [];
-  /** What was taken each time that there was something. */
+  /** What each `take()` returned. */
   readonly taken: Record<string, string>[] = [];
   readonly search: HostSearch;
 
@@ -51,7 +51,7 @@ class Bench implements Disposable {
     this.taken.push(Object.fromEntries(this.search.take()));
   }
 
-  /** Looks for these from now on, for so many milliseconds. */
+  /** Looks for these hosts for this many milliseconds. */
   async lookFor(hosts: readonly string[], milliseconds: number): Promise<void> {
     this.search.lookFor(new Set(hosts));
     await this.time.advance(milliseconds);
@@ -73,7 +73,7 @@ function warningLog() {
   return { warnings, warning: (line: string) => void warnings.push(line) };
 }
 
-Deno.test("resolveHost() gives an address as it is, and a name's address", async () => {
+Deno.test("resolveHost() returns an address unchanged, and a name's address", async () => {
   assert.equal(await resolveHost("192.0.2.7", SYSTEM), "192.0.2.7");
   assert.equal(await resolveHost("localhost", SYSTEM), "127.0.0.1");
 });
@@ -86,7 +86,7 @@ Deno.test("resolveHost() says which name has no address", async () => {
   });
 });
 
-Deno.test("awaitHost() gives the address at once where there is one", async () => {
+Deno.test("awaitHost() returns an address at once if there is one", async () => {
   const log = new Log({
     verbosity: 3,
     time: false,
@@ -101,7 +101,7 @@ Deno.test("awaitHost() gives the address at once where there is one", async () =
   );
 });
 
-Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops", async () => {
+Deno.test("awaitHost() retries, with growing pauses, until the program stops", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   const waiting: (() => void)[] = [];
@@ -128,7 +128,7 @@ Deno.test("awaitHost() goes on asking, ever more rarely, until the program stops
   assert.deepEqual(lines, [1, 2, 4, 8].map((seconds) => `${why} ${seconds} s`));
 });
 
-Deno.test("hostsOf() and remotesOf() know of peers that are known by their address alone", () => {
+Deno.test("hostsOf() and remotesOf() cover only peers that are identified by their address", () => {
   const peer = (name: string, host: string | null, ip: boolean) =>
     samplePeer({ name, remote: { host, port: 1 }, byRemote: { ip, port: true } });
   const peers = [
@@ -143,18 +143,18 @@ Deno.test("hostsOf() and remotesOf() know of peers that are known by their addre
   assert.deepEqual(remotesOf(peers, addresses), new Map([["a", "192.0.2.1"], ["again", "192.0.2.1"]]));
 });
 
-Deno.test("findHosts() does without those that are not found, and says so", async () => {
+Deno.test("findHosts() leaves out hosts that are not found, and warns", async () => {
   const log = warningLog();
   assert.deepEqual(
     await findHosts(new Set(["192.0.2.7", NO_HOST]), new Map(), { system: SYSTEM, log }),
     new Map([["192.0.2.7", "192.0.2.7"]]),
   );
   assert.deepEqual(log.warnings, [
-    `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; whoever is known by it is shut out until it is found`,
+    `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; peers identified by it are shut out until it is found`,
   ]);
 });
 
-Deno.test("findHosts() makes do with the address that a host had, and says so", async () => {
+Deno.test("findHosts() keeps the address that a host had, and warns", async () => {
   const log = warningLog();
   const known = new Map([["moved", "192.0.2.8"], ["lost", "192.0.2.9"], ["other", "192.0.2.10"]]);
   const resolve = (host: string) =>
@@ -163,10 +163,10 @@ Deno.test("findHosts() makes do with the address that a host had, and says so", 
     await findHosts(new Set(["moved", "lost"]), known, { system: { resolve }, log }),
     new Map([["moved", "192.0.2.7"], ["lost", "192.0.2.9"]]),
   );
-  assert.deepEqual(log.warnings, ["Cannot find the IPv4 address of lost: ENOTFOUND; it stays 192.0.2.9"]);
+  assert.deepEqual(log.warnings, ["Cannot find the IPv4 address of lost: ENOTFOUND; keeping 192.0.2.9"]);
 });
 
-Deno.test("lookFor() has a host asked for ever more rarely, until it is found", async () => {
+Deno.test("lookFor() looks up a host with growing pauses until it is found", async () => {
   using bench = new Bench();
   await bench.lookFor(["a"], 0);
   for (
@@ -184,7 +184,7 @@ Deno.test("lookFor() has a host asked for ever more rarely, until it is found", 
   assert.equal(bench.time.pending, 0);
 });
 
-Deno.test("lookFor() goes on as it was with hosts that it looks for already, and leaves the others", async () => {
+Deno.test("lookFor() continues with hosts that it already looks for, and drops the others", async () => {
   using bench = new Bench();
   await bench.lookFor(["a", "b"], 1_000);
   assert.deepEqual(bench.asked, ["a", "b", "a", "b"]);
@@ -197,7 +197,7 @@ Deno.test("lookFor() goes on as it was with hosts that it looks for already, and
   assert.deepEqual(bench.taken, [{ c: "192.0.2.3" }, { b: "192.0.2.2" }]);
 });
 
-Deno.test("lookFor() gives up a host also while its answer is awaited", async () => {
+Deno.test("lookFor() drops a host even while its answer is awaited", async () => {
   using bench = new Bench();
   bench.addresses.set("a", "192.0.2.1");
   bench.search.lookFor(new Set(["a"]));
@@ -205,7 +205,7 @@ Deno.test("lookFor() gives up a host also while its answer is awaited", async ()
   assert.deepEqual([bench.asked, bench.taken, bench.search.missing], [["a"], [], []]);
 });
 
-Deno.test("take() hands over all that was found, once, and nothing that is not asked for any more", async () => {
+Deno.test("take() returns what was found once, and nothing that is no longer wanted", async () => {
   using bench = new Bench({ takes: false });
   bench.addresses.set("a", "192.0.2.1").set("b", "192.0.2.2").set("c", "192.0.2.3");
   await bench.lookFor(["a", "b", "c"], 0);
@@ -218,7 +218,7 @@ Deno.test("take() hands over all that was found, once, and nothing that is not a
   assert.deepEqual(bench.search.missing, []);
 });
 
-Deno.test("lookFor() asks for nothing once the program is to stop", async () => {
+Deno.test("lookFor() looks nothing up once the program is to stop", async () => {
   using bench = new Bench();
   await bench.lookFor(["a"], 1_000);
   bench.stop.abort();

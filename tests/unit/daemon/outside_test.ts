@@ -28,7 +28,7 @@ function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
   return findOutside(settingsOf(local), observedWith(alts));
 }
 
-/** Waits for a device that does not come, for as long as nothing stops it. */
+/** Waits for a device that never appears, until stopped. */
 function awaitDevice(manager: ServiceManager | null) {
   const lines: string[] = [];
   const write = (line: string) => lines.push(line);
@@ -44,13 +44,13 @@ function awaitDevice(manager: ServiceManager | null) {
   return { lines, stop, waiting };
 }
 
-Deno.test("awaitOutside() by hand says at once what is wrong", async () => {
+Deno.test("awaitOutside() fails at once when run by hand", async () => {
   const { lines, waiting } = awaitDevice(null);
   await assert.rejects(waiting, { exitCode: EXIT.usage, message: /there is no such device/ });
   assert.deepEqual(lines, []);
 });
 
-Deno.test("awaitOutside() as a service waits until it is to stop, and says what for", async () => {
+Deno.test("awaitOutside() as a service waits until it is to stop, and says for what", async () => {
   const told = Promise.withResolvers<string>();
   const manager = { send: told.resolve, time: 0n, period: 60_000, [Symbol.dispose]() {} };
   const { lines, stop, waiting } = awaitDevice(manager);
@@ -67,16 +67,16 @@ Deno.test("findOutside() takes the first address of the device", () => {
   assert.deepEqual(find({ device: "eth0" }), { ip: "192.0.2.1", device: "eth0" });
 });
 
-Deno.test("findOutside() passes over private addresses that an earlier run left", () => {
+Deno.test("findOutside() skips private addresses that an earlier run left", () => {
   assert.deepEqual(find({ device: "eth0" }, ["172.29.0.2"]), { ip: "192.0.2.1", device: "eth0" });
 });
 
-Deno.test("findOutside() takes the given address and the device that has it", () => {
+Deno.test("findOutside() takes the configured address and the device that has it", () => {
   assert.deepEqual(find({ ip: "192.0.2.77" }), { ip: "192.0.2.77", device: "eth0" });
   assert.deepEqual(find({ ip: "127.0.0.1", device: "eth1" }), { ip: "127.0.0.1", device: "lo" });
 });
 
-Deno.test("findOutside() says what is wrong with what it was given", () => {
+Deno.test("findOutside() says what is wrong with the settings", () => {
   const refused = (why: string) => ({ exitCode: EXIT.usage, message: `Cannot use the ${why}` });
   assert.throws(
     () => find({ device: "eth9" }),

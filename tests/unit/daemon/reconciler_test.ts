@@ -53,7 +53,7 @@ Deno.test("request() is served once the change has succeeded", async () => {
   assert.deepEqual([bench.changes, bench.served], [1, ["a"]]);
 });
 
-Deno.test("isPending() is true from the request until it is served, also through failures", async () => {
+Deno.test("isPending() is true from the request until it is served, even through failures", async () => {
   using bench = new Bench();
   assert.equal(bench.reconciler.isPending("a"), false);
   bench.request("a");
@@ -67,7 +67,7 @@ Deno.test("isPending() is true from the request until it is served, also through
   assert.deepEqual(["a", "b"].map((name) => bench.reconciler.isPending(name)), [false, true]);
 });
 
-Deno.test("request() during a change waits for the next, together with the others", async () => {
+Deno.test("request() during a change waits for the next one, together with the others", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.time.settle();
@@ -79,7 +79,7 @@ Deno.test("request() during a change waits for the next, together with the other
   assert.deepEqual([bench.changes, bench.served], [2, ["a", "b", "c"]]);
 });
 
-Deno.test("request() with a key that waits already takes its place", async () => {
+Deno.test("request() replaces a waiting request with the same key", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.time.settle();
@@ -89,7 +89,7 @@ Deno.test("request() with a key that waits already takes its place", async () =>
   assert.deepEqual([bench.changes, bench.served], [2, ["a", "second"]]);
 });
 
-Deno.test("request() after a change begins another", async () => {
+Deno.test("request() after a change starts another one", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.succeed();
@@ -98,7 +98,7 @@ Deno.test("request() after a change begins another", async () => {
   assert.deepEqual([bench.changes, bench.served], [2, ["a", "b"]]);
 });
 
-Deno.test("request() that is made by one just served is served too", async () => {
+Deno.test("request() from a callback is served too", async () => {
   using bench = new Bench();
   bench.reconciler.request("once", () => bench.request("again"));
   await bench.succeed();
@@ -107,7 +107,7 @@ Deno.test("request() that is made by one just served is served too", async () =>
   assert.deepEqual(bench.served, ["again"]);
 });
 
-Deno.test("Reconciler tries a failed change again: at once, then after 1, 2, 4 seconds", async () => {
+Deno.test("Reconciler retries a failed change at once, then after 1, 2, 4 seconds", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.fail("Cannot A");
@@ -122,7 +122,7 @@ Deno.test("Reconciler tries a failed change again: at once, then after 1, 2, 4 s
   }
   assert.deepEqual(bench.served, []);
   assert.deepEqual(bench.lines.slice(0, 3), [
-    "Cannot A; looking again at what there is",
+    "Cannot A; looking at the kernel again",
     "Error: Cannot B; trying again in 1 s",
     "Error: Cannot C; trying again in 2 s",
   ]);
@@ -131,7 +131,7 @@ Deno.test("Reconciler tries a failed change again: at once, then after 1, 2, 4 s
   assert.deepEqual(bench.served, ["a"]);
 });
 
-Deno.test("Reconciler serves what came during failures with the change that succeeds, in order", async () => {
+Deno.test("Reconciler serves requests that came during failures with the change that succeeds, in order", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.time.settle();
@@ -144,7 +144,7 @@ Deno.test("Reconciler serves what came during failures with the change that succ
   assert.deepEqual(bench.served, ["a", "b", "c"]);
 });
 
-Deno.test("Reconciler forgets failures once a change has succeeded", async () => {
+Deno.test("Reconciler forgets failures once a change succeeds", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.fail("Cannot");
@@ -161,7 +161,7 @@ Deno.test("Reconciler forgets failures once a change has succeeded", async () =>
   assert.equal(bench.changes, 6, "and the second after the shortest time");
 });
 
-Deno.test("Reconciler stops waiting, trying and serving when the program stops", async () => {
+Deno.test("Reconciler stops waiting, retrying and serving when the program stops", async () => {
   using bench = new Bench();
   bench.request("a");
   await bench.fail("Cannot");
@@ -173,7 +173,7 @@ Deno.test("Reconciler stops waiting, trying and serving when the program stops",
   assert.deepEqual([bench.changes, bench.served, bench.time.pending], [2, [], 0]);
 });
 
-Deno.test("settled() waits for the change under way, and for none where there is none", async () => {
+Deno.test("settled() waits for a running change, and not without one", async () => {
   using bench = new Bench();
   await bench.reconciler.settled();
   bench.request("a");
@@ -186,12 +186,12 @@ Deno.test("settled() waits for the change under way, and for none where there is
   assert.deepEqual(bench.served, ["a"]);
 });
 
-/** What became of an attempt, as it becomes known. */
+/** The result of an attempt, once it is known. */
 function watch(attempt: Promise<void>, events: string[]): void {
   attempt.then(() => events.push("done"), (error: Error) => events.push(`failed: ${error.message}`));
 }
 
-Deno.test("attempt() resolves once a change that began afterwards has succeeded", async () => {
+Deno.test("attempt() resolves once a change that began afterwards succeeds", async () => {
   using bench = new Bench();
   const events: string[] = [];
   bench.request("a");
@@ -203,7 +203,7 @@ Deno.test("attempt() resolves once a change that began afterwards has succeeded"
   assert.deepEqual([bench.changes, events], [2, ["done"]]);
 });
 
-Deno.test("attempt() tries twice, then has it undone, and the kernel brought to what it was", async () => {
+Deno.test("attempt() tries twice, then undoes it and requests another change", async () => {
   using bench = new Bench();
   const events: string[] = [];
   watch(bench.reconciler.attempt(() => events.push(`undone before change ${bench.changes + 1}`)), events);
@@ -218,7 +218,7 @@ Deno.test("attempt() tries twice, then has it undone, and the kernel brought to 
   assert.deepEqual([bench.changes, bench.served, bench.time.pending], [3, ["a"], 0]);
 });
 
-Deno.test("attempt() does not wait until a change that failed is tried again", async () => {
+Deno.test("attempt() does not wait for the end of a pause between retries", async () => {
   using bench = new Bench();
   const events: string[] = [];
   bench.request("a");
@@ -233,7 +233,7 @@ Deno.test("attempt() does not wait until a change that failed is tried again", a
   assert.deepEqual([bench.served, events], [["a"], ["done"]]);
 });
 
-Deno.test("follow() has a change made that nobody hears of, and tried again until it succeeds", async () => {
+Deno.test("follow() requests a change that is retried until it succeeds", async () => {
   using bench = new Bench();
   bench.reconciler.follow();
   await bench.fail("no");

@@ -6,12 +6,12 @@ import { FakeTime } from "../fake_time.ts";
 
 const PERIOD = 40;
 
-/** A service manager that keeps what it is told. */
+/** A service manager that records its messages. */
 class Manager {
   readonly messages: string[] = [];
   readonly time = 1_234_567n;
   readonly period = PERIOD;
-  /** Why nothing can be sent. */
+  /** If set, `send()` fails with it. */
   failure: Error | null = null;
   isDisposed = false;
 
@@ -32,7 +32,7 @@ function makeLog(lines: string[]): Log {
 
 const SILENT = makeLog([]);
 
-Deno.test("Service tells what it waits for, that it is ready and how it goes, each once", () => {
+Deno.test("Service tells what it waits for, that it is ready, and its status, each once", () => {
   const manager = new Manager();
   using service = new Service(manager, CLOCK, SILENT);
   let admitted = 0;
@@ -52,7 +52,7 @@ Deno.test("Service tells what it waits for, that it is ready and how it goes, ea
   ]);
 });
 
-Deno.test("Service tells that it reloads with the manager's time, when it is ready again, and that it stops", () => {
+Deno.test("Service tells of a reload with the manager's time, of its end, and of the stop", () => {
   const manager = new Manager();
   using service = new Service(manager, CLOCK, SILENT);
   service.ready(() => "up");
@@ -67,7 +67,7 @@ Deno.test("Service tells that it reloads with the manager's time, when it is rea
   ]);
 });
 
-Deno.test("Service asks for more time until it is ready, then shows that it lives, twice in each period", async () => {
+Deno.test("Service asks for more time until it is ready, then shows signs of life twice in each period", async () => {
   using time = new FakeTime();
   const manager = new Manager();
   using service = new Service(manager, CLOCK, SILENT);
@@ -81,7 +81,7 @@ Deno.test("Service asks for more time until it is ready, then shows that it live
   assert.deepEqual(manager.messages, ["READY=1\nSTATUS=up", "WATCHDOG=1", "WATCHDOG=1"]);
 });
 
-Deno.test("Service notices by itself that its status has changed", async () => {
+Deno.test("Service notices a changed status by itself", async () => {
   using time = new FakeTime();
   const manager = new Manager();
   using service = new Service(manager, CLOCK, SILENT);
@@ -92,7 +92,7 @@ Deno.test("Service notices by itself that its status has changed", async () => {
   assert.deepEqual(manager.messages.slice(1), ["WATCHDOG=1", "STATUS=0 admitted"]);
 });
 
-Deno.test("Service shows no more life once it is disposed", async () => {
+Deno.test("Service shows no signs of life once it is disposed", async () => {
   using time = new FakeTime();
   const manager = new Manager();
   new Service(manager, CLOCK, SILENT)[Symbol.dispose]();
@@ -100,7 +100,7 @@ Deno.test("Service shows no more life once it is disposed", async () => {
   assert.deepEqual([manager.messages, time.pending], [[], 0]);
 });
 
-Deno.test("Service goes on when its manager cannot be told, and the log says why", () => {
+Deno.test("Service continues when its manager cannot be told, and logs why", () => {
   const manager = new Manager();
   const lines: string[] = [];
   manager.failure = new Error("Cannot notify the service manager: ECONNREFUSED (Connection refused)");
@@ -109,7 +109,7 @@ Deno.test("Service goes on when its manager cannot be told, and the log says why
   assert.deepEqual(lines, [`Warning: ${manager.failure.message}`]);
 });
 
-Deno.test("Service closes what leads to its manager", () => {
+Deno.test("Service closes the connection to its manager", () => {
   const manager = new Manager();
   new Service(manager, CLOCK, SILENT)[Symbol.dispose]();
   assert.ok(manager.isDisposed);

@@ -9,7 +9,7 @@ const SERVER: ServerStatus = {
   missingHosts: [],
 };
 
-Deno.test("describeStatus() says where a server waits, and how many of its peers are let in", () => {
+Deno.test("describeStatus() says where a server waits, and how many of its peers are admitted", () => {
   assert.equal(describeStatus(SERVER), "waiting for clients at 192.0.2.1:10001; 2 of 3 peers admitted");
   const places = [10_001, 10_002].map((port) => ({ ip: "192.0.2.1", port }));
   assert.match(
@@ -18,14 +18,14 @@ Deno.test("describeStatus() says where a server waits, and how many of its peers
   );
 });
 
-Deno.test("describeStatus() names one host that is missing, and counts the others", () => {
+Deno.test("describeStatus() names one missing host, and counts the others", () => {
   const words = (...missingHosts: string[]) =>
     describeStatus({ ...SERVER, missingHosts }).split("; ").slice(2);
   assert.deepEqual(words("a.example"), ["cannot find a.example"]);
   assert.deepEqual(words("a.example", "b.example", "c.example"), ["cannot find a.example and 2 more"]);
 });
 
-Deno.test("describeStatus() says what a client knows of its server", () => {
+Deno.test("describeStatus() says whether a client's server answers", () => {
   const words = (["unknown", "accepted", "no answer"] as const).map((answers) =>
     describeStatus({ role: "client", remote: { ip: "192.0.2.1", port: 10_001 }, answers })
   );

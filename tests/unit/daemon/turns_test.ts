@@ -3,7 +3,7 @@ import { CLOCK } from "../../../lib/clock.ts";
 import { Turns } from "../../../lib/daemon/turns.ts";
 import { FakeTime } from "../fake_time.ts";
 
-Deno.test("start() has turns follow one another until there is no more to do", async () => {
+Deno.test("start() runs turns until no work is left", async () => {
   using time = new FakeTime();
   let left = 3;
   const turns = new Turns(() => --left > 0, CLOCK, new AbortController().signal);
@@ -20,7 +20,7 @@ Deno.test("start() has turns follow one another until there is no more to do", a
   assert.equal(left, 0);
 });
 
-Deno.test("start() changes nothing while turns follow one another", async () => {
+Deno.test("start() changes nothing while turns run", async () => {
   using time = new FakeTime();
   let count = 0;
   const turns = new Turns(() => ++count < 5, CLOCK, new AbortController().signal);
@@ -31,7 +31,7 @@ Deno.test("start() changes nothing while turns follow one another", async () => 
   assert.equal(count, 1);
 });
 
-Deno.test("start() has each turn followed by a pause as long as it took", async () => {
+Deno.test("start() pauses after each turn as long as it took", async () => {
   using time = new FakeTime();
   const begins: number[] = [];
   const durations = [3, 10];
@@ -46,11 +46,11 @@ Deno.test("start() has each turn followed by a pause as long as it took", async 
   );
   turns.start();
   await time.advance(100);
-  // Timers and the wall clock do not see the time that passes in a turn: what is between two turns is the pause.
+  // Timers do not see the time that passes in a turn: the time between two turns is the pause.
   assert.deepEqual(begins.slice(1).map((begin, index) => begin - begins[index]!), durations);
 });
 
-Deno.test("start() has no turn follow once the program is to stop", async () => {
+Deno.test("start() runs no more turns once the program is to stop", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   let count = 0;

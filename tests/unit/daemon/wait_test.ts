@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { unlessStopped } from "../../../lib/daemon/wait.ts";
 
-Deno.test("unlessStopped() settles as the work does, unless the signal is aborted before", async () => {
+Deno.test("unlessStopped() settles as the work does, unless the signal is aborted first", async () => {
   const stop = new AbortController();
   let listeners = 0;
   const { addEventListener, removeEventListener } = stop.signal;
@@ -20,6 +20,6 @@ Deno.test("unlessStopped() settles as the work does, unless the signal is aborte
   const waiting = unlessStopped(promise, stop.signal);
   stop.abort("SIGTERM");
   await assert.rejects(waiting, (reason) => reason === "SIGTERM");
-  reject(new Error("nobody hears of it"));
+  reject(new Error("ignored"));
   await assert.rejects(unlessStopped(new Promise(() => {}), stop.signal), (reason) => reason === "SIGTERM");
 });

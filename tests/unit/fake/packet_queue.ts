@@ -55,7 +55,7 @@ export class FakePacketQueue implements PacketQueue {
     this.#packets.resize(maxLength);
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#packets.close();
     if (this.#queues.get(this.#number) === this) this.#queues.delete(this.#number);
   }
@@ -63,10 +63,6 @@ export class FakePacketQueue implements PacketQueue {
   /** Its process is killed. */
   abandon(): void {
     this.#packets.abandon();
-    this.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this[Symbol.dispose]();
   }
 }

@@ -48,16 +48,12 @@ export class FakeRawSocket implements RawSocket {
     onSent(sending.packet);
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#isClosed = true;
   }
 
   /** Its process is killed. */
   abandon(): void {
     this.#isAbandoned = true;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }

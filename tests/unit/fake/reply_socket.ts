@@ -31,7 +31,7 @@ export class FakeReplySocket implements ReplySocket {
     return this.#packets.read();
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#packets.close();
     this.#sockets.delete(this);
   }
@@ -39,10 +39,6 @@ export class FakeReplySocket implements ReplySocket {
   /** Its process is killed. */
   abandon(): void {
     this.#packets.abandon();
-    this.close();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
+    this[Symbol.dispose]();
   }
 }

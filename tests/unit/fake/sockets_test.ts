@@ -42,8 +42,8 @@ Deno.test("FakePacketQueue has one holder, and keeps so many packets", async () 
   const failing = next(again);
   queue.fail();
   await assert.rejects(failing, { exitCode: EXIT.queue });
-  queue.close();
-  host.start().system.openPacketQueue(QUEUE).close();
+  queue[Symbol.dispose]();
+  host.start().system.openPacketQueue(QUEUE)[Symbol.dispose]();
 });
 
 Deno.test("FakeRawSocket sends where routes lead, or by its device, and fails as the kernel does", () => {
@@ -67,7 +67,7 @@ Deno.test("FakeRawSocket sends where routes lead, or by its device, and fails as
   host.kernel.ip("link delete dev eth0");
   host.kernel.addDevice("eth0");
   assert.throws(() => bound!.send(packet, SERVER.ip), { code: "ENODEV" }, "it is another device");
-  bound!.close();
+  bound![Symbol.dispose]();
   assert.throws(() => bound!.send(packet, SERVER.ip), TypeError);
   assert.equal(sent.length, 3);
 });
@@ -85,7 +85,7 @@ Deno.test("FakeReplySocket reads what its filter takes of what comes, cut to its
   const reader = socket.packets()[Symbol.asyncIterator]();
   for (let count = 0; count < 10; count++) assert.deepEqual(await next(reader), reply.slice(0, 40));
   const last = next(reader);
-  socket.close();
+  socket[Symbol.dispose]();
   assert.equal(await last, null);
   assert.equal(host.replySockets.size, 0);
 });
@@ -163,7 +163,7 @@ Deno.test("a process that is killed hears of nothing more, and has no effect any
   await clock.advance(1_000);
   assert.deepEqual([log, sent, manager.messages, clock.pending], [[], [], [], 0]);
   assert.ok(host.kernel.devices.has("eth0"));
-  host.start().system.openPacketQueue(QUEUE).close();
+  host.start().system.openPacketQueue(QUEUE)[Symbol.dispose]();
 });
 
 Deno.test("FakeResolver finds names while they are there, at once or later", async () => {

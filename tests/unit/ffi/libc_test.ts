@@ -4,7 +4,7 @@ import { Libc, SysError } from "../../../ffi/libc.ts";
 
 const NO_FD = 1 << 30;
 
-/** Lowers the soft limit of open files, which poll(2) does not exceed either, for the caller's scope. */
+/** Lowers the soft limit of open files, which limits poll(2) too, for the caller's scope. */
 function limitOpenFiles(limit: number): Disposable {
   const RLIMIT_NOFILE = 7;
   const library = Deno.dlopen("libc.so.6", {

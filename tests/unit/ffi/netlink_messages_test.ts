@@ -13,7 +13,7 @@ function join(...datagrams: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(datagrams.flatMap((datagram) => [...datagram]));
 }
 
-/** What datagrams tell of a table, one after the other. */
+/** The news of a table in each datagram. */
 function tableNews(table: string, ...datagrams: readonly Uint8Array[]): KernelChange[][] {
   let isTouched = false;
   return datagrams.map((datagram) => {
@@ -30,7 +30,7 @@ function arbitraryDatagram(): fc.Arbitrary<Uint8Array> {
   const damaged = fc.tuple(captured, damage, fc.nat()).map(([datagrams, changes, cut]) => {
     const bytes = join(...datagrams);
     for (const [offset, value] of changes) bytes[offset % bytes.length] = value;
-    // In a buffer of its own, as a part of a larger one would hide reads beyond the end.
+    // In its own buffer, because a larger one would hide reads beyond the end.
     return cut % 2 === 0 ? bytes : bytes.slice(0, cut % (bytes.length + 1));
   });
   return fc.oneof(fc.uint8Array({ maxLength: 200 }), damaged);

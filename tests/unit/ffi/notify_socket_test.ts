@@ -5,7 +5,7 @@ import { NotifySocket } from "../../../ffi/notify_socket.ts";
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 
-/** A datagram socket of the address space that the kernel reads here: `\0` begins an abstract one. */
+/** A Unix datagram socket; an address that begins with `\0` is abstract. */
 class Receiver implements Disposable {
   readonly #libc = new Libc();
   readonly #fd: number;
@@ -17,7 +17,7 @@ class Receiver implements Disposable {
     this.#libc.check("bind it", "bind", symbols.bind(this.#fd, bytes, bytes.length));
   }
 
-  /** The next message that has come; null: none. */
+  /** The next received message; null: none. */
   read(): string | null {
     const buffer = new Uint8Array(256);
     const length = this.#libc.receive("read it", this.#fd, buffer);
@@ -73,7 +73,7 @@ Deno.test("send() says why the message could not be sent", () => {
 
 Deno.test("time counts microseconds", () => {
   using socket = new NotifySocket("/nonexistent/socket");
-  // In this order: a pause in between makes what has passed longer, not shorter.
+  // In this order: a pause in between makes the measured time longer, not shorter.
   const [time, begin] = [socket.time, performance.now()];
   while (performance.now() - begin < 20);
   const passed = Number(socket.time - time);

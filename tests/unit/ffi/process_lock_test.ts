@@ -6,7 +6,7 @@ const MODULE = new URL("../../../ffi/process_lock.ts", import.meta.url).href;
 /** Milliseconds that a program may take to start on a busy machine. */
 const PATIENCE = 60_000;
 
-/** Takes the lock on a file, says so, and what becomes of it. */
+/** Takes the lock on a file, and prints the result and each SIGHUP. */
 const HOLDER = `import { takeProcessLock } from "${MODULE}";
 const lock = takeProcessLock(Deno.args[0]);
 Deno.addSignalListener("SIGHUP", () => console.log("told"));

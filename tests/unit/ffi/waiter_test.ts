@@ -17,7 +17,7 @@ class Scene implements Disposable {
     this.waiter = new Waiter("the test", [this.first.fd, this.second.fd], this.libc, resources);
   }
 
-  /** Whether a promise is pending still after another poll came and went. */
+  /** Whether a promise is still pending after another poll. */
   async isPending(promise: Promise<void>): Promise<boolean> {
     let isPending = true;
     promise.then(() => isPending = false);

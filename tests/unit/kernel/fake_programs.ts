@@ -2,16 +2,16 @@ import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 
-/** A program that does not do anything but end as it is told to. */
+/** How a fake program ends. */
 export interface Ending {
   readonly code?: number;
   readonly stdout?: string;
   readonly stderr?: string;
-  /** Text without which in its input it ends with 0 and says no error. */
+  /** It fails only if its input contains this text. */
   readonly refuses?: string;
 }
 
-/** Programs that stand in for the real ones, for the caller's scope: nothing else is in PATH. */
+/** Replaces PATH by fake programs for the caller's scope. */
 export class FakePrograms implements Disposable {
   readonly #directory = Deno.makeTempDirSync();
   readonly #path = Deno.env.get("PATH")!;

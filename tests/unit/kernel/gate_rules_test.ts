@@ -30,7 +30,7 @@ const RULES: GateRules = {
   mark: "ipipou:t0",
 };
 
-/** The rules in one chain of a gate, as they are added. */
+/** The rules of one chain, in order. */
 function rulesIn(chain: string, fields: Partial<GateRules>): string[] {
   const prefix = `add rule ip ipipou ${chain}-t0 `;
   return defineGate({ ...RULES, ...fields })

@@ -21,7 +21,7 @@ function at(addresses: Readonly<Record<string, string>>): Map<string, Admission>
   );
 }
 
-/** The tunnels that stand once an assignment has been carried out. */
+/** The tunnels after an assignment. */
 function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<string, Admission>) {
   return new Map([...locals].map(([name, ip]): [string, Tunnel] => {
     const remote = admissions.get(name)!.remote!;
@@ -32,7 +32,7 @@ function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<s
   }));
 }
 
-/** Addresses of which `pairs` and `others` are foreign. */
+/** Addresses with foreign `pairs` and `others`. */
 function addressesBut(pairs: readonly string[] = [], others: readonly string[] = []) {
   const foreign = { pairs: new Set(pairs), addresses: new Map(others.map((ip) => [ip, "eth0"])) };
   return { main: MAIN, firstAlt: "172.29.0.0", reserved: new Set<string>(), foreign };

@@ -28,13 +28,13 @@ function ipListing(name: string): Omit<Listing, "nft"> {
 
 /**
  * What a real kernel showed (Linux 6.1, iproute2 6.1, nftables 1.0.6) of a hub `p0` with four peers behind two
- * addresses, two of them with a lifetime of 300 seconds, beside devices and listeners of others.
+ * addresses, two of them with a lifetime of 300 seconds, beside foreign devices and listeners.
  */
 function hub(): Listing {
   return { ...ipListing("hub_ip.txt"), nft: JSON.parse(fixture("hub_nft.txt")).nftables };
 }
 
-/** The hub with some of its devices changed, or left out where `change` gives null. */
+/** The hub with changed devices; without those for which `change` returns null. */
 function hubWith(change: (device: IpDevice) => IpDevice | null): Listing {
   const listing = hub();
   return { ...listing, devices: listing.devices.map(change).filter((device) => device !== null) };

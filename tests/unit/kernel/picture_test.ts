@@ -29,7 +29,7 @@ const FROM = stateOf(STANDING);
 const TO = { ...stateOf(TUNNEL, STANDING), altAddresses: new Map([["172.29.0.0", "eth0"]]) };
 
 const INDEX = { a: 11, b: 12, eth0: 2, other: 9 } as const;
-/** A device as our changes leave it, but for `fields`. */
+/** News of a device as our changes leave it, except for `fields`. */
 const device = (name: keyof typeof INDEX, fields: Partial<DeviceChange> = {}): DeviceChange => ({
   kind: "device",
   index: INDEX[name],
@@ -67,7 +67,7 @@ const MAKE = [
 ];
 const REMOVE = ["address delete 172.29.0.0/32 dev eth0", "link set dev b group 7", "link delete group 7"];
 
-/** A plan in which `nft` runs so often. */
+/** A plan with this many runs of `nft`. */
 function planOf(transactions: number, ip: readonly string[] = MAKE): Transition {
   const [close, open] = [1, 2].map((least) => transactions >= least ? ["a command"] : []);
   return { confirm: [], withdraw: [], close: close!, ip, open: open! };
@@ -81,7 +81,7 @@ function newPicture(own: KernelState = FROM, now = NOW): Picture {
   return picture;
 }
 
-/** The picture after a change of ours, while which the kernel told of this. */
+/** The picture after a change of ours, with this news during the change. */
 function afterChange(changes: readonly KernelChange[], plan: Transition): Picture {
   const picture = newPicture();
   picture.beginChange(plan);
@@ -126,7 +126,7 @@ Deno.test("Picture needs a look at everything after a change by others, even dur
       route(4, "10.8.0.0/16"),
       UNKNOWN,
     ],
-    // What we make or change does not go by what we do.
+    // Our own changes remove none of what they make or change.
     ...[device("a", { isGone: true }), address("172.28.0.0", INDEX.a, true), route(201, "10.7.0.0/16", true)],
   ];
   for (const change of others) {

@@ -7,7 +7,7 @@ import { samplePeer, sampleSettings } from "../samples.ts";
 import type { FakeKernel } from "../fake/kernel.ts";
 import { acceptedRemotes, admission, HUB, newKernel, plan, planRemoval } from "./plan_scene.ts";
 
-/** Few addresses and ports, so that peers meet, share, swap, and put each other out. */
+/** Few addresses and ports, so that peers meet, share, swap and displace each other. */
 const admissionsArbitrary = fc.array(
   fc.option(fc.record({
     ip: fc.constantFrom("198.51.100.1", "198.51.100.2", "198.51.100.3"),
@@ -30,13 +30,13 @@ const admissionsArbitrary = fc.array(
   return admissions;
 });
 
-/** Those who are to be let in, as "IP:PORT OWN-PORT", in order. */
+/** The remotes to let in, as "IP:PORT OWN-PORT", in order. */
 function wantedRemotes(...admissions: ReadonlyMap<string, Admission>[]): string[] {
   return admissions.flatMap((those) => [...those.values()])
     .flatMap(({ remote, port }) => remote === null ? [] : [`${formatEndpoint(remote)} ${port}`]).sort();
 }
 
-/** What every admission brings, wherever the peer is. */
+/** What every admission leads to, wherever the peer is. */
 function checkSurroundings(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): void {
   const routes = kernel.listRoutes().filter(({ protocol }) => protocol !== "kernel")
     .map(({ dst, dev, protocol }) => `${dst} ${dev} ${protocol}`);
@@ -69,7 +69,7 @@ Deno.test("planTransition() leads from any admissions to any others, and then ha
   );
 });
 
-/** Carries out a plan up to its step `killAt`. At no step anyone but these is let in. */
+/** Carries out a plan up to its step `killAt`, and checks that no step lets in anyone else. */
 function runKilled(
   kernel: FakeKernel,
   transition: Transition,
@@ -89,7 +89,7 @@ function runKilled(
   }
 }
 
-/** Goes on from whatever there is to what follows from these, and from there to nothing. */
+/** Leads from any state to the one for these admissions, and from there to nothing. */
 function goOn(kernel: FakeKernel, admissions: ReadonlyMap<string, Admission>): void {
   kernel.run(plan(kernel, HUB, admissions));
   const again = plan(kernel, HUB, admissions);

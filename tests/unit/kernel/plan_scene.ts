@@ -11,7 +11,7 @@ import { samplePeer, sampleSettings } from "../samples.ts";
 export const NOW = 1_700_000_000_000;
 export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
-/** A kernel with one network device, and what is there once the module for tunnels is. */
+/** A kernel with one network device, and the device that the ipip module makes. */
 export function newKernel(): FakeKernel {
   const kernel = new FakeKernel();
   kernel.addDevice("eth0", { addresses: ["192.0.2.1/32"] });
@@ -19,7 +19,7 @@ export function newKernel(): FakeKernel {
   return kernel;
 }
 
-/** The way from what a kernel has to what these settings ask for while these peers are admitted. */
+/** The plan from a kernel's state to the one for these settings and admissions. */
 export function plan(
   kernel: FakeKernel,
   settings: Settings,
@@ -30,7 +30,7 @@ export function plan(
   return planTransition(observed, state, NOW);
 }
 
-/** The way from there to nothing of ours. */
+/** The plan that removes everything of ours. */
 export function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
   return planTransition(observed, { ...EMPTY_STATE, gate: null }, NOW);
@@ -40,7 +40,7 @@ export function admission(ip: string, port: number): Admission {
   return { remote: { ip, port }, port: 10_000, expiresAt: null };
 }
 
-/** Those whom a gate lets in, as "IP:PORT OWN-PORT", in order. */
+/** The remotes that a gate lets in, as "IP:PORT OWN-PORT", in order. */
 export function acceptedRemotes(kernel: FakeKernel, name = "p0"): string[] {
   const remotes = kernel.tables.get("ipipou")?.sets.get(`remotes-${name}`)?.elements.keys() ?? [];
   return [...remotes].map((key) => key.replace(" . ", ":").replace(" . ", " ")).sort();

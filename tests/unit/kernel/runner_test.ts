@@ -6,7 +6,7 @@ import type { RunProgram } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
 
-/** The error that `ip` or `nft` of this ending leads to. */
+/** The error of a runner when `ip` or `nft` ends like this. */
 async function failure(ending: Ending, run: (runner: Runner) => Promise<unknown>): Promise<IpipouError> {
   using _programs = new FakePrograms({ ip: ending, nft: ending });
   const error = await run(newRunner()).then(() => assert.fail("it succeeded"), (error: unknown) => error);

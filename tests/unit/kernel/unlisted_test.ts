@@ -44,7 +44,7 @@ const GATE: Gate = {
   parts: new Set(),
 };
 
-/** A hub of which the kernel listed these FOU ports. */
+/** A hub with these listed FOU ports. */
 function observed(tunnels: readonly Tunnel[], listed: readonly string[], others = 0): Observed {
   const listener = (ip: string, port = PORT): [string, Listener] => {
     const local = { ip, port };
@@ -102,7 +102,7 @@ Deno.test("unlistedListeners() leaves out foreign ports and parked tunnels", () 
   assert.deepEqual(missing.map(({ local }) => local.ip), ["172.29.0.62"]);
 });
 
-Deno.test("unlistedListeners() takes forty listeners for a long list, whoever they belong to", () => {
+Deno.test("unlistedListeners() takes forty listeners for a long list, own or foreign", () => {
   const few = TUNNELS.slice(0, 10);
   // Two are the gate's own.
   assert.equal(unlistedListeners(observed(few, [], 37)).length, 0);

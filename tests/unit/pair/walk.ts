@@ -179,7 +179,7 @@ export class Walk {
   }
 
   #noteDeaths(): void {
-    const isDead = this.world.nodes.some((node) => !node.isRunning);
+    const isDead = this.world.nodes.some((node) => !node.isRunning && node.end !== "stopped");
     if (isDead && this.#isUnmarked) this.#isForgotten = true;
     if (this.world.server.settings !== OTHER_KEY) this.#keptIn = new Set();
     else if (!this.world.server.isRunning) this.#keptIn = new Set([0]);

@@ -10,7 +10,7 @@ import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 
 /** How a client makes its packets. */
 export interface Sender {
-  /** Of version 0.1: its salt hints at nothing. */
+  /** Of version 0.1: its salt has no hint. */
   readonly isOld?: boolean;
   /** Its clock, in Unix seconds. */
   readonly clock?: number;
@@ -18,7 +18,7 @@ export interface Sender {
   readonly port?: number;
 }
 
-/** Many clients with a key each, the same ones in every run, and the settings of their server. */
+/** Many clients with a key each, the same in every run, and the settings of their server. */
 export class Fleet {
   readonly settings: Settings;
   readonly #keys: readonly KeyPair[];
@@ -59,7 +59,7 @@ export class Fleet {
     return { source, destination: { ip: SERVER.ip, port }, payload };
   }
 
-  /** A packet in the signed form that nobody has signed. */
+  /** A packet in the signed form with a bad signature. */
   junk(source: Endpoint): Datagram {
     const packet = this.packet(0, source, { isOld: true });
     packet.payload.fill(7, 32, 63);
@@ -79,13 +79,13 @@ export function place(number: number): Endpoint {
   return { ip: `198.51.${number >> 8 & 0xff}.${number & 0xff}`, port: 40_000 + (number >> 16) };
 }
 
-/** The name of who was admitted, or what else became of a packet. */
+/** The admitted peer's name, or the outcome of a packet. */
 export function told(outcome: ReturnType<Registrar["handle"]>): string {
   if (outcome.kind === "refused") return outcome.refusal;
   return outcome.kind === "admitted" ? outcome.peer.name : outcome.kind;
 }
 
-/** Has the registrar search to the end. @returns what came of it */
+/** Runs all searches to their end. @returns their outcomes */
 export function drain(registrar: Registrar, now = NOW): string[] {
   const results = [];
   while (registrar.isSearching) results.push(...registrar.search(now).map(told));

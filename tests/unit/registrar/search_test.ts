@@ -12,7 +12,7 @@ const MOST_SEARCHES = 1024;
 
 const fleet = new Fleet(MANY);
 
-/** Signatures that `action` had verified. */
+/** The number of signatures that `action` verified. */
 function verifications(registrar: Registrar, action: () => unknown): number {
   const before = registrar.verifications;
   action();
@@ -202,7 +202,7 @@ Deno.test("search() takes new searches first", () => {
   const registrar = fleet.registrar();
   for (let number = 0; number < 20; number++) registrar.handle(fleet.junk(place(number)), NOW, UNIX);
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(registrar.search(NOW), []);
-  // Of the keys, in their order, this one is tried in the first turn.
+  // In their order this key is tried in the first turn.
   assert.equal(told(registrar.handle(fleet.packet(20, place(77), { isOld: true }), NOW, UNIX)), "searching");
   assert.deepEqual(registrar.search(NOW).map(told), ["c20"]);
 });

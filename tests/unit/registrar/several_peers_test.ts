@@ -122,7 +122,7 @@ Deno.test("handle() tells places apart by the own port too", () => {
   });
 });
 
-Deno.test("handle() follows two peers that swap places, whoever is first", () => {
+Deno.test("handle() follows two peers that swap places, in either order", () => {
   for (const first of ["a", "b"]) {
     const registrar = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
     const send = (name: string, place: Endpoint) =>

@@ -6,11 +6,11 @@ import { samplePeer } from "../samples.ts";
 import { Fleet, place, told } from "./fleet.ts";
 import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 
-/** What the world's clients are, by number: the rest have tokens. */
+/** Kinds of clients by number; the rest have tokens. */
 const KEYS = 30;
 const CLIENTS = 40;
 const PORTS = [SERVER.port, 10_001];
-/** Three addresses of NATs; of few ports, so that one client soon gets what another had. */
+/** Three NATs with few ports, so that clients soon get a port that another one had. */
 const PLACES = Array.from({ length: CLIENTS + 5 }, (_, index) => {
   return { ip: `198.51.100.${index % 3 + 1}`, port: 40_000 + Math.floor(index / 3) };
 });
@@ -25,19 +25,19 @@ const settings = { ...keyed.settings, peers };
 /** Clients behind NATs that share addresses; every third with a key is of version 0.1. */
 class World {
   readonly registrar = new Registrar(settings, new Map());
-  /** Where each client is; which of the places, by client. */
+  /** Index of each client's place. */
   readonly places: number[] = Array.from({ length: CLIENTS }, (_, index) => index);
   readonly ports: number[] = Array.from({ length: CLIENTS }, () => SERVER.port);
   now = NOW;
   #sent = 0;
-  /** Packets on their way. */
+  /** Packets in flight. */
   readonly #flying: { readonly client: number; readonly datagram: Datagram }[] = [];
-  /** Number of each client's packet in the order they came. */
+  /** When each packet arrived, as a count. */
   readonly #came = new Map<Datagram, number>();
-  /** The last packet that each peer was admitted by, and that anyone was at each place. */
+  /** The last packet that admitted each peer, and the last one that admitted any peer at each place. */
   readonly #latest = { peers: new Map<string, Datagram>(), places: new Map<string, Datagram>() };
 
-  /** Whoever is at the place gets the one that is left. */
+  /** The client at that place gets the one that becomes free. */
   move(client: number, to: number): void {
     const other = this.places.indexOf(to);
     if (other !== -1) this.places[other] = this.places[client]!;
@@ -58,7 +58,7 @@ class World {
     this.#flying.push({ client, datagram });
   }
 
-  /** Delivers one of the packets on their way. */
+  /** Delivers one of the packets in flight. */
   deliver(which: number): void {
     const [flying] = this.#flying.splice(which % Math.max(1, this.#flying.length), 1);
     if (flying === undefined) return;
@@ -81,7 +81,7 @@ class World {
     while (this.registrar.isSearching) this.search();
   }
 
-  /** Nobody is where it has not proved to be, or where it or another has proved otherwise by a later packet. */
+  /** No peer is at a place that it did not prove, or that a later packet of its own or of another peer disproved. */
   check(): void {
     const taken = new Set<string>();
     for (const [name, { remote, port }] of this.registrar.admissions) {

@@ -10,7 +10,7 @@ import { samplePeer, sampleSettings } from "../samples.ts";
 export const NOW = 5_000;
 /** The wall clock, in seconds. */
 export const UNIX = 1_795_219_200;
-/** Where the server is, and two places that clients come from. */
+/** The server's endpoint, and two places of clients. */
 export const SERVER = { ip: "192.0.2.1", port: 10_000 };
 export const HOME = { ip: "198.51.100.2", port: 40_001 };
 export const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };
@@ -34,18 +34,18 @@ export function settings(peers: Partial<Peer>[]): Settings {
   return sampleSettings({ peers: peers.map(samplePeer) });
 }
 
-/** A registrar for these peers. @param remoteAddresses what their hosts have turned out to be, by name of peer */
+/** A registrar for these peers. @param remoteAddresses resolved addresses by peer name */
 export function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Registrar {
   return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)));
 }
 
-/** Who was admitted, and where it was before; or why nobody was. */
+/** The admitted peer and its previous place, or the refusal. */
 export function told(outcome: Outcome) {
   if (outcome.kind === "searching") return outcome.kind;
   return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous?.remote ?? null];
 }
 
-/** An admission that came to the server's only port. */
+/** An admission at the server's only port. */
 export function at(remote: Endpoint | null, expiresAt: number | null = null): Admission {
   return { remote, port: SERVER.port, expiresAt };
 }

@@ -52,7 +52,7 @@ Deno.test("adopt() parks a peer at a port that is no longer ours", () => {
   assert.equal(registrar.admissions.get("ipipou0")?.remote, null);
 });
 
-/** The admission that one peer has in the registrar after other settings came at `NOW + 1000`. */
+/** A peer's admission after new settings at `NOW + 1000`. */
 function admissionAfter(
   before: Partial<Peer>,
   after: Partial<Peer>,
@@ -85,17 +85,17 @@ Deno.test("withSettings() keeps peers that proved what is required", () => {
 
 Deno.test("withSettings() parks a peer until it proves what is required now", () => {
   const there = { byRemote: { ip: true, port: false }, remote: { host: "home.example", port: null } };
-  const nowhere = at(null, NOW + 1000);
-  assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), nowhere);
-  assert.deepEqual(admissionAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), nowhere);
-  assert.deepEqual(admissionAfter({}, there, { ipipou0: ELSEWHERE.ip }), nowhere);
-  assert.deepEqual(admissionAfter({}, there), nowhere);
-  assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), nowhere);
+  const parked = at(null, NOW + 1000);
+  assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), parked);
+  assert.deepEqual(admissionAfter({}, { scheme: { ...VERIFYING, secret: "t" } as Scheme }), parked);
+  assert.deepEqual(admissionAfter({}, there, { ipipou0: ELSEWHERE.ip }), parked);
+  assert.deepEqual(admissionAfter({}, there), parked);
+  assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), parked);
   const old = newGate([{ scheme: token("abc") }]);
   old.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   const registrar = old.withSettings(settings([{ scheme: token("abd") }]), new Map(), NOW + 1000);
   assert.equal(told(registrar.handle(authPacket(token("abc"), HOME), NOW + 2000, UNIX)), "wrong token");
-  assert.deepEqual(registrar.admissions.get("ipipou0"), nowhere);
+  assert.deepEqual(registrar.admissions.get("ipipou0"), parked);
   assert.deepEqual(told(registrar.handle(authPacket(token("abd"), HOME), NOW + 3000, UNIX)), [
     "ipipou0",
     null,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { placeKey } from "../packet.ts";
 import { gateNames, parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
@@ -8,7 +9,7 @@ import { type Gate, type Remote, sourceKey } from "./state.ts";
  * Finds an instance's gate in its table.
  *
  * @param now milliseconds of `Clock.now()`
- * @returns null when nothing of it is there; its fingerprint is empty when some rules are missing
+ * @returns null when nothing of it is there; its fingerprint is empty when rules are missing or elements contradict each other
  */
 export function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
   const names = gateNames(name);
@@ -23,8 +24,10 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
   const pairs = (wanted: string) => objects.flatMap(({ map }) => map?.name === wanted ? map.elem ?? [] : []);
   const locals = new Map(pairs(names.locals).map(([key, alt]) => [partsOfKey(key).join(" "), String(alt)]));
   const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
-  const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) ?? false;
-  const remotes = pairs(names.remotes).map(([key]) => toRemote(key, locals, now));
+  const verdicts = pairs(names.remotes);
+  const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) === true &&
+    fit(verdicts, locals, names.alt);
+  const remotes = verdicts.map(([key]) => toRemote(key, locals, now));
   return {
     table,
     name,
@@ -59,6 +62,19 @@ function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: numbe
     alt: locals.get(partsOfKey(key).join(" ")) ?? null,
     expiresAt: timed === null ? null : now + timed.expires * 1000,
   };
+}
+
+/** Whether the two maps say the same: remotes with a private address go to the chain that rewrites it, others pass. */
+function fit(
+  verdicts: readonly [NftTimed, unknown][],
+  locals: ReadonlyMap<string, string>,
+  altChain: string,
+): boolean {
+  const keys = verdicts.map(([key]) => partsOfKey(key).join(" "));
+  const fitting = verdicts.filter(([, verdict], index) =>
+    isDeepStrictEqual(verdict, locals.has(keys[index]!) ? { goto: { target: altChain } } : { accept: null })
+  );
+  return fitting.length === verdicts.length && new Set(locals.keys()).isSubsetOf(new Set(keys));
 }
 
 function toSource(key: NftTimed): string {

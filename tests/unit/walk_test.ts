@@ -40,6 +40,11 @@ const CASES: Record<string, readonly Event[]> = {
     ["delete device", 0, 1],
     ["stop", 0],
   ],
+  "the private address of a remote with a lifetime is deleted from the gate": [
+    ["reload", 4],
+    ["settle"],
+    ["delete element", 19],
+  ],
   "a tunnel was given an address of others before a start": [
     ["move", 0, 1],
     ["kill", 0],

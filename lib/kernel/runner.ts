@@ -135,7 +135,7 @@ function ipError(cause: CommandError, commands: readonly string[]): IpipouError 
 /** The command that failed. Without a line number from `ip`, a guess. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
-  if (line !== undefined) return commands[Number(line) - 1]!;
+  if (line !== undefined) return commands[Number(line) - 1] ?? "-batch -";
   if (stderr.includes(NO_FOU)) return commands.find((command) => command.startsWith("fou"))!;
   return commands.length === 1 ? commands[0]! : "-batch -";
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { eventually, INNER, IPIPOU, type Keys, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, type Keys, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TEXT = "open sesame";
 const TOKEN = ["--auth-token", TEXT];
@@ -89,78 +89,6 @@ Deno.test("a client learns through a NAT that it is accepted, if it asks, and th
   }
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
   assert.doesNotMatch(client.lines.join("\n"), /Error|ignored/);
-});
-
-Deno.test("a client says once that it is accepted, and sends at the keepalive's pace", async () => {
-  await using scenario = await Scenario.create();
-  const server = await scenario.server(...TOKEN, REPLY);
-  const args = ["-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, "--keepalive", "2"];
-  const client = scenario.network.spawn("client", [IPIPOU, ...args, ...TOKEN, REPLY]);
-  await client.waitForLine(ACCEPTED, PATIENCE);
-  const started = performance.now();
-  for (let count = 0; count < 3; count++) await server.waitForLine(/authenticated again/, PATIENCE);
-  const elapsed = performance.now() - started;
-  assert.ok(elapsed > 4_000, `3 keepalives in ${elapsed} ms`);
-  assert.equal((await client.kill()).code, 0);
-  assert.equal(client.lines.filter((line) => ACCEPTED.test(line)).length, 1, client.lines.join("\n"));
-  assert.doesNotMatch(client.lines.join("\n"), /no answer/);
-});
-
-Deno.test("a client that is refused says so once, and tries again after longer and longer pauses", async () => {
-  await using scenario = await Scenario.create();
-  const keys = await keyed(scenario);
-  const other = await scenario.write("other.key", makeKeys().privateKey);
-  const server = await scenario.server(...await inFile(scenario, "server", keys.server), REPLY);
-  const client = scenario.start(
-    ...["client", "-n1", "-b@eth0", "-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client] as const,
-    ...[...await inFile(scenario, "client", keys.client), "--auth-key-file", other, REPLY],
-  );
-  const sent: number[] = [];
-  client.onLine = (line) => line.includes("sent auth packet") && sent.push(performance.now());
-  await client.waitForLine(NO_ANSWER, PATIENCE);
-  await server.waitForLine(/refused auth packet from .*: wrong signature/, PATIENCE);
-  await eventually("it has tried four times", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return sent.length === 4;
-  });
-  const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
-  assert.ok(gaps.every((gap) => gap > 3_000) && gaps[2]! > gaps[0]! + 1_000, String(gaps));
-  assert.equal(client.lines.filter((line) => NO_ANSWER.test(line)).length, 1);
-  assert.doesNotMatch(client.lines.join("\n"), ACCEPTED);
-});
-
-Deno.test("a client that was there before its server is accepted by itself, without keepalive", async () => {
-  await using scenario = await Scenario.create();
-  const client = await scenario.client("client", ...TOKEN, REPLY);
-  await client.waitForLine(NO_ANSWER, PATIENCE);
-  await scenario.server(...TOKEN, REPLY);
-  await client.waitForLine(ACCEPTED, PATIENCE);
-  await scenario.ping("client");
-});
-
-Deno.test("forged replies are ignored, and change nothing in the kernel", async () => {
-  await using scenario = await Scenario.create({ direct: true });
-  const client = await scenario.client("direct", ...TOKEN, REPLY);
-  await client.waitForLine(NO_ANSWER, PATIENCE);
-  const before = await scenario.snapshot("direct");
-  const to = ["--to", `203.0.113.2:${PORT}`];
-  const backwards = ["--token", [...TEXT].reverse().join("")];
-  await scenario.send("router", "--from", `192.0.2.9:${PORT}`, ...to, ...backwards);
-  await scenario.send("router", "--from", "192.0.2.1:10002", ...to, ...backwards);
-  await scenario.send("router", "--from", `192.0.2.1:${PORT}`, ...to, ...backwards, "--cut", "1");
-  /** A client that gives up for a while does not listen. */
-  const sendUntil = (line: RegExp, token: string) =>
-    eventually(String(line), async () => {
-      await scenario.send("router", "--from", `192.0.2.1:${PORT}`, ...to, "--token", token);
-      return client.lines.some((told) => line.test(told));
-    });
-  await sendUntil(/ignored a reply from 192\.0\.2\.1:10001/, TEXT);
-  const ignored = client.lines.filter((line) => /ignored a reply/.test(line));
-  assert.ok(ignored.every((line) => line.includes(" from 192.0.2.1:10001")), ignored.join("\n"));
-  assert.doesNotMatch(client.lines.join("\n"), ACCEPTED);
-  assert.equal(await scenario.snapshot("direct"), before);
-  await sendUntil(ACCEPTED, backwards[1]!);
-  assert.equal(await scenario.snapshot("direct"), before);
 });
 
 Deno.test("a flood of data as long as replies does not wake a client that waits for one", async () => {

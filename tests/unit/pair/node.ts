@@ -21,6 +21,7 @@ interface Life {
 /** A host with the program on it, under a service manager, as `ipipou@.service` runs it. */
 export class Node {
   readonly host: FakeHost;
+  /** Its log: milliseconds of the clock, then the line with its priority, "<5>…". */
   readonly lines: string[] = [];
   /** What the program reads as its settings; an error is what is wrong with them. */
   settings: Settings | Error;
@@ -28,9 +29,10 @@ export class Node {
   readonly #clock: VirtualClock;
   readonly #manager: FakeServiceManager;
 
-  constructor(clock: VirtualClock, options: HostOptions, settings: Settings) {
+  /** @param host a new one of these options, or one that other programs run on too */
+  constructor(clock: VirtualClock, host: HostOptions | FakeHost, settings: Settings) {
     this.#clock = clock;
-    this.host = new FakeHost(clock, options);
+    this.host = host instanceof FakeHost ? host : new FakeHost(clock, host);
     this.settings = settings;
     this.#manager = new FakeServiceManager(clock);
   }
@@ -43,11 +45,6 @@ export class Node {
   /** What the service manager was told last, "STATUS=…" without its name. */
   get status(): string | null {
     return this.#manager.last("STATUS");
-  }
-
-  /** Whether the service manager was told that it is ready. */
-  get isReady(): boolean {
-    return this.isRunning && this.#manager.messages.some((message) => message.startsWith("READY=1"));
   }
 
   /** How the last life ended that did. */
@@ -66,6 +63,7 @@ export class Node {
       verbosity: 1,
       time: false,
       pid: null,
+      priorities: true,
       write: (line) => this.#write(line),
       now: () => new Date(0),
     });
@@ -106,6 +104,11 @@ export class Node {
   /** SIGUSR1. */
   authenticate(): void {
     if (this.isRunning) this.#life!.orders.onAuthRequest();
+  }
+
+  /** Whether its log has such a line. */
+  said(pattern: RegExp): boolean {
+    return this.lines.some((line) => pattern.test(line));
   }
 
   /** The kernel had more news than it keeps. */

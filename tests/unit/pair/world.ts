@@ -59,7 +59,8 @@ export function hubOf(peers: readonly Peer[], fields: Partial<Settings> = {}): S
   });
 }
 
-function clientSettings(client: number): Settings {
+/** Settings of a client of the hub. */
+export function clientSettings(client: number): Settings {
   const peer = samplePeer({
     name: "ipipou1",
     tunnel: { device: "ipipou1", ip: `172.28.0.${2 * client + 1}`, peerIp: `172.28.0.${2 * client}` },

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { cleanup } from "../../lib/commands/cleanup.ts";
+import { EXIT, IpipouError } from "../../lib/errors.ts";
+import { Log } from "../../lib/log.ts";
+import { changesIn, runsDuring } from "./pair/commands.ts";
+import { Node } from "./pair/node.ts";
+import { clientSettings, hubOf, peersOf, PORT, SERVER, SERVER_NAME, World } from "./pair/world.ts";
+import { samplePeer, sampleSettings } from "./samples.ts";
+
+const SILENT = new Log({ verbosity: 0, time: false, pid: null, write: () => {}, now: () => new Date() });
+
+/** A second program on the host of another. */
+function beside(world: World, node: Node, settings: Node["settings"] & object): Node {
+  return new Node(world.clock, node.host, settings as Exclude<Node["settings"], Error>);
+}
+
+/** Another server of one peer, with such a queue and port. */
+function otherServer(queue: number, port: number) {
+  const tunnel = { device: "other", ip: "172.28.0.8", peerIp: "172.28.0.9" };
+  return sampleSettings({
+    peers: [samplePeer({ name: "other", tunnel, altIp: null })],
+    local: { ip: null, device: "eth0", ports: [port] },
+    queue: { number: queue, maxLength: 24 },
+  });
+}
+
+function assertEndedWith(node: Node, exitCode: number, message: RegExp): void {
+  assert.ok(node.end instanceof IpipouError, String(node.end));
+  assert.equal(node.end.exitCode, exitCode);
+  assert.match(node.end.message, message);
+}
+
+Deno.test("A tunnel is made by one ip and one nft on a server, and by one ip on a client", async () => {
+  const world = new World();
+  world.server.start();
+  await world.pass(1);
+  const [client] = world.clients;
+  const onClient = await runsDuring(client!, async () => {
+    client!.start();
+    await world.pass(0.015);
+  });
+  assert.deepEqual(changesIn(onClient), ["modprobe", "ip"]);
+  const onServer = await runsDuring(world.server, () => world.pass(1));
+  assert.deepEqual(changesIn(onServer), ["ip", "nft"]);
+  assert.equal(world.sendData(0), "p0");
+});
+
+Deno.test("A foreign FOU port of the same number is used and left, with a warning, also after a crash", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  world.admin(client!).addFouPort(`port ${PORT}`);
+  const before = world.snapshots()[1];
+  world.server.start();
+  client!.start();
+  await world.pass(5);
+  client!.kill();
+  client!.start();
+  await world.pass(5);
+  assert.equal(world.sendData(0), "p0");
+  const warnings = client!.lines.filter((line) => line.includes("FOU port 0.0.0.0:10000 is foreign"));
+  assert.deepEqual(warnings.map((line) => line.split(": ").at(-1)), [
+    "ip fou del port 10000",
+    "ip fou del port 10000",
+  ]);
+  await client!.stop();
+  assert.deepEqual(world.snapshots()[1], before);
+});
+
+Deno.test("Two clients of one host share a FOU port: the first to go leaves it, the last removes it", async () => {
+  const world = new World();
+  const before = world.snapshots()[1];
+  await world.begin();
+  const [client] = world.clients;
+  const settings = clientSettings(0);
+  const peers = settings.peers.map((peer) => ({
+    ...peer,
+    name: "ipipou2",
+    tunnel: { device: "ipipou2", ip: "172.28.1.1", peerIp: "172.28.1.0" },
+    remote: { host: "203.0.113.9", port: PORT },
+  }));
+  const second = beside(world, client!, { ...settings, name: "ipipou2", peers });
+  second.start();
+  await world.pass(2);
+  assert.ok(second.said(/Warning: FOU port 10\.0\.0\.2:10000 is also used by ipipou1: /));
+  await client!.stop();
+  assert.deepEqual([...client!.host.kernel.listeners.keys()], ["10.0.0.2:10000"]);
+  await second.stop();
+  assert.deepEqual(world.snapshots()[1], before);
+});
+
+Deno.test("A server whose gate would cut off another's tunnel is refused, at its start and at a reload", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  const refused = /Cannot wait for clients at 10\.0\.0\.2:10000: ipipou1 has a tunnel at that FOU port, /;
+  const before = world.snapshots()[1];
+  const early = beside(world, client!, otherServer(3, PORT));
+  early.start();
+  await world.pass(1);
+  assertEndedWith(early, EXIT.ipFou, refused);
+  assert.deepEqual(world.snapshots()[1], before);
+  const server = beside(world, client!, otherServer(3, 10_009));
+  server.start();
+  await world.pass(1);
+  server.reload(otherServer(3, PORT));
+  await world.pass(1);
+  assert.ok(
+    server.lines.some((line) =>
+      refused.test(line) && line.endsWith("going on with the settings as they were")
+    ),
+  );
+  await server.stop();
+  world.assertConnected();
+});
+
+Deno.test("Two servers of one host share the table; the one that stops leaves the other's gate", async () => {
+  const world = new World();
+  const before = world.snapshots();
+  await world.begin();
+  const second = beside(world, world.server, otherServer(3, 10_009));
+  second.start();
+  await world.pass(1);
+  assert.ok(second.said(/waiting for clients at 192\.0\.2\.1:10009/));
+  await second.stop();
+  world.assertConnected();
+  for (const node of world.nodes) await node.stop();
+  assert.deepEqual(world.snapshots(), before);
+});
+
+Deno.test("A server that cannot have its queue leaves the kernel as it was", async () => {
+  const world = new World();
+  await world.begin();
+  const before = world.snapshots()[0];
+  const second = beside(world, world.server, otherServer(0, 10_009));
+  second.start();
+  await world.pass(1);
+  assertEndedWith(second, EXIT.queue, /netfilter queue 0.*another process has/);
+  assert.deepEqual(world.snapshots()[0], before);
+});
+
+Deno.test("A foreign device of the tunnel's name is refused and left", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  world.admin(client!).addDevice("ipipou1");
+  const before = world.snapshots()[1];
+  client!.start();
+  await world.pass(1);
+  assertEndedWith(client!, EXIT.ipLink, /ipipou1: there is a device of this name that is not ours \(dummy\)/);
+  assert.deepEqual(world.snapshots()[1], before);
+});
+
+Deno.test("A stop that cannot remove everything ends with 200, and cleanup removes the rest", async () => {
+  const world = new World();
+  const before = world.snapshots()[0];
+  await world.begin();
+  const { server } = world;
+  server.host.programs.missing.add("nft");
+  await server.stop();
+  assertEndedWith(server, EXIT.cleanup, /^Cannot clean up: Cannot run nft: not found in PATH/);
+  server.host.programs.missing.clear();
+  const identification = {
+    mode: "server",
+    name: "hub",
+    ports: [PORT, PORT + 1],
+    queue: 0,
+    table: "ipipou",
+  } as const;
+  const cleaning = cleanup(identification, server.host.start().system, SILENT);
+  await world.pass(1);
+  assert.match(await cleaning, /removed device p0, tunnel to 198\.51\.100\.2:\d+\n/);
+  assert.deepEqual(world.snapshots()[0], before);
+});
+
+Deno.test("A client waits for its server's name, says so, and stops when it is told to", async () => {
+  const world = new World();
+  const [client, other] = world.clients;
+  world.server.start();
+  for (const node of [client!, other!]) {
+    node.host.resolver.addresses.clear();
+    node.start();
+  }
+  await world.pass(20);
+  assert.equal(client!.status, `waiting for the IPv4 address of ${SERVER_NAME}`);
+  client!.host.resolver.addresses.set(SERVER_NAME, SERVER.ip);
+  await world.pass(40);
+  assert.equal(world.sendData(0), "p0");
+  await other!.stop();
+  assert.equal(other!.end, "stopped");
+});
+
+Deno.test("An auth packet that cannot leave is sent once there is a route", async () => {
+  const world = new World();
+  world.server.start();
+  const [client] = world.clients;
+  // Bound to a device, it would leave without a route.
+  client!.settings = { ...clientSettings(0), local: { ip: "10.0.0.2", device: null, ports: [PORT] } };
+  world.admin(client!).deleteRoute("default");
+  client!.start();
+  await world.pass(5);
+  assert.ok(client!.said(/Warning: .*ENETUNREACH.*: auth packet not sent; trying again in/), world.story);
+  world.admin(client!).addRoute("default dev eth0 via 10.0.0.254");
+  await world.pass(30);
+  assert.equal(world.sendData(0), "p0");
+});
+
+Deno.test("Both sides wait for their device as a service, and for an address of it", async () => {
+  const world = new World();
+  const settings = hubOf(peersOf(), { local: { ip: null, device: "eth7", ports: [PORT] } });
+  world.server.settings = settings;
+  world.server.start();
+  await world.pass(5);
+  assert.match(world.server.status!, /^waiting for the network device eth7: there is no such device/);
+  const admin = world.admin(world.server);
+  admin.addDevice("eth7");
+  await world.pass(1);
+  assert.equal(world.server.status, "waiting for the network device eth7: it has no IPv4 address");
+  admin.addAddress("eth7", "203.0.113.7/24");
+  await world.pass(1);
+  assert.equal(world.server.status, "waiting for clients at 203.0.113.7:10000; 0 of 3 peers admitted");
+});

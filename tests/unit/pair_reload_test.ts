@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import type { Scheme } from "../../lib/auth/scheme.ts";
+import type { Settings } from "../../lib/settings/settings.ts";
+import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
+import { changesIn, runsDuring } from "./pair/commands.ts";
+import type { Node } from "./pair/node.ts";
+import { clientSettings, hubOf, peersOf, PORT, World } from "./pair/world.ts";
+
+/** Connected, without lifetimes, which would differ in snapshots. */
+async function connected(): Promise<World> {
+  const world = new World(plainHub());
+  await world.begin();
+  world.assertConnected();
+  return world;
+}
+
+function plainHub(fields: Partial<Settings> = {}): Settings {
+  return hubOf(peersOf({ lifetime: 0 }), fields);
+}
+
+/** Has a node reload. @returns what runs meanwhile */
+async function reload(world: World, node: Node, settings: Settings | Error): Promise<string[]> {
+  return await runsDuring(node, async () => {
+    node.reload(settings);
+    await world.pass(4);
+  });
+}
+
+Deno.test("A reload with the same settings looks at the FOU ports alone, on either side, and changes nothing", async () => {
+  const world = await connected();
+  const before = world.snapshots();
+  for (
+    const [node, settings] of [[world.server, plainHub()], [world.clients[0]!, clientSettings(0)]] as const
+  ) {
+    assert.deepEqual(await reload(world, node, settings), ["ip -json -details -batch -"]);
+    assert.ok(node.said(/reload: nothing changed/));
+  }
+  assert.deepEqual(world.snapshots(), before);
+});
+
+Deno.test("A client keeps to another keepalive from a reload on", async () => {
+  const world = await connected();
+  const [client] = world.clients;
+  const log = { verbosity: 1, time: false, pid: false };
+  const runs = await reload(world, client!, { ...clientSettings(0), keepalive: 2, log });
+  assert.deepEqual(changesIn(runs), []);
+  assert.ok(client!.said(/reload: --keepalive changed from 25 to 2/));
+  const sent = () => client!.lines.filter((line) => line.endsWith("sent auth packet")).length;
+  const before = sent();
+  await world.pass(20);
+  assert.equal(sent() - before, 10);
+});
+
+Deno.test("A server runs no command for its verbosity and its queue's length", async () => {
+  const world = await connected();
+  const log = { verbosity: 2, time: false, pid: false };
+  assert.deepEqual(changesIn(await reload(world, world.server, plainHub({ log }))), []);
+  const longer = plainHub({ queue: { number: 0, maxLength: 100 } });
+  assert.deepEqual(changesIn(await reload(world, world.server, longer)), []);
+  assert.equal(world.server.host.queues.get(0)!.maxLength, 100);
+});
+
+Deno.test("A server takes one transaction for its counters, its queue's number and a lifetime, and one for the way back", async () => {
+  const world = await connected();
+  const before = world.snapshots();
+  const [first, ...others] = peersOf({ lifetime: 0 });
+  const changes: Settings[] = [
+    plainHub({ nft: { table: "ipipou", counter: false } }),
+    plainHub({ queue: { number: 7, maxLength: 24 } }),
+    hubOf([{ ...first!, lifetime: 3_600 }, ...others]),
+  ];
+  for (const settings of changes) {
+    assert.deepEqual(changesIn(await reload(world, world.server, settings)), ["nft"]);
+    assert.deepEqual([...world.server.host.queues.keys()], [settings.queue.number]);
+    world.assertConnected();
+    assert.deepEqual(changesIn(await reload(world, world.server, plainHub())), ["nft"]);
+    assert.deepEqual(world.snapshots(), before);
+  }
+});
+
+Deno.test("Settings that cannot be are refused in one line, and change nothing", async () => {
+  const world = await connected();
+  const before = world.snapshots();
+  const eth9 = { ip: null, device: "eth9", ports: [PORT, PORT + 1] } as const;
+  const cases: [Settings | Error, RegExp][] = [
+    [
+      new Error("hub.toml:2:10: a mistake"),
+      /hub\.toml:2:10: a mistake; going on with the settings as they were/,
+    ],
+    [clientSettings(0), /--server changed from on to off\): restart it/],
+    [plainHub({ name: "other" }), /restart/],
+    [plainHub({ nft: { table: "mine", counter: true } }), /--nft-table changed from ipipou to mine.*restart/],
+    [plainHub({ local: eth9 }), /there is no such device/],
+  ];
+  for (const [settings, message] of cases) {
+    const { length } = world.server.lines;
+    await reload(world, world.server, settings);
+    const errors = world.server.lines.slice(length).filter((line) => line.includes("Error:"));
+    assert.equal(errors.length, 1, errors.join("\n"));
+    assert.match(errors[0]!, message);
+    assert.deepEqual(world.snapshots(), before);
+  }
+  world.server.settings = plainHub();
+  world.assertConnected();
+});
+
+Deno.test("A client with a mistake in its settings goes on with those it had, and authenticates all the same", async () => {
+  const world = await connected();
+  const { length } = world.server.lines;
+  await reload(world, world.clients[1]!, new Error("office.toml:1:1: a mistake"));
+  assert.ok(world.clients[1]!.said(/office\.toml:1:1: a mistake; going on with the settings as they were/));
+  assert.ok(world.server.lines.slice(length).some((line) => line.includes("p1: authenticated again")));
+});
+
+Deno.test("A queue that another process has is refused, and the old one goes on", async () => {
+  const world = await connected();
+  const { openPacketQueue } = world.server.host.start().system;
+  using _others = openPacketQueue({ number: 2, maxLength: 1, copyRange: 1 });
+  await reload(world, world.server, plainHub({ queue: { number: 2, maxLength: 24 } }));
+  assert.ok(world.server.said(/netfilter queue 2: .*another process has/));
+  world.server.settings = plainHub();
+  world.nats[0].forget();
+  for (const client of world.clients) client.authenticate();
+  await world.pass(2);
+  world.assertConnected();
+});
+
+Deno.test("What the kernel refuses twice is given up, and the kernel gets back what was", async () => {
+  const world = await connected();
+  const before = world.snapshots();
+  // Each change is the run after a look, which does not come so far. The second has less to do.
+  for (const after of [9, 2, 9, 0]) {
+    const stderr = "RTNETLINK answers: Address already in use\nCommand failed -:3";
+    world.server.host.programs.failNext("ip", { kind: "fails", code: 1, stderr, after });
+  }
+  const [first, ...others] = peersOf({ lifetime: 0 });
+  await reload(world, world.server, hubOf([{ ...first!, altIp: "172.29.0.9", forceAlt: true }, ...others]));
+  assert.ok(
+    world.server.said(/Address already in use; going on with the settings as they were/),
+    world.story,
+  );
+  await world.pass(5);
+  assert.deepEqual(world.snapshots(), before);
+});
+
+Deno.test("Another proof shuts the old client out at once, and lets in whoever has the new one", async () => {
+  const world = await connected();
+  const client = world.clients[0]!;
+  const [first, ...others] = peersOf({ lifetime: 0 });
+  const { privateKey, publicKey } = ACCEPTED[2]!;
+  const token: Scheme = { kind: "token", token: new TextEncoder().encode("another token, and longer") };
+  const proofs: [Scheme, Scheme][] = [
+    [token, token],
+    [ed25519({ secret: "s", remotePublicKey: publicKey }), ed25519({ secret: "s", privateKey })],
+    [ed25519({ secret: "t", remotePublicKey: publicKey }), ed25519({ secret: "t", privateKey })],
+  ];
+  for (const [asked, given] of proofs) {
+    const { length } = world.server.lines;
+    await reload(world, world.server, hubOf([{ ...first!, scheme: asked }, ...others]));
+    assert.ok(
+      world.server.lines.slice(length).some((line) => line.includes("p0: shut out until")),
+      world.story,
+    );
+    assert.equal(world.sendData(0), null);
+    client.authenticate();
+    await world.pass(4);
+    assert.equal(world.sendData(0), null);
+    const settings = clientSettings(0);
+    const peers = settings.peers.map((peer) => ({ ...peer, scheme: given }));
+    await reload(world, client, { ...settings, peers });
+    assert.equal(world.sendData(0), "p0");
+    const secrets = [world.server, client].flatMap(({ lines }) => lines).filter((line) =>
+      line.includes("another token")
+    );
+    assert.deepEqual(secrets, []);
+  }
+});

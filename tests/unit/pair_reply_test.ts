@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import type { Scheme } from "../../lib/auth/scheme.ts";
+import { buildUdpPacket } from "../../lib/packet.ts";
+import type { Settings } from "../../lib/settings/settings.ts";
+import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
+import { clientSettings, hubOf, peersOf, PORT, schemeOf, SERVER, World } from "./pair/world.ts";
+
+const ACCEPTED_LINE = /ipipou1: accepted by 192\.0\.2\.1:10000$/;
+const NO_ANSWER_LINE = /Warning: ipipou1: no answer from 192\.0\.2\.1:10000: refused, unreachable/;
+
+/** A hub that answers its first peer, and that client, each with such a scheme. */
+function worldOf(ofServer: Scheme, ofClient: Scheme, fields: Partial<Settings> = {}): World {
+  const [first, ...others] = peersOf();
+  const world = new World(hubOf([{ ...first!, scheme: ofServer }, ...others]));
+  const settings = clientSettings(0);
+  const peers = settings.peers.map((peer) => ({ ...peer, scheme: ofClient, reply: true }));
+  world.clients[0]!.settings = { ...settings, ...fields, peers };
+  return world;
+}
+
+function linesOf(world: World, pattern: RegExp): string[] {
+  return world.clients[0]!.lines.filter((line) => pattern.test(line));
+}
+
+/** When the client's lines of such a kind were written, in seconds since the first one. */
+function timesOf(world: World, pattern: RegExp): number[] {
+  const times = linesOf(world, pattern).map((line) => Number(line.split(" ")[0]));
+  return times.map((time) => (time - times[0]!) / 1000);
+}
+
+Deno.test("A client learns that it is accepted, by each form of reply, and then listens no more", async () => {
+  const [{ privateKey, publicKey }, server] = [ACCEPTED[0]!, ACCEPTED[1]!];
+  const token: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame, open sesame") };
+  const secret = "s";
+  const cases: Record<string, [Scheme, Scheme]> = {
+    "the token backwards": [token, token],
+    "the signed packet backwards": [
+      ed25519({ secret, remotePublicKey: publicKey }),
+      ed25519({ secret, privateKey }),
+    ],
+    "the server's signature": [
+      ed25519({ secret, remotePublicKey: publicKey, privateKey: server.privateKey }),
+      ed25519({ secret, privateKey, remotePublicKey: server.publicKey }),
+    ],
+  };
+  for (const [name, [ofServer, ofClient]] of Object.entries(cases)) {
+    const world = worldOf(ofServer, ofClient);
+    await world.begin();
+    assert.equal(linesOf(world, ACCEPTED_LINE).length, 1, `${name}\n${world.story}`);
+    assert.equal(linesOf(world, /ignored/).length, 0, name);
+    assert.equal(world.clients[0]!.host.replySockets.size, 0, name);
+  }
+});
+
+Deno.test("A client that expects no reply neither listens nor tries again", async () => {
+  const world = new World();
+  const client = world.clients[1]!;
+  client.start();
+  await world.pass(20);
+  assert.equal(client.host.replySockets.size, 0);
+  assert.equal(client.lines.filter((line) => line.endsWith("sent auth packet")).length, 1);
+  assert.ok(!client.said(/accepted|no answer/));
+});
+
+Deno.test("A client says once that it is accepted, and sends at the keepalive's pace", async () => {
+  const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 10 });
+  await world.begin();
+  await world.pass(300);
+  assert.equal(linesOf(world, /<5>ipipou1: accepted by/).length, 1);
+  const gaps = timesOf(world, /sent auth packet$/);
+  assert.equal(gaps.length, 31);
+  assert.ok(gaps.every((time, index) => Math.abs(time - 10 * index) < 0.1), gaps.join(" "));
+  assert.equal(linesOf(world, /no answer/).length, 0);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000");
+});
+
+Deno.test("A client that is refused says so once, and tries again after longer and longer pauses", async () => {
+  const world = worldOf(schemeOf(2, "server"), schemeOf(0, "client"));
+  await world.begin();
+  await world.pass(120);
+  assert.ok(world.server.said(/refused auth packet from .*: wrong signature/));
+  assert.equal(linesOf(world, NO_ANSWER_LINE).length, 1);
+  assert.equal(linesOf(world, ACCEPTED_LINE).length, 0);
+  assert.equal(world.clients[0]!.status, "no answer from 192.0.2.1:10000");
+  const times = timesOf(world, /sent auth packet$/);
+  const gaps = times.slice(1).map((time, index) => time - times[index]!);
+  for (const [index, pause] of [1, 2, 4, 8].entries()) {
+    assert.ok(
+      gaps[index]! > 3 + pause * 0.7 && gaps[index]! < 3 + pause * 1.3,
+      `${index}: ${gaps.join(" ")}`,
+    );
+  }
+});
+
+Deno.test("A client that was there before its server is accepted by itself, without keepalive", async () => {
+  const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 0 });
+  world.clients[0]!.start();
+  await world.pass(30);
+  assert.equal(linesOf(world, NO_ANSWER_LINE).length, 1);
+  world.server.start();
+  await world.pass(45);
+  assert.equal(linesOf(world, ACCEPTED_LINE).length, 1);
+  assert.equal(world.sendData(0), "p0");
+});
+
+Deno.test("Forged replies are ignored, and change nothing in the kernel", async () => {
+  const world = worldOf(schemeOf(1, "server"), schemeOf(1, "client"));
+  const client = world.clients[0]!;
+  client.start();
+  await world.pass(1);
+  const [, before] = world.snapshots();
+  const { token } = schemeOf(1, "client") as Extract<Scheme, { kind: "token" }>;
+  const backwards = token.toReversed();
+  const forge = async (ip: string, port: number, payload: Uint8Array) => {
+    const destination = { ip: world.insideOf(0).ip, port: PORT };
+    client.host.receive(buildUdpPacket({ source: { ip, port }, destination, payload }, 64));
+    await world.pass(0);
+  };
+  await forge("192.0.2.9", PORT, backwards);
+  await forge(SERVER.ip, PORT + 1, backwards);
+  await forge(SERVER.ip, PORT, backwards.slice(1));
+  assert.equal(linesOf(world, /ignored|accepted/).length, 0, "none of these is looked at");
+  await forge(SERVER.ip, PORT, token);
+  assert.equal(linesOf(world, /ignored a reply from 192\.0\.2\.1:10000/).length, 1);
+  assert.equal(linesOf(world, ACCEPTED_LINE).length, 0);
+  await forge(SERVER.ip, PORT, backwards);
+  assert.equal(linesOf(world, ACCEPTED_LINE).length, 1, "nobody on the way is kept from this one");
+  assert.deepEqual(world.snapshots()[1], before);
+});

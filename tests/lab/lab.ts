@@ -159,8 +159,10 @@ function qemuArguments(kernel: Kernel, directory: string, options: LabOptions): 
   // Panics end the machine at once (-no-reboot), and an oops is a panic: a broken kernel passes no test.
   const kernelArguments = [
     "console=ttyS0 panic=-1 oops=panic",
-    // Costly under emulation, and of no use in it.
-    "mitigations=off random.trust_cpu=on",
+    // Costly under emulation, and of no use in it. The emulator translates code again wherever a program has it at
+    // another address than its last run had: our executable starts in 0.5 s of processor time instead of 1.3, ip in
+    // 30 ms instead of 80.
+    "mitigations=off random.trust_cpu=on norandmaps",
     `lab.script=${directory}/job`,
   ].join(" ");
   const output = options.terminal

@@ -1,11 +1,9 @@
-import { assignOption, findLong, findShort, type Grammar, type Setting, takesValue } from "./words.ts";
+import { assignOption, findLong, findShort, RUN, type Setting, takesValue } from "./words.ts";
 import { lowerFirst, SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
 import { formatSetting, replaces } from "./format_toml.ts";
 
-const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
 // Characters that TOML forbids in comments.
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
@@ -101,7 +99,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
 
 function find(key: string, place: string): Option {
   try {
-    return key.length === 1 ? findShort(key, GRAMMAR) : findLong(key, GRAMMAR);
+    return key.length === 1 ? findShort(key, RUN) : findLong(key, RUN);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     throw new SettingsError(`Cannot read ${place}: ${lowerFirst(error.message)}`);

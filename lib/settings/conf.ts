@@ -15,20 +15,14 @@ export interface Conf {
   readonly given: Readonly<GivenValues>;
 }
 
-/** A configuration file of version 0.1 as TOML. */
-interface Converted {
-  readonly toml: string;
-  /** Whether it contains a secret, rather than the name of a secret's file. */
-  readonly holdsSecret: boolean;
-}
-
 /**
  * Converts a configuration file of version 0.1 to TOML, line by line, including comments and blank lines.
  *
  * @param path its path, for messages
+ * @returns `holdsSecret`: whether it contains a secret, rather than the name of a secret's file
  * @throws {SettingsError} with file and line, for an unknown option or an invalid value
  */
-export function convertConf(text: string, path: string): Converted {
+export function convertConf(text: string, path: string): { toml: string; holdsSecret: boolean } {
   const conf = readConf(text, path);
   const toml = formatConf(conf, () => true).join("\n");
   return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: holdsSecret(conf) };

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
 
 /** Length in bytes of the time: Unix seconds, big-endian. */
@@ -22,9 +23,7 @@ export function makeSignedPayload(
   salt: Uint8Array,
 ): Uint8Array {
   const payload = new Uint8Array(SIGNED_PAYLOAD_LENGTH);
-  const time = new DataView(payload.buffer, SIGNATURE_LENGTH, TIME_LENGTH);
-  time.setUint8(0, Math.floor(timestamp / 2 ** 32));
-  time.setUint32(1, timestamp % 2 ** 32);
+  Buffer.from(payload.buffer).writeUIntBE(timestamp, SIGNATURE_LENGTH, TIME_LENGTH);
   payload.set(salt, SIGNATURE_LENGTH + TIME_LENGTH);
   payload.set(signMessage(withSecret(payload, secret), privateKey), 0);
   return payload;
@@ -33,16 +32,13 @@ export function makeSignedPayload(
 /** Splits a signed payload; null when it is too short to be one. */
 export function parseSignedPayload(payload: Uint8Array, secret: string): SignedPayload | null {
   if (payload.length < SIGNED_PAYLOAD_LENGTH) return null;
-  return {
-    signature: payload.slice(0, SIGNATURE_LENGTH),
-    message: withSecret(payload, secret),
-  };
+  return { signature: payload.slice(0, SIGNATURE_LENGTH), message: withSecret(payload, secret) };
 }
 
 /** The time in a signed payload, Unix seconds. Trust it only after verifying the signature. */
 export function signedTime(payload: Uint8Array): number {
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  return view.getUint8(SIGNATURE_LENGTH) * 2 ** 32 + view.getUint32(SIGNATURE_LENGTH + 1);
+  const { buffer, byteOffset, byteLength } = payload;
+  return Buffer.from(buffer, byteOffset, byteLength).readUIntBE(SIGNATURE_LENGTH, TIME_LENGTH);
 }
 
 /**
@@ -56,10 +52,5 @@ export function isTimely(payload: Uint8Array, timestamp: number, maxTimeDiscrepa
 }
 
 function withSecret(payload: Uint8Array, secret: string): Uint8Array {
-  const signed = payload.subarray(SIGNATURE_LENGTH);
-  const secretBytes = new TextEncoder().encode(secret);
-  const message = new Uint8Array(signed.length + secretBytes.length);
-  message.set(signed, 0);
-  message.set(secretBytes, signed.length);
-  return message;
+  return Buffer.concat([payload.subarray(SIGNATURE_LENGTH), Buffer.from(secret)]);
 }

@@ -65,19 +65,16 @@ function convertFile(name: string, read: ReadFile): ConvertedFile {
 /** Merges several files into one, and checks the result. */
 function convertHub(names: readonly string[], hub: string, files: Files): ConvertedFile {
   const target = pathOf(hub, "toml");
-  const sources = names.map((name) => readOld(name, files.read));
-  const confs = sources.map(({ text, path }) => readConf(text, path));
-  const toml = mergeServers(confs.map((conf, index) => ({
-    path: sources[index]!.path,
-    conf,
-    settings: settingsOf(conf, sources[index]!.path, files.read),
-  })));
+  const servers = names.map((name) => readOld(name, files.read))
+    .map((old) => ({ ...old, conf: readConf(old.text, old.path) }))
+    .map((old) => ({ ...old, settings: settingsOf(old.conf, old.path, files.read) }));
+  const toml = mergeServers(servers);
   const read: ReadFile = (path) =>
     path === target ? { ok: true, text: toml, mode: MODE.private } : files.read(path);
   const input = loadInput({ configs: [target], given: {} }, { ...files, read });
   resolve(input, read);
-  const isPrivate = confs.some(holdsSecret) || sources.some(({ isPublic }) => !isPublic);
-  return { sources: sources.map(({ path }) => path), target, toml, isPrivate };
+  const isPrivate = servers.some(({ conf, isPublic }) => holdsSecret(conf) || !isPublic);
+  return { sources: servers.map(({ path }) => path), target, toml, isPrivate };
 }
 
 /** Makes settings from one file. @throws {SettingsError} that names the file */

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { SettingsError, showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, MODE, nameOfConfig, pathOf, readConfig } from "../settings/files.ts";
 import type { Input } from "../settings/given.ts";
@@ -26,8 +27,10 @@ export function findHub(config: string, { read }: Files): Hub {
   const path = pathOf(config, "toml");
   const name = nameOfConfig(path);
   if (name === null) {
-    const form = `must be a file ${CONFIG_FOLDER}NAME.toml, with NAME of A-Z a-z 0-9 _ . @ -`;
-    throw new SettingsError(`Cannot use ${showPath(path)} as HUB: ${form}`);
+    throw new SettingsError(
+      `Cannot use ${showPath(path)} as HUB: must be a file ${CONFIG_FOLDER}NAME.toml, ` +
+        "with NAME of A-Z a-z 0-9 _ . @ -",
+    );
   }
   readConfig(read, config);
   return { name, path, folder: path.replace(/\.toml$/, ".peers") };
@@ -45,40 +48,27 @@ export function loadHub({ path }: Hub, files: Files): LoadedHub {
   return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
 }
 
+/** The files as if a folder existed, with what `edit` makes of the names in it. */
+export function withNames(
+  files: Files,
+  folder: string,
+  edit: (names: readonly string[]) => readonly string[],
+): Files {
+  return {
+    read: files.read,
+    list: (path) => {
+      const found = files.list(path);
+      if (path !== folder || !found.ok && !found.missing) return found;
+      return { ok: true, names: edit(found.ok ? found.names : []) };
+    },
+  };
+}
+
 /** The files as if there were one more in a folder. */
-export function withFile(files: Files, folder: string, path: string, text: string): Files {
-  const name = path.slice(folder.length + 1);
+export function withFile(files: Files, path: string, text: string): Files {
+  const { list } = withNames(files, dirname(path), (names) => [...names, basename(path)]);
   return {
+    list,
     read: (other) => other === path ? { ok: true, text, mode: MODE.private } : files.read(other),
-    list: (other) => {
-      const found = files.list(other);
-      if (other !== folder || !found.ok && !found.missing) return found;
-      return { ok: true, names: [...found.ok ? found.names : [], name] };
-    },
-  };
-}
-
-/** The files as if a folder existed. */
-export function withFolder(files: Files, folder: string): Files {
-  return {
-    read: files.read,
-    list: (other) => {
-      const found = files.list(other);
-      return other === folder && !found.ok && found.missing ? { ok: true, names: [] } : found;
-    },
-  };
-}
-
-/** The files as if one in a folder did not exist. */
-export function withoutFile(files: Files, folder: string, path: string): Files {
-  const name = path.slice(folder.length + 1);
-  return {
-    read: files.read,
-    list: (other) => {
-      const found = files.list(other);
-      return found.ok && other === folder
-        ? { ...found, names: found.names.filter((one) => one !== name) }
-        : found;
-    },
   };
 }

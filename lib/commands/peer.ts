@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { keyPairOf } from "../auth/keys.ts";
 import { parseNetwork } from "../ipv4.ts";
 import { formatClient, formatClientCommand } from "../settings/format_client.ts";
@@ -9,16 +10,7 @@ import type { GivenPeer } from "../settings/given.ts";
 import { formatPeer } from "../settings/format_peer.ts";
 import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-import {
-  findHub,
-  type Hub,
-  type LoadedHub,
-  loadHub,
-  pathOfPeer,
-  withFile,
-  withFolder,
-  withoutFile,
-} from "./hub.ts";
+import { findHub, type Hub, type LoadedHub, loadHub, pathOfPeer, withFile, withNames } from "./hub.ts";
 
 /** What editing a hub's peers needs from the system. */
 export interface PeerSystem extends Files {
@@ -55,7 +47,7 @@ export function addPeer(
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, addition.peer);
   if (!isMissing(system.read(path))) throw existingError(hub, addition.peer, path);
-  const before = loadHub(hub, withFolder(system, hub.folder));
+  const before = loadHub(hub, withNames(system, hub.folder, (names) => names));
   refuseSingle(hub, before, system);
   const keys = addition.makeKey ? keyPairOf(seed) : null;
   const file = formatPeer({
@@ -64,7 +56,7 @@ export function addPeer(
     publicKey: keys?.publicKey ?? null,
   }, system.read);
   refuseStranger(addition, before);
-  const after = loadHub(hub, withFile(system, hub.folder, path, file.text));
+  const after = loadHub(hub, withFile(system, path, file.text));
   const client = makeClient(addition, hub, after.settings, keys?.privateKey ?? null);
   const mode = file.holdsSecret ? MODE.private : MODE.public;
   if (!system.write(path, file.text, { mode, replace: false })) {
@@ -108,7 +100,7 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
   if (isMissing(system.read(path))) throw missingPeerError(hub, choice.peer, loadHub(hub, system));
-  loadHub(hub, withoutFile(system, hub.folder, path));
+  loadHub(hub, withNames(system, hub.folder, (names) => names.filter((name) => name !== basename(path))));
   system.remove(path);
   return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
 }
@@ -147,9 +139,8 @@ function chooseAddress({ peer, given }: PeerAddition, { input, settings }: Loade
 function refuseHidden(peer: string): void {
   if (!peer.startsWith(".")) return;
   throw new SettingsError(
-    `Cannot add peer ${
-      quote(peer)
-    }: a file whose name begins with a dot is not read as a peer's; give another name`,
+    `Cannot add peer ${quote(peer)}: a file whose name begins with a dot is not read as a peer's; ` +
+      "give another name",
   );
 }
 
@@ -167,10 +158,8 @@ function refuseStranger({ peer, given, makeKey }: PeerAddition, { input }: Loade
   const { token, remotePublicKey, byRemoteIp } = { ...input.given, ...given };
   if (makeKey || token !== undefined || remotePublicKey !== undefined || byRemoteIp?.value) return;
   throw new SettingsError(
-    `Cannot add peer ${
-      quote(peer)
-    } without a way to identify it: give --auth-remote-pubkey-b64 KEY, of a key made on ` +
-      "the client with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
+    `Cannot add peer ${quote(peer)} without a way to identify it: give --auth-remote-pubkey-b64 KEY, ` +
+      "of a key made on the client with ipipou --auth-keygen, or --make-key, or --auth-token-file FILE",
   );
 }
 
@@ -184,25 +173,23 @@ function chooseEndpoint({ endpoint }: PeerAddition, { local }: Settings): { host
 
 function existingError({ name }: Hub, peer: string, path: string): SettingsError {
   return new SettingsError(
-    `Cannot add peer ${
-      quote(peer)
-    }: ${path} already exists; to replace it: ipipou peer remove ${name} ${peer}`,
+    `Cannot add peer ${quote(peer)}: ${path} already exists; ` +
+      `to replace it: ipipou peer remove ${name} ${peer}`,
   );
 }
 
 function missingPeerError({ name }: Hub, peer: string, { input }: LoadedHub): SettingsError {
+  const cannot = `Cannot remove peer ${quote(peer)}`;
   const peers = input.peers ?? [];
   const found = peers.find((other) => other.name === peer);
   if (found !== undefined) {
     return new SettingsError(
-      `Cannot remove peer ${quote(peer)}: it is defined at ${
-        definitionOf(found)
-      }, remove it there with an editor`,
+      `${cannot}: it is defined at ${definitionOf(found)}, remove it there with an editor`,
     );
   }
   const near = nearest(peer, peers.map((other) => other.name));
   const cure = near === undefined ? `ipipou peer list ${name} lists them` : `did you mean ${near}?`;
-  return new SettingsError(`Cannot remove peer ${quote(peer)}: ${name} has no such peer; ${cure}`);
+  return new SettingsError(`${cannot}: ${name} has no such peer; ${cure}`);
 }
 
 /** Where a peer is defined: a file of its own, or a file with line and column. */

@@ -101,27 +101,21 @@ function describePeer(from: Peer, to: Peer): string[] {
 
 function describeSchemeChange(from: Scheme, to: Scheme): string[] {
   if (from.kind !== to.kind) return [`authentication changed from ${NAMES[from.kind]} to ${NAMES[to.kind]}`];
-  const [old, now] = [secretsOf(from), secretsOf(to)];
-  return Object.keys(now).filter((what) => !isDeepStrictEqual(old[what], now[what]))
-    .map((what) => `${what} changed`);
+  const old: Readonly<Record<string, unknown>> = { ...from };
+  const now: Readonly<Record<string, unknown>> = { ...to };
+  return Object.entries(SECRETS).filter(([key]) => !isDeepStrictEqual(old[key], now[key]))
+    .map(([, what]) => `${what} changed`);
 }
 
 const NAMES: Readonly<Record<Scheme["kind"], string>> = { port: "none", token: "token", ed25519: "keys" };
 
-function secretsOf(scheme: Scheme): Readonly<Record<string, unknown>> {
-  switch (scheme.kind) {
-    case "port":
-      return {};
-    case "token":
-      return { token: scheme.token };
-    case "ed25519":
-      return {
-        "own key": scheme.privateKey,
-        "the peer's key": scheme.remotePublicKey,
-        "shared secret": scheme.secret,
-      };
-  }
-}
+/** Fields of a scheme. Their values are not shown. */
+const SECRETS = {
+  token: "token",
+  privateKey: "own key",
+  remotePublicKey: "the peer's key",
+  secret: "shared secret",
+};
 
 function describeDifferences<T>(rows: readonly Row<T>[], from: T, to: T): string[] {
   return rows

@@ -2,9 +2,9 @@ import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
-import { nameOf, type Option } from "./option.ts";
+import { nameOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import { assignOption, type Grammar, readWords, type Setting } from "./words.ts";
+import { assignOption, type ParsedWords, readWords, RUN, type Setting } from "./words.ts";
 
 /** Configuration files and options to read values from. */
 export interface Sources {
@@ -68,8 +68,6 @@ export interface PeerAddition extends PeerChoice {
   readonly asLine: boolean;
 }
 
-const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
-
 /** Slots that do not identify an instance. */
 const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
 
@@ -85,16 +83,16 @@ export function parseInvocation(argv: readonly string[]): Invocation {
   const [first, second, ...rest] = argv;
   if (first === undefined || first.startsWith("-")) return parseRun(argv);
   const single = COMMANDS.find(({ name }) => name === first);
-  if (single !== undefined) return PARSERS[single.name](single, argv.slice(1));
+  if (single !== undefined) return parseCommand(single, argv.slice(1));
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
   if (family.length === 0) throw unknownCommandError(first, COMMANDS);
   if (second === "--help" || second === "-h") return { kind: "help", commands: family };
   const command = family.find(({ name }) => name === `${first} ${second}`);
   if (command === undefined) throw unknownCommandError([first, second ?? []].flat().join(" "), family);
-  return PARSERS[command.name](command, rest);
+  return parseCommand(command, rest);
 }
 
-const PARSERS: Record<Command["name"], (command: Command, argv: readonly string[]) => Invocation> = {
+const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => Invocation> = {
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
@@ -112,13 +110,15 @@ function unknownCommandError(words: string, candidates: readonly Command[]): Set
   return new SettingsError(`Unknown command ${quote(words)}: ${cure} lists the commands`);
 }
 
-function grammarOf({ name, options }: Command): Grammar {
-  return { options, help: `ipipou ${name} --help`, takesWords: true };
+function parseCommand(command: Command, argv: readonly string[]): Invocation {
+  const { name, options } = command;
+  const line = readWords(argv, { options, help: `ipipou ${name} --help`, takesWords: true });
+  return line.asked?.command === "help"
+    ? { kind: "help", commands: [command] }
+    : PARSERS[name](line, command);
 }
 
-function parseConvert(command: Command, argv: readonly string[]): Invocation {
-  const { words, switches, configs, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", commands: [command] };
+function parseConvert({ words, switches, configs }: ParsedWords): Invocation {
   const hub = configs.at(-1) ?? null;
   const [write, force] = [switches.has("write"), switches.has("force")];
   if (words.length === 0) throw new SettingsError("Cannot convert without a file: give NAME or a path");
@@ -129,9 +129,7 @@ function parseConvert(command: Command, argv: readonly string[]): Invocation {
   return { kind: "convert", names: words, hub, write, force };
 }
 
-function parseCleanup(command: Command, argv: readonly string[]): Invocation {
-  const { words, configs, given, asked } = readWords(argv, grammarOf(command));
-  if (asked?.command === "help") return { kind: "help", commands: [command] };
+function parseCleanup({ words, configs, given, asked }: ParsedWords): Invocation {
   if (asked !== null) {
     throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
   }
@@ -142,9 +140,8 @@ function parseCleanup(command: Command, argv: readonly string[]): Invocation {
   return { kind: "cleanup", configs: [...words, ...configs], given };
 }
 
-function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
-  const { words, switches, given, own, settings, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", commands: [command] };
+function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
+  const { words, switches, given, own, settings } = line;
   const makeKey = switches.has("makeKey");
   if (makeKey && given.remotePublicKey !== undefined) {
     throw new SettingsError(
@@ -164,15 +161,11 @@ function parsePeerAdd(command: Command, argv: readonly string[]): Invocation {
   };
 }
 
-function parsePeerRemove(command: Command, argv: readonly string[]): Invocation {
-  const { words, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", commands: [command] };
+function parsePeerRemove({ words }: ParsedWords, command: Command): Invocation {
   return { kind: "peer-remove", ...parsePeerChoice(words, command) };
 }
 
-function parsePeerList(command: Command, argv: readonly string[]): Invocation {
-  const { words, asked } = readWords(argv, grammarOf(command));
-  if (asked !== null) return { kind: "help", commands: [command] };
+function parsePeerList({ words }: ParsedWords, command: Command): Invocation {
   const [hub] = checkWords(words, command);
   return { kind: "peer-list", hub: hub! };
 }
@@ -212,16 +205,15 @@ function parseRun(argv: readonly string[]): Invocation {
   }
 }
 
+/** Secrets on the command line are visible to everyone. */
 function warnOfSecrets(settings: readonly Setting[]): string[] {
-  return [...new Set(settings.map(({ option }) => option).filter(({ secret }) => secret))].map(warnOfArgv);
-}
-
-function warnOfArgv(option: Option): string {
-  const files = OPTIONS.filter((other) =>
-    other.kind === "secretFile" && "slot" in option && other.slot === option.slot
-  );
-  const cures = [...files.map(nameOf), "a configuration file"].join(" or ");
-  return `The value of ${
-    nameOf(option)
-  } is visible to every user of this host in the process list: use ${cures}`;
+  const secrets = new Set(settings.map(({ option }) => option).filter(({ secret }) => secret));
+  return [...secrets].map((option) => {
+    const files = OPTIONS.filter((other) =>
+      other.kind === "secretFile" && "slot" in option && other.slot === option.slot
+    );
+    const cures = [...files.map(nameOf), "a configuration file"].join(" or ");
+    const shown = `The value of ${nameOf(option)}`;
+    return `${shown} is visible to every user of this host in the process list: use ${cures}`;
+  });
 }

@@ -1,4 +1,4 @@
-import type { Option } from "./option.ts";
+import { type Option, optionsOf } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
 /** A command, named by the first words of the command line. */
@@ -19,73 +19,54 @@ export interface Command {
 /** Network device in a client's file when none is given. */
 export const DEFAULT_CLIENT_DEVICE = "eth0";
 
-const HELP: Option = {
-  long: "help",
-  short: "h",
-  kind: "command",
-  command: "help",
-  help: "Show this text and exit",
-};
+const HELP = { "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" } } as const;
+const ONLY_HELP = optionsOf(HELP);
 
-const CONVERT_OPTIONS: readonly Option[] = [
-  HELP,
-  {
-    long: "hub",
+const CONVERT_OPTIONS = optionsOf({
+  ...HELP,
+  "--hub HUB": {
     kind: "config",
-    metavar: "HUB",
     help:
       "Merge all files into one server with a [[peer]] for each; --write writes it to /etc/ipipou/HUB.toml",
   },
-  {
-    long: "write",
+  "--write": {
     kind: "switch",
     switch: "write",
     help:
       "Write /etc/ipipou/NAME.toml instead of printing, readable only by its owner if it holds secrets or the old file is; " +
       "if one of several files cannot be converted, none is written",
   },
-  {
-    long: "force",
-    kind: "switch",
-    switch: "force",
-    help: "With --write, replace an existing NAME.toml",
-  },
-];
+  "--force": { kind: "switch", switch: "force", help: "With --write, replace an existing NAME.toml" },
+});
 
 const PEER_OPTIONS = OPTIONS.filter(({ perPeer }) => perPeer);
 
-const PEER_ADD_OPTIONS: readonly Option[] = [
-  HELP,
-  {
-    long: "endpoint",
+const PEER_ADD_OPTIONS = optionsOf({
+  ...HELP,
+  "--endpoint HOST[:PORT]": {
     kind: "remote",
-    metavar: "HOST[:PORT]",
     help: "Address or name, and UDP port, at which the client reaches the hub",
     default: "the hub's --fou-local-ip and first --fou-local-port",
     ofCommand: true,
   },
-  {
-    long: "client-dev",
+  "--client-dev DEV": {
     kind: "device",
     slot: "device",
-    metavar: "DEV",
     help: "Network device the client sends through",
     default: DEFAULT_CLIENT_DEVICE,
     ofCommand: true,
   },
-  {
-    long: "make-key",
+  "--make-key": {
     kind: "switch",
     switch: "makeKey",
     help: "Generate the client's key pair here; the private key is only in what is printed",
   },
-  {
-    long: "line",
+  "--line": {
     kind: "switch",
     switch: "line",
     help: "Print a shell command that writes the file when root runs it on the client",
   },
-];
+});
 
 /** Every command: dispatch, help, manual and errors follow from this table. */
 export const COMMANDS: readonly Command[] = [
@@ -118,7 +99,7 @@ export const COMMANDS: readonly Command[] = [
       "its tunnel and admits nobody until it is restarted.",
     ],
     options: OPTIONS,
-    listed: [HELP],
+    listed: ONLY_HELP,
   },
   {
     name: "peer add",
@@ -144,8 +125,8 @@ export const COMMANDS: readonly Command[] = [
       "Removes /etc/ipipou/HUB.peers/PEER.toml, and makes the hub reload if it is running. To remove a peer " +
       "defined in HUB.toml itself, edit that file.",
     ],
-    options: [HELP],
-    listed: [HELP],
+    options: ONLY_HELP,
+    listed: ONLY_HELP,
   },
   {
     name: "peer list",
@@ -154,7 +135,7 @@ export const COMMANDS: readonly Command[] = [
     details: [
       "Prints a line per peer: name, tunnel address, how it authenticates, and the file and line that define it.",
     ],
-    options: [HELP],
-    listed: [HELP],
+    options: ONLY_HELP,
+    listed: ONLY_HELP,
   },
 ];

@@ -1,11 +1,9 @@
-import { assignOption, findLong, findShort, type Grammar, type Setting, takesValue } from "./words.ts";
+import { assignOption, findLong, findShort, RUN, type Setting, takesValue } from "./words.ts";
 import { lowerFirst, SettingsError, showPath } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
 import { formatSetting, replaces } from "./format_toml.ts";
 
-const GRAMMAR: Grammar = { options: OPTIONS, help: "ipipou --help" };
 // Characters that TOML forbids in comments.
 // deno-lint-ignore no-control-regex
 const CONTROL_REGEXP = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
@@ -17,20 +15,14 @@ export interface Conf {
   readonly given: Readonly<GivenValues>;
 }
 
-/** A configuration file of version 0.1 as TOML. */
-interface Converted {
-  readonly toml: string;
-  /** Whether it contains a secret, rather than the name of a secret's file. */
-  readonly holdsSecret: boolean;
-}
-
 /**
  * Converts a configuration file of version 0.1 to TOML, line by line, including comments and blank lines.
  *
  * @param path its path, for messages
+ * @returns `holdsSecret`: whether it contains a secret, rather than the name of a secret's file
  * @throws {SettingsError} with file and line, for an unknown option or an invalid value
  */
-export function convertConf(text: string, path: string): Converted {
+export function convertConf(text: string, path: string): { toml: string; holdsSecret: boolean } {
   const conf = readConf(text, path);
   const toml = formatConf(conf, () => true).join("\n");
   return { toml: toml.endsWith("\n") || toml === "" ? toml : `${toml}\n`, holdsSecret: holdsSecret(conf) };
@@ -101,7 +93,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
 
 function find(key: string, place: string): Option {
   try {
-    return key.length === 1 ? findShort(key, GRAMMAR) : findLong(key, GRAMMAR);
+    return key.length === 1 ? findShort(key, RUN) : findLong(key, RUN);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     throw new SettingsError(`Cannot read ${place}: ${lowerFirst(error.message)}`);

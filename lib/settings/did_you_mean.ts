@@ -53,7 +53,7 @@ export function suggestKey(table: string, key: string, isOfPeer: boolean): strin
 
 function elsewhere(joined: string): string {
   const name = joined.replace(/^-/, "");
-  return OPTIONS.some((option) => option.commandLineOnly && option.long === name)
+  return OPTIONS.some((option) => option.long === name && tomlPathOf(option) === null)
     ? `--${name} can only be used on the command line`
     : "ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]";
 }

@@ -1,31 +1,25 @@
+import { dirname } from "node:path";
 import { SettingsError, showPath } from "./errors.ts";
-import { type FileRead, type Files, type FolderRead, MODE, type WriteOptions } from "./files.ts";
+import { type Files, MODE, type Unread, type WriteOptions } from "./files.ts";
 
-/** Reads a text file from disk; implements `ReadFile`. Drops a byte order mark. */
-export function readFromDisk(path: string): FileRead {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
-    return { ok: true, text, mode: Deno.statSync(path).mode ?? 0 };
-  } catch (error) {
-    return {
-      ok: false,
-      missing: error instanceof Deno.errors.NotFound,
-      reason: reasonOf(error),
-    };
-  }
-}
+/** Files and folders on disk. A byte order mark is dropped. */
+export const DISK: Files = {
+  read: (path) =>
+    attempt(() => {
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+      return { ok: true, text, mode: Deno.statSync(path).mode ?? 0 };
+    }),
+  list: (path) =>
+    attempt(() => ({ ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) })),
+};
 
-/** Lists a folder on disk; implements `ListFolder`. */
-function listOnDisk(path: string): FolderRead {
+function attempt<T>(look: () => T): T | Unread {
   try {
-    return { ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) };
+    return look();
   } catch (error) {
     return { ok: false, missing: error instanceof Deno.errors.NotFound, reason: reasonOf(error) };
   }
 }
-
-/** Files and folders on disk. */
-export const DISK: Files = { read: readFromDisk, list: listOnDisk };
 
 /**
  * Writes a text file to disk, completely or not at all; implements `WriteFile`.
@@ -36,9 +30,9 @@ export const DISK: Files = { read: readFromDisk, list: listOnDisk };
 export function writeToDisk(path: string, text: string, { mode, replace }: WriteOptions): boolean {
   const temporary = `${path}.${crypto.randomUUID()}`;
   try {
-    using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
+    Deno.writeTextFileSync(temporary, text, { createNew: true, mode });
     Deno.chmodSync(temporary, mode);
-    writeAll(file, new TextEncoder().encode(text));
+    using file = Deno.openSync(temporary);
     file.syncSync();
     if (replace) Deno.renameSync(temporary, path);
     else Deno.linkSync(temporary, path);
@@ -58,7 +52,7 @@ export function writeToDisk(path: string, text: string, { mode, replace }: Write
  * @throws {SettingsError} when it cannot be written
  */
 export function writeWithFolder(path: string, text: string, options: WriteOptions): boolean {
-  const folder = path.slice(0, path.lastIndexOf("/"));
+  const folder = dirname(path);
   const isNew = makeFolder(folder);
   try {
     return writeToDisk(path, text, options);
@@ -86,10 +80,6 @@ export function removeFromDisk(path: string): void {
   } catch (error) {
     throw new SettingsError(`Cannot remove ${showPath(path)}: ${reasonOf(error)}`);
   }
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }
 
 function removeIfThere(path: string): void {

@@ -1,27 +1,23 @@
 import { SettingsError, showPath } from "./errors.ts";
 
-/** Result of reading a file. */
-export type FileRead =
-  /** `mode`: its permission bits. */
-  | { readonly ok: true; readonly text: string; readonly mode: number }
-  /** `reason`: the system's error message. */
-  | { readonly ok: false; readonly missing: boolean; readonly reason: string };
+/** A file or folder that cannot be read. `reason`: the system's error message. */
+export interface Unread {
+  readonly ok: false;
+  readonly missing: boolean;
+  readonly reason: string;
+}
+
+/** Result of reading a file. `mode`: its permission bits. */
+export type FileRead = { readonly ok: true; readonly text: string; readonly mode: number } | Unread;
 
 /** Reads a whole text file. Does not throw. */
 export type ReadFile = (path: string) => FileRead;
 
-/** Result of listing a folder. `names` of the files and folders in it are in no order. */
-export type FolderRead =
-  | { readonly ok: true; readonly names: readonly string[] }
-  | { readonly ok: false; readonly missing: boolean; readonly reason: string };
-
-/** Lists a folder. Does not throw. */
-export type ListFolder = (path: string) => FolderRead;
-
 /** Read access to files. */
 export interface Files {
   readonly read: ReadFile;
-  readonly list: ListFolder;
+  /** Lists the files and folders in a folder, in no order. Does not throw. */
+  readonly list: (path: string) => { readonly ok: true; readonly names: readonly string[] } | Unread;
 }
 
 /** How to write a file. */

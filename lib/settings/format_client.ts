@@ -1,14 +1,13 @@
 import { Buffer } from "node:buffer";
 import { keyPairOf } from "../auth/keys.ts";
-import type { Scheme } from "../auth/scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
-import { formatString } from "./format_toml.ts";
+import { formatKeys } from "./format_toml.ts";
 
 /** Seconds between auth packets. NATs rarely forget a flow sooner. */
 const KEEPALIVE = 25;
 
 /** What a client's file contains besides what follows from the hub's settings. */
-export interface ClientFileContent {
+interface ClientFileContent {
   /** Name of the file, without folder and extension. */
   readonly name: string;
   /** Where the client reaches the hub: a name or an IPv4 address, and a UDP port. */
@@ -24,15 +23,11 @@ export function formatClient(hub: Settings, peer: Peer, content: ClientFileConte
   const { name, endpoint, device, privateKey } = content;
   const port = peer.byRemote.port ? peer.remote.port : hub.local.ports[0];
   return [
-    `number = ${hub.number}`,
-    `keepalive = ${KEEPALIVE}`,
-    ...peer.reply ? ["reply-on-auth-ok = true"] : [],
+    ...formatKeys({ number: hub.number, keepalive: KEEPALIVE, "reply-on-auth-ok": peer.reply || null }),
     "[fou]",
-    `local = ${formatString(`:${port}@${device}`)}`,
-    `remote = ${formatString(`${endpoint.host}:${endpoint.port}`)}`,
+    ...formatKeys({ local: `:${port}@${device}`, remote: `${endpoint.host}:${endpoint.port}` }),
     "[tunl]",
-    `ip = ${formatString(peer.tunnel.peerIp)}`,
-    `peer-ip = ${formatString(peer.tunnel.ip)}`,
+    ...formatKeys({ ip: peer.tunnel.peerIp, "peer-ip": peer.tunnel.ip }),
     ...formatScheme(peer, privateKey, name),
   ].map((line) => `${line}\n`).join("");
 }
@@ -41,30 +36,25 @@ function formatScheme({ scheme, reply }: Peer, privateKey: Uint8Array | null, na
   switch (scheme.kind) {
     case "port":
       return [];
-    case "token":
-      return ["[auth]", formatToken(scheme.token)];
-    case "ed25519":
+    case "token": {
+      const text = new TextDecoder().decode(scheme.token);
+      const isText = Buffer.from(text).equals(scheme.token);
+      return ["[auth]", ...formatKeys(isText ? { token: text } : { "token-b64": scheme.token.toBase64() })];
+    }
+    case "ed25519": {
+      // A hub with its own key signs its replies.
+      const hubKey = reply && scheme.privateKey !== null ? keyPairOf(scheme.privateKey).publicKey : null;
       return [
         "[auth]",
-        privateKey === null ? `key-file = ${formatString(`${name}.key`)}` : formatKey("key-b64", privateKey),
-        `secret = ${formatString(scheme.secret)}`,
-        ...reply ? formatOwnKey(scheme) : [],
+        ...formatKeys({
+          "key-file": privateKey === null ? `${name}.key` : null,
+          "key-b64": privateKey?.toBase64() ?? null,
+          secret: scheme.secret,
+          "remote-pubkey-b64": hubKey?.toBase64() ?? null,
+        }),
       ];
+    }
   }
-}
-
-function formatToken(token: Uint8Array): string {
-  const text = new TextDecoder().decode(token);
-  return Buffer.from(text).equals(token) ? `token = ${formatString(text)}` : formatKey("token-b64", token);
-}
-
-/** A hub with its own key signs its replies. */
-function formatOwnKey({ privateKey }: Scheme & { kind: "ed25519" }): string[] {
-  return privateKey === null ? [] : [formatKey("remote-pubkey-b64", keyPairOf(privateKey).publicKey)];
-}
-
-function formatKey(key: string, bytes: Uint8Array): string {
-  return `${key} = "${bytes.toBase64()}"`;
 }
 
 /**

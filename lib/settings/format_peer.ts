@@ -2,11 +2,11 @@ import type { GivenValues } from "./given.ts";
 import type { ReadFile } from "./files.ts";
 import { OPTIONS } from "./options.ts";
 import { readSecretFile } from "./scheme.ts";
-import { formatSetting, formatString, replaces } from "./format_toml.ts";
+import { formatKeys, formatSetting, replaces } from "./format_toml.ts";
 import type { Setting } from "./words.ts";
 
 /** What a peer's file is made from. */
-export interface PeerFileContent {
+interface PeerFileContent {
   /** Its tunnel address if `settings` do not set it; null: none is written. */
   readonly peerIp: string | null;
   /** Its public key if `settings` do not set it. */
@@ -15,13 +15,6 @@ export interface PeerFileContent {
   readonly settings: readonly Setting[];
   /** Their values. */
   readonly given: Readonly<GivenValues>;
-}
-
-/** A formatted peer's file. */
-export interface PeerFile {
-  readonly text: string;
-  /** Whether it contains a secret. */
-  readonly holdsSecret: boolean;
 }
 
 /**
@@ -33,13 +26,12 @@ export interface PeerFile {
 export function formatPeer(
   { peerIp, publicKey, settings, given }: PeerFileContent,
   read: ReadFile,
-): PeerFile {
+): { text: string; holdsSecret: boolean } {
   const lasting = settings.filter(({ option }, index) =>
     !settings.slice(index + 1).some((later) => replaces(later.option, option))
   ).map((setting) => inline(setting, given, read));
   const lines = [
-    ...peerIp === null ? [] : [`tunl.peer-ip = ${formatString(peerIp)}`],
-    ...publicKey === null ? [] : [`auth.remote-pubkey-b64 = "${publicKey.toBase64()}"`],
+    ...formatKeys({ "tunl.peer-ip": peerIp, "auth.remote-pubkey-b64": publicKey?.toBase64() ?? null }),
     ...lasting.map((setting) => formatSetting(setting, given)),
   ];
   return {

@@ -10,26 +10,47 @@ const HIGHEST_VERB = 99;
  * @param given holds its value
  */
 export function formatSetting({ option, text }: Setting, given: Readonly<GivenValues>): string {
+  const key = tomlPathOf(option)?.join(".") ?? "";
   switch (option.kind) {
     case "config":
       return "# A file cannot name another with --config: version 0.1 ignored it too.";
     case "count":
-      return `verb = ${verbosityOf(given)}`;
+      return formatKey("verb", verbosityOf(given));
     case "flag":
-      return `${tomlKeyOf(option)} = ${!option.long?.startsWith("no-")}`;
+      return formatKey(key, !option.long?.startsWith("no-"));
     case "integer":
-      return `${tomlKeyOf(option)} = ${
-        option.slot === "verb" ? verbosityOf(given) : given[option.slot]?.value
-      }`;
-    case "duration":
-      return `${tomlKeyOf(option)} = ${given[option.slot]?.value}`;
+      return formatKey(key, option.slot === "verb" ? verbosityOf(given) : given[option.slot]!.value);
     case "ports":
-      return `${tomlKeyOf(option)} = ${formatPorts(given[option.slot]?.value ?? [])}`;
+      return formatKey(key, portsValue(given[option.slot]!.value));
+    case "duration":
     case "networks":
-      return `${tomlKeyOf(option)} = [${given[option.slot]?.value.map(formatString).join(", ")}]`;
+      return formatKey(key, given[option.slot]!.value);
     default:
-      return `${tomlKeyOf(option)} = ${formatString(text)}`;
+      return formatKey(key, text);
   }
+}
+
+/** A value that TOML can hold. */
+type TomlValue = string | number | boolean | readonly (string | number)[];
+
+/** Formats keys and values as lines of TOML. Those that are null are left out. */
+export function formatKeys(values: Readonly<Record<string, TomlValue | null>>): string[] {
+  return Object.entries(values).flatMap(([key, value]) => value === null ? [] : [formatKey(key, value)]);
+}
+
+function formatKey(key: string, value: TomlValue): string {
+  const shown = typeof value === "object" ? `[${value.map(formatValue).join(", ")}]` : formatValue(value);
+  return `${key} = ${shown}`;
+}
+
+/** Text becomes a string on one line. */
+function formatValue(value: string | number | boolean): string {
+  return typeof value === "string" ? JSON.stringify(value).replaceAll("\u007f", "\\u007f") : String(value);
+}
+
+/** UDP ports as a TOML value: one port, or a list. */
+export function portsValue(ports: readonly number[]): TomlValue {
+  return ports.length === 1 ? ports[0]! : ports;
 }
 
 /** Tells whether giving the option `later` overrides an earlier `earlier` completely. */
@@ -40,20 +61,6 @@ export function replaces(later: Option, earlier: Option): boolean {
   return later === earlier;
 }
 
-/** Formats UDP ports as a TOML value. */
-export function formatPorts(ports: readonly number[]): string {
-  return ports.length === 1 ? `${ports[0]}` : `[${ports.join(", ")}]`;
-}
-
-/** Formats text as a TOML string on one line. */
-export function formatString(text: string): string {
-  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
-}
-
 function verbosityOf({ verbose, verb }: Readonly<GivenValues>): number {
   return Math.min(HIGHEST_VERB, (verbose?.value ?? 0) + (verb?.value ?? 0));
-}
-
-function tomlKeyOf(option: Option): string {
-  return tomlPathOf(option)?.join(".") ?? "";
 }

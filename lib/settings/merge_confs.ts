@@ -3,10 +3,10 @@ import { type Conf, formatConf } from "./conf.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import type { Option, Slot } from "./option.ts";
 import type { Peer, Settings } from "./settings.ts";
-import { formatPorts, formatString } from "./format_toml.ts";
+import { formatKeys, portsValue } from "./format_toml.ts";
 
 /** A server with one client, as described by a file of version 0.1. */
-export interface SingleServer {
+interface SingleServer {
   readonly path: string;
   readonly conf: Conf;
   readonly settings: Settings;
@@ -122,22 +122,22 @@ function commonLines(named: readonly NamedServer[], ports: readonly number[]): s
   const all = named.map((server) => server.settings);
   const verbosity = Math.max(...all.map(({ log }) => log.verbosity));
   const lengths = named.flatMap(({ conf }) => conf.given.queueMaxLength?.value ?? []);
-  return [
-    "server = true",
-    `number = ${number}`,
-    ...queue.number === number ? [] : [`queue-number = ${queue.number}`],
-    ...verbosity === 0 ? [] : [`verb = ${verbosity}`],
-    ...all.some(({ log }) => log.time !== false) ? [] : ["log.time = false"],
-    ...all.some(({ log }) => log.pid !== false) ? [] : ["log.pid = false"],
-    ...local.ip === null ? [] : [`fou.local-ip = ${formatString(local.ip)}`],
-    ...local.device === null ? [] : [`fou.dev = ${formatString(local.device)}`],
-    `fou.local-port = ${formatPorts(ports)}`,
-    ...encapCsum === null ? [] : [`encap.csum = ${encapCsum}`],
-    ...authPacketTtl === null ? [] : [`auth.packet-ttl = ${authPacketTtl}`],
-    ...nft.table === "ipipou" ? [] : [`nft.table = ${formatString(nft.table)}`],
-    ...nft.counter ? [] : ["nft.counter = false"],
-    ...lengths.length === 0 ? [] : [`nfq.max-len = ${Math.max(...lengths)}`],
-  ];
+  return formatKeys({
+    server: true,
+    number,
+    "queue-number": queue.number === number ? null : queue.number,
+    verb: verbosity === 0 ? null : verbosity,
+    "log.time": all.some(({ log }) => log.time !== false) ? null : false,
+    "log.pid": all.some(({ log }) => log.pid !== false) ? null : false,
+    "fou.local-ip": local.ip,
+    "fou.dev": local.device,
+    "fou.local-port": portsValue(ports),
+    "encap.csum": encapCsum,
+    "auth.packet-ttl": authPacketTtl,
+    "nft.table": nft.table === "ipipou" ? null : nft.table,
+    "nft.counter": nft.counter ? null : false,
+    "nfq.max-len": lengths.length === 0 ? null : Math.max(...lengths),
+  });
 }
 
 /** Lines about the peer that are the same in every file. */
@@ -160,17 +160,17 @@ function isSetting(line: string): boolean {
 }
 
 function peerLines({ peer, conf, settings }: NamedServer, shared: ReadonlySet<string>): string[] {
-  const { device, ip, peerIp } = peer.tunnel;
-  const allowedIps = peer.allowedIps ?? ["0.0.0.0/0"];
   return [
-    `name = ${formatString(peer.name)}`,
+    ...formatKeys({ name: peer.name }),
     `# Its client sends to UDP port ${settings.local.ports[0]}.`,
     ...formatConf(conf, isOfPeer).filter((line) => line !== "" && !shared.has(line)),
-    `tunl.dev = ${formatString(device)}`,
-    `tunl.ip = ${formatString(ip)}`,
-    `tunl.peer-ip = ${formatString(peerIp)}`,
-    ...peer.altIp === null ? [] : [`fou.local-ip-alt = ${formatString(peer.altIp)}`],
-    `allowed-ips = [${allowedIps.map(formatString).join(", ")}]`,
+    ...formatKeys({
+      "tunl.dev": peer.tunnel.device,
+      "tunl.ip": peer.tunnel.ip,
+      "tunl.peer-ip": peer.tunnel.peerIp,
+      "fou.local-ip-alt": peer.altIp,
+      "allowed-ips": peer.allowedIps ?? ["0.0.0.0/0"],
+    }),
   ];
 }
 

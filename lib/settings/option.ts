@@ -54,7 +54,7 @@ export interface Values {
 export type Slot = keyof Values;
 
 /** The slots that can hold a `T`. */
-type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
+export type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
 
 /** The kind of value an option takes, and the slot it fills. */
 export type Kind =
@@ -93,13 +93,17 @@ export type Kind =
   /** `[HOST|IP][:PORT]` */
   | { readonly kind: "remote" };
 
-interface Described {
+/** How an option is written. */
+interface Written {
   /** Name without the two hyphens; null if there is only a short one. */
   readonly long: string | null;
   /** One letter. */
-  readonly short?: string;
+  readonly short?: string | undefined;
   /** Name of the value in the help. */
-  readonly metavar?: string;
+  readonly metavar?: string | undefined;
+}
+
+interface Described {
   /** One sentence, no full stop. */
   readonly help: string;
   readonly default?: string;
@@ -111,19 +115,32 @@ interface Described {
   readonly secret?: true;
   /** Describes the command, not an instance. */
   readonly ofCommand?: true;
-  /** Has no TOML key. */
-  readonly commandLineOnly?: true;
   /** Not in version 0.1: abbreviations that worked there must not become ambiguous. */
   readonly neverAbbreviated?: true;
 }
 
 /** An option: everything the parsers, the checks and the help know about it. */
-export type Option = Described & Kind;
+export type Option = Written & Described & Kind;
 
 /** Options that the help shows together. */
 export interface OptionGroup {
   readonly title: string;
   readonly options: readonly Option[];
+}
+
+/**
+ * Makes options from a table: how each is written, as `-n, --number N`, and what it is.
+ *
+ * @param shared what they have in common
+ */
+export function optionsOf(
+  table: Readonly<Record<string, Described & Kind>>,
+  shared: Partial<Described> = {},
+): Option[] {
+  return Object.entries(table).map(([usage, own]) => {
+    const [, short, long = null, metavar] = /^(?:-(\w))?(?:, )?(?:--([\w-]+))?(?: (.+))?$/.exec(usage) ?? [];
+    return { short, long, metavar, ...shared, ...own };
+  });
 }
 
 /** The tables a TOML file can have. */
@@ -142,7 +159,7 @@ export function nameOf(option: Option): string {
  * the file, and a leading `no-` is dropped. Null if it has none.
  */
 export function tomlPathOf(option: Option): readonly string[] | null {
-  if (option.long === null || option.commandLineOnly) return null;
+  if (option.long === null || option.kind === "command" || option.kind === "config") return null;
   const name = option.long.replace(/^no-/, "");
   const table = TOML_TABLES.find((table) => name.startsWith(`${table}-`));
   return table === undefined ? [name] : [table, name.slice(table.length + 1)];

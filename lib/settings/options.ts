@@ -2,7 +2,7 @@ import type { Option, OptionGroup } from "./option.ts";
 import { AUTHENTICATION } from "./options/authentication.ts";
 import { CLIENT } from "./options/client.ts";
 import { GENERAL } from "./options/general.ts";
-import { DEVICE } from "./options/kinds.ts";
+import { device } from "./options/kinds.ts";
 import { OUTER_ENDPOINTS } from "./options/outer_endpoints.ts";
 import { SERVER } from "./options/server.ts";
 import { TUNNEL } from "./options/tunnel.ts";
@@ -23,8 +23,7 @@ export const OPTION_GROUPS: readonly OptionGroup[] = [
 /** The name of one of several peers: a key of [[peer]] only. */
 export const PEER_NAME = {
   long: "name",
-  ...DEVICE,
-  slot: "peerName",
+  ...device("peerName"),
   help: "",
   perPeer: true,
 } as const satisfies Option;

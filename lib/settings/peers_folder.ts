@@ -46,11 +46,8 @@ export function readPeerFolder({ read, list }: Files, config: string): PeerFolde
   const found = list(folder);
   if (!found.ok && found.missing) return null;
   if (!found.ok) {
-    throw new SettingsError(
-      `Cannot list ${
-        showPath(folder)
-      }: ${found.reason}; make it a folder that this user can list, or remove it`,
-    );
+    const cure = "make it a folder that this user can list, or remove it";
+    throw new SettingsError(`Cannot list ${showPath(folder)}: ${found.reason}; ${cure}`);
   }
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
   refuseTooMany(names.length, showPath(folder));
@@ -76,17 +73,6 @@ function warnOfAllPublic(paths: readonly string[], folder: string): string[] {
 
 function nameByFile(name: string, path: string, given: GivenPeer["given"]): GivenPeer {
   const place = showPath(path);
-  const { peerName } = given;
-  checkName(name, place);
-  if (peerName === undefined || peerName.value === name) return { name, place, given };
-  throw new SettingsError(
-    `Cannot use ${quote(peerName.value)} as ${peerName.place}: the file is named ${
-      quote(name)
-    }, remove the key`,
-  );
-}
-
-function checkName(name: string, place: string): void {
   try {
     readValue(PEER_NAME, name, "", () => {});
   } catch (error) {
@@ -95,4 +81,8 @@ function checkName(name: string, place: string): void {
       `Cannot use ${quote(name)} as the name of a peer (${place}): ${error.message}; rename the file`,
     );
   }
+  const { peerName } = given;
+  if (peerName === undefined || peerName.value === name) return { name, place, given };
+  const cure = `the file is named ${quote(name)}, remove the key`;
+  throw new SettingsError(`Cannot use ${quote(peerName.value)} as ${peerName.place}: ${cure}`);
 }

@@ -27,25 +27,32 @@ type Mode = Settings["mode"];
  */
 export function resolve(input: Input, read: ReadFile): Resolved {
   const { given } = input;
-  const warnings = new Set<string>();
   const mode = chooseMode(given);
-  for (const warning of withoutEffect(given, mode)) warnings.add(warning);
+  const warnings = new Set(withoutEffect(given, mode));
   if (mode === "server" && given.reauthOnly?.value) {
     throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
   }
+  const outer = chooseOuter(given);
   const number = chooseNumber(given, mode);
-  const local = chooseLocal(given, number, mode);
+  const { name, ports, queue, table } = identify(given);
+  if (mode === "client" && ports.length > 1) {
+    throw new SettingsError(
+      `Cannot use ${ports.join(",")} as ${given.localPorts?.place} on a client: it has one UDP port`,
+    );
+  }
+  const local = { ...outer, ports };
   const warn = (warning: string) => warnings.add(warning);
   const peers = choosePeers(input, { mode, number, local, read: readingOnce(read), warn });
+  const queueLength = peers.length > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;
   const settings: Settings = {
     mode,
-    name: chooseTunnelDevice(given, number),
+    name,
     number,
     local,
     firstAltIp: chooseAltIp(given, number),
     encapCsum: given.encapCsum?.value ?? null,
-    queue: { number: chooseQueue(given, number), maxLength: chooseQueueLength(given, peers.length) },
-    nft: { table: chooseTable(given), counter: given.nftCounter?.value ?? true },
+    queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
+    nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? 0,
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
@@ -71,8 +78,8 @@ export interface Identification {
   readonly mode: Mode;
   /** The instance's name, and the tunnel device's if there is a single peer. */
   readonly name: string;
-  /** Local FOU (UDP) ports. */
-  readonly ports: readonly number[];
+  /** Local FOU (UDP) ports, the main one first. */
+  readonly ports: Settings["local"]["ports"];
   /** Number of the netfilter queue. */
   readonly queue: number;
   /** Name of the nftables table. */
@@ -87,8 +94,8 @@ export function identify(given: Readonly<GivenValues>): Identification {
     mode,
     name: chooseTunnelDevice(given, number),
     ports: choosePorts(given, number),
-    queue: chooseQueue(given, number),
-    table: chooseTable(given),
+    queue: given.queueNumber?.value ?? number,
+    table: given.nftTable?.value ?? "ipipou",
   };
 }
 
@@ -105,18 +112,6 @@ function chooseMode(given: Readonly<GivenValues>): Mode {
   return given.server?.value ? "server" : "client";
 }
 
-function chooseQueue(given: Readonly<GivenValues>, number: number): number {
-  return given.queueNumber?.value ?? number;
-}
-
-function chooseQueueLength({ queueMaxLength }: Readonly<GivenValues>, peerCount: number): number {
-  return queueMaxLength?.value ?? (peerCount > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one);
-}
-
-function chooseTable(given: Readonly<GivenValues>): string {
-  return given.nftTable?.value ?? "ipipou";
-}
-
 function withoutEffect(given: Readonly<GivenValues>, mode: Mode): string[] {
   return Object.values(given)
     .filter(({ option }) => option.mode !== undefined && option.mode !== mode)
@@ -130,19 +125,11 @@ function chooseNumber({ number, queueNumber }: Readonly<GivenValues>, mode: Mode
   return mode === "server" && queue <= LAST_QUEUE_FOR_NUMBER ? queue : 0;
 }
 
-function chooseLocal(given: Readonly<GivenValues>, number: number, mode: Mode): Settings["local"] {
+function chooseOuter(given: Readonly<GivenValues>): Omit<Settings["local"], "ports"> {
   const ip = given.localIp?.value ?? null;
   const device = given.device?.value ?? null;
-  if (ip === null && device === null) {
-    throw new SettingsError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV");
-  }
-  const ports = choosePorts(given, number);
-  if (mode === "client" && ports.length > 1) {
-    throw new SettingsError(
-      `Cannot use ${ports.join(",")} as ${given.localPorts?.place} on a client: it has one UDP port`,
-    );
-  }
-  return { ip, device, ports };
+  if (ip !== null || device !== null) return { ip, device };
+  throw new SettingsError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV");
 }
 
 function choosePorts(given: Readonly<GivenValues>, number: number): Settings["local"]["ports"] {

@@ -61,10 +61,9 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
   if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
     if (isNamed && !byRemote.port) throw unknowableError(peer);
     if (!isNamed && net !== null) throw nobodyError(given);
+    const whom = isNamed ? ` as ${quote(peer.name)}` : "";
     context.warn(
-      `Anyone who can send to the server's UDP port is admitted${
-        isNamed ? ` as ${quote(peer.name)}` : ""
-      }, ` +
+      `Anyone who can send to the server's UDP port is admitted${whom}, ` +
         "because nothing is authenticated: give --auth-remote-pubkey-b64",
     );
   }

@@ -61,15 +61,10 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
 }
 
 /** A secret's value, and how errors refer to it. */
-interface LoadedSecret<T> {
-  readonly value: T | string;
-  readonly what: string;
-}
-
 function loadSecret<T>(
   { value, place }: Given<T | SecretFile>,
   { read, warn }: SchemeContext,
-): LoadedSecret<T> {
+): { value: T | string; what: string } {
   if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
   const file = readSecretFile(read, value.file, place);
   if (file.isPublic) warn(warnOfPublic(file.path));

@@ -5,15 +5,7 @@ import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
 import { isTable, type Piece, piecesOf, readTables, showKeys, showPlace } from "./toml_tables.ts";
-import {
-  describeKind,
-  type LastingKind,
-  readInteger,
-  readNetworks,
-  readPorts,
-  readValue,
-  ValueError,
-} from "./values.ts";
+import { describeKind, type LastingKind, readNetworks, readValue, ValueError } from "./values.ts";
 
 /** The content of a TOML file. */
 interface TomlFile {
@@ -33,6 +25,14 @@ export interface TomlPeer {
 type TomlOption = Extract<Option, LastingKind>;
 
 const ABOVE_PEERS = "the part above the first [[peer]]";
+
+/** TOML types of values; those of the other kinds are strings. */
+const TYPES: { readonly [K in TomlOption["kind"]]?: readonly AST.TOMLValue["kind"][] } = {
+  flag: ["boolean"],
+  integer: ["integer"],
+  ports: ["integer"],
+  duration: ["integer", "string"],
+};
 
 /** Options by TOML path, as formatted by `joined`. */
 const ALL_KEYS = keysOf(OPTIONS);
@@ -122,68 +122,35 @@ function takeNode(
 }
 
 function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {
-  const scalar = node.type === "TOMLValue" ? node : null;
-  if (option.kind === "flag") {
-    if (scalar?.kind !== "boolean") throw wrongTypeError(option, scalar);
-    const whenTrue = option.long?.startsWith("no-") ? !option.gives : option.gives;
-    return assign(option.slot, scalar.value ? whenTrue : !whenTrue);
+  if (option.kind === "networks") {
+    if (node.type !== "TOMLArray") throw wrongTypeError(option, node);
+    return assign(option.slot, readNetworks(option, node.elements.map((item) => textOf(option, item))));
   }
-  if (option.kind === "integer") {
-    if (scalar?.kind !== "integer") throw wrongTypeError(option, scalar);
-    return assign(option.slot, readInteger(option, scalar.value));
-  }
-  if (option.kind === "ports") return assign(option.slot, readPorts(option, portsOf(option, node)));
-  if (option.kind === "networks") return assign(option.slot, readNetworks(option, textsOf(option, node)));
-  if (option.kind === "duration" && scalar?.kind === "integer") {
-    return readValue(option, String(scalar.bigint), folder, assign);
-  }
-  if (scalar?.kind !== "string") throw wrongTypeError(option, scalar);
-  readValue(option, scalar.value, folder, assign);
+  const items = option.kind === "ports" && node.type === "TOMLArray" ? node.elements : [node];
+  const text = items.map((item) => textOf(option, item)).join(",");
+  if (option.kind !== "flag") return readValue(option, text, folder, assign);
+  // `--no-KEY` is `KEY = false`.
+  const isGiven = text === String(!option.long?.startsWith("no-"));
+  assign(option.slot, isGiven ? option.gives : !option.gives);
 }
 
-function portsOf(option: TomlOption, node: AST.TOMLContentNode): number[] {
-  return (node.type === "TOMLArray" ? node.elements : [node]).map((item) => {
-    if (item.type === "TOMLValue" && item.kind === "integer") return item.value;
-    throw wrongTypeError(option, item.type === "TOMLValue" ? item : null);
-  });
+/** A value as the command line takes it. @throws {ValueError} when it has not the TOML type of its option */
+function textOf(option: TomlOption, node: AST.TOMLContentNode): string {
+  const types = TYPES[option.kind] ?? ["string"];
+  if (node.type !== "TOMLValue" || !types.includes(node.kind)) throw wrongTypeError(option, node);
+  return String(node.kind === "integer" ? node.bigint : node.value);
 }
 
-function textsOf(option: TomlOption, node: AST.TOMLContentNode): string[] {
-  if (node.type !== "TOMLArray") throw wrongTypeError(option, null);
-  return node.elements.map((item) => {
-    if (item.type === "TOMLValue" && item.kind === "string") return item.value;
-    throw wrongTypeError(option, null);
-  });
-}
-
-function wrongTypeError(option: TomlOption, scalar: AST.TOMLValue | null): ValueError {
-  const mustBe = `must be ${describeKind(option)}`;
-  switch (option.kind) {
-    case "duration":
-      return new ValueError(mustBe);
-    case "networks":
-      return new ValueError(`${mustBe}, each in quotes, in a list`);
-    case "flag":
-    case "integer":
-    case "ports":
-      return new ValueError(scalar?.kind === "string" ? `${mustBe}, without quotes` : mustBe);
-    default:
-      return new ValueError(`${mustBe}, in quotes`);
-  }
+function wrongTypeError(option: TomlOption, node: AST.TOMLContentNode): ValueError {
+  const isText = node.type === "TOMLValue" && node.kind === "string";
+  const bare = isText ? ", without quotes" : "";
+  const list = option.kind === "networks" ? ", each in quotes, in a list" : ", in quotes";
+  return new ValueError(`must be ${describeKind(option)}${option.kind in TYPES ? bare : list}`);
 }
 
 function showNode(node: AST.TOMLContentNode): string {
   if (node.type === "TOMLArray") return "a list";
   if (node.type === "TOMLInlineTable") return "a table";
-  switch (node.kind) {
-    case "string":
-      return quote(node.value);
-    case "boolean":
-      return String(node.value);
-    case "integer":
-    case "float":
-      return node.number;
-    default:
-      return node.datetime;
-  }
+  if (node.kind === "string") return quote(node.value);
+  return "number" in node ? node.number : "datetime" in node ? node.datetime : String(node.value);
 }

@@ -69,28 +69,17 @@ export function piecesOf(text: string, path: string): Piece[] {
  * @throws {SettingsError} with line and column, for invalid TOML and unknown tables
  */
 export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
-  const nodes = parse(piece).body;
-  yield {
-    about: "all",
-    at: { line: 1, column: 0 },
-    entries: flatten([], nodes.filter((node) => node.type === "TOMLKeyValue")),
-  };
-  let hasPeer = false;
-  for (const node of nodes) {
-    if (node.type === "TOMLKeyValue") continue;
+  const { loc, body } = parse(piece);
+  const pairs = body.filter((node) => node.type === "TOMLKeyValue");
+  yield { about: "all", at: loc.start, entries: flatten([], pairs) };
+  for (const node of body.filter((node) => node.type === "TOMLTable")) {
     const at = node.loc.start;
-    const [first, ...rest] = namesOf(node.key);
-    const isOfPeer = !isPeer && first === "peer";
-    const table = isOfPeer ? rest : [first!, ...rest];
-    const begins = isOfPeer && table.length === 0 && node.kind === "array";
-    hasPeer ||= begins;
-    const isKnown = node.kind === "standard" && isTable(table) && (hasPeer || !isOfPeer);
-    if (!begins && !isKnown) throw tableError(node, showPlace(at, piece), isPeer);
-    yield {
-      about: begins ? "new peer" : isOfPeer ? "peer" : "all",
-      at,
-      entries: flatten(table, node.body),
-    };
+    const [first, index, ...rest] = node.resolvedKey;
+    const isOfPeer = !isPeer && first === "peer" && typeof index === "number";
+    const table = isOfPeer ? rest : node.resolvedKey;
+    if (isTable(table)) yield { about: isOfPeer ? "peer" : "all", at, entries: flatten(table, node.body) };
+    else if (isOfPeer && table.length === 0) yield { about: "new peer", at, entries: flatten([], node.body) };
+    else throw tableError(node, showPlace(at, piece), isPeer);
   }
 }
 
@@ -119,7 +108,7 @@ export function showKeys(keys: readonly string[]): string {
 }
 
 /** Tells whether some options have their keys in a table of this name. */
-export function isTable(keys: readonly string[]): boolean {
+export function isTable(keys: readonly (string | number)[]): keys is [string] {
   return keys.length === 1 && TOML_TABLES.some((table) => table === keys[0]);
 }
 

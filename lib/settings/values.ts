@@ -18,6 +18,7 @@ export const LAST_PORT = 65_535;
 const MOST_PORTS = 64;
 
 const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
+const KEY_FORM = `${KEY_LENGTH} bytes in standard base64`;
 const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 
 /** An invalid value. The message says what it must be; the caller adds what it is and where. */
@@ -29,42 +30,34 @@ export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" 
 /** Kinds of options that take a value on the command line. */
 type ValueKind = Exclude<LastingKind, { kind: "flag" }>;
 
+const FORMS = {
+  duration: `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`,
+  ports: `a UDP port from 1 to ${LAST_PORT}, or up to ${MOST_PORTS} different ones`,
+  networks: "networks like 10.1.0.0/16",
+  flag: "true or false",
+  text: "text",
+  base64: "standard base64",
+  privateKey: KEY_FORM,
+  publicKey: KEY_FORM,
+  secretFile: "the path of a file",
+  ipv4: IPV4_FORM,
+  device: DEVICE_FORM,
+  nftTable: "a table name: A-Z a-z 0-9 _ . - beginning with a letter or _",
+  local: "[IP][:PORT][@DEV] with at least one of them",
+  remote: "[HOST|IP][:PORT] with at least one of them",
+};
+
 /** Describes what a value of this kind must be, to follow "must be". */
 export function describeKind(kind: LastingKind): string {
   switch (kind.kind) {
     case "integer":
       return `a whole number from ${kind.min} to ${kind.max}`;
-    case "duration":
-      return `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`;
-    case "ports":
-      return `a UDP port from 1 to ${LAST_PORT}, or up to ${MOST_PORTS} different ones`;
     case "network":
       return `a network like 172.28.16.0/20, of length ${kind.min} to ${kind.max}`;
-    case "networks":
-      return "networks like 10.1.0.0/16";
-    case "flag":
-      return "true or false";
-    case "text":
-      return "text";
-    case "base64":
-      return "standard base64";
-    case "privateKey":
-    case "publicKey":
-      return `${KEY_LENGTH} bytes in standard base64`;
-    case "secretFile":
-      return "the path of a file";
-    case "ipv4":
-      return IPV4_FORM;
-    case "device":
-      return DEVICE_FORM;
-    case "nftTable":
-      return "a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
     case "choice":
       return kind.choices.join(" or ");
-    case "local":
-      return "[IP][:PORT][@DEV] with at least one of them";
-    case "remote":
-      return "[HOST|IP][:PORT] with at least one of them";
+    default:
+      return FORMS[kind.kind];
   }
 }
 
@@ -77,11 +70,11 @@ export function describeKind(kind: LastingKind): string {
 export function readValue(kind: ValueKind, text: string, folder: string, assign: Assign): void {
   switch (kind.kind) {
     case "integer":
-      return assign(kind.slot, readInteger(kind, /^-?\d+$/.test(text) ? Number(text) : NaN));
+      return assign(kind.slot, readInteger(kind, text));
     case "duration":
       return assign(kind.slot, readDuration(kind, text));
     case "ports":
-      return assign(kind.slot, readPorts(kind, text.split(",").map(readDigits)));
+      return assign(kind.slot, readPorts(kind, text));
     case "network":
       return assign(kind.slot, readPool(kind, text));
     case "networks":
@@ -116,13 +109,9 @@ function refuseValue(kind: LastingKind): never {
   throw new ValueError(`must be ${describeKind(kind)}`);
 }
 
-/**
- * Checks that a number is whole and within the range of its kind, and returns it.
- *
- * @throws {ValueError} when it is not
- */
-export function readInteger(kind: { kind: "integer" } & Kind, value: number): number {
-  return Number.isInteger(value) && value >= kind.min && value <= kind.max ? value : refuseValue(kind);
+function readInteger(kind: { kind: "integer" } & Kind, text: string): number {
+  const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+  return value >= kind.min && value <= kind.max ? value : refuseValue(kind);
 }
 
 function readDuration(kind: { kind: "duration" } & Kind, text: string): number {
@@ -143,9 +132,8 @@ function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
  */
 export function decodeKey(text: string): Uint8Array<ArrayBuffer> {
   const key = decodeBase64(text);
-  const mustBe = `must be ${KEY_LENGTH} bytes in standard base64`;
-  if (key === null) throw new ValueError(mustBe);
-  if (key.length !== KEY_LENGTH) throw new ValueError(`${mustBe}, but it is ${key.length} bytes`);
+  if (key === null) throw new ValueError(`must be ${KEY_FORM}`);
+  if (key.length !== KEY_LENGTH) throw new ValueError(`must be ${KEY_FORM}, but it is ${key.length} bytes`);
   return key;
 }
 
@@ -161,21 +149,20 @@ function readDigits(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : NaN;
 }
 
+function isPort(port: number): boolean {
+  return port >= 1 && port <= LAST_PORT;
+}
+
 function readPort(text: string): number {
   const port = readDigits(text);
-  if (port >= 1 && port <= LAST_PORT) return port;
+  if (isPort(port)) return port;
   throw new ValueError("the port must be a whole number from 1 to 65535");
 }
 
-/**
- * Checks a list of UDP ports and returns it.
- *
- * @throws {ValueError} when one is invalid or repeated, or there are none or too many
- */
-export function readPorts(kind: { kind: "ports" } & Kind, ports: readonly number[]): readonly number[] {
-  const isGood = ports.every((port) => Number.isInteger(port) && port >= 1 && port <= LAST_PORT);
-  const count = new Set(ports).size;
-  return isGood && count === ports.length && count >= 1 && count <= MOST_PORTS ? ports : refuseValue(kind);
+function readPorts(kind: { kind: "ports" } & Kind, text: string): readonly number[] {
+  const ports = text.split(",").map(readDigits);
+  const areDifferent = new Set(ports).size === ports.length;
+  return ports.every(isPort) && areDifferent && ports.length <= MOST_PORTS ? ports : refuseValue(kind);
 }
 
 /**

@@ -2,6 +2,7 @@ import { suggestOption } from "./did_you_mean.ts";
 import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { assignTo, type GivenValues } from "./given.ts";
 import { nameOf, type Option } from "./option.ts";
+import { OPTIONS } from "./options.ts";
 import { readValue, ValueError } from "./values.ts";
 
 const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
@@ -17,6 +18,9 @@ export interface Grammar {
   readonly takesWords?: boolean;
 }
 
+/** The grammar of the command line without a command, and of files of version 0.1. */
+export const RUN: Grammar = { options: OPTIONS, help: "ipipou --help" };
+
 /** An option and its value. */
 export interface Setting<O = Option> {
   readonly option: O;
@@ -25,7 +29,7 @@ export interface Setting<O = Option> {
 }
 
 /** The content of a command line. */
-interface ParsedWords {
+export interface ParsedWords {
   /** Values of `--config`, in order. */
   readonly configs: readonly string[];
   readonly given: Readonly<GivenValues>;

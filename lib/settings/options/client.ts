@@ -1,34 +1,24 @@
-import type { OptionGroup } from "../option.ts";
-import { DURATION } from "./kinds.ts";
+import { type OptionGroup, optionsOf } from "../option.ts";
+import { duration, integer, turnsOn } from "./kinds.ts";
 
 export const CLIENT: OptionGroup = {
   title: "Client",
-  options: [
-    {
-      long: "auth-packet-ttl",
-      kind: "integer",
-      slot: "authPacketTtl",
-      min: 1,
-      max: 255,
-      metavar: "TTL",
+  options: optionsOf({
+    "--auth-packet-ttl TTL": {
+      ...integer("authPacketTtl", 1, 255),
       help: "IP TTL of auth packets",
       default: "the system's",
     },
-    {
-      long: "keepalive",
-      ...DURATION,
-      slot: "keepalive",
+    "--keepalive SEC": {
+      ...duration("keepalive"),
       help: "Authenticate again every SEC seconds; 0 is never",
       default: "0",
       mode: "client",
     },
-    {
-      long: "reauth-only",
-      kind: "flag",
-      slot: "reauthOnly",
-      gives: true,
+    "--reauth-only": {
+      ...turnsOn("reauthOnly"),
       help: "Authenticate once and exit, without touching the tunnel",
       mode: "client",
     },
-  ],
+  }),
 };

@@ -1,88 +1,30 @@
-import type { OptionGroup } from "../option.ts";
+import { type OptionGroup, optionsOf } from "../option.ts";
+import { integer, turnsOff, turnsOn } from "./kinds.ts";
 
 export const GENERAL: OptionGroup = {
   title: "General",
-  options: [
-    {
-      long: "help",
-      short: "h",
-      kind: "command",
-      command: "help",
-      help: "Show this text and exit",
-      commandLineOnly: true,
-    },
-    {
-      long: "version",
-      kind: "command",
-      command: "version",
-      help: "Show the version and exit",
-      commandLineOnly: true,
-    },
-    {
-      long: "config",
+  options: optionsOf({
+    "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" },
+    "--version": { kind: "command", command: "version", help: "Show the version and exit" },
+    "--config NAME": {
       kind: "config",
-      metavar: "NAME",
       help: "Read a configuration file, see Files; may be repeated: later files override earlier ones, " +
         "and the command line overrides them all",
-      commandLineOnly: true,
     },
-    {
-      long: "client",
-      short: "c",
-      kind: "flag",
-      slot: "server",
-      gives: false,
-      help: "Run as a client (the default)",
-    },
-    {
-      long: "server",
-      short: "s",
-      kind: "flag",
-      slot: "server",
-      gives: true,
-      help: "Run as a server",
-    },
-    {
-      long: "number",
-      short: "n",
-      kind: "integer",
-      slot: "number",
-      min: 0,
-      max: 65_535,
-      metavar: "N",
+    "-c, --client": { ...turnsOff("server"), help: "Run as a client (the default)" },
+    "-s, --server": { ...turnsOn("server"), help: "Run as a server" },
+    "-n, --number N": {
+      ...integer("number", 0, 65_535),
       help: "Instance number, from which other defaults are derived",
       default: "a server's --queue-number if it is 1-999, else 0",
     },
-    {
-      long: null,
-      short: "v",
-      kind: "count",
-      slot: "verbose",
-      help: "Log more; may be repeated up to three times",
-    },
-    {
-      long: "verb",
-      kind: "integer",
-      slot: "verb",
-      min: 0,
-      max: 99,
-      metavar: "LEVEL",
+    "-v": { kind: "count", slot: "verbose", help: "Log more; may be repeated up to three times" },
+    "--verb LEVEL": {
+      ...integer("verb", 0, 99),
       help: "Log more, like -v repeated LEVEL times",
       default: "0",
     },
-    {
-      long: "no-log-time",
-      kind: "flag",
-      slot: "logTime",
-      gives: false,
-      help: "Leave the time out of log lines",
-    },
-    {
-      long: "no-log-pid",
-      kind: "flag",
-      slot: "logPid",
-      gives: false,
-      help: "Leave the process ID out of log lines",
-    },
-  ],
+    "--no-log-time": { ...turnsOff("logTime"), help: "Leave the time out of log lines" },
+    "--no-log-pid": { ...turnsOff("logPid"), help: "Leave the process ID out of log lines" },
+  }),
 };

@@ -1,6 +1,15 @@
-// Kinds of values that several groups share.
+import type { SecretFile, SlotFor } from "../option.ts";
 
-export const DURATION = { kind: "duration", metavar: "SEC" } as const;
-export const IP = { kind: "ipv4", metavar: "IP" } as const;
-export const DEVICE = { kind: "device", metavar: "DEV" } as const;
-export const NETWORKS = { kind: "networks", metavar: "NET[,NET...]", neverAbbreviated: true } as const;
+// Kinds that several options have.
+
+export const turnsOn = (slot: SlotFor<boolean>) => ({ kind: "flag", slot, gives: true }) as const;
+export const turnsOff = (slot: SlotFor<boolean>) => ({ kind: "flag", slot, gives: false }) as const;
+export const integer = (slot: SlotFor<number>, min: number, max: number) =>
+  ({ kind: "integer", slot, min, max }) as const;
+export const duration = (slot: SlotFor<number>) => ({ kind: "duration", slot }) as const;
+export const ipv4 = (slot: SlotFor<string>) => ({ kind: "ipv4", slot }) as const;
+export const device = (slot: "device" | "tunnelDevice" | "peerName") => ({ kind: "device", slot }) as const;
+export const networks = (slot: "allowedIps" | "routes") =>
+  ({ kind: "networks", slot, neverAbbreviated: true }) as const;
+export const secretFile = (slot: SlotFor<SecretFile>) =>
+  ({ kind: "secretFile", slot, neverAbbreviated: true }) as const;

@@ -1,75 +1,48 @@
-import type { OptionGroup } from "../option.ts";
-import { DEVICE, IP } from "./kinds.ts";
-
-const PORT = { kind: "integer", metavar: "PORT", min: 1, max: 65_535 } as const;
+import { type OptionGroup, optionsOf } from "../option.ts";
+import { device, integer, ipv4, turnsOff, turnsOn } from "./kinds.ts";
 
 export const OUTER_ENDPOINTS: OptionGroup = {
   title: "Outer endpoints",
-  options: [
-    {
-      long: "fou-local",
-      short: "b",
+  options: optionsOf({
+    "-b, --fou-local [IP][:PORT][@DEV]": {
       kind: "local",
-      metavar: "[IP][:PORT][@DEV]",
       help: "Local address, UDP port and network device in one option",
     },
-    {
-      long: "fou-local-ip",
-      ...IP,
-      slot: "localIp",
+    "--fou-local-ip IP": {
+      ...ipv4("localIp"),
       help: "Local outer IPv4 address",
       default: "the first address of the device",
     },
-    {
-      long: "fou-local-port",
+    "--fou-local-port PORT[,PORT...]": {
       kind: "ports",
       slot: "localPorts",
-      metavar: "PORT[,PORT...]",
       help: "Local UDP port; a server can have up to 64, the first one is the main one",
       default: "10000+N",
     },
-    {
-      long: "fou-dev",
-      ...DEVICE,
-      slot: "device",
+    "--fou-dev DEV": {
+      ...device("device"),
       help: "Network device for the outer packets; required unless the local address is given",
     },
-    {
-      long: "fou-remote",
-      short: "r",
+    "-r, --fou-remote [HOST|IP][:PORT]": {
       kind: "remote",
-      metavar: "[HOST|IP][:PORT]",
       help: "The peer's address or name, and UDP port, in one option",
       perPeer: true,
     },
-    {
-      long: "fou-remote-ip",
-      ...IP,
-      slot: "remoteHost",
+    "--fou-remote-ip IP": {
+      ...ipv4("remoteHost"),
       help: "The peer's outer IPv4 address; required on a client",
       perPeer: true,
     },
-    {
-      long: "fou-remote-port",
-      ...PORT,
-      slot: "remotePort",
+    "--fou-remote-port PORT": {
+      ...integer("remotePort", 1, 65_535),
       help: "The peer's UDP port; required on a client",
       perPeer: true,
     },
-    {
-      long: "encap-csum",
-      kind: "flag",
-      slot: "encapCsum",
-      gives: true,
+    "--encap-csum": {
+      ...turnsOn("encapCsum"),
       help: "Send tunnel packets with UDP checksums",
       default: "the kernel's",
     },
-    {
-      long: "no-encap-csum",
-      kind: "flag",
-      slot: "encapCsum",
-      gives: false,
-      help: "Send tunnel packets without UDP checksums",
-    },
-  ],
+    "--no-encap-csum": { ...turnsOff("encapCsum"), help: "Send tunnel packets without UDP checksums" },
+  }),
 };

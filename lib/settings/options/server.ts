@@ -1,124 +1,74 @@
-import type { OptionGroup } from "../option.ts";
-import { DURATION, IP, NETWORKS } from "./kinds.ts";
+import { type OptionGroup, optionsOf } from "../option.ts";
+import { duration, integer, ipv4, networks, turnsOff, turnsOn } from "./kinds.ts";
 
 export const SERVER: OptionGroup = {
   title: "Server",
-  options: [
-    {
-      long: "auth-by-remote-ip",
-      kind: "flag",
-      slot: "byRemoteIp",
-      gives: true,
+  options: optionsOf({
+    "--auth-by-remote-ip": {
+      ...turnsOn("byRemoteIp"),
       help: "Accept a peer only from its configured address",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "auth-by-remote-port",
-      kind: "flag",
-      slot: "byRemotePort",
-      gives: true,
+    "--auth-by-remote-port": {
+      ...turnsOn("byRemotePort"),
       help: "Accept a peer only from its configured UDP port",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "auth-lifetime",
-      ...DURATION,
-      slot: "lifetime",
+    "--auth-lifetime SEC": {
+      ...duration("lifetime"),
       help: "How long an authentication stays valid; 0 is forever",
       default: "0",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "auth-move-interval",
-      ...DURATION,
-      slot: "moveInterval",
+    "--auth-move-interval SEC": {
+      ...duration("moveInterval"),
       help: "How long a peer must stay at one address and port before it may move to another",
       default: "0",
-      mode: "server",
       perPeer: true,
       neverAbbreviated: true,
     },
-    {
-      long: "allowed-ips",
-      ...NETWORKS,
-      slot: "allowedIps",
+    "--allowed-ips NET[,NET...]": {
+      ...networks("allowedIps"),
       help: "Source networks accepted from the tunnel, besides the peer's tunnel address; 0.0.0.0/0 is any",
       default: "any, or the peer's --routes if there are several peers",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "tunl-net",
+    "--tunl-net NET/LEN": {
       kind: "network",
       slot: "tunnelNet",
       min: 8,
       max: 30,
-      metavar: "NET/LEN",
       help: "Network of the tunnel addresses: the server has the first one, and a peer without " +
         "--tunl-peer-ip one derived from its name",
-      mode: "server",
       neverAbbreviated: true,
     },
-    {
-      long: "fou-local-ip-alt",
-      ...IP,
-      slot: "altIp",
+    "--fou-local-ip-alt IP": {
+      ...ipv4("altIp"),
       help: "Private local address for a client that shares its public address with another client",
       default: "172.29.0.0+N",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "force-fou-local-ip-alt",
-      kind: "flag",
-      slot: "forceAlt",
-      gives: true,
+    "--force-fou-local-ip-alt": {
+      ...turnsOn("forceAlt"),
       help: "Use the private local address for every client",
-      mode: "server",
       perPeer: true,
     },
-    {
-      long: "queue-number",
-      short: "q",
-      kind: "integer",
-      slot: "queueNumber",
-      min: 0,
-      max: 65_535,
-      metavar: "NUM",
+    "-q, --queue-number NUM": {
+      ...integer("queueNumber", 0, 65_535),
       help: "Number of the netfilter queue for auth packets",
       default: "N",
-      mode: "server",
     },
-    {
-      long: "nfq-max-len",
-      kind: "integer",
-      slot: "queueMaxLength",
-      min: 1,
-      max: 4_294_967_295,
-      metavar: "LEN",
+    "--nfq-max-len LEN": {
+      ...integer("queueMaxLength", 1, 4_294_967_295),
       help: "Packets the netfilter queue can hold",
       default: "24, or 1024 for several peers",
-      mode: "server",
     },
-    {
-      long: "nft-table",
+    "--nft-table NAME": {
       kind: "nftTable",
       slot: "nftTable",
-      metavar: "NAME",
       help: "Name of the nftables table",
       default: "ipipou",
-      mode: "server",
     },
-    {
-      long: "no-nft-counter",
-      kind: "flag",
-      slot: "nftCounter",
-      gives: false,
-      help: "Leave counters out of the nftables rules",
-      mode: "server",
-    },
-  ],
+    "--no-nft-counter": { ...turnsOff("nftCounter"), help: "Leave counters out of the nftables rules" },
+  }, { mode: "server" }),
 };

@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  DISK,
-  readFromDisk,
-  removeFromDisk,
-  writeToDisk,
-  writeWithFolder,
-} from "../../../lib/settings/disk.ts";
+import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "../../../lib/settings/disk.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -16,43 +10,43 @@ function withFolder(test: (folder: string) => void): void {
   }
 }
 
-Deno.test("readFromDisk() returns the text and the permission bits", () => {
+Deno.test("DISK reads a file's text and its permission bits", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a`, "пароль\n");
     Deno.chmodSync(`${folder}/a`, 0o604);
-    const file = readFromDisk(`${folder}/a`);
+    const file = DISK.read(`${folder}/a`);
     assert.ok(file.ok);
     assert.equal(file.text, "пароль\n");
     assert.equal(file.mode & 0o777, 0o604);
   });
 });
 
-Deno.test("readFromDisk() drops a byte order mark", () => {
+Deno.test("DISK drops a byte order mark", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/a`, "\ufeffserver = true");
-    const file = readFromDisk(`${folder}/a`);
+    const file = DISK.read(`${folder}/a`);
     assert.equal(file.ok && file.text, "server = true");
   });
 });
 
-Deno.test("readFromDisk() distinguishes a missing file from an unreadable one", () => {
+Deno.test("DISK distinguishes a missing file from an unreadable one", () => {
   withFolder((folder) => {
     Deno.writeFileSync(`${folder}/latin`, Uint8Array.of(0xe9));
-    assert.deepEqual(readFromDisk(`${folder}/none`), {
+    assert.deepEqual(DISK.read(`${folder}/none`), {
       ok: false,
       missing: true,
       reason: "No such file or directory",
     });
-    assert.deepEqual(readFromDisk(folder), { ok: false, missing: false, reason: "Is a directory" });
-    assert.deepEqual(readFromDisk(`${folder}/latin/x`), {
+    assert.deepEqual(DISK.read(folder), { ok: false, missing: false, reason: "Is a directory" });
+    assert.deepEqual(DISK.read(`${folder}/latin/x`), {
       ok: false,
       missing: false,
       reason: "Not a directory",
     });
-    const latin = readFromDisk(`${folder}/latin`);
+    const latin = DISK.read(`${folder}/latin`);
     assert.ok(!latin.ok && !latin.missing);
     assert.match(latin.reason, /encoded data/);
-    assert.equal(readFromDisk("a\0\nb").ok, false);
+    assert.equal(DISK.read("a\0\nb").ok, false);
   });
 });
 

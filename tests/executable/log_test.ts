@@ -7,7 +7,7 @@ const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 Deno.test("the log begins its lines as asked for, and says as much as asked for", async (t) => {
   const traps = await makeTraps();
   const env = { PATH: `${traps}:${Deno.env.get("PATH")}` };
-  const warning = "Warning: The value of --auth-token shows";
+  const warning = "Warning: The value of --auth-token is visible";
   const cases = [
     {
       options: [],
@@ -60,7 +60,7 @@ Deno.test("the log begins its lines with their priority alone where it goes to t
     const here = `${dev}:${ino}`;
     await t.step("to the journal", async () => {
       const lines = await linesOf(here, "-vv");
-      assert.match(lines[0]!, /^<4>Warning: The value of --auth-token shows/);
+      assert.match(lines[0]!, /^<4>Warning: The value of --auth-token is visible/);
       assert.match(lines[1]!, /^<7>modprobe -a fou ipip$/);
       assert.match(lines.at(-1)!, /^<3>ipipou: Cannot read what \w+ printed as JSON/);
     });

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { Node } from "./pair/node.ts";
 import { hubOf, peersOf, World } from "./pair/world.ts";
 
-/** Something during which a program may die: it begins, and takes less than so many milliseconds. */
+/** Something that the program may die in the middle of. */
 interface Act {
-  readonly who: (world: World) => Node;
+  readonly node: (world: World) => Node;
   readonly begin: (world: World) => void;
-  /** More than it takes. */
+  /** Milliseconds, more than it takes. */
   readonly duration: number;
 }
 
@@ -17,12 +17,12 @@ const client = (world: World) => world.clients[0]!;
 
 const ACTS: Record<string, Act> = {
   "the start of a server": {
-    who: server,
+    node: server,
     begin: (world) => world.server.start(),
     duration: 60,
   },
   "an admission": {
-    who: server,
+    node: server,
     begin: (world) => {
       world.server.start();
       void world.clock.advance(30).then(() => world.clients.forEach((node) => node.start()));
@@ -30,7 +30,7 @@ const ACTS: Record<string, Act> = {
     duration: 120,
   },
   "a move": {
-    who: server,
+    node: server,
     begin: (world) => {
       world.nats[0].forget();
       for (const node of world.clients) node.authenticate();
@@ -38,7 +38,7 @@ const ACTS: Record<string, Act> = {
     duration: 40,
   },
   "a swap of two peers' places": {
-    who: server,
+    node: server,
     begin: (world) => {
       world.nats[0].swap(world.insideOf(0), world.insideOf(1));
       for (const node of world.clients) node.authenticate();
@@ -46,18 +46,18 @@ const ACTS: Record<string, Act> = {
     duration: 40,
   },
   "a renewal of a lifetime": {
-    who: server,
+    node: server,
     begin: (world) => world.clients[2]!.authenticate(),
     duration: 15,
   },
   "a reload to another port": {
-    who: server,
+    node: server,
     begin: (world) =>
       world.server.reload(hubOf(peersOf(), { local: { ip: null, device: "eth0", ports: [10_000] } })),
     duration: 40,
   },
   "a reload that adds, changes and removes peers": {
-    who: server,
+    node: server,
     begin: (world) =>
       world.server.reload(
         hubOf([{ ...FIRST, altIp: "172.29.0.9" }, {
@@ -69,23 +69,23 @@ const ACTS: Record<string, Act> = {
     duration: 60,
   },
   "the stop of a server": {
-    who: server,
+    node: server,
     begin: (world) => void world.server.stop(),
     duration: 60,
   },
   "the start of a client": {
-    who: client,
+    node: client,
     begin: (world) => client(world).start(),
     duration: 40,
   },
   "the stop of a client": {
-    who: client,
+    node: client,
     begin: (world) => void client(world).stop(),
     duration: 40,
   },
 };
 
-/** Which programs run before an act begins. */
+/** Starts the programs that run before an act begins. */
 async function prepare(name: string): Promise<World> {
   const world = new World();
   if (name === "an admission" || name === "the start of a server") return world;
@@ -99,14 +99,14 @@ async function prepare(name: string): Promise<World> {
 }
 
 /**
- * Lets an act begin and its program die after some milliseconds, which is one step of its after another.
+ * Begins an act and kills its program after some milliseconds. Each millisecond is another step of the act.
  *
- * @param withChild whether the `ip` or `nft` that runs then dies too, or goes on without it
+ * @param withChild whether the `ip` or `nft` that is running dies too, or goes on without its parent
  */
-async function dieAmid(name: string, act: Act, milliseconds: number, withChild: boolean): Promise<void> {
+async function dieDuring(name: string, act: Act, milliseconds: number, withChild: boolean): Promise<void> {
   const empty = new World().snapshots();
   const world = await prepare(name);
-  const node = act.who(world);
+  const node = act.node(world);
   act.begin(world);
   await world.clock.advance(milliseconds);
   node.kill();
@@ -126,15 +126,15 @@ async function dieAmid(name: string, act: Act, milliseconds: number, withChild: 
 }
 
 for (const [name, act] of Object.entries(ACTS)) {
-  Deno.test(`a program killed at any moment of ${name} is taken over by the next, and leaves nothing behind`, async () => {
+  Deno.test(`the next run takes over from one killed at any moment of ${name}, and its stop leaves nothing behind`, async () => {
     for (let milliseconds = 0; milliseconds < act.duration; milliseconds++) {
-      await dieAmid(name, act, milliseconds, false);
-      await dieAmid(name, act, milliseconds, true);
+      await dieDuring(name, act, milliseconds, false);
+      await dieDuring(name, act, milliseconds, true);
     }
   });
 }
 
-Deno.test("a server killed at any moment after it has shut a client out does not let it in again", async () => {
+Deno.test("a server killed at any moment after it shut out a client does not let it in again", async () => {
   const other = { ...FIRST.scheme, secret: "another" } as typeof FIRST.scheme;
   let count = 0;
   for (let milliseconds = 0; milliseconds < 40; milliseconds++) {
@@ -152,7 +152,7 @@ Deno.test("a server killed at any moment after it has shut a client out does not
   assert.ok(count > 20, `${count} times it had been shut out`);
 });
 
-Deno.test("a lifetime ends on time while no server runs, and the next one shuts in whom it proves anew", async () => {
+Deno.test("a lifetime ends on time while no server runs, and the next server admits the client once it authenticates", async () => {
   const world = await prepare("");
   world.server.kill();
   await world.pass(30);

@@ -9,12 +9,12 @@ import { samplePeer, sampleSettings } from "./samples.ts";
 
 const SILENT = new Log({ verbosity: 0, time: false, pid: null, write: () => {}, now: () => new Date() });
 
-/** A second program on the host of another. */
+/** A second program on a node's host. */
 function beside(world: World, node: Node, settings: Node["settings"] & object): Node {
   return new Node(world.clock, node.host, settings as Exclude<Node["settings"], Error>);
 }
 
-/** Another server of one peer, with such a queue and port. */
+/** Settings of another server with one peer, on this queue and port. */
 function otherServer(queue: number, port: number) {
   const tunnel = { device: "other", ip: "172.28.0.8", peerIp: "172.28.0.9" };
   return sampleSettings({
@@ -30,7 +30,7 @@ function assertEndedWith(node: Node, exitCode: number, message: RegExp): void {
   assert.match(node.end.message, message);
 }
 
-Deno.test("A tunnel is made by one ip and one nft on a server, and by one ip on a client", async () => {
+Deno.test("A server sets up a tunnel with one ip and one nft, a client with one ip", async () => {
   const world = new World();
   world.server.start();
   await world.pass(1);
@@ -45,7 +45,7 @@ Deno.test("A tunnel is made by one ip and one nft on a server, and by one ip on 
   assert.equal(world.sendData(0), "p0");
 });
 
-Deno.test("A foreign FOU port of the same number is used and left, with a warning, also after a crash", async () => {
+Deno.test("A foreign FOU port of the same number is used and left in place, with a warning, even after a crash", async () => {
   const world = new World();
   const [client] = world.clients;
   world.admin(client!).addFouPort(`port ${PORT}`);
@@ -66,7 +66,7 @@ Deno.test("A foreign FOU port of the same number is used and left, with a warnin
   assert.deepEqual(world.snapshots()[1], before);
 });
 
-Deno.test("Two clients of one host share a FOU port: the first to go leaves it, the last removes it", async () => {
+Deno.test("Two clients on one host share a FOU port: the first to stop leaves it, the last removes it", async () => {
   const world = new World();
   const before = world.snapshots()[1];
   await world.begin();
@@ -81,14 +81,14 @@ Deno.test("Two clients of one host share a FOU port: the first to go leaves it, 
   const second = beside(world, client!, { ...settings, name: "ipipou2", peers });
   second.start();
   await world.pass(2);
-  assert.ok(second.said(/Warning: FOU port 10\.0\.0\.2:10000 is also used by ipipou1: /));
+  assert.ok(second.hasLogged(/Warning: FOU port 10\.0\.0\.2:10000 is also used by ipipou1: /));
   await client!.stop();
   assert.deepEqual([...client!.host.kernel.listeners.keys()], ["10.0.0.2:10000"]);
   await second.stop();
   assert.deepEqual(world.snapshots()[1], before);
 });
 
-Deno.test("A server whose gate would cut off another's tunnel is refused, at its start and at a reload", async () => {
+Deno.test("A server whose gate would cut off another instance's tunnel is refused, at its start and at a reload", async () => {
   const world = new World();
   await world.begin();
   const [client] = world.clients;
@@ -113,21 +113,21 @@ Deno.test("A server whose gate would cut off another's tunnel is refused, at its
   world.assertConnected();
 });
 
-Deno.test("Two servers of one host share the table; the one that stops leaves the other's gate", async () => {
+Deno.test("Two servers on one host share the table: the one that stops leaves the other's gate", async () => {
   const world = new World();
   const before = world.snapshots();
   await world.begin();
   const second = beside(world, world.server, otherServer(3, 10_009));
   second.start();
   await world.pass(1);
-  assert.ok(second.said(/waiting for clients at 192\.0\.2\.1:10009/));
+  assert.ok(second.hasLogged(/waiting for clients at 192\.0\.2\.1:10009/));
   await second.stop();
   world.assertConnected();
   for (const node of world.nodes) await node.stop();
   assert.deepEqual(world.snapshots(), before);
 });
 
-Deno.test("A server that cannot have its queue leaves the kernel as it was", async () => {
+Deno.test("A server that cannot open its queue leaves the kernel as it was", async () => {
   const world = new World();
   await world.begin();
   const before = world.snapshots()[0];
@@ -138,7 +138,7 @@ Deno.test("A server that cannot have its queue leaves the kernel as it was", asy
   assert.deepEqual(world.snapshots()[0], before);
 });
 
-Deno.test("A foreign device of the tunnel's name is refused and left", async () => {
+Deno.test("A foreign device with the tunnel's name is an error and is left in place", async () => {
   const world = new World();
   const [client] = world.clients;
   world.admin(client!).addDevice("ipipou1");
@@ -149,7 +149,7 @@ Deno.test("A foreign device of the tunnel's name is refused and left", async () 
   assert.deepEqual(world.snapshots()[1], before);
 });
 
-Deno.test("A stop that cannot remove everything ends with 200, and cleanup removes the rest", async () => {
+Deno.test("A stop that cannot remove everything ends with exit code 200, and cleanup removes the rest", async () => {
   const world = new World();
   const before = world.snapshots()[0];
   await world.begin();
@@ -171,7 +171,7 @@ Deno.test("A stop that cannot remove everything ends with 200, and cleanup remov
   assert.deepEqual(world.snapshots()[0], before);
 });
 
-Deno.test("A client waits for its server's name, says so, and stops when it is told to", async () => {
+Deno.test("A client waits for its server's name, reports that as its status, and stops on request", async () => {
   const world = new World();
   const [client, other] = world.clients;
   world.server.start();
@@ -188,22 +188,25 @@ Deno.test("A client waits for its server's name, says so, and stops when it is t
   assert.equal(other!.end, "stopped");
 });
 
-Deno.test("An auth packet that cannot leave is sent once there is a route", async () => {
+Deno.test("An auth packet that cannot be sent is sent once there is a route", async () => {
   const world = new World();
   world.server.start();
   const [client] = world.clients;
-  // Bound to a device, it would leave without a route.
+  // If it were bound to a device, it would be sent even without a route.
   client!.settings = { ...clientSettings(0), local: { ip: "10.0.0.2", device: null, ports: [PORT] } };
   world.admin(client!).deleteRoute("default");
   client!.start();
   await world.pass(5);
-  assert.ok(client!.said(/Warning: .*ENETUNREACH.*: auth packet not sent; trying again in/), world.story);
+  assert.ok(
+    client!.hasLogged(/Warning: .*ENETUNREACH.*: auth packet not sent; trying again in/),
+    world.story,
+  );
   world.admin(client!).addRoute("default dev eth0 via 10.0.0.254");
   await world.pass(30);
   assert.equal(world.sendData(0), "p0");
 });
 
-Deno.test("Both sides wait for their device as a service, and for an address of it", async () => {
+Deno.test("A server run as a service waits for its network device, and for the device's address", async () => {
   const world = new World();
   const settings = hubOf(peersOf(), { local: { ip: null, device: "eth7", ports: [PORT] } });
   world.server.settings = settings;

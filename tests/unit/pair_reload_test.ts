@@ -6,7 +6,7 @@ import { changesIn, runsDuring } from "./pair/commands.ts";
 import type { Node } from "./pair/node.ts";
 import { clientSettings, hubOf, peersOf, PORT, World } from "./pair/world.ts";
 
-/** Connected, without lifetimes, which would differ in snapshots. */
+/** A connected world, without lifetimes, which would differ between snapshots. */
 async function connected(): Promise<World> {
   const world = new World(plainHub());
   await world.begin();
@@ -18,7 +18,7 @@ function plainHub(fields: Partial<Settings> = {}): Settings {
   return hubOf(peersOf({ lifetime: 0 }), fields);
 }
 
-/** Has a node reload. @returns what runs meanwhile */
+/** Reloads a node. @returns the command lines that it runs meanwhile */
 async function reload(world: World, node: Node, settings: Settings | Error): Promise<string[]> {
   return await runsDuring(node, async () => {
     node.reload(settings);
@@ -26,32 +26,32 @@ async function reload(world: World, node: Node, settings: Settings | Error): Pro
   });
 }
 
-Deno.test("A reload with the same settings looks at the FOU ports alone, on either side, and changes nothing", async () => {
+Deno.test("A reload with the same settings lists only the FOU ports, on either side, and changes nothing", async () => {
   const world = await connected();
   const before = world.snapshots();
   for (
     const [node, settings] of [[world.server, plainHub()], [world.clients[0]!, clientSettings(0)]] as const
   ) {
     assert.deepEqual(await reload(world, node, settings), ["ip -json -details -batch -"]);
-    assert.ok(node.said(/reload: nothing changed/));
+    assert.ok(node.hasLogged(/reload: nothing changed/));
   }
   assert.deepEqual(world.snapshots(), before);
 });
 
-Deno.test("A client keeps to another keepalive from a reload on", async () => {
+Deno.test("A client uses a changed keepalive right after the reload", async () => {
   const world = await connected();
   const [client] = world.clients;
   const log = { verbosity: 1, time: false, pid: false };
   const runs = await reload(world, client!, { ...clientSettings(0), keepalive: 2, log });
   assert.deepEqual(changesIn(runs), []);
-  assert.ok(client!.said(/reload: --keepalive changed from 25 to 2/));
+  assert.ok(client!.hasLogged(/reload: --keepalive changed from 25 to 2/));
   const sent = () => client!.lines.filter((line) => line.endsWith("sent auth packet")).length;
   const before = sent();
   await world.pass(20);
   assert.equal(sent() - before, 10);
 });
 
-Deno.test("A server runs no command for its verbosity and its queue's length", async () => {
+Deno.test("A server runs no command to change its verbosity or its queue's length", async () => {
   const world = await connected();
   const log = { verbosity: 2, time: false, pid: false };
   assert.deepEqual(changesIn(await reload(world, world.server, plainHub({ log }))), []);
@@ -60,7 +60,7 @@ Deno.test("A server runs no command for its verbosity and its queue's length", a
   assert.equal(world.server.host.queues.get(0)!.maxLength, 100);
 });
 
-Deno.test("A server takes one transaction for its counters, its queue's number and a lifetime, and one for the way back", async () => {
+Deno.test("A server changes its counters, its queue's number or a lifetime in one transaction, and back in another", async () => {
   const world = await connected();
   const before = world.snapshots();
   const [first, ...others] = peersOf({ lifetime: 0 });
@@ -78,7 +78,7 @@ Deno.test("A server takes one transaction for its counters, its queue's number a
   }
 });
 
-Deno.test("Settings that cannot be are refused in one line, and change nothing", async () => {
+Deno.test("Invalid settings are refused with one line and change nothing", async () => {
   const world = await connected();
   const before = world.snapshots();
   const eth9 = { ip: null, device: "eth9", ports: [PORT, PORT + 1] } as const;
@@ -104,20 +104,22 @@ Deno.test("Settings that cannot be are refused in one line, and change nothing",
   world.assertConnected();
 });
 
-Deno.test("A client with a mistake in its settings goes on with those it had, and authenticates all the same", async () => {
+Deno.test("A client that reloads invalid settings keeps those it had, and still authenticates", async () => {
   const world = await connected();
   const { length } = world.server.lines;
   await reload(world, world.clients[1]!, new Error("office.toml:1:1: a mistake"));
-  assert.ok(world.clients[1]!.said(/office\.toml:1:1: a mistake; going on with the settings as they were/));
+  assert.ok(
+    world.clients[1]!.hasLogged(/office\.toml:1:1: a mistake; going on with the settings as they were/),
+  );
   assert.ok(world.server.lines.slice(length).some((line) => line.includes("p1: authenticated again")));
 });
 
-Deno.test("A queue that another process has is refused, and the old one goes on", async () => {
+Deno.test("A queue that another process has is refused, and the old queue stays in use", async () => {
   const world = await connected();
   const { openPacketQueue } = world.server.host.start().system;
   using _others = openPacketQueue({ number: 2, maxLength: 1, copyRange: 1 });
   await reload(world, world.server, plainHub({ queue: { number: 2, maxLength: 24 } }));
-  assert.ok(world.server.said(/netfilter queue 2: .*another process has/));
+  assert.ok(world.server.hasLogged(/netfilter queue 2: .*another process has/));
   world.server.settings = plainHub();
   world.nats[0].forget();
   for (const client of world.clients) client.authenticate();
@@ -125,10 +127,10 @@ Deno.test("A queue that another process has is refused, and the old one goes on"
   world.assertConnected();
 });
 
-Deno.test("What the kernel refuses twice is given up, and the kernel gets back what was", async () => {
+Deno.test("A change that the kernel refuses twice is given up and rolled back", async () => {
   const world = await connected();
   const before = world.snapshots();
-  // Each change is the run after a look, which does not come so far. The second has less to do.
+  // A look precedes each change. It has fewer than nine commands, so its fault does nothing.
   for (const after of [9, 2, 9, 0]) {
     const stderr = "RTNETLINK answers: Address already in use\nCommand failed -:3";
     world.server.host.programs.failNext("ip", { kind: "fails", code: 1, stderr, after });
@@ -136,14 +138,14 @@ Deno.test("What the kernel refuses twice is given up, and the kernel gets back w
   const [first, ...others] = peersOf({ lifetime: 0 });
   await reload(world, world.server, hubOf([{ ...first!, altIp: "172.29.0.9", forceAlt: true }, ...others]));
   assert.ok(
-    world.server.said(/Address already in use; going on with the settings as they were/),
+    world.server.hasLogged(/Address already in use; going on with the settings as they were/),
     world.story,
   );
   await world.pass(5);
   assert.deepEqual(world.snapshots(), before);
 });
 
-Deno.test("Another proof shuts the old client out at once, and lets in whoever has the new one", async () => {
+Deno.test("A changed proof shuts out the old client at once, and admits a client with the new proof", async () => {
   const world = await connected();
   const client = world.clients[0]!;
   const [first, ...others] = peersOf({ lifetime: 0 });

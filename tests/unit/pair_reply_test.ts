@@ -8,7 +8,7 @@ import { clientSettings, hubOf, peersOf, PORT, schemeOf, SERVER, World } from ".
 const ACCEPTED_LINE = /ipipou1: accepted by 192\.0\.2\.1:10000$/;
 const NO_ANSWER_LINE = /Warning: ipipou1: no answer from 192\.0\.2\.1:10000: refused, unreachable/;
 
-/** A hub that answers its first peer, and that client, each with such a scheme. */
+/** A world whose first client and the hub's peer for it have these schemes. Replies are on. */
 function worldOf(ofServer: Scheme, ofClient: Scheme, fields: Partial<Settings> = {}): World {
   const [first, ...others] = peersOf();
   const world = new World(hubOf([{ ...first!, scheme: ofServer }, ...others]));
@@ -22,13 +22,13 @@ function linesOf(world: World, pattern: RegExp): string[] {
   return world.clients[0]!.lines.filter((line) => pattern.test(line));
 }
 
-/** When the client's lines of such a kind were written, in seconds since the first one. */
+/** When the client logged the lines that match, in seconds since the first of them. */
 function timesOf(world: World, pattern: RegExp): number[] {
   const times = linesOf(world, pattern).map((line) => Number(line.split(" ")[0]));
   return times.map((time) => (time - times[0]!) / 1000);
 }
 
-Deno.test("A client learns that it is accepted, by each form of reply, and then listens no more", async () => {
+Deno.test("A client learns that it is accepted from each form of reply, and then stops listening", async () => {
   const [{ privateKey, publicKey }, server] = [ACCEPTED[0]!, ACCEPTED[1]!];
   const token: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame, open sesame") };
   const secret = "s";
@@ -52,17 +52,17 @@ Deno.test("A client learns that it is accepted, by each form of reply, and then 
   }
 });
 
-Deno.test("A client that expects no reply neither listens nor tries again", async () => {
+Deno.test("A client that expects no reply neither listens nor retries", async () => {
   const world = new World();
   const client = world.clients[1]!;
   client.start();
   await world.pass(20);
   assert.equal(client.host.replySockets.size, 0);
   assert.equal(client.lines.filter((line) => line.endsWith("sent auth packet")).length, 1);
-  assert.ok(!client.said(/accepted|no answer/));
+  assert.ok(!client.hasLogged(/accepted|no answer/));
 });
 
-Deno.test("A client says once that it is accepted, and sends at the keepalive's pace", async () => {
+Deno.test("A client logs once that it is accepted, and sends auth packets at the keepalive interval", async () => {
   const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 10 });
   await world.begin();
   await world.pass(300);
@@ -74,11 +74,11 @@ Deno.test("A client says once that it is accepted, and sends at the keepalive's 
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000");
 });
 
-Deno.test("A client that is refused says so once, and tries again after longer and longer pauses", async () => {
+Deno.test("A client that is refused logs it once, and retries after longer and longer pauses", async () => {
   const world = worldOf(schemeOf(2, "server"), schemeOf(0, "client"));
   await world.begin();
   await world.pass(120);
-  assert.ok(world.server.said(/refused auth packet from .*: wrong signature/));
+  assert.ok(world.server.hasLogged(/refused auth packet from .*: wrong signature/));
   assert.equal(linesOf(world, NO_ANSWER_LINE).length, 1);
   assert.equal(linesOf(world, ACCEPTED_LINE).length, 0);
   assert.equal(world.clients[0]!.status, "no answer from 192.0.2.1:10000");
@@ -92,7 +92,7 @@ Deno.test("A client that is refused says so once, and tries again after longer a
   }
 });
 
-Deno.test("A client that was there before its server is accepted by itself, without keepalive", async () => {
+Deno.test("A client that started before its server retries until it is accepted, even without a keepalive", async () => {
   const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 0 });
   world.clients[0]!.start();
   await world.pass(30);
@@ -103,7 +103,7 @@ Deno.test("A client that was there before its server is accepted by itself, with
   assert.equal(world.sendData(0), "p0");
 });
 
-Deno.test("Forged replies are ignored, and change nothing in the kernel", async () => {
+Deno.test("Forged replies are ignored and change nothing in the kernel", async () => {
   const world = worldOf(schemeOf(1, "server"), schemeOf(1, "client"));
   const client = world.clients[0]!;
   client.start();

@@ -3,7 +3,7 @@ import { hubOf, KEEPALIVE, packetBetween, peersOf, World } from "./pair/world.ts
 
 const CLIENTS = [0, 1, 2] as const;
 
-/** Runs of programs on the server while something happens, but for those that only look. */
+/** The command lines that the server runs during `work`, except those that only list. */
 async function changesDuring(world: World, work: () => Promise<void> | void): Promise<string[]> {
   const { runs } = world.server.host.programs;
   const { length } = runs;
@@ -18,7 +18,7 @@ async function connected(hub = hubOf(peersOf())): Promise<World> {
   return world;
 }
 
-Deno.test("A pair connects when the first auth packets pass", async () => {
+Deno.test("Client and server connect with the first auth packets", async () => {
   const world = await connected();
   assert.equal(
     world.server.status,
@@ -29,12 +29,12 @@ Deno.test("A pair connects when the first auth packets pass", async () => {
   world.assertPlacesDiffer();
 });
 
-Deno.test("A pair tells data from auth packets of the same length", async () => {
+Deno.test("A server tells data from auth packets of the same length", async () => {
   const world = await connected();
   for (const length of [24, 73]) assert.equal(world.sendData(0, length), "p0");
 });
 
-Deno.test("A pair is cut off by a NAT that gives another port, and back within a keepalive", async () => {
+Deno.test("A client whose NAT port changes is cut off, and reconnects within one keepalive interval", async () => {
   const world = await connected();
   for (const nat of world.nats) nat.forget();
   for (const client of CLIENTS) assert.notEqual(world.sendData(client), `p${client}`);
@@ -42,7 +42,7 @@ Deno.test("A pair is cut off by a NAT that gives another port, and back within a
   world.assertConnected();
 });
 
-Deno.test("A pair is back at once when the client is asked to authenticate", async () => {
+Deno.test("A client reconnects at once when it is asked to authenticate", async () => {
   const world = await connected();
   world.nats[1].renumber();
   world.clients[2]!.authenticate();
@@ -50,7 +50,7 @@ Deno.test("A pair is back at once when the client is asked to authenticate", asy
   world.assertConnected();
 });
 
-Deno.test("A pair renews a lifetime with one run of nft, and moves with two runs", async () => {
+Deno.test("A server renews a lifetime with one nft, and follows a move with one ip and one nft", async () => {
   const world = await connected();
   const authenticate = async () => {
     world.clients[2]!.authenticate();
@@ -61,7 +61,7 @@ Deno.test("A pair renews a lifetime with one run of nft, and moves with two runs
   assert.deepEqual(await changesDuring(world, authenticate), ["ip -batch -", "nft -f -"]);
 });
 
-Deno.test("A pair that authenticates again without a lifetime runs nothing", async () => {
+Deno.test("A server runs nothing when a client without a lifetime authenticates again", async () => {
   const world = await connected();
   const authenticate = async () => {
     world.clients[0]!.authenticate();
@@ -70,7 +70,7 @@ Deno.test("A pair that authenticates again without a lifetime runs nothing", asy
   assert.deepEqual(await changesDuring(world, authenticate), []);
 });
 
-Deno.test("A tunnel device that is deleted is back within a second, on either side", async () => {
+Deno.test("A deleted tunnel device is back within a second, on either side", async () => {
   const world = await connected();
   world.admin(world.server).deleteDevice("p1");
   world.admin(world.clients[0]!).deleteDevice("ipipou1");
@@ -83,7 +83,7 @@ Deno.test("A tunnel device that is deleted is back within a second, on either si
   );
 });
 
-Deno.test("A gate that is flushed is back within a second, with whom it had let in", async () => {
+Deno.test("A flushed gate is back within a second, with everyone it had admitted", async () => {
   const world = await connected();
   world.admin(world.server).flushRuleset();
   await world.pass(2);
@@ -95,7 +95,7 @@ Deno.test("A gate that is flushed is back within a second, with whom it had let 
   assert.equal(fate.kind, "dropped");
 });
 
-Deno.test("A fight over the kernel costs one look a second, and goes on", async () => {
+Deno.test("A program that keeps flushing the ruleset causes one look and repair per second", async () => {
   const world = await connected();
   const admin = world.admin(world.server);
   const { runs } = world.server.host.programs;
@@ -110,7 +110,7 @@ Deno.test("A fight over the kernel costs one look a second, and goes on", async 
   world.assertConnected();
 });
 
-Deno.test("A change of the kernel has its own settings and admissions, also when a reload comes amid its look", async () => {
+Deno.test("A repair completes with the settings it began with when a reload comes during its look", async () => {
   const world = await connected();
   const { kernel, programs } = world.server.host;
   const hasFilter = () => kernel.tables.get("ipipou")!.chains.has("filter-hub");
@@ -126,7 +126,7 @@ Deno.test("A change of the kernel has its own settings and admissions, also when
   world.assertConnected();
 });
 
-Deno.test("A killed server leaves its tunnels working, and the next one takes them over", async () => {
+Deno.test("A killed server leaves its tunnels working, and the next server takes them over", async () => {
   const world = await connected();
   world.server.kill();
   world.assertConnected();

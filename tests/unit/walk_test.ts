@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { type Event, eventArbitrary, Walk } from "./pair/walk.ts";
 
-/** Events of all walks together, at least. */
+/** The least number of events in all walks together. */
 const EVENTS = 20_000;
 const LONGEST_WALK = 200;
-/** Walks of one seed. */
+/** Walks per seed. */
 const WALKS = 20;
 
-Deno.test("Servers and clients come to rest as they should, whatever happened to them", async (t) => {
+Deno.test("Servers and clients recover from any sequence of events", async (t) => {
   const first = Number(Deno.env.get("WALK_SEED") ?? Math.floor(Math.random() * 2 ** 30));
   let count = 0;
   const walks = fc.array(eventArbitrary, { maxLength: LONGEST_WALK, size: "max" });
@@ -21,22 +21,22 @@ Deno.test("Servers and clients come to rest as they should, whatever happened to
   });
 });
 
-/** What walks found once. */
+/** Sequences that once failed. */
 const CASES: Record<string, readonly Event[]> = {
   "a tunnel with a private address is deleted": [["delete device", 0, 1]],
-  "a tunnel is deleted while a reload changes others": [
+  "a tunnel is deleted while a reload changes other tunnels": [
     ["reload", 1],
     ["authenticate", 0],
     ["delete device", 0, 0],
     ["pass", 1],
   ],
-  "a tunnel is set down while it is repaired": [
+  "a tunnel device is set down while it is being repaired": [
     ["move", 1, 0],
     ["authenticate", 0],
     ["lower", 1, 0],
     ["authenticate", 0],
   ],
-  "a tunnel with a private address is deleted and the server stopped at once": [
+  "a tunnel with a private address is deleted and the server is stopped right away": [
     ["delete device", 0, 1],
     ["stop", 0],
   ],
@@ -45,7 +45,7 @@ const CASES: Record<string, readonly Event[]> = {
     ["settle"],
     ["delete element", 19],
   ],
-  "a tunnel was given an address of others before a start": [
+  "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],
     ["start", 0],
@@ -54,5 +54,5 @@ const CASES: Record<string, readonly Event[]> = {
 };
 
 for (const [name, events] of Object.entries(CASES)) {
-  Deno.test(`Servers and clients come to rest after ${name}`, () => Walk.run(events));
+  Deno.test(`Servers and clients recover after ${name}`, () => Walk.run(events));
 }

@@ -1,6 +1,6 @@
 import type { Node } from "./node.ts";
 
-/** The programs that run on a node while something happens: "ip" and "nft" that change something; "look at …". */
+/** The command lines that a node runs during `work`. */
 export async function runsDuring(node: Node, work: () => Promise<void> | void): Promise<string[]> {
   const { runs } = node.host.programs;
   const { length } = runs;
@@ -8,7 +8,7 @@ export async function runsDuring(node: Node, work: () => Promise<void> | void): 
   return runs.slice(length);
 }
 
-/** Of such runs, those that change something. */
+/** The programs of those command lines that change something. */
 export function changesIn(runs: readonly string[]): string[] {
   return runs.filter((run) => !/ -j(son)? /.test(run)).map((run) => run.split(" ")[0]!);
 }

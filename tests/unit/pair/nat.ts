@@ -1,12 +1,12 @@
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
 
-/** Public ports of a NAT: few, so that one client soon gets what another had. */
+/** Public ports of a NAT: few, so that a client soon gets a port that another client had. */
 const PORTS = [40_000, 40_001, 40_002, 40_003];
 const TTL = 63;
 
-/** A router that gives each endpoint behind it a public port, for as long as it likes. */
+/** A router that maps each endpoint behind it to a public port, until it forgets or changes the mapping. */
 export class Nat {
-  /** Packets that it is going to lose, either way. */
+  /** How many of the next packets it loses, in either direction. */
   losses = 0;
   readonly #addresses: string[];
   readonly #ports = new Map<string, number>();
@@ -16,12 +16,12 @@ export class Nat {
     this.#addresses = addresses;
   }
 
-  /** Its public address. */
+  /** Its present public address. */
   get address(): string {
     return this.#addresses[0]!;
   }
 
-  /** Passes a datagram on under the public endpoint of its sender; null when it is lost. */
+  /** Forwards a datagram from inside, with its sender's public endpoint as the source; null if it is lost. */
   forward(packet: Uint8Array): Uint8Array | null {
     if (this.#loses()) return null;
     const datagram = parseUdpPacket(packet)!;
@@ -31,7 +31,7 @@ export class Nat {
     return buildUdpPacket({ ...datagram, source: { ip: this.address, port } }, TTL);
   }
 
-  /** Passes a datagram on to whoever has its destination; null when it is lost, or nobody has. */
+  /** Forwards a datagram from outside to the host mapped to its destination; null if it is lost or nothing is mapped. */
   backward(packet: Uint8Array): Uint8Array | null {
     if (this.#loses()) return null;
     const datagram = parseUdpPacket(packet)!;
@@ -39,7 +39,7 @@ export class Nat {
     return inside === null ? null : buildUdpPacket({ ...datagram, destination: inside }, TTL);
   }
 
-  /** Who is behind a public endpoint now. */
+  /** The inside endpoint that is mapped to a public endpoint now. */
   behind({ ip, port }: Endpoint): Endpoint | null {
     const found = ip === this.address ? [...this.#ports].find(([, given]) => given === port) : undefined;
     if (found === undefined) return null;
@@ -47,7 +47,7 @@ export class Nat {
     return { ip: host!, port: Number(hostPort) };
   }
 
-  /** The public endpoint of an endpoint behind it, if it has one. */
+  /** The public endpoint of an inside endpoint, if it is mapped. */
   outside(inside: Endpoint): Endpoint | null {
     const port = this.#ports.get(formatEndpoint(inside));
     return port === undefined ? null : { ip: this.address, port };
@@ -57,14 +57,14 @@ export class Nat {
     this.#ports.clear();
   }
 
-  /** Gives each of two hosts the port that the other had. */
+  /** Swaps the public ports of two inside endpoints. */
   swap(a: Endpoint, b: Endpoint): void {
     const [first, second] = [a, b].map((inside) => this.#ports.get(formatEndpoint(inside)));
     if (first === undefined || second === undefined) return;
     this.#ports.set(formatEndpoint(a), second).set(formatEndpoint(b), first);
   }
 
-  /** Takes its other public address. */
+  /** Switches to its other public address, and forgets all mappings. */
   renumber(): void {
     this.#addresses.reverse();
     this.forget();

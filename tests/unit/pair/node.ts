@@ -6,30 +6,30 @@ import { FakeHost, type HostOptions } from "../fake/host.ts";
 import type { FakeProcess } from "../fake/process.ts";
 import { FakeServiceManager } from "../fake/surroundings.ts";
 
-/** Lines of a log that are kept. */
+/** How many log lines are kept. */
 const MOST_LINES = 400;
 
-/** One life of the program. */
-interface Life {
+/** One run of the program. */
+interface Run {
   readonly process: FakeProcess;
   readonly stop: AbortController;
   readonly orders: Orders;
-  /** How it ended; null: it runs. */
+  /** How it ended; null while it runs. */
   end: "stopped" | Error | null;
 }
 
-/** A host with the program on it, under a service manager, as `ipipou@.service` runs it. */
+/** A host that runs the program under a service manager, as `ipipou@.service` does. */
 export class Node {
   readonly host: FakeHost;
-  /** Its log: milliseconds of the clock, then the line with its priority, "<5>…". */
+  /** Its log. Each line is the clock's time in milliseconds, then the line with its priority: "<5>…". */
   readonly lines: string[] = [];
-  /** What the program reads as its settings; an error is what is wrong with them. */
+  /** The settings that the program loads, or the error that loading them throws. */
   settings: Settings | Error;
-  #life: Life | null = null;
+  #run: Run | null = null;
   readonly #clock: VirtualClock;
   readonly #manager: FakeServiceManager;
 
-  /** @param host a new one of these options, or one that other programs run on too */
+  /** @param host options of a new host, or an existing host that other nodes share */
   constructor(clock: VirtualClock, host: HostOptions | FakeHost, settings: Settings) {
     this.#clock = clock;
     this.host = host instanceof FakeHost ? host : new FakeHost(clock, host);
@@ -37,19 +37,19 @@ export class Node {
     this.#manager = new FakeServiceManager(clock);
   }
 
-  /** Whether the program runs. */
+  /** Whether the program is running. */
   get isRunning(): boolean {
-    return this.#life !== null && this.#life.end === null && !this.#life.process.isDead;
+    return this.#run !== null && this.#run.end === null && !this.#run.process.isDead;
   }
 
-  /** What the service manager was told last, "STATUS=…" without its name. */
+  /** The last status that the service manager received, without "STATUS=". */
   get status(): string | null {
     return this.#manager.last("STATUS");
   }
 
-  /** How the last life ended that did. */
-  get end(): Life["end"] {
-    return this.#life?.end ?? null;
+  /** How the latest run ended; null while it runs, or before the first. */
+  get end(): Run["end"] {
+    return this.#run?.end ?? null;
   }
 
   start(): void {
@@ -58,7 +58,7 @@ export class Node {
     const process = this.host.start(this.#manager);
     const stop = new AbortController();
     const orders = { stop: stop.signal, onAuthRequest: () => {}, onReload: () => {} };
-    const life: Life = this.#life = { process, stop, orders, end: null };
+    const current: Run = this.#run = { process, stop, orders, end: null };
     const log = new Log({
       verbosity: 1,
       time: false,
@@ -73,11 +73,11 @@ export class Node {
     };
     this.#write("--- start");
     run({ system: process.system, settings: this.settings, log, load, orders })
-      .then(() => life.end = "stopped", (error) => {
-        life.end = error;
+      .then(() => current.end = "stopped", (error) => {
+        current.end = error;
         this.#write(`--- ended: ${error}`);
       })
-      // The end of a process frees what it has open.
+      // When a process ends, the kernel closes what it has open.
       .finally(() => process.kill());
   }
 
@@ -85,35 +85,35 @@ export class Node {
   kill(): void {
     if (!this.isRunning) return;
     this.#write("--- killed");
-    this.#life!.process.kill();
+    this.#run!.process.kill();
   }
 
-  /** SIGTERM. Resolves once it has ended. */
+  /** SIGTERM. Resolves once the program has ended. */
   async stop(): Promise<void> {
     if (!this.isRunning) return;
-    this.#life!.stop.abort("SIGTERM");
+    this.#run!.stop.abort("SIGTERM");
     for (let second = 0; second < 600 && this.isRunning; second++) await this.#clock.advance(1_000);
   }
 
   /** SIGHUP. */
   reload(settings: Settings | Error = this.settings): void {
     this.settings = settings;
-    if (this.isRunning) this.#life!.orders.onReload();
+    if (this.isRunning) this.#run!.orders.onReload();
   }
 
   /** SIGUSR1. */
   authenticate(): void {
-    if (this.isRunning) this.#life!.orders.onAuthRequest();
+    if (this.isRunning) this.#run!.orders.onAuthRequest();
   }
 
-  /** Whether its log has such a line. */
-  said(pattern: RegExp): boolean {
+  /** Whether a line of the log matches. */
+  hasLogged(pattern: RegExp): boolean {
     return this.lines.some((line) => pattern.test(line));
   }
 
-  /** The kernel had more news than it keeps. */
+  /** Makes the kernel drop news because its buffer is full. */
   overflowNews(): void {
-    for (const news of this.#life?.process.news ?? []) news.overflow();
+    for (const news of this.#run?.process.news ?? []) news.overflow();
   }
 
   #write(line: string): void {

@@ -5,7 +5,7 @@ import { ed25519 } from "../auth/vectors.ts";
 import type { Node } from "./node.ts";
 import { hubOf, packetBetween, peersOf, PORT, schemeOf, World } from "./world.ts";
 
-/** What happens in a walk, by name, with its arguments. Nodes are 0 for the server, 1 to 3 for the clients. */
+/** One event of a walk: its name, then its arguments. Node 0 is the server, nodes 1 to 3 are the clients. */
 export type Event =
   | readonly ["pass", seconds: number]
   | readonly ["NAT forgets" | "NAT renumbers", nat: number]
@@ -33,14 +33,14 @@ export type Event =
   | readonly ["junk", port: number, length: number]
   | readonly ["settle"];
 
-/** Events that are not the program's doing: after them, what is foreign may be another. */
-const BY_OTHERS: ReadonlySet<string> = new Set([
+/** Events that someone else causes. They may change what is foreign. */
+const BY_SOMEONE_ELSE: ReadonlySet<string> = new Set([
   ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address"],
   ...["add device of a tunnel's name", "add table", "delete device", "lower", "move", "flush addresses"],
 ]);
-/** Events that take a tunnel device. */
-const OF_A_TUNNEL: ReadonlySet<string> = new Set(["lower", "rename", "remark", "move", "flush addresses"]);
-/** Events after which there may be no mark that tells whose a FOU port or private address is, until it is repaired. */
+/** Events that need a tunnel device. */
+const NEED_TUNNEL: ReadonlySet<string> = new Set(["lower", "rename", "remark", "move", "flush addresses"]);
+/** Events that may remove the marks by which FOU ports and private addresses are known, until they are repaired. */
 const UNMARKING: ReadonlySet<string> = new Set([
   ...[
     "flush ruleset",
@@ -53,14 +53,14 @@ const UNMARKING: ReadonlySet<string> = new Set([
     "move",
   ],
 ]);
-/** Events after which the gate may be damaged until it is repaired. */
+/** Events that may damage the gate, until it is repaired. */
 const DAMAGING: ReadonlySet<string> = new Set([
   ...["flush ruleset", "delete rule", "delete chain", "delete set", "delete element"],
 ]);
 
 const HUB_NAME = "c2.example";
 
-/** Settings that the server is given, all of the same hub. */
+/** Settings that the server is reloaded with, all for the same hub. */
 const VARIANTS: readonly Settings[] = (() => {
   const [first, second, third] = peersOf() as [Peer, Peer, Peer];
   const secret = ed25519({ secret: "another", remotePublicKey: null, privateKey: null });
@@ -86,7 +86,7 @@ const VARIANTS: readonly Settings[] = (() => {
   ];
 })();
 
-/** The settings in which the first peer has another secret. */
+/** The settings in which the first peer has a different secret. */
 const OTHER_KEY = VARIANTS[3]!;
 
 const node = fc.nat(3);
@@ -134,27 +134,28 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: named(["settle"]) },
 ) as fc.Arbitrary<unknown> as fc.Arbitrary<Event>;
 
-/** A world in which anything happens, and what must hold whatever does. */
+/** Applies events to a world, and checks what must hold whatever happens. */
 export class Walk {
   readonly world = new World();
-  /** Whether the gate was damaged and is not known to be repaired. */
+  /** Whether the gate was damaged and may not have been repaired yet. */
   #isExposed = false;
-  /** Whether something changed that takes a reload. */
+  /** Whether something changed that only a reload picks up. */
   #needsReload = false;
-  /** Whether marks may be missing, and whether a program died meanwhile, so that nobody knows what they spoke of. */
+  /** Whether marks may be missing. */
   #isUnmarked = false;
+  /** Whether a program died while marks were missing, so that nothing tells whose the marked things are. */
   #isForgotten = false;
-  /** Clients whose key was changed while the server was dead: it takes over whom the kernel lets in. */
-  #keptIn: ReadonlySet<number> = new Set();
+  /** Clients whose key changed while the server was down. The next server adopts everyone the kernel admits. */
+  #stillAdmitted: ReadonlySet<number> = new Set();
   #foreign: string[][];
   #counter = 0;
 
   constructor() {
     this.#foreign = this.#listForeign();
-    this.#tellNames();
+    this.#updateResolver();
   }
 
-  /** Runs a walk from the beginning to the end, where nothing of the program's is left. */
+  /** Runs a walk, stops all nodes, and checks that nothing is left behind. */
   static async run(events: readonly Event[]): Promise<void> {
     const walk = new Walk();
     try {
@@ -173,7 +174,7 @@ export class Walk {
     if (UNMARKING.has(event[0])) this.#isUnmarked = true;
     await this.#apply(event);
     this.#noteDeaths();
-    if (BY_OTHERS.has(event[0])) this.#foreign = this.#listForeign();
+    if (BY_SOMEONE_ELSE.has(event[0])) this.#foreign = this.#listForeign();
     await this.world.clock.settle();
     this.#checkSafety();
   }
@@ -181,11 +182,11 @@ export class Walk {
   #noteDeaths(): void {
     const isDead = this.world.nodes.some((node) => !node.isRunning && node.end !== "stopped");
     if (isDead && this.#isUnmarked) this.#isForgotten = true;
-    if (this.world.server.settings !== OTHER_KEY) this.#keptIn = new Set();
-    else if (!this.world.server.isRunning) this.#keptIn = new Set([0]);
+    if (this.world.server.settings !== OTHER_KEY) this.#stillAdmitted = new Set();
+    else if (!this.world.server.isRunning) this.#stillAdmitted = new Set([0]);
   }
 
-  /** Holds at any moment. */
+  /** Checks what must hold at any moment. */
   #checkSafety(): void {
     const { world } = this;
     for (const { host } of world.nodes) host.assertNoMistakes();
@@ -196,14 +197,14 @@ export class Walk {
     assert.notEqual(fate.kind, "device", "a stranger's data got in");
   }
 
-  /** Gives everyone the time and the surroundings to come to rest, and checks that all is as it should be. */
+  /** Restores the surroundings, waits until all nodes have settled, and checks that everything works. */
   async #settle(): Promise<void> {
     const { world } = this;
     this.#noteDeaths();
     this.#restoreSurroundings();
     await world.settle(this.#needsReload);
     for (const node of world.nodes) assert.ok(node.isRunning, "it does not run");
-    world.assertConnected(this.#keptIn);
+    world.assertConnected(this.#stillAdmitted);
     world.assertPlacesDiffer();
     this.#needsReload = false;
     this.#isExposed = false;
@@ -215,7 +216,7 @@ export class Walk {
     const { world } = this;
     for (const node of world.nodes) await node.stop();
     for (const { end } of world.nodes) assert.equal(end, "stopped");
-    // What nobody can know the owner of stays, as README says.
+    // Things whose owner cannot be known stay, as README says.
     const isLeft = (line: string) => this.#isForgotten && /^fou |^address 172\.29\./.test(line);
     const lines = world.snapshots().map((snapshot) =>
       snapshot.filter((line) => !this.#isModule(line) && !isLeft(line))
@@ -227,7 +228,7 @@ export class Walk {
   #restoreSurroundings(): void {
     const { world } = this;
     for (const nat of world.nats) nat.losses = 0;
-    this.#tellNames();
+    this.#updateResolver();
     for (const node of world.nodes) {
       const admin = world.admin(node);
       admin.raise("eth0");
@@ -239,14 +240,14 @@ export class Walk {
     this.#foreign = this.#listForeign();
   }
 
-  #tellNames(): void {
+  #updateResolver(): void {
     const { server, nats } = this.world;
     const { addresses } = server.host.resolver;
     if (addresses.get(HUB_NAME) !== nats[1].address) this.#needsReload = true;
     addresses.set(HUB_NAME, nats[1].address);
   }
 
-  /** What is not the program's, host by host. */
+  /** The snapshot lines of foreign things, host by host. */
   #listForeign(): string[][] {
     return this.world.snapshots().map((lines) =>
       lines.filter((line) => !isOurs(line) && !this.#isModule(line))
@@ -282,7 +283,7 @@ export class Walk {
         world.sendData(event[1], event[2]);
         return void world.sendBack(event[1]);
       case "reload":
-        // It may fail where a program does.
+        // The reload may fail if `ip` or `nft` does.
         this.#needsReload = true;
         return server.reload(VARIANTS[event[1]]!);
       case "reload with a mistake":
@@ -312,7 +313,7 @@ export class Walk {
     }
   }
 
-  /** Events of one node. */
+  /** Applies an event that concerns one node. */
   async #applyToNode(event: Event): Promise<void> {
     const node = this.world.nodes[event[1] as number]!;
     switch (event[0]) {
@@ -342,14 +343,14 @@ export class Walk {
     }
   }
 
-  /** What an administrator or another program does to a node's kernel. */
+  /** Applies a change to a node's kernel as an administrator or another program makes it. */
   #byAdmin(event: Event, node: Node): void {
     const admin = this.world.admin(node);
     const isServer = node === this.world.server;
     const tunnel = isServer ? `p${event[2]}` : "ipipou1";
     const device = node.host.kernel.devices.get(tunnel);
-    // Whoever renames one in the moment before it has its mark keeps it.
-    if (OF_A_TUNNEL.has(event[0]) && (device?.kind !== "ipip" || device.alias === null)) return;
+    // A device that is renamed before it has its mark counts as foreign.
+    if (NEED_TUNNEL.has(event[0]) && (device?.kind !== "ipip" || device.alias === null)) return;
     switch (event[0]) {
       case "uplink down":
         return void admin.lower("eth0");
@@ -402,7 +403,7 @@ export class Walk {
   }
 }
 
-/** Whether a line of a snapshot speaks of something that the program makes. */
+/** Whether a line of a snapshot describes something that the program makes. */
 function isOurs(line: string): boolean {
   return /\bipipou|\bdev (was-)?p\d\b|^device (was-)?p\d |\b172\.2[89]\.|^fou /.test(line);
 }

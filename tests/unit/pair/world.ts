@@ -15,7 +15,7 @@ import { Node } from "./node.ts";
 
 /** Seconds between a client's auth packets. */
 export const KEEPALIVE = 25;
-/** Seconds after which all retries have come round: the longest pause between them, and a quarter. */
+/** Seconds within which every retry happens: the longest pause between retries, and a quarter more. */
 const PATIENCE = 40;
 
 export const PORT = 10_000;
@@ -23,8 +23,9 @@ export const SERVER: Endpoint = { ip: "192.0.2.1", port: PORT };
 export const SERVER_NAME = "server.example";
 const TTL = 64;
 
-/** What each client proves, as its side and its server's have it. */
+/** The token of the second client. */
 const TOKEN: Scheme = { kind: "token", token: new TextEncoder().encode("a token of 24 characters") };
+/** What each client proves: a key, by its index in ACCEPTED, or TOKEN if null. */
 const SCHEMES = [0, null, 1] as const;
 
 export function schemeOf(client: number, side: "client" | "server"): Scheme {
@@ -34,7 +35,7 @@ export function schemeOf(client: number, side: "client" | "server"): Scheme {
   return ed25519({ secret: "s", ...(side === "client" ? { privateKey } : { remotePublicKey: publicKey }) });
 }
 
-/** The hub's peers, one for each client. */
+/** The hub's peers, one per client. */
 export function peersOf(fields: Partial<Peer> = {}): Peer[] {
   return SCHEMES.map((_, client) =>
     samplePeer({
@@ -72,17 +73,17 @@ export function clientSettings(client: number): Settings {
   return sampleSettings({ mode: "client", local, keepalive: KEEPALIVE, peers: [peer] });
 }
 
-/** A hub and three clients, two behind one NAT and one behind another, each with the real program on its host. */
+/** A hub and three clients, two behind one NAT and one behind another. Each host runs the real program. */
 export class World {
   readonly clock = new VirtualClock();
   readonly nats = [new Nat("198.51.100.2", "198.51.100.3"), new Nat("198.51.100.4", "198.51.100.5")] as const;
   readonly server: Node;
   readonly clients: readonly Node[];
-  /** Auth packets as they came to the server. */
+  /** Auth packets as they arrived at the server. */
   readonly seen: Uint8Array[] = [];
-  /** What became of the packet that came to the server last. */
+  /** What became of the last packet that arrived at the server. */
   #fate: Fate | null = null;
-  /** What became of the packet that came to a client last, and to which. */
+  /** What became of the last packet that arrived at a client, and which client that was. */
   #delivery: { readonly client: number; readonly fate: Fate } | null = null;
 
   constructor(hub: Settings = hubOf(peersOf())) {
@@ -103,7 +104,7 @@ export class World {
     });
   }
 
-  /** All hosts with the program. */
+  /** All hosts that run the program: the server, then the clients. */
   get nodes(): readonly Node[] {
     return [this.server, ...this.clients];
   }
@@ -116,7 +117,7 @@ export class World {
     return { ip: `10.0.0.${client + 2}`, port: PORT };
   }
 
-  /** Starts all, and lets them connect. */
+  /** Starts all nodes and lets them connect. */
   async begin(): Promise<void> {
     this.server.start();
     await this.clock.advance(1_000);
@@ -128,7 +129,7 @@ export class World {
     await this.clock.advance(seconds * 1000);
   }
 
-  /** Sends inner packets of a client's through its tunnel. @returns the device they come out of at the server, or null */
+  /** Sends an inner packet from a client. @returns the device by which it arrives at the server; null if it does not */
   sendData(client: number, length = 100): string | null {
     const { tunnel } = peersOf()[client]!;
     this.#fate = null;
@@ -141,7 +142,7 @@ export class World {
     return fate.kind === "device" ? fate.name : null;
   }
 
-  /** Sends an inner packet into a tunnel of the server's. @returns the client it comes out at, or null */
+  /** Sends an inner packet from the server to a client. @returns the client at which it arrives; null if at none */
   sendBack(client: number): number | null {
     const { device, ip, peerIp } = peersOf()[client]!.tunnel;
     this.#delivery = null;
@@ -151,7 +152,7 @@ export class World {
     return delivery.fate.kind === "device" ? delivery.client : null;
   }
 
-  /** Where the server sends what it sends into a tunnel; null when it cannot leave. */
+  /** The place to which the server sends a client's data; null if it is not sent. */
   placeOf(client: number): string | null {
     const { device, ip, peerIp } = peersOf()[client]!.tunnel;
     const sending = this.server.host.path.send(device, packetBetween(ip, peerIp, 100));
@@ -159,12 +160,12 @@ export class World {
     return datagram === null ? null : `${formatEndpoint(datagram.destination)} ${datagram.source.port}`;
   }
 
-  /** What becomes of a stranger's datagram at the server. */
+  /** Sends the server a datagram from a stranger. @returns what becomes of it */
   attack(source: Endpoint, payload: Uint8Array): Fate {
     return this.server.host.receive(buildUdpPacket({ source, destination: SERVER, payload }, TTL));
   }
 
-  /** Names of the peers of the server's settings that prove there what their clients do. */
+  /** Names of the peers whose settings on the server match their clients' proof. */
   get wanted(): ReadonlySet<string> {
     const { settings } = this.server;
     if (settings instanceof Error) return new Set();
@@ -178,9 +179,9 @@ export class World {
   }
 
   /**
-   * Data goes both ways between each client that the server has as a peer and its tunnel, and not for the others.
+   * Checks that data passes both ways for each client that the server has as a peer, and for no other client.
    *
-   * @param but clients of which either may be the case
+   * @param but clients for which either is fine
    */
   assertConnected(but: ReadonlySet<number> = new Set()): void {
     for (const client of this.clients.keys()) {
@@ -192,31 +193,31 @@ export class World {
     }
   }
 
-  /** No two tunnels lead to one place. */
+  /** Checks that no two tunnels lead to the same place. */
   assertPlacesDiffer(): void {
     const places = [...this.clients.keys()].flatMap((client) => this.placeOf(client) ?? []);
     assert.equal(new Set(places).size, places.length, places.join(", "));
   }
 
-  /** Everything in the kernels, for comparisons. */
+  /** Everything in each node's kernel, for comparisons. */
   snapshots(): string[][] {
     return this.nodes.map(({ host }) => snapshot(host.kernel));
   }
 
-  /** The end of each log, for whoever reads of a failure. */
+  /** The end of each log, for the report of a failure. */
   get story(): string {
     return this.nodes.map(({ lines }, index) => [`== node ${index}`, ...lines.slice(-60)].join("\n")).join(
       "\n",
     );
   }
 
-  /** Lets everybody come to rest: what retries has its time, and each client authenticates in the end. */
+  /** Waits until all nodes have settled: every retry gets its time, and each client authenticates at the end. */
   async settle(reloads = false): Promise<void> {
     for (const node of this.nodes) {
       node.host.programs.clearFaults();
       node.host.programs.killAll();
     }
-    // As a service manager starts again what failed to start.
+    // A service manager restarts what failed to start.
     for (let second = 0; second < 5; second++) {
       for (const node of this.nodes) node.start();
       await this.pass(1);
@@ -252,7 +253,7 @@ export class World {
   }
 }
 
-/** An IPv4 packet of that length with nothing in it. */
+/** An IPv4 packet of this length, with a payload of zeros. */
 export function packetBetween(source: string, destination: string, length: number): Uint8Array {
   return IpPacket.wrap(source, destination, new Uint8Array(length - 20)).bytes;
 }

@@ -28,6 +28,11 @@ export function isHostIpv4(text: string): boolean {
   return address >>> 28 !== 0xe;
 }
 
+/** Whether another host can send from this address: it is unicast, and neither in 0.0.0.0/8 nor in 127.0.0.0/8. */
+export function isRemoteIpv4(text: string): boolean {
+  return isHostIpv4(text) && !/^(0|127)\./.test(text);
+}
+
 /** A network: its first address as a whole number, and its prefix length. */
 export interface Network {
   readonly first: number;

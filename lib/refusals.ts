@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from "./packet.ts";
 /** Why an auth packet was refused, from entirely wrong to nearly right. */
 const REFUSALS = [
   "port given up",
+  "no address of another host",
   "wrong length",
   "wrong token",
   "too many unknown senders",

@@ -4,6 +4,7 @@ import { KeyHints } from "./registrar/key_hints.ts";
 import { Roll } from "./registrar/roll.ts";
 import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
+import { isRemoteIpv4 } from "./ipv4.ts";
 import type { Datagram, Endpoint } from "./packet.ts";
 import { closerRefusal, type Refusal } from "./refusals.ts";
 import type { Peer, Settings } from "./settings/settings.ts";
@@ -148,6 +149,7 @@ export class Registrar {
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
     const packet = { datagram, timestamp, order: ++this.#packets };
     if (!this.#isOurs(datagram)) return refuse(packet, "port given up");
+    if (!isFarEnd(datagram)) return refuse(packet, "no address of another host");
     const bare = this.#credentials.bare(datagram.payload);
     const sender = typeof bare === "string"
       ? bare
@@ -267,7 +269,8 @@ export class Registrar {
   /** Whether a peer that proved its identity may be at this place. */
   #mayBe(name: string, port: number, place: Endpoint): boolean {
     const sender = this.#credentials.of(name)!.peerAt(place);
-    return this.#ports.includes(port) && typeof sender !== "string" && sender.name === name;
+    return this.#ports.includes(port) && isRemoteIpv4(place.ip) && typeof sender !== "string" &&
+      sender.name === name;
   }
 
   /** Whether a datagram is for one of our ports. It may have waited in the queue while settings changed. */
@@ -295,6 +298,11 @@ function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<
     for (const { next } of taken) yield next.value as T;
     left = taken.map(({ one }) => one);
   }
+}
+
+/** Whether a datagram may come from another host. A signature does not cover the source, so anyone can forge that. */
+function isFarEnd({ source, destination }: Datagram): boolean {
+  return isRemoteIpv4(source.ip) && source.ip !== destination.ip;
 }
 
 function refuse({ datagram }: AuthPacket, refusal: Refusal): Outcome {

@@ -114,6 +114,9 @@ function definitions(rules: GateRules, comment: string): string[] {
     ...rules.authLengths.flatMap(authMatches).map((match) => rule(names.fou, `${match} goto ${names.auth}`)),
     rule(names.fou, `${REMOTE} vmap @${names.remotes}`),
     rule(names.fou, `${count}drop`),
+    // The kernel's own checks of sources come later. A tunnel to such an address would let in anyone, or harm this host.
+    rule(names.auth, `ip saddr 0.0.0.0/8 ${count}drop`),
+    rule(names.auth, `fib saddr type != unicast ${count}drop`),
     rule(names.auth, `ip saddr @${names.addresses} limit rate ${limits.known} ${count}queue num ${queue}`),
     rule(names.auth, `update @${names.limits} { ip saddr limit rate over ${limits.source} } ${count}drop`),
     rule(names.auth, `limit rate over ${limits.total} ${count}drop`),

@@ -97,6 +97,22 @@ Deno.test("whoever does not have it all is refused, and the server goes on", asy
       assert.equal(await strangersDropped(scenario), before + 1);
     });
   }
+  await t.step("a valid packet from an address that no other host has, by the gate itself", async () => {
+    const sources = ["0.0.0.7", "127.0.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.255", "192.0.2.1"];
+    for (const ip of sources) {
+      await scenario.send("router", "--from", `${ip}:${PORT}`, "--to", `192.0.2.1:${PORT}`, ...good);
+    }
+    const chain = await scenario.network.must("server", [
+      "nft",
+      "list",
+      "chain",
+      "ip",
+      "ipipou",
+      "auth-ipipou1",
+    ]);
+    const dropped = chain.matchAll(/(?:0\.0\.0\.0\/8|fib saddr type != unicast) counter packets (\d+)/g);
+    assert.equal([...dropped].reduce((sum, [, count]) => sum + Number(count), 0), sources.length, chain);
+  });
   await t.step("none of them has a tunnel", async () => {
     const devices = await scenario.network.must("server", ["ip", "link"]);
     assert.doesNotMatch(devices, /ipipou1/);

@@ -165,7 +165,7 @@ function digest(algorithm: string, bytes: Uint8Array): string {
 
 Deno.test("OpenWrt's packages have their files, and say what they need", async () => {
   const client = ["ip-full", "kmod-fou", "kmod-ipip"];
-  const server = ["nftables-json", "kmod-nft-queue", "kmod-nfnetlink-queue"];
+  const server = ["nftables-json", "kmod-nft-fib", "kmod-nft-queue", "kmod-nfnetlink-queue"];
   await using ipk = await makeFolder();
   await must(["tar", "-xzf", MADE.ipk, "-C", ipk.path]);
   const control = await must(["tar", "-xzOf", `${ipk.path}/control.tar.gz`, "./control"]);

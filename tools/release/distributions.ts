@@ -27,7 +27,7 @@ const DEBIAN_ARCHITECTURE: Record<Target, string> = {
 
 const OPENWRT = {
   client: ["ip-full", "kmod-fou", "kmod-ipip"],
-  server: ["nftables-json", "kmod-nft-queue", "kmod-nfnetlink-queue"],
+  server: ["nftables-json", "kmod-nft-fib", "kmod-nft-queue", "kmod-nfnetlink-queue"],
 } as const;
 
 export const DISTRIBUTIONS: Readonly<Record<Distribution, Conventions>> = {

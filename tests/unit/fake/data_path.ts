@@ -37,10 +37,11 @@ export class DataPath {
     if (!device?.up) return dropped(`${deviceName} is not up`);
     const packet = IpPacket.copy(bytes);
     if (packet === null) return dropped("no IPv4 packet");
-    if (/^(0|127)\./.test(packet.source)) return dropped("no host has that source");
     const verdict = this.#judge("prerouting", packet, device.name, "");
     if (verdict.kind === "drop") return dropped("nftables");
     if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: packet.bytes };
+    // Such checks come after the first chains.
+    if (this.#kernel.typeOf(packet.source) !== "unicast") return dropped("no other host has that source");
     if (!this.#kernel.isLocal(packet.destination)) return { kind: "passed" };
     return this.#deliver(packet, device);
   }
@@ -112,7 +113,8 @@ export class DataPath {
   }
 
   #judge(hook: string, packet: IpPacket, input: string, output: string) {
-    return judge(this.#kernel.tables, hook, packet, { input, output }, this.#kernel.now);
+    const typeOf = (ip: string) => this.#kernel.typeOf(ip);
+    return judge(this.#kernel.tables, hook, packet, { input, output, typeOf }, this.#kernel.now);
   }
 }
 

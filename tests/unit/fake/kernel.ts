@@ -1,6 +1,7 @@
 import type { Listing, NftObject } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { Changes } from "./changes.ts";
+import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Fib } from "./fib.ts";
 import { type FakeListener, FouPorts } from "./fou_ports.ts";
 import { runIpCommand } from "./ip_commands.ts";
@@ -89,6 +90,23 @@ export class FakeKernel {
   isLocal(ip: string): boolean {
     const isIn = (device: FakeDevice) => device.addresses.some(({ local }) => local === ip);
     return this.devices.values().some(isIn) || ip.startsWith("127.") && this.devices.has("lo");
+  }
+
+  /** What kind of address one is to this host, as `fib` tells it. */
+  typeOf(ip: string): "unicast" | "local" | "broadcast" | "multicast" | "unspec" {
+    const address = parseIpv4(ip)!;
+    if (address === 0) return "unspec";
+    if (address === 0xffff_ffff) return "broadcast";
+    if (address >>> 28 === 0xe) return "multicast";
+    if (this.isLocal(ip)) return "local";
+    const isBroadcast = ({ peer, length }: FakeAddress) => {
+      const size = 2 ** (32 - length);
+      const own = parseIpv4(peer)!;
+      return length < 31 && address === own - own % size + size - 1;
+    };
+    return this.devices.values().some((device) => device.addresses.some(isBroadcast))
+      ? "broadcast"
+      : "unicast";
   }
 
   /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */

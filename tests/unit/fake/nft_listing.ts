@@ -121,6 +121,7 @@ function listLimit(isOver: boolean, set: string | null): unknown {
 function listFields(fields: readonly Field[]): unknown {
   const parts = fields.map((field) => {
     const [first, second] = field.split(" ");
+    if (first === "fib") return { fib: { result: "type", flags: ["saddr"] } };
     if (second !== undefined) return { payload: { protocol: first, field: second } };
     const [, offset, len] = /^@th,(\d+),(\d+)$/.exec(field) ?? [];
     if (len === undefined) return { meta: { key: field } };
@@ -132,5 +133,7 @@ function listFields(fields: readonly Field[]): unknown {
 function listRight(right: Right, [field]: readonly Field[]): unknown {
   if (right.kind === "set") return `@${right.set}`;
   if (right.kind === "values") return { set: right.values };
+  const [addr, len] = String(right.value).split("/");
+  if (len !== undefined) return { prefix: { addr, len: Number(len) } };
   return field === "ip protocol" && right.value === 4 ? "ipencap" : right.value;
 }

@@ -169,6 +169,11 @@ class RuleReader {
   #field(): Field {
     const word = this.next();
     if (ONE_WORD.test(word)) return word;
+    if (word === "fib") {
+      this.#expect("saddr");
+      this.#expect("type");
+      return "fib saddr type";
+    }
     const both = `${word} ${this.next()}`;
     if (!TWO_WORDS.test(both)) throw new TypeError(`Unknown word "${both}" in the rule: ${this.#text}`);
     return both;

@@ -9,6 +9,8 @@ export interface Place {
   /** Device that it came by, and that it leaves by; "": none. */
   readonly input: string;
   readonly output: string;
+  /** What kind of address one is to the host: "unicast", "local", … */
+  readonly typeOf: (ip: string) => string;
 }
 
 /** What becomes of a packet at a hook. */
@@ -122,7 +124,7 @@ class Walk {
     if (values.includes(null)) return false;
     if (right.kind === "set") return (this.#find(right.set, fields) !== undefined) === isEqual;
     const wanted = right.kind === "values" ? right.values : [right.value];
-    return wanted.includes(values[0]!) === isEqual;
+    return wanted.some((value) => isValue(values[0]!, value)) === isEqual;
   }
 
   /** The element of a set that the fields of the packet are in. */
@@ -148,6 +150,8 @@ class Walk {
         return packet.source;
       case "ip daddr":
         return packet.destination;
+      case "fib saddr type":
+        return this.#place.typeOf(packet.source);
       case "ip protocol":
         return packet.protocol;
       case "udp sport":
@@ -160,6 +164,12 @@ class Walk {
     const [, offset, length] = field.split(",");
     return packet.bits(Number(offset), Number(length));
   }
+}
+
+/** Whether a value is the one that is wanted, or in the network that is. */
+function isValue(value: string | number, wanted: string | number): boolean {
+  if (!String(wanted).includes("/")) return value === wanted;
+  return isIn(parseIpv4(String(value))!, ...networkOf(String(wanted)));
 }
 
 function readVerdict(data: string | null | undefined): Step {

@@ -65,6 +65,8 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add rule ip ipipou fou-t0 udp length 81 @th,80,16 != 73 goto auth-t0",
     "add rule ip ipipou fou-t0 ip saddr . udp sport . udp dport vmap @remotes-t0",
     "add rule ip ipipou fou-t0 drop",
+    "add rule ip ipipou auth-t0 ip saddr 0.0.0.0/8 drop",
+    "add rule ip ipipou auth-t0 fib saddr type != unicast drop",
     "add rule ip ipipou auth-t0 ip saddr @addresses-t0 limit rate 20/second burst 40 packets queue num 7",
     "add rule ip ipipou auth-t0 update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } drop",
     "add rule ip ipipou auth-t0 limit rate over 200/second burst 200 packets drop",
@@ -98,6 +100,8 @@ Deno.test("defineGate() never queues with bypass: strangers stay out while no pr
 
 Deno.test("defineGate() counts what it drops and queues if the settings say so", () => {
   assert.deepEqual(rulesIn("auth", { counter: true }), [
+    "ip saddr 0.0.0.0/8 counter drop",
+    "fib saddr type != unicast counter drop",
     "ip saddr @addresses-t0 limit rate 20/second burst 40 packets counter queue num 7",
     "update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } counter drop",
     "limit rate over 200/second burst 200 packets counter drop",

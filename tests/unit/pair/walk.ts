@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import type { Node } from "./node.ts";
-import { hubOf, packetBetween, peersOf, PORT, schemeOf, World } from "./world.ts";
+import { hubOf, IMPOSSIBLE, packetBetween, peersOf, PORT, schemeOf, World } from "./world.ts";
 
 /** One event of a walk: its name, then its arguments. Node 0 is the server, nodes 1 to 3 are the clients. */
 export type Event =
@@ -31,6 +31,7 @@ export type Event =
   | readonly ["add table" | "names gone" | "queue overflows"]
   | readonly ["clock jumps", node: number, seconds: number]
   | readonly ["junk", port: number, length: number]
+  | readonly ["forged auth packet", client: number, source: string]
   | readonly ["settle"];
 
 /** Events that someone else causes. They may change what is foreign. */
@@ -131,6 +132,7 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
     weight: 4,
     arbitrary: named(["junk"], fc.integer({ min: 40_000, max: 40_005 }), fc.constantFrom(24, 73, 80)),
   },
+  { weight: 2, arbitrary: named(["forged auth packet"], client, fc.constantFrom(...IMPOSSIBLE)) },
   { weight: 4, arbitrary: named(["settle"]) },
 ) as fc.Arbitrary<unknown> as fc.Arbitrary<Event>;
 
@@ -306,6 +308,8 @@ export class Walk {
       case "queue overflows":
         for (let port = 50_000; port < 50_100; port++) this.#sendJunk(port, 73);
         return;
+      case "forged auth packet":
+        return void world.server.host.receive(world.forge(event[1], event[2]));
       case "junk":
         return this.#sendJunk(event[1], event[2]);
       default:

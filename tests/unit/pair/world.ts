@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { Scheme } from "../../../lib/auth/scheme.ts";
+import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "../auth/vectors.ts";
@@ -12,6 +12,12 @@ import { snapshot } from "../fake/snapshot.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { Nat } from "./nat.ts";
 import { Node } from "./node.ts";
+
+/** Addresses that no other host has, as the server sees them: its own is 192.0.2.1/24. */
+export const IMPOSSIBLE = [
+  ...["0.0.0.0", "0.0.0.7", "0.255.255.255", "127.0.0.1", "127.9.9.9"],
+  ...["224.0.0.1", "239.255.255.255", "255.255.255.255", "192.0.2.255", "192.0.2.1"],
+];
 
 /** Seconds between a client's auth packets. */
 export const KEEPALIVE = 25;
@@ -158,6 +164,14 @@ export class World {
     const sending = this.server.host.path.send(device, packetBetween(ip, peerIp, 100));
     const datagram = sending.kind === "sent" ? parseUdpPacket(sending.packet) : null;
     return datagram === null ? null : `${formatEndpoint(datagram.destination)} ${datagram.source.port}`;
+  }
+
+  /** A valid auth packet of a client's, from such an address. */
+  forge(client: number, ip: string): Uint8Array {
+    const { random } = this.server.host;
+    const salt = (length: number) => random.bytes(length);
+    const payload = makeAuthPayload(schemeOf(client, "client"), this.clock.unixTime(), salt);
+    return buildUdpPacket({ source: { ip, port: 40_000 }, destination: SERVER, payload }, TTL);
   }
 
   /** Sends the server a datagram from a stranger. @returns what becomes of it */

@@ -258,7 +258,6 @@ const NFT_BATCHES: string[][] = [
   ["flush chain ip ipipou fou-p0", "delete map ip ipipou remotes-p0", "delete chain ip ipipou alt-p0"],
   ["add set ip ipipou sources-p0 { type ifname . ipv4_addr; flags interval; }"],
   ['add element ip ipipou sources-p0 { "p0" . 10.0.0.0/8, "p1" . 172.28.0.1 }'],
-  ['add element ip ipipou sources-p0 { "p0" . 10.1.0.0/16 }'],
   ['delete element ip ipipou sources-p0 { "p0" . 10.0.0.0/8 }'],
   ["delete set ip ipipou sources-p0", "delete chain ip ipipou fou-p0"],
   ["delete table ip ipipou"],

@@ -1,6 +1,6 @@
 /**
- * What it costs a server to know whose packet it is, by how many clients it has: signatures verified, which is what
- * counts, and processor time on this machine. Everything but the packets themselves is the program's own.
+ * What it costs a server to find the sender of an auth packet, by the number of its clients: signatures verified,
+ * which dominate, and CPU time on this machine. Everything but the packets is the program's own code.
  */
 import { cpuUsage } from "node:process";
 import type { Registrar } from "../../lib/registrar.ts";
@@ -10,20 +10,20 @@ import { NOW, UNIX } from "../unit/registrar/small_registrar.ts";
 
 const SIZES = [1, 10, 100, 1000];
 const MOST = 1000;
-/** A size that is not told of: the compiler has seen everything once then. */
+/** A size whose results are not printed. It warms up the JIT compiler. */
 const WARM_UP = 50;
 
 function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** What comes to a registrar, one after the other. */
+/** Packets that one registrar gets, in order. */
 interface Visit {
   readonly registrar: Registrar;
   readonly packets: readonly Datagram[];
 }
 
-/** Handles all packets as they come, then searches to the end; tells what a packet took. */
+/** Handles all packets in order, then runs the searches to their end. @returns the cost of a packet, in words */
 function measure(visits: readonly Visit[]): string {
   let count = 0;
   let verifications = 0;
@@ -41,7 +41,7 @@ function measure(visits: readonly Visit[]): string {
   } µs a packet`;
 }
 
-/** The numbers below `size` in no order, the same in every run: a prime's multiples. */
+/** The numbers below `size`, shuffled, in the same order in every run. */
 function shuffled(size: number): number[] {
   return Array.from({ length: size }, (_, index) => (index + 1) * 7919 % size);
 }
@@ -52,7 +52,7 @@ export function measureAuthentication(): void {
     const fleet = new Fleet(size);
     const registrar = fleet.registrar();
     const order = shuffled(size);
-    // As many packets for few clients as for many: new ones each time, from other addresses.
+    // Few clients send as many packets as many clients do: new ones each round, from other addresses.
     const rounds = Array.from({ length: MOST / size }, (_, round) => round * size);
     const packets = (from: number, isOld: boolean) =>
       order.map((client) => fleet.packet(client, place(from + client), { isOld }));

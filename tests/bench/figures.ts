@@ -8,26 +8,26 @@ export function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** The middle one; the upper of two. */
+/** The median; of an even number of values, the upper middle one. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-/** Milliseconds that some work takes. */
+/** The milliseconds that `work` takes. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** What several measurements gave, one after the other. */
+/** The results of several measurements, made one after the other. */
 export async function repeat(rounds: number, measure: () => Promise<number>): Promise<number[]> {
   const values = [];
   for (let round = 0; round < rounds; round++) values.push(await measure());
   return values;
 }
 
-/** Milliseconds that one `ip netns exec NS ip link show lo` takes here and now: the measure of all times. */
+/** The milliseconds that one `ip netns exec NS ip link show lo` takes here and now: the unit of all times. */
 export async function yardstick(): Promise<number> {
   await must(["ip", "netns", "add", "yardstick"]);
   try {
@@ -38,7 +38,7 @@ export async function yardstick(): Promise<number> {
   }
 }
 
-/** Bits per second of TCP that arrive at `address` from the host `direct`. @param args more for iperf3 */
+/** The TCP throughput from the host `direct` to `address`, in bits per second. @param args more options of iperf3 */
 export async function throughput({ network }: Scenario, address: string, ...args: string[]): Promise<number> {
   const run = ["iperf3", "-J", "-c", address, "-t", String(IPERF_SECONDS), ...args];
   const report = JSON.parse(await network.must("direct", run));

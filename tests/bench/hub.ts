@@ -1,6 +1,6 @@
 /**
- * What a hub costs against the number of its peers. Every figure is a multiple of the yardstick, the time that one
- * `ip netns exec NS ip link show lo` takes in the same run, or a ratio; for each there is a curve.
+ * What a hub costs by the number of its peers. Every figure is a ratio or a multiple of the yardstick, the time that
+ * one `ip netns exec NS ip link show lo` takes in the same run. Each is printed as a curve.
  */
 import { must } from "../../tools/command.ts";
 import {
@@ -50,7 +50,7 @@ async function startHub(scenario: Scenario, members: readonly Member[], env: Rec
   return server;
 }
 
-/** Times one member's auth packet until the log tells what came of it; the senders are all made the same way. */
+/** Times one member's auth packet, from starting its sender until the server has logged the result. */
 function timedMove(scenario: Scenario, server: Process, member: Member, move: number): Promise<number> {
   return timed(async () => {
     const told = server.waitForLine(new RegExp(` ${member.name}: (tunnel up|moved)`), WAIT);
@@ -101,7 +101,7 @@ async function measure(total: number, members: readonly Member[], unit: number):
   note("clean stop, yardsticks", await timed(() => server.kill()) / unit);
 }
 
-/** Gives all a short lifetime, and waits until the kernel has shut the last one out. @returns CPU milliseconds meanwhile */
+/** Gives all peers a short lifetime, and waits until the last has expired. @returns CPU milliseconds meanwhile */
 async function expire(scenario: Scenario, server: Process, peers: readonly Member[]): Promise<number> {
   await scenario.write("hub.toml", hubToml(peers).replace("[auth]\n", "[auth]\nlifetime = 5\n"));
   server.signal("SIGHUP");
@@ -114,7 +114,7 @@ async function expire(scenario: Scenario, server: Process, peers: readonly Membe
   return await cpuMs(server.pid) - before;
 }
 
-/** TCP through the tunnel of one peer whose place is `direct` itself, where a tunnel is made by hand. */
+/** Measures TCP through the tunnel of one peer, whose far end is made by hand on `direct`. */
 async function measureData(total: number, members: readonly Member[], spread: Spread): Promise<void> {
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
@@ -123,7 +123,7 @@ async function measureData(total: number, members: readonly Member[], spread: Sp
   const server = await startHub(scenario, peers, {});
   await sendAll(network, peers, spread);
   await eventually("all are in", () => Promise.resolve(count(server, "tunnel up") === total), WAIT);
-  // The last one: in the kernel's list of devices of one address it is the first or the last.
+  // The last member is either first or last in the kernel's list of devices with one address.
   const member = peers.at(-1)!;
   const { ip, port } = placeOf(member, spread);
   const address = spread === "addresses" ? [`address add ${ip}/32 dev lo`] : [];

@@ -1,6 +1,6 @@
 /**
- * What a tunnel costs. Times under emulation mean little by themselves, so each is told as a multiple of the time that
- * one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
+ * What a tunnel costs. Times under emulation mean little by themselves, so each is given as a multiple of the time
+ * that one `ip netns exec NS ip link show lo` took in the same run, and each throughput as a ratio.
  */
 import { Flow } from "../e2e/flow.ts";
 import { INNER, PATIENCE, Scenario } from "../e2e/scenario.ts";
@@ -8,7 +8,7 @@ import { median, print, throughput, yardstick } from "./figures.ts";
 
 const TOKEN = ["--auth-token", "a token for measuring"];
 const ROUNDS = 5;
-/** Moves to another public port, and datagrams a second meanwhile: no gap is told finer than between two of them. */
+/** Moves to another public port, and datagrams a second meanwhile. Their distance limits the resolution of gaps. */
 const MOVES = 9;
 const FLOW_RATE = 200;
 
@@ -19,7 +19,7 @@ async function residentMiB(pid: number): Promise<string> {
   return `RSS ${mib("Rss")}, PSS ${mib("Pss")} MiB`;
 }
 
-/** A FOU tunnel as one makes it by hand, with no gate, beside ours. */
+/** Makes a FOU tunnel by hand, without a gate, beside ours. */
 async function makeByHand({ network }: Scenario): Promise<void> {
   const ends = { server: ["192.0.2.1", "203.0.113.2"], direct: ["203.0.113.2", "192.0.2.1"] } as const;
   const inner = { server: ["172.30.0.1", "172.30.0.2"], direct: ["172.30.0.2", "172.30.0.1"] } as const;
@@ -39,7 +39,7 @@ async function makeByHand({ network }: Scenario): Promise<void> {
   }
 }
 
-/** Prints what some times are, as they are and in yardsticks. */
+/** Prints the median of some times, in milliseconds and in yardsticks. */
 type Tell = (what: string, values: readonly number[]) => void;
 
 async function makeTell(): Promise<Tell> {
@@ -51,7 +51,7 @@ async function makeTell(): Promise<Tell> {
   };
 }
 
-/** How long a flow stands still when the client's NAT takes another port and the client authenticates anew at once. */
+/** Measures the gap in a flow when the client's NAT port changes and the client authenticates at once. */
 async function measureRoaming(scenario: Scenario, tell: Tell): Promise<void> {
   const server = await scenario.server(...TOKEN);
   const client = await scenario.client("client", ...TOKEN);

@@ -2,15 +2,15 @@ import { build } from "../../tools/build.ts";
 import { say } from "../../tools/say.ts";
 import { LabError, runInLab } from "../lab/lab.ts";
 
-/** Seconds that the scene may take under emulation. */
+/** How many seconds the scene may take under emulation. */
 const TIMEOUT = 300;
 
 const SCENE = new URL("scene.ts", import.meta.url).pathname;
 
-/** Makes the executable and plays the scene in the lab. Resolves with the exit code of the scene. */
+/** Builds the executable and plays the scene in the lab. @returns the scene's exit code */
 async function main(): Promise<number> {
   await build();
-  // The lab has no network: all modules must be in Deno's cache before.
+  // The lab has no network, so all modules must be in Deno's cache first.
   const cache = new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", SCENE] });
   if (!(await cache.spawn().status).success) return 1;
   say(

@@ -7,11 +7,11 @@ const SERVER = `${ADDRESS.server}:10001`;
 const INNER = { server: "172.28.0.2", client: "172.28.0.3" } as const;
 const LOG = ["-vv", "--no-log-time", "--no-log-pid"];
 
-/** What the steps of the story share. */
+/** State shared by the steps of the story. */
 interface Cast {
   readonly network: Network;
   readonly stage: Stage;
-  /** Where the key files are. */
+  /** The folder with the key files. */
   readonly directory: string;
 }
 

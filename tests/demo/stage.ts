@@ -6,7 +6,7 @@ const COLOURS = { bold: 1, green: 32, yellow: 33, cyan: 36, grey: 90 } as const;
 /** Names of the hosts in the story. */
 const ROLES: Partial<Record<Host, string>> = { direct: "stranger" };
 
-/** Milliseconds that any step may take under emulation on a busy machine. */
+/** Milliseconds that any one step may take, under emulation on a busy machine. */
 const PATIENCE = 60_000;
 
 /** Prints a line of the story. */
@@ -18,10 +18,10 @@ function paint(colour: keyof typeof COLOURS, text: string): string {
   return isColourful ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
 }
 
-/** Something that was said would happen did not. */
+/** Something that the story announced did not happen. */
 export class Mishap extends Error {}
 
-/** Tells the story: what is about to happen, the commands, what they print, and whether it is as was said. */
+/** Prints the story: what is about to happen, the commands, their output, and whether it happened as announced. */
 export class Stage {
   readonly #network: Network;
   #step = 0;
@@ -37,12 +37,12 @@ export class Stage {
     for (const line of explanation) print(`   ${line}`);
   }
 
-  /** Says that a promise was kept. */
+  /** Prints that something happened as announced. */
   kept(text: string): void {
     print(`   ${paint("green", "✓")} ${text}`);
   }
 
-  /** Runs a command on a host, shows it and what it prints; resolves with that. */
+  /** Runs a command on a host, and shows it with its output. @returns the output */
   async show(host: Host, argv: string[], keep: RegExp = /\S/): Promise<string> {
     this.#command(host, argv);
     const { stdout, stderr } = await this.#network.run(host, argv);
@@ -50,7 +50,7 @@ export class Stage {
     return stdout;
   }
 
-  /** Starts a program on a host and shows its log as it comes. */
+  /** Starts a program on a host and shows its log live. */
   start(host: Host, argv: string[]): Process {
     this.#command(host, argv);
     const process = this.#network.spawn(host, argv);
@@ -58,7 +58,7 @@ export class Stage {
     return process;
   }
 
-  /** Waits for a line of a program's log. @throws {Mishap} when it does not come */
+  /** Waits for a line of a program's log. @throws {Mishap} when it does not appear */
   async expect(process: Process, pattern: RegExp): Promise<string> {
     try {
       return await process.waitForLine(pattern, PATIENCE);

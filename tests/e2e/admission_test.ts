@@ -20,7 +20,7 @@ Deno.test("--auth-lifetime is renewed by keepalives, and ended by the kernel, on
   await scenario.ping("client");
 });
 
-Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from elsewhere, a token what is another", async (t) => {
+Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse another address and port, a token refuses another token", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const to = ["--to", `192.0.2.1:${PORT}`, "--token", "open sesame"];
   const only = ["--auth-by-remote-ip", "--auth-by-remote-port", "-r", "peer.test:4444"];
@@ -39,11 +39,11 @@ Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse what comes from 
     await scenario.send("direct", "--from", "203.0.113.2:4444", ...wrong);
     await server.waitForLine(/refused .* 203\.0\.113\.2:4444: wrong token/, PATIENCE);
   });
-  await t.step("the right one", async () => {
+  await t.step("the right address, port and token", async () => {
     await scenario.send("direct", "--from", "203.0.113.2:4444", ...to);
     await server.waitForLine(/tunnel up to 203\.0\.113\.2:4444/, PATIENCE);
   });
-  await t.step("a reload does without the name, which has no address any more", async () => {
+  await t.step("a reload keeps the address of a name that no longer resolves", async () => {
     await hosts.restore();
     server.signal("SIGHUP");
     await server.waitForLine(/address of peer\.test: .*; keeping 203\.0\.113\.2$/, PATIENCE);

@@ -1,6 +1,6 @@
-"""The wire format of auth packets, from its description alone, with libsodium (PyNaCl).
+"""The wire format of auth packets, written from its description only, with libsodium (PyNaCl).
 
-PyNaCl is loaded where it is used: most packets are not signed, and that takes longer than all else here.
+PyNaCl is loaded where it is used: most packets are not signed, and loading it takes longer than anything else here.
 """
 import base64
 import hashlib
@@ -25,7 +25,7 @@ def signed(key, secret, timestamp=None, hinted=False):
 
 
 def key_hint(public_key, secret, stamp):
-    """What clients from version 1.0 on put at the end of the salt."""
+    """The end of the salt in packets of clients from version 1.0 on."""
     epoch = (stamp // 256).to_bytes(8, "big")
     return hashlib.sha256(b"ipipou key hint 1" + public_key + epoch + secret.encode()).digest()[:2]
 
@@ -45,7 +45,7 @@ def verify(payload, key, secret):
 
 
 def udp_checksum(addresses, datagram):
-    """RFC 768, with 0xffff where the sum is 0, as 0 says that there is none."""
+    """The UDP checksum of RFC 768: 0xffff if the sum is 0, as 0 means no checksum."""
     data = addresses + struct.pack("!BBH", 0, socket.IPPROTO_UDP, len(datagram)) + datagram
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
@@ -55,7 +55,7 @@ def udp_checksum(addresses, datagram):
 
 
 def send(source, destination, data, ttl=64, checksum=False):
-    """Sends one datagram between (ip, port) pairs by a raw socket, by default with UDP checksum 0."""
+    """Sends one datagram between two (ip, port) pairs by a raw socket, by default with UDP checksum 0."""
     def udp(value):
         return struct.pack("!HHHH", source[1], destination[1], 8 + len(data), value) + data
 

@@ -4,7 +4,7 @@ import { INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const SECRET = "of both sides";
 
-/** What a pair has under [auth]; a server that has nothing there knows a client by its port. */
+/** The [auth] settings of server and client. A server without any knows its client by the port. */
 interface Case {
   readonly name: string;
   readonly server: string;
@@ -42,11 +42,11 @@ Deno.test("each scheme connects through a NAT and directly", async (t) => {
   await Promise.all([natted, direct].map((client) => client!.waitForLine(/set up/, PATIENCE)));
   for (const { name, server: ofServer, client: ofClient } of await schemes(scenario)) {
     await t.step(name, async () => {
-      await scenario.give(server, "server.toml", `server = true\n${base}${ofServer}`);
-      await scenario.give(natted!, "client.toml", ends + ofClient);
+      await scenario.reload(server, "server.toml", `server = true\n${base}${ofServer}`);
+      await scenario.reload(natted!, "client.toml", ends + ofClient);
       await server.waitForLine(/(tunnel up|moved from .*) to 198\.51\.100\.2:10001/, PATIENCE);
       await scenario.ping("client");
-      await scenario.give(direct!, "direct.toml", ends + ofClient);
+      await scenario.reload(direct!, "direct.toml", ends + ofClient);
       await server.waitForLine(/moved from 198\.51\.100\.2:10001 to 203\.0\.113\.2:10001/, PATIENCE);
       await scenario.ping("direct");
     });
@@ -55,7 +55,7 @@ Deno.test("each scheme connects through a NAT and directly", async (t) => {
   assert.ok(ended.every(({ code }) => code === 0));
 });
 
-Deno.test("whoever does not have it all is refused, and the server goes on", async (t) => {
+Deno.test("incomplete or wrong proof is refused, and the server goes on", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const { privateKey, publicKey } = makeKeys();
   const other = makeKeys();
@@ -70,7 +70,7 @@ Deno.test("whoever does not have it all is refused, and the server goes on", asy
     { name: "another key", args: ["--key", other.privateKey, "--secret", SECRET], why: "wrong signature" },
     { name: "another secret", args: ["--key", privateKey, "--secret", "another"], why: "wrong signature" },
     { name: "a time too old", args: [...good, "--time", past], why: "time too far from ours" },
-    { name: "73 bytes of nothing", args: ["--hex", "00".repeat(73)], why: "wrong signature" },
+    { name: "73 zero bytes", args: ["--hex", "00".repeat(73)], why: "wrong signature" },
   ];
   for (const { name, args, why } of readByServer) {
     await t.step(name, async () => {
@@ -91,7 +91,7 @@ Deno.test("whoever does not have it all is refused, and the server goes on", asy
     },
   ];
   for (const { name, args } of droppedByGate) {
-    await t.step(`${name}, by the gate itself`, async () => {
+    await t.step(`${name}, dropped by the gate itself`, async () => {
       const before = await strangersDropped(scenario);
       await scenario.send("direct", ...to, ...args);
       assert.equal(await strangersDropped(scenario), before + 1);
@@ -113,17 +113,17 @@ Deno.test("whoever does not have it all is refused, and the server goes on", asy
     const dropped = chain.matchAll(/(?:0\.0\.0\.0\/8|fib saddr type != unicast) counter packets (\d+)/g);
     assert.equal([...dropped].reduce((sum, [, count]) => sum + Number(count), 0), sources.length, chain);
   });
-  await t.step("none of them has a tunnel", async () => {
+  await t.step("none of them gets a tunnel", async () => {
     const devices = await scenario.network.must("server", ["ip", "link"]);
     assert.doesNotMatch(devices, /ipipou1/);
   });
-  await t.step("the right one is let in afterwards", async () => {
+  await t.step("the right proof is admitted afterwards", async () => {
     await scenario.send("direct", ...to, ...good);
     await server.waitForLine(/tunnel up to 203\.0\.113\.2:10001/, PATIENCE);
   });
 });
 
-Deno.test("data of strangers never gets in, nor does bare IPIP of an admitted address", async () => {
+Deno.test("data from strangers never gets in, nor does plain IPIP from an admitted address", async () => {
   await using scenario = await Scenario.create({ direct: true });
   const server = await scenario.server("--auth-token", "open sesame");
   await scenario.client("client", "--auth-token", "open sesame");
@@ -138,7 +138,7 @@ Deno.test("data of strangers never gets in, nor does bare IPIP of an admitted ad
   assert.equal(await scenario.counted("ip protocol"), 3);
 });
 
-/** Packets that the gate dropped because no admitted remote sent them. */
+/** How many packets the gate dropped because they came from no admitted place. */
 async function strangersDropped(scenario: Scenario): Promise<number> {
   const chain = ["nft", "list", "chain", "ip", "ipipou", "fou-ipipou1"];
   const rules = await scenario.network.must("server", chain);

@@ -3,10 +3,10 @@ import { refuses } from "../executable/bad_input.ts";
 import { BAD_INPUTS } from "../unit/settings/bad_input.ts";
 import { Scenario } from "./scenario.ts";
 
-/** Every so many of them; all of them run elsewhere, where it is shown that none even runs `ip` or `nft`. */
+/** Only every 150th input runs here. tests/executable runs all, and shows that none even runs `ip` or `nft`. */
 const STRIDE = 150;
 
-Deno.test("a bad option or file ends in one line and exit code 2, and changes nothing in the kernel", async (t) => {
+Deno.test("a bad option or file ends the program with one line and exit code 2, and changes nothing in the kernel", async (t) => {
   await using scenario = await Scenario.create();
   const before = await scenario.snapshot("server");
   for (const input of BAD_INPUTS.filter((_, index) => index % STRIDE === 0)) {

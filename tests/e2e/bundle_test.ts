@@ -25,7 +25,7 @@ Deno.test("the bundle tunnels between two routers without glibc", async () => {
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 });
 
-/** The files that a process has in its memory: executable and libraries. */
+/** The files that a process has mapped: its executable and libraries. */
 async function mappedFiles({ pid }: Process): Promise<string[]> {
   const maps = await Deno.readTextFile(`/proc/${pid}/maps`);
   return [...maps.matchAll(/ (\/.*)$/gm)].map(([, file]) => file!);

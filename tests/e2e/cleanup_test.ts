@@ -23,20 +23,20 @@ async function cleanUp(scenario: Scenario, host: Host, ...argv: string[]) {
   return await scenario.network.run(host, [IPIPOU, "cleanup", ...argv]);
 }
 
-Deno.test("cleanup removes all that a killed server and client left, says so, and touches nothing else", async (t) => {
+Deno.test("cleanup removes and lists everything that a killed server and client left, and touches nothing else", async (t) => {
   await using scenario = await Scenario.create();
   for (const side of SIDES) await makeForeignThings(scenario, side);
   const before = await snapshots(scenario);
   await leaveThings(scenario, "--force-fou-local-ip-alt");
   const standing = await snapshots(scenario);
-  await t.step("another instance's cleanup leaves them", async () => {
+  await t.step("cleanup of another instance leaves it in place", async () => {
     for (const side of SIDES) {
       const outcome = await cleanUp(scenario, side, "-n9");
       assert.deepEqual(outcome, { code: 0, stdout: "nothing of ipipou9 to remove\n", stderr: "" });
     }
     assert.deepEqual(await snapshots(scenario), standing);
   });
-  await t.step("cleanup removes them, whatever the mode", async () => {
+  await t.step("cleanup of the instance removes it, whatever the mode", async () => {
     assert.deepEqual(await cleanUp(scenario, "server", "-n1"), {
       code: 0,
       stdout: `removed device ipipou1, tunnel to ${ADDRESS.nat}:${PORT}\n` +
@@ -61,7 +61,7 @@ Deno.test("cleanup removes all that a killed server and client left, says so, an
   });
 });
 
-Deno.test("cleanup needs neither secrets nor libnetfilter_queue, a client's not nft, and fails with 200", async (t) => {
+Deno.test("cleanup needs no secrets or libnetfilter_queue, for a client no nft, and fails with exit code 200", async (t) => {
   await using scenario = await Scenario.create();
   const before = await snapshots(scenario);
   await leaveThings(scenario);
@@ -72,7 +72,7 @@ Deno.test("cleanup needs neither secrets nor libnetfilter_queue, a client's not 
   await Deno.mkdir(onlyIp);
   await Deno.symlink("/usr/sbin/ip", `${onlyIp}/ip`);
   const all = "/usr/sbin:/usr/bin";
-  await t.step("without what it needs, or the right to", async () => {
+  await t.step("without a program or permission that it needs", async () => {
     const withoutQueue = await run("server", all, IPIPOU, "-s", "-n1", "-b@eth0", ...TOKEN);
     assert.equal(withoutQueue.code, 20, withoutQueue.stderr);
     const withoutNft = await run("server", onlyIp, IPIPOU, "cleanup", "-s", "-n1");
@@ -86,7 +86,7 @@ Deno.test("cleanup needs neither secrets nor libnetfilter_queue, a client's not 
     assert.equal(notAllowed.code, 200);
     assert.match(notAllowed.stderr, /^ipipou: Cannot clean up: [^\n]+\n$/);
   });
-  await t.step("by the name of a file whose secrets are gone, and by the options of the run", async () => {
+  await t.step("with a file whose secrets are gone, and with the options of the run", async () => {
     const toml = 'server = true\nnumber = 1\n[fou]\nlocal = "@eth0"\n[auth]\ntoken-file = "gone"\n';
     const path = await scenario.write("office.toml", toml);
     assert.equal((await run("server", all, IPIPOU, "cleanup", path)).code, 0);
@@ -96,7 +96,7 @@ Deno.test("cleanup needs neither secrets nor libnetfilter_queue, a client's not 
   });
 });
 
-Deno.test("convert writes what --config reads, once, for its owner alone", async () => {
+Deno.test("convert writes a file that --config reads, once, readable by its owner only", async () => {
   const conf = "/etc/ipipou/e2e-convert.conf";
   const toml = "/etc/ipipou/e2e-convert.toml";
   await using scenario = await Scenario.create();

@@ -4,7 +4,7 @@ import { EtcHosts, INNER, IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "./s
 const TOKEN = ["--auth-token", "open sesame"];
 const REMOTE = ["-r", `192.0.2.1:${PORT}`, "--tunl-ip", INNER.client];
 
-Deno.test("signals and --reauth-only send auth packets or do not, and secrets show nowhere", async (t) => {
+Deno.test("signals and --reauth-only send auth packets as documented, and no secret is exposed", async (t) => {
   await using scenario = await Scenario.create();
   const { privateKey, publicKey } = makeKeys();
   const secret = "never to be seen";
@@ -14,15 +14,18 @@ Deno.test("signals and --reauth-only send auth packets or do not, and secrets sh
   const server = await scenario.server(...both, "--auth-remote-pubkey-b64", publicKey);
   const client = await scenario.client("client", ...proof);
   await server.waitForLine(/tunnel up/, PATIENCE);
-  await t.step("SIGUSR1 sends one; SIGUSR2 is ignored by both sides, and SIGUSR1 by a server", async () => {
-    server.signal("SIGUSR2");
-    client.signal("SIGUSR2");
-    server.signal("SIGUSR1");
-    client.signal("SIGUSR1");
-    await server.waitForLine(/authenticated again/, PATIENCE);
-    await scenario.ping("client");
-  });
-  await t.step("no log, argument list of children, or kernel object has a secret", async () => {
+  await t.step(
+    "SIGUSR1 makes a client send one; both sides ignore SIGUSR2, and a server SIGUSR1",
+    async () => {
+      server.signal("SIGUSR2");
+      client.signal("SIGUSR2");
+      server.signal("SIGUSR1");
+      client.signal("SIGUSR1");
+      await server.waitForLine(/authenticated again/, PATIENCE);
+      await scenario.ping("client");
+    },
+  );
+  await t.step("no log, argument list of a child or kernel object contains a secret", async () => {
     const kernel = await scenario.snapshot("server") + await scenario.snapshot("client");
     const list = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
     const processes = await scenario.network.must("client", ["sh", "-c", list]);
@@ -30,7 +33,7 @@ Deno.test("signals and --reauth-only send auth packets or do not, and secrets sh
     assert.ok(seen.includes(IPIPOU));
     for (const hidden of [secret, privateKey]) assert.ok(!seen.includes(hidden), `${hidden} was seen`);
   });
-  await t.step("--reauth-only sends one beside a running client and touches nothing", async () => {
+  await t.step("--reauth-only sends one beside a running client and changes nothing", async () => {
     const before = await scenario.snapshot("client");
     const again = scenario.start("client", "-n1", "-b@eth0", ...REMOTE, ...proof, "--reauth-only");
     await server.waitForLine(/authenticated again/, PATIENCE);
@@ -39,7 +42,7 @@ Deno.test("signals and --reauth-only send auth packets or do not, and secrets sh
   });
 });
 
-Deno.test("the server may be a name of /etc/hosts, and may come to have an address later", async () => {
+Deno.test("the server may be a name in /etc/hosts, and may get its address later", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   const args = ["-n1", "-b@eth0", "-r", `vpn.example:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
@@ -50,7 +53,7 @@ Deno.test("the server may be a name of /etc/hosts, and may come to have an addre
   await scenario.ping("client");
 });
 
-Deno.test("without a route the auth packet is sent when there is one; --reauth-only ends with 120", async () => {
+Deno.test("without a route the auth packet is sent once there is one; --reauth-only ends with exit code 120", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   await scenario.network.must("client", ["ip", "route", "delete", "default"]);
@@ -65,7 +68,7 @@ Deno.test("without a route the auth packet is sent when there is one; --reauth-o
   await scenario.ping("client");
 });
 
-Deno.test("auth packets have a right UDP checksum, and the TTL they are told to have or the system's", async () => {
+Deno.test("auth packets have a correct UDP checksum, and the TTL of --auth-packet-ttl or the system's", async () => {
   await using scenario = await Scenario.create();
   await scenario.network.must("client", ["tee", "/proc/sys/net/ipv4/ip_default_ttl"], { stdin: "77" });
   const filter = ["-i", "eth0", "-nvv", "-l", "udp", "port", String(PORT), "and", "udp[4:2] == 19"];

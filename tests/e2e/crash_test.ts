@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { comparable, Mortal, SERVER, SERVER_UP, SIGKILLED, TOKEN } from "./mortal.ts";
 import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
-// Deaths at any other moment: tests/unit/crash_test.ts. What these show is that a real kernel, `ip` and `nft` leave
-// behind what a fake one does.
+// tests/unit/crash_test.ts kills the program at every moment. These tests show that a real kernel, `ip` and `nft`
+// leave the same behind as the fake ones.
 
 const CLIENT = ["-n1", "-b@eth0", `-r192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];
 
-Deno.test("a server with a private address killed amid its start, an admission, a roam, a reload and its stop is taken over", async (t) => {
+Deno.test("a server with a private address killed during its start, an admission, a move, a reload and its stop is taken over by the next", async (t) => {
   await using scenario = await Scenario.create();
   const path = await scenario.write("server.toml", "");
   const args = ["-s", "-n1", "-b@eth0", "--config", path];
@@ -20,18 +20,18 @@ Deno.test("a server with a private address killed amid its start, an admission, 
   const mortal = await Mortal.create(scenario, "server", args, SERVER_UP);
   const before = await scenario.snapshot("server");
   await scenario.client("client", ...TOKEN, "--keepalive", "1");
-  // Gate, FOU port, gate that readdresses | device, alias, address, FOU port, inner address, up, remote.
-  await t.step("start and admission", async () => assert.equal(await mortal.climb(4), 2));
+  // Gate, FOU port, gate with the private address | device, alias, address, FOU port, inner address, up, remote.
+  await t.step("start and admission", async () => assert.equal(await mortal.startUntilUp(4), 2));
   const standing = comparable(await scenario.snapshot("server"));
-  await t.step("roam, after the device has moved", async () => {
-    const server = await mortal.live();
+  await t.step("move, after the device has moved", async () => {
+    const server = await mortal.startWithoutDeath();
     await scenario.ping("client");
     await mortal.dieAfter(1);
     await scenario.network.remapNat();
     assert.deepEqual(await server.exit, SIGKILLED, server.lines.join("\n"));
   });
   await t.step("reload, after the inner address is gone", async () => {
-    const server = await mortal.live();
+    const server = await mortal.startWithoutDeath();
     await give("172.30.0.1");
     await mortal.dieAfter(1);
     server.signal("SIGHUP");
@@ -44,31 +44,31 @@ Deno.test("a server with a private address killed amid its start, an admission, 
     const without = (lines: readonly string[]) => lines.map((line) => line.replaceAll(port, "")).sort();
     assert.deepEqual(without(comparable(await scenario.snapshot("server"))), without(standing));
   };
-  // The device is the fifth, after its group.
+  // The device is deleted in the fifth step, after its group is set.
   await t.step("stop", () => mortal.stopByDeaths([2], check));
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("a client killed amid its start and its stop is taken over by the next", async (t) => {
+Deno.test("a client killed during its start and its stop is taken over by the next", async (t) => {
   await using scenario = await Scenario.create();
   const mortal = await Mortal.create(scenario, "client", CLIENT, /set up/);
   const before = await scenario.snapshot("client");
   await scenario.server(...TOKEN);
   // Device, alias | FOU port, address | up.
-  await t.step("start", async () => assert.equal(await mortal.climb(2), 2));
-  // FOU port. The device is the last.
+  await t.step("start", async () => assert.equal(await mortal.startUntilUp(2), 2));
+  // After the FOU port. The device is deleted last.
   await t.step("stop", () => mortal.stopByDeaths([1], () => scenario.ping("client")));
   assert.equal(await scenario.snapshot("client"), before);
 });
 
-Deno.test("a start waits for what a killed program's ip or nft still does, and then finds it", async () => {
+Deno.test("a start waits for the ip or nft of a killed program, and then finds what it did", async () => {
   await using scenario = await Scenario.create();
   const mortal = await Mortal.create(scenario, "server", SERVER, /waiting for clients/);
   const before = await scenario.snapshot("server");
   const { ino } = await Deno.stat(`/run/netns/${scenario.network.ns("server")}`);
   const isWaitedFor = new RegExp(`-> FLOCK .*:${ino} `);
-  /** Lets a killed program's child work beside the next start; returns that when it is up. */
-  const overtake = async (kill: () => Promise<unknown>) => {
+  /** Lets a killed program's child work while the next run starts. @returns that run once it is up */
+  const startBesideChild = async (kill: () => Promise<unknown>) => {
     const release = await mortal.dieBeforeItsChild();
     await kill();
     const next = mortal.spawn();
@@ -79,10 +79,10 @@ Deno.test("a start waits for what a killed program's ip or nft still does, and t
     await next.waitForLine(/waiting for clients/, PATIENCE);
     return next;
   };
-  const late = await overtake(async () => assert.equal(await mortal.start(), null));
+  const late = await startBesideChild(async () => assert.equal(await mortal.start(), null));
   await scenario.client("client", ...TOKEN, "--keepalive", "1");
   await late.waitForLine(/tunnel up/, PATIENCE);
-  const next = await overtake(() => late.kill());
+  const next = await startBesideChild(() => late.kill());
   await scenario.ping("client");
   assert.equal((await next.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), before);

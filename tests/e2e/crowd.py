@@ -1,10 +1,10 @@
-"""Many clients of one hub, as far as their server can tell: their keys and their auth packets.
+"""Makes the keys and sends the auth packets of many clients of one hub.
 
-  crowd.py keys COUNT                     prints a public key for each, base64
+  crowd.py keys COUNT                     prints the public key of each, in base64
   crowd.py send --to IP:PORT MEMBER...    has each send one auth packet, all at once
 
-MEMBER is NUMBER@IP:PORT, signed with that member's key; OLD/NUMBER@IP:PORT, as version 0.1 signs; or
-NUMBER@IP:PORT=TOKEN; from standard input, a line each.
+MEMBER is NUMBER@IP:PORT, signed with that member's key; OLD/NUMBER@IP:PORT, signed as by version 0.1; or
+NUMBER@IP:PORT=TOKEN. Members are read from standard input, one a line.
 """
 import argparse
 import base64
@@ -40,7 +40,7 @@ def main():
         for number in range(args.count):
             print(base64.b64encode(bytes(SigningKey(seed(number)).verify_key)).decode())
         return
-    # All are made before the first one leaves, so that they come as one burst.
+    # All are made before the first is sent, so that they arrive as one burst.
     for source, payload in [packet(line, args.secret) for line in sys.stdin]:
         send(source, endpoint(args.to), payload)
 

@@ -7,23 +7,23 @@ const CROWD = new URL("crowd.py", import.meta.url).pathname;
 const PYTHON = ["/usr/bin/python3", "-B", CROWD];
 const SECRET = "crowd";
 
-/** Where a crowd's members are: an address for each, or a port of one. */
+/** How a crowd's places differ: each member has its own address, or its own port of one address. */
 export type Spread = "addresses" | "ports";
 
 /** One client of a crowd. */
 export interface Member {
   readonly number: number;
   readonly name: string;
-  /** Its own address in the tunnel. */
+  /** Its inner address. */
   readonly ip: string;
-  /** A token is its proof, else its key. */
+  /** Its token; null: it proves itself by its key. */
   readonly token: string | null;
-  /** Whether it is of version 0.1, which does not hint at its key. */
+  /** Whether it is of version 0.1, whose auth packets have no hint. */
   readonly isOld: boolean;
   readonly publicKey: string;
 }
 
-/** Makes clients of which every fourth has a token and the others keys; every 250th is of version 0.1. */
+/** Makes clients. Every fourth has a token, the others have keys; every 250th is of version 0.1. */
 export async function makeMembers(count: number): Promise<Member[]> {
   const keys = (await must([...PYTHON, "keys", String(count)])).trim().split("\n");
   return keys.map((publicKey, number) => ({
@@ -36,7 +36,7 @@ export async function makeMembers(count: number): Promise<Member[]> {
   }));
 }
 
-/** The configuration of a hub that has these peers, with the server's address 172.28.63.1 in the tunnel. */
+/** The settings file of a hub with these peers and the inner address 172.28.63.1. */
 export function hubToml(members: readonly Member[]): string {
   const peers = members.map(({ name, ip, token, publicKey }) =>
     `[[peer]]\nname = "${name}"\ntunl.peer-ip = "${ip}"\n` +
@@ -46,19 +46,19 @@ export function hubToml(members: readonly Member[]): string {
     `[auth]\nsecret = "${SECRET}"\n${peers.join("")}`;
 }
 
-/** Lets packets from all places of a crowd begin at `direct`. */
+/** Routes the addresses of all places of a crowd to the host `direct`. */
 export async function openPlaces(network: Network): Promise<void> {
   await network.must("router", ["ip", "route", "add", "10.64.0.0/10", "via", "203.0.113.2"]);
 }
 
-/** Where a member is; each `move` is another place. */
+/** Where a member sends from; each `move` gives another place. */
 export function placeOf({ number }: Member, spread: Spread, move = 0): Endpoint {
   return spread === "ports"
     ? { ip: "203.0.113.2", port: 20_000 + 2000 * move + number }
     : { ip: `10.${64 + move}.${number >> 8}.${number & 255}`, port: PORT };
 }
 
-/** Has all members send an auth packet at once, in an order that has nothing to do with their names. */
+/** Makes every member send an auth packet at once, in an order unrelated to their names. */
 export async function sendAll(
   network: Network,
   members: readonly Member[],

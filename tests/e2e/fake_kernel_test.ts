@@ -15,7 +15,7 @@ import type { FakeProcess } from "../unit/fake/process.ts";
 import { admission, HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { sampleSettings } from "../unit/samples.ts";
 
-/** An hour of no clock: what has an end is not compared to the second. */
+/** Any time will do: whether something expires is compared, not when. */
 const NOW = 3_600_000;
 const LISTS = ["address show", "fou show", "route show"];
 
@@ -25,12 +25,12 @@ type Run = (
   lines?: readonly string[],
 ) => Promise<Pick<ProgramEnd, "code" | "stdout" | "stderr">>;
 
-/** A network namespace of a real kernel, with what a `FakeHost` has from the beginning. */
+/** A network namespace of a real kernel, with everything that a new `FakeHost` has. */
 class RealHost implements AsyncDisposable {
   readonly #name = `fake-${crypto.randomUUID().slice(0, 4)}`;
 
   static async create(): Promise<RealHost> {
-    // What comes with the modules is in namespaces that are made later.
+    // Devices that come with the modules appear in namespaces that are made later.
     await must(["modprobe", "-a", "fou", "ipip"]);
     const host = new RealHost();
     await must(["ip", "netns", "add", host.#name]);
@@ -69,7 +69,7 @@ function runOn(process: FakeProcess): Run {
 async function look(run: Run, settings: Settings): Promise<Observed> {
   const lists = await run(["ip", "-json", "-details", "-batch", "-"], LISTS);
   assert.equal(lists.code, 0, lists.stderr);
-  // Devices that are gone have numbers that depend on what else there was.
+  // The numbers of deleted devices depend on what else existed.
   const lines = lists.stdout.replace(/"if\d+"/g, '"gone"').trimEnd().split("\n");
   const [devices, fou, routes] = lines.map((line) => JSON.parse(line));
   const table = await run(["nft", "-j", "list", "table", "ip", "ipipou"]);
@@ -80,7 +80,7 @@ async function look(run: Run, settings: Settings): Promise<Observed> {
   return sortOut({ devices, fou, routes, nft } satisfies Listing, identityOf(settings), NOW);
 }
 
-/** What of it is to be the same on both: other modules' devices are there as it happens. */
+/** The part that must be the same on both kernels. Devices of other modules may differ. */
 function comparable({ own, foreign, hostAddresses, unusedGroup }: Observed) {
   const { listeners, claims, addresses, routes, pairs, emptyChains } = foreign;
   const sorted = <T>(map: Iterable<T>) => [...map].sort();
@@ -103,7 +103,7 @@ function comparable({ own, foreign, hostAddresses, unusedGroup }: Observed) {
   };
 }
 
-/** The way from what was found to what these settings and admissions ask for; null: to nothing. */
+/** Plans the transition from what was found to these settings and admissions; null admissions: to nothing. */
 function planFrom(
   found: Observed,
   settings: Settings,
@@ -116,7 +116,7 @@ function planFrom(
   return planTransition(found, state, NOW);
 }
 
-/** A plan with the elements of sets in order: the kernel has none. */
+/** Sorts the elements of sets in a plan, as the kernel lists them in no particular order. */
 function inOrder({ close, open, ...transition }: Transition): Transition {
   const sort = (lines: readonly string[]) =>
     lines.map((line) =>
@@ -141,12 +141,12 @@ async function carryOut(run: Run, { confirm, withdraw, close, ip, open }: Transi
   }
 }
 
-/** Peers that come, share an address, swap, go elsewhere and nowhere, live for an hour, and go. */
+/** Peers that appear, share an address, swap, move, get parked, have a lifetime of an hour, and disappear. */
 function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
-  const at = (...places: ([last: number, port: number, ownPort?: number] | "nowhere" | null)[]) =>
+  const at = (...places: ([last: number, port: number, ownPort?: number] | "parked" | null)[]) =>
     new Map(places.flatMap((place, index): [string, Admission][] => {
       if (place === null) return [];
-      if (place === "nowhere") return [[`p${index}`, { remote: null, port: 10_000, expiresAt: 0 }]];
+      if (place === "parked") return [[`p${index}`, { remote: null, port: 10_000, expiresAt: 0 }]];
       const [last, port, ownPort = 10_000] = place;
       return [[`p${index}`, { ...admission(`198.51.100.${last}`, port), port: ownPort }]];
     }));
@@ -161,11 +161,11 @@ function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
   return [
     [HUB, at()],
     [HUB, at([1, 1001], [1, 1002], [1, 1003, 10_001])],
-    [HUB, at([2, 1001], [1, 1002], "nowhere")],
+    [HUB, at([2, 1001], [1, 1002], "parked")],
     [HUB, at([1, 1002], [2, 1001], [3, 1003])],
     [HUB, at([1, 1002], null, [3, 1004])],
     [HUB, timed],
-    [HUB, at("nowhere", [1, 1001], [1, 1002])],
+    [HUB, at("parked", [1, 1001], [1, 1002])],
     [checked, at([1, 1003], [1, 1001], [1, 1002])],
     [HUB, at([1, 1003], [1, 1001], [1, 1002])],
     [other, at([1, 1003], [1, 1001])],
@@ -177,7 +177,7 @@ function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
   ];
 }
 
-Deno.test("the kernel in memory does with plans what this kernel does", async () => {
+Deno.test("the fake kernel applies plans as this real kernel does", async () => {
   await using real = await RealHost.create();
   const fake = new FakeHost(new VirtualClock(), { address: `${OUTSIDE.ip}/24`, gateway: "192.0.2.254" });
   const runs = [real.run, runOn(fake.start())];
@@ -196,7 +196,7 @@ const OUTER = "local 192.0.2.1 encap fou encap-sport 10000 encap-dport 40000";
 const TABLE = "add table ip ipipou";
 const MAP = "{ type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }";
 
-/** Batches of `ip`, some of which it refuses. */
+/** Batches for `ip`, some of which are refused. */
 const IP_BATCHES: string[][] = [
   [`link add name p0 type ipip remote 198.51.100.2 ${OUTER} mode ipip dev eth0`],
   [`link add name p0 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
@@ -241,7 +241,7 @@ const IP_BATCHES: string[][] = [
   ["fou del port 10000 ipproto 4 local 192.0.2.1 dev eth0"],
 ];
 
-/** Transactions of `nft`, some of which it refuses. */
+/** Transactions for `nft`, some of which are refused. */
 const NFT_BATCHES: string[][] = [
   ["add element ip ipipou remotes-p0 { 1.2.3.4 . 5 . 6 : accept }"],
   [TABLE, "add chain ip ipipou alt-p0", "add chain ip ipipou fou-p0", `add map ip ipipou remotes-p0 ${MAP}`],
@@ -264,7 +264,7 @@ const NFT_BATCHES: string[][] = [
   ["delete table ip ipipou"],
 ];
 
-/** What a program said, as older kernels and newer programs say it too. */
+/** What a program printed, without differences between versions of kernels and programs. */
 function reasonIn(stderr: string): string {
   return stderr
     .replace("Error: ipv4: Address already assigned.", "RTNETLINK answers: File exists")
@@ -272,7 +272,7 @@ function reasonIn(stderr: string): string {
     .replace(/(No such file or directory); did you mean .*/, "$1");
 }
 
-/** The first error of `nft` without its place in the line, which depends on what it looks up by itself. */
+/** The first error of `nft` without its column, which depends on what `nft` looks up by itself. */
 function nftReasonIn(stderr: string): string {
   return reasonIn(stderr).split("\n")[0]!.replace(
     /^\/dev\/stdin:(\d+):\d+-\d+: Error: (Could not process rule: )?/,
@@ -280,7 +280,7 @@ function nftReasonIn(stderr: string): string {
   );
 }
 
-Deno.test("the kernel in memory refuses what this kernel refuses, in the same words", async () => {
+Deno.test("the fake kernel refuses what this real kernel refuses, in the same words", async () => {
   await using real = await RealHost.create();
   const fake = new FakeHost(new VirtualClock(), { address: `${OUTSIDE.ip}/24`, gateway: "192.0.2.254" });
   const runs = [real.run, runOn(fake.start())];

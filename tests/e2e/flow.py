@@ -1,10 +1,10 @@
-"""A steady flow of numbered datagrams through a tunnel, and what the server's kernel sees of it.
+"""Sends a steady flow of numbered datagrams through a tunnel, or prints what arrives at the server.
 
-  flow.py send IP PORT PER_SECOND     sends them until it is killed
-  flow.py watch FOU_PORT PORT         prints a line for each packet that comes in, at the time in seconds:
-      outer TIME SOURCE_PORT NUMBER   one of the flow, at the FOU port, as it came from the net
-      auth TIME SOURCE_PORT           anything else there
-      inner TIME NUMBER               one of the flow that came out of the tunnel
+  flow.py send IP PORT PER_SECOND     sends datagrams until it is killed
+  flow.py watch FOU_PORT PORT         prints a line for each packet that arrives, with the time in seconds:
+      outer TIME SOURCE_PORT NUMBER   a datagram of the flow at the FOU port, still encapsulated
+      auth TIME SOURCE_PORT           anything else at the FOU port
+      inner TIME NUMBER               a datagram of the flow that came out of the tunnel
 """
 import socket
 import struct

@@ -4,12 +4,12 @@ import { INNER, PATIENCE, PORT, type Scenario } from "./scenario.ts";
 const PROGRAM = ["/usr/bin/python3", "-B", new URL("flow.py", import.meta.url).pathname];
 const INNER_PORT = "7000";
 
-/** What came to the server by one public port of the NAT; times in milliseconds. */
+/** What arrived at the server from one public port of the NAT. Times are in milliseconds. */
 export interface Path {
   readonly port: number;
-  /** The flow's datagrams in the order they came, and when each came out of the tunnel; null: it never did. */
+  /** The flow's datagrams in order of arrival, and when each came out of the tunnel; null: it never did. */
   readonly datagrams: readonly { readonly number: number; readonly deliveredAt: number | null }[];
-  /** When the first auth packet came; null: none. */
+  /** When the first auth packet arrived; null: none did. */
   readonly authAt: number | null;
 }
 
@@ -23,7 +23,7 @@ export class Flow {
     this.#watcher = watcher;
   }
 
-  /** Starts it, at so many datagrams a second, and waits until it flows. */
+  /** Starts a flow at this rate, and waits until its first datagram arrives. */
   static async start({ network }: Scenario, perSecond: number): Promise<Flow> {
     const watcher = network.spawn("server", [...PROGRAM, "watch", String(PORT), INNER_PORT]);
     await watcher.waitForLine(/^watching/, PATIENCE);
@@ -32,10 +32,10 @@ export class Flow {
     return new Flow(sender, watcher);
   }
 
-  /** Ends it. @returns what came by each path, in the order in which the paths were taken */
+  /** Ends the flow. @returns what arrived by each path, in the order in which the paths were taken */
   async end(scenario: Scenario): Promise<Path[]> {
     await this.#sender.kill();
-    // What is on its way comes before this.
+    // Datagrams on their way arrive before this ping.
     await scenario.ping("client");
     await this.#watcher.kill();
     return paths(this.#watcher.lines.slice(1));

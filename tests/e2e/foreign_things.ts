@@ -1,7 +1,7 @@
 import type { Host } from "../lab/network.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Gives a host things like ours that are another's. */
+/** Makes foreign things on a host that look like ours. */
 export async function makeForeignThings(scenario: Scenario, host: Host): Promise<void> {
   const rules = `table ip others {
   set some { type ipv4_addr; elements = { 192.0.2.77 } }

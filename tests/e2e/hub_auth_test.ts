@@ -5,13 +5,13 @@ import { keyPairOf } from "../../lib/auth/keys.ts";
 import { EtcHosts, makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
 
 const HUB = "172.28.0.2";
-/** Keys of peers that never come: more than the server tries at once. */
+/** Keys of peers that never connect: more than the server tries at once. */
 const STRANGERS = Array.from({ length: 30 }, () => {
   const { publicKey } = keyPairOf(new Uint8Array(randomBytes(32)));
   return Buffer.from(publicKey).toString("base64");
 });
 
-/** The settings of a hub where each peer has another scheme. */
+/** The settings of a hub whose peers have different schemes. */
 function hubToml(key: string, original: string): string {
   const peer = (name: string, inner: string, ...more: string[]) =>
     [`[[peer]]`, `name = "${name}"`, `tunl.peer-ip = "${inner}"`, ...more].join("\n");
@@ -40,7 +40,7 @@ function hubToml(key: string, original: string): string {
   ].join("\n") + "\n";
 }
 
-Deno.test("peers of any scheme come to one hub, by any of its ports, and are answered from there", async (t) => {
+Deno.test("peers of every scheme connect to one hub, on any of its ports, and are answered from that port", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const [key, original] = [makeKeys(), makeKeys()];
   const file = await scenario.write("hub.toml", hubToml(key.publicKey, original.publicKey));
@@ -58,7 +58,7 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
     ]);
   };
   await t.step(
-    "a token by a name that is found late, while others come and the settings are reloaded",
+    "a token from a host name that resolves late, while another peer connects and the hub reloads",
     async () => {
       const missing = /Cannot find the IPv4 address of named\.test: .* shut out until it is found$/;
       assert.ok(hub.lines.some((line) => missing.test(line)), "it is said before the gate is ready");
@@ -76,7 +76,7 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
       assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
     },
   );
-  await t.step("a key that is hinted at, with the first signature that is verified", async () => {
+  await t.step("a key with a hint, found by the first signature verified", async () => {
     const options = ["-n1", "-b@eth0", "-r192.0.2.1:10001", "--tunl-ip=172.28.0.11", `--tunl-peer-ip=${HUB}`];
     const proof = ["--auth-key-b64", key.privateKey, "--auth-secret", "s", "--reply-on-auth-ok"];
     const client = scenario.start("client", ...options, ...proof);
@@ -85,13 +85,13 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
     await scenario.ping("client", HUB);
     assert.doesNotMatch(hub.lines.join("\n"), /signatures verified/);
   });
-  await t.step("a key of version 0.1, which has to be searched", async () => {
+  await t.step("a key of version 0.1, which has no hint and has to be searched for", async () => {
     const proof = ["--key", original.privateKey, "--secret", "s"];
     assert.match(await exchange(4445, 10002, ...proof), /^192\.0\.2\.1:10002 [0-9a-f]{146}\n$/);
     await hub.waitForLine(/ original: tunnel up to 203\.0\.113\.2:4445/, PATIENCE);
     assert.match(hub.lines.join("\n"), /signatures verified/);
   });
-  await t.step("a token, which may not move again so soon", async () => {
+  await t.step("a token, whose peer may not move again so soon", async () => {
     const proof = ["--token", "open sesame"];
     assert.match(await exchange(4446, 10002, ...proof), /^192\.0\.2\.1:10002 /);
     await scenario.send("direct", "--from", "203.0.113.2:4447", "--to", "192.0.2.1:10002", ...proof);
@@ -99,16 +99,16 @@ Deno.test("peers of any scheme come to one hub, by any of its ports, and are ans
     const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "token"]);
     assert.match(device, / encap-sport 10002 encap-dport 4446 /);
   });
-  await t.step("a place", async () => {
+  await t.step("an address and port, with an empty payload", async () => {
     assert.match(await exchange(4444, 10001), /^192\.0\.2\.1:10001 \n$/);
   });
-  await t.step("one that comes again is answered without a command", async () => {
+  await t.step("a repeated auth packet is answered without running a command", async () => {
     const { length } = hub.lines;
     assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
     assert.doesNotMatch(hub.lines.slice(length).join("\n"), /\] (ip|nft) /);
   });
   await t.step(
-    "a stranger's key is refused when all have been tried, and the log is told of it",
+    "a stranger's key is refused once all keys have been tried, and the refusal is logged",
     async () => {
       const stranger = makeKeys();
       const proof = ["--key", stranger.privateKey, "--secret", "s"];

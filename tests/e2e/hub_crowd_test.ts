@@ -10,7 +10,7 @@ async function residentKiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]);
 }
 
-Deno.test("a thousand clients come in one burst, move in another, and leave nothing behind", async (t) => {
+Deno.test("a thousand clients connect in one burst, move in another, and leave nothing behind", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
   await openPlaces(network);
@@ -23,7 +23,7 @@ Deno.test("a thousand clients come in one burst, move in another, and leave noth
     await server.waitForLine(/waiting for clients/, 120_000);
     return server;
   };
-  /** Has a hub of these members, all of them let in, change one by a reload. @returns what that ran */
+  /** Changes one of these members, all admitted, by a reload of their hub. @returns the programs that it ran */
   const changeOne = async (server: Process, all: readonly Member[]) => {
     await take();
     const { name, ip } = all.at(-1)!;
@@ -39,7 +39,7 @@ Deno.test("a thousand clients come in one burst, move in another, and leave noth
   const programsForOne = await changeOne(alone, members.slice(0, 1));
   assert.equal((await alone.kill()).code, 0);
   const server = await start(hubToml(members));
-  /** Has all of them authenticate in one burst, and the server say `words` of each. */
+  /** Makes all members authenticate in one burst, and waits until the server has logged `words` for each. */
   const burst = async (spread: Spread, words: string) => {
     await take();
     await sendAll(network, members, spread);
@@ -49,15 +49,18 @@ Deno.test("a thousand clients come in one burst, move in another, and leave noth
     assert.ok(programs.length <= COUNT / 10, `${programs.length} programs`);
   };
 
-  await t.step("each at its own address, with few programs", () => burst("addresses", ": tunnel up to "));
+  await t.step(
+    "each from its own address, with few programs run",
+    () => burst("addresses", ": tunnel up to "),
+  );
 
-  await t.step("in little memory", async () => {
+  await t.step("the hub uses little memory", async () => {
     const resident = await residentKiB(server.pid);
     assert.ok(resident <= 120 * MIB, `${resident} KiB`);
     assert.ok(resident - baseline <= 30 * MIB, `${resident} KiB, with one peer ${baseline}`);
   });
 
-  await t.step("a reload that changes one runs the programs that it runs for one", async () => {
+  await t.step("a reload that changes one peer runs the same programs as on a hub of one", async () => {
     assert.deepEqual(await changeOne(server, members), programsForOne);
   });
 

@@ -6,7 +6,7 @@ import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 /** The server's address in every tunnel. */
 const HUB = "172.28.0.2";
-/** What one peer of a hub is and has. */
+/** One peer of a hub, and its client's host. */
 interface Peer {
   readonly host: Host;
   readonly inner: string;
@@ -33,7 +33,7 @@ async function startHub(scenario: Scenario, peers: Peers, more = ""): Promise<Pr
   return hub;
 }
 
-/** Starts a peer's client, and waits until the hub has its tunnel. */
+/** Starts a peer's client, and waits until the hub has admitted it. */
 async function join(scenario: Scenario, hub: Process, name: string, peer: Peer, ...args: string[]) {
   const remote = ["-r", args.includes("second port") ? "192.0.2.1:10002" : "192.0.2.1:10001"];
   const options = args.filter((word) => word !== "second port");
@@ -44,7 +44,7 @@ async function join(scenario: Scenario, hub: Process, name: string, peer: Peer, 
   return client;
 }
 
-/** Pings that go on while something happens. */
+/** Starts pings that go on while something happens. */
 async function flood(scenario: Scenario, host: Host): Promise<Process> {
   const pings = scenario.network.spawn(host, ["ping", "-i0.02", HUB]);
   await pings.waitForLine(/icmp_seq=3 /, PATIENCE);
@@ -55,12 +55,12 @@ async function deviceOf(scenario: Scenario, name: string): Promise<string> {
   return await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", name]);
 }
 
-/** Sends to a port of the hub what a peer sends to authenticate, from an address and port of its host. */
+/** Sends a peer's auth packet to a port of the hub, from an address and port of the peer's host. */
 async function authenticate(scenario: Scenario, host: Host, from: string, name: string, port = 10001) {
   await scenario.send(host, "--from", from, "--to", `192.0.2.1:${port}`, "--token", `the token of ${name}`);
 }
 
-Deno.test("peers of a hub share an address and a port, come and go, and none disturbs another, with checksums or without", async (t) => {
+Deno.test("peers of a hub share an address and a port, and move without disturbing each other, with UDP checksums or without", async (t) => {
   await using scenario = await Scenario.create({ client2: true, direct: true });
   const before = await scenario.snapshot("server");
   const hub = await startHub(scenario, PEERS, "encap.csum = true");
@@ -75,20 +75,20 @@ Deno.test("peers of a hub share an address and a port, come and go, and none dis
       await scenario.ping("server", inner);
     }
   };
-  await t.step("all reach the hub, and are reached", async () => {
+  await t.step("every peer reaches the hub, and the hub reaches every peer", async () => {
     await pingAll();
     assert.match(await deviceOf(scenario, "b"), / encap-csum /);
     assert.match(await deviceOf(scenario, "b"), / remote 198\.51\.100\.2 local 172\.29\.0\.1 /);
     assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
   });
-  await t.step("without checksums too", async () => {
-    await scenario.give(hub, "hub.toml", hubToml(PEERS, "encap.csum = false"));
+  await t.step("without UDP checksums too", async () => {
+    await scenario.reload(hub, "hub.toml", hubToml(PEERS, "encap.csum = false"));
     assert.match(await deviceOf(scenario, "b"), / noencap-csum /);
     await pingAll();
   });
-  await t.step("one's moves are nothing to the others", async () => {
+  await t.step("one peer's moves do not disturb the others", async () => {
     const floods = await Promise.all([flood(scenario, "client2"), flood(scenario, "direct")]);
-    // Another port of the same address, an address of its own, and back behind the others'.
+    // To another port of the same address, to an address of its own, and back to the shared address.
     for (const from of ["10.0.1.2:7001", "10.0.1.2:7002"]) {
       await authenticate(scenario, "client", from, "a");
       await hub.waitForLine(/ a: moved from/, PATIENCE);
@@ -100,13 +100,13 @@ Deno.test("peers of a hub share an address and a port, come and go, and none dis
     for (const pings of floods) await endUnharmed(pings);
     await scenario.ping("client");
   });
-  await t.step("the hub is stopped and leaves nothing", async () => {
+  await t.step("the hub stops and leaves nothing behind", async () => {
     assert.equal((await hub.kill()).code, 0);
     assert.equal(await scenario.snapshot("server"), before);
   });
 });
 
-Deno.test("peers of a hub change places, put each other out, and no packet reaches the wrong one", async (t) => {
+Deno.test("peers of a hub swap and take each other's places, and no packet reaches the wrong peer", async (t) => {
   await using scenario = await Scenario.create({ client2: true });
   const peers = { a: PEERS.a, b: PEERS.b };
   await scenario.network.must("server", ["ip", "link", "add", "name", "taken", "type", "dummy"]);
@@ -119,19 +119,25 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
     ...["iperf3", "-c", HUB, "-t", "600", "-b", "200k", "-l", "1k", "--forceflush"],
   ]);
   await transfer.waitForLine(/ 0\.00-/, PATIENCE);
-  await t.step("whose device is another's is told so, and nobody else minds", async () => {
-    await authenticate(scenario, "client", "10.0.1.2:7009", "taken");
-    await hub.waitForLine(/ taken: Cannot make the tunnel device taken: there is a device of this/, PATIENCE);
-    for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
-  });
-  await t.step("both move at once: the inner connection lives", async () => {
+  await t.step(
+    "a peer whose device is foreign is logged as an error, and the others are not disturbed",
+    async () => {
+      await authenticate(scenario, "client", "10.0.1.2:7009", "taken");
+      await hub.waitForLine(
+        / taken: Cannot make the tunnel device taken: there is a device of this/,
+        PATIENCE,
+      );
+      for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
+    },
+  );
+  await t.step("both move at once, and the inner connection survives", async () => {
     await scenario.network.remapNat();
     for (const client of [a, b]) client.signal("SIGUSR1");
-    // Either may be first.
+    // Either peer may be first.
     await Promise.all([/ a: moved from/, / b: moved from/].map((line) => hub.waitForLine(line, PATIENCE)));
     await scenario.ping("client2");
   });
-  await t.step("they change endpoints with each other", async () => {
+  await t.step("they swap endpoints", async () => {
     const endpoint = async (name: string) => {
       const [, ip, port] = / remote (\S+) .* encap-dport (\d+)/.exec(await deviceOf(scenario, name))!;
       return { ip: ip!, port: port! };
@@ -151,7 +157,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
     while (transfer.lines.indexOf(await nextTransfer()) < length);
   });
   await t.step(
-    "who proves to be where another was puts it out: its tunnel stands and leads nowhere",
+    "a peer that proves another's place parks the other: its device stays, and its data goes nowhere",
     async () => {
       b.signal("SIGTERM");
       await b.exit;
@@ -161,7 +167,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
       });
       const route = await scenario.network.must("server", ["ip", "route", "get", PEERS.a.inner]);
       assert.match(route, / dev a /);
-      // What is for the one that is out leaves by no device.
+      // Data for the parked peer leaves by no device.
       const rules =
         "table ip watch { chain out { type filter hook output priority 0; udp sport 10001 counter; }; }";
       await scenario.network.must("server", ["nft", "-f", "-"], { stdin: rules });
@@ -170,7 +176,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
       assert.match(watched, /counter packets 0 /);
     },
   );
-  await t.step("and comes back", async () => {
+  await t.step("the parked peer comes back", async () => {
     a.signal("SIGUSR1");
     await hub.waitForLine(/ a: /, PATIENCE);
     await eventually("the tunnel works", () => scenario.answers("client"));
@@ -178,7 +184,7 @@ Deno.test("peers of a hub change places, put each other out, and no packet reach
   transfer.signal("SIGINT");
 });
 
-Deno.test("a hub has two ports, routes and filters; a reload changes one peer alone; a killed one is taken over", async (t) => {
+Deno.test("a hub has two ports, routes and filters; a reload changes only one peer; the next run takes over from a killed one", async (t) => {
   await using scenario = await Scenario.create({ client2: true, direct: true });
   const before = await scenario.snapshot("server");
   const ports = "fou.local-port = [10001, 10002]";
@@ -192,7 +198,7 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
   await join(scenario, hub, "b", peers.b!, "second port");
   await join(scenario, hub, "c", peers.c!);
   const network = scenario.network;
-  await t.step("each comes by its port, by its routes, and as nobody else", async () => {
+  await t.step("each peer uses its own port, its routes, and only its own source addresses", async () => {
     for (const { host } of Object.values(peers)) await scenario.ping(host, HUB);
     assert.match(await deviceOf(scenario, "b"), / encap-sport 10002 /);
     assert.match(
@@ -211,7 +217,7 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
   await t.step("a reload adds, changes and removes one peer, and loses no packet of another", async () => {
     const unharmed = await flood(scenario, "client2");
     const runs = async (peers: Peers) => {
-      const lines = await scenario.give(hub, "hub.toml", hubToml(peers, ports));
+      const lines = await scenario.reload(hub, "hub.toml", hubToml(peers, ports));
       assert.doesNotMatch(lines.join("\n"), /going on with/);
       return lines.filter((line) => /\] (ip [a-z]|nft ')/.test(line));
     };
@@ -235,7 +241,7 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
     await hub.waitForLine(/reload: c: added/, PATIENCE);
     await endUnharmed(unharmed);
   });
-  await t.step("a killed hub's successor takes over all, and changes nothing", async () => {
+  await t.step("the run after a killed hub takes over every peer, and changes nothing", async () => {
     const standing = await deviceOf(scenario, "b");
     const unharmed = await flood(scenario, "client2");
     await hub.kill("SIGKILL");
@@ -245,12 +251,15 @@ Deno.test("a hub has two ports, routes and filters; a reload changes one peer al
     assert.equal(await deviceOf(scenario, "b"), standing);
     await endUnharmed(unharmed);
   });
-  await t.step("cleanup by the name alone removes all that a killed one left", async () => {
-    await hub.kill("SIGKILL");
-    const { stdout } = await network.run("server", [IPIPOU, "cleanup", "-s", "-n1"]);
-    for (const name of ["a", "b"]) {
-      assert.match(stdout, new RegExp(`^removed device ${name}, tunnel to `, "m"));
-    }
-    assert.equal(await scenario.snapshot("server"), before);
-  });
+  await t.step(
+    "cleanup with just the instance's name removes everything that a killed hub left",
+    async () => {
+      await hub.kill("SIGKILL");
+      const { stdout } = await network.run("server", [IPIPOU, "cleanup", "-s", "-n1"]);
+      for (const name of ["a", "b"]) {
+        assert.match(stdout, new RegExp(`^removed device ${name}, tunnel to `, "m"));
+      }
+      assert.equal(await scenario.snapshot("server"), before);
+    },
+  );
 });

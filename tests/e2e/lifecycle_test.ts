@@ -5,7 +5,7 @@ import { INNER, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
-Deno.test("a killed program leaves a working tunnel and a closed gate; the next one takes both over", async (t) => {
+Deno.test("a killed program leaves a working tunnel and a closed gate; the next run takes both over", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   let server = await scenario.server(...TOKEN);
@@ -13,7 +13,7 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
   await server.waitForLine(/tunnel up/, PATIENCE);
   await scenario.ping("client");
   const standing = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
-  await t.step("the tunnel works without them, and strangers stay out", async () => {
+  await t.step("the tunnel works without the programs, and strangers stay out", async () => {
     await Promise.all([server.kill("SIGKILL"), client.kill("SIGKILL")]);
     assert.equal(await scenario.snapshot("server"), standing.server);
     assert.equal(await scenario.snapshot("client"), standing.client);
@@ -32,7 +32,7 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
     await endUnharmed(flood);
   });
   await t.step(
-    "after nft flush ruleset the next one has strangers out again, and the client in",
+    "after nft flush ruleset the next run shuts out strangers again, and admits the client",
     async () => {
       await scenario.network.must("server", ["nft", "flush", "ruleset"]);
       await server.kill("SIGKILL");
@@ -41,14 +41,14 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
       await scenario.ping("client");
     },
   );
-  await t.step("and SIGTERM leaves nothing", async () => {
+  await t.step("SIGTERM leaves nothing behind", async () => {
     assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
     assert.equal(await scenario.snapshot("server"), before.server);
     assert.equal(await scenario.snapshot("client"), before.client);
   });
 });
 
-Deno.test("SIGINT leaves nothing but what is another's: FOU ports, tables, devices, addresses", async () => {
+Deno.test("SIGINT leaves nothing but what is foreign: FOU ports, tables, devices, addresses", async () => {
   await using scenario = await Scenario.create();
   for (const host of ["server", "client"] as const) await makeForeignThings(scenario, host);
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
@@ -63,7 +63,7 @@ Deno.test("SIGINT leaves nothing but what is another's: FOU ports, tables, devic
   assert.equal(await scenario.snapshot("client"), before.client);
 });
 
-Deno.test("without CAP_NET_RAW neither side starts, each says so in a line, and changes nothing", async () => {
+Deno.test("without CAP_NET_RAW neither side starts; each reports it in one line and changes nothing", async () => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const sides = { server: ["-s"], client: ["-r192.0.2.1:10001", "--tunl-ip", INNER.client] } as const;
@@ -88,7 +88,7 @@ Deno.test("without CAP_NET_RAW neither side starts, each says so in a line, and 
   }
 });
 
-Deno.test("a server that cannot have its queue leaves the kernel as it was", async () => {
+Deno.test("a server that cannot open its queue leaves the kernel as it was", async () => {
   await using scenario = await Scenario.create();
   const before = await scenario.snapshot("server");
   const first = await scenario.server(...TOKEN);

@@ -4,21 +4,21 @@ import { createSocket, type RemoteInfo } from "node:dgram";
 import { on, once } from "node:events";
 import { RawSocket } from "../../ffi/raw_socket.ts";
 
-/** Goes before the names of namespaces, as several files of tests may have a link at the same time. */
+/** Prefix of the namespaces' names, as several test files may have a link at the same time. */
 const PREFIX = crypto.randomUUID().slice(0, 4);
 
-/** The ends of the link. */
+/** The two ends of the link. */
 export const NEAR = { namespace: `${PREFIX}-near`, device: "ffi0", ip: "10.9.0.1" };
 export const FAR = { namespace: `${PREFIX}-far`, device: "ffi1", ip: "10.9.0.2" };
-/** The netfilter queue of FAR, and the UDP port of what gets there. */
+/** The netfilter queue of FAR, and the UDP port of the packets that go there. */
 export const QUEUE = 500;
 export const PORT = 7001;
 
-/** The far end queues what comes to PORT with this TTL, and lets through what comes with another. */
+/** FAR queues packets to PORT with the first TTL, and lets those with the second pass. */
 export const QUEUED_TTL = 37;
 export const PASSED_TTL = 38;
 
-/** Sends `QUEUED_TTL` to the queue and lets nothing but `PASSED_TTL` pass to PORT. */
+/** Queues packets to PORT with `QUEUED_TTL`, and drops the others except those with `PASSED_TTL`. */
 const RULES = `table ip t {
 chain c {
   type filter hook prerouting priority -150
@@ -38,14 +38,14 @@ const libc = Deno.dlopen("libc.so.6", {
   capset: { parameters: ["buffer", "buffer"], result: "i32" },
 }).symbols;
 
-/** Runs a command given as words with single spaces between, and perhaps one more argument as it is. */
+/** Runs a command: words separated by single spaces, then arguments that may contain spaces. */
 export async function run(words: string, ...last: string[]): Promise<void> {
   const [command, ...args] = words.split(" ");
   const { code, stderr } = await new Deno.Command(command!, { args: [...args, ...last] }).output();
   assert.equal(code, 0, `${words}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Moves this thread to a network namespace until disposed. Sockets stay where they were made. */
+/** Moves this thread to a network namespace until disposed. Sockets stay in the namespace where they were made. */
 export function enter(namespace: string): Disposable {
   const move = (path: string) => {
     const fd = libc.open(new TextEncoder().encode(`${path}\0`), 0);
@@ -67,7 +67,7 @@ export function withoutCapability(capability: number): Disposable {
   return { [Symbol.dispose]: () => assert.equal(libc.capset(header, before), 0) };
 }
 
-/** An IPv4 UDP packet from NEAR to FAR, complete but for the optional UDP checksum. */
+/** A complete IPv4 UDP packet from NEAR to FAR, without the optional UDP checksum. */
 export function udpPacket(options: { ttl: number; payload: Uint8Array }): Uint8Array<ArrayBuffer> {
   const { ttl, payload } = options;
   const packet = new Uint8Array(28 + payload.length);
@@ -89,13 +89,13 @@ export function udpPacket(options: { ttl: number; payload: Uint8Array }): Uint8A
   return packet;
 }
 
-/** A raw socket of NEAR. */
+/** Opens a raw socket in NEAR. */
 export function openSocket(device: string | null = null): RawSocket {
   using _ = enter(NEAR.namespace);
   return new RawSocket({ device });
 }
 
-/** A UDP socket on PORT of FAR. */
+/** A UDP socket in FAR, bound to PORT. */
 export async function listen(): Promise<AsyncDisposable & { receive(): Promise<[Buffer, RemoteInfo]> }> {
   using _ = enter(FAR.namespace);
   const socket = createSocket("udp4");
@@ -112,7 +112,7 @@ export async function listen(): Promise<AsyncDisposable & { receive(): Promise<[
   };
 }
 
-/** Fails when `promise` takes longer than a slow machine could need. */
+/** Throws if `promise` takes longer than a slow machine could need. */
 export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer;
   const late = new Promise<never>((_, reject) => {
@@ -125,7 +125,7 @@ export async function soon<T>(promise: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** Makes both namespaces, with the rules in FAR, and the link between them. Needs root and nftables in the kernel. */
+/** Makes both namespaces, the link between them, and the rules in FAR. Needs root and a kernel with nftables. */
 export async function makeLink(): Promise<void> {
   for (const { namespace } of [NEAR, FAR]) await run(`ip netns add ${namespace}`);
   const [near, far] = [NEAR, FAR].map(({ namespace, device }) => `name ${device} netns ${namespace}`);
@@ -137,7 +137,7 @@ export async function makeLink(): Promise<void> {
   await run(`ip netns exec ${FAR.namespace} nft`, RULES);
 }
 
-/** Removes them with all that is in them. */
+/** Removes both namespaces and everything in them. */
 export async function removeLink(): Promise<void> {
   for (const { namespace } of [NEAR, FAR]) await run(`ip netns delete ${namespace}`);
 }

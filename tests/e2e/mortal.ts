@@ -4,15 +4,15 @@ import type { Process } from "../lab/process.ts";
 import { IPIPOU, PATIENCE, type Scenario } from "./scenario.ts";
 
 export const TOKEN = ["--auth-token", "open sesame"];
-/** How a server with that token is started. */
+/** Options of a server with that token. */
 export const SERVER = ["-s", "-n1", "-b@eth0", ...TOKEN];
-/** What a server says once it knows where its client is. */
+/** What a server logs once it knows where its client is. */
 export const SERVER_UP = /tunnel up|authenticated again|moved from/;
 export const SIGKILLED = { code: 128 + 9 };
 
 /**
- * The fatal step is a line of `ip -batch`, or a transaction of `nft -f`: after it, program and child are dead. Or the
- * program alone is, before the first one; its child goes on when it is told to.
+ * A step is a line of `ip -batch` or a transaction of `nft -f`. After the fatal step, the program and its child are
+ * dead. An orphan's program dies alone, before the first step; the child goes on when it is told to.
  */
 const STEP = `step() {
   read -r left < "$STEPS"
@@ -48,12 +48,12 @@ step
 `,
 };
 
-/** A side that dies at the steps it is told to, again and again. */
+/** A server or client that is killed at chosen steps, again and again. */
 export class Mortal {
   readonly #scenario: Scenario;
   readonly #host: Host;
   readonly #args: readonly string[];
-  /** What it says once its part of the tunnel is up. */
+  /** What it logs once its side of the tunnel is up. */
   readonly #up: RegExp;
 
   private constructor(scenario: Scenario, host: Host, args: readonly string[], up: RegExp) {
@@ -72,12 +72,12 @@ export class Mortal {
     return mortal;
   }
 
-  /** From now on the program dies after that many steps; 0: never. */
+  /** Makes the program die after this many steps from now on; 0: never. */
   async dieAfter(steps: number): Promise<void> {
     await Deno.writeTextFile(`${this.#scenario.directory}/steps`, `${steps}\n`);
   }
 
-  /** From now on the program dies when a child of it is to begin. @returns lets that child begin, once it waits */
+  /** Makes the program die before its next child's first step. @returns lets that child begin, once it waits */
   async dieBeforeItsChild(): Promise<() => Promise<void>> {
     const steps = `${this.#scenario.directory}/steps`;
     await Deno.writeTextFile(`${steps}.orphan`, "");
@@ -93,7 +93,7 @@ export class Mortal {
     return network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
   }
 
-  /** Starts it and waits until it is up; null: it died before. */
+  /** Starts the program and waits until it is up. @returns null if it died before */
   async start(): Promise<Process | null> {
     const process = this.spawn();
     const isUp = process.waitForLine(this.#up, PATIENCE).then(() => true);
@@ -103,16 +103,16 @@ export class Mortal {
     return null;
   }
 
-  /** Starts it where nothing makes it die. */
-  async live(): Promise<Process> {
+  /** Starts the program so that it does not die. */
+  async startWithoutDeath(): Promise<Process> {
     await this.dieAfter(0);
     const process = await this.start();
     assert.ok(process !== null);
     return process;
   }
 
-  /** Starts it again and again, each life to end after `steps` steps, until it is up; returns the deaths. */
-  async climb(steps: number): Promise<number> {
+  /** Starts the program until it comes up, with each run killed after `steps` steps. @returns how many died */
+  async startUntilUp(steps: number): Promise<number> {
     for (let deaths = 0; deaths < 30; deaths++) {
       await this.dieAfter(steps);
       const process = await this.start();
@@ -124,21 +124,21 @@ export class Mortal {
     assert.fail("each start came to a step that the ones before had done");
   }
 
-  /** Dies after each of the steps of a stop in turn, checks what the next start makes of it, and at last stops. */
+  /** Kills the program after each of these steps of a stop, checks what the next start repairs, and finally stops. */
   async stopByDeaths(steps: readonly number[], check: () => Promise<void>): Promise<void> {
     for (const step of steps) {
-      const process = await this.live();
+      const process = await this.startWithoutDeath();
       await check();
       await this.dieAfter(step);
       assert.deepEqual(await process.kill(), SIGKILLED, process.lines.join("\n"));
     }
-    const last = await this.live();
+    const last = await this.startWithoutDeath();
     await check();
     assert.equal((await last.kill()).code, 0);
   }
 }
 
-/** A snapshot without what differs when things were made anew: their order, and the device's number. */
+/** A snapshot without what differs when things are recreated: their order, and the device's number. */
 export function comparable(snapshot: string): string[] {
   return snapshot.replaceAll(/^\d+: (?=ipipou1)/gm, "").split("\n").sort();
 }

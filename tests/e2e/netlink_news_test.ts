@@ -1,6 +1,6 @@
-// What a real kernel tells of changes in a network namespace. Needs root and a kernel with nftables: the lab, or a
+// Reads a real kernel's notifications of changes in a network namespace. Needs root and a kernel with nftables: the
 import { EXIT } from "../../lib/errors.ts";
-// machine of one's own.
+// lab, or a disposable machine.
 import assert from "node:assert/strict";
 import { NetlinkNews } from "../../ffi/netlink_news.ts";
 import type { DeviceChange, KernelChange } from "../../lib/ports.ts";
@@ -34,17 +34,17 @@ async function indexOf(device: string): Promise<number> {
   return ifindex;
 }
 
-/** IPv4 addresses, as many as asked for up to 65,536. */
+/** Makes that many IPv4 addresses, 65,536 at most. */
 function addresses(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `10.1.${index >> 8}.${index & 0xff}`);
 }
 
-/** What news tell of nftables, and whether any were lost. */
+/** The changes of nftables in the news, and whether any news was lost. */
 function tableChanges(news: NetlinkNews): KernelChange[] {
   return news.changes().filter(({ kind }) => kind === "table" || kind === "unknown");
 }
 
-/** The news of a device that is no tunnel. */
+/** The news about a device that is no tunnel. */
 function device(index: number, name: string, fields: Partial<DeviceChange> = {}): DeviceChange {
   return { kind: "device", index, name, isGone: false, isUp: false, alias: "", outer: "", ...fields };
 }
@@ -60,7 +60,7 @@ function assertTold(news: NetlinkNews, ...expected: readonly KernelChange[]): vo
 Deno.test.beforeAll(() => run(`ip netns add ${NAMESPACE}`));
 Deno.test.afterAll(() => run(`ip netns delete ${NAMESPACE}`));
 
-Deno.test("changes() tells of devices, addresses and routes that come, change and go", async () => {
+Deno.test("changes() reports devices, addresses and routes that are added, changed and deleted", async () => {
   using news = open();
   await ip(`link add name ${DEVICE} type dummy`);
   const index = await indexOf(DEVICE);
@@ -89,7 +89,7 @@ Deno.test("changes() tells of devices, addresses and routes that come, change an
   assert.deepEqual(news.changes(), []);
 });
 
-Deno.test("changes() tells how a tunnel is after each change of it", async () => {
+Deno.test("changes() reports the state of a tunnel after each of its changes", async () => {
   using news = open();
   const outer = (remote: string) =>
     `type ipip remote ${remote} local 127.0.0.1 encap fou encap-sport 7 encap-dport 8`;
@@ -108,7 +108,7 @@ Deno.test("changes() tells how a tunnel is after each change of it", async () =>
   assert.equal((news.changes().at(-1) as DeviceChange).isGone, true);
 });
 
-Deno.test("changes() tells of each transaction that touches the table once, and of no other", async () => {
+Deno.test("changes() reports each transaction on the table once, and none on other tables", async () => {
   using news = open();
   await nft("table ip ipipou { set places { type ipv4_addr; }; chain gate { }; }");
   assert.deepEqual(tableChanges(news), [TABLE]);
@@ -137,7 +137,7 @@ Deno.test("changes() tells of each transaction that touches the table once, and 
   assert.deepEqual(tableChanges(news), []);
 });
 
-Deno.test("changes() tells of the table after 50,000 elements of another, or that news were lost", async () => {
+Deno.test("changes() reports the table after 50,000 elements of another table, or that news was lost", async () => {
   using news = open();
   const elements = addresses(50_000).join(", ");
   await nft(
@@ -151,7 +151,7 @@ Deno.test("changes() tells of the table after 50,000 elements of another, or tha
   await nft("flush ruleset");
 });
 
-Deno.test("changes() says when there was more news than the kernel keeps, which makeRoom() avoids", async () => {
+Deno.test("changes() reports when the kernel dropped news, which makeRoom() prevents", async () => {
   using news = open(null);
   await ip(`link add name ${DEVICE} type dummy`);
   const some = addresses(400);
@@ -167,7 +167,7 @@ Deno.test("changes() says when there was more news than the kernel keeps, which 
   await ip(`link delete dev ${DEVICE}`);
 });
 
-Deno.test("wait() resolves for each kind of change, when it is aborted and when the news are closed", async () => {
+Deno.test("wait() resolves for each kind of change, when it is aborted and when the news is closed", async () => {
   using news = open();
   const { signal } = new AbortController();
   const changes: (() => Promise<void>)[] = [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
 import { eventually, INNER, PATIENCE, Scenario } from "./scenario.ts";
 
-/** What a reload asks `ip` while nobody else changes anything. */
+/** What a reload makes `ip` list while nobody else changes anything. */
 const FOU = ["fou show"];
 
 const SETTINGS = `server = true
@@ -17,19 +17,19 @@ ip = "${INNER.server}"
 peer-ip = "${INNER.client}"
 `;
 
-/** Has a server read settings. @returns what it asked `ip` meanwhile */
+/** Reloads a server with these settings. @returns what it made `ip` list meanwhile */
 async function reload(scenario: Scenario, server: Process, settings = SETTINGS): Promise<string[]> {
-  const lines = await scenario.give(server, "server.toml", settings);
+  const lines = await scenario.reload(server, "server.toml", settings);
   return lines.flatMap((line) => / ip -json -details (.*)/.exec(line)?.[1] ?? []);
 }
 
-/** What a server's kernel has, but for the numbers that devices have there. */
+/** Everything in a server's kernel, without the numbers of devices. */
 async function stateOf(scenario: Scenario): Promise<string> {
   const snapshot = await scenario.snapshot("server");
   return snapshot.replace(/^\d+: /gm, "");
 }
 
-Deno.test("what others change is put back at once, and a FOU port at the next reload, which looks at no more", async (t) => {
+Deno.test("changes by someone else are reverted at once, a deleted FOU port at the next reload, which lists nothing else", async (t) => {
   await using scenario = await Scenario.create();
   const { network } = scenario;
   const config = await scenario.write("server.toml", SETTINGS);
@@ -40,7 +40,7 @@ Deno.test("what others change is put back at once, and a FOU port at the next re
   assert.deepEqual(await reload(scenario, server), FOU);
   const standing = await stateOf(scenario);
 
-  await t.step("our own changes are nothing to look at", async () => {
+  await t.step("our own changes need no look", async () => {
     for (const [from, to] of [["10.77.0.0/16", "10.78.0.0/16"], [INNER.server, "172.28.0.8"]] as const) {
       for (const text of [SETTINGS.replace(from, to), SETTINGS]) {
         assert.deepEqual(await reload(scenario, server, text), FOU, to);
@@ -52,13 +52,14 @@ Deno.test("what others change is put back at once, and a FOU port at the next re
 
   const changes: Record<string, string> = {
     "a device that is down": "ip link set dev ipipou1 down",
-    "a device that leads elsewhere": "ip tunnel change ipipou1 mode ipip remote 198.51.100.9 local 192.0.2.1",
-    "a device that is gone": "ip link delete dev ipipou1",
-    "an address that is gone": `ip address flush dev ipipou1`,
-    "a route that is gone": "ip route delete 10.77.0.0/16 dev ipipou1",
-    "an element that is gone": "nft flush map ip ipipou remotes-ipipou1",
-    "a rule that is gone": "nft flush chain ip ipipou gate-ipipou1",
-    "no nftables at all": "nft flush ruleset",
+    "a device with other outer addresses":
+      "ip tunnel change ipipou1 mode ipip remote 198.51.100.9 local 192.0.2.1",
+    "a deleted device": "ip link delete dev ipipou1",
+    "a deleted address": `ip address flush dev ipipou1`,
+    "a deleted route": "ip route delete 10.77.0.0/16 dev ipipou1",
+    "a deleted element": "nft flush map ip ipipou remotes-ipipou1",
+    "a deleted rule": "nft flush chain ip ipipou gate-ipipou1",
+    "a flushed ruleset": "nft flush ruleset",
   };
   for (const [what, change] of Object.entries(changes)) {
     await t.step(what, async () => {
@@ -70,7 +71,7 @@ Deno.test("what others change is put back at once, and a FOU port at the next re
     });
   }
 
-  await t.step("a FOU port that is gone", async () => {
+  await t.step("a deleted FOU port", async () => {
     await network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1 dev eth0".split(" "));
     assert.notEqual(await stateOf(scenario), standing);
     assert.deepEqual(await reload(scenario, server), FOU);

@@ -4,7 +4,7 @@ import { eventually, PATIENCE, Scenario } from "./scenario.ts";
 const TOKEN = ["--auth-token", "open sesame"];
 const TOKEN_PACKET = ["--token", "open sesame"];
 
-Deno.test("names and numbers in the kernel are the ones asked for", async () => {
+Deno.test("names and numbers in the kernel are those of the options", async () => {
   await using scenario = await Scenario.create();
   const outer = ["-b", "192.0.2.1:4500", "--fou-dev", "eth0", "--tunl-dev", "office"];
   const inner = ["--tunl-ip", "10.99.0.1", "--tunl-peer-ip", "10.99.7.7"];
@@ -31,7 +31,7 @@ Deno.test("names and numbers in the kernel are the ones asked for", async () => 
     (await onServer("cat", "/proc/net/netfilter/nfnetlink_queue")).trim().split(/ +/).map(Number);
   const [number, , , , , dropped] = await queue();
   assert.deepEqual([number, dropped], [77, 0]);
-  // The program cannot take any out: nine wait, the rest is dropped.
+  // A stopped program reads no packet: nine wait, the rest is dropped.
   server.signal("SIGSTOP");
   const ends = ["--from", "10.0.1.2:4501", "--to", "192.0.2.1:4500", ...TOKEN_PACKET];
   await scenario.send("client", ...ends, "--count", "12");

@@ -3,8 +3,8 @@
   original.py client|server --local IP --tunl-ip IP --peer-ip IP [--remote IP:PORT] [OPTION]...
 
 A client sets up its tunnel, sends one auth packet, and one more at each SIGUSR1. A server has a packet socket
-instead of a netfilter queue; it makes its tunnel at the first valid packet and moves it at later ones. Each
-says in a line what it did. SIGTERM removes what was made; SIGKILL leaves it, as with version 0.1.
+instead of a netfilter queue; it makes its tunnel at the first valid packet and moves it at later ones. Each side
+prints a line for each thing it does. SIGTERM removes what was made; SIGKILL leaves it, as with version 0.1.
 """
 import argparse
 import select
@@ -61,7 +61,7 @@ def payload(args):
 def run_client(args):
     remote = endpoint(args.remote)
     create(args, remote)
-    # Blocked before the first line is out, so that no later signal can be lost.
+    # Blocked before the first line is printed, so that no later signal is lost.
     signals = {signal.SIGUSR1, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     while True:
@@ -75,7 +75,7 @@ def datagrams(args):
     """Source as (ip, port) and payload of each UDP datagram to the FOU address and port, until SIGTERM."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as packets:
         packets.bind((args.dev, ETH_P_IP))
-        # A signal that comes just before a read would not end it.
+        # A signal that arrives just before a read would not interrupt it.
         stopped, stop = socket.socketpair()
         stop.setblocking(False)
         signal.set_wakeup_fd(stop.fileno())
@@ -93,7 +93,7 @@ def datagrams(args):
 
 
 def refusal(args, data):
-    """Why a datagram is no valid auth packet; None when it is one."""
+    """Why a datagram is not a valid auth packet; None if it is."""
     if args.token is not None:
         return None if data == args.token else "token"
     if args.pubkey is None:

@@ -2,10 +2,10 @@ import { ADDRESS, type Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 import { INNER, PATIENCE, PORT, type Scenario } from "./scenario.ts";
 
-/** Either side of version 0.1, in another language. */
+/** A stand-in for either side of version 0.1, in another language. */
 const PROGRAM = new URL("original.py", import.meta.url).pathname;
 
-/** Starts a server of version 0.1 and waits until it takes auth packets. */
+/** Starts a server of version 0.1 and waits until it accepts auth packets. */
 export async function originalServer(scenario: Scenario, ...args: string[]): Promise<Process> {
   const server = spawn(scenario, "server", args);
   await server.waitForLine(/^waiting/, PATIENCE);
@@ -19,7 +19,7 @@ export async function originalClient(scenario: Scenario, ...args: string[]): Pro
   return client;
 }
 
-/** Starts a second client of version 0.1, behind the same NAT, of another port and another server's. */
+/** Starts a second client of version 0.1 behind the same NAT, with its own port and its own server. */
 export function secondOriginalClient(scenario: Scenario, args: readonly string[]): Process {
   const ends = ["--local", ADDRESS.client2, "--tunl-ip", "172.28.0.5", "--peer-ip", "172.28.0.4"];
   const ports = ["--port", "10002", "--remote", `${ADDRESS.server}:10002`];

@@ -5,7 +5,7 @@ import { INNER, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const SECRET = "of both sides";
 
-/** One scheme: a line of our TOML on either side, and the stand-in's arguments. */
+/** One scheme: a line of our TOML for either side, and the stand-in's arguments. */
 interface Scheme {
   readonly name: string;
   readonly ours: { readonly server: string; readonly client: string };
@@ -47,7 +47,7 @@ async function pingBothWays(scenario: Scenario): Promise<void> {
   await scenario.ping("server", INNER.client);
 }
 
-Deno.test("a client reaches a server of version 0.1 through a NAT, and roams, by each scheme", async (t) => {
+Deno.test("a client reaches a server of version 0.1 through a NAT, and moves, with each scheme", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const file = await scenario.write("client.toml", OUR_CLIENT);
@@ -56,7 +56,7 @@ Deno.test("a client reaches a server of version 0.1 through a NAT, and roams, by
   for (const { name, ours, original } of schemes()) {
     await t.step(name, async () => {
       const server = await originalServer(scenario, ...original.server);
-      await scenario.give(client, "client.toml", OUR_CLIENT + ours.client);
+      await scenario.reload(client, "client.toml", OUR_CLIENT + ours.client);
       await server.waitForLine(/^up 198\.51\.100\.2:\d+$/, PATIENCE);
       await pingBothWays(scenario);
       await scenario.network.remapNat();
@@ -71,7 +71,7 @@ Deno.test("a client reaches a server of version 0.1 through a NAT, and roams, by
   assert.equal(await scenario.snapshot("client"), before.client);
 });
 
-Deno.test("a client of version 0.1 is let in through a NAT, and followed, by each scheme", async (t) => {
+Deno.test("a client of version 0.1 is admitted through a NAT, and followed, with each scheme", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const file = await scenario.write("server.toml", `${OUR_SERVER}auth.token = "at first"\n`);
@@ -79,7 +79,7 @@ Deno.test("a client of version 0.1 is let in through a NAT, and followed, by eac
   await server.waitForLine(/waiting for clients/, PATIENCE);
   for (const { name, ours, original } of schemes()) {
     await t.step(name, async () => {
-      await scenario.give(server, "server.toml", OUR_SERVER + ours.server);
+      await scenario.reload(server, "server.toml", OUR_SERVER + ours.server);
       const client = await originalClient(scenario, ...original.client);
       await server.waitForLine(/(tunnel up|moved from \S+) to 198\.51\.100\.2:/, PATIENCE);
       await pingBothWays(scenario);
@@ -95,7 +95,7 @@ Deno.test("a client of version 0.1 is let in through a NAT, and followed, by eac
   assert.equal(await scenario.snapshot("server"), before.server);
 });
 
-Deno.test("auth packets without UDP checksum and with one pass a NAT and are accepted", async () => {
+Deno.test("auth packets with and without a UDP checksum pass a NAT and are accepted", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server("--auth-token", "open sesame");
   const filter = ["-i", "eth0", "-nvv", "-l", "udp", "dst", "port", String(PORT)];
@@ -110,7 +110,7 @@ Deno.test("auth packets without UDP checksum and with one pass a NAT and are acc
   await server.waitForLine(/authenticated again/, PATIENCE);
 });
 
-Deno.test("a server of version 0.1 whose clock is 60 s off refuses or bears it, by its own limit", async () => {
+Deno.test("a server of version 0.1 whose clock is 60 s off refuses or accepts a client, by its own limit", async () => {
   await using scenario = await Scenario.create();
   const { ours, original } = schemes().find(({ name }) => name === "ed25519")!;
   const off = [...original.server, "--clock", "60", "--max-time-discrepancy"];

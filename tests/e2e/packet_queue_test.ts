@@ -1,5 +1,5 @@
-// Real packets through real rules between two network namespaces. Needs root and a kernel with nftables and
-// nfnetlink_queue: the lab, or a machine of one's own.
+// Sends real packets through real rules between two network namespaces. Needs root and a kernel with nftables and
+// nfnetlink_queue: the lab, or a disposable machine.
 import assert from "node:assert/strict";
 import v8 from "node:v8";
 import vm from "node:vm";
@@ -35,7 +35,7 @@ function numbered(number: number): Uint8Array<ArrayBuffer> {
   return udpPacket({ ttl: QUEUED_TTL, payload: new Uint8Array(new Uint32Array([number]).buffer) });
 }
 
-/** The columns that count packets in the queue's line of the kernel's table; null when nobody reads the queue. */
+/** The packet counts in the queue's line of /proc; null when nobody reads the queue. */
 function counters(): { waiting: number; droppedAsFull: number; droppedUnread: number } | null {
   using _ = enter(FAR.namespace);
   const table = Deno.readTextFileSync("/proc/thread-self/net/netfilter/nfnetlink_queue");
@@ -74,7 +74,7 @@ function assertQueueError(error: unknown, message: RegExp): true {
 Deno.test.beforeAll(makeLink);
 Deno.test.afterAll(removeLink);
 
-Deno.test("packets() hands out packets byte by byte, and none of them is delivered", async () => {
+Deno.test("packets() hands out packets unchanged, and none of them is delivered", async () => {
   using queue = openQueue();
   using socket = openSocket();
   await using receiver = await listen();
@@ -89,7 +89,7 @@ Deno.test("packets() hands out packets byte by byte, and none of them is deliver
   assert.deepEqual(new Uint8Array(first), passed.slice(28), "a queued packet was delivered");
 });
 
-Deno.test("packets() cuts packets longer than copyRange, which may be any number", async () => {
+Deno.test("packets() truncates packets to copyRange, which may be any number", async () => {
   using socket = openSocket();
   const packet = udpPacket({ ttl: QUEUED_TTL, payload: new Uint8Array(1000).fill(7) });
   for (const copyRange of [28, 101]) {
@@ -99,7 +99,7 @@ Deno.test("packets() cuts packets longer than copyRange, which may be any number
   }
 });
 
-Deno.test("packets() loses none of 1,000 packets, survives garbage collections, and lets timers run meanwhile", async () => {
+Deno.test("packets() loses none of 1,000 packets, survives garbage collection, and lets timers run meanwhile", async () => {
   using queue = openQueue({ maxLength: 1000 });
   using socket = openSocket();
   const sent = Array.from({ length: 1000 }, (_, number) => numbered(number));
@@ -119,7 +119,7 @@ Deno.test("packets() loses none of 1,000 packets, survives garbage collections, 
   assert(receivedAtTimer >= 0 && receivedAtTimer < 1000, `The timer ran after ${receivedAtTimer} packets`);
 });
 
-Deno.test("PacketQueue.open() bounds what waits: the kernel drops the rest", async () => {
+Deno.test("PacketQueue.open() limits how many packets wait: the kernel drops the rest", async () => {
   using queue = openQueue({ maxLength: 10 });
   using socket = openSocket();
   for (let number = 0; number < 50; number++) socket.send(numbered(number), FAR.ip);
@@ -141,13 +141,13 @@ Deno.test("packets() goes on after the kernel dropped packets whose device went 
   const packets = queue.packets();
   await take(packets, 5);
   await until(() => {
-    socket.send(numbered(6), FAR.ip); // lost as long as the link is not up again
+    socket.send(numbered(6), FAR.ip); // lost until the link is up again
     return counters()!.waiting > 0;
   }, "the link");
   assert.deepEqual(await take(packets, 1), [numbered(6)]);
 });
 
-Deno.test("packets() throws what the kernel reports, here a verdict it refused", async () => {
+Deno.test("packets() throws an error that the kernel reports, such as a refused verdict", async () => {
   using queue = openQueue();
   using socket = openSocket();
   socket.send(numbered(1), FAR.ip);
@@ -160,7 +160,7 @@ Deno.test("packets() throws what the kernel reports, here a verdict it refused",
   });
 });
 
-Deno.test("disposing ends a waiting packets() and frees the number at once", async () => {
+Deno.test("disposing ends a waiting packets() and frees the queue number at once", async () => {
   const first = openQueue();
   const waiting = first.packets().next();
   first[Symbol.dispose]();
@@ -199,7 +199,7 @@ Deno.test("packets() ends when its signal aborts, and the queue can be read agai
   assert.deepEqual(await take(queue.packets(), 1), [numbered(3)]);
 });
 
-Deno.test("resize() takes effect while packets wait to be read, and loses none of them", async () => {
+Deno.test("resize() takes effect while packets wait to be read, without losing any of them", async () => {
   using queue = openQueue({ maxLength: 30 });
   using socket = openSocket();
   for (let number = 0; number < 20; number++) socket.send(numbered(number), FAR.ip);
@@ -232,7 +232,7 @@ Deno.test("PacketQueue.open() fails with exit code 20 when the queue is taken, a
   open()[Symbol.dispose]();
 });
 
-Deno.test("PacketQueue.open() says when CAP_NET_ADMIN is missing", () => {
+Deno.test("PacketQueue.open() reports a missing CAP_NET_ADMIN", () => {
   using _ = withoutCapability(CAP_NET_ADMIN);
   assert.throws(() => PacketQueue.open({ number: QUEUE, maxLength: 1, copyRange: 28 }), (error) => {
     return assertQueueError(

@@ -6,7 +6,7 @@ import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 const CONFIG_FOLDER = "/etc/ipipou";
 const HUB = "e2e-peer";
-/** Its address in the tunnels, of a network with five more. */
+/** Its inner address, in a network with five more addresses. */
 const INNER_HUB = "172.28.16.1";
 const HUB_TOML = `server = true
 number = 1
@@ -16,7 +16,7 @@ auth.secret-file = "${HUB}.secret"
 reply-on-auth-ok = true
 `;
 
-/** A hub that has its settings from /etc/ipipou, where no peer is yet; what is left there goes with it. */
+/** Makes the settings of a hub without peers in /etc/ipipou, which is cleaned up with `resources`. */
 async function prepare(resources: AsyncDisposableStack): Promise<void> {
   await Deno.mkdir(`${CONFIG_FOLDER}/${HUB}.peers`, { recursive: true });
   resources.defer(async () => {
@@ -39,7 +39,7 @@ async function peer(scenario: Scenario, ...words: string[]) {
   return await scenario.network.run("server", [IPIPOU, "peer", ...words]);
 }
 
-/** How to run a command on a client, whose /etc/ipipou is its own. */
+/** Gives a client its own /etc/ipipou. @returns makes the command line that runs a command with it */
 async function ownFolder(scenario: Scenario, host: Host): Promise<(...argv: string[]) => string[]> {
   const folder = `${scenario.directory}/${host}`;
   await Deno.mkdir(folder);
@@ -53,7 +53,7 @@ async function startClient(scenario: Scenario, hub: Process, host: Host, argv: s
   return client;
 }
 
-Deno.test("a peer is added to a running hub and removed by one command each, and nobody else notices", async (t) => {
+Deno.test("a peer is added to a running hub and removed with one command each, without disturbing other peers", async (t) => {
   await using resources = new AsyncDisposableStack();
   const scenario = resources.use(await Scenario.create({ direct: true }));
   await prepare(resources);
@@ -64,7 +64,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
   const file = (name: string) => `${CONFIG_FOLDER}/${HUB}.peers/${name}.toml`;
   let inner = "";
 
-  await t.step("with a key of the client's own, by a line for its shell", async () => {
+  await t.step("with the client's own key, by a command line for its shell", async () => {
     const keygen =
       `umask 077; ${IPIPOU} --auth-keygen > ${CONFIG_FOLDER}/${HUB}.key; tail -n 1 ${CONFIG_FOLDER}/${HUB}.key`;
     const publicKey = (await scenario.network.must("client", onClient("sh", "-ec", keygen))).trim();
@@ -79,7 +79,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
     inner = /peer-ip = "([^"]*)"/.exec(await Deno.readTextFile(file("office")))![1]!;
     await scenario.ping("server", inner);
   });
-  await t.step("with a key made by the hub, by a file", async () => {
+  await t.step("with a key that the hub makes, by a settings file", async () => {
     const added = await peer(scenario, "add", HUB, "home", "--make-key", "--endpoint", "192.0.2.1");
     assert.equal(added.stderr, `wrote ${file("home")}\n${told}`);
     await Deno.writeTextFile(`${scenario.directory}/direct/${HUB}.toml`, added.stdout, { mode: 0o600 });
@@ -91,7 +91,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
       new RegExp(`^home .* key  ${file("home")}\noffice +${inner} +key  ${file("office")}\n$`),
     );
   });
-  await t.step("what does not fit is refused, and changes nothing", async () => {
+  await t.step("a conflicting peer is refused, and changes nothing", async () => {
     const { length } = hub.lines;
     const refused = await peer(
       scenario,
@@ -110,7 +110,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
     assert.deepEqual(names.sort(), ["home.toml", "office.toml"]);
     assert.deepEqual(hub.lines.slice(length).filter((line) => !line.includes("authenticated again")), []);
   });
-  await t.step("its removal ends its tunnel, and costs the other no packet", async () => {
+  await t.step("removing a peer ends its tunnel, and the other loses no packet", async () => {
     const flood = scenario.network.spawn("direct", ["ping", "-i0.05", INNER_HUB]);
     await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
     const removed = await peer(scenario, "remove", HUB, "office");
@@ -123,7 +123,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
     assert.match(links, / home[:@]/);
   });
   await t.step(
-    "those who are added at the same time have an address each, and the last is refused",
+    "peers added at the same time get different addresses, and one too many is refused",
     async () => {
       const names = ["a", "b", "c", "d", "e"];
       const outcomes = await Promise.all(
@@ -141,7 +141,7 @@ Deno.test("a peer is added to a running hub and removed by one command each, and
       await scenario.ping("direct", INNER_HUB);
     },
   );
-  await t.step("a hub that does not run is not told", async () => {
+  await t.step("a hub that is not running is not told to reload", async () => {
     assert.equal((await hub.kill()).code, 0);
     assert.equal(await scenario.snapshot("server"), before);
     const { stderr } = await peer(scenario, "remove", HUB, "home");

@@ -1,5 +1,5 @@
-// Real packets between two network namespaces. Needs root and a kernel with nftables: the lab, or a machine of one's
-// own.
+// Sends real packets between two network namespaces. Needs root and a kernel with nftables: the lab, or a disposable
+// machine.
 import assert from "node:assert/strict";
 import {
   CAP_NET_RAW,
@@ -17,7 +17,7 @@ import {
 Deno.test.beforeAll(makeLink);
 Deno.test.afterAll(removeLink);
 
-Deno.test("RawSocket sends a packet as it is: payload, source and TTL arrive", async () => {
+Deno.test("RawSocket sends a packet unchanged: payload, source and TTL arrive", async () => {
   await using receiver = await listen();
   for (const device of [null, NEAR.device]) {
     using socket = openSocket(device);
@@ -30,7 +30,7 @@ Deno.test("RawSocket sends a packet as it is: payload, source and TTL arrive", a
   }
 });
 
-Deno.test("RawSocket tells why it cannot open or send", () => {
+Deno.test("RawSocket reports why it cannot open or send", () => {
   assert.throws(() => openSocket("ffi-none"), {
     message: "Cannot bind the raw socket to device ffi-none: ENODEV (No such device)",
   });

@@ -4,12 +4,12 @@ import { IPIPOU, makeKeys, PATIENCE, Scenario } from "./scenario.ts";
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
 
-/** The code blocks of README in that language. */
+/** The code blocks in README of this language. */
 function blocks(language: string): string[] {
   return [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, text]) => text!);
 }
 
-/** The one command of README that begins with these words, as arguments. */
+/** The arguments of the one command in README that begins with these words. */
 function command(beginning: string): string[] {
   const commands = blocks("sh").join("\n").replaceAll("\\\n", " ").split("\n");
   const found = commands.filter((line) => line.startsWith(beginning));
@@ -25,7 +25,7 @@ async function works(scenario: Scenario, server: Process, startClient: () => Pro
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 }
 
-Deno.test("README's server and client work as they are written, by command line and by file", async (t) => {
+Deno.test("README's server and client work as written, from the command line and from files", async (t) => {
   await using scenario = await Scenario.create();
   const { privateKey, publicKey } = makeKeys();
   await scenario.write("office.key", `${privateKey}\n${publicKey}\n`);
@@ -35,11 +35,11 @@ Deno.test("README's server and client work as they are written, by command line 
       .replaceAll("server.example", "192.0.2.1");
   const start = (host: "server" | "client", args: string[]) =>
     scenario.network.spawn(host, [IPIPOU, ...args.map(inHere)]);
-  await t.step("by command line", async () => {
+  await t.step("from the command line", async () => {
     const server = start("server", command("ipipou -s"));
     await works(scenario, server, () => start("client", command("ipipou -n 1")));
   });
-  await t.step("by file", async () => {
+  await t.step("from files", async () => {
     const [server, client] = blocks("toml");
     const serverFile = await scenario.write("server.toml", inHere(server!));
     const clientFile = await scenario.write("client.toml", inHere(client!));

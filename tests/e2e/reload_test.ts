@@ -3,10 +3,10 @@ import type { Process } from "../lab/process.ts";
 import { endUnharmed } from "../lab/pings.ts";
 import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
-/** A line of the log for a command by which `ip` or `nft` changed something. */
+/** Matches log lines of commands by which `ip` or `nft` change something. */
 const COMMAND = /\] (ip|nft) (?!-j)/;
 
-/** The tables of a settings file, by name; "" holds what is above the first one. */
+/** The tables of a settings file, by name; "" is what precedes the first table. */
 type Tables = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
 
 function toml(tables: Tables): string {
@@ -29,7 +29,7 @@ const CLIENT = {
   auth: { token: "open sesame" },
 } as const;
 
-/** A server and a client that have their settings from files, and a tunnel. */
+/** Starts a server and a client with settings files, and waits for the tunnel. */
 async function start(scenario: Scenario, server: Tables = SERVER, client: Tables = CLIENT) {
   const serverFile = await scenario.write("server.toml", toml(server));
   const clientFile = await scenario.write("client.toml", toml(client));
@@ -40,14 +40,14 @@ async function start(scenario: Scenario, server: Tables = SERVER, client: Tables
   return { server: serverProcess, client: clientProcess };
 }
 
-/** Gives a side a new file; returns the lines of its log from then to the one that ends the reload. */
+/** Reloads one side with a new file. @returns the log lines of the reload, up to the one that ends it */
 async function reload(
   scenario: Scenario,
   [name, process]: readonly ["server" | "client", Process],
   tables: Tables | string,
   end?: RegExp,
 ): Promise<string[]> {
-  return await scenario.give(
+  return await scenario.reload(
     process,
     `${name}.toml`,
     typeof tables === "string" ? tables : toml(tables),
@@ -59,7 +59,7 @@ function commandsOf(lines: readonly string[]): string[] {
   return lines.filter((line) => COMMAND.test(line));
 }
 
-Deno.test("a reload of what does not concern the tunnel loses no packet and runs no needless command", async (t) => {
+Deno.test("a reload that does not concern the tunnel loses no packet and runs no needless command", async (t) => {
   await using scenario = await Scenario.create();
   const { server, client } = await start(scenario);
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
@@ -98,7 +98,7 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
     client.signal("SIGUSR1");
     await server.waitForLine(/authenticated again/, PATIENCE);
   });
-  await t.step("the lifetime: from the reload on, and for ever again", async () => {
+  await t.step("the lifetime: in effect from the reload on, then unlimited again", async () => {
     const lines = await reload(scenario, ["server", server], auth({ lifetime: 3600 }), /lifetime changed/);
     assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
     assert.match(await scenario.snapshot("server"), /198\.51\.100\.2 \. 10001 \. 10001 timeout (1h|59m)/);
@@ -110,7 +110,7 @@ Deno.test("a reload of what does not concern the tunnel loses no packet and runs
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 });
 
-Deno.test("a reload that the kernel refuses gives it back what was", async () => {
+Deno.test("a reload that the kernel refuses is rolled back", async () => {
   await using scenario = await Scenario.create();
   const before = await scenario.snapshot("server");
   const { server } = await start(scenario);
@@ -128,14 +128,14 @@ Deno.test("a reload that the kernel refuses gives it back what was", async () =>
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("another inner address and port take effect on both sides, and nothing is left of the old ones", async (t) => {
+Deno.test("a new inner address and port take effect on both sides, and nothing is left of the old ones", async (t) => {
   await using scenario = await Scenario.create();
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
   const { server, client } = await start(scenario);
   await scenario.ping("client");
   const [ip, peerIp] = ["172.30.0.1", "172.30.0.2"];
   const [ofServer, ofClient] = [{ ...SERVER, tunl: { ip } }, { ...CLIENT, tunl: { ip: peerIp } }];
-  await t.step("the address, on the tunnel that stands", async () => {
+  await t.step("the address, on the existing tunnel", async () => {
     const index = () => scenario.network.must("server", ["cat", "/sys/class/net/ipipou1/ifindex"]);
     const first = await index();
     await reload(scenario, ["server", server], ofServer);
@@ -145,7 +145,7 @@ Deno.test("another inner address and port take effect on both sides, and nothing
     assert.equal(await scenario.answers("client", INNER.server), false);
     assert.equal(await index(), first);
   });
-  await t.step("the port, with gate, FOU port and tunnel", async () => {
+  await t.step("the port, for gate, FOU port and tunnel", async () => {
     await reload(scenario, ["server", server], { ...ofServer, fou: { local: ":10005@eth0" } });
     const moved = { ...ofClient, fou: { local: ":10006@eth0", remote: "192.0.2.1:10005" } };
     await reload(scenario, ["client", client], moved, /fou-remote-port changed/);

@@ -1,4 +1,4 @@
-// Real datagrams over the loopback device of a machine of one's own, the lab or another. Needs root.
+// Sends real datagrams over the loopback device. Needs root, in the lab or on a disposable machine.
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -20,7 +20,7 @@ function open(): ReplySocket {
   return new ReplySocket({ filter, maxLength: 68 + LENGTH });
 }
 
-/** Sends datagrams from a port. */
+/** Sends datagrams from one port. */
 class Sender implements AsyncDisposable {
   readonly #socket: Socket = createSocket("udp4");
 
@@ -53,7 +53,7 @@ async function read(packets: AsyncGenerator<Uint8Array>): Promise<Datagram> {
   return parseUdpPacket(value as Uint8Array)!;
 }
 
-/** Reads what is there, without waiting for more. */
+/** Reads what is there up to the packet marked `last`, without waiting for more. */
 async function readAll(socket: ReplySocket, last: number): Promise<number[]> {
   const marks: number[] = [];
   for await (const packet of socket.packets()) {
@@ -63,7 +63,7 @@ async function readAll(socket: ReplySocket, last: number): Promise<number[]> {
   return marks;
 }
 
-Deno.test("packets() hands out copies of what the filter takes, and of nothing else", async () => {
+Deno.test("packets() hands out copies of what the filter accepts, and of nothing else", async () => {
   await using server = await Sender.bind(SERVER_PORT);
   await using other = await Sender.bind(OTHER_PORT);
   await using owner = await Sender.bind(OWN_PORT);
@@ -82,7 +82,7 @@ Deno.test("packets() hands out copies of what the filter takes, and of nothing e
   assert.deepEqual(first, payload(5));
 });
 
-Deno.test("ReplySocket reads nothing that came before it was opened", async () => {
+Deno.test("ReplySocket reads nothing that arrived before it was opened", async () => {
   await using server = await Sender.bind(SERVER_PORT);
   await server.send(payload(1));
   using socket = open();
@@ -90,7 +90,7 @@ Deno.test("ReplySocket reads nothing that came before it was opened", async () =
   assert.deepEqual(await readAll(socket, 2), [2]);
 });
 
-Deno.test("packets() holds a few replies while nobody reads, and goes on after it was full", async () => {
+Deno.test("packets() buffers a few replies while nobody reads, and goes on after its buffer was full", async () => {
   await using server = await Sender.bind(SERVER_PORT);
   using socket = open();
   for (let mark = 0; mark < 200; mark++) await server.send(payload(mark));
@@ -103,7 +103,7 @@ Deno.test("packets() holds a few replies while nobody reads, and goes on after i
   assert.ok(count > 4 && count < 100, `${count} were held`);
 });
 
-Deno.test("packets() refuses a second reader; disposing ends the first, and may be repeated", async () => {
+Deno.test("packets() refuses a second reader; disposing ends the first one, and may be repeated", async () => {
   const socket = open();
   const waiting = socket.packets().next();
   await assert.rejects(socket.packets().next(), /another reader/);
@@ -113,7 +113,7 @@ Deno.test("packets() refuses a second reader; disposing ends the first, and may 
   assert.deepEqual(await socket.packets().next(), { done: true, value: undefined });
 });
 
-Deno.test("ReplySocket without CAP_NET_RAW says that it is not permitted", async () => {
+Deno.test("ReplySocket without CAP_NET_RAW reports that it is not permitted", async () => {
   const module = new URL("../../ffi/reply_socket.ts", import.meta.url);
   const script = `import { ReplySocket } from "${module}"; new ReplySocket({ filter: [], maxLength: 100 });`;
   const bare = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];

@@ -9,7 +9,7 @@ const REPLY = "--reply-on-auth-ok";
 const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
 const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused, unreachable/;
 
-/** Lines of both sides' files: a key of its own and the secret, the peer's key. */
+/** Lines of both sides' settings files: its own key with the secret, and the far side's key. */
 async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { own: string; far: string }>> {
   const [server, client] = [makeKeys(), makeKeys()];
   await scenario.write("secret", "of both sides");
@@ -23,18 +23,18 @@ async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { 
   return { server: await side("server", server, client), client: await side("client", client, server) };
 }
 
-/** Options by which a side has these lines. */
+/** Writes these lines to a side's settings file. @returns the options that read it */
 async function inFile(scenario: Scenario, name: string, { own, far }: { own: string; far: string }) {
   return ["--config", await scenario.write(`${name}.toml`, own + far)];
 }
 
-/** How many raw sockets for UDP a host's kernel has: the ones that read replies. */
+/** How many raw sockets for UDP are open on a host. These read replies. */
 async function listeners(scenario: Scenario, host: Host): Promise<number> {
   const table = await scenario.network.must(host, ["cat", "/proc/net/raw"]);
   return table.split("\n").filter((line) => / 00000000:0011 /.test(line)).length;
 }
 
-/** How often each thread of a process went to sleep so far. */
+/** How often each thread of a process has gone to sleep so far. */
 function sleeps({ pid }: Process): Map<string, number> {
   const threads = [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
     const status = Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`);
@@ -43,7 +43,7 @@ function sleeps({ pid }: Process): Map<string, number> {
   return new Map(threads);
 }
 
-Deno.test("a client learns through a NAT that it is accepted, if it asks, and then listens no more", async (t) => {
+Deno.test("a client behind a NAT learns that it is accepted, if it asks, and then stops listening", async (t) => {
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
   const base = `number = 1\nfou.local = "@eth0"\n`;
@@ -59,7 +59,7 @@ Deno.test("a client learns through a NAT that it is accepted, if it asks, and th
     "--config",
     await scenario.write("client.toml", `${ofClient}${token}`),
   );
-  await t.step("without --reply-on-auth-ok it neither listens nor tries again", async () => {
+  await t.step("without --reply-on-auth-ok it neither listens nor retries", async () => {
     await server.waitForLine(/tunnel up/, PATIENCE);
     assert.equal(await listeners(scenario, "client"), 0);
     await scenario.ping("client");
@@ -80,8 +80,8 @@ Deno.test("a client learns through a NAT that it is accepted, if it asks, and th
   ];
   for (const { name, server: proofOfServer, client: proofOfClient } of cases) {
     await t.step(name, async () => {
-      await scenario.give(server, "server.toml", `${ofServer}${proofOfServer}`);
-      await scenario.give(client, "client.toml", `${ofClient}reply-on-auth-ok = true\n${proofOfClient}`);
+      await scenario.reload(server, "server.toml", `${ofServer}${proofOfServer}`);
+      await scenario.reload(client, "client.toml", `${ofClient}reply-on-auth-ok = true\n${proofOfClient}`);
       await client.waitForLine(ACCEPTED, PATIENCE);
       await eventually("it listens no more", async () => await listeners(scenario, "client") === 0);
       await scenario.ping("client");
@@ -91,7 +91,7 @@ Deno.test("a client learns through a NAT that it is accepted, if it asks, and th
   assert.doesNotMatch(client.lines.join("\n"), /Error|ignored/);
 });
 
-Deno.test("a flood of data as long as replies does not wake a client that waits for one", async () => {
+Deno.test("a flood of data packets of a reply's length does not wake a client that waits for a reply", async () => {
   await using scenario = await Scenario.create();
   const keys = await keyed(scenario);
   const server = await scenario.server(...await inFile(scenario, "server", keys.server));
@@ -100,7 +100,7 @@ Deno.test("a flood of data as long as replies does not wake a client that waits 
   await client.waitForLine(NO_ANSWER, PATIENCE);
   await scenario.ping("client");
   const before = sleeps(client);
-  // With its headers, an answer to a ping of 45 bytes is an inner packet of 73.
+  // The answer to a ping of 45 bytes is, with its headers, an inner packet of 73 bytes.
   const pings = await scenario.network.must("client", ["ping", "-f", "-c2000", "-s45", INNER.server]);
   const after = sleeps(client);
   assert.match(pings, /2000 received/);
@@ -110,7 +110,7 @@ Deno.test("a flood of data as long as replies does not wake a client that waits 
   assert.doesNotMatch(client.lines.join("\n"), /ignored a reply/);
 });
 
-Deno.test("a reload finds a device that was made anew: replies leave by it, and the tunnel", async () => {
+Deno.test("a reload finds a recreated device: replies and the tunnel leave by it", async () => {
   await using scenario = await Scenario.create();
   const { network } = scenario;
   const server = await scenario.server(...TOKEN, REPLY);

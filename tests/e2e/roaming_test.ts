@@ -6,7 +6,7 @@ import { PATIENCE, PORT, Scenario } from "./scenario.ts";
 const TOKEN = ["--auth-token", "open sesame"];
 const MOVES = 4;
 
-Deno.test("of a flow that moves just what comes by a new path before it is authenticated is lost", async () => {
+Deno.test("a moving flow loses only packets that arrive by a new path before its auth packet", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   const client = await scenario.client("client", ...TOKEN);
@@ -17,7 +17,7 @@ Deno.test("of a flow that moves just what comes by a new path before it is authe
     await scenario.ping("client");
   }
   const all = await flow.end(scenario);
-  // A NAT that is told to forget its connections may forget one that it made meanwhile: nobody authenticates by that.
+  // When the NAT forgets its connections, it may also forget one that it just made. No auth packet takes that path.
   const stray = all.filter(({ authAt }, index) => index > 0 && authAt === null);
   const isLost = ({ deliveredAt }: { deliveredAt: number | null }) => deliveredAt === null;
   assert.ok(

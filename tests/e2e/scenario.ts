@@ -4,17 +4,17 @@ import { must } from "../../tools/command.ts";
 import { ADDRESS, type Host, Network, type NetworkOptions } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 
-/** The executable that users get. */
+/** The executable that is released. */
 export const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
-/** Makes and sends packets with another language's ed25519. */
+/** Makes and sends auth packets, with an independent implementation of ed25519. */
 export const STAND_IN = new URL("stand_in.py", import.meta.url).pathname;
 
-/** Milliseconds that any step may take under emulation on a busy machine. */
+/** Milliseconds that any one step may take, under emulation on a busy machine. */
 export const PATIENCE = 60_000;
 
 /** UDP port of both sides. */
 export const PORT = 10001;
-/** Inner address of the server and of the client. */
+/** Inner addresses of the server and of the client. */
 export const INNER = { server: "172.28.0.2", client: "172.28.0.3" } as const;
 
 /** A key pair, in base64. */
@@ -23,29 +23,29 @@ export interface Keys {
   readonly publicKey: string;
 }
 
-/** Makes a key pair as the executable does, without the time that it takes to start. */
+/** Makes a key pair as the executable does, without the time of starting it. */
 export function makeKeys(): Keys {
   const [privateKey, publicKey] = keygen(false).split("\n");
   return { privateKey: privateKey!, publicKey: publicKey! };
 }
 
-/** Tells what a program under test runs. */
+/** Records the commands that a program under test runs. */
 export interface ProgramCounter {
-  /** For the program to be started with. */
+  /** Environment to start the program with. */
   readonly env: Record<string, string>;
   /** Command lines since the last call. */
   readonly take: () => Promise<string[]>;
 }
 
-/** What appears in every namespace with the modules (tunl0) must be there before anything is compared. */
+/** The modules add tunl0 to every namespace. They must be loaded before anything is compared. */
 let modules: Promise<unknown> | undefined;
 
-/** A network, and the program on its hosts. */
+/** A network of hosts, and the program on them. */
 export class Scenario implements AsyncDisposable {
   readonly network: Network;
-  /** For files of this scenario. */
+  /** Folder for files of this scenario. */
   readonly directory: string;
-  /** A folder with the programs that the program runs, and no others. */
+  /** Folder that holds just `ip`, `nft` and `modprobe`. */
   readonly programs: string;
   readonly #resources: AsyncDisposableStack;
 
@@ -68,14 +68,14 @@ export class Scenario implements AsyncDisposable {
     return scenario;
   }
 
-  /** Writes a file only root can read; returns its path. */
+  /** Writes a file that only root can read. @returns its path */
   async write(name: string, text: string): Promise<string> {
     const path = `${this.directory}/${name}`;
     await Deno.writeTextFile(path, text, { mode: 0o600 });
     return path;
   }
 
-  /** Starts a server and waits until its gate stands. */
+  /** Starts a server and waits until its gate is up. */
   async server(...args: string[]): Promise<Process> {
     const server = this.start("server", "-s", "-n1", "-b", "@eth0", ...args);
     await server.waitForLine(/waiting for clients at/, PATIENCE);
@@ -90,17 +90,17 @@ export class Scenario implements AsyncDisposable {
     return client;
   }
 
-  /** Starts the program on a host, with every command it runs in its log, and nothing else to be found by it. */
+  /** Starts the program on a host. It logs every command, and finds no programs but those in `programs`. */
   start(host: Host, ...args: string[]): Process {
     return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
   }
 
   /**
-   * Has a program whose settings are in a file of this scenario go on with others.
+   * Reloads a program with new settings in its settings file, which is a file of this scenario.
    *
-   * @returns the lines of its log from then to the one that ends the reload
+   * @returns the log lines of the reload, up to the one that ends it
    */
-  async give(
+  async reload(
     process: Process,
     file: string,
     settings: string,
@@ -109,20 +109,20 @@ export class Scenario implements AsyncDisposable {
     await this.write(file, settings);
     const { length } = process.lines;
     process.signal("SIGHUP");
-    // The last reload may have had more to say.
+    // Matching lines of an earlier reload do not count.
     const isNew = () => process.lines.findLastIndex((line) => end.test(line)) >= length;
     while (!isNew()) await process.waitForLine(end, PATIENCE);
     return process.lines.slice(length);
   }
 
-  /** The NAT takes another public port and its client authenticates anew at once; resolves once the server follows. */
+  /** Gives the client another public port and makes it authenticate at once. Resolves once the server has followed. */
   async move(client: Process, server: Process): Promise<void> {
     await this.network.remapNat();
     client.signal("SIGUSR1");
     await server.waitForLine(/moved from/, PATIENCE);
   }
 
-  /** Makes an environment in which each `ip` and `nft` that is run leaves a line, its command line. */
+  /** Makes an environment in which the command line of each `ip` and `nft` is recorded. */
   async programCounter(): Promise<ProgramCounter> {
     const calls = await this.write("calls", "");
     for (const program of ["ip", "nft"]) {
@@ -144,12 +144,12 @@ export class Scenario implements AsyncDisposable {
     await this.network.must(host, ["ping", "-c1", "-W5", "-w30", address]);
   }
 
-  /** Tells whether one of a few pings is answered, for where none should be. */
+  /** Whether any of a few pings is answered; for checks that none is. */
   async answers(host: Host, address: string = INNER.server): Promise<boolean> {
     return (await this.network.run(host, ["ping", "-c3", "-i0.2", "-W1", address])).code === 0;
   }
 
-  /** Gives a host that was never let in a tunnel device to the server, with or without FOU around it. */
+  /** Gives a host that was never admitted a tunnel device to the server, with or without FOU. */
   async addProbe(host: Host, { fou }: { fou: boolean }): Promise<void> {
     const encap = fou ? ` encap fou encap-sport ${PORT} encap-dport ${PORT}` : "";
     const commands = [
@@ -160,28 +160,28 @@ export class Scenario implements AsyncDisposable {
     await this.network.must(host, ["ip", "-batch", "-"], { stdin: `${commands.join("\n")}\n` });
   }
 
-  /** Sends one UDP datagram whose payload the stand-in makes of `args`. */
+  /** Sends one UDP datagram, with the payload that the stand-in makes from `args`. */
   async send(host: Host, ...args: string[]): Promise<void> {
     await this.network.must(host, ["/usr/bin/python3", "-B", STAND_IN, "send", ...args]);
   }
 
-  /** What a host's kernel has: devices, IPv4 addresses, routes, FOU ports, and rules without their counts. */
+  /** Lists a host's devices, IPv4 addresses, routes, FOU ports, and nftables rules without their counts. */
   async snapshot(host: Host): Promise<string> {
     const commands = "printf '%s\\n' address route 'fou show' | ip -d -batch -; nft -s list ruleset";
     let snapshot = "";
-    // The kernel tells a new link's state up to a second later than it has it.
+    // The kernel reports a new link's state with a delay of up to a second.
     await eventually("all links are up", async () => {
       snapshot = await this.network.must(host, ["sh", "-ec", commands]);
       return !snapshot.includes("NO-CARRIER");
     });
-    // What rate limits remember, and addresses of IPv6, come and go by themselves.
+    // Elements of rate limits and IPv6 addresses come and go by themselves.
     return snapshot.replace(/ state [A-Z]+ /g, " ").replace(/^ +inet6 .*\n +valid_lft .*\n/gm, "").replace(
       /^\s+elements = \{ [^}]* limit rate [^}]*\}\n/m,
       "",
     );
   }
 
-  /** The packets that a rule of the server's gate counted, by a text that stands in that rule alone. */
+  /** How many packets a rule of the server's gate counted. @param text part of that rule and of no other */
   async counted(text: string): Promise<number> {
     const rules = await this.network.must("server", ["nft", "list", "table", "ip", "ipipou"]);
     const lines = rules.split("\n").filter((line) => line.includes(text));
@@ -194,7 +194,7 @@ export class Scenario implements AsyncDisposable {
   }
 }
 
-/** Makes a folder that has these of the installed programs, for a PATH without others. */
+/** Makes a folder with links to these installed programs, for a PATH that has no others. */
 export async function linkPrograms(folder: string, names: readonly string[]): Promise<void> {
   await Deno.mkdir(folder);
   const paths = await must(["sh", "-c", 'for name; do command -v "$name"; done', "sh", ...names]);
@@ -203,7 +203,7 @@ export async function linkPrograms(folder: string, names: readonly string[]): Pr
   }
 }
 
-/** Asks until the answer is yes. @param patience milliseconds until it is given up */
+/** Asks until the answer is yes. @param patience milliseconds after which it throws */
 export async function eventually(
   what: string,
   ask: () => Promise<boolean>,
@@ -212,12 +212,12 @@ export async function eventually(
   const deadline = Date.now() + patience;
   while (!await ask()) {
     if (Date.now() > deadline) throw new Error(`In vain waited until ${what}`);
-    // Also an answer that is there at once lets others work, and is asked for no more often than it can change.
+    // The pause lets other tests work even if asking takes no time.
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** /etc/hosts with one line more, until restored; other tests may add theirs at the same time. */
+/** A line added to /etc/hosts until restored. Other tests may add theirs at the same time. */
 export class EtcHosts implements AsyncDisposable {
   readonly #line: string;
 

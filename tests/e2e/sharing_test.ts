@@ -6,8 +6,8 @@ import { PATIENCE, Scenario } from "./scenario.ts";
 const TOKEN = ["--auth-token", "open sesame"];
 
 /**
- * Two clients of one NAT, each with a server process of its own, on the ports 10001 and 10002; one of version 0.1. One
- * pair has checksums in its outer packets.
+ * Two clients behind one NAT, each with its own server process, on ports 10001 and 10002. One client is of version
+ * 0.1. One pair has checksums in its outer packets.
  */
 const PAIRS = [
   { number: 1, host: "client", server: "172.28.0.2", inner: "172.28.0.3", checksum: "encap-csum" },
@@ -45,7 +45,7 @@ Deno.test("two clients behind one address reach their own servers, which track n
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("the inner TCP connection lives through twenty moves of its client", async () => {
+Deno.test("an inner TCP connection survives twenty moves of its client", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   const client = await scenario.client("client", ...TOKEN);

@@ -2,8 +2,8 @@
 
   stand_in.py send --from IP:PORT --to IP:PORT [--checksum] [PAYLOAD]
 
-with UDP checksum 0, or a right one. "exchange" instead of "send" waits for an answer to each and prints it as
-IP:PORT HEX, and the time in it if it is signed with the key --verify B64 and the secret.
+with UDP checksum 0, or a correct one. "exchange" instead of "send" waits for an answer to each and prints it as
+IP:PORT HEX, followed by the time in it if it is signed with the key --verify B64 and the secret.
 PAYLOAD, empty by default:
 
   --hex HEX | --token TEXT | --key B64 [--secret TEXT] [--time SECONDS]   and [--cut N] [--append HEX]

@@ -4,7 +4,7 @@ import { INNER, IPIPOU, linkPrograms, PATIENCE, PORT, Scenario } from "./scenari
 
 const TOKEN = ["--auth-token", "open sesame"];
 
-/** What a home router's ruleset does: masquerades what leaves, drops what nobody asked for. */
+/** The ruleset of a home router: it masquerades what leaves, and drops unsolicited packets. */
 const HOME_ROUTER = `table ip home {
   chain input {
     type filter hook input priority 0; policy drop;
@@ -38,9 +38,9 @@ Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main 
     await scenario.ping("client");
     await scenario.ping("server", INNER.client);
   };
-  await t.step("the main one", () => bothWays("192\\.0\\.2\\.1"));
-  await t.step("a private one", async () => {
-    await scenario.give(server, "server.toml", settings(true));
+  await t.step("the main address", () => bothWays("192\\.0\\.2\\.1"));
+  await t.step("a private address", async () => {
+    await scenario.reload(server, "server.toml", settings(true));
     client.signal("SIGUSR1");
     await server.waitForLine(/authenticated again|tunnel up/, PATIENCE);
     await bothWays("172\\.29\\.0\\.1");
@@ -49,7 +49,7 @@ Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main 
   assert.equal(await scenario.snapshot("server"), before);
 });
 
-Deno.test("the program needs nothing else, and a client neither nft nor libnetfilter_queue", async () => {
+Deno.test("the program needs no other programs or environment, and a client neither nft nor libnetfilter_queue", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);
   assert.equal(await Deno.readTextFile(`/proc/${server.pid}/environ`), `PATH=${scenario.programs}\0`);

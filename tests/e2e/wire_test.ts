@@ -1,22 +1,22 @@
-// Every form of what proves a client, against the other side's own making, in few lives of the program.
+// Every form of proof, against packets that the stand-in for version 0.1 makes, in few runs of the program.
 import assert from "node:assert/strict";
 import { ADDRESS } from "../lab/network.ts";
 import { originalServer } from "./original.ts";
 import { INNER, type Keys, makeKeys, PATIENCE, PORT, Scenario, STAND_IN } from "./scenario.ts";
 
-/** Beyond ASCII, and beyond the characters that UTF-16 has in one unit. */
+/** Has characters beyond ASCII, and one that takes two UTF-16 units. */
 const SECRET = "žluťoučký 🔑";
 const BINARY = Uint8Array.from({ length: 20 }, (_, index) => index);
 const SOURCE = `${ADDRESS.direct}:4444`;
 
 interface Case {
   readonly name: string;
-  /** Lines of our TOML on either side. */
+  /** Lines of our TOML for either side. */
   readonly server: string;
   readonly client: string;
-  /** Options of the other side's server. */
+  /** Options of the stand-in as a server. */
   readonly original: readonly string[];
-  /** Options of the other side's auth packet, and its payload where it is known. */
+  /** Options of the stand-in's auth packet, and its payload; null: the payload varies. */
   readonly packet: readonly string[];
   readonly payload: Uint8Array | null;
 }
@@ -40,7 +40,7 @@ function ofText(token: string): Case {
   const payload = new TextEncoder().encode(token);
   const original = ["--token-hex", hex(payload)];
   return {
-    name: "a token of UTF-8",
+    name: "a UTF-8 token",
     server: toml,
     client: toml,
     original,
@@ -49,7 +49,7 @@ function ofText(token: string): Case {
   };
 }
 
-/** @param form how our side has its keys and secret */
+/** @param form our TOML lines for keys and secret */
 function ofKeys(name: string, keys: Keys, secret: string, form: { server: string; client: string }): Case {
   const original = ["--pubkey", keys.publicKey, "--secret", secret];
   const packet = ["--key", keys.privateKey, "--secret", secret];
@@ -68,7 +68,7 @@ async function cases(scenario: Scenario): Promise<Case[]> {
     ofToken("a token of 1472 bytes", new Uint8Array(1472).map((_, index) => 255 - index % 256)),
     ofText("pâte à crêpes 🥞"),
     { ...ofText("t".repeat(20)), name: "a token in a file", client: 'auth.token-file = "token"' },
-    ofKeys("a key, and a secret of UTF-8", keys, SECRET, {
+    ofKeys("a key, and a UTF-8 secret", keys, SECRET, {
       server: `auth.remote-pubkey-b64 = "${keys.publicKey}"\n${secretText}`,
       client: `auth.key-b64 = "${keys.privateKey}"\n${secretText}`,
     }),
@@ -83,7 +83,7 @@ async function cases(scenario: Scenario): Promise<Case[]> {
   ];
 }
 
-/** Sends the server an auth packet of the other side's; returns the payload of the last answer, in hex, and its time. */
+/** Sends the server an auth packet of the stand-in. @returns the last answer's payload, in hex, and its time */
 async function exchange(scenario: Scenario, ...packet: readonly string[]): Promise<string[]> {
   const ends = ["--from", SOURCE, "--to", `${ADDRESS.server}:${PORT}`];
   const argv = ["/usr/bin/python3", "-B", STAND_IN, "exchange", ...ends, ...packet];
@@ -92,7 +92,7 @@ async function exchange(scenario: Scenario, ...packet: readonly string[]): Promi
   return answers.at(-1)!.trim().split(" ").slice(1);
 }
 
-Deno.test("a server takes what a client of version 0.1 sends in every form, and answers each time", async (t) => {
+Deno.test("a server accepts every form of auth packet from a client of version 0.1, and answers each time", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const base = 'server = true\nnumber = 1\nreply-on-auth-ok = true\nfou.local = "@eth0"\n';
   const file = await scenario.write("server.toml", `${base}auth.token = "at first"\n`);
@@ -100,8 +100,8 @@ Deno.test("a server takes what a client of version 0.1 sends in every form, and 
   await server.waitForLine(/waiting for clients/, PATIENCE);
   for (const { name, server: lines, packet, payload } of await cases(scenario)) {
     await t.step(name, async () => {
-      await scenario.give(server, "server.toml", `${base}${lines}\n`);
-      // One that is sent again is answered too.
+      await scenario.reload(server, "server.toml", `${base}${lines}\n`);
+      // A repeated packet is answered too.
       const [answer] = await exchange(scenario, ...packet, "--count", "2");
       assert.equal(answer!.length, 2 * (payload?.length ?? 73));
       if (payload !== null) assert.equal(answer, hex(payload.toReversed()));
@@ -111,19 +111,19 @@ Deno.test("a server takes what a client of version 0.1 sends in every form, and 
   const signed = ["--key", client.privateKey, "--verify", own.publicKey];
   const keys = `auth.remote-pubkey-b64 = "${client.publicKey}"\nauth.key-b64 = "${own.privateKey}"\n`;
   await t.step("a time beyond 32 bits; the answer is signed", async () => {
-    await scenario.give(server, "server.toml", `${base}${keys}`);
+    await scenario.reload(server, "server.toml", `${base}${keys}`);
     const [answer, time] = await exchange(scenario, ...signed, "--time", String(2 ** 33));
     assert.equal(answer!.length, 2 * 73);
     assert.ok(Math.abs(Number(time) - Date.now() / 1000) < PATIENCE / 1000, `the time in it is ${time}`);
   });
   await t.step("with a private local address the answer comes from the public one", async () => {
-    await scenario.give(server, "server.toml", `${base}force-fou-local-ip-alt = true\n${keys}`);
+    await scenario.reload(server, "server.toml", `${base}force-fou-local-ip-alt = true\n${keys}`);
     await exchange(scenario, ...signed);
     const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou1"]);
     assert.match(device, / local 172\.29\.0\.1 /);
   });
-  await t.step("--auth-max-time-discrepancy, on either side of both edges", async () => {
-    await scenario.give(server, "server.toml", `${base}${keys}auth.max-time-discrepancy = 3600\n`);
+  await t.step("--auth-max-time-discrepancy, just within and just beyond both limits", async () => {
+    await scenario.reload(server, "server.toml", `${base}${keys}auth.max-time-discrepancy = 3600\n`);
     const at = (seconds: number) => String(Math.floor(Date.now() / 1000) + seconds);
     for (const seconds of [-3540, 3540]) await exchange(scenario, ...signed, "--time", at(seconds));
     for (const seconds of [-3660, 3660]) {
@@ -132,8 +132,8 @@ Deno.test("a server takes what a client of version 0.1 sends in every form, and 
       await server.waitForLine(/refused .*: time too far from ours/, PATIENCE);
     }
   });
-  await t.step("an empty payload from the right port alone", async () => {
-    await scenario.give(server, "server.toml", `${base}auth.by-remote-port = true\nfou.remote = ":4444"\n`);
+  await t.step("an empty payload, only from the right port", async () => {
+    await scenario.reload(server, "server.toml", `${base}auth.by-remote-port = true\nfou.remote = ":4444"\n`);
     assert.equal((await exchange(scenario)).join(""), "");
     const other = ["--from", `${ADDRESS.direct}:4445`, "--to", `${ADDRESS.server}:${PORT}`];
     await scenario.send("direct", ...other);
@@ -141,7 +141,7 @@ Deno.test("a server takes what a client of version 0.1 sends in every form, and 
   });
 });
 
-Deno.test("a server of version 0.1 takes what a client sends in every form", async (t) => {
+Deno.test("a server of version 0.1 accepts every form of our auth packet", async (t) => {
   await using scenario = await Scenario.create();
   const base = `number = 1\nfou.local = "@eth0"\nfou.remote = "${ADDRESS.server}:${PORT}"\n` +
     `tunl.ip = "${INNER.client}"\n`;
@@ -151,7 +151,7 @@ Deno.test("a server of version 0.1 takes what a client sends in every form", asy
   for (const { name, client: lines, original } of await cases(scenario)) {
     await t.step(name, async () => {
       const server = await originalServer(scenario, ...original);
-      await scenario.give(client, "client.toml", `${base}${lines}\n`);
+      await scenario.reload(client, "client.toml", `${base}${lines}\n`);
       await server.waitForLine(/^up /, PATIENCE);
       await server.kill();
     });

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { type Outcome, run } from "../../tools/command.ts";
 import { build } from "../../tools/build.ts";
 
-/** What `ip -json` prints of a host with eth0, and of a kernel without FOU ports. */
+/** What `ip -json` prints on a host with eth0 and no FOU ports. */
 const IP = `#!/bin/sh
 echo '[{"ifname":"eth0","addr_info":[{"family":"inet","local":"192.0.2.7","prefixlen":24}]}]'
 echo '[]'
 `;
 
-/** A plain processor: pointer authentication, which the default one has, is slow to emulate. */
+/** A processor without pointer authentication, which the default one has and which is slow to emulate. */
 const EMULATOR = ["qemu-aarch64-static", "-cpu", "cortex-a53", "-L", "/usr/aarch64-linux-gnu"];
 
-Deno.test("the executable for aarch64 runs, and calls C", async (t) => {
+Deno.test("the executable for aarch64 runs and calls C libraries", async (t) => {
   const { path } = await build("aarch64-unknown-linux-gnu");
   const directory = await Deno.makeTempDir({ prefix: "ipipou-aarch64-" });
   await Deno.writeTextFile(`${directory}/ip`, IP, { mode: 0o755 });
@@ -21,7 +21,7 @@ Deno.test("the executable for aarch64 runs, and calls C", async (t) => {
     t.step({
       name,
       fn: async () => check(await run(argv, { env: { PATH: `${directory}:${Deno.env.get("PATH")}` } })),
-      // They run side by side.
+      // The steps run in parallel.
       sanitizeOps: false,
       sanitizeResources: false,
       sanitizeExit: false,

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { type CommandOptions, run } from "../../tools/command.ts";
 import type { BadInput } from "../unit/settings/bad_input/input.ts";
 
-/** The executable that users get. */
+/** The executable that is released. */
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
 /**
- * Runs the executable as a user would, with one bad input: it must end with the right exit code, say what is
- * wrong in one line, and nothing else.
+ * Runs the executable as a user would, with one bad input. It must end with the right exit code and print what is
+ * wrong in one line and nothing else.
  *
- * @param options.enter what goes before the command, to run it elsewhere
+ * @param options.enter words put before the command, to run it in another namespace
  */
 export async function refuses(
   input: BadInput,

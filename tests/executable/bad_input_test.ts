@@ -4,7 +4,7 @@ import type { BadInput } from "../unit/settings/bad_input/input.ts";
 import { refuses } from "./bad_input.ts";
 import { makeTraps } from "./traps.ts";
 
-/** How many run at the same time. */
+/** How many inputs run at the same time. */
 const JOBS = 4;
 
 Deno.test("the executable refuses every bad input with one line, and runs no program that could change anything", async (t) => {
@@ -13,7 +13,7 @@ Deno.test("the executable refuses every bad input with one line, and runs no pro
   const step = (input: BadInput) => ({
     name: input.name,
     fn: () => refuses(input, { env: { PATH: `${traps}:${Deno.env.get("PATH")}` } }),
-    // Steps that run side by side must not be told apart by what is open.
+    // The sanitizers cannot tell which of several parallel steps opened something.
     sanitizeOps: false,
     sanitizeResources: false,
     sanitizeExit: false,
@@ -30,7 +30,7 @@ Deno.test("the executable refuses every bad input with one line, and runs no pro
   }
 });
 
-Deno.test("the executable says nothing of programs it did not need", async () => {
+Deno.test("the executable does not mention missing programs that it does not need", async () => {
   const input = { name: "", argv: ["-s"], message: /without a local address or device/ } as const;
   await refuses(input, { env: { PATH: "/nonexistent" } });
 });

@@ -12,18 +12,18 @@ async function sha256Of(path: string): Promise<string> {
   return createHash("sha256").update(await Deno.readFile(path)).digest("hex");
 }
 
-/** What the executable was compiled with: the JSON that `deno compile` puts behind the base binary. */
+/** The options that the executable was compiled with: the JSON that `deno compile` appends to the base binary. */
 function metadataOf(bytes: Uint8Array): Record<string, unknown> {
   const text = new TextDecoder("latin1").decode(bytes.subarray(-4_000_000));
   return JSON.parse(/d3n0l4nd.{8}({"argv":.*"vfs_case_sensitivity":"."})/s.exec(text)![1]!);
 }
 
-Deno.test("--version tells version and commit", async () => {
+Deno.test("--version prints version and commit", async () => {
   const commit = await describeCommit(ROOT, INPUTS);
   assert.equal(await must([IPIPOU, "--version"]), `ipipou ${config.version} (${commit})\n`);
 });
 
-Deno.test("describeCommit() names the commit, and says when files are not its", async () => {
+Deno.test("describeCommit() names the commit, and marks it if files differ from it", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-commit-" });
   const describe = () => describeCommit(directory, ["code", "more"]);
   const git = async (...args: string[]) => {
@@ -53,7 +53,7 @@ Deno.test("describeCommit() names the commit, and says when files are not its", 
   }
 });
 
-Deno.test("the same commit makes the same bytes in another folder at another time", async () => {
+Deno.test("the same commit builds the same bytes in another folder at another time", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-elsewhere-" });
   try {
     for (const name of [...INPUTS.filter((input) => !input.startsWith("tools/")), "tools", ".git"]) {
@@ -67,14 +67,14 @@ Deno.test("the same commit makes the same bytes in another folder at another tim
   }
 });
 
-Deno.test("$DENORT_BIN is the base binary, before any that could be downloaded", async () => {
+Deno.test("$DENORT_BIN is used as the base binary instead of a download", async () => {
   const argv = [Deno.execPath(), "run", "-A", "--no-check", `${ROOT}tools/build.ts`];
   const { code, stderr } = await run(argv, { env: { DENORT_BIN: "/nonexistent/denort" } });
   assert.notEqual(code, 0);
   assert.match(stderr, /denort at '\/nonexistent\/denort'/);
 });
 
-Deno.test("the executable may do no more than it does, and tells nothing of who built it", async () => {
+Deno.test("the executable has only the permissions it needs, and nothing in it tells who built it", async () => {
   const bytes = await Deno.readFile(IPIPOU);
   const metadata = metadataOf(bytes);
   const permissions = Object.entries(metadata.permissions as object).filter(([, value]) => value !== null);
@@ -96,10 +96,10 @@ Deno.test("the executable may do no more than it does, and tells nothing of who 
   for (const name of [ROOT, Deno.env.get("HOME")!]) assert.ok(!text.includes(name), name);
 });
 
-Deno.test("the executable runs nothing that lies in the folder for temporary files", async () => {
+Deno.test("the executable runs nothing from the folder for temporary files", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-tmp-" });
   try {
-    // Where others may write, Deno would look for code it had compiled before. Whoever opens this one waits for ever.
+    // Deno would look for a code cache here, where others may write. Whoever opens this FIFO waits for ever.
     await must(["mkfifo", `${directory}/deno-compile-ipipou.cache`]);
     const version = await run(["timeout", "20", IPIPOU, "--version"], { env: { TMPDIR: directory } });
     assert.equal(version.code, 0);

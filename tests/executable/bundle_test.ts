@@ -4,12 +4,12 @@ import { onRouter, ROUTER } from "../lab/router.ts";
 
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
-/** Runs a shell's script on the router. */
+/** Runs a shell script on the router. */
 async function shell(script: string): Promise<string> {
   return await must(onRouter(["sh", "-ec", script]));
 }
 
-Deno.test("the bundle runs where there is no glibc, from another disk, with libraries of its own alone", async () => {
+Deno.test("the bundle runs without glibc, from another disk, with only its own libraries", async () => {
   assert.equal(
     (await run(["chroot", ROUTER, "/own/ip", "-V"])).code,
     127,
@@ -27,7 +27,7 @@ Deno.test("the bundle runs where there is no glibc, from another disk, with libr
   );
 });
 
-Deno.test("the bundle tells the licences of all it carries, and where their sources are", async () => {
+Deno.test("the bundle has the licences of everything in it, and tells where the sources are", async () => {
   const licences = `${ROUTER}/mnt/usb/ipipou/licences`;
   const readme = await Deno.readTextFile(`${licences}/README`);
   const named = [...readme.matchAll(/\(files? ([^)]*)\)/g)].flatMap(([, names]) => names!.split(", "));
@@ -40,7 +40,7 @@ Deno.test("the bundle tells the licences of all it carries, and where their sour
   }
 });
 
-Deno.test("procd's init script runs an instance for each settings file, and reloads by SIGHUP", async () => {
+Deno.test("procd's init script runs an instance for each settings file, and reloads it by SIGHUP", async () => {
   const instance = (name: string) =>
     `open_instance ${name}\n` +
     `set_param command /usr/bin/ipipou --config ${name} --no-log-time --no-log-pid\n` +
@@ -58,7 +58,7 @@ Deno.test("procd's init script runs an instance for each settings file, and relo
   }
 });
 
-Deno.test("install can be repeated, leaves another's folder alone, and undoes itself", async () => {
+Deno.test("install can be repeated, leaves a foreign folder alone, and can be undone", async () => {
   const install = "/mnt/usb/ipipou/install";
   const list =
     "ls -ld /usr/bin/ipipou /usr/lib/ipipou /etc/init.d/ipipou /etc/ipipou 2>/dev/null | sed 's/.* \\//\\//' || :";

@@ -4,7 +4,7 @@ import { makeTraps } from "./traps.ts";
 
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
-Deno.test("the log begins its lines as asked for, and says as much as asked for", async (t) => {
+Deno.test("log lines have the requested prefix, and the log the requested verbosity", async (t) => {
   const traps = await makeTraps();
   const env = { PATH: `${traps}:${Deno.env.get("PATH")}` };
   const warning = "Warning: The value of --auth-token is visible";
@@ -33,7 +33,7 @@ Deno.test("the log begins its lines as asked for, and says as much as asked for"
   ];
   try {
     for (const { options, first, second } of cases) {
-      await t.step(options.join(" ") || "nothing asked for", async () => {
+      await t.step(options.join(" ") || "no options", async () => {
         const argv = [IPIPOU, "-s", "-b@eth0", "--auth-token", "x", ...options];
         const lines = (await run(argv, { env })).stderr.split("\n");
         assert.match(lines[0]!, new RegExp(`^${first}`));
@@ -45,7 +45,7 @@ Deno.test("the log begins its lines as asked for, and says as much as asked for"
   }
 });
 
-Deno.test("the log begins its lines with their priority alone where it goes to the journal", async (t) => {
+Deno.test("log lines begin with just their priority when they go to the journal", async (t) => {
   const traps = await makeTraps();
   const file = `${traps}/log`;
   const linesOf = async (stream: string, ...options: string[]) => {
@@ -64,7 +64,7 @@ Deno.test("the log begins its lines with their priority alone where it goes to t
       assert.match(lines[1]!, /^<7>modprobe -a fou ipip$/);
       assert.match(lines.at(-1)!, /^<3>ipipou: Cannot read what \w+ printed as JSON/);
     });
-    await t.step("to the journal, of settings that cannot be", async () => {
+    await t.step("to the journal, about invalid settings", async () => {
       assert.match((await linesOf(here, "--unknown"))[0]!, /^<3>ipipou: /);
     });
     await t.step("elsewhere", async () => {

@@ -3,7 +3,7 @@ import { run } from "../../tools/command.ts";
 
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
-Deno.test("the executable warns where it prints a key into a file that others can read", async () => {
+Deno.test("the executable warns when it prints a key into a file that others can read", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-output-" });
   const keygen = async (umask: string, file: string) => {
     const { code, stderr } = await run([

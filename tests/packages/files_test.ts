@@ -7,11 +7,11 @@ import { build } from "../../tools/build.ts";
 import { makeOne, pathOf } from "../../tools/release/main.ts";
 import { MADE, REQUESTS, VERSION } from "./made.ts";
 
-/** What is in docs. */
+/** The files in docs. */
 const DOCUMENTS = [...Deno.readDirSync(new URL("../../docs", import.meta.url))]
   .map(({ name }) => name).filter((name) => name.endsWith(".md"));
 
-/** For people to read, and for their shells, below the prefix of a package. */
+/** Documentation and shell completions, below the prefix of a package. */
 const READERS_FILES = [
   "share/bash-completion/completions/ipipou",
   "share/doc/ipipou/CHANGELOG.md",
@@ -24,16 +24,16 @@ const READERS_FILES = [
   "share/man/man5/ipipou.toml.5.gz",
   "share/man/man8/ipipou.8.gz",
 ];
-/** What has names of its own in Debian. */
+/** Files that have different names in Debian. */
 const DEBIAN_FILES = ["share/doc/ipipou/copyright", "share/zsh/vendor-completions/_ipipou"];
 const OTHER_FILES = ["share/doc/ipipou/LICENSE", "share/zsh/site-functions/_ipipou"];
 
-/** Where there are glibc and systemd. */
+/** The files of packages for systems with glibc and systemd. */
 const SYSTEM_FILES = ["bin/ipipou", "lib/systemd/system/ipipou@.service", ...READERS_FILES];
 const DEB_FILES = [...SYSTEM_FILES, ...DEBIAN_FILES].sort();
 const RPM_FILES = [...SYSTEM_FILES, ...OTHER_FILES].sort();
 
-/** With libraries of its own, below the root; licences are left out. */
+/** The files of packages with their own libraries, below the root, without licences. */
 const BUNDLED_FILES = [
   "etc/init.d/ipipou",
   "usr/bin/ipipou -> /usr/lib/ipipou/ipipou",
@@ -49,13 +49,13 @@ const ALPINE_FILES = [
 ].sort();
 const OPENWRT_FILES = [...BUNDLED_FILES, "lib/upgrade/keep.d/ipipou"].sort();
 
-/** A directory that goes with the test. */
+/** Makes a directory that is removed at the end of the test. */
 async function makeFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "ipipou-packages-" });
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-/** The files below a directory, as their mode and path. */
+/** The files below a directory, each as its mode and path. */
 async function listing(root: string): Promise<string[]> {
   const lines = await must(["find", root, "-type", "f", "-printf", "%m %P\n"]);
   return lines.trim().split("\n").sort((a, b) => a.slice(4) < b.slice(4) ? -1 : 1);
@@ -65,7 +65,7 @@ function expected(paths: readonly string[]): string[] {
   return paths.map((path) => `${path === "bin/ipipou" ? 755 : 644} ${path}`);
 }
 
-/** Checks what is installed below a prefix that is `root` for now. */
+/** Checks the files installed below `root`, which stands for `prefix`. */
 async function checkInstalled(root: string, prefix: string): Promise<void> {
   assert.match(await must([`${root}/bin/ipipou`, "--version"]), new RegExp(`^ipipou ${VERSION}\\b`));
   const unit = await Deno.readTextFile(`${root}/lib/systemd/system/ipipou@.service`);
@@ -79,7 +79,7 @@ async function checkInstalled(root: string, prefix: string): Promise<void> {
   }
 }
 
-Deno.test("the deb has its files, and says what it needs", async () => {
+Deno.test("the deb has its files and its dependencies", async () => {
   await using folder = await makeFolder();
   await must(["dpkg-deb", "--extract", MADE.deb, folder.path]);
   assert.deepEqual(await listing(`${folder.path}/usr`), expected(DEB_FILES));
@@ -95,7 +95,7 @@ Deno.test("the deb has its files, and says what it needs", async () => {
   );
 });
 
-Deno.test("the rpm installs its files, says what it needs, and leaves nothing when it is erased", async () => {
+Deno.test("the rpm installs its files, has its dependencies, and leaves nothing when it is erased", async () => {
   await using folder = await makeFolder();
   const rpm = ["rpm", "--root", folder.path, "--dbpath", "/db", "--nodeps", "--noscripts"];
   await must([...rpm, "--install", MADE.rpm]);
@@ -113,7 +113,7 @@ Deno.test("the rpm installs its files, says what it needs, and leaves nothing wh
   ]);
 });
 
-/** Checks what a package for routers installs, in a folder that stands for the root, and that its licences are there. */
+/** Checks the files and licences that a package for routers installed below a folder that stands for the root. */
 async function checkBundled(root: string, files: readonly string[], initScript: string): Promise<void> {
   const format = ["-type", "f", "-printf", "%m %P\n", "-o", "-type", "l", "-printf", "%P -> %l\n"];
   const listed = (await must(["find", root, ...format])).trim().split("\n");
@@ -131,18 +131,18 @@ async function checkBundled(root: string, files: readonly string[], initScript: 
   assert.deepEqual([...Deno.readDirSync(`${root}/etc/ipipou`)], []);
 }
 
-/** Unpacks an apk, parts for apk itself (beginning with a dot) included. */
+/** Unpacks an apk, including the parts for apk itself, whose names begin with a dot. */
 async function unpackApk(path: string, folder: string): Promise<string> {
   await must(["tar", "--warning=no-unknown-keyword", "-xzf", path, "-C", folder]);
   return await Deno.readTextFile(`${folder}/.PKGINFO`);
 }
 
-/** The values of a field that an apk may have several times. */
+/** The values of a field, which an apk may have several times. */
 function valuesOf(pkginfo: string, field: string): string[] {
   return [...pkginfo.matchAll(new RegExp(`^${field} = (.*)$`, "gm"))].map(([, value]) => value!);
 }
 
-Deno.test("Alpine's apk has its files and the digests that apk asks for, and says what it needs", async () => {
+Deno.test("Alpine's apk has its files, its dependencies, and the digests that apk requires", async () => {
   await using folder = await makeFolder();
   const info = await unpackApk(MADE.apk, folder.path);
   await Deno.remove(`${folder.path}/.PKGINFO`);
@@ -152,7 +152,7 @@ Deno.test("Alpine's apk has its files and the digests that apk asks for, and say
   assert.deepEqual(valuesOf(info, "arch"), ["x86_64"]);
   assert.deepEqual(valuesOf(info, "depend"), ["iproute2", "nftables"]);
   const bytes = Buffer.from(await Deno.readFile(MADE.apk));
-  // Two archives, one behind the other, both with the same gzip header.
+  // Two archives, one after the other, both with the same gzip header.
   const data = bytes.subarray(bytes.lastIndexOf(bytes.subarray(0, 10)));
   assert.deepEqual(valuesOf(info, "datahash"), [digest("sha256", data)]);
   const init = digest("sha1", await Deno.readFile(`${folder.path}/etc/init.d/ipipou`));
@@ -163,7 +163,7 @@ function digest(algorithm: string, bytes: Uint8Array): string {
   return createHash(algorithm).update(bytes).digest("hex");
 }
 
-Deno.test("OpenWrt's packages have their files, and say what they need", async () => {
+Deno.test("OpenWrt's packages have their files and their dependencies", async () => {
   const client = ["ip-full", "kmod-fou", "kmod-ipip"];
   const server = ["nftables-json", "kmod-nft-fib", "kmod-nft-queue", "kmod-nfnetlink-queue"];
   await using ipk = await makeFolder();
@@ -194,7 +194,7 @@ Deno.test("the tar.gz is unpacked into /usr/local", async () => {
   await checkInstalled(folder.path, "/usr/local");
 });
 
-Deno.test("packages are the same bytes however often they are made", async () => {
+Deno.test("packages are reproducible byte for byte", async () => {
   await using folder = await makeFolder();
   const { path: executable } = await build();
   for (const name of ["deb", "rpm", "apk", "ipk", "openwrtApk", "tar"] as const) {

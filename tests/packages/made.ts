@@ -10,7 +10,7 @@ const NEXT = VERSION.replace(/\d+$/, (patch) => `${Number(patch) + 1}`);
 
 const COMMON = { target: HERE, folder: FOLDER };
 
-/** The packages that are tried. */
+/** The packages under test. */
 export const REQUESTS = {
   deb: { ...COMMON, format: "deb" },
   rpm: { ...COMMON, format: "rpm" },
@@ -24,12 +24,12 @@ export const REQUESTS = {
   newerIpk: { ...COMMON, format: "openwrt.ipk", version: NEXT },
 } as const satisfies Record<string, PackageRequest>;
 
-/** Where they are. */
+/** Paths of the packages. */
 export const MADE = Object.fromEntries(
   Object.entries(REQUESTS).map(([name, request]) => [name, pathOf(request)]),
 ) as Record<keyof typeof REQUESTS, string>;
 
-/** Makes them. Throws an Error when one cannot be made. */
+/** Makes the packages. @throws {Error} when one cannot be made */
 export async function makeTestPackages(): Promise<void> {
   const { path: executable } = await build();
   for (const request of Object.values(REQUESTS)) await makeOne(request, executable);

@@ -5,11 +5,11 @@ import { MADE } from "./made.ts";
 
 const DIST = new URL("../../dist", import.meta.url).pathname;
 
-/** The files of a system with OpenWrt's package, and of one with Alpine's; neither has a glibc that others find. */
+/** Root folders of a system with OpenWrt's package, and of one with Alpine's. Neither has glibc in its usual place. */
 export const OPENWRT = `${DIST}/tested/openwrt`;
 export const ALPINE = `${DIST}/tested/alpine`;
 
-/** Makes both, with the packages installed as far as a test without opkg and apk can do that. */
+/** Makes both systems, with the packages installed as far as possible without opkg and apk. */
 export async function makeRouters(): Promise<void> {
   await makeBareRouter(OPENWRT);
   await must(unpackIpk(MADE.ipk));
@@ -21,12 +21,12 @@ export async function makeRouters(): Promise<void> {
 /** Where opkg keeps a package's scripts. */
 const OPKG_INFO = "/usr/lib/opkg/info";
 
-/** The path of a script of the package that is installed on OpenWrt. @param name "preinst", "prerm" */
+/** The path of a script of the package installed on OpenWrt. @param name such as "preinst" or "prerm" */
 export function scriptOfIpk(name: string): string {
   return `${OPKG_INFO}/${name}`;
 }
 
-/** Where Alpine's installed package has its script for the removal. */
+/** Where Alpine's installed package has its removal script. */
 export const PRE_DEINSTALL = "/.pre-deinstall";
 
 /** The command that installs the files of an ipk as opkg does. @param path on this machine */
@@ -44,13 +44,13 @@ export function unpackApk(path: string): string[] {
   return unpack(path, ALPINE, "tar -xz -C / -f /tmp/package");
 }
 
-/** What works on a package does it by the router's own programs. */
+/** Runs a script on a package with the router's own programs. */
 function unpack(path: string, root: string, script: string): string[] {
   const inside = onRouter(["sh", "-ec", `${script}; rm /tmp/*`], root);
   return ["sh", "-ec", 'cp "$0" "$1/tmp/package"; shift; exec "$@"', path, root, ...inside];
 }
 
-/** Debian's OpenRC, which runs by its own loader, and thinks that it has booted the system. */
+/** Adds Debian's OpenRC, which uses its own loader and believes that it has booted the system. */
 async function addOpenrc(root: string): Promise<void> {
   const unpacked = `${DIST}/tested/openrc`;
   await must(["rm", "-rf", unpacked]);
@@ -72,8 +72,8 @@ async function addOpenrc(root: string): Promise<void> {
     await must(["patchelf", ...patch, file]);
   }
   await Deno.writeTextFile(`${root}/run/openrc/softlevel`, "default\n");
-  // Debian's asks for it.
+  // Debian's OpenRC requires this file.
   await Deno.writeTextFile(`${root}/etc/insserv.conf`, "");
-  // There is no service that brings the network up.
+  // No service brings up the network.
   await Deno.writeTextFile(`${root}/etc/rc.conf`, 'rc_need="!net"\n', { append: true });
 }

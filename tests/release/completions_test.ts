@@ -7,13 +7,13 @@ import { zshCompletions } from "../../tools/completions/zsh.ts";
 
 const TYPE = new URL("type.zsh", import.meta.url).pathname;
 
-/** Ours, and one whose name is two words. */
+/** The program's command lines, and one whose name has two words. */
 const LINES: readonly CommandLine[] = [
   ...commandLines(),
   { name: "two words", help: "It", options: [], operands: { kind: "names", extension: "toml" } },
 ];
 
-/** What is typed, tabs and all, and what is there then; `{dir}` is the configuration folder. */
+/** What is typed, tabs included, and the resulting command line; `{dir}` is the configuration folder. */
 const TYPED: readonly (readonly [string, string])[] = [
   ["ipipou --auth-keyg\t", "ipipou --auth-keygen "],
   ["ipipou -n4 --serv\t", "ipipou -n4 --server "],
@@ -32,7 +32,7 @@ const TYPED: readonly (readonly [string, string])[] = [
   ["ipipou --server conv\t", "ipipou --server conv"],
 ];
 
-/** A folder with configuration, and the completions in it. */
+/** Makes a configuration folder that also holds the completions. */
 async function makeFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "ipipou-completions-" });
   for (const name of ["office.toml", "home.toml", "old.conf"]) {
@@ -85,7 +85,7 @@ PS1=READY
 Deno.test("fishCompletions() completes what is typed into fish", async () => {
   await using folder = await makeFolder();
   for (const [line, whole] of TYPED) {
-    // fish is asked for the last word alone, and does not add the space.
+    // fish completes just the last word, and does not add the space.
     const words = line.replace("{dir}", folder.path).trimEnd().split("\t");
     const typedBefore = whole.trimEnd().split(" ").slice(0, -1).join(" ").replace("{dir}", folder.path);
     const last = words.length > 1 ? words.at(-1)! : words[0]!.split(" ").at(-1)!;

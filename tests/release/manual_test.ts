@@ -5,7 +5,7 @@ import { manualPages } from "../../tools/release/contents.ts";
 
 const PAGES = await manualPages("1.2.3", 1_767_312_000);
 
-/** The page as a terminal of 80 columns shows it, and what groff says of it. */
+/** The page as a terminal of 80 columns shows it, and groff's warnings about it. */
 async function show(page: Page): Promise<{ text: string; warnings: string }> {
   const path = await Deno.makeTempFile({ suffix: `.${page.section}` });
   try {
@@ -22,14 +22,14 @@ async function show(page: Page): Promise<{ text: string; warnings: string }> {
 for (const page of PAGES) {
   const name = `${page.name}(${page.section})`;
 
-  Deno.test(`roff() makes ${name} such that neither groff nor mandoc warns`, async () => {
+  Deno.test(`roff() makes ${name} without warnings from groff or mandoc`, async () => {
     const { warnings } = await show(page);
     assert.equal(warnings, "");
     assert.equal(await must(["mandoc", "-T", "lint", "-W", "style"], { stdin: roff(page) }), "");
   });
 }
 
-Deno.test("roff() shows text as it is", async () => {
+Deno.test("roff() shows text unchanged", async () => {
   const odd = `.x 'a' \`b\` "c" \\n ~ ^ -- é`;
   const blocks = [odd.replaceAll("`", ""), { lines: `${odd}\n'x\n.y` }];
   const { text, warnings } = await show({ ...PAGES[0]!, sections: [{ title: "X", blocks }] });

@@ -2,29 +2,29 @@ import { must } from "../../tools/command.ts";
 import { eventually, IPIPOU, PATIENCE } from "../e2e/scenario.ts";
 import { Process } from "../lab/process.ts";
 
-/** The unit that users get. */
+/** The unit file that is released. */
 export const UNIT_FILE = new URL("../../ipipou@.service", import.meta.url).pathname;
 const UNITS = "/run/systemd/system";
 const SETTINGS = "/etc/ipipou";
 
-/** Addresses of this machine and of the far host, on the network they share and on one that comes later. */
+/** Addresses of this machine and of the far host, on their network and on one that is plugged in later. */
 export const NEAR = { ip: "192.0.2.1", laterIp: "192.0.3.1" } as const;
 export const FAR = { ip: "192.0.2.2", laterIp: "192.0.3.2" } as const;
 
-/** What the journal has of one message. */
+/** A message in the journal. */
 interface Entry {
   readonly MESSAGE: string;
-  /** As of syslog(3). */
+  /** A priority of syslog(3). */
   readonly PRIORITY: string;
 }
 
-/** This machine, as an administrator would set it up, and a far host, which is a network namespace. */
+/** This machine, set up as by an administrator, and a far host, which is a network namespace. */
 export class Machine implements AsyncDisposable {
   readonly #processes: Process[] = [];
 
-  /** Installs the executable and its unit; the lab throws them away with itself. */
+  /** Installs the executable and its unit. The lab discards them when it ends. */
   static async create(): Promise<Machine> {
-    // A link would lead to where the sandbox does not let it.
+    // A symbolic link would point to where the unit's sandbox has no access.
     await must(["install", "-m755", "/dev/null", "/usr/local/bin/ipipou"]);
     await must(["mount", "--bind", IPIPOU, "/usr/local/bin/ipipou"]);
     await must(["install", "-m644", UNIT_FILE, UNITS]);
@@ -38,7 +38,7 @@ export class Machine implements AsyncDisposable {
     return machine;
   }
 
-  /** Connects this machine with the far host by devices of one name. */
+  /** Connects this machine with the far host, by a device of this name on either end. */
   async plug(device: string): Promise<void> {
     await must(["ip", "link", "add", device, "type", "veth", "peer", device, "netns", "far"]);
     for (const where of [[], ["-n", "far"]]) {
@@ -46,7 +46,7 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** Gives both ends of such a connection their addresses. */
+  /** Gives both ends of a connection their addresses. */
   async address(device: string, near: string, far: string): Promise<void> {
     await must(["ip", "-n", "far", "address", "add", `${far}/24`, "dev", device]);
     await must(["ip", "address", "add", `${near}/24`, "dev", device]);
@@ -59,14 +59,14 @@ export class Machine implements AsyncDisposable {
     return process;
   }
 
-  /** Starts a program here. */
+  /** Starts a program on this machine. */
   spawn(argv: readonly string[]): Process {
     const process = new Process(argv);
     this.#processes.push(process);
     return process;
   }
 
-  /** Writes a file of /etc/ipipou; a secret one only for root. */
+  /** Writes a file in /etc/ipipou, owned by root. */
   async write(name: string, text: string, mode: 0o644 | 0o600): Promise<void> {
     await Deno.writeTextFile(`${SETTINGS}/${name}`, text, { mode });
   }
@@ -84,11 +84,11 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-/** An instance of the unit. */
+/** One instance of the unit. */
 export class Instance {
-  /** As systemd knows it. */
+  /** Its unit's name. */
   readonly unit: string;
-  /** What it says, and systemd about it, a line of JSON each. */
+  /** The journal of the unit, a line of JSON for each message. */
   readonly #journal: Process;
 
   constructor(machine: Machine, name: string) {
@@ -98,13 +98,13 @@ export class Instance {
     this.#journal = machine.spawn(["journalctl", "--follow", ...format, ...matches]);
   }
 
-  /** Waits for the next such message after the one that was waited for last. */
-  async says(pattern: RegExp): Promise<Entry> {
+  /** Waits for the next message that matches, after the last one waited for. */
+  async waitForMessage(pattern: RegExp): Promise<Entry> {
     return JSON.parse(await this.#journal.waitForLine(pattern, PATIENCE));
   }
 
-  /** Waits until systemd shows such a value of a property. */
-  async comesTo(property: string, pattern: RegExp): Promise<void> {
+  /** Waits until systemd shows a property with a value that matches. */
+  async waitForProperty(property: string, pattern: RegExp): Promise<void> {
     await eventually(`${property} of ${this.unit} is ${pattern}`, async () => {
       return pattern.test(await this.property(property));
     });
@@ -114,7 +114,7 @@ export class Instance {
     return (await must(["systemctl", "show", "--value", `--property=${name}`, this.unit])).trimEnd();
   }
 
-  /** Sends its program a signal. */
+  /** Sends its main process a signal. */
   async signal(signal: Deno.Signal): Promise<void> {
     await must(["systemctl", "kill", "--kill-whom=main", `--signal=${signal}`, this.unit]);
   }

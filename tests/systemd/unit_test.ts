@@ -4,7 +4,7 @@ import { eventually, IPIPOU, type Keys, makeKeys, PATIENCE } from "../e2e/scenar
 import { endUnharmed } from "../lab/pings.ts";
 import { FAR, Instance, Machine, NEAR, UNIT_FILE } from "./machine.ts";
 
-/** Inner addresses: of this machine's two tunnels, and what is at their far ends. */
+/** Inner addresses: both ends of this machine's two tunnels. */
 const INNER = { office: "172.28.0.2", officeFar: "172.28.0.3", home: "172.28.0.7", homeFar: "172.28.0.6" };
 const SECRET = "open sesame";
 /** CAP_NET_ADMIN is number 12, CAP_NET_RAW 13. */
@@ -50,11 +50,11 @@ async function configure(machine: Machine, keys: Keys): Promise<void> {
   await machine.write("home.toml", HOME_SETTINGS, 0o644);
   for (const name of ["office", "home"]) await machine.write(`${name}.secret`, `${SECRET}\n`, 0o600);
   await machine.write("home.key", `${keys.privateKey}\n`, 0o600);
-  // A time that can be waited for.
+  // Short enough for the test to wait for it.
   await machine.edit("home", "[Service]\nWatchdogSec=6\n");
 }
 
-/** Starts the server that `home` is a client of, where its device is already. */
+/** Starts the server of the client `home`. Its device must exist already. */
 async function startFarServer(machine: Machine, keys: Keys): Promise<void> {
   const auth = ["--auth-remote-pubkey-b64", keys.publicKey, "--auth-secret-file", "/etc/ipipou/home.secret"];
   const server = machine.spawnFar([IPIPOU, "-s", "-n3", "-b@eth1", ...auth, "--reply-on-auth-ok"]);
@@ -76,45 +76,45 @@ async function has(...argv: string[]): Promise<boolean> {
   return (await run(argv)).code === 0;
 }
 
-/** Adds a peer to a hub under the unit, which runs as a user of its own, and removes it; others' files go wrong. */
-async function hubLives(machine: Machine): Promise<void> {
+/** Adds a peer to a hub that runs under the unit, breaks other peers' files, and removes the peer. */
+async function checkHub(machine: Machine): Promise<void> {
   await machine.write("hub.toml", HUB_SETTINGS, 0o644);
   await machine.write("hub.secret", `${SECRET}\n`, 0o600);
   await Deno.mkdir("/etc/ipipou/hub.peers");
-  // As a run by hand leaves it.
+  // A run by hand leaves this file.
   await must(["install", "-D", "-m600", "/dev/null", "/run/ipipou/hub/lock"]);
   const hub = new Instance(machine, "hub");
   await must(["systemctl", "start", hub.unit]);
   const peer = (...words: string[]) => must(["/usr/local/bin/ipipou", "peer", ...words]);
   const file = await peer("add", "hub", "far", "--make-key", "--endpoint", NEAR.ip);
-  await hub.says(/reload: far: added/);
-  // The far host has a tunnel from its first address already.
+  await hub.waitForMessage(/reload: far: added/);
+  // The far host already has a tunnel from its first address.
   await must(["ip", "-n", "far", "address", "add", "192.0.2.3/24", "dev", "eth0"]);
   await machine.write("client.toml", file.replace('":10004@', '"192.0.2.3:10004@'), 0o600);
   const client = machine.spawnFar([IPIPOU, "--config", "/etc/ipipou/client.toml"]);
-  await hub.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+  await hub.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
   const inner = /^peer-ip = "(.*)"$/m.exec(file)![1]!;
   await must(["ip", "netns", "exec", "far", "ping", "-c1", "-W5", "-w30", inner]);
   const goesOn = "; going on with the settings as they were";
   await machine.write("hub.peers/half.toml", "", 0o644);
   await must(["systemctl", "reload", hub.unit]);
-  await hub.says(new RegExp(`half\\.toml.* without a way to identify it.*${goesOn}`));
+  await hub.waitForMessage(new RegExp(`half\\.toml.* without a way to identify it.*${goesOn}`));
   await Deno.chmod("/etc/ipipou/hub.peers/half.toml", 0o600);
   await must(["systemctl", "reload", hub.unit]);
-  await hub.says(new RegExp(`half\\.toml .*Permission denied.*${goesOn}`));
+  await hub.waitForMessage(new RegExp(`half\\.toml .*Permission denied.*${goesOn}`));
   await must(["ip", "netns", "exec", "far", "ping", "-c1", "-W5", "-w30", inner]);
   await Deno.remove("/etc/ipipou/hub.peers/half.toml");
   await peer("remove", "hub", "far");
-  await hub.says(/reload: far: removed/);
-  await hub.comesTo("StatusText", /; 0 of 0 peers admitted$/);
+  await hub.waitForMessage(/reload: far: removed/);
+  await hub.waitForProperty("StatusText", /; 0 of 0 peers admitted$/);
   await client.kill();
   const known = `fou.remote = "lost.test"\nauth.by-remote-ip = true\n`;
   await machine.write("hub.peers/lost.toml", known, 0o644);
   await must(["systemctl", "reload", hub.unit]);
-  await hub.comesTo("StatusText", /; 0 of 1 peers admitted; cannot find lost\.test$/);
+  await hub.waitForProperty("StatusText", /; 0 of 1 peers admitted; cannot find lost\.test$/);
   await Deno.writeTextFile("/etc/hosts", "192.0.2.9 lost.test\n", { append: true });
-  await hub.says(/found the IPv4 address of lost\.test: 192\.0\.2\.9/);
-  await hub.comesTo("StatusText", /; 0 of 1 peers admitted$/);
+  await hub.waitForMessage(/found the IPv4 address of lost\.test: 192\.0\.2\.9/);
+  await hub.waitForProperty("StatusText", /; 0 of 1 peers admitted$/);
   await must(["systemctl", "stop", hub.unit]);
   assert.equal(await hub.property("Result"), "success");
 }
@@ -127,34 +127,43 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
   const [office, home] = [new Instance(machine, "office"), new Instance(machine, "home")];
   await must(["systemctl", "start", "--no-block", office.unit, home.unit]);
 
-  await t.step("it is as exposed as its comments say, and no more", async () => {
+  await t.step("its exposure is what its comments say", async () => {
     await must(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=16", UNIT_FILE]);
   });
-  await t.step("a client waits for its device, address and server's name, and says so", async () => {
-    const { PRIORITY } = await home.says(/there is no such device.*; waiting for it/);
-    assert.equal(PRIORITY, "4");
-    await home.comesTo("StatusText", /^waiting for the network device eth1: there is no such device/);
-    await machine.plug("eth1");
-    await home.says(/it has no IPv4 address; waiting for it/);
-    await home.comesTo("StatusText", /^waiting for the network device eth1: it has no IPv4 address/);
-    await machine.address("eth1", NEAR.laterIp, FAR.laterIp);
-    await home.says(/Cannot find the IPv4 address of far\.test/);
-    await home.comesTo("StatusText", /^waiting for the IPv4 address of far\.test/);
-    assert.equal(await home.property("ActiveState"), "activating");
-    await startFarServer(machine, keys);
-    await Deno.writeTextFile("/etc/hosts", `${FAR.laterIp} far.test\n`, { append: true });
-    await home.says(/accepted by/);
-    await home.comesTo("StatusText", /^accepted by 192\.0\.3\.2:10003$/);
-    await home.comesTo("ActiveState", /^active$/);
-    await ping(INNER.homeFar);
-  });
   await t.step(
-    "a server is ready when its gate stands, with two capabilities and no user's rights",
+    "a client waits for its device, address and server's name, and shows it in its status",
     async () => {
-      const { MESSAGE, PRIORITY } = await office.says(/waiting for clients/);
+      const { PRIORITY } = await home.waitForMessage(/there is no such device.*; waiting for it/);
+      assert.equal(PRIORITY, "4");
+      await home.waitForProperty(
+        "StatusText",
+        /^waiting for the network device eth1: there is no such device/,
+      );
+      await machine.plug("eth1");
+      await home.waitForMessage(/it has no IPv4 address; waiting for it/);
+      await home.waitForProperty(
+        "StatusText",
+        /^waiting for the network device eth1: it has no IPv4 address/,
+      );
+      await machine.address("eth1", NEAR.laterIp, FAR.laterIp);
+      await home.waitForMessage(/Cannot find the IPv4 address of far\.test/);
+      await home.waitForProperty("StatusText", /^waiting for the IPv4 address of far\.test/);
+      assert.equal(await home.property("ActiveState"), "activating");
+      await startFarServer(machine, keys);
+      await Deno.writeTextFile("/etc/hosts", `${FAR.laterIp} far.test\n`, { append: true });
+      await home.waitForMessage(/accepted by/);
+      await home.waitForProperty("StatusText", /^accepted by 192\.0\.3\.2:10003$/);
+      await home.waitForProperty("ActiveState", /^active$/);
+      await ping(INNER.homeFar);
+    },
+  );
+  await t.step(
+    "a server is ready once its gate is up, with two capabilities and as an unprivileged user",
+    async () => {
+      const { MESSAGE, PRIORITY } = await office.waitForMessage(/waiting for clients/);
       assert.equal(MESSAGE, "waiting for clients at 192.0.2.1:10001");
       assert.equal(PRIORITY, "5");
-      await office.comesTo(
+      await office.waitForProperty(
         "StatusText",
         /^waiting for clients at 192\.0\.2\.1:10001; 0 of 1 peers admitted$/,
       );
@@ -167,12 +176,12 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
       assert.equal(field("Seccomp"), "2");
     },
   );
-  await t.step("a client is let in", async () => {
+  await t.step("a client is admitted", async () => {
     await startFarClient(machine);
-    await office.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+    await office.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
     await ping(INNER.officeFar);
   });
-  await t.step("a reload is over when the new settings are in the kernel", async () => {
+  await t.step("a reload ends when the new settings are in the kernel", async () => {
     const rules = ["nft", "list", "table", "ip", "ipipou"];
     assert.match(await must(rules), /counter/);
     await machine.write("office.toml", officeSettings(keys, "nft.counter = false"), 0o644);
@@ -180,55 +189,55 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     assert.doesNotMatch(await must(rules), /counter/);
     await ping(INNER.officeFar);
   });
-  await t.step("a reload and a restart of nftables cost the gate, which is back at once", async () => {
+  await t.step("a reload and a restart of nftables remove the gate, which is restored at once", async () => {
     for (const verb of ["reload", "restart"]) {
       await must(["systemctl", verb, "nftables"]);
-      await office.says(/the gate is gone/);
+      await office.waitForMessage(/the gate is gone/);
       await eventually("the gate is back", () => has("nft", "list", "chain", "ip", "ipipou", "fou-ipipou1"));
       await ping(INNER.officeFar);
     }
   });
-  await t.step("a reload with a mistake in the settings leaves them as they were", async () => {
+  await t.step("a reload of invalid settings keeps those in use", async () => {
     await machine.write("office.toml", "This is not how settings are written.\n", 0o644);
     await must(["systemctl", "reload", office.unit]);
-    await office.says(/office\.toml:1:\d+ as TOML.*; going on with the settings as they were/);
+    await office.waitForMessage(/office\.toml:1:\d+ as TOML.*; going on with the settings as they were/);
     await machine.write("office.toml", officeSettings(keys), 0o644);
     await ping(INNER.officeFar);
   });
-  await t.step("a crash and the restart after it cost no packet", async () => {
+  await t.step("a crash and the restart lose no packet", async () => {
     const flood = machine.spawn(["ping", "-i0.1", INNER.officeFar]);
     await flood.waitForLine(/icmp_seq=3 /, PATIENCE);
     await office.signal("SIGKILL");
-    await office.says(/taking over the tunnel/);
-    await office.says(/waiting for clients/);
-    await office.comesTo("StatusText", /; 1 of 1 peers admitted$/);
+    await office.waitForMessage(/taking over the tunnel/);
+    await office.waitForMessage(/waiting for clients/);
+    await office.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
     assert.equal(await office.property("NRestarts"), "1");
     await endUnharmed(flood);
   });
-  await t.step("one that hangs is restarted, and none that does not", async () => {
+  await t.step("an instance that hangs is restarted, and only such an instance", async () => {
     assert.equal(await home.property("NRestarts"), "0");
     await home.signal("SIGSTOP");
-    await home.says(/Watchdog timeout/);
-    await home.says(/accepted by/);
-    await home.comesTo("NRestarts", /^1$/);
+    await home.waitForMessage(/Watchdog timeout/);
+    await home.waitForMessage(/accepted by/);
+    await home.waitForProperty("NRestarts", /^1$/);
     await ping(INNER.homeFar);
   });
-  await t.step("one with bad settings is not started again, and its tunnel is removed", async () => {
+  await t.step("an instance with bad settings is not restarted, and its tunnel is removed", async () => {
     await Deno.remove("/etc/ipipou/home.key");
     await home.signal("SIGKILL");
-    const { PRIORITY } = await home.says(/ipipou: Cannot read \/etc\/ipipou\/home\.key/);
+    const { PRIORITY } = await home.waitForMessage(/ipipou: Cannot read \/etc\/ipipou\/home\.key/);
     assert.equal(PRIORITY, "3");
-    await home.says(/removed device ipipou2/);
-    await home.says(/Failed with result 'exit-code'/);
-    await home.comesTo("ActiveState", /^failed$/);
+    await home.waitForMessage(/removed device ipipou2/);
+    await home.waitForMessage(/Failed with result 'exit-code'/);
+    await home.waitForProperty("ActiveState", /^failed$/);
     assert.equal(await home.property("ExecMainStatus"), "2");
     assert.ok(!await has("ip", "link", "show", "dev", "ipipou2"));
     await ping(INNER.officeFar);
   });
   await t.step(
-    "a hub takes and loses peers while it runs, and goes on where one cannot be read",
+    "a hub adds and removes peers while it runs, and goes on if a peer's file cannot be read",
     async () => {
-      await hubLives(machine);
+      await checkHub(machine);
     },
   );
   await t.step("a stop removes everything", async () => {
@@ -238,7 +247,7 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     assert.equal(await must(["ip", "fou", "show"]), "");
     assert.doesNotMatch(await must(["nft", "list", "tables"]), /ipipou/);
   });
-  await t.step("systemd knows what the unit says, but for what is newer than it", async () => {
+  await t.step("systemd understands the unit, except for directives newer than it", async () => {
     const said = await must(["journalctl", "--output=cat", "_PID=1"]);
     for (const line of said.split("\n").filter((line) => /ipipou@\.service:\d/.test(line))) {
       assert.match(line, /Unknown key '(RestartSteps|RestartMaxDelaySec)'/);

@@ -8,7 +8,7 @@ import { onRouter } from "../../lab/router.ts";
 import { MADE, VERSION } from "../made.ts";
 import { ALPINE, OPENWRT, PRE_DEINSTALL, scriptOfIpk, unpackApk, unpackIpk } from "../routers.ts";
 
-/** Runs in the lab. The server is OpenWrt's package, whose init script tells what procd is asked; the client Alpine's. */
+/** Runs in the lab. The server is OpenWrt's package, with a stand-in for procd; the client is Alpine's. */
 
 const SETTINGS = {
   [`${OPENWRT}/etc/ipipou/office.toml`]: `server = true
@@ -31,10 +31,10 @@ token = "open sesame"
 `,
 };
 
-/** Where Alpine's instance logs. */
+/** The log of Alpine's instance. */
 const LOG = `${ALPINE}/var/log/ipipou.log`;
 
-/** Runs a script of OpenWrt's package as opkg does; resolves with what it and procd's stand-in say. */
+/** Runs a script of OpenWrt's package as opkg does. @returns what it and the stand-in for procd print */
 async function opkg(name: string, args: string, env: string): Promise<string> {
   return await must(onRouter(["sh", "-ec", `${env} sh ${scriptOfIpk(name)} ${args}`], OPENWRT));
 }
@@ -48,12 +48,12 @@ async function rcService(network: Network, action: string): Promise<void> {
   await network.must("client", onRouter(["rc-service", "ipipou.branch", action], ALPINE));
 }
 
-/** Resolves once the client has written that to its log. */
+/** Resolves once the client has logged this text. */
 async function logged(text: string): Promise<void> {
   await eventually(`the log has ${text}`, async () => (await Deno.readTextFile(LOG)).includes(text));
 }
 
-/** The program that runs on a host: its process, and the files it has in its memory. */
+/** The program that runs on a host: its process, and the files it has mapped. */
 async function programOn(
   network: Network,
   host: Host,
@@ -66,10 +66,10 @@ async function programOn(
   return undefined;
 }
 
-/** Nothing but the package's files is in the program's memory, and they are those that are installed. */
+/** Checks that the program has mapped only files of the package, and that these are the installed ones. */
 async function runsInstalled(network: Network, host: Host, root: string): Promise<void> {
   const { pid, files } = (await programOn(network, host))!;
-  // What killall goes by.
+  // killall finds processes by this name.
   assert.equal(await Deno.readTextFile(`/proc/${pid}/comm`), "ipipou\n");
   assert.ok(files.length > 5);
   for (const file of files) {
@@ -91,7 +91,7 @@ async function upgradeServer(): Promise<void> {
   assert.equal(await opkg("postinst", "configure", "PKG_UPGRADE=1"), "");
 }
 
-/** OpenRC has the client go on in the new executable after it was killed. */
+/** Kills the client and checks that OpenRC restarts it from the new executable. */
 async function takeOverClient(network: Network): Promise<void> {
   const { pid, files } = (await programOn(network, "client"))!;
   assert.ok(files.every((file) => file.endsWith(" (deleted)")));
@@ -102,7 +102,7 @@ async function takeOverClient(network: Network): Promise<void> {
   });
 }
 
-Deno.test("packages for routers run without glibc, upgrade without a lost packet, and stop what they remove", async () => {
+Deno.test("packages for routers run without glibc, upgrade without a lost packet, and stop instances when removed", async () => {
   await must(["modprobe", "-a", "fou", "ipip"]);
   await using network = await Network.create({ prefix: "pkg" });
   assert.equal(await opkg("preinst", "install", ""), "");
@@ -137,7 +137,7 @@ Deno.test("packages for routers run without glibc, upgrade without a lost packet
   assert.deepEqual(await server.kill(), { code: 0 });
 });
 
-Deno.test("OpenWrt's package refuses a machine of another kind, but not while an image is built", async () => {
+Deno.test("OpenWrt's package refuses another architecture, except while an image is built", async () => {
   const install = (env: string) =>
     run(onRouter(["sh", "-c", `uname() { echo mips; }; ${env} . ${scriptOfIpk("preinst")}`], OPENWRT));
   const refused = await install("");

@@ -16,7 +16,7 @@ const CLIENT = { unit: "ipipou@branch", address: "192.0.2.2" } as const;
 const INNER = "172.28.0.2";
 const FAR = ["ip", "netns", "exec", "far"];
 
-/** Where a package may have left something. */
+/** Lists everything that a package may have left. */
 const FIND_OURS = ["find", "/etc", "/usr/bin", "/usr/lib/systemd", "/var/lib", "-xdev", "-name", "*ipipou*"];
 
 async function property(unit: string, name: string): Promise<string> {
@@ -28,16 +28,16 @@ async function executableOf(unit: string): Promise<string> {
 }
 
 async function dpkg(...args: string[]): Promise<void> {
-  // What other packages do about manual pages takes a minute here.
+  // The manual page triggers of other packages take a minute here.
   await must(["dpkg", "--no-triggers", ...args]);
 }
 
 async function rpm(...args: string[]): Promise<void> {
-  // Debian's packages are not in its books.
+  // rpm's database does not know Debian's packages.
   await must(["rpm", "--nodeps", ...args]);
 }
 
-/** Two hosts: this one is the server, the client a network namespace. */
+/** Connects two hosts: this one is the server, a network namespace the client. */
 async function connect(): Promise<void> {
   await must(["modprobe", "-a", "fou", "ipip"]);
   await must(["ip", "-batch", "-"], {
@@ -53,14 +53,14 @@ link set dev lo up
 link set dev eth0 up
 `,
   });
-  // The lab's systemd knows the units of this folder alone.
+  // The lab's systemd reads units only from this folder.
   await must(["ln", "-s", UNIT, "/run/systemd/system/"]);
   const edit = `/run/systemd/system/${CLIENT.unit}.service.d`;
   await must(["install", "-d", edit]);
   await Deno.writeTextFile(`${edit}/far.conf`, "[Service]\nNetworkNamespacePath=/run/netns/far\n");
 }
 
-/** Settings of both sides, made of the examples as their comments say. */
+/** Makes the settings of both sides from the examples, as their comments say. */
 async function configure(): Promise<void> {
   const [privateKey = "", publicKey = ""] = (await must(["ipipou", "--auth-keygen"])).split("\n");
   const server = await Deno.readTextFile(`${EXAMPLES}/server.toml`);
@@ -90,7 +90,7 @@ async function start(): Promise<void> {
   });
 }
 
-/** Whatever puts the newer package in place of the older one, instances go on in the executable they have. */
+/** Checks that instances keep running the old executable while the package is upgraded. */
 async function upgrade(install: () => Promise<void>): Promise<void> {
   const pid = await property(SERVER.unit, "MainPID");
   await install();
@@ -98,7 +98,7 @@ async function upgrade(install: () => Promise<void>): Promise<void> {
   assert.equal(await executableOf(SERVER.unit), "/usr/bin/ipipou (deleted)");
 }
 
-/** Has both instances go on in the new executable, as the manual says. */
+/** Moves both instances to the new executable, as the manual says. */
 async function takeOver(): Promise<void> {
   await must(["systemctl", "kill", "--signal=KILL", "ipipou@*"]);
   for (const { unit } of [SERVER, CLIENT]) {
@@ -115,7 +115,7 @@ async function enable(): Promise<void> {
   await must(["ln", "-s", UNIT, ENABLED]);
 }
 
-/** Whatever removes the package ends the instances, with all they made; the administrator's files stay. */
+/** Checks that removing the package stops the instances, removes all that they made, and keeps the settings files. */
 async function remove(uninstall: () => Promise<void>): Promise<void> {
   await uninstall();
   assert.equal(await property(SERVER.unit, "MainPID"), "0");
@@ -124,13 +124,13 @@ async function remove(uninstall: () => Promise<void>): Promise<void> {
   assert.equal([...Deno.readDirSync(SETTINGS)].length, 5);
 }
 
-/** Nothing but these is left anywhere. */
+/** Checks that nothing but these paths is left. */
 async function onlyHas(paths: readonly string[]): Promise<void> {
   assert.deepEqual((await must(FIND_OURS)).split("\n").filter(Boolean), paths);
 }
 
 Deno.test("packages upgrade without a lost packet, and leave nothing when they are purged or erased", async () => {
-  // What somebody has on this machine is not what the lab has.
+  // The lab sees this machine's files, which may include an installed ipipou.
   await must(["sh", "-c", `rm -rf $(${FIND_OURS.join(" ").replace("*ipipou*", "'*ipipou*'")})`]);
   await connect();
   await dpkg("--install", MADE.deb);

@@ -26,7 +26,7 @@ export interface Orders {
 }
 
 /** What a run works with. */
-export interface RunContext {
+interface RunContext {
   readonly system: System;
   readonly settings: Settings;
   readonly log: Log;

@@ -33,12 +33,10 @@ interface Position {
   readonly column: number;
 }
 
-/** What a table applies to: everything, a peer that begins here, or the peer that began before. */
-type About = "all" | "new peer" | "peer";
-
 /** A table of a file. The keys above the first table count as one. */
 interface Table {
-  readonly about: About;
+  /** What it applies to: everything, a peer that begins here, or the peer that began before. */
+  readonly about: "all" | "new peer" | "peer";
   readonly at: Position;
   readonly entries: Iterable<Entry>;
 }

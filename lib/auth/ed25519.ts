@@ -9,7 +9,7 @@ export const SALT_LENGTH = 4;
 export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
 
 /** The parts of a signed payload. */
-export interface SignedPayload {
+interface SignedPayload {
   readonly signature: Uint8Array;
   /** What the signature covers: time, salt, any trailing bytes, then the secret. */
   readonly message: Uint8Array;

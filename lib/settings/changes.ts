@@ -84,7 +84,9 @@ function allChanges(from: Settings, to: Settings): string[] {
     ...from.peers.filter(({ name }) => !news.has(name)).map(({ name }) => `${name}: removed`),
     ...to.peers.flatMap((peer) => {
       const old = olds.get(peer.name);
-      const lines = old === undefined ? ["added"] : describePeer(old, peer);
+      const lines = old === undefined
+        ? ["added"]
+        : [...describeDifferences(OF_PEER, old, peer), ...describeSchemeChange(old.scheme, peer.scheme)];
       return lines.map((line) => `${peer.name}: ${line}`);
     }),
   ];
@@ -93,10 +95,6 @@ function allChanges(from: Settings, to: Settings): string[] {
 /** Tells whether some peer has no private local address of its own. */
 function handsOutAlts({ peers }: Settings): boolean {
   return peers.some(({ altIp }) => altIp === null);
-}
-
-function describePeer(from: Peer, to: Peer): string[] {
-  return [...describeDifferences(OF_PEER, from, to), ...describeSchemeChange(from.scheme, to.scheme)];
 }
 
 function describeSchemeChange(from: Scheme, to: Scheme): string[] {

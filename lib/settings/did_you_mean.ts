@@ -37,22 +37,22 @@ export function suggestOption(name: string, options: readonly Option[], help: st
  */
 export function suggestKey(table: string, key: string, isOfPeer: boolean): string {
   const wanted = toKebab(key);
+  const joined = table === "" ? wanted : `${table}-${wanted}`;
   const inTable = TOML_KEYS.filter((known) => known.table === table);
   const near = nearest(wanted, inTable.map((known) => known.key));
-  const found = TOML_KEYS.find(({ long }) => long === wanted || long === `${table}-${wanted}`) ??
+  const nearLong = nearest(joined, LONG_NAMES);
+  const found = TOML_KEYS.find(({ long }) => long === wanted || long === joined) ??
     inTable.find((known) => known.key === near) ??
     TOML_KEYS.find((known) => known.key === wanted) ??
-    TOML_KEYS.find(({ long }) => long === nearest(`${table}-${wanted}`.replace(/^-/, ""), LONG_NAMES));
-  if (found === undefined) return elsewhere(`${table}-${wanted}`);
-  if (found.table === table) return `did you mean \`${found.key}\`?`;
-  if (isOfPeer) return `did you mean \`${found.table === "" ? "" : `${found.table}.`}${found.key}\`?`;
-  return `did you mean \`${found.key}\` ${
-    found.table === "" ? "above the first [table]" : `in [${found.table}]`
-  }?`;
+    TOML_KEYS.find(({ long }) => long === nearLong);
+  if (found === undefined) return elsewhere(joined);
+  const isAbove = found.table === "";
+  if (found.table === table || isOfPeer && isAbove) return `did you mean \`${found.key}\`?`;
+  if (isOfPeer) return `did you mean \`${found.table}.${found.key}\`?`;
+  return `did you mean \`${found.key}\` ${isAbove ? "above the first [table]" : `in [${found.table}]`}?`;
 }
 
-function elsewhere(joined: string): string {
-  const name = joined.replace(/^-/, "");
+function elsewhere(name: string): string {
   return OPTIONS.some((option) => option.long === name && tomlPathOf(option) === null)
     ? `--${name} can only be used on the command line`
     : "ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]";

@@ -1,10 +1,19 @@
-import type { AST } from "toml-eslint-parser";
 import { suggestKey } from "./did_you_mean.ts";
 import { HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
-import { isTable, type Piece, piecesOf, readTables, showKeys, showPlace } from "./toml_tables.ts";
+import {
+  type Entry,
+  isTable,
+  type Piece,
+  piecesOf,
+  readTables,
+  type Scalar,
+  showKeys,
+  showPlace,
+  type Value,
+} from "./toml_tables.ts";
 import { describeKind, type LastingKind, readNetworks, readValue, ValueError } from "./values.ts";
 
 /** The content of a TOML file. */
@@ -27,7 +36,7 @@ type TomlOption = Extract<Option, LastingKind>;
 const ABOVE_PEERS = "the part above the first [[peer]]";
 
 /** TOML types of values; those of the other kinds are strings. */
-const TYPES: { readonly [K in TomlOption["kind"]]?: readonly AST.TOMLValue["kind"][] } = {
+const TYPES: { readonly [K in TomlOption["kind"]]?: readonly Scalar["type"][] } = {
   flag: ["boolean"],
   integer: ["integer"],
   ports: ["integer"],
@@ -62,13 +71,14 @@ export function parseToml(text: string, path: string, hub: string | null = null)
   const given: GivenValues = {};
   const peers: { place: string; given: GivenValues }[] = [];
   let holdsSecret = false;
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
   for (const piece of piecesOf(text, path)) {
     for (const { about, at, entries } of readTables(piece, hub !== null)) {
       if (about === "new peer") peers.push({ place: showPlace(at, piece), given: {} });
-      const into = about === "all" ? given : peers.at(-1)!.given;
-      for (const { keys, key, value } of entries) {
-        const option = findOption(keys, showPlace(key.loc.start, piece), about === "all" ? hub : ABOVE_PEERS);
-        takeNode(into, option, showKeys(keys), value, piece);
+      const [into, above] = about === "all" ? [given, hub] : [peers.at(-1)!.given, ABOVE_PEERS];
+      for (const entry of entries) {
+        const option = findOption(entry, piece, above);
+        takeValue(into, option, entry, piece, folder);
         holdsSecret ||= option.secret === true;
       }
     }
@@ -77,11 +87,11 @@ export function parseToml(text: string, path: string, hub: string | null = null)
 }
 
 /** @param above where keys belong that are not per peer; null: all keys are allowed here */
-function findOption(keys: readonly string[], place: string, above: string | null): TomlOption {
+function findOption({ keys, at }: Entry, piece: Piece, above: string | null): TomlOption {
   const path = joined(keys);
   const option = (above === null ? ALL_KEYS : PEER_KEYS).get(path);
   if (option !== undefined) return option;
-  const shown = showKeys(keys);
+  const [shown, place] = [showKeys(keys), showPlace(at, piece)];
   if (ALL_KEYS.has(path)) {
     throw new SettingsError(`Cannot use ${shown} at ${place} for one peer: it belongs in ${above}`);
   }
@@ -102,31 +112,29 @@ function keyError(keys: readonly string[], shown: string, place: string, isOfPee
   return new SettingsError(`Unknown key ${shown} at ${place}: ${cure}`);
 }
 
-function takeNode(
+function takeValue(
   given: GivenValues,
   option: TomlOption,
-  key: string,
-  node: AST.TOMLContentNode,
+  { keys, value }: Entry,
   piece: Piece,
+  folder: string,
 ): void {
-  const folder = piece.path.slice(0, piece.path.lastIndexOf("/") + 1);
-  const place = `${key} at ${showPlace(node.loc.start, piece)}`;
+  const place = `${keys.join(".")} at ${showPlace(value.at, piece)}`;
   try {
-    readNode(option, node, folder, assignTo(given, option, place, false));
+    read(option, value, folder, assignTo(given, option, place, false));
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new SettingsError(
-      `Cannot use ${option.secret ? HIDDEN : showNode(node)} as ${place}: ${error.message}`,
-    );
+    const shown = value.type === "string" ? quote(value.text) : value.text;
+    throw new SettingsError(`Cannot use ${option.secret ? HIDDEN : shown} as ${place}: ${error.message}`);
   }
 }
 
-function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string, assign: Assign): void {
+function read(option: TomlOption, value: Value, folder: string, assign: Assign): void {
   if (option.kind === "networks") {
-    if (node.type !== "TOMLArray") throw wrongTypeError(option, node);
-    return assign(option.slot, readNetworks(option, node.elements.map((item) => textOf(option, item))));
+    if (value.type !== "list") throw wrongTypeError(option, value);
+    return assign(option.slot, readNetworks(option, value.items.map((item) => textOf(option, item))));
   }
-  const items = option.kind === "ports" && node.type === "TOMLArray" ? node.elements : [node];
+  const items = option.kind === "ports" && value.type === "list" ? value.items : [value];
   const text = items.map((item) => textOf(option, item)).join(",");
   if (option.kind !== "flag") return readValue(option, text, folder, assign);
   // `--no-KEY` is `KEY = false`.
@@ -135,22 +143,13 @@ function readNode(option: TomlOption, node: AST.TOMLContentNode, folder: string,
 }
 
 /** A value as the command line takes it. @throws {ValueError} when it has not the TOML type of its option */
-function textOf(option: TomlOption, node: AST.TOMLContentNode): string {
-  const types = TYPES[option.kind] ?? ["string"];
-  if (node.type !== "TOMLValue" || !types.includes(node.kind)) throw wrongTypeError(option, node);
-  return String(node.kind === "integer" ? node.bigint : node.value);
+function textOf(option: TomlOption, value: Scalar): string {
+  if (!(TYPES[option.kind] ?? ["string"]).includes(value.type)) throw wrongTypeError(option, value);
+  return value.type === "integer" ? String(BigInt(value.text)) : value.text;
 }
 
-function wrongTypeError(option: TomlOption, node: AST.TOMLContentNode): ValueError {
-  const isText = node.type === "TOMLValue" && node.kind === "string";
-  const bare = isText ? ", without quotes" : "";
-  const list = option.kind === "networks" ? ", each in quotes, in a list" : ", in quotes";
-  return new ValueError(`must be ${describeKind(option)}${option.kind in TYPES ? bare : list}`);
-}
-
-function showNode(node: AST.TOMLContentNode): string {
-  if (node.type === "TOMLArray") return "a list";
-  if (node.type === "TOMLInlineTable") return "a table";
-  if (node.kind === "string") return quote(node.value);
-  return "number" in node ? node.number : "datetime" in node ? node.datetime : String(node.value);
+function wrongTypeError(option: TomlOption, { type }: Scalar): ValueError {
+  const bare = type === "string" ? ", without quotes" : "";
+  const quoted = option.kind === "networks" ? ", each in quotes, in a list" : ", in quotes";
+  return new ValueError(`must be ${describeKind(option)}${option.kind in TYPES ? bare : quoted}`);
 }

@@ -10,7 +10,7 @@ const NEGATIVE_REGEXP = /^-\d*\.?\d+$/;
 const PHRASE_REGEXP = /^-(?!-)[^= ]* /;
 
 /** What a command line may contain. */
-export interface Grammar {
+interface Grammar {
   readonly options: readonly Option[];
   /** The command line that lists the options. */
   readonly help: string;

@@ -6,8 +6,8 @@ import { piecesOf } from "../../../lib/settings/toml_tables.ts";
 import { anyText } from "./arbitrary_values.ts";
 
 const PATH = "/x.toml";
-/** A comment that keeps a file from being split. */
-const WHOLE = "\n# '''";
+/** A comment that keeps a file from being split, and from being read without the parser. */
+const WHOLE = "\n# '''é";
 
 const lines = fc.oneof(
   { weight: 4, arbitrary: fc.constant("[[peer]]") },
@@ -61,6 +61,48 @@ Deno.test("parseToml() reads a file in pieces like the whole", () => {
     { numRuns: 3000 },
   );
   assert.ok(inPieces > 100, `only ${inPieces} were in pieces`);
+});
+
+const KEYS = ["name", "tunl.dev", "routes", "auth.lifetime", "fou", "fou.local-port", "x", '"name"', "a.b"];
+const VALUES = String.raw`"a b" ["10.1.0.0/16"] ["10.1.0.0/16","10.2.0.0/16"] true false 0 17 007 -1 1_0 True
+  1979-05-27 1.5 {} " """a""" 'a' "a\u0041" "a\" "é" [] ["a",] [1] ["a""b"]`.split(/\s+/);
+const mostly = (usual: string, ...odd: string[]) =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(usual) }, fc.constantFrom(...odd));
+const plainLines = fc.tuple(
+  mostly("", "  ", "\t", "\u00a0"),
+  fc.constantFrom(...KEYS),
+  mostly(" = ", "=", "\t=  ", " "),
+  fc.oneof(fc.constant('"a"'), fc.constantFrom(...VALUES)),
+  mostly("", " ", "\t", " # a", "#é", "\r", " x"),
+).map((parts) => parts.join(""));
+const nearlyPlainLines = fc.oneof(
+  { weight: 9, arbitrary: plainLines },
+  fc.constantFrom("", "# a", "  # é", "#\t", "tunl", "[tunl]", "\r"),
+);
+
+Deno.test("parseToml() reads plain lines like the parser", () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(
+      fc.constantFrom("# a", "[[peer]] # a", " [[peer]]\t# a"),
+      fc.array(nearlyPlainLines, { maxLength: 4 }),
+      fc.constantFrom(null, "/hub.toml"),
+      (first, lines, hub) => {
+        const [own, parsed] = [first, first.replace("# a", "# é")].map((line) => {
+          try {
+            return parseToml([line, ...lines, ""].join("\n"), PATH, hub);
+          } catch (error) {
+            assert.ok(error instanceof SettingsError, String(error));
+            return error.message;
+          }
+        });
+        assert.deepEqual(own, parsed);
+        if (typeof own === "object") accepted++;
+      },
+    ),
+    { numRuns: 5000 },
+  );
+  assert.ok(accepted > 500, `only ${accepted} were accepted`);
 });
 
 Deno.test("piecesOf() splits before each [[peer]], loses nothing, and counts lines", () => {

@@ -1,7 +1,7 @@
 import type { FakeKernel } from "./kernel.ts";
 import { Refused } from "./refused.ts";
 
-/** The hands of an administrator, or of other programs, on a kernel in memory. Each tells whether the kernel did it. */
+/** Changes a fake kernel as an administrator or another program would. Methods return whether the kernel obeyed. */
 export class Admin {
   readonly #kernel: FakeKernel;
 
@@ -40,13 +40,13 @@ export class Admin {
     return this.ip(`link set dev ${name} alias ${alias}`);
   }
 
-  /** Gives a tunnel other outer addresses. */
+  /** Changes a tunnel's outer addresses. */
   moveTunnel(name: string, local: string, remote: string): boolean {
     if (!this.#kernel.devices.get(name)?.outer) return false;
     return this.ip(`link set dev ${name} type ipip remote ${remote} local ${local}`);
   }
 
-  /** Makes an ipip device of another's, with no mark. @param link the device it is bound to; null: none */
+  /** Makes a foreign ipip device, without a mark. @param link the device it is bound to; null: none */
   addTunnel(name: string, local: string, remote: string, link: string | null = null): boolean {
     const device = link === null ? "" : ` dev ${link}`;
     return this.ip(`link add name ${name} type ipip remote ${remote} local ${local}${device}`);
@@ -62,7 +62,7 @@ export class Admin {
     return this.ip(`address add ${address} dev ${device}`);
   }
 
-  /** Deletes all addresses of a device that are this one, whatever their networks. */
+  /** Deletes this address from a device, in all networks in which the device has it. */
   deleteAddress(device: string, ip: string): boolean {
     return this.#deleteAddresses(device, (local) => local === ip);
   }
@@ -71,12 +71,12 @@ export class Admin {
     return this.#deleteAddresses(device, () => true);
   }
 
-  /** Makes a route of protocol `boot`. @param words "10.1.0.0/16 dev eth0 metric 5" */
+  /** Makes a route of protocol `boot`. @param words such as "10.1.0.0/16 dev eth0 metric 5" */
   addRoute(words: string): boolean {
     return this.ip(`route add ${words}`);
   }
 
-  /** Deletes a route, whoever made it. */
+  /** Deletes a route of any protocol. */
   deleteRoute(dst: string): boolean {
     const { fib, links } = this.#kernel;
     const route = fib.routes.find((route) => route.dst === dst);
@@ -84,7 +84,7 @@ export class Admin {
     return this.ip(`route delete ${dst} dev ${links.nameOf(route.device)} proto ${route.protocol}`);
   }
 
-  /** @param words "port 10000 local 192.0.2.1 dev eth0" */
+  /** @param words such as "port 10000 local 192.0.2.1 dev eth0" */
   addFouPort(words: string): boolean {
     return this.ip(`fou add ${words} ipproto 4`);
   }
@@ -94,7 +94,7 @@ export class Admin {
     return this.ip(`fou del ${words} ipproto 4`);
   }
 
-  /** Makes a table with a chain that lets everything pass, and a set with an element. */
+  /** Makes a table with a chain that accepts everything, and a set with one element. */
   addTable(name: string): boolean {
     return this.nft(
       `add table ip ${name}`,
@@ -113,7 +113,7 @@ export class Admin {
     return this.nft(`delete table ip ${name}`);
   }
 
-  /** Deletes one rule of a table. @param number from 0 on, of all rules in it, beginning again after the last */
+  /** Deletes one rule of a table. @param number index in all its rules, modulo their count */
   deleteRule(table: string, number: number): boolean {
     const chains = [...this.#kernel.tables.get(table)?.chains ?? []];
     const rules = chains.flatMap(([chain, { rules }]) =>
@@ -122,13 +122,13 @@ export class Admin {
     return rules.length > 0 && this.nft(`delete rule ip ${table} ${rules[number % rules.length]}`);
   }
 
-  /** Deletes a chain with the rules in it; not one that others lead to. @param number see `deleteRule()` */
+  /** Deletes a chain and its rules, if nothing refers to it. @param number see `deleteRule()` */
   deleteChain(table: string, number: number): boolean {
     const chains = [...this.#kernel.tables.get(table)?.chains.keys() ?? []];
     return chains.length > 0 && this.nft(`delete chain ip ${table} ${chains[number % chains.length]}`);
   }
 
-  /** Deletes a set or map; not one that a rule has. @param number see `deleteRule()` */
+  /** Deletes a set or map, if no rule refers to it. @param number see `deleteRule()` */
   deleteSet(table: string, number: number): boolean {
     const sets = [...this.#kernel.tables.get(table)?.sets ?? []];
     if (sets.length === 0) return false;
@@ -150,7 +150,7 @@ export class Admin {
     const device = this.#kernel.devices.get(name);
     const gone = device?.addresses.filter(({ local }) => isGone(local)) ?? [];
     for (const address of gone) {
-      // A secondary one may be gone with the first.
+      // A secondary address may have been deleted with the primary one.
       if (device!.addresses.includes(address)) this.#kernel.fib.deleteAddress(device!, address);
     }
     return gone.length > 0;

@@ -1,6 +1,6 @@
 import type { BpfInstruction } from "../../../lib/reply_filter.ts";
 
-/** Runs a program on a packet as the kernel does, with the instructions that it may be made of. @returns bytes to take */
+/** Runs a BPF program on a packet. It knows only the instructions that ours use. @returns how many bytes to keep */
 export function runBpf(program: readonly BpfInstruction[], packet: Uint8Array): number {
   let [accumulator, index] = [0, 0];
   for (let at = 0; at < program.length; at++) {

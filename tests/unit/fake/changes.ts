@@ -1,15 +1,15 @@
 import type { KernelChange } from "../../../lib/ports.ts";
 
-/** A change of the fake kernel; of nftables, by the tables that one transaction touched. */
+/** A change of the fake kernel. For nftables, it has the tables that one transaction changed. */
 export type FakeChange =
   | Exclude<KernelChange, { kind: "table" | "unknown" }>
   | { readonly kind: "nft"; readonly tables: ReadonlySet<string> };
 
-/** Who wants to hear of changes. */
+/** The listeners for changes of a fake kernel. */
 export class Changes {
   readonly #listeners = new Set<(change: FakeChange) => void>();
 
-  /** @returns ends it */
+  /** @returns removes the listener */
   listen(listener: (change: FakeChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

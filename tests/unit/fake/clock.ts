@@ -1,20 +1,20 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../lib/ports.ts";
 
-/** Firings at one moment after which something must be waiting for that moment again and again. */
+/** More waits than this at one moment mean that something waits for the same moment in a loop. */
 const MOST_FIRINGS_AT_ONCE = 100_000;
-/** Aborted waits that may stay in the heap before it is built anew. */
+/** How many aborted waits may stay in the heap before it is rebuilt. */
 const FEW = 64;
 
 interface Wait {
   readonly moment: number;
-  /** Of two with the same moment the one that began first fires first. */
+  /** Of two waits for the same moment, the one that began first fires first. */
   readonly order: number;
-  /** Null: it was aborted. */
+  /** Null if it was aborted. */
   fire: (() => void) | null;
 }
 
-/** A clock that stands still but for `advance()`. Its Unix time may be set, as that of a real system. */
+/** A clock that moves only by `advance()`. Its Unix time can be set, like that of a real system. */
 export class VirtualClock implements Clock {
   #now: number;
   #unixOffset: number;
@@ -23,7 +23,7 @@ export class VirtualClock implements Clock {
   #pending = 0;
   #lastOrder = 0;
 
-  /** @param unixTime Unix seconds at the start @param now milliseconds of the other clock at the start */
+  /** @param unixTime Unix seconds at the start @param now milliseconds of the monotonic clock at the start */
   constructor(unixTime = 1_795_219_200, now = 1_000_000) {
     this.#now = now;
     this.#unixOffset = unixTime * 1000 - now;
@@ -47,12 +47,12 @@ export class VirtualClock implements Clock {
     this.#unixOffset += seconds * 1000;
   }
 
-  /** Waits that have neither come to their moment nor been aborted, also those for no moment. */
+  /** How many waits have neither fired nor been aborted, including those without a moment. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** The moment of the next wait; null: nothing waits for one. */
+  /** The moment of the next wait; null if nothing waits for a moment. */
   get next(): number | null {
     return this.#top()?.moment ?? null;
   }
@@ -77,7 +77,7 @@ export class VirtualClock implements Clock {
     return promise;
   }
 
-  /** Lets milliseconds pass: fires what is due, each at its moment, and lets what waited for it run before the next. */
+  /** Moves the clock. Each wait fires at its moment, and the code that waited runs before the next wait fires. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     let firings = 0;
@@ -93,12 +93,12 @@ export class VirtualClock implements Clock {
     this.#now = end;
   }
 
-  /** Lets everything run that waits only for its turn. */
+  /** Runs everything that is ready to run now. */
   async settle(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
-  /** The wait that is due first; those that were aborted are left out. */
+  /** The next wait that is not aborted. */
   #top(): Wait | undefined {
     while (this.#heap.length > 0 && this.#heap[0]!.fire === null) {
       this.#pop();

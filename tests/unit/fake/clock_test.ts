@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { VirtualClock } from "./clock.ts";
 
-Deno.test("VirtualClock fires waits in order of time, and lets each take effect before the next", async () => {
+Deno.test("VirtualClock fires waits in order of time, and each takes effect before the next", async () => {
   const clock = new VirtualClock(1_000, 0);
   const log: string[] = [];
   const wait = async (name: string, moment: number, then = () => Promise.resolve()) => {
@@ -21,7 +21,7 @@ Deno.test("VirtualClock fires waits in order of time, and lets each take effect 
   assert.deepEqual([log.at(-1), clock.pending], ["late 41", 0]);
 });
 
-Deno.test("VirtualClock fires what is due already, at the next advance", async () => {
+Deno.test("VirtualClock fires a wait that is already due at the next advance", async () => {
   const clock = new VirtualClock();
   let isDone = false;
   clock.waitUntil(clock.now() - 5).then(() => isDone = true);
@@ -50,7 +50,7 @@ Deno.test("VirtualClock ends a wait when a signal is aborted, and leaves nothing
   assert.deepEqual([count, clock.pending, clock.next], [4, 0, null]);
 });
 
-Deno.test("VirtualClock fires what was not aborted, in order, whatever was aborted", async () => {
+Deno.test("VirtualClock fires the remaining waits in order after others were aborted", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ moment: fc.nat(50), isAborted: fc.boolean() }), { maxLength: 200 }),
@@ -75,7 +75,7 @@ Deno.test("VirtualClock fires what was not aborted, in order, whatever was abort
   );
 });
 
-Deno.test("VirtualClock keeps the Unix time apart from the one that never jumps", async () => {
+Deno.test("VirtualClock keeps Unix time apart from the monotonic clock", async () => {
   const clock = new VirtualClock(1_000, 500);
   await clock.advance(1_500);
   assert.deepEqual([clock.now(), clock.unixTime()], [2_000, 1_001]);
@@ -86,7 +86,7 @@ Deno.test("VirtualClock keeps the Unix time apart from the one that never jumps"
   assert.deepEqual([clock.now(), clock.unixTime()], [3_000, 78]);
 });
 
-Deno.test("VirtualClock notices that time stands still", async () => {
+Deno.test("VirtualClock detects a loop in which time does not move", async () => {
   const clock = new VirtualClock();
   for (let i = 0; i < 100_001; i++) clock.waitUntil(clock.now());
   clock.settle = () => Promise.resolve();

@@ -4,9 +4,9 @@ import type { FakeKernel } from "./kernel.ts";
 import type { FakeDevice } from "./links.ts";
 import { judge } from "./nft_verdicts.ts";
 
-/** What becomes of a packet that came in. */
+/** What becomes of a packet that arrives. */
 export type Fate =
-  /** What it carried comes out of a tunnel device. */
+  /** Its inner packet comes out of a tunnel device. */
   | { readonly kind: "device"; readonly name: string; readonly inner: Uint8Array }
   | { readonly kind: "queue"; readonly number: number; readonly packet: Uint8Array }
   /** It is for a program of this host, or for another host. */
@@ -20,7 +20,7 @@ export type Sending =
 
 const TTL = 64;
 
-/** The way of packets through a kernel in memory: nftables, FOU ports, tunnel devices, routes. */
+/** The path of packets through a fake kernel: nftables, FOU ports, tunnel devices, routes. */
 export class DataPath {
   readonly #kernel: FakeKernel;
   readonly #onDatagram: (packet: Uint8Array) => void;
@@ -31,7 +31,7 @@ export class DataPath {
     this.#onDatagram = onDatagram;
   }
 
-  /** Takes an IPv4 packet in by a device. */
+  /** Receives an IPv4 packet on a device. */
   receive(bytes: Uint8Array, deviceName: string): Fate {
     const device = this.#kernel.devices.get(deviceName);
     if (!device?.up) return dropped(`${deviceName} is not up`);
@@ -46,7 +46,7 @@ export class DataPath {
     return this.#deliver(packet, device);
   }
 
-  /** What the host sends into a tunnel device. @param inner an IPv4 packet */
+  /** Sends a packet into a tunnel device. @param inner an IPv4 packet */
   send(deviceName: string, inner: Uint8Array): Sending {
     const device = this.#kernel.devices.get(deviceName);
     if (!device?.up || device.outer === null) return dropped(`${deviceName} is no tunnel that is up`);
@@ -61,7 +61,7 @@ export class DataPath {
     return this.transmit(packet.bytes, remote, device.link);
   }
 
-  /** What a program of this host sends. @param link number of the device that it must leave by; null: any */
+  /** Sends a packet from a program of this host. @param link number of the device that it must leave by; null: any */
   transmit(bytes: Uint8Array, destination: string, link: number | null): Sending {
     const output = this.outputFor(destination, link);
     if (output === null) return dropped(`no route to ${destination}`);
@@ -104,7 +104,7 @@ export class DataPath {
     return { kind: "device", name: tunnel.name, inner: payload.slice() };
   }
 
-  /** As the kernel finds a tunnel: it looks at no port, and prefers one bound to the device that the packet came by. */
+  /** Finds a tunnel as the kernel does: ports do not matter, and a tunnel bound to the incoming device is preferred. */
   #findTunnel(local: string, remote: string, link: number): FakeDevice | undefined {
     const tunnels = [...this.#kernel.devices.values()].filter(({ kind, up }) => kind === "ipip" && up);
     const matching = tunnels.filter(({ outer }) => outer?.local === local && outer.remote === remote);
@@ -118,7 +118,7 @@ export class DataPath {
   }
 }
 
-/** Where a packet goes, if it is a UDP datagram that left. */
+/** The destination of a packet, if it is a UDP datagram that was sent. */
 export function destinationOf(sending: Sending): Endpoint | null {
   return sending.kind === "sent" ? parseUdpPacket(sending.packet)?.destination ?? null : null;
 }

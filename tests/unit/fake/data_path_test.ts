@@ -35,12 +35,12 @@ function datagram(payload: Uint8Array, source = PEER, destination = FOU_PORT): U
   return buildUdpPacket({ source, destination, payload }, 64);
 }
 
-/** What becomes of a packet, in a word. */
+/** What becomes of a packet, as a word. */
 function short(fate: Fate): string {
   return fate.kind === "device" ? fate.name : fate.kind;
 }
 
-/** A host with two tunnels to one address, by the main and by a private local address, and no gate. */
+/** A host without a gate, with two tunnels to one address: from the main and from a private local address. */
 function newHub(): FakeHost {
   const host = newHost();
   const tunnel = (name: string, local: string, port: number) => [
@@ -70,7 +70,7 @@ function closeGate({ kernel }: FakeHost, rules = RULES): void {
   ]);
 }
 
-Deno.test("without a gate a FOU port lets in whoever sends from a tunnel's address", () => {
+Deno.test("without a gate a FOU port admits anyone who sends from a tunnel's address", () => {
   const host = newHub();
   assert.equal(short(host.receive(datagram(inner()))), "p0");
   assert.equal(short(host.receive(datagram(inner(), { ...PEER, port: 1 }))), "p0");
@@ -80,7 +80,7 @@ Deno.test("without a gate a FOU port lets in whoever sends from a tunnel's addre
   assert.equal(short(host.receive(bare)), "p0");
 });
 
-Deno.test("a missing FOU port, a device that is down, or another device drops what comes", () => {
+Deno.test("packets are dropped without a FOU port, on another device, or if the device is down", () => {
   const host = newHub();
   host.kernel.addDevice("eth1", { addresses: ["203.0.113.1/24"] });
   assert.equal(short(host.receive(datagram(inner()), "eth1")), "dropped");
@@ -98,7 +98,7 @@ Deno.test("a missing FOU port, a device that is down, or another device drops wh
   assert.equal(short(host.receive(stranger)), "tunl0", "the device that takes what no other does");
 });
 
-Deno.test("the gate lets in who is in its map, to the tunnel that it says", () => {
+Deno.test("the gate admits places in its map, to the tunnel that the map names", () => {
   const host = newHub();
   closeGate(host);
   assert.equal(short(host.receive(datagram(inner()))), "p0");
@@ -130,7 +130,7 @@ Deno.test("the gate queues auth packets, by length and form, if a process reads 
   assert.deepEqual(host.receive(auth), { kind: "dropped", why: "queue 7" });
 });
 
-Deno.test("the gate's elements end by the clock", async () => {
+Deno.test("the gate's elements expire by the clock", async () => {
   const clock = new VirtualClock();
   const host = newHost({}, clock);
   host.kernel.ip(`link add name p0 type ipip remote ${PEER.ip} local ${ADDRESS} mode ipip dev eth0`);
@@ -145,7 +145,7 @@ Deno.test("the gate's elements end by the clock", async () => {
   assert.equal(short(host.receive(datagram(inner()))), "dropped");
 });
 
-Deno.test("the gate filters what may be in a tunnel", () => {
+Deno.test("the gate filters the inner source addresses of a tunnel", () => {
   const host = newHub();
   closeGate(host);
   assert.equal(short(host.receive(datagram(inner("172.28.0.77")))), "p0");
@@ -156,7 +156,7 @@ Deno.test("the gate filters what may be in a tunnel", () => {
   assert.equal(short(host.receive(datagram(inner("172.28.1.1"), { ...PEER, port: 40_001 }))), "p1");
 });
 
-Deno.test("what is in a tunnel can pass for another's only past the gate", () => {
+Deno.test("a nested packet reaches another tunnel only without the gate", () => {
   const host = newHub();
   host.kernel.ip("address add 172.28.0.0 peer 172.28.0.1 dev p0");
   const nested = datagram(inner(), { ...PEER, port: 40_001 }, { ip: ALT, port: 10_000 });
@@ -171,7 +171,7 @@ Deno.test("what is in a tunnel can pass for another's only past the gate", () =>
   assert.equal(next(), "dropped");
 });
 
-Deno.test("send() tells where a tunnel's data goes, and from where it seems to come", () => {
+Deno.test("send() gives the outer destination and source of a tunnel's data", () => {
   const sent: Uint8Array[] = [];
   const host = newHub();
   const send = (device: string) => {
@@ -188,7 +188,7 @@ Deno.test("send() tells where a tunnel's data goes, and from where it seems to c
   assert.equal(IpPacket.copy(sent[2]!)!.bits(0, 16), 10_000);
 });
 
-Deno.test("send() sends nothing from a device that is down, parked, without address or without route", () => {
+Deno.test("send() sends nothing from a device that is down, parked, without an address or without a route", () => {
   const host = newHub();
   const { kernel } = host;
   const why = (device: string) => {

@@ -5,22 +5,22 @@ import { Refused } from "./refused.ts";
 
 /** A route of the main table. */
 export interface FakeRoute {
-  /** IP/LENGTH, without a length where that is 32, or "default". */
+  /** IP/LENGTH, or just IP if the length is 32, or "default". */
   readonly dst: string;
   /** Number of its device. */
   readonly device: number;
   readonly protocol: number;
   readonly metric: number | null;
   readonly via: string | null;
-  /** The own address that packets which go by it get. */
+  /** The source address of packets that take this route. */
   readonly source: string | null;
 }
 
-/** Protocol of routes that the kernel makes. */
+/** The protocol of routes that the kernel makes. */
 const KERNEL = 2;
 const SCOPES = { global: 0, link: 253, host: 254 } as const;
 
-/** IPv4 addresses and the main routing table of a kernel in memory. */
+/** IPv4 addresses and the main routing table of a fake kernel. */
 export class Fib {
   /** In the order in which they were made. */
   readonly routes: FakeRoute[] = [];
@@ -43,7 +43,7 @@ export class Fib {
     );
     addresses.splice(before + 1, 0, address);
     this.#changes.tell({ kind: "address", index: device.index, ip: address.local, isGone: false });
-    this.#tellRoute(KERNEL, address.local); // of the local table
+    this.#tellRoute(KERNEL, address.local); // the kernel's route in the local table
     if (device.up) this.#addPrefix(device, address);
   }
 
@@ -62,12 +62,12 @@ export class Fib {
     for (const gone of [...followers, address]) this.#dropAddress(device, gone);
   }
 
-  /** The routes that a device's addresses bring, once it is up. */
+  /** Adds the routes that come with a device's addresses once it is up. */
   raised(device: FakeDevice): void {
     for (const address of device.addresses) this.#addPrefix(device, address);
   }
 
-  /** The kernel tells nobody of the routes that go with their device. */
+  /** Drops a device's routes. The kernel sends no notifications about these. */
   lowered({ index }: FakeDevice): void {
     this.#remove(({ device }) => device === index);
   }
@@ -97,7 +97,7 @@ export class Fib {
     this.#tellRoute(protocol, dst, true);
   }
 
-  /** The route that a packet to `ip` takes, of those whose devices are up. */
+  /** The route that a packet to `ip` takes, among those whose devices are up. */
   lookup(ip: string): FakeRoute | null {
     const address = parseIpv4(ip)!;
     let [best, bestLength] = [null as FakeRoute | null, -1];
@@ -153,14 +153,14 @@ export class Fib {
   }
 }
 
-/** A network as numbers: its first address, and bits. */
+/** A network as numbers: its first address, and its prefix length. */
 export function networkOf(text: string): readonly [network: number, length: number] {
   if (text === "default") return [0, 0];
   const [ip, length = "32"] = text.split("/");
   return [parseIpv4(ip!)!, Number(length)];
 }
 
-/** Whether an address is in a network, all as numbers. */
+/** Whether an address is in a network, both as numbers. */
 export function isIn(address: number, network: number, length: number): boolean {
   return length === 0 || (address ^ network) >>> (32 - length) === 0;
 }

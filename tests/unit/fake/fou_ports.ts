@@ -5,11 +5,11 @@ import { Refused } from "./refused.ts";
 export interface FakeListener {
   readonly ip: string;
   readonly port: number;
-  /** Number of the device that it takes packets from, which may be gone; null: from all. */
+  /** Number of the device that it is bound to, which may no longer exist; null: of none. */
   readonly device: number | null;
 }
 
-/** The FOU ports of a kernel in memory. */
+/** The FOU ports of a fake kernel. */
 export class FouPorts {
   /** Latest first, as the kernel lists them. */
   readonly all: FakeListener[] = [];
@@ -19,7 +19,7 @@ export class FouPorts {
     if (listener.ip !== ANY_ADDRESS && !isLocal(listener.ip)) {
       throw Refused.answer("Cannot assign requested address");
     }
-    if (this.all.some((other) => isInTheWay(other, listener))) throw Refused.answer("Address already in use");
+    if (this.all.some((other) => conflict(other, listener))) throw Refused.answer("Address already in use");
     this.all.unshift(listener);
   }
 
@@ -32,7 +32,7 @@ export class FouPorts {
     this.all.splice(index, 1);
   }
 
-  /** The one that takes a datagram for an address and port, which comes in by a device. */
+  /** The FOU port that receives a datagram for this address and port on this device. */
   taker(ip: string, port: number, device: number): FakeListener | undefined {
     return this.all.find((listener) =>
       listener.port === port && (listener.ip === ip || listener.ip === ANY_ADDRESS) &&
@@ -41,9 +41,9 @@ export class FouPorts {
   }
 
   /**
-   * Those that the kernel lists.
+   * The FOU ports that the kernel lists.
    *
-   * @param perMessage how many it tells of in one message: between one and the next it loses one; null: of all
+   * @param perMessage how many fit in one netlink message; the kernel skips one between two messages; null: all fit
    */
   listed(perMessage: number | null): FakeListener[] {
     if (perMessage === null) return this.all;
@@ -51,7 +51,7 @@ export class FouPorts {
   }
 }
 
-function isInTheWay(a: FakeListener, b: FakeListener): boolean {
+function conflict(a: FakeListener, b: FakeListener): boolean {
   return a.port === b.port && (a.ip === b.ip || a.ip === ANY_ADDRESS || b.ip === ANY_ADDRESS) &&
     (a.device === b.device || a.device === null || b.device === null);
 }

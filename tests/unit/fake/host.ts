@@ -11,19 +11,19 @@ import type { FakeReplySocket } from "./reply_socket.ts";
 import { FakeResolver, type FakeServiceManager, SeededRandom } from "./surroundings.ts";
 import type { ErrorCode } from "./sys_error.ts";
 
-/** What a host is like. */
+/** How a host is set up. */
 export interface HostOptions extends Partial<Omit<KernelOptions, "now">> {
   /** IP/LENGTH of eth0. */
   readonly address: string;
-  /** Where its default route leads. */
+  /** The gateway of its default route. */
   readonly gateway: string;
   readonly latency?: Latency | null;
   readonly seed?: number;
-  /** Gets each packet that leaves it. */
+  /** Called with each packet that leaves the host. */
   readonly onSent?: (packet: Uint8Array) => void;
 }
 
-/** A host in memory: kernel, programs, sockets, and processes that use them. */
+/** A fake host: kernel, programs, sockets, and the processes that use them. */
 export class FakeHost implements RawSocketHost {
   readonly clock: VirtualClock;
   readonly kernel: FakeKernel;
@@ -54,14 +54,14 @@ export class FakeHost implements RawSocketHost {
     this.kernel.ip(`route add default dev eth0 via ${gateway}`);
   }
 
-  /** A process that can be given its `system`. @param serviceManager who started it; null: none did */
+  /** Starts a process. The program under test gets its `system`. @param serviceManager what started it, if any */
   start(serviceManager: FakeServiceManager | null = null): FakeProcess {
     return new FakeProcess(this, serviceManager);
   }
 
   /**
-   * Takes in an IPv4 packet. What goes to a netfilter queue lands in it, if a process reads that and there is room, and
-   * is dropped else.
+   * Receives an IPv4 packet on eth0. A packet for a netfilter queue is put there if a process reads the queue and there
+   * is room, and dropped otherwise.
    */
   receive(packet: Uint8Array, device = "eth0"): Fate {
     const fate = this.path.receive(packet, device);
@@ -70,14 +70,14 @@ export class FakeHost implements RawSocketHost {
     return isIn ? fate : { kind: "dropped", why: `queue ${fate.number}` };
   }
 
-  /** Sends an IPv4 packet into a tunnel device; what leaves the host goes to `onSent` too. */
+  /** Sends an IPv4 packet into a tunnel device. Packets that leave the host also go to `onSent`. */
   send(device: string, inner: Uint8Array): Sending {
     const sending = this.path.send(device, inner);
     if (sending.kind === "sent") this.onSent(sending.packet);
     return sending;
   }
 
-  /** Fails where a program was asked for something that it does not know. */
+  /** Throws if a program was asked for something that it does not know. */
   assertNoMistakes(): void {
     for (const mistake of this.programs.mistakes) assert.fail(mistake as Error);
   }

@@ -4,7 +4,7 @@ import type { Fib } from "./fib.ts";
 import type { FouPorts } from "./fou_ports.ts";
 import { Refused } from "./refused.ts";
 
-/** What commands of `ip` change. */
+/** The state that `ip` commands change. */
 export interface IpTargets {
   readonly links: Links;
   readonly fib: Fib;
@@ -38,7 +38,7 @@ export function runIpCommand(targets: IpTargets, line: string): void {
   throw new TypeError(`Unknown command: ip ${line}`);
 }
 
-/** The words of a command after its verb: an unnamed one, if there is one, and then names with values, and flags. */
+/** The words of a command after its verb: perhaps an unnamed one, then names with values, and flags. */
 class Words {
   readonly #words: readonly string[];
   readonly #line: string;
@@ -52,7 +52,7 @@ class Words {
     return this.#words[0] ?? this.fail("a word is missing");
   }
 
-  /** Reads all words from one on. @throws {TypeError} at one that is neither a name nor a flag */
+  /** Reads the words from index `from` on. @throws {TypeError} at one that is neither a name nor a flag */
   read(from: number, names: readonly string[], flags: readonly string[] = []): ReadonlyMap<string, string> {
     const found = new Map<string, string>();
     for (let at = from; at < this.#words.length; at++) {
@@ -138,7 +138,7 @@ function changeRoute({ links, fib }: IpTargets, verb: string, words: Words): voi
   else fib.addRoute(links, route, verb === "replace");
 }
 
-/** Names that `ip` has for who made a route. */
+/** The names that `ip` has for route protocols. */
 export const PROTOCOLS: readonly string[] = ["unspec", "redirect", "kernel", "boot", "static"];
 
 function readProtocol(text: string): number {

@@ -5,7 +5,7 @@ import type { FakeListener } from "./fou_ports.ts";
 import { PROTOCOLS } from "./ip_commands.ts";
 import type { FakeAddress, FakeDevice, Links } from "./links.ts";
 
-/** A device in the form of `ip -j -d address show`, with most of what it prints. */
+/** A device as `ip -j -d address show` prints it, with most of the fields. */
 export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
   const { index, name, kind, alias, outer, link, up, group, addresses } = device;
   const under = link === null ? null : links.nameOf(link);
@@ -60,7 +60,7 @@ function listAddress({ local, peer, length, scope, isSecondary }: FakeAddress, n
   };
 }
 
-/** A listener in the form of `ip -j fou show`. */
+/** A listener as `ip -j fou show` prints it. */
 export function listFou(links: Links, { ip, port, device }: FakeListener): IpFou {
   return {
     port,
@@ -71,7 +71,7 @@ export function listFou(links: Links, { ip, port, device }: FakeListener): IpFou
   };
 }
 
-/** Routes in the form of `ip -j -d route show`, in its order. */
+/** Routes as `ip -j -d route show` prints them, in its order. */
 export function listRoutes(links: Links, routes: readonly FakeRoute[]): IpRoute[] {
   const sorted = routes.toSorted((a, b) => {
     const [[network, length], [otherNetwork, otherLength]] = [networkOf(a.dst), networkOf(b.dst)];

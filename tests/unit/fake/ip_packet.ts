@@ -2,27 +2,27 @@ import { formatIpv4, parseIpv4 } from "../../../lib/ipv4.ts";
 
 const HEADER_LENGTH = 20;
 
-/** Numbers of protocols in IPv4. */
+/** IPv4 protocol numbers. */
 export const PROTOCOL = { ipip: 4, udp: 17 } as const;
 
-/** An IPv4 packet whose addresses can be changed; checksums are left as they are. */
+/** An IPv4 packet whose addresses can be changed. Checksums are not updated. */
 export class IpPacket {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param bytes belong to it from here on */
+  /** @param bytes not copied: the packet owns them from here on */
   private constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** A copy of a packet; null when that is none. */
+  /** A copy of a packet; null if it is not an IPv4 packet. */
   static copy(bytes: Uint8Array): IpPacket | null {
     if (bytes.length < HEADER_LENGTH || bytes[0]! >> 4 !== 4) return null;
     return new IpPacket(bytes.slice());
   }
 
-  /** A packet that carries another. */
+  /** A packet that carries another packet. */
   static wrap(source: string, destination: string, inner: Uint8Array): IpPacket {
     const bytes = new Uint8Array(HEADER_LENGTH + inner.length);
     const packet = new IpPacket(bytes);
@@ -57,12 +57,12 @@ export class IpPacket {
     return this.protocol === PROTOCOL.udp && this.transport.length >= 8;
   }
 
-  /** What is behind its header. */
+  /** The bytes after its header. */
   get transport(): Uint8Array {
     return this.bytes.subarray((this.bytes[0]! & 0x0f) * 4);
   }
 
-  /** So many bits of what is behind its header, as a number; null when it is too short. */
+  /** Some bits after its header, as a number; null if it is too short. */
   bits(offset: number, length: number): number | null {
     const [start, end] = [offset >> 3, (offset + length + 7) >> 3];
     if (end > this.transport.length) return null;

@@ -11,23 +11,23 @@ import { FakeNft, type NftOptions } from "./nft.ts";
 import { listTable } from "./nft_listing.ts";
 import { Refused } from "./refused.ts";
 
-/** How this kernel differs from others. */
+/** Properties in which kernels differ. */
 export interface KernelOptions extends NftOptions {
-  /** FOU ports that it tells of in one message: between one and the next it loses one; null: it loses none. */
+  /** How many FOU ports it lists in one message; it skips one between two messages; null: it skips none. */
   readonly fouPortsPerMessage: number | null;
-  /** Milliseconds of the clock that never jumps. */
+  /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
 }
 
-/** What a device is given that is there from the beginning. */
+/** Fields of a device that is added directly. */
 type DeviceFields = Partial<Omit<FakeDevice, "name" | "index" | "addresses">> & {
   /** IP/LENGTH. */
   readonly addresses?: readonly string[];
 };
 
 /**
- * A kernel in memory that understands just the commands a plan may have, refuses what the real one refuses, and
- * throws at any other word. It shows its state in the form of `ip -j` and `nft -j`.
+ * A fake kernel. It understands just the commands that a plan may have, refuses what the real kernel refuses, and
+ * throws at any other word. It lists its state as `ip -j` and `nft -j` do.
  */
 export class FakeKernel {
   readonly changes = new Changes();
@@ -35,9 +35,9 @@ export class FakeKernel {
   readonly links = new Links(this.changes, this.fib);
   readonly fou = new FouPorts();
   readonly nftables: FakeNft;
-  /** FOU's and that of ipip devices. */
+  /** The modules for FOU and ipip devices. */
   modules: "loaded" | "loadable" | "missing" = "loadable";
-  /** Commands of `ip` and transactions of `nft` carried out so far. */
+  /** How many `ip` commands and `nft` transactions were carried out so far. */
   count = 0;
   readonly #options: KernelOptions;
 
@@ -61,7 +61,7 @@ export class FakeKernel {
     return this.links.byName;
   }
 
-  /** Milliseconds of the clock that never jumps. */
+  /** Milliseconds of the monotonic clock. */
   get now(): number {
     return this.#options.now();
   }
@@ -78,7 +78,7 @@ export class FakeKernel {
     return device;
   }
 
-  /** Loads what FOU and ipip devices need, with which a device comes. */
+  /** Loads the modules for FOU and ipip devices, which make the device tunl0. */
   loadModules(): void {
     this.modules = "loaded";
     if (this.devices.has("tunl0")) return;
@@ -109,7 +109,7 @@ export class FakeKernel {
       : "unicast";
   }
 
-  /** Runs a transition as the programs would, calling `beforeEach` before each atomic change. */
+  /** Carries out a transition as the programs would, and calls `beforeEach` before each atomic change. */
   run({ confirm, withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
     const steps = [
       ...confirm.map((line) => () => this.#unlessInUse(line)),
@@ -124,7 +124,7 @@ export class FakeKernel {
     }
   }
 
-  /** What `ip -force` does to a FOU port that may be there. */
+  /** Does what `ip -force` does to a FOU port that may exist already. */
   #unlessInUse(line: string): void {
     try {
       this.ip(line);
@@ -148,7 +148,7 @@ export class FakeKernel {
     if (lines.length > 0) this.count++;
   }
 
-  /** What `ip -j -d` and `nft -j` print: lists of devices, FOU ports, routes, and a table's objects. */
+  /** What `ip -j -d` and `nft -j` print: devices, FOU ports, routes, and the objects of a table. */
   list(table: string): Listing {
     return {
       devices: this.listDevices(),
@@ -170,7 +170,7 @@ export class FakeKernel {
     return listRoutes(this.links, this.fib.routes);
   }
 
-  /** Empty where the table is not there. */
+  /** The objects of a table; empty if there is no such table. */
   listTable(name: string): NftObject[] {
     const table = this.tables.get(name);
     return table === undefined ? [] : listTable(name, table, this.now) as NftObject[];

@@ -6,7 +6,7 @@ import { Refused } from "./refused.ts";
 import { newHost, TUNNEL } from "./scene.ts";
 import { snapshot } from "./snapshot.ts";
 
-/** What the kernel says to a command of `ip`; null: nothing, it does it. */
+/** The kernel's error for an `ip` command; null if it succeeds. */
 function refusal(kernel: FakeKernel, line: string): string | null {
   const before = snapshot(kernel);
   try {
@@ -19,7 +19,7 @@ function refusal(kernel: FakeKernel, line: string): string | null {
   }
 }
 
-/** The changes that commands of `ip` bring, in short. */
+/** The changes that `ip` commands cause, abbreviated. */
 function changesOf(kernel: FakeKernel, ...lines: readonly string[]): string[] {
   const changes: string[] = [];
   const listener = (change: FakeChange) => {
@@ -42,7 +42,7 @@ function newKernel(): FakeKernel {
   return kernel;
 }
 
-Deno.test("FakeKernel refuses devices that are in each other's way, in the kernel's words", () => {
+Deno.test("FakeKernel refuses conflicting devices, in the kernel's words", () => {
   const kernel = newKernel();
   const exists = "RTNETLINK answers: File exists";
   const elsewhere = TUNNEL.replace("198.51.100.2", "198.51.100.3");
@@ -58,7 +58,7 @@ Deno.test("FakeKernel refuses devices that are in each other's way, in the kerne
   assert.equal(refusal(kernel, "link delete group 1234"), "RTNETLINK answers: No such device");
 });
 
-Deno.test("FakeKernel refuses addresses that are there, and to delete those that are not", () => {
+Deno.test("FakeKernel refuses to add an address twice, and to delete one that does not exist", () => {
   const kernel = newKernel();
   const [assigned, missing] = ["Error: ipv4: Address already assigned.", "Error: ipv4: Address not found."];
   assert.equal(refusal(kernel, "address add 172.28.0.0 peer 172.28.0.1 dev p0"), assigned);
@@ -68,7 +68,7 @@ Deno.test("FakeKernel refuses addresses that are there, and to delete those that
   assert.equal(refusal(kernel, "address add 1.1.1.1/32 dev nope"), 'Cannot find device "nope"');
 });
 
-Deno.test("FakeKernel refuses routes by a device that is down, routes that clash, and to delete others' routes", () => {
+Deno.test("FakeKernel refuses routes by a device that is down, conflicting routes, and to delete routes of another protocol", () => {
   const kernel = newKernel();
   const route = (verb: string, device = "p0", protocol = 201) =>
     refusal(kernel, `route ${verb} 10.1.0.0/16 dev ${device} proto ${protocol}`);
@@ -88,7 +88,7 @@ Deno.test("FakeKernel refuses routes by a device that is down, routes that clash
   );
 });
 
-Deno.test("FakeKernel refuses FOU ports that are in use, or at no address of the host, or not there", () => {
+Deno.test("FakeKernel refuses FOU ports that are in use or at a foreign address, and to delete those that do not exist", () => {
   const kernel = newKernel();
   const [inUse, invalid] = [
     "RTNETLINK answers: Address already in use",
@@ -123,7 +123,7 @@ Deno.test("FakeKernel throws at words that no plan has", () => {
   for (const line of lines) assert.throws(() => kernel.ip(line), TypeError, line);
 });
 
-Deno.test("FakeKernel drops routes with a device that goes down and with its last address, and tells nobody", () => {
+Deno.test("FakeKernel drops routes with a device that goes down and with its last address, without a notification", () => {
   const kernel = newKernel();
   const inner = () => kernel.listRoutes().filter(({ dev }) => dev === "p0").map(({ dst }) => dst);
   assert.deepEqual(changesOf(kernel, "link set dev p0 up"), ["device p0", "route 2"]);
@@ -144,7 +144,7 @@ Deno.test("FakeKernel drops routes with a device that goes down and with its las
   assert.deepEqual(inner(), []);
 });
 
-Deno.test("FakeKernel tells of changes as the kernel does: not of those about devices that are down", () => {
+Deno.test("FakeKernel reports changes as the kernel does, which are not those of devices that are down", () => {
   const kernel = newKernel();
   const changes = [`alias x`, "group 5", TUNNEL.replace("40000", "40001")];
   for (const words of changes) assert.deepEqual(changesOf(kernel, `link set dev p0 ${words}`), [], words);
@@ -161,7 +161,7 @@ Deno.test("FakeKernel tells of changes as the kernel does: not of those about de
   assert.deepEqual(changesOf(kernel, "route replace 10.1.0.0/16 dev lo proto 201"), []);
 });
 
-Deno.test("FakeKernel deletes an address's followers with it, and keeps the kernel's order of addresses", () => {
+Deno.test("FakeKernel deletes secondary addresses with their primary one, and keeps addresses in the kernel's order", () => {
   const kernel = newKernel();
   kernel.ip("address add 192.0.2.77/24 dev eth0");
   kernel.ip("address add 172.29.0.2/32 dev eth0 scope global");
@@ -177,7 +177,7 @@ Deno.test("FakeKernel deletes an address's followers with it, and keeps the kern
   assert.deepEqual(routes, ["default 192.0.2.254"]);
 });
 
-Deno.test("FakeKernel keeps what is bound to a device that is gone, under its number", () => {
+Deno.test("FakeKernel keeps things bound to a deleted device, under its number", () => {
   const kernel = newKernel();
   kernel.ip(`fou add port 10000 ${FOU}`);
   const { index } = kernel.devices.get("eth0")!;
@@ -190,7 +190,7 @@ Deno.test("FakeKernel keeps what is bound to a device that is gone, under its nu
   assert.equal(refusal(kernel, `fou add port 10000 ${FOU}`), null);
 });
 
-Deno.test("FakeKernel loses a FOU port between two messages when it lists them", () => {
+Deno.test("FakeKernel skips a FOU port between two messages when it lists them", () => {
   const { kernel } = newHost({ fouPortsPerMessage: 40 });
   for (let port = 1; port <= 100; port++) kernel.ip(`fou add port ${port} ${FOU}`);
   const listed = kernel.listFou().map(({ port }) => port);
@@ -198,7 +198,7 @@ Deno.test("FakeKernel loses a FOU port between two messages when it lists them",
   assert.deepEqual(lost, [19, 60]);
 });
 
-Deno.test("snapshot() shows everything, and the same for what was made anew", () => {
+Deno.test("snapshot() shows everything, and looks the same when things are recreated", () => {
   const kernel = newKernel();
   const admin = new Admin(kernel);
   const before = snapshot(kernel);
@@ -225,7 +225,7 @@ Deno.test("snapshot() shows everything, and the same for what was made anew", ()
   assert.deepEqual(snapshot(kernel), before);
 });
 
-Deno.test("Admin tells whether the kernel did it", () => {
+Deno.test("Admin returns whether the kernel carried out the change", () => {
   const kernel = newKernel();
   const admin = new Admin(kernel);
   admin.ip(`link add name p1 ${TUNNEL.replace("198.51.100.2", "198.51.100.3")} mode ipip dev eth0`);

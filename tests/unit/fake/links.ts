@@ -4,16 +4,16 @@ import { Refused } from "./refused.ts";
 /** An IPv4 address of a device. */
 export interface FakeAddress {
   readonly local: string;
-  /** The far end's; without one, the same as `local`. */
+  /** The far end's address; the same as `local` if there is none. */
   readonly peer: string;
-  /** Bits of the network that `peer` is in. */
+  /** The prefix length of the network that `peer` is in. */
   readonly length: number;
   readonly scope: "global" | "link" | "host";
-  /** Whether it goes when the first one of its network does. */
+  /** Whether it is deleted with the first address of its network. */
   readonly isSecondary: boolean;
 }
 
-/** What an ipip device has around its packets. */
+/** The outer header of an ipip device's packets. */
 export interface Outer {
   readonly remote: string;
   readonly local: string;
@@ -28,9 +28,9 @@ export interface FakeDevice {
   /** "" for the loopback device. */
   readonly kind: string;
   alias: string | null;
-  /** Null: it is no tunnel. */
+  /** Null if it is not a tunnel. */
   outer: Outer | null;
-  /** Number of the device it is bound to, which may be gone. */
+  /** Number of the device it is bound to, which may no longer exist. */
   readonly link: number | null;
   up: boolean;
   group: number;
@@ -38,15 +38,15 @@ export interface FakeDevice {
   addresses: FakeAddress[];
 }
 
-/** What follows from changes of devices. */
+/** What has to react to changes of devices. */
 export interface Followers {
   readonly raised: (device: FakeDevice) => void;
   readonly lowered: (device: FakeDevice) => void;
-  /** It is going to be gone; its addresses go first. */
+  /** The device is about to be deleted. Its addresses are deleted first. */
   readonly leaving: (device: FakeDevice) => void;
 }
 
-/** The network devices of a kernel in memory. */
+/** The network devices of a fake kernel. */
 export class Links {
   readonly byName = new Map<string, FakeDevice>();
   readonly #changes: Changes;
@@ -62,7 +62,7 @@ export class Links {
     return this.byName.values().find((device) => device.index === index);
   }
 
-  /** The name of a device by its number, also where there is none any more. */
+  /** The name of a device by its number, even if the device no longer exists. */
   nameOf(index: number): string {
     return this.byIndex(index)?.name ?? `if${index}`;
   }
@@ -97,7 +97,7 @@ export class Links {
     return device;
   }
 
-  /** Changes several things in one step. @throws {Refused} and changes nothing then */
+  /** Changes several properties in one step. @throws {Refused} without changing anything */
   set(
     device: FakeDevice,
     { outer, alias, group, up, name }: {
@@ -115,12 +115,12 @@ export class Links {
     if (alias !== undefined) device.alias = alias;
     if (group !== undefined) device.group = group;
     if (name !== undefined) this.#rename(device, name);
-    // The kernel tells nobody what changes about a device that is down.
+    // The kernel sends no notifications about changes of a device that is down.
     if (wasUp && (outer ?? alias ?? group) !== undefined) this.#tell(device);
     if (up !== undefined && up !== wasUp) this.#switch(device, up);
   }
 
-  /** Deletes devices at once. */
+  /** Deletes devices in one step. */
   delete(devices: readonly FakeDevice[]): void {
     for (const device of devices) {
       if (device.up) this.#switch(device, false);
@@ -148,7 +148,7 @@ export class Links {
     }
   }
 
-  /** No two ipip devices have the same outer addresses and the same device under them. */
+  /** No two ipip devices may have the same outer addresses and be bound to the same device. @throws {Refused} */
   #checkPair(device: FakeDevice, { local, remote }: Outer): void {
     for (const other of this.byName.values()) {
       const isSame = other !== device && other.kind === device.kind && other.link === device.link &&

@@ -1,4 +1,4 @@
-/** Someone who can hold a lock: a process, or a program that one started. */
+/** What can hold the lock: a process, or a program that it started. */
 type Holder = object;
 
 interface Taker {
@@ -6,7 +6,7 @@ interface Taker {
   readonly grant: () => void;
 }
 
-/** The lock on a network namespace: one has it at a time, with the programs started meanwhile; others queue. */
+/** The lock on a network namespace. One process holds it at a time, with the programs it starts; others queue. */
 export class FakeLock {
   readonly #holders = new Set<Holder>();
   #takers: Taker[] = [];
@@ -15,12 +15,12 @@ export class FakeLock {
     return this.#holders.size > 0;
   }
 
-  /** Those that wait for it. */
+  /** How many wait for the lock. */
   get waiting(): number {
     return this.#takers.length;
   }
 
-  /** Waits for it, and takes it. @param owner whom `forget()` may name */
+  /** Waits for the lock and takes it. @param owner the process that takes it */
   async take(owner: Holder): Promise<Disposable> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#takers.push({ holder: owner, grant: resolve });
@@ -29,18 +29,18 @@ export class FakeLock {
     return { [Symbol.dispose]: () => this.leave(owner) };
   }
 
-  /** Has a program hold it too, if its process does. */
+  /** Makes a program hold the lock too, if its process does. */
   join(owner: Holder, program: Holder): void {
     if (this.#holders.has(owner)) this.#holders.add(program);
   }
 
-  /** Holds it no longer. */
+  /** Releases the lock for this holder. */
   leave(holder: Holder): void {
     this.#holders.delete(holder);
     this.#grantNext();
   }
 
-  /** Neither holds it nor waits for it any longer, as a process that ends. */
+  /** Releases the lock and stops waiting for it, as when a process ends. */
   forget(owner: Holder): void {
     this.#takers = this.#takers.filter(({ holder }) => holder !== owner);
     this.leave(owner);

@@ -1,4 +1,4 @@
-/** What waits for its reader, up to so many; the rest is dropped. One reader at a time. */
+/** A queue of limited length for one reader at a time. Items that do not fit are dropped. */
 export class Mailbox<T> {
   #limit: number;
   #items: T[] = [];
@@ -18,7 +18,7 @@ export class Mailbox<T> {
     return this.#items.length;
   }
 
-  /** Those that are there stay. */
+  /** Changes the limit. Items that are already queued stay. */
   resize(limit: number): void {
     this.#limit = limit;
   }
@@ -31,7 +31,7 @@ export class Mailbox<T> {
     return true;
   }
 
-  /** Has the reader fail with an error, once. */
+  /** Makes the reader throw an error, once. */
   fail(error: Error): void {
     this.#error = error;
     this.#wake?.();
@@ -42,13 +42,13 @@ export class Mailbox<T> {
     this.#wake?.();
   }
 
-  /** Nothing comes any more, not even its end. */
+  /** Delivers nothing any more, not even the end. */
   abandon(): void {
     this.#isClosed = true;
     this.#wake = null;
   }
 
-  /** What there is and comes, until it is closed or `signal` is aborted. */
+  /** Yields items until the mailbox is closed or `signal` is aborted. */
   async *read(signal?: AbortSignal): AsyncGenerator<T, void, void> {
     const wake = () => this.#wake?.();
     signal?.addEventListener("abort", wake);

@@ -1,13 +1,13 @@
 import type { KernelChange, KernelNews } from "../../../lib/ports.ts";
 import type { Changes, FakeChange } from "./changes.ts";
 
-/** What a kernel in memory tells of its changes. */
+/** The notifications of a fake kernel about its changes. */
 export class FakeNews implements KernelNews {
   readonly #table: string | null;
   readonly #stopListening: () => void;
   #changes: KernelChange[] = [];
   #wake: (() => void) | null = null;
-  /** Commands that room was made for last; 0: for none. */
+  /** The argument of the last `makeRoom()`; 0 if there was none. */
   room = 0;
 
   constructor(changes: Changes, table: string | null) {
@@ -35,13 +35,13 @@ export class FakeNews implements KernelNews {
     this.room = commands;
   }
 
-  /** More happened than was kept: what was not read yet is lost. */
+  /** Loses all news that was not read yet, as when the buffer overflows. */
   overflow(): void {
     this.#changes = [];
     this.#add({ kind: "unknown" });
   }
 
-  /** Its process is killed. */
+  /** Called when its process is killed. */
   abandon(): void {
     this.#stopListening();
     this.#wake = null;

@@ -13,7 +13,7 @@ import {
 } from "./nft_tables.ts";
 import { Refused } from "./refused.ts";
 
-/** What the kernel did not carry out, and because of which word of the command. */
+/** Why the kernel refused a command, and the word that it refused. */
 class NftError extends Error {
   readonly word: string;
 
@@ -27,25 +27,25 @@ const NOT_THERE = "No such file or directory";
 const EXISTS = "File exists";
 const BUSY = "Device or resource busy";
 
-/** How kernels differ. */
+/** Properties in which kernels differ. */
 export interface NftOptions {
-  /** Whether an element that is added again gets the new timeout, as since Linux 6.12, or keeps the old one. */
+  /** Whether adding an element again sets its timeout anew, as since Linux 6.12, or keeps the old timeout. */
   readonly updatesTimeouts: boolean;
 }
 
-/** The tables (family ip) of a kernel in memory, which understands just the commands that a plan may have. */
+/** The tables (family ip) of a fake kernel. It understands just the commands that a plan may have. */
 export class FakeNft {
-  /** By name. Ask anew for each: a transaction that fails puts another in its place. */
+  /** Tables by name. Do not keep references: a failed transaction replaces the table objects. */
   readonly tables = new Map<string, FakeTable>();
   readonly #changes: Changes;
   readonly #now: () => number;
   readonly #options: NftOptions;
   #lastHandle = 0;
-  /** Tables as they were before the transaction under way, by name; null: there was none. */
+  /** Tables as they were before the current transaction, by name; null: there was no such table. */
   #before = new Map<string, FakeTable | null>();
   #touched = new Set<string>();
 
-  /** @param now milliseconds of the clock that never jumps */
+  /** @param now milliseconds of the monotonic clock */
   constructor(changes: Changes, now: () => number, options: NftOptions) {
     this.#changes = changes;
     this.#now = now;
@@ -148,7 +148,7 @@ export class FakeNft {
         return this.#touch(table);
       }
       case "delete chain":
-        if (isLedTo(table, name, chain)) throw new NftError(BUSY, name);
+        if (isReferenced(table, name, chain)) throw new NftError(BUSY, name);
         table.chains.delete(name);
         return this.#touch(table);
       case "flush chain":
@@ -232,19 +232,19 @@ export class FakeNft {
 
 const COMMAND = /^(\w+) (table|chain|rule|set|map|element) ip ([\w.-]+)(?: ([\w.-]+)(?: (.*))?)?$/;
 
-/** An address, with ports or without; a quoted device, with a network or without; then a timeout, then data. */
+/** An address, perhaps with ports, or a quoted device, perhaps with a network; then perhaps a timeout and data. */
 const ELEMENT =
   /^([\d.]+(?: \. \d+ \. \d+)?|"[\w.-]+"(?: \. [\d./]+)?)(?: timeout (\d{1,8})s(\d{1,3})ms)?(?: : (.+))?$/;
 
-/** Whether a rule or an element of another place leads to a chain. */
-function isLedTo({ chains, sets }: FakeTable, name: string, chain: FakeChain): boolean {
+/** Whether a rule of another chain or an element jumps to a chain. */
+function isReferenced({ chains, sets }: FakeTable, name: string, chain: FakeChain): boolean {
   const others = [...chains.values()].filter((other) => other !== chain).flatMap(({ rules }) => rules);
   const data = [...sets.values()].flatMap(({ elements }) => [...elements.values()].map(({ data }) => data));
   return others.some((rule) => referencesOf(rule).chains.includes(name)) ||
     data.some((verdict) => verdict === `goto ${name}` || verdict === `jump ${name}`);
 }
 
-/** Whether two elements of an interval set have something in common. */
+/** Whether two elements of an interval set overlap. */
 function overlap(a: string, b: string): boolean {
   const [first, second] = [a, b].map((key) => key.split(" . "));
   if (first!.slice(0, -1).join() !== second!.slice(0, -1).join()) return false;
@@ -282,7 +282,7 @@ function parseSet(text: string, kind: string, line: string): Omit<FakeSet, "hand
   };
 }
 
-/** What `nft -f -` prints. */
+/** The error as `nft -f -` prints it. */
 function describe({ message, word }: NftError, number: number, line: string): Refused {
   const start = Math.max(0, line.lastIndexOf(word));
   const place = `/dev/stdin:${number}:${start + 1}-${start + word.length}`;

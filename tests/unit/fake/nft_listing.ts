@@ -8,7 +8,7 @@ import {
   liveElements,
 } from "./nft_tables.ts";
 
-/** What `nft -j list table ip NAME` (1.0.6) has in its list. @param now milliseconds of the clock that never jumps */
+/** The objects that `nft -j list table ip NAME` (1.0.6) lists. @param now milliseconds of the monotonic clock */
 export function listTable(name: string, table: FakeTable, now: number): Record<string, unknown>[] {
   const chains = [...table.chains];
   return [

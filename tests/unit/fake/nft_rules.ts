@@ -1,13 +1,13 @@
-/** What a rule looks at in a packet, in the words of `nft`. */
+/** A field of a packet, in the words of `nft`. */
 export type Field = string;
 
-/** What a field is compared with. */
+/** What fields are compared with. */
 export type Right =
   | { readonly kind: "value"; readonly value: string | number }
   | { readonly kind: "values"; readonly values: readonly (string | number)[] }
   | { readonly kind: "set"; readonly set: string };
 
-/** One step of a rule. */
+/** One statement of a rule. */
 export type Statement =
   | {
     readonly kind: "match";
@@ -16,7 +16,7 @@ export type Statement =
     readonly right: Right;
   }
   | { readonly kind: "vmap"; readonly fields: readonly Field[]; readonly set: string }
-  /** Writes an address; of a map, what it has for the fields. */
+  /** Sets an address to a value, or to what a map has for the fields. */
   | {
     readonly kind: "mangle";
     readonly field: Field;
@@ -26,7 +26,7 @@ export type Statement =
   | { readonly kind: "queue"; readonly number: number }
   | { readonly kind: "jump" | "goto"; readonly target: string }
   | { readonly kind: "accept" | "drop" | "return" | "counter" | "notrack" }
-  /** It holds for what is within the limit, or beyond it; `set`: for each address in it. */
+  /** Matches packets within the limit, or over it; `set`: the limit applies to each address in it. */
   | { readonly kind: "limit"; readonly isOver: boolean; readonly set: string | null };
 
 /** A rule as it was added. */
@@ -52,7 +52,7 @@ export function parseRule(text: string): RuleText {
   return { text, statements, comment };
 }
 
-/** Names of what a rule refers to. */
+/** The names of the chains and sets that a rule refers to. */
 export function referencesOf({ statements }: RuleText): { chains: string[]; sets: string[] } {
   const [chains, sets] = [[] as string[], [] as string[]];
   for (const statement of statements) {
@@ -67,7 +67,7 @@ export function referencesOf({ statements }: RuleText): { chains: string[]; sets
   return { chains, sets };
 }
 
-/** Takes the quotes off a word. */
+/** Removes the quotes around a word. */
 export function unquote(word: string): string {
   return word.replace(/^"(.*)"$/, "$1");
 }

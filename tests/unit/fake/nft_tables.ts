@@ -2,11 +2,11 @@ import type { RuleText } from "./nft_rules.ts";
 
 /** An element of a set or map. */
 export interface FakeElement {
-  /** As it was written: `198.51.100.2 . 40000 . 10000`, `"p0" . 10.0.0.0/8`. */
+  /** As it was written, such as `198.51.100.2 . 40000 . 10000` or `"p0" . 10.0.0.0/8`. */
   readonly key: string;
-  /** Of a map: `accept`, `goto alt-p0`, `172.29.0.0`. */
+  /** In a map: `accept`, `goto alt-p0` or an address such as `172.29.0.0`. */
   readonly data: string | null;
-  /** Milliseconds that it was given, and when they end; null: it stays. */
+  /** Its timeout in milliseconds, and when it expires; null: it stays. */
   readonly timeout: number | null;
   readonly expiresAt: number | null;
 }
@@ -14,19 +14,19 @@ export interface FakeElement {
 /** A set, or a map. */
 export interface FakeSet {
   readonly handle: number;
-  /** Types of its keys' parts. */
+  /** The types of the parts of its keys. */
   readonly type: readonly string[];
-  /** Type of its data; null: it is no map. */
+  /** The type of its data; null if it is not a map. */
   readonly data: string | null;
   readonly flags: readonly string[];
   readonly size: number | null;
-  /** Seconds that an element has by itself. */
+  /** The default timeout of its elements, in seconds. */
   readonly timeout: number | null;
-  /** By key. Some may have expired. */
+  /** Elements by key. Some may have expired. */
   readonly elements: Map<string, FakeElement>;
 }
 
-/** Where a base chain comes in. */
+/** The hook of a base chain. */
 export interface Hook {
   readonly type: string;
   readonly hook: string;
@@ -34,10 +34,10 @@ export interface Hook {
   readonly policy: string;
 }
 
-/** A rule, and the number it can be deleted by. */
+/** A rule, and the handle by which it can be deleted. */
 export type FakeRule = RuleText & { readonly handle: number };
 
-/** A chain; without a hook, one that others lead to. */
+/** A base chain, or a chain without a hook that others jump to. */
 export interface FakeChain {
   readonly handle: number;
   readonly hook: Hook | null;
@@ -52,7 +52,7 @@ export interface FakeTable {
   lastHandle: number;
 }
 
-/** A copy that does not change with the original. */
+/** A deep copy of a table. */
 export function copyTable(table: FakeTable): FakeTable {
   return {
     ...table,
@@ -65,7 +65,7 @@ function copySet(set: FakeSet): FakeSet {
   return { ...set, elements: new Map(set.elements) };
 }
 
-/** The elements that are there. @param now milliseconds of the clock that never jumps */
+/** The elements that have not expired. @param now milliseconds of the monotonic clock */
 export function liveElements({ elements }: FakeSet, now: number): FakeElement[] {
   return [...elements.values()].filter((element) => isLive(element, now));
 }

@@ -23,8 +23,8 @@ function gated(options: Parameters<typeof newHost>[0] = {}, clock = new VirtualC
   return host;
 }
 
-/** What `nft -f -` says to commands, the place aside; "": nothing, they are done. */
-function said({ kernel }: FakeHost, ...lines: string[]): string {
+/** What `nft -f -` prints for commands, without the position; "" if they succeed. */
+function outputOf({ kernel }: FakeHost, ...lines: string[]): string {
   const before = snapshot(kernel);
   try {
     kernel.nft(lines);
@@ -37,14 +37,14 @@ function said({ kernel }: FakeHost, ...lines: string[]): string {
 
 Deno.test("FakeNft refuses a whole transaction, naming its command and word", () => {
   const host = gated();
-  const missing = said(host, "add table ip x", "flush chain ip t gate", "delete chain ip t nope");
+  const missing = outputOf(host, "add table ip x", "flush chain ip t gate", "delete chain ip t nope");
   assert.equal(missing, "/dev/stdin:3:19-22: No such file or directory");
   assert.deepEqual([...host.kernel.tables.keys()], ["t"]);
 });
 
-Deno.test("FakeNft refuses what is not there, what is in use, and what is there and different", () => {
+Deno.test("FakeNft refuses what does not exist, what is in use, and what exists and differs", () => {
   const host = gated();
-  const last = (line: string) => said(host, line).split(": ").at(-1);
+  const last = (line: string) => outputOf(host, line).split(": ").at(-1);
   const [missing, busy, exists] = ["No such file or directory", "Device or resource busy", "File exists"];
   const key = "1.2.3.4 . 5 . 6";
   host.kernel.nft([`add element ip t remotes { ${key} : accept, 1.2.3.4 . 5 . 7 : goto alt }`]);
@@ -64,12 +64,16 @@ Deno.test("FakeNft refuses what is not there, what is in use, and what is there 
   assert.equal(last(`add chain ip t gate ${elsewhere}`), "Operation not supported");
   host.kernel.nft(["flush chain ip t gate"]);
   assert.equal(last("delete chain ip t alt"), busy, "an element leads there");
-  assert.equal(said(host, "delete map ip t remotes", "delete chain ip t alt", "delete chain ip t gate"), "");
+  assert.equal(
+    outputOf(host, "delete map ip t remotes", "delete chain ip t alt", "delete chain ip t gate"),
+    "",
+  );
 });
 
-Deno.test("FakeNft refuses networks that overlap, of one device", () => {
+Deno.test("FakeNft refuses overlapping networks of one device", () => {
   const host = gated();
-  const add = (element: string) => said(host, `add element ip t sources { ${element} }`).split(": ").at(-1);
+  const add = (element: string) =>
+    outputOf(host, `add element ip t sources { ${element} }`).split(": ").at(-1);
   assert.equal(add('"p0" . 10.0.0.0/8, "p0" . 172.28.0.1'), "");
   assert.equal(add('"p0" . 10.0.0.0/8'), "");
   for (const network of ["10.0.0.0/16", "10.0.0.0/7", "10.9.9.9"]) {
@@ -110,11 +114,11 @@ Deno.test("FakeNft lets elements expire by the clock, to the millisecond, and li
   assert.deepEqual(remotes(), [[10, 0], []]);
   await clock.advance(1);
   assert.deepEqual(remotes(), [[]]);
-  assert.match(said(host, "delete element ip t remotes { 1.2.3.4 . 5 . 6 }"), /No such file/);
-  assert.equal(said(host, "add element ip t remotes { 1.2.3.4 . 5 . 6 : goto alt }"), "");
+  assert.match(outputOf(host, "delete element ip t remotes { 1.2.3.4 . 5 . 6 }"), /No such file/);
+  assert.equal(outputOf(host, "add element ip t remotes { 1.2.3.4 . 5 . 6 : goto alt }"), "");
 });
 
-Deno.test("FakeNft gives an element that is added again its new timeout, or lets it keep the old one", () => {
+Deno.test("FakeNft gives an element that is added again its new timeout, or keeps the old one", () => {
   const ends = (updatesTimeouts: boolean) => {
     const { kernel } = gated({ updatesTimeouts });
     const add = (timeout: string) => {
@@ -127,13 +131,13 @@ Deno.test("FakeNft gives an element that is added again its new timeout, or lets
   assert.deepEqual(ends(false), [10_000, 10_000, 10_000]);
 });
 
-Deno.test("FakeNft tells once of each transaction that changes something in a table", () => {
+Deno.test("FakeNft reports each transaction once for a table that it changes", () => {
   const host = gated();
   const told: string[][] = [];
   host.kernel.changes.listen((change) => change.kind === "nft" && told.push([...change.tables]));
   const changesOf = (...lines: string[]) => {
     told.length = 0;
-    said(host, ...lines);
+    outputOf(host, ...lines);
     return told;
   };
   assert.deepEqual(changesOf("add element ip t addresses { 1.1.1.1 }", "add rule ip t alt drop"), [["t"]]);
@@ -146,7 +150,7 @@ Deno.test("FakeNft tells once of each transaction that changes something in a ta
   assert.deepEqual(changesOf("flush ruleset"), []);
 });
 
-Deno.test("FakeNft shows rules as nft -j does", () => {
+Deno.test("FakeNft lists rules as nft -j does", () => {
   const host = gated();
   const form = 'iifname "eth0" udp dport { 1, 2 } ip protocol 4 counter queue num 7 comment "a b"';
   host.kernel.nft([`add rule ip t alt ${form}`]);
@@ -164,7 +168,7 @@ Deno.test("FakeNft shows rules as nft -j does", () => {
   ]);
 });
 
-Deno.test("Admin deletes one thing of a table, if nothing refers to it", () => {
+Deno.test("Admin deletes one object of a table, if nothing refers to it", () => {
   const host = gated();
   const admin = new Admin(host.kernel);
   const table = () => host.kernel.tables.get("t")!;

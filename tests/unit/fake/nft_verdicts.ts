@@ -4,9 +4,9 @@ import type { IpPacket } from "./ip_packet.ts";
 import { type Field, type Right, type Statement, unquote } from "./nft_rules.ts";
 import { type FakeChain, type FakeElement, type FakeSet, type FakeTable, isLive } from "./nft_tables.ts";
 
-/** Where a packet is. */
-export interface Place {
-  /** Device that it came by, and that it leaves by; "": none. */
+/** The devices that a rule can match. */
+export interface Interfaces {
+  /** The device by which a packet arrived, and the one by which it leaves; "": none. */
   readonly input: string;
   readonly output: string;
   /** What kind of address one is to the host: "unicast", "local", … */
@@ -18,47 +18,47 @@ export type Verdict =
   | { readonly kind: "accept" | "drop" }
   | { readonly kind: "queue"; readonly number: number };
 
-/** How a chain ended: with a verdict, or going back to whoever led to it. */
+/** How a chain ended: with a verdict, or with a return to the chain that jumped to it. */
 type End = Verdict | "return";
 
 const ACCEPT: Verdict = { kind: "accept" };
 
 /**
- * Has a packet pass all chains at a hook, which may change its addresses. Limits are never reached.
+ * Runs all chains of a hook on a packet. They may change its addresses. Limits are never reached.
  *
- * @param now milliseconds of the clock that never jumps
+ * @param now milliseconds of the monotonic clock
  */
 export function judge(
   tables: ReadonlyMap<string, FakeTable>,
   hook: string,
   packet: IpPacket,
-  place: Place,
+  interfaces: Interfaces,
   now: number,
 ): Verdict {
   const chains = [...tables.values()].flatMap((table) =>
     [...table.chains.values()].filter((chain) => chain.hook?.hook === hook).map((chain) => ({ table, chain }))
   ).sort((a, b) => a.chain.hook!.priority - b.chain.hook!.priority);
   for (const { table, chain } of chains) {
-    const end = new Walk(table, packet, place, now).run(chain);
+    const end = new Walk(table, packet, interfaces, now).run(chain);
     const verdict = end === "return" ? { kind: chain.hook!.policy as "accept" | "drop" } : end;
     if (verdict.kind !== "accept") return verdict;
   }
   return ACCEPT;
 }
 
-/** What a statement comes to: the next one, the next rule, a verdict, or another chain. */
+/** What follows a statement: the next statement, the next rule, a verdict, or another chain. */
 type Step = "next" | "break" | End | { readonly kind: "jump" | "goto"; readonly target: string };
 
 class Walk {
   readonly #table: FakeTable;
   readonly #packet: IpPacket;
-  readonly #place: Place;
+  readonly #interfaces: Interfaces;
   readonly #now: number;
 
-  constructor(table: FakeTable, packet: IpPacket, place: Place, now: number) {
+  constructor(table: FakeTable, packet: IpPacket, interfaces: Interfaces, now: number) {
     this.#table = table;
     this.#packet = packet;
-    this.#place = place;
+    this.#interfaces = interfaces;
     this.#now = now;
   }
 
@@ -127,7 +127,7 @@ class Walk {
     return wanted.some((value) => isValue(values[0]!, value)) === isEqual;
   }
 
-  /** The element of a set that the fields of the packet are in. */
+  /** The element of a set that matches the fields of the packet. */
   #find(name: string, fields: readonly Field[]): FakeElement | undefined {
     const set = this.#table.sets.get(name)!;
     const values = fields.map((field) => this.#read(field));
@@ -138,20 +138,20 @@ class Walk {
     return found !== undefined && isLive(found, this.#now) ? found : undefined;
   }
 
-  /** Null: the packet has no such field. */
+  /** The value of a field; null if the packet has no such field. */
   #read(field: Field): string | number | null {
     const packet = this.#packet;
     switch (field) {
       case "iifname":
-        return this.#place.input;
+        return this.#interfaces.input;
       case "oifname":
-        return this.#place.output;
+        return this.#interfaces.output;
       case "ip saddr":
         return packet.source;
       case "ip daddr":
         return packet.destination;
       case "fib saddr type":
-        return this.#place.typeOf(packet.source);
+        return this.#interfaces.typeOf(packet.source);
       case "ip protocol":
         return packet.protocol;
       case "udp sport":
@@ -191,7 +191,7 @@ function findInterval({ elements }: FakeSet, values: readonly (string | number)[
   });
 }
 
-/** A value as it is written in an element. */
+/** A value as it is written in set elements. */
 function quote(value: string | number, type: string): string {
   return type === "ifname" ? `"${value}"` : String(value);
 }

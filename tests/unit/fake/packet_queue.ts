@@ -2,20 +2,20 @@ import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import type { PacketQueue, PacketQueueOptions } from "../../../lib/ports.ts";
 import { Mailbox } from "./mailbox.ts";
 
-/** The netfilter queues of a host, by number. */
+/** The open netfilter queues of a host, by number. */
 export type Queues = Map<number, FakePacketQueue>;
 
-/** A netfilter queue of a kernel in memory. */
+/** A netfilter queue of a fake kernel. */
 export class FakePacketQueue implements PacketQueue {
   readonly #queues: Queues;
   readonly #number: number;
   readonly #copyRange: number;
   readonly #packets: Mailbox<Uint8Array>;
   maxLength: number;
-  /** Packets that there was no room for. */
+  /** How many packets were dropped because the queue was full. */
   dropped = 0;
 
-  /** @throws {IpipouError} exit code 20 when another has it */
+  /** @throws {IpipouError} exit code 20 when another process has the queue */
   constructor(queues: Queues, { number, maxLength, copyRange }: PacketQueueOptions) {
     if (queues.has(number)) {
       const why = "another process has it, choose another queue number";
@@ -29,19 +29,19 @@ export class FakePacketQueue implements PacketQueue {
     queues.set(number, this);
   }
 
-  /** Packets that wait. */
+  /** How many packets wait. */
   get length(): number {
     return this.#packets.length;
   }
 
-  /** Puts a packet into it, if there is room. */
+  /** Queues a packet, if there is room. */
   put(packet: Uint8Array): boolean {
     const isIn = this.#packets.put(packet.slice(0, this.#copyRange));
     if (!isIn) this.dropped++;
     return isIn;
   }
 
-  /** Has its reader fail. */
+  /** Makes its reader throw. */
   fail(): void {
     this.#packets.fail(new IpipouError(`Cannot read netfilter queue ${this.#number}`, EXIT.queue));
   }
@@ -60,7 +60,7 @@ export class FakePacketQueue implements PacketQueue {
     if (this.#queues.get(this.#number) === this) this.#queues.delete(this.#number);
   }
 
-  /** Its process is killed. */
+  /** Called when its process is killed. */
   abandon(): void {
     this.#packets.abandon();
     this[Symbol.dispose]();

@@ -7,15 +7,15 @@ import { FakeRawSocket } from "./raw_socket.ts";
 import { FakeReplySocket } from "./reply_socket.ts";
 import type { FakeServiceManager } from "./surroundings.ts";
 
-/** Something that is gone with its process. */
+/** Something that the kernel closes when its process ends. */
 interface Resource {
   abandon(): void;
 }
 
-/** A process on a host: what it has of the system, until it is killed. */
+/** A process on a fake host. Its `system` works until the process is killed. */
 export class FakeProcess implements Parent {
   readonly system: System;
-  /** What it opened to hear of changes. */
+  /** The sources of kernel news that it opened. */
   readonly news: FakeNews[] = [];
   readonly #host: FakeHost;
   readonly #killed = new AbortController();
@@ -31,8 +31,8 @@ export class FakeProcess implements Parent {
   }
 
   /**
-   * Ends it at once. Nothing that it waits for comes any more, and what it does no longer has any effect; the programs
-   * that it started go on.
+   * Ends the process at once. Whatever it waits for never arrives, and whatever it does has no effect. Programs that it
+   * started go on.
    */
   kill(): void {
     if (this.isDead) return;
@@ -89,7 +89,7 @@ export class FakeProcess implements Parent {
     return resource;
   }
 
-  /** Settles as the work does while the process lives. */
+  /** Settles like `work`, but only while the process lives. */
   async #live<T>(work: () => Promise<T>): Promise<T> {
     if (this.isDead) return await never();
     try {
@@ -102,7 +102,7 @@ export class FakeProcess implements Parent {
   }
 }
 
-/** What a run of a server or client has no use for. */
+/** A part of the system that a server or client does not use. */
 function unavailable(): never {
   throw new TypeError("Not to be had in a fake process");
 }

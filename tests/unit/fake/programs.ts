@@ -4,50 +4,50 @@ import type { FakeKernel } from "./kernel.ts";
 import type { FakeLock } from "./lock.ts";
 import { Refused } from "./refused.ts";
 
-/** What goes wrong with one run of a program, once so many of its commands are carried out; nft's are one. */
+/** What goes wrong in one run of a program, after `after` commands. All commands of one `nft` count as one. */
 export type Fault =
   & { readonly after?: number }
   & (
     | { readonly kind: "fails"; readonly code: number; readonly stderr: string }
-    /** It does nothing more until it is killed. */
+    /** It stops working until it is killed. */
     | { readonly kind: "hangs" }
-    /** The process that started it is killed; it goes on itself, after so many milliseconds. */
+    /** The process that started it is killed; the program goes on after `pause` milliseconds. */
     | { readonly kind: "orphaned"; readonly pause: number }
   );
 
-/** Milliseconds that programs take. */
+/** How long programs take, in milliseconds. */
 export interface Latency {
-  /** Each run, before its first command. */
+  /** For each run, before its first command. */
   readonly run: number;
-  /** Each command. */
+  /** For each command. */
   readonly command: number;
 }
 
-/** The process that starts programs. */
+/** The process that started a program. */
 export interface Parent {
   readonly isDead: boolean;
   kill(): void;
 }
 
-/** What one run is given. */
+/** The input of one run. */
 interface Run {
   readonly program: ProgramName;
   readonly args: readonly string[];
   readonly input: string;
 }
 
-/** Exit code of a program that SIGTERM ended. */
+/** Exit code of a program ended by SIGTERM. */
 const KILLED = 143;
 
-/** `ip`, `nft` and `modprobe` on a kernel in memory. */
+/** `ip`, `nft` and `modprobe` on a fake kernel. */
 export class FakePrograms {
-  /** Those that are not installed. */
+  /** Programs that are not installed. */
   readonly missing = new Set<ProgramName>();
-  /** Of programs that were asked for what they do not know: no test may leave any. */
+  /** Errors of programs that were asked for something they do not know. No test may leave any. */
   readonly mistakes: unknown[] = [];
-  /** Null: they take no time, just turns. */
+  /** Null: programs take no time, only turns of the event loop. */
   latency: Latency | null;
-  /** Each run so far, as program and arguments. */
+  /** The command lines of all runs so far. */
   readonly runs: string[] = [];
   readonly #faults: { readonly program: ProgramName; readonly fault: Fault }[] = [];
   readonly #running = new Set<Execution>();
@@ -62,27 +62,27 @@ export class FakePrograms {
     this.latency = latency;
   }
 
-  /** Programs that run now. */
+  /** How many programs are running now. */
   get running(): number {
     return this.#running.size;
   }
 
-  /** Has the next run of a program that no fault waits for yet go wrong. */
+  /** Adds a fault for the next run of a program that has no fault yet. */
   failNext(program: ProgramName, fault: Fault): void {
     this.#faults.push({ program, fault });
   }
 
-  /** Faults that no run has had yet are dropped. */
+  /** Drops all faults that have not been used. */
   clearFaults(): void {
     this.#faults.length = 0;
   }
 
-  /** Ends all that run, with what they have done so far. */
+  /** Kills all running programs. What they have done so far stays. */
   killAll(): void {
     for (const execution of this.#running) execution.kill();
   }
 
-  /** As {@linkcode RunProgram}; `parent` is who starts it. */
+  /** As {@linkcode RunProgram}. @param parent the process that starts the program */
   async run(parent: Parent, run: Run, timeLimit: number): Promise<ProgramEnd> {
     const { program, args } = run;
     if (this.missing.has(program)) {
@@ -106,7 +106,7 @@ export class FakePrograms {
   }
 }
 
-/** A run that something else than its own commands ends. */
+/** Thrown to end a run for another reason than its own commands. */
 class Ended extends Error {}
 
 /** One run of a program. */
@@ -164,7 +164,7 @@ class Execution {
     return { code: this.#code, stdout: stdout!, stderr: stderr!, isLate: this.#isLate };
   }
 
-  /** What it does, one after the other. */
+  /** The steps of the run, in order. */
   #commands(): (() => void)[] {
     const { program, args, input } = this.#run;
     const lines = input.split("\n").slice(0, -1);
@@ -188,7 +188,7 @@ class Execution {
     throw new TypeError(`Unknown arguments: ${program} ${args.join(" ")}`);
   }
 
-  /** @returns whether it ends here */
+  /** @returns whether the run ends here */
   #attempt(command: () => void): boolean {
     try {
       command();
@@ -221,7 +221,7 @@ class Execution {
     }
   }
 
-  /** Waits; meanwhile it may be killed: as it takes too long by the process that started it, if that lives. */
+  /** Waits. Meanwhile the run may be killed, or time out, in which case its parent kills it if that is alive. */
   async #pause(milliseconds: number): Promise<void> {
     const end = this.#clock.now() + milliseconds;
     const { signal } = this.#killed;

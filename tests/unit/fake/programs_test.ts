@@ -24,7 +24,7 @@ Deno.test("ip -batch carries out commands up to the first that fails, and names 
   host.assertNoMistakes();
 });
 
-Deno.test("ip -force goes on after a command that fails, but not after one that ends it", async () => {
+Deno.test("ip -force goes on after a command that fails, except after a fatal error", async () => {
   const host = newHost();
   const { system } = host.start();
   const fou = (port: number, device = "eth0") =>
@@ -66,7 +66,7 @@ Deno.test("ip -json -details lists devices, FOU ports and routes, a line for eac
   ]);
 });
 
-Deno.test("nft lists a table, or says that there is none", async () => {
+Deno.test("nft lists a table, or reports that there is none", async () => {
   const host = newHost();
   const { system } = host.start();
   const missing = await run(system, "nft", "-j list table ip ipipou");
@@ -88,7 +88,7 @@ Deno.test("nft lists a table, or says that there is none", async () => {
   ]);
 });
 
-Deno.test("Programs say what is missing: modules, or themselves", async () => {
+Deno.test("Programs report missing modules and missing programs", async () => {
   const host = newHost();
   const { system } = host.start();
   host.kernel.modules = "missing";
@@ -105,7 +105,7 @@ Deno.test("Programs say what is missing: modules, or themselves", async () => {
   await assert.rejects(run(system, "nft", "-f -"), Deno.errors.NotFound);
 });
 
-Deno.test("Programs that are asked for what they do not know leave a mistake", async () => {
+Deno.test("Programs record a mistake when asked for something they do not know", async () => {
   const host = newHost();
   const { system } = host.start();
   for (
@@ -117,7 +117,7 @@ Deno.test("Programs that are asked for what they do not know leave a mistake", a
   assert.throws(() => host.assertNoMistakes(), TypeError);
 });
 
-Deno.test("A program fails as it is told to, after so many commands", async () => {
+Deno.test("A program fails as requested, after the given number of commands", async () => {
   const host = newHost();
   const { system } = host.start();
   const stderr = "RTNETLINK answers: Cannot allocate memory\nCommand failed -:3\n";
@@ -135,7 +135,7 @@ Deno.test("A program fails as it is told to, after so many commands", async () =
   assert.equal((await run(system, "nft", "-f -", ["add table ip x"])).code, 0);
 });
 
-Deno.test("A program takes time, and what others do comes in between", async () => {
+Deno.test("A program takes time, and other changes happen in between", async () => {
   const clock = new VirtualClock();
   const host = newHost({ latency: { run: 10, command: 5 } }, clock);
   const { system } = host.start();
@@ -148,7 +148,7 @@ Deno.test("A program takes time, and what others do comes in between", async () 
   assert.deepEqual([code, host.programs.running, clock.pending], [1, 0, 0]);
 });
 
-Deno.test("A program that hangs is killed when its time is up, and holds the lock until then", async () => {
+Deno.test("A program that hangs is killed at its time limit, and holds the lock until then", async () => {
   const clock = new VirtualClock();
   const host = newHost({}, clock);
   const { system } = host.start();
@@ -182,7 +182,7 @@ Deno.test("A program whose process is killed goes on without it, and holds the l
   assert.deepEqual([hasHeard, isFree, host.kernel.devices.get("p0")?.up], [false, true, true]);
 });
 
-Deno.test("killAll() ends programs that nobody else ends", async () => {
+Deno.test("killAll() ends programs that would never end", async () => {
   const clock = new VirtualClock();
   const host = newHost({}, clock);
   const process = host.start();

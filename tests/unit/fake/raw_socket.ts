@@ -3,21 +3,21 @@ import type { DataPath } from "./data_path.ts";
 import type { FakeKernel } from "./kernel.ts";
 import { type ErrorCode, FakeSysError } from "./sys_error.ts";
 
-/** What a raw socket has of its host. */
+/** What a raw socket needs from its host. */
 export interface RawSocketHost {
   readonly kernel: FakeKernel;
   readonly path: DataPath;
-  /** Gets each packet that leaves. */
+  /** Called with each packet that leaves. */
   readonly onSent: (packet: Uint8Array) => void;
-  /** What all sending fails with; null: with nothing. */
+  /** The error with which every send fails; null: sends succeed. */
   sendError: ErrorCode | null;
 }
 
-/** A socket whose packets go where a kernel in memory sends them. */
+/** A raw socket that sends packets through a fake kernel. */
 export class FakeRawSocket implements RawSocket {
   readonly defaultTtl = 64;
   readonly #host: RawSocketHost;
-  /** Number of the device that packets leave by; it stays when that is made anew. */
+  /** Number of the device by which packets leave. It does not change when the device is recreated. */
   readonly #device: number | null;
   #isClosed = false;
   #isAbandoned = false;
@@ -43,7 +43,7 @@ export class FakeRawSocket implements RawSocket {
       throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH");
     }
     const sending = path.transmit(packet, destination, this.#device);
-    // What a firewall drops on its way out fails.
+    // Sending fails if a firewall drops the packet on its way out.
     if (sending.kind === "dropped") throw new FakeSysError(`send to ${destination}`, "sendto", "EPERM");
     onSent(sending.packet);
   }
@@ -52,7 +52,7 @@ export class FakeRawSocket implements RawSocket {
     this.#isClosed = true;
   }
 
-  /** Its process is killed. */
+  /** Called when its process is killed. */
   abandon(): void {
     this.#isAbandoned = true;
   }

@@ -1,17 +1,17 @@
-/** What the kernel, or the program that asked it, said to a command that it did not carry out. */
+/** The error of the kernel, or of the program that asked it, for a command that was not carried out. */
 export class Refused extends Error {
-  /** Whether the program ends at once, also where it was to go on, and names no line. */
+  /** Whether the program ends at once, even with -force, and names no line. */
   readonly isFatal: boolean;
   readonly code: number;
 
-  /** @param said a line of the program's standard error, as a rule what the kernel answered */
-  constructor(said: string, { isFatal = false, code = 1 } = {}) {
-    super(said);
+  /** @param message a line of the program's standard error, usually with the kernel's answer */
+  constructor(message: string, { isFatal = false, code = 1 } = {}) {
+    super(message);
     this.isFatal = isFatal;
     this.code = code;
   }
 
-  /** In the words of `ip` for an answer of rtnetlink without any of its own. */
+  /** The error that `ip` prints for an rtnetlink answer without a message of its own. */
   static answer(errno: string): Refused {
     return new Refused(`RTNETLINK answers: ${errno}`);
   }

@@ -3,17 +3,17 @@ import type { BpfInstruction } from "../../../lib/reply_filter.ts";
 import { runBpf } from "./bpf.ts";
 import { Mailbox } from "./mailbox.ts";
 
-/** Datagrams that wait before the kernel drops more. */
+/** How many datagrams wait before the kernel drops more. */
 const ROOM = 10;
 
-/** A socket that gets copies of a host's UDP datagrams. */
+/** A socket that receives copies of a host's UDP datagrams. */
 export class FakeReplySocket implements ReplySocket {
   readonly #sockets: Set<FakeReplySocket>;
   readonly #filter: readonly BpfInstruction[];
   readonly #maxLength: number;
   readonly #packets = new Mailbox<Uint8Array>(ROOM);
 
-  /** @param sockets all that are open on the host */
+  /** @param sockets all reply sockets that are open on the host */
   constructor(sockets: Set<FakeReplySocket>, { filter, maxLength }: ReplySocketOptions) {
     this.#sockets = sockets;
     this.#filter = filter;
@@ -21,7 +21,7 @@ export class FakeReplySocket implements ReplySocket {
     sockets.add(this);
   }
 
-  /** Takes a datagram, from its IPv4 header on, if its filter does. */
+  /** Receives a datagram, from its IPv4 header on, if the filter accepts it. */
   put(packet: Uint8Array): void {
     const length = runBpf(this.#filter, packet);
     if (length > 0) this.#packets.put(packet.slice(0, Math.min(length, this.#maxLength)));
@@ -36,7 +36,7 @@ export class FakeReplySocket implements ReplySocket {
     this.#sockets.delete(this);
   }
 
-  /** Its process is killed. */
+  /** Called when its process is killed. */
   abandon(): void {
     this.#packets.abandon();
     this[Symbol.dispose]();

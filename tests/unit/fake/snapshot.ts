@@ -2,7 +2,7 @@ import type { FakeKernel } from "./kernel.ts";
 import type { FakeDevice } from "./links.ts";
 import { type FakeTable, liveElements } from "./nft_tables.ts";
 
-/** Everything in a kernel in memory, a sorted line for each thing; numbers that the kernel gives are left out. */
+/** Everything in a fake kernel, as sorted lines, without the numbers that the kernel assigns. */
 export function snapshot(kernel: FakeKernel): string[] {
   return [
     ...[...kernel.devices.values()].flatMap((device) => describeDevice(kernel, device)),

@@ -15,13 +15,13 @@ function datagram(payload: Uint8Array, source = SERVER): Uint8Array {
   return buildUdpPacket({ source, destination: { ip: ADDRESS, port: 10_002 }, payload }, 64);
 }
 
-/** The next thing that an iterable gives; null: it has ended. */
+/** The next item of an iterable; null if it has ended. */
 async function next<T>(iterator: AsyncIterator<T>): Promise<T | null> {
   const { done, value } = await iterator.next();
   return done ? null : value;
 }
 
-Deno.test("FakePacketQueue has one holder, and keeps so many packets", async () => {
+Deno.test("FakePacketQueue has one holder, and keeps a limited number of packets", async () => {
   const host = newHost();
   const { system } = host.start();
   const queue = system.openPacketQueue(QUEUE) as FakePacketQueue;
@@ -46,7 +46,7 @@ Deno.test("FakePacketQueue has one holder, and keeps so many packets", async () 
   host.start().system.openPacketQueue(QUEUE)[Symbol.dispose]();
 });
 
-Deno.test("FakeRawSocket sends where routes lead, or by its device, and fails as the kernel does", () => {
+Deno.test("FakeRawSocket sends by routes or by its device, and fails as the kernel does", () => {
   const sent: Uint8Array[] = [];
   const host = newHost({ onSent: (packet) => sent.push(packet) });
   const { system } = host.start();
@@ -72,7 +72,7 @@ Deno.test("FakeRawSocket sends where routes lead, or by its device, and fails as
   assert.equal(sent.length, 3);
 });
 
-Deno.test("FakeReplySocket reads what its filter takes of what comes, cut to its length", async () => {
+Deno.test("FakeReplySocket reads the datagrams that its filter accepts, truncated to its length", async () => {
   const host = newHost();
   const { system } = host.start();
   const source = { ip: parseIpv4(SERVER.ip)!, port: SERVER.port };
@@ -90,7 +90,7 @@ Deno.test("FakeReplySocket reads what its filter takes of what comes, cut to its
   assert.equal(host.replySockets.size, 0);
 });
 
-Deno.test("FakeNews tells of changes once, of one table's transactions, and of an overflow", async () => {
+Deno.test("FakeNews reports each change once, the transactions of one table, and an overflow", async () => {
   const host = newHost();
   const process = host.start();
   const { system } = process;
@@ -118,7 +118,7 @@ Deno.test("FakeNews tells of changes once, of one table's transactions, and of a
   await waiting;
 });
 
-Deno.test("the lock goes to one at a time, in the order in which they asked, and not to the dead", async () => {
+Deno.test("the lock has one holder at a time, in the order of requests, and skips dead processes", async () => {
   const host = newHost();
   const [first, second, third] = [host.start(), host.start(), host.start()];
   const log: string[] = [];
@@ -138,7 +138,7 @@ Deno.test("the lock goes to one at a time, in the order in which they asked, and
   assert.equal(host.lock.isTaken, false);
 });
 
-Deno.test("a process that is killed hears of nothing more, and has no effect any more", async () => {
+Deno.test("a killed process receives nothing and has no effect", async () => {
   const clock = new VirtualClock();
   const sent: Uint8Array[] = [];
   const host = newHost({ onSent: (packet) => sent.push(packet) }, clock);
@@ -166,7 +166,7 @@ Deno.test("a process that is killed hears of nothing more, and has no effect any
   host.start().system.openPacketQueue(QUEUE)[Symbol.dispose]();
 });
 
-Deno.test("FakeResolver finds names while they are there, at once or later", async () => {
+Deno.test("FakeResolver finds names while they exist, at once or with a delay", async () => {
   const clock = new VirtualClock();
   const host = newHost({}, clock);
   const { resolve } = host.start().system;
@@ -184,7 +184,7 @@ Deno.test("FakeResolver finds names while they are there, at once or later", asy
   assert.equal(code, "ENOTFOUND");
 });
 
-Deno.test("FakeServiceManager remembers what it is told", () => {
+Deno.test("FakeServiceManager records what it is told", () => {
   const manager = new FakeServiceManager(new VirtualClock(0, 2.5));
   manager.send("READY=1\nSTATUS=up");
   manager.send("STATUS=down");
@@ -194,7 +194,7 @@ Deno.test("FakeServiceManager remembers what it is told", () => {
   assert.throws(() => manager.send("x"), { code: "ECONNREFUSED" });
 });
 
-Deno.test("SeededRandom gives the same for the same seed, and all of its range", () => {
+Deno.test("SeededRandom gives the same values for the same seed, and covers its range", () => {
   const draw = (seed: number) =>
     Array.from({ length: 1_000 }, ((random) => () => random.fraction())(new SeededRandom(seed)));
   assert.deepEqual(draw(1), draw(1));

@@ -2,7 +2,7 @@ import type { Clock, Random, ServiceManager } from "../../../lib/ports.ts";
 import type { VirtualClock } from "./clock.ts";
 import { FakeSysError } from "./sys_error.ts";
 
-/** Randomness that is the same for the same seed. */
+/** Random numbers that are the same for the same seed. */
 export class SeededRandom implements Random {
   #state: number;
 
@@ -10,7 +10,7 @@ export class SeededRandom implements Random {
     this.#state = seed >>> 0;
   }
 
-  /** As the generator mulberry32 does. */
+  /** The generator mulberry32. */
   fraction(): number {
     this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ this.#state >>> 15, 1 | this.#state);
@@ -23,14 +23,14 @@ export class SeededRandom implements Random {
   }
 }
 
-/** Hosts by name. */
+/** A resolver of host names. */
 export class FakeResolver {
   readonly #clock: VirtualClock;
-  /** IPv4 addresses by name; one that is not here is not found. */
+  /** IPv4 addresses by name. Other names are not found. */
   readonly addresses = new Map<string, string>();
-  /** Milliseconds that an answer, or that there is none, takes; 0: none but its turn. */
+  /** Milliseconds that an answer takes, found or not; 0: only a turn of the event loop. */
   delay = 0;
-  /** Names asked for so far. */
+  /** The names asked for so far. */
   readonly asked: string[] = [];
 
   constructor(clock: VirtualClock) {
@@ -46,11 +46,11 @@ export class FakeResolver {
   }
 }
 
-/** A service manager that remembers what it was told. */
+/** A service manager that records what it is told. */
 export class FakeServiceManager implements ServiceManager {
   readonly messages: string[] = [];
   readonly period: number;
-  /** Whether it cannot be told anything. */
+  /** Whether notifications to it fail. */
   isAway = false;
   isDisposed = false;
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class FakeServiceManager implements ServiceManager {
     return BigInt(Math.floor(this.#clock.now() * 1000));
   }
 
-  /** The last thing that it was told of a name: "STATUS". */
+  /** The last value that it was told for a name such as "STATUS". */
   last(name: string): string | null {
     const lines = this.messages.flatMap((message) => message.split("\n"));
     return lines.findLast((line) => line.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;

@@ -9,16 +9,16 @@ const DESCRIPTIONS = {
   ECONNREFUSED: "Connection refused",
 } as const;
 
-/** Names of the errors that there are. */
+/** The names of the known errors. */
 export type ErrorCode = keyof typeof DESCRIPTIONS;
 
-/** An error in the form of the one that a failed system call leads to. */
+/** An error like that of a failed system call. */
 export class FakeSysError extends Error {
   readonly call: string;
   readonly errno: number;
   readonly code: ErrorCode;
 
-  /** @param action what could not be done, in words that follow "Cannot" */
+  /** @param action what failed, in words that follow "Cannot" */
   constructor(action: string, call: string, code: ErrorCode) {
     super(`Cannot ${action}: ${code} (${DESCRIPTIONS[code]})`);
     this.name = "SysError";

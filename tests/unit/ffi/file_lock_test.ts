@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import { lockFile, lockFileInherited } from "../../../ffi/file_lock.ts";
 import { run } from "../../../tools/command.ts";
 
+async function isLocked(folder: string): Promise<boolean> {
+  return (await run(["flock", "--nonblock", folder, "true"])).code !== 0;
+}
+
+/**
+ * Whether a lock that was released is free. Another test of this process may be starting a child at this moment, which
+ * holds a copy of every lock until it runs its program: a free lock is waited for.
+ */
 async function isFree(folder: string): Promise<boolean> {
-  return (await run(["flock", "--nonblock", folder, "true"])).code === 0;
+  return (await run(["flock", "--wait", "10", folder, "true"])).code === 0;
 }
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -15,21 +23,23 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-/** Starts a child process before a lock is released. @returns whether the lock is free while the child runs */
-async function isFreeOfChild(folder: string, lock: Disposable): Promise<boolean> {
+/** Starts a child process that runs during a check, and releases a lock before it. */
+async function withChild(lock: Disposable, check: () => Promise<void>): Promise<void> {
   const child = new Deno.Command("cat", { stdin: "piped", stdout: "null" }).spawn();
   lock[Symbol.dispose]();
-  const free = await isFree(folder);
-  await child.stdin.close();
-  await child.status;
-  return free;
+  try {
+    await check();
+  } finally {
+    await child.stdin.close();
+    await child.status;
+  }
 }
 
 Deno.test("lockFile() and lockFileInherited() keep others out until disposed, and leave the folder usable", async () => {
   await withFolder(async (folder) => {
     for (const take of [lockFile, lockFileInherited]) {
       const lock = await take(folder);
-      assert.equal(await isFree(folder), false);
+      assert.equal(await isLocked(folder), true);
       await Deno.writeTextFile(`${folder}/a`, "");
       lock[Symbol.dispose]();
       assert.equal(await isFree(folder), true);
@@ -39,8 +49,8 @@ Deno.test("lockFile() and lockFileInherited() keep others out until disposed, an
 
 Deno.test("lockFile() does not pass the lock on to child processes; lockFileInherited() does", async () => {
   await withFolder(async (folder) => {
-    assert.equal(await isFreeOfChild(folder, lockFile(folder)), true);
-    assert.equal(await isFreeOfChild(folder, await lockFileInherited(folder)), false);
+    await withChild(lockFile(folder), async () => assert.equal(await isFree(folder), true));
+    await withChild(await lockFileInherited(folder), async () => assert.equal(await isLocked(folder), true));
     assert.equal(await isFree(folder), true);
   });
 });
@@ -53,7 +63,7 @@ Deno.test("lockFileInherited() waits for the lock without blocking the thread", 
       assert.equal(released, true);
       lock[Symbol.dispose]();
     });
-    assert.equal(await isFree(folder), false);
+    assert.equal(await isLocked(folder), true);
     released = true;
     first[Symbol.dispose]();
     await second;

@@ -10,7 +10,7 @@ import { snapshot } from "../fake/snapshot.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
 const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
-/** More than the kernel tells of in one message. */
+/** More FOU ports than the kernel lists in one message. */
 const MANY = 100;
 
 const PEERS = Array.from({ length: MANY }, (_, index) =>
@@ -22,7 +22,7 @@ const PEERS = Array.from({ length: MANY }, (_, index) =>
 const HUB = sampleSettings({ name: "hub", peers: PEERS });
 
 /** All peers behind one address. */
-const EVERYBODY: Wanted = {
+const ALL_ADMITTED: Wanted = {
   settings: HUB,
   outside: OUTSIDE,
   admissions: new Map(PEERS.map(({ name }, index): [string, Admission] => [
@@ -40,7 +40,7 @@ class Bench {
   });
   readonly lines: string[] = [];
 
-  /** The kernel as a program sees it that has just started. */
+  /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
     const { system } = this.host.start();
     const { clock, locks, openNews } = system;
@@ -50,7 +50,7 @@ class Bench {
     return new Kernel(HUB, { runner, lock: () => locks.namespace(), clock, news: openNews("ipipou"), log });
   }
 
-  /** Programs run while something happens. */
+  /** The command lines that run during `work`. */
   async runsDuring(work: () => Promise<unknown>): Promise<string[]> {
     const { length } = this.host.programs.runs;
     await work();
@@ -58,9 +58,9 @@ class Bench {
   }
 }
 
-Deno.test("observe() changes nothing, also where the kernel leaves FOU ports out of its list", async () => {
+Deno.test("observe() changes nothing, even if the kernel leaves FOU ports out of its list", async () => {
   const bench = new Bench();
-  await bench.newKernel().apply(EVERYBODY);
+  await bench.newKernel().apply(ALL_ADMITTED);
   const before = snapshot(bench.host.kernel);
   const { count } = bench.host.kernel;
   const next = bench.newKernel();
@@ -70,21 +70,21 @@ Deno.test("observe() changes nothing, also where the kernel leaves FOU ports out
   assert.deepEqual(snapshot(bench.host.kernel), before);
 });
 
-Deno.test("apply() makes sure of FOU ports that the kernel left out, and remove() leaves none", async () => {
+Deno.test("apply() confirms FOU ports that the kernel left out of its list, and remove() leaves none", async () => {
   const bench = new Bench();
   const empty = snapshot(bench.host.kernel);
-  await bench.newKernel().apply(EVERYBODY);
+  await bench.newKernel().apply(ALL_ADMITTED);
   const standing = snapshot(bench.host.kernel);
   const next = bench.newKernel();
-  const runs = await bench.runsDuring(() => next.apply(EVERYBODY));
+  const runs = await bench.runsDuring(() => next.apply(ALL_ADMITTED));
   assert.deepEqual(runs.filter((run) => !/ -j(son)? /.test(run)), ["ip -force -batch -"]);
   assert.deepEqual(snapshot(bench.host.kernel), standing);
-  assert.deepEqual(await bench.runsDuring(() => next.apply(EVERYBODY)), [], "all is known now");
+  assert.deepEqual(await bench.runsDuring(() => next.apply(ALL_ADMITTED)), [], "all is known now");
   await bench.newKernel().remove();
   assert.deepEqual(snapshot(bench.host.kernel), empty);
 });
 
-Deno.test("apply() looks again after a command that failed, and goes on from what there is", async () => {
+Deno.test("apply() looks again after a failed command, and goes on from what it finds", async () => {
   const bench = new Bench();
   const kernel = bench.newKernel();
   await kernel.observe();
@@ -94,16 +94,16 @@ Deno.test("apply() looks again after a command that failed, and goes on from wha
     stderr: "RTNETLINK answers: No buffer space",
     after: 50,
   });
-  await assert.rejects(kernel.apply(EVERYBODY), /No buffer space/);
-  const runs = await bench.runsDuring(() => kernel.apply(EVERYBODY));
+  await assert.rejects(kernel.apply(ALL_ADMITTED), /No buffer space/);
+  const runs = await bench.runsDuring(() => kernel.apply(ALL_ADMITTED));
   assert.ok(runs[0]!.includes("-json"), runs.join("\n"));
-  assert.deepEqual(await bench.runsDuring(() => kernel.apply(EVERYBODY)), []);
+  assert.deepEqual(await bench.runsDuring(() => kernel.apply(ALL_ADMITTED)), []);
 });
 
-Deno.test("repairDue() resolves for what others do to ours, once a second at most, and ends when it is stopped", async () => {
+Deno.test("repairDue() resolves when someone else changes our things, once a second at most, and ends when it is stopped", async () => {
   const bench = new Bench();
   const kernel = bench.newKernel();
-  await kernel.apply(EVERYBODY);
+  await kernel.apply(ALL_ADMITTED);
   const stop = new AbortController();
   let repairs = 0;
   const watching = (async () => {
@@ -111,7 +111,7 @@ Deno.test("repairDue() resolves for what others do to ours, once a second at mos
       await kernel.repairDue(stop.signal);
       if (stop.signal.aborted) return;
       repairs++;
-      await kernel.apply(EVERYBODY);
+      await kernel.apply(ALL_ADMITTED);
     }
   })();
   await bench.clock.advance(60_000);

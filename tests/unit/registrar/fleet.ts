@@ -8,17 +8,17 @@ import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 
-/** How a client makes its packets. */
+/** How a client makes its auth packets. */
 export interface Sender {
   /** Of version 0.1: its salt has no hint. */
   readonly isOld?: boolean;
   /** Its clock, in Unix seconds. */
   readonly clock?: number;
-  /** The server's port that it sends to. */
+  /** The server's port to which it sends. */
   readonly port?: number;
 }
 
-/** Many clients with a key each, the same in every run, and the settings of their server. */
+/** Many clients, each with a key that is the same in every run, and the settings of their server. */
 export class Fleet {
   readonly settings: Settings;
   readonly #keys: readonly KeyPair[];
@@ -66,7 +66,7 @@ export class Fleet {
     return packet;
   }
 
-  /** Different each time, and the same in every run. */
+  /** Different for each call, but the same in every run. */
   #randomBytes(length: number): Uint8Array {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, Math.imul(++this.#salt, 0x9e37_79b1) >>> 0);
@@ -74,7 +74,7 @@ export class Fleet {
   }
 }
 
-/** A place that differs from all others with another number. */
+/** A different place for each number. */
 export function place(number: number): Endpoint {
   return { ip: `198.51.${number >> 8 & 0xff}.${number & 0xff}`, port: 40_000 + (number >> 16) };
 }
@@ -85,7 +85,7 @@ export function told(outcome: ReturnType<Registrar["handle"]>): string {
   return outcome.kind === "admitted" ? outcome.peer.name : outcome.kind;
 }
 
-/** Runs all searches to their end. @returns their outcomes */
+/** Runs all pending searches to their end. @returns their outcomes */
 export function drain(registrar: Registrar, now = NOW): string[] {
   const results = [];
   while (registrar.isSearching) results.push(...registrar.search(now).map(told));

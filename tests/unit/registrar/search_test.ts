@@ -19,7 +19,7 @@ function verifications(registrar: Registrar, action: () => unknown): number {
   return registrar.verifications - before;
 }
 
-/** A registrar where all clients are admitted, each at the place of its number. */
+/** A registrar that has admitted all clients, each at the place of its number. */
 function fullGate(): Registrar {
   const registrar = fleet.registrar();
   for (let client = 0; client < MANY; client++) {
@@ -31,7 +31,7 @@ function fullGate(): Registrar {
 
 const full = fullGate();
 
-Deno.test("handle() verifies one signature at an endpoint where a client was before, whatever its version", () => {
+Deno.test("handle() verifies one signature for a client at its earlier endpoint, whatever its version", () => {
   for (const client of [0, 500, 999]) {
     const packet = fleet.packet(client, place(client), { isOld: true });
     assert.equal(
@@ -41,7 +41,7 @@ Deno.test("handle() verifies one signature at an endpoint where a client was bef
   }
 });
 
-Deno.test("handle() verifies one signature at an endpoint where a client was before, among many at its address", () => {
+Deno.test("handle() verifies one signature for a client at its earlier endpoint, among many at its address", () => {
   const registrar = fleet.registrar();
   const home = (client: number) => ({ ip: "198.51.100.1", port: 40_000 + client });
   for (let client = 0; client < 50; client++) registrar.handle(fleet.packet(client, home(client)), NOW, UNIX);
@@ -65,7 +65,7 @@ Deno.test("handle() finds a client that hints at its key among a thousand with o
   assert.ok(count >= 200 && count <= 205, `${count}`);
 });
 
-Deno.test("handle() understands hints of clocks that are a few minutes off, and finds other keys in the end", () => {
+Deno.test("handle() understands hints from clocks that are a few minutes off; a search finds other keys", () => {
   for (const [seconds, isFound] of [[-256, true], [256, true], [-1000, false], [1000, false]] as const) {
     const registrar = fleet.registrar();
     const packet = fleet.packet(600, place(1), { clock: UNIX + seconds });
@@ -86,7 +86,7 @@ Deno.test("handle() finds no key by a hint made with another secret", () => {
   assert.deepEqual(drain(registrar), ["wrong signature"]);
 });
 
-Deno.test("handle() verifies few signatures for junk, search() a limited number a turn, and all keys in the end", () => {
+Deno.test("handle() verifies few signatures for junk, and search() a limited number per turn until all keys are tried", () => {
   const registrar = fleet.registrar();
   const first = verifications(registrar, () => {
     assert.equal(told(registrar.handle(fleet.junk(place(1)), NOW, UNIX)), "searching");
@@ -102,7 +102,7 @@ Deno.test("handle() verifies few signatures for junk, search() a limited number 
   assert.deepEqual([total, results, registrar.admissions.size], [MANY, ["wrong signature"], 0]);
 });
 
-Deno.test("handle() tries the keys of a few clients at once", () => {
+Deno.test("handle() tries the keys of a few clients right away", () => {
   const few = new Fleet(AT_ONCE);
   const registrar = few.registrar();
   assert.equal(told(registrar.handle(few.junk(place(1)), NOW, UNIX)), "wrong signature");
@@ -136,7 +136,7 @@ Deno.test("handle() verifies no signature for peers with a token or no authentic
   assert.equal(registrar.verifications, 0);
 });
 
-Deno.test("search() soon finds one of few missing clients, even behind an address that all others share", () => {
+Deno.test("search() soon finds one of the few missing clients, even behind an address that all others share", () => {
   const home = (client: number) => ({ ip: "198.51.100.1", port: 10_000 + client });
   const registrar = fleet.registrar();
   for (let client = 0; client < MANY; client++) {
@@ -151,7 +151,7 @@ Deno.test("search() soon finds one of few missing clients, even behind an addres
   assert.ok(count <= 6, `${count}`);
 });
 
-Deno.test("search() tries by turns keys seen at the address and keys of peers that are not admitted", () => {
+Deno.test("search() alternates between keys seen at the address and keys of peers that are not admitted", () => {
   const registrar = fullGate();
   const moved = { ...place(700), port: 1 };
   const near = verifications(registrar, () => {
@@ -179,7 +179,7 @@ Deno.test("search() continues one search for each place, which later packets do 
   assert.deepEqual([registrar.search(NOW).map(told), registrar.isSearching], [["wrong signature"], false]);
 });
 
-Deno.test("handle() finds a known client at once while junk from its place is searched for", () => {
+Deno.test("handle() finds a known client at once during a search for junk from its place", () => {
   const registrar = fleet.registrar();
   registrar.handle(fleet.junk(place(1)), NOW, UNIX);
   assert.equal(told(registrar.handle(fleet.packet(9, place(1)), NOW, UNIX)), "c9");
@@ -187,7 +187,7 @@ Deno.test("handle() finds a known client at once while junk from its place is se
   assert.deepEqual(registrar.admissions.get("c9")?.remote, place(1));
 });
 
-Deno.test("search() keeps a limited number of packets waiting, and drops those that had turns for new ones", () => {
+Deno.test("search() keeps a limited number of packets waiting, and drops those that had a turn in favour of new ones", () => {
   const registrar = fleet.registrar();
   const send = (number: number) => told(registrar.handle(fleet.junk(place(number)), NOW, UNIX));
   for (let number = 0; number < MOST_SEARCHES; number++) assert.equal(send(number), "searching");
@@ -198,11 +198,11 @@ Deno.test("search() keeps a limited number of packets waiting, and drops those t
   assert.deepEqual(registrar.search(NOW).map(told), ["too many unknown senders"], "the one that made way");
 });
 
-Deno.test("search() takes new searches first", () => {
+Deno.test("search() runs new searches first", () => {
   const registrar = fleet.registrar();
   for (let number = 0; number < 20; number++) registrar.handle(fleet.junk(place(number)), NOW, UNIX);
   for (let turn = 0; turn < 20; turn++) assert.deepEqual(registrar.search(NOW), []);
-  // In their order this key is tried in the first turn.
+  // Keys are tried in the order of peers, so a search tries this key in its first turn.
   assert.equal(told(registrar.handle(fleet.packet(20, place(77), { isOld: true }), NOW, UNIX)), "searching");
   assert.deepEqual(registrar.search(NOW).map(told), ["c20"]);
 });

@@ -48,13 +48,13 @@ Deno.test("handle() admits the first of several peers that a packet fits", () =>
   ]);
 });
 
-Deno.test("handle() admits the first one even if a later one is limited to exactly that place", () => {
+Deno.test("handle() admits the first peer even if a later one is limited to exactly that place", () => {
   const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
   const registrar = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
 });
 
-Deno.test("handle() gives the refusal nearest to an admission, whatever the order of peers", () => {
+Deno.test("handle() returns the refusal closest to an admission, whatever the order of peers", () => {
   const wrongKey = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "another" });
   const long = "x".repeat(73);
   const peers = {
@@ -82,7 +82,7 @@ Deno.test("handle() gives the refusal nearest to an admission, whatever the orde
   });
 });
 
-Deno.test("handle() parks the peer whose place another one takes, and keeps the others", () => {
+Deno.test("handle() parks a peer whose place another peer takes, and keeps the others", () => {
   const registrar = newGate([
     { name: "a", scheme: token("aaa") },
     { name: "b", scheme: token("bbb"), lifetime: 60 },
@@ -104,7 +104,7 @@ Deno.test("handle() parks the peer whose place another one takes, and keeps the 
   assert.deepEqual(registrar.admissions.get("b"), at(HOME, NOW + 5 + 60_000));
 });
 
-Deno.test("handle() tells places apart by the own port too", () => {
+Deno.test("handle() distinguishes places by the server's port too", () => {
   const peers = [{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }].map(samplePeer);
   const local = { ip: SERVER.ip, device: null, ports: [SERVER.port, 10_001] as const };
   const registrar = new Registrar(sampleSettings({ peers, local }), new Map());
@@ -135,7 +135,7 @@ Deno.test("handle() follows two peers that swap places, in either order", () => 
   }
 });
 
-Deno.test("handle() admits a peer that is shut out from anywhere at once", () => {
+Deno.test("handle() admits a peer at once, from anywhere, after its lifetime ended or its place was taken", () => {
   const fields = { moveInterval: 3600, lifetime: 1 };
   const registrar = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
   const send = (text: string, place: Endpoint, now: number) =>

@@ -10,7 +10,7 @@ import { NOW, SERVER, UNIX } from "./small_registrar.ts";
 const KEYS = 30;
 const CLIENTS = 40;
 const PORTS = [SERVER.port, 10_001];
-/** Three NATs with few ports, so that clients soon get a port that another one had. */
+/** Three NATs with few ports, so that clients soon get a port that another client had. */
 const PLACES = Array.from({ length: CLIENTS + 5 }, (_, index) => {
   return { ip: `198.51.100.${index % 3 + 1}`, port: 40_000 + Math.floor(index / 3) };
 });
@@ -32,12 +32,12 @@ class World {
   #sent = 0;
   /** Packets in flight. */
   readonly #flying: { readonly client: number; readonly datagram: Datagram }[] = [];
-  /** When each packet arrived, as a count. */
+  /** For each packet, how many had arrived by then. */
   readonly #came = new Map<Datagram, number>();
-  /** The last packet that admitted each peer, and the last one that admitted any peer at each place. */
+  /** The last packet that admitted each peer, and the last packet that admitted a peer at each place. */
   readonly #latest = { peers: new Map<string, Datagram>(), places: new Map<string, Datagram>() };
 
-  /** The client at that place gets the one that becomes free. */
+  /** Moves a client to a place. The client that was there gets the place that becomes free. */
   move(client: number, to: number): void {
     const other = this.places.indexOf(to);
     if (other !== -1) this.places[other] = this.places[client]!;
@@ -173,7 +173,7 @@ Deno.test("handle() and search() end with each client at its place, however they
   );
 });
 
-Deno.test("handle() and search() admit all clients during a flood of junk, those of version 0.1 too", () => {
+Deno.test("handle() and search() admit all clients during a flood of junk, including those of version 0.1", () => {
   const fleet = new Fleet(100);
   const registrar = fleet.registrar();
   const isOld = (client: number) => client % 5 === 0;

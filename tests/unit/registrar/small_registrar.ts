@@ -10,7 +10,7 @@ import { samplePeer, sampleSettings } from "../samples.ts";
 export const NOW = 5_000;
 /** The wall clock, in seconds. */
 export const UNIX = 1_795_219_200;
-/** The server's endpoint, and two places of clients. */
+/** The server's endpoint, and the places of two clients. */
 export const SERVER = { ip: "192.0.2.1", port: 10_000 };
 export const HOME = { ip: "198.51.100.2", port: 40_001 };
 export const ELSEWHERE = { ip: "203.0.113.9", port: 40_002 };

@@ -71,7 +71,7 @@ function admissionAfter(
   return next.admissions.get("ipipou0")!;
 }
 
-Deno.test("withSettings() keeps peers that proved what is required", () => {
+Deno.test("withSettings() keeps peers whose proof is still sufficient", () => {
   const ownKey = { ...VERIFYING, privateKey: new Uint8Array(32) };
   const others = { maxTimeDiscrepancy: 5, reply: true, altIp: "172.29.0.9", forceAlt: true };
   for (const after of [{}, { scheme: ownKey as Scheme }, others]) {
@@ -83,7 +83,7 @@ Deno.test("withSettings() keeps peers that proved what is required", () => {
   assert.deepEqual(admissionAfter({}, here, { ipipou0: HOME.ip }), at(HOME));
 });
 
-Deno.test("withSettings() parks a peer until it proves what is required now", () => {
+Deno.test("withSettings() parks a peer until it gives the proof that is now required", () => {
   const there = { byRemote: { ip: true, port: false }, remote: { host: "home.example", port: null } };
   const parked = at(null, NOW + 1000);
   assert.deepEqual(admissionAfter({}, { scheme: token("abc") }), parked);
@@ -166,7 +166,7 @@ Deno.test("withSettings() knows only the peers of the new settings", () => {
   assert.deepEqual(told(registrar.handle(authPacket(token("ccc"), HOME), NOW, UNIX)), ["c", null]);
 });
 
-Deno.test("resume() keeps what was proved to the discarded registrar, if it holds here too", () => {
+Deno.test("resume() keeps admissions by the discarded registrar that are valid here too", () => {
   const peers = ["a", "b", "c", "d"].map((name) => ({ name, scheme: token(name.repeat(3)) }));
   const registrar = newGate(peers);
   const place = (port: number) => ({ ...HOME, port });

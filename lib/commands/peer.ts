@@ -8,7 +8,7 @@ import { quote, SettingsError } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, isMissing, MODE, type WriteFile } from "../settings/files.ts";
 import type { GivenPeer } from "../settings/given.ts";
 import { formatPeer } from "../settings/format_peer.ts";
-import { newPoolAddress, ownPoolAddress } from "../settings/pool.ts";
+import { freePoolAddress, ownPoolAddress, poolAddress } from "../settings/pool.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findHub, type Hub, type LoadedHub, loadHub, pathOfPeer, withFile, withNames } from "./hub.ts";
 
@@ -128,7 +128,8 @@ function chooseAddress({ peer, given }: PeerAddition, { input, settings }: Loade
   const net = parseNetwork(tunnelNet.value)!;
   const own = (given.tunnelIp ?? input.given.tunnelIp)?.value ?? ownPoolAddress(net);
   const taken = new Set([own, ...settings.peers.flatMap(({ tunnel }) => [tunnel.ip, tunnel.peerIp])]);
-  const ip = newPoolAddress(peer, net, own, taken);
+  const derived = poolAddress(peer, net, own);
+  const ip = taken.has(derived) ? freePoolAddress(net, taken) : derived;
   if (ip !== null) return ip;
   throw new SettingsError(
     `Cannot add peer ${quote(peer)}: all addresses of ${tunnelNet.value} (${tunnelNet.place}) are taken; ` +
@@ -198,14 +199,8 @@ function definitionOf({ place }: GivenPeer): string {
 }
 
 function authenticationOf({ scheme, byRemote }: Peer): string {
-  switch (scheme.kind) {
-    case "ed25519":
-      return "key";
-    case "token":
-      return "token";
-    case "port":
-      return byRemote.ip ? "address" : "nothing";
-  }
+  if (scheme.kind !== "port") return scheme.kind === "token" ? "token" : "key";
+  return byRemote.ip ? "address" : "nothing";
 }
 
 function tell({ name, path }: Hub, system: PeerSystem): string {

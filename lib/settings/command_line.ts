@@ -96,8 +96,8 @@ const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => 
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
-  "peer remove": parsePeerRemove,
-  "peer list": parsePeerList,
+  "peer remove": ({ words }, command) => ({ kind: "peer-remove", ...parsePeerChoice(words, command) }),
+  "peer list": ({ words }, command) => ({ kind: "peer-list", hub: checkWords(words, command)[0]! }),
 };
 
 function unknownCommandError(words: string, candidates: readonly Command[]): SettingsError {
@@ -159,15 +159,6 @@ function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
     asLine: switches.has("line"),
     warnings: warnOfSecrets(settings),
   };
-}
-
-function parsePeerRemove({ words }: ParsedWords, command: Command): Invocation {
-  return { kind: "peer-remove", ...parsePeerChoice(words, command) };
-}
-
-function parsePeerList({ words }: ParsedWords, command: Command): Invocation {
-  const [hub] = checkWords(words, command);
-  return { kind: "peer-list", hub: hub! };
 }
 
 function parsePeerChoice(words: readonly string[], command: Command): PeerChoice {

@@ -31,17 +31,6 @@ export function freePoolAddress(net: Network, taken: ReadonlySet<string>): strin
   return null;
 }
 
-/** The address for a new peer: the one derived from its name, else the first free one; null if all are taken. */
-export function newPoolAddress(
-  name: string,
-  net: Network,
-  own: string,
-  taken: ReadonlySet<string>,
-): string | null {
-  const ip = poolAddress(name, net, own);
-  return taken.has(ip) ? freePoolAddress(net, taken) : ip;
-}
-
 function hostCount({ length }: Network): number {
   return 2 ** (32 - length) - 2;
 }

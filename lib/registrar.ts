@@ -1,6 +1,7 @@
 import { type Admission, isLive, isSamePlace } from "./admission.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
+import { type Outcome, refuse } from "./registrar/outcome.ts";
 import { Roll } from "./registrar/roll.ts";
 import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
@@ -13,28 +14,6 @@ import type { Peer, Settings } from "./settings/settings.ts";
 const VERIFICATIONS_AT_ONCE = 8;
 /** Signatures verified in one turn of a search. */
 const VERIFICATIONS_PER_TURN = 16;
-
-/** An auth packet that admitted its peer, or renewed its admission. */
-export interface Admitted {
-  readonly kind: "admitted";
-  readonly datagram: Datagram;
-  readonly peer: Peer;
-  readonly admission: Admission & { readonly remote: Endpoint };
-  /** The peer's admission before; null when it is new. */
-  readonly previous: Admission | null;
-  /** The peer that was at this place before, and is parked now. */
-  readonly displaced: string | null;
-}
-
-/** An auth packet that proved nothing. */
-export interface Refused {
-  readonly kind: "refused";
-  readonly datagram: Datagram;
-  readonly refusal: Refusal;
-}
-
-/** The result of an auth packet; "searching": a later `search()` returns it. */
-export type Outcome = Admitted | Refused | { readonly kind: "searching" };
 
 /** The settings that a registrar depends on. */
 type RegistrarSettings = Pick<Settings, "peers" | "local">;
@@ -303,10 +282,6 @@ function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<
 /** Whether a datagram may come from another host. A signature does not cover the source, so anyone can forge that. */
 function isFarEnd({ source, destination }: Datagram): boolean {
   return isRemoteIpv4(source.ip) && source.ip !== destination.ip;
-}
-
-function refuse({ datagram }: AuthPacket, refusal: Refusal): Outcome {
-  return { kind: "refused", datagram, refusal };
 }
 
 function expiryOf({ lifetime }: Peer, now: number): number | null {

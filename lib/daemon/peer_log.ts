@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import { describeRefusal, RefusalReport } from "../refusals.ts";
-import type { Admitted, Refused } from "../registrar.ts";
+import type { Admitted, Refused } from "../registrar/outcome.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
 

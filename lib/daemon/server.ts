@@ -5,7 +5,7 @@ import type { Faults } from "../kernel/kernel.ts";
 import { describeLeftovers } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
-import type { Admitted, Outcome } from "../registrar.ts";
+import type { Admitted, Outcome } from "../registrar/outcome.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import type { Daemon, DaemonContext } from "./context.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Outcome, Registrar } from "../../../lib/registrar.ts";
+import { Registrar } from "../../../lib/registrar.ts";
+import type { Outcome } from "../../../lib/registrar/outcome.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer } from "../samples.ts";
 import { Fleet, place, told } from "./fleet.ts";

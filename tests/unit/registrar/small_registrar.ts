@@ -1,6 +1,7 @@
 import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import type { Admission } from "../../../lib/admission.ts";
-import { type Outcome, Registrar } from "../../../lib/registrar.ts";
+import { Registrar } from "../../../lib/registrar.ts";
+import type { Outcome } from "../../../lib/registrar/outcome.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519, README_KEY_PAIR } from "../auth/vectors.ts";

@@ -1,0 +1,31 @@
+import type { Admission } from "../admission.ts";
+import type { Datagram, Endpoint } from "../packet.ts";
+import type { Refusal } from "../refusals.ts";
+import type { Peer } from "../settings/settings.ts";
+import type { AuthPacket } from "./search.ts";
+
+/** An auth packet that admitted its peer, or renewed its admission. */
+export interface Admitted {
+  readonly kind: "admitted";
+  readonly datagram: Datagram;
+  readonly peer: Peer;
+  readonly admission: Admission & { readonly remote: Endpoint };
+  /** The peer's admission before; null when it is new. */
+  readonly previous: Admission | null;
+  /** The peer that was at this place before, and is parked now. */
+  readonly displaced: string | null;
+}
+
+/** An auth packet that proved nothing. */
+export interface Refused {
+  readonly kind: "refused";
+  readonly datagram: Datagram;
+  readonly refusal: Refusal;
+}
+
+/** The result of an auth packet; "searching": a later `search()` returns it. */
+export type Outcome = Admitted | Refused | { readonly kind: "searching" };
+
+export function refuse({ datagram }: AuthPacket, refusal: Refusal): Refused {
+  return { kind: "refused", datagram, refusal };
+}

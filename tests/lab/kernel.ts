@@ -3,12 +3,14 @@ import { must, run } from "../../tools/command.ts";
 import { aptGet, unpackPackages } from "../../tools/packages.ts";
 import { say } from "../../tools/say.ts";
 import { INITRAMFS_INIT, INITRAMFS_MODULES } from "./guest.ts";
+import { unpackKernel } from "./vmlinux.ts";
 
 /** A stock Debian kernel, ready to boot; all paths are absolute. */
 export interface Kernel {
   /** As `uname -r` says it. */
   release: string;
-  vmlinuz: string;
+  /** Uncompressed: a `vmlinuz` unpacks itself at each boot, for 4 s under emulation. */
+  vmlinux: string;
   initramfs: string;
   /** What belongs at `/lib/modules`. */
   modules: string;
@@ -20,6 +22,9 @@ interface KernelPackage {
   version: string;
   aptOptions: string[];
 }
+
+/** What a directory of the cache has, for its name to change when that does. */
+const RECIPE = `vmlinux ${INITRAMFS_MODULES.join()} ${INITRAMFS_INIT}`;
 
 const META_PACKAGE = "linux-image-amd64";
 
@@ -45,10 +50,7 @@ export async function prepareKernel(line?: string): Promise<Kernel> {
     throw new Error(`Cannot boot the lab on ${Deno.build.arch}: its kernels are for x86_64`);
   }
   const wanted = await findPackage(line);
-  const recipe = createHash("sha256").update(INITRAMFS_INIT + INITRAMFS_MODULES.join()).digest("hex").slice(
-    0,
-    8,
-  );
+  const recipe = createHash("sha256").update(RECIPE).digest("hex").slice(0, 8);
   const directory = `${cacheDirectory()}/${wanted.name}_${wanted.version}_${recipe}`;
   if (!await exists(directory)) await build(wanted, directory);
   return await describe(directory);
@@ -142,8 +144,9 @@ async function build(wanted: KernelPackage, directory: string): Promise<void> {
     );
     await unpackPackages([`${wanted.name}=${wanted.version}`], `${work}/kernel`, wanted.aptOptions);
     await unpackPackages(["busybox-static"], `${work}/busybox`);
-    say("Making its initramfs");
+    say("Unpacking it and making its initramfs");
     const kernel = await describe(work);
+    await unpackKernel(`${work}/kernel/boot/vmlinuz-${kernel.release}`, kernel.vmlinux);
     await must(["depmod", "--basedir", `${work}/kernel`, kernel.release]);
     await makeInitramfs(work, kernel);
     try {
@@ -191,8 +194,7 @@ async function makeInitramfs(work: string, kernel: Kernel): Promise<void> {
 async function describe(directory: string): Promise<Kernel> {
   const modules = `${directory}/kernel/lib/modules`;
   for await (const { name: release } of Deno.readDir(modules)) {
-    const vmlinuz = `${directory}/kernel/boot/vmlinuz-${release}`;
-    return { release, vmlinuz, modules, initramfs: `${directory}/initramfs.cpio` };
+    return { release, modules, vmlinux: `${directory}/vmlinux`, initramfs: `${directory}/initramfs.cpio` };
   }
   throw new Error(`Cannot find a kernel in ${directory}: remove it and try again`);
 }

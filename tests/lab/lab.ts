@@ -2,7 +2,9 @@ import { lastLines } from "../../tools/command.ts";
 import { ensurePackages } from "../../tools/packages.ts";
 import { type Job, jobScript } from "./guest.ts";
 import { hereCommand, requireOwnKernel } from "./here.ts";
-import { type Kernel, prepareKernel } from "./kernel.ts";
+import { prepareKernel } from "./kernel.ts";
+import { chooseAccelerator } from "./kvm.ts";
+import { machineCommand, machineFiles, readText } from "./machine.ts";
 import { type Limit, supervise, type Supervision } from "./supervise.ts";
 
 /** How to run a command in the lab; all of it is optional. */
@@ -14,7 +16,7 @@ export interface LabOptions {
   /** How long a command may write nothing that tells what it does, boot included, in seconds; not with `here`. */
   silenceSeconds?: number;
   memoryMiB?: number;
-  /** How many processors are emulated, 2 if left out. One alone is faster than each of several. */
+  /** How many processors it has, 2 if left out. Emulated, one alone is faster than each of several. */
   processors?: number;
   /** Environment of the command, over the usual one. */
   env?: Record<string, string>;
@@ -41,7 +43,7 @@ export class SilentLabError extends LabError {
 }
 
 /** What makes the machine. */
-const MACHINE_PACKAGES = ["qemu-system-x86", "cpio"];
+const MACHINE_PACKAGES = ["qemu-system-x86", "cpio", "xz-utils"];
 
 /** What commands in the lab find there, because it sees this machine's files. */
 const PACKAGES = [
@@ -114,16 +116,19 @@ async function runHere(job: Job, directory: string, options: LabOptions): Promis
 
 async function runInMachine(job: Job, directory: string, options: LabOptions): Promise<LabResult> {
   const kernel = await prepareKernel(options.kernel);
+  const accelerator = await chooseAccelerator(kernel);
+  const files = machineFiles(directory);
   const terminal = options.terminal ? { terminal: Deno.consoleSize() } : {};
   const systemd = { systemd: options.systemd ?? false };
-  await Deno.writeTextFile(
-    `${directory}/job`,
-    jobScript({ ...job, ...terminal, ...systemd }, kernel.modules),
-  );
+  await Deno.writeTextFile(files.job, jobScript({ ...job, ...terminal, ...systemd }, kernel.modules));
   const seconds = options.silenceSeconds;
   const silence = seconds === undefined ? undefined : { seconds, reason: `wrote nothing for ${seconds} s` };
   const end = await supervise({
-    argv: ["qemu-system-x86_64", ...qemuArguments(kernel, directory, options)],
+    argv: machineCommand(kernel, accelerator, files, {
+      processors: options.processors ?? 2,
+      memoryMiB: options.memoryMiB ?? 2048,
+      terminal: options.terminal ?? false,
+    }),
     stdout: sinkOf(options),
     ...(silence === undefined ? {} : { silence }),
     limits: [
@@ -131,16 +136,16 @@ async function runInMachine(job: Job, directory: string, options: LabOptions): P
       {
         seconds: BOOT_SECONDS,
         reason: `did not boot within ${BOOT_SECONDS} s`,
-        holds: () => readText(`${directory}/status`) === "",
+        holds: () => readText(files.status) === "",
       },
     ],
   });
   if (options.terminal) Deno.stdin.setRaw(false);
-  const code = /^exit (\d+)$/m.exec(readText(`${directory}/status`))?.[1];
-  if (code !== undefined) return { code: Number(code), result: readText(`${directory}/result`) };
+  const code = /^exit (\d+)$/m.exec(readText(files.status))?.[1];
+  if (code !== undefined) return { code: Number(code), result: readText(files.result) };
   const why = end.killed ??
     `ended without its command's exit code (QEMU: ${end.status.signal ?? end.status.code})`;
-  const log = lastLines(readText(`${directory}/kernel.log`).replaceAll("\r", ""), 60);
+  const log = lastLines(readText(files.log).replaceAll("\r", ""), 60);
   const Kind = why === silence?.reason ? SilentLabError : LabError;
   throw new Kind(
     `The lab's machine (Linux ${kernel.release}) ${why}\n${end.stderr}Its kernel's last words:\n${log}`,
@@ -155,48 +160,7 @@ function limitsOf({ timeoutSeconds: seconds }: LabOptions): Limit[] {
   return seconds === undefined ? [] : [{ seconds, reason: `timed out after ${seconds} s` }];
 }
 
-function qemuArguments(kernel: Kernel, directory: string, options: LabOptions): string[] {
-  // Panics end the machine at once (-no-reboot), and an oops is a panic: a broken kernel passes no test.
-  const kernelArguments = [
-    "console=ttyS0 panic=-1 oops=panic",
-    // Costly under emulation, and of no use in it. The emulator translates code again wherever a program has it at
-    // another address than its last run had: our executable starts in 0.5 s of processor time instead of 1.3, ip in
-    // 30 ms instead of 80.
-    "mitigations=off random.trust_cpu=on norandmaps",
-    `lab.script=${directory}/job`,
-  ].join(" ");
-  const output = options.terminal
-    ? ["-chardev", "stdio,id=output,signal=off", "-device", "virtconsole,chardev=output"]
-    : ["-chardev", "file,id=output,path=/dev/stdout", "-device", "virtserialport,chardev=output,name=output"];
-  return [
-    // /dev/kvm is of no use here: where it exists, stock kernels were seen to hang in it.
-    // A processor without wide vectors is emulated faster: our executable starts in 1.25 s, not 1.57.
-    ...["-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", `${options.processors ?? 2}`],
-    ...["-m", `${options.memoryMiB ?? 2048}`],
-    ...["-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ...["-kernel", kernel.vmlinuz, "-initrd", kernel.initramfs, "-append", kernelArguments],
-    ...["-serial", `file:${directory}/kernel.log`],
-    ...["-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"],
-    ...["-device", "virtio-9p-pci,fsdev=host,mount_tag=host"],
-    ...["-device", "virtio-serial-pci", ...output],
-    ...["status", "result"].flatMap((port) => [
-      ...["-chardev", `file,id=${port},path=${directory}/${port}`],
-      ...["-device", `virtserialport,chardev=${port},name=${port}`],
-    ]),
-  ];
-}
-
 function writeToStandardOutput(chunk: Uint8Array): void {
   let written = 0;
   while (written < chunk.length) written += Deno.stdout.writeSync(chunk.subarray(written));
-}
-
-/** The text of a file of QEMU's making; empty when it did not come to make it. */
-function readText(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
 }

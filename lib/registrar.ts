@@ -1,7 +1,7 @@
 import { type Admission, isLive, isSamePlace } from "./admission.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
-import { type Outcome, refuse } from "./registrar/outcome.ts";
+import { type Outcome, refused } from "./registrar/outcome.ts";
 import { Roll } from "./registrar/roll.ts";
 import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
@@ -127,14 +127,14 @@ export class Registrar {
    */
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
     const packet = { datagram, timestamp, order: ++this.#packets };
-    if (!this.#isOurs(datagram)) return refuse(packet, "port given up");
-    if (!isFarEnd(datagram)) return refuse(packet, "no address of another host");
+    if (!this.#isOurs(datagram)) return refused(packet, "port given up");
+    if (!isFarEnd(datagram)) return refused(packet, "no address of another host");
     const bare = this.#credentials.bare(datagram.payload);
     const sender = typeof bare === "string"
       ? bare
       : bare.senderOf(datagram.payload, datagram.source, timestamp);
     if (typeof sender !== "string") return this.#admit(sender, packet, now);
-    if (!this.#credentials.maySign(datagram.payload)) return refuse(packet, sender);
+    if (!this.#credentials.maySign(datagram.payload)) return refused(packet, sender);
     return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
   }
 
@@ -156,8 +156,8 @@ export class Registrar {
     if (outcome !== null) return outcome;
     if (this.#searches.has(packet.datagram)) return { kind: "searching" };
     const dropped = this.#searches.add(search);
-    if (dropped === search) return refuse(packet, "too many unknown senders");
-    if (dropped !== null) this.#ended.push(refuse(dropped.packet, "too many unknown senders"));
+    if (dropped === search) return refused(packet, "too many unknown senders");
+    if (dropped !== null) this.#ended.push(refused(dropped.packet, "too many unknown senders"));
     return { kind: "searching" };
   }
 
@@ -177,9 +177,9 @@ export class Registrar {
       if (!credential.proof.verify(datagram.payload)) continue;
       const sender = credential.senderOf(datagram.payload, datagram.source, timestamp);
       if (typeof sender !== "string") return this.#admit(sender, packet, now);
-      return refuse(packet, closerRefusal(sender, refusal));
+      return refused(packet, closerRefusal(sender, refusal));
     }
-    return search.untried > 0 ? null : refuse(packet, refusal);
+    return search.untried > 0 ? null : refused(packet, refusal);
   }
 
   /** All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; the rest. */
@@ -219,14 +219,14 @@ export class Registrar {
     const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
     const previous = this.admissions.get(peer.name) ?? null;
     const arrival = this.#roll.arrivalOf(peer.name) ?? { since: -Infinity, order: 0 };
-    if (arrival.order > order) return refuse(packet, "overtaken by a later one");
+    if (arrival.order > order) return refused(packet, "overtaken by a later one");
     const isHere = previous !== null && isSamePlace(previous, admission);
     const mayMove = previous === null || !isLive(previous, now) ||
       now - arrival.since >= peer.moveInterval * 1000;
-    if (!isHere && !mayMove) return refuse(packet, "moved too recently");
+    if (!isHere && !mayMove) return refused(packet, "moved too recently");
     // A pending search for this place is about an older packet.
     const overtaken = this.#searches.remove(datagram);
-    if (overtaken !== null) this.#ended.push(refuse(overtaken.packet, "overtaken by a later one"));
+    if (overtaken !== null) this.#ended.push(refused(overtaken.packet, "overtaken by a later one"));
     const since = isHere ? arrival.since : now;
     const displaced = this.#roll.set(peer.name, admission, { since, order }, now);
     this.#noteSighting(peer.name, source);

@@ -191,7 +191,7 @@ export function changeElements(
 export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): string[] {
   const names = gateNames(name);
   const element = (remote: Remote, value: string) =>
-    `${keyOf(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
+    `${elementKey(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
   const locals = remotes.flatMap((remote) => remote.alt === null ? [] : element(remote, remote.alt));
   const verdicts = remotes.map((remote) =>
     element(remote, remote.alt === null ? "accept" : `goto ${names.alt}`)
@@ -202,7 +202,7 @@ export function addRemotes(table: string, name: string, remotes: readonly Remote
   ];
 }
 
-function keyOf({ endpoint, port }: Remote): string {
+function elementKey({ endpoint, port }: Remote): string {
   return `${endpoint.ip} . ${endpoint.port} . ${port}`;
 }
 
@@ -221,7 +221,7 @@ export function deleteRemotes(table: string, name: string, remotes: readonly Rem
   const readdressed = remotes.filter(({ alt }) => alt !== null);
   return [
     ...addRemotes(table, name, timed.map((remote) => ({ ...remote, expiresAt: null })), 0),
-    ...changeElements("delete", table, names.remotes, remotes.map(keyOf)),
-    ...changeElements("delete", table, names.locals, readdressed.map(keyOf)),
+    ...changeElements("delete", table, names.remotes, remotes.map(elementKey)),
+    ...changeElements("delete", table, names.locals, readdressed.map(elementKey)),
   ];
 }

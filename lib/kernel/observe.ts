@@ -45,7 +45,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       devices: new Map(
         foreign.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
       ),
-      pairs: new Set(foreign.flatMap(pairOf)),
+      pairs: new Set(foreign.flatMap(addressPairOf)),
       listeners: listeners.foreign,
       claims,
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
@@ -181,7 +181,7 @@ function toListener({ port, local, dev }: IpFou): Listener {
   return { local: { ip: local ?? ANY_ADDRESS, port }, device: dev ?? null };
 }
 
-function pairOf(device: IpDevice): string[] {
+function addressPairOf(device: IpDevice): string[] {
   const { remote, local } = device.linkinfo?.info_data ?? {};
   const isIpip = device.linkinfo?.info_kind === "ipip";
   return isIpip && remote !== undefined && local !== undefined ? [pairKey(local, remote)] : [];

@@ -17,7 +17,7 @@ const KERNEL_ROUTE_PROTOCOL = 2;
 
 /** The news that the kernel will send because of our own change. */
 interface Expected {
-  /** Keys of devices, addresses and routes: see `keyOf`. */
+  /** Keys of devices, addresses and routes: see `changeKey`. */
   readonly keys: ReadonlySet<string>;
   /** The latest news of each such device that exists, by name. */
   readonly devices: Map<string, DeviceChange>;
@@ -171,7 +171,7 @@ export class Picture {
     const expected = this.#expected;
     if (expected === null || change.kind === "unknown") return false;
     if (change.kind === "table") return --expected.transactions >= 0;
-    const isOurs = expected.keys.has(keyOf(change));
+    const isOurs = expected.keys.has(changeKey(change));
     if (isOurs && change.kind === "device") {
       this.#indexes.add(change.index);
       if (change.isGone) expected.devices.delete(change.name);
@@ -207,7 +207,7 @@ export class Picture {
 }
 
 /** Key of a change: its object, and whether that is gone. */
-function keyOf(change: Exclude<KernelChange, { kind: "table" | "unknown" }>): string {
+function changeKey(change: Exclude<KernelChange, { kind: "table" | "unknown" }>): string {
   const prefix = change.isGone ? "gone " : "";
   switch (change.kind) {
     case "device":

@@ -26,6 +26,6 @@ export interface Refused {
 /** The result of an auth packet; "searching": a later `search()` returns it. */
 export type Outcome = Admitted | Refused | { readonly kind: "searching" };
 
-export function refuse({ datagram }: AuthPacket, refusal: Refusal): Refused {
+export function refused({ datagram }: AuthPacket, refusal: Refusal): Refused {
   return { kind: "refused", datagram, refusal };
 }

@@ -40,13 +40,13 @@ export class SearchQueue {
 
   /** Whether there is a search for an earlier datagram from the same place. */
   has(datagram: Datagram): boolean {
-    const key = keyOf(datagram);
+    const key = searchKey(datagram);
     return this.#newcomers.has(key) || this.#others.has(key);
   }
 
   /** Removes the search for an earlier datagram from the same place. @returns it, or null */
   remove(datagram: Datagram): Search | null {
-    const key = keyOf(datagram);
+    const key = searchKey(datagram);
     const search = this.#newcomers.get(key) ?? this.#others.get(key) ?? null;
     this.#newcomers.delete(key);
     this.#others.delete(key);
@@ -58,7 +58,7 @@ export class SearchQueue {
     const isFull = this.size >= MOST_SEARCHES;
     const old = isFull ? take(this.#others) : null;
     if (isFull && old === null) return search;
-    this.#newcomers.set(keyOf(search.packet.datagram), search);
+    this.#newcomers.set(searchKey(search.packet.datagram), search);
     return old;
   }
 
@@ -68,7 +68,7 @@ export class SearchQueue {
 
   /** Puts back a search that had a turn. */
   putBack(search: Search): void {
-    this.#others.set(keyOf(search.packet.datagram), search);
+    this.#others.set(searchKey(search.packet.datagram), search);
   }
 
   /** The packets of all searches, in the order received. */
@@ -86,6 +86,6 @@ function take(searches: Map<string, Search>): Search | null {
   return null;
 }
 
-function keyOf({ source, destination }: Datagram): string {
+function searchKey({ source, destination }: Datagram): string {
   return placeKey(source, destination.port);
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { type Event, eventArbitrary, Walk } from "./pair/walk.ts";
+import { Walk } from "./pair/walk.ts";
+import { type Event, eventArbitrary } from "./pair/walk_events.ts";
 
 /** The least number of events in all walks together. */
 const EVENTS = 20_000;

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { prepareKernel } from "../tests/lab/kernel.ts";
 import { labPackages, runInLab, SilentLabError } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
@@ -6,7 +7,7 @@ import { makeRouters } from "../tests/packages/routers.ts";
 import { build } from "./build.ts";
 import { add, type Counts, countTests, timesOf } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
-import { share, testFiles, writeTimes } from "./share.ts";
+import { share, testFiles, type Timed, writeTimes } from "./share.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -56,17 +57,20 @@ const MAKE = "make packages";
 /** Tests that need a machine with another process 1. */
 const SYSTEMD = "tests/systemd";
 
-const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
 
 function stages(options: Options): Stage[] {
   const { kernel, here, only } = options;
   const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
-  const packages = checks(
-    "packages",
-    () => done(ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests")),
-  );
+  let fetched = Promise.resolve(FAILED);
+  const packages = checks("packages", async () => {
+    await ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests");
+    // This mostly waits for the network, so it goes on during the next stages.
+    if (!here) fetched = attempt(() => done(prepareKernel(kernel)));
+    return PASSED;
+  });
+  const labKernel = here ? [] : [checks("the lab's kernel", () => fetched)];
   const unit = tests("unit tests", () => testHere(["tests/unit"], options));
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
@@ -77,14 +81,23 @@ function stages(options: Options): Stage[] {
   const both = tests("end-to-end and under systemd", () => testInMachines(["tests/e2e", SYSTEMD], options));
   switch (only) {
     case undefined: {
-      return [packages, ...sourceStages(), unit, executable, router, products, here ? e2e : both];
+      return [
+        packages,
+        ...sourceStages(),
+        unit,
+        executable,
+        router,
+        ...labKernel,
+        products,
+        here ? e2e : both,
+      ];
     }
     case "unit":
       return [unit];
     case "e2e":
-      return [packages, executable, router, e2e];
+      return [packages, executable, router, ...labKernel, e2e];
     case "systemd":
-      return [packages, executable, service];
+      return [packages, executable, ...labKernel, service];
     case "packages":
       return packageStages(options, executable);
     default:
@@ -163,17 +176,12 @@ async function testInMachines(directories: readonly string[], options: Options):
   const files = await testFiles(directories);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
   const times = new Map<string, number>();
-  const isService = (path: string) => path.startsWith(SYSTEMD);
-  // Those have a boot of their own and run alone in it, others by two.
-  const timed = files.map((file) => isService(file.path) ? { ...file, seconds: 2 * file.seconds } : file);
-  const ofMachines = share(timed, count).map(async (paths) => {
-    const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
-    let counts = NONE;
-    for (const paths of boots.filter(({ length }) => length > 0)) {
-      counts = add(counts, await attempt(() => testInMachine(paths, options, times)));
-    }
-    return counts;
-  });
+  const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
+  // Those under systemd mostly wait, so their machine is one more.
+  const ofMachines = [
+    files.filter(isService).map(({ path }) => path),
+    ...share(files.filter((file) => !isService(file)), count),
+  ].filter(({ length }) => length > 0).map((paths) => attempt(() => testInMachine(paths, options, times)));
   const counts = (await Promise.all(ofMachines)).reduce(add);
   if (options["write-times"]) await writeTimes(times);
   return counts;
@@ -202,7 +210,7 @@ async function testInLab(
   const parallel = systemd ? [] : ["--parallel"];
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
   // More than there are processors, since tests also wait.
-  const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
+  const script = 'DENO_JOBS=$(($(nproc) + 2)) exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,

@@ -4,13 +4,15 @@ import { hubToml, makeMembers, type Member, openPlaces, sendAll, type Spread } f
 import { eventually, IPIPOU, Scenario } from "./scenario.ts";
 
 const COUNT = 1000;
+/** How many move behind one address. The kernel finds each tunnel there in a list of all. */
+const MOVING = 200;
 const MIB = 1024;
 
 async function residentKiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]);
 }
 
-Deno.test("a thousand clients connect in one burst, move in another, and leave nothing behind", async (t) => {
+Deno.test("a thousand clients connect in one burst, many of them move in another, and all leave nothing behind", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
   await openPlaces(network);
@@ -39,19 +41,23 @@ Deno.test("a thousand clients connect in one burst, move in another, and leave n
   const programsForOne = await changeOne(alone, members.slice(0, 1));
   assert.equal((await alone.kill()).code, 0);
   const server = await start(hubToml(members));
-  /** Makes all members authenticate in one burst, and waits until the server has logged `words` for each. */
-  const burst = async (spread: Spread, words: string) => {
+  /** Makes members authenticate in one burst, and waits until the server has logged `words` for each. */
+  const burst = async (moving: readonly Member[], spread: Spread, words: string) => {
     await take();
-    await sendAll(network, members, spread);
-    const told = () => server.lines.filter((line) => line.includes(words)).length;
-    await eventually(`${COUNT} times: ${words}`, () => Promise.resolve(told() === COUNT), 240_000);
+    let found = 0;
+    server.onLine = (line) => {
+      if (line.includes(words)) found++;
+    };
+    await sendAll(network, moving, spread);
+    const { length } = moving;
+    await eventually(`${length} times: ${words}`, () => Promise.resolve(found === length), 240_000);
     const programs = await take();
     assert.ok(programs.length <= COUNT / 10, `${programs.length} programs`);
   };
 
   await t.step(
     "each from its own address, with few programs run",
-    () => burst("addresses", ": tunnel up to "),
+    () => burst(members, "addresses", ": tunnel up to "),
   );
 
   await t.step("the hub uses little memory", async () => {
@@ -64,7 +70,10 @@ Deno.test("a thousand clients connect in one burst, move in another, and leave n
     assert.deepEqual(await changeOne(server, members), programsForOne);
   });
 
-  await t.step("all move behind one address", () => burst("ports", ": moved from "));
+  await t.step(
+    "many move behind one address",
+    () => burst(members.slice(0, MOVING), "ports", ": moved from "),
+  );
 
   await t.step("a clean stop", async () => {
     assert.equal((await server.kill()).code, 0);

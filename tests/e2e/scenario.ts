@@ -210,10 +210,13 @@ export async function eventually(
   patience: number = PATIENCE,
 ): Promise<void> {
   const deadline = Date.now() + patience;
-  while (!await ask()) {
+  while (true) {
+    const asked = Date.now();
+    if (await ask()) return;
     if (Date.now() > deadline) throw new Error(`In vain waited until ${what}`);
-    // The pause lets other tests work even if asking takes no time.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // At least half of the time is left to what is waited for, and to other tests.
+    const pause = Math.max(20, Date.now() - asked);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -7,7 +7,7 @@ import { makeRouters } from "../tests/packages/routers.ts";
 import { build } from "./build.ts";
 import { add, type Counts, countTests, timesOf } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
-import { share, testFiles, type Timed, writeTimes } from "./share.ts";
+import { share, testFiles, writeTimes } from "./share.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -57,6 +57,7 @@ const MAKE = "make packages";
 /** Tests that need a machine with another process 1. */
 const SYSTEMD = "tests/systemd";
 
+const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
 
@@ -176,12 +177,17 @@ async function testInMachines(directories: readonly string[], options: Options):
   const files = await testFiles(directories);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
   const times = new Map<string, number>();
-  const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
-  // Those under systemd mostly wait, so their machine is one more.
-  const ofMachines = [
-    files.filter(isService).map(({ path }) => path),
-    ...share(files.filter((file) => !isService(file)), count),
-  ].filter(({ length }) => length > 0).map((paths) => attempt(() => testInMachine(paths, options, times)));
+  const isService = (path: string) => path.startsWith(SYSTEMD);
+  // Those have a boot of their own and run alone in it, others by two.
+  const timed = files.map((file) => isService(file.path) ? { ...file, seconds: 2 * file.seconds } : file);
+  const ofMachines = share(timed, count).map(async (paths) => {
+    const boots = [paths.filter(isService), paths.filter((path) => !isService(path))];
+    let counts = NONE;
+    for (const paths of boots.filter(({ length }) => length > 0)) {
+      counts = add(counts, await attempt(() => testInMachine(paths, options, times)));
+    }
+    return counts;
+  });
   const counts = (await Promise.all(ofMachines)).reduce(add);
   if (options["write-times"]) await writeTimes(times);
   return counts;
@@ -210,7 +216,7 @@ async function testInLab(
   const parallel = systemd ? [] : ["--parallel"];
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
   // More than there are processors, since tests also wait.
-  const script = 'DENO_JOBS=$(($(nproc) + 2)) exec "$@" --junit-path="$LAB_RESULT"';
+  const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
   const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
     cwd: ROOT,
     here: options.here,

@@ -72,7 +72,7 @@ async function measure(total: number, members: readonly Member[], unit: number):
   const cpuBefore = await cpuMs(server.pid);
   const burst = await timed(async () => {
     await sendAll(network, peers, "addresses");
-    await eventually("all are in", () => Promise.resolve(count(server, "tunnel up") === total), WAIT);
+    await eventually("all are in", () => count(server, "tunnel up") === total, WAIT);
   });
   note("burst of all until all are in, yardsticks for each", burst / unit / total);
   note("server's CPU for it, yardsticks for each", (await cpuMs(server.pid) - cpuBefore) / unit / total);
@@ -122,7 +122,7 @@ async function measureData(total: number, members: readonly Member[], spread: Sp
   const peers = members.slice(0, total);
   const server = await startHub(scenario, peers, {});
   await sendAll(network, peers, spread);
-  await eventually("all are in", () => Promise.resolve(count(server, "tunnel up") === total), WAIT);
+  await eventually("all are in", () => count(server, "tunnel up") === total, WAIT);
   // The last member is either first or last in the kernel's list of devices with one address.
   const member = peers.at(-1)!;
   const { ip, port } = placeOf(member, spread);

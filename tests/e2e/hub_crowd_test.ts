@@ -50,7 +50,7 @@ Deno.test("a thousand clients connect in one burst, many of them move in another
     };
     await sendAll(network, moving, spread);
     const { length } = moving;
-    await eventually(`${length} times: ${words}`, () => Promise.resolve(found === length), 240_000);
+    await eventually(`${length} times: ${words}`, () => found === length, 240_000);
     const programs = await take();
     assert.ok(programs.length <= COUNT / 10, `${programs.length} programs`);
   };

@@ -21,6 +21,7 @@ import {
   udpPacket,
   withoutCapability,
 } from "./link.ts";
+import { eventually } from "./scenario.ts";
 
 v8.setFlagsFromString("--expose-gc");
 const collectGarbage = vm.runInNewContext("gc") as () => void;
@@ -44,14 +45,6 @@ function counters(): { waiting: number; droppedAsFull: number; droppedUnread: nu
   );
   if (columns === undefined) return null;
   return { waiting: columns[2]!, droppedAsFull: columns[5]!, droppedUnread: columns[6]! };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    assert(performance.now() < deadline, `Waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function take(packets: AsyncGenerator<Uint8Array>, count: number): Promise<Uint8Array[]> {
@@ -104,7 +97,7 @@ Deno.test("packets() loses none of 1,000 packets, survives garbage collection, a
   using socket = openSocket();
   const sent = Array.from({ length: 1000 }, (_, number) => numbered(number));
   for (const packet of sent) socket.send(packet, FAR.ip);
-  await until(() => counters()?.waiting === 1000, "1,000 packets in the queue");
+  await eventually("1,000 packets wait", () => counters()?.waiting === 1000);
   const received: Uint8Array[] = [];
   let receivedAtTimer = -1;
   const timer = setTimeout(() => receivedAtTimer = received.length, 0);
@@ -123,7 +116,7 @@ Deno.test("PacketQueue.open() limits how many packets wait: the kernel drops the
   using queue = openQueue({ maxLength: 10 });
   using socket = openSocket();
   for (let number = 0; number < 50; number++) socket.send(numbered(number), FAR.ip);
-  await until(() => counters()?.droppedAsFull === 40, "40 dropped packets");
+  await eventually("40 packets are dropped", () => counters()?.droppedAsFull === 40);
   const packets = queue.packets();
   assert.deepEqual(await take(packets, 10), Array.from({ length: 10 }, (_, number) => numbered(number)));
   socket.send(numbered(99), FAR.ip);
@@ -134,16 +127,16 @@ Deno.test("packets() goes on after the kernel dropped packets whose device went 
   using queue = openQueue();
   using socket = openSocket();
   for (let number = 0; number < 5; number++) socket.send(numbered(number), FAR.ip);
-  await until(() => counters()?.waiting === 5, "5 packets in the queue");
+  await eventually("5 packets wait", () => counters()?.waiting === 5);
   await run(`ip -n ${FAR.namespace} link set dev ${FAR.device} down`);
   await run(`ip -n ${FAR.namespace} link set dev ${FAR.device} up`);
   assert.equal(counters()?.waiting, 0);
   const packets = queue.packets();
   await take(packets, 5);
-  await until(() => {
-    socket.send(numbered(6), FAR.ip); // lost until the link is up again
+  await eventually("the link is up again", () => {
+    socket.send(numbered(6), FAR.ip); // lost until then
     return counters()!.waiting > 0;
-  }, "the link");
+  });
   assert.deepEqual(await take(packets, 1), [numbered(6)]);
 });
 
@@ -151,7 +144,7 @@ Deno.test("packets() throws an error that the kernel reports, such as a refused 
   using queue = openQueue();
   using socket = openSocket();
   socket.send(numbered(1), FAR.ip);
-  await until(() => counters()?.waiting === 1, "the packet");
+  await eventually("the packet waits", () => counters()?.waiting === 1);
   const packets = queue.packets();
   using _ = withoutCapability(CAP_NET_ADMIN);
   assert.deepEqual(await take(packets, 1), [numbered(1)]);
@@ -176,7 +169,7 @@ Deno.test("disposing between two packets ends packets()", async () => {
   const queue = openQueue();
   using socket = openSocket();
   for (let number = 0; number < 3; number++) socket.send(numbered(number), FAR.ip);
-  await until(() => counters()?.waiting === 3, "3 packets in the queue");
+  await eventually("3 packets wait", () => counters()?.waiting === 3);
   let count = 0;
   for await (const _ of queue.packets()) {
     count++;
@@ -203,7 +196,7 @@ Deno.test("resize() takes effect while packets wait to be read, without losing a
   using queue = openQueue({ maxLength: 30 });
   using socket = openSocket();
   for (let number = 0; number < 20; number++) socket.send(numbered(number), FAR.ip);
-  await until(() => counters()?.waiting === 20, "the packets");
+  await eventually("20 packets wait", () => counters()?.waiting === 20);
   queue.resize(40);
   for (let number = 20; number < 45; number++) socket.send(numbered(number), FAR.ip);
   const packets = queue.packets();

@@ -117,8 +117,8 @@ Deno.test("a reload that the kernel refuses is rolled back", async () => {
   await scenario.ping("client");
   const standing = await scenario.snapshot("server");
   const bind =
-    "import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('192.0.2.1', 7777)); " +
-    "print('bound', flush=True); time.sleep(1000)";
+    "import signal, socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('192.0.2.1', 7777)); " +
+    "print('bound', flush=True); signal.pause()";
   await scenario.network.spawn("server", ["/usr/bin/python3", "-c", bind]).waitForLine(/bound/, PATIENCE);
   const tables = { ...SERVER, fou: { local: ":7777@eth0" } };
   await reload(scenario, ["server", server], tables, /fou add port 7777.*going on with the settings/);

@@ -206,14 +206,14 @@ export async function linkPrograms(folder: string, names: readonly string[]): Pr
 /** Asks until the answer is yes. @param patience milliseconds after which it throws */
 export async function eventually(
   what: string,
-  ask: () => Promise<boolean>,
+  ask: () => boolean | Promise<boolean>,
   patience: number = PATIENCE,
 ): Promise<void> {
   const deadline = Date.now() + patience;
   while (true) {
     const asked = Date.now();
     if (await ask()) return;
-    if (Date.now() > deadline) throw new Error(`In vain waited until ${what}`);
+    if (Date.now() > deadline) throw new Error(`Waited in vain until ${what}`);
     // At least half of the time is left to what is waited for, and to other tests.
     const pause = Math.max(20, Date.now() - asked);
     await new Promise((resolve) => setTimeout(resolve, pause));

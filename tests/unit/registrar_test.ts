@@ -8,7 +8,7 @@ import {
   authPacket,
   ELSEWHERE,
   HOME,
-  newGate,
+  newRegistrar,
   NOW,
   PORT,
   SERVER,
@@ -20,7 +20,7 @@ import {
 } from "./registrar/small_registrar.ts";
 
 Deno.test("handle() admits a new peer for ever and remembers its place", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   const outcome = registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
   assert.deepEqual(told(outcome), ["ipipou0", null]);
@@ -29,7 +29,7 @@ Deno.test("handle() admits a new peer for ever and remembers its place", () => {
 });
 
 Deno.test("handle() tells a renewal from a move", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["ipipou0", HOME]);
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
@@ -44,7 +44,7 @@ Deno.test("handle() tells a renewal from a move", () => {
 });
 
 Deno.test("handle() renews an admission's lifetime at each auth packet", () => {
-  const registrar = newGate([{ scheme: token("abc"), lifetime: 60 }]);
+  const registrar = newRegistrar([{ scheme: token("abc"), lifetime: 60 }]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   assert.equal(registrar.admissions.get("ipipou0")?.expiresAt, NOW + 60_000);
   registrar.handle(authPacket(token("abc"), HOME), NOW + 59_999, UNIX);
@@ -62,21 +62,21 @@ Deno.test("handle() says why it refuses, and changes nothing", () => {
     [VERIFYING, authPacket(SIGNING, HOME, UNIX + 31), "time too far from ours"],
   ];
   for (const [scheme, packet, refusal] of cases) {
-    const registrar = newGate([{ scheme, maxTimeDiscrepancy: 30 }]);
+    const registrar = newRegistrar([{ scheme, maxTimeDiscrepancy: 30 }]);
     assert.deepEqual(registrar.handle(packet, NOW, UNIX), { kind: "refused", datagram: packet, refusal });
     assert.equal(registrar.admissions.size, 0);
   }
 });
 
 Deno.test("handle() compares signed times with our time in whole seconds", () => {
-  const registrar = newGate([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
+  const registrar = newRegistrar([{ scheme: VERIFYING, maxTimeDiscrepancy: 30 }]);
   assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 30).kind, "admitted");
   assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX + 31).kind, "refused");
 });
 
 Deno.test("handle() takes anyone's empty packet when nothing is to be proved", () => {
   assert.equal(
-    newGate([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW, UNIX).kind,
+    newRegistrar([{ scheme: PORT }]).handle(authPacket(PORT, HOME), NOW, UNIX).kind,
     "admitted",
   );
 });
@@ -84,7 +84,7 @@ Deno.test("handle() takes anyone's empty packet when nothing is to be proved", (
 Deno.test("handle() checks only remote address, only remote port, or both", () => {
   const { ip, port } = HOME;
   const check = (byRemote: Peer["byRemote"], source: Endpoint) => {
-    const registrar = newGate([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
+    const registrar = newRegistrar([{ scheme: PORT, byRemote, remote: { host: "home.example", port } }], {
       ipipou0: ip,
     });
     const outcome = registrar.handle(authPacket(PORT, source), NOW, UNIX);
@@ -102,7 +102,7 @@ Deno.test("handle() checks only remote address, only remote port, or both", () =
 });
 
 Deno.test("handle() checks both remote address and scheme", () => {
-  const registrar = newGate([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
+  const registrar = newRegistrar([{ scheme: token("abc"), byRemote: { ip: true, port: false } }], {
     ipipou0: HOME.ip,
   });
   assert.equal(told(registrar.handle(authPacket(token("abd"), HOME), NOW, UNIX)), "wrong token");
@@ -121,7 +121,7 @@ Deno.test("handle() refuses everyone when the address to compare with is not kno
         byRemote: { ip: true, port },
         remote: { host: "x", port: HOME.port },
       };
-      const registrar = newGate([{ ...nameless, scheme: asked }], { another: HOME.ip });
+      const registrar = newRegistrar([{ ...nameless, scheme: asked }], { another: HOME.ip });
       assert.equal(told(registrar.handle(authPacket(sent, HOME), NOW, UNIX)), "wrong remote address");
       assert.equal(registrar.admissions.size, 0);
     }
@@ -129,7 +129,7 @@ Deno.test("handle() refuses everyone when the address to compare with is not kno
 });
 
 Deno.test("handle() lets a peer move only after its move interval", () => {
-  const registrar = newGate([{ scheme: token("abc"), moveInterval: 10 }]);
+  const registrar = newRegistrar([{ scheme: token("abc"), moveInterval: 10 }]);
   const send = (place: Endpoint, now: number) =>
     told(registrar.handle(authPacket(token("abc"), place), now, UNIX));
   assert.deepEqual(send(HOME, NOW), ["ipipou0", null]);
@@ -142,7 +142,7 @@ Deno.test("handle() lets a peer move only after its move interval", () => {
 });
 
 Deno.test("handle() refuses a queued packet to a port that is no longer ours", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   const late = { ...authPacket(token("abc"), HOME), destination: { ...SERVER, port: 10_001 } };
   assert.equal(told(registrar.handle(late, NOW, UNIX)), "port given up");
   assert.deepEqual(registrar.admissions, new Map());

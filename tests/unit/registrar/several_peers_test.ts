@@ -8,7 +8,7 @@ import {
   authPacket,
   ELSEWHERE,
   HOME,
-  newGate,
+  newRegistrar,
   NOW,
   PORT,
   SERVER,
@@ -20,7 +20,7 @@ import {
 } from "./small_registrar.ts";
 
 Deno.test("handle() finds the peer of a packet among peers with different schemes", () => {
-  const registrar = newGate([
+  const registrar = newRegistrar([
     { name: "short", scheme: token("abc") },
     { name: "other", scheme: token("xyz") },
     { name: "key", scheme: VERIFYING },
@@ -36,7 +36,7 @@ Deno.test("handle() finds the peer of a packet among peers with different scheme
 });
 
 Deno.test("handle() admits the first of several peers that a packet fits", () => {
-  const registrar = newGate([
+  const registrar = newRegistrar([
     { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } },
     { name: "first", scheme: token("abc") },
     { name: "second", scheme: token("abc") },
@@ -50,7 +50,7 @@ Deno.test("handle() admits the first of several peers that a packet fits", () =>
 
 Deno.test("handle() admits the first peer even if a later one is limited to exactly that place", () => {
   const there = { name: "there", scheme: token("abc"), byRemote: { ip: true, port: false } };
-  const registrar = newGate([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
+  const registrar = newRegistrar([{ name: "first", scheme: token("abc") }, there], { there: HOME.ip });
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX)), ["first", null]);
 });
 
@@ -77,13 +77,13 @@ Deno.test("handle() returns the refusal closest to an admission, whatever the or
   closer.forEach(([, refusal], index) => {
     const asked = closer.slice(0, index + 1).map(([name]) => peers[name]);
     for (const order of [asked, asked.toReversed()]) {
-      assert.equal(told(newGate(order).handle(packet, NOW, UNIX)), refusal);
+      assert.equal(told(newRegistrar(order).handle(packet, NOW, UNIX)), refusal);
     }
   });
 });
 
 Deno.test("handle() parks a peer whose place another peer takes, and keeps the others", () => {
-  const registrar = newGate([
+  const registrar = newRegistrar([
     { name: "a", scheme: token("aaa") },
     { name: "b", scheme: token("bbb"), lifetime: 60 },
     { name: "c", scheme: token("ccc") },
@@ -124,7 +124,7 @@ Deno.test("handle() distinguishes places by the server's port too", () => {
 
 Deno.test("handle() follows two peers that swap places, in either order", () => {
   for (const first of ["a", "b"]) {
-    const registrar = newGate([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
+    const registrar = newRegistrar([{ name: "a", scheme: token("a") }, { name: "b", scheme: token("b") }]);
     const send = (name: string, place: Endpoint) =>
       registrar.handle(authPacket(token(name), place), NOW, UNIX);
     send("a", HOME);
@@ -137,7 +137,7 @@ Deno.test("handle() follows two peers that swap places, in either order", () => 
 
 Deno.test("handle() admits a peer at once, from anywhere, after its lifetime ended or its place was taken", () => {
   const fields = { moveInterval: 3600, lifetime: 1 };
-  const registrar = newGate([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
+  const registrar = newRegistrar([{ scheme: token("abc"), ...fields }, { name: "b", scheme: token("b") }]);
   const send = (text: string, place: Endpoint, now: number) =>
     told(registrar.handle(authPacket(token(text), place), now, UNIX));
   send("abc", HOME, NOW);

@@ -36,7 +36,10 @@ export function settings(peers: Partial<Peer>[]): Settings {
 }
 
 /** A registrar for these peers. @param remoteAddresses resolved addresses by peer name */
-export function newGate(peers: Partial<Peer>[], remoteAddresses: Record<string, string> = {}): Registrar {
+export function newRegistrar(
+  peers: Partial<Peer>[],
+  remoteAddresses: Record<string, string> = {},
+): Registrar {
   return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)));
 }
 

@@ -9,7 +9,7 @@ import {
   authPacket,
   ELSEWHERE,
   HOME,
-  newGate,
+  newRegistrar,
   NOW,
   PORT,
   SERVER,
@@ -22,7 +22,7 @@ import {
 } from "./small_registrar.ts";
 
 Deno.test("adopt() takes over an admission, so that the peer is not new", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   registrar.adopt("ipipou0", at(HOME, NOW + 1), NOW);
   assert.deepEqual(registrar.admissions.get("ipipou0"), at(HOME, NOW + 1));
   assert.deepEqual(told(registrar.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), [
@@ -40,14 +40,14 @@ Deno.test("adopt() parks a peer at a place that is not allowed, or whose address
     [{ ip: false, port: true }, {}, HOME],
   ];
   for (const [byRemote, addresses, expected] of cases) {
-    const registrar = newGate([{ scheme: token("abc"), byRemote, remote }], addresses);
+    const registrar = newRegistrar([{ scheme: token("abc"), byRemote, remote }], addresses);
     registrar.adopt("ipipou0", at(HOME), NOW);
     assert.deepEqual(registrar.admissions.get("ipipou0"), at(expected, expected === null ? NOW : null));
   }
 });
 
 Deno.test("adopt() parks a peer at a port that is no longer ours", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   registrar.adopt("ipipou0", { ...at(HOME), port: 10_001 }, NOW);
   assert.equal(registrar.admissions.get("ipipou0")?.remote, null);
 });
@@ -58,7 +58,7 @@ function admissionAfter(
   after: Partial<Peer>,
   remoteAddresses: Record<string, string> = {},
 ) {
-  const registrar = newGate([{ scheme: VERIFYING, ...before }]);
+  const registrar = newRegistrar([{ scheme: VERIFYING, ...before }]);
   const outcome = registrar.handle(authPacket(before.scheme ?? SIGNING, HOME), NOW, UNIX);
   assert.equal(outcome.kind, "admitted");
   const next = registrar.withSettings(
@@ -91,7 +91,7 @@ Deno.test("withSettings() parks a peer until it gives the proof that is now requ
   assert.deepEqual(admissionAfter({}, there, { ipipou0: ELSEWHERE.ip }), parked);
   assert.deepEqual(admissionAfter({}, there), parked);
   assert.deepEqual(admissionAfter({ scheme: token("abc") }, { scheme: token("abd"), lifetime: 60 }), parked);
-  const old = newGate([{ scheme: token("abc") }]);
+  const old = newRegistrar([{ scheme: token("abc") }]);
   old.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   const registrar = old.withSettings(settings([{ scheme: token("abd") }]), new Map(), NOW + 1000);
   assert.equal(told(registrar.handle(authPacket(token("abc"), HOME), NOW + 2000, UNIX)), "wrong token");
@@ -104,7 +104,7 @@ Deno.test("withSettings() parks a peer until it gives the proof that is now requ
 });
 
 Deno.test("withSettings() parks a peer at a port that is no longer ours", () => {
-  const registrar = newGate([{ scheme: token("abc") }]);
+  const registrar = newRegistrar([{ scheme: token("abc") }]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   const peers = [samplePeer({ scheme: token("abc") })];
   const after = (...ports: [number, ...number[]]) => {
@@ -125,7 +125,7 @@ Deno.test("withSettings() restarts a changed lifetime, but not an expired one", 
 
 Deno.test("withSettings() remembers when a peer moved", () => {
   const peer = { scheme: token("abc"), moveInterval: 10 };
-  const registrar = newGate([peer]);
+  const registrar = newRegistrar([peer]);
   registrar.handle(authPacket(token("abc"), HOME), NOW, UNIX);
   const next = registrar.withSettings(settings([{ ...peer, reply: true }]), new Map(), NOW + 1000);
   assert.equal(
@@ -143,7 +143,7 @@ Deno.test("withSettings() admits a peer from an address that has been resolved, 
     { name: "nameless", scheme: token("abc"), byRemote: { ip: true, port: false } },
     { name: "other", scheme: token("xyz") },
   ];
-  const before = newGate(peers);
+  const before = newRegistrar(peers);
   before.handle(authPacket(token("xyz"), HOME), NOW, UNIX);
   assert.equal(told(before.handle(authPacket(token("abc"), ELSEWHERE), NOW, UNIX)), "wrong remote address");
   const registrar = before.withSettings(settings(peers), new Map([["nameless", ELSEWHERE.ip]]), NOW);
@@ -156,7 +156,7 @@ Deno.test("withSettings() admits a peer from an address that has been resolved, 
 });
 
 Deno.test("withSettings() knows only the peers of the new settings", () => {
-  const old = newGate([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
+  const old = newRegistrar([{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }]);
   old.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   old.handle(authPacket(token("bbb"), ELSEWHERE), NOW, UNIX);
   const peers = [{ name: "c", scheme: token("ccc") }, { name: "b", scheme: token("bbb") }];
@@ -168,7 +168,7 @@ Deno.test("withSettings() knows only the peers of the new settings", () => {
 
 Deno.test("resume() keeps admissions by the discarded registrar that are valid here too", () => {
   const peers = ["a", "b", "c", "d"].map((name) => ({ name, scheme: token(name.repeat(3)) }));
-  const registrar = newGate(peers);
+  const registrar = newRegistrar(peers);
   const place = (port: number) => ({ ...HOME, port });
   const send = (to: Registrar, name: string, port: number, now: number) =>
     told(to.handle(authPacket(token(name), place(port)), now, UNIX));
@@ -199,7 +199,7 @@ Deno.test("resume() keeps admissions by the discarded registrar that are valid h
 
 Deno.test("adopt() limits an admission to its peer's present lifetime", () => {
   const until = (lifetime: number, expiresAt: number | null) => {
-    const registrar = newGate([{ scheme: token("abc"), lifetime }]);
+    const registrar = newRegistrar([{ scheme: token("abc"), lifetime }]);
     registrar.adopt("ipipou0", at(HOME, expiresAt), NOW);
     return registrar.admissions.get("ipipou0")!.expiresAt;
   };
@@ -218,7 +218,7 @@ Deno.test("adopt() parks a peer at the place that another peer with the same pro
     byRemote: { ip: true, port: false },
     remote: { host: ip, port: null },
   }));
-  const registrar = newGate(peers, { a: HOME.ip, b: ELSEWHERE.ip });
+  const registrar = newRegistrar(peers, { a: HOME.ip, b: ELSEWHERE.ip });
   registrar.adopt("b", at(HOME), NOW);
   assert.equal(registrar.admissions.get("b")?.remote, null);
   registrar.adopt("b", at(ELSEWHERE), NOW);

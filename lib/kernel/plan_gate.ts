@@ -21,47 +21,58 @@ export function planGate(
   if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old) };
   const { table, name } = gate;
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
-  const { kept, leaving, coming, isMoving } = sortRemotes(current, desired, now);
+  const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, isThere, now);
   const standing = isThere ? old : keptElements(old, gate);
   return {
     close: [
       ...[...current.obsoleteRules].map((rule) => `delete rule ip ${table} ${rule}`),
       ...(isThere ? [] : install(old, gate, kept, now)),
-      ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isMoving(remote))) : []),
+      ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isReplaced(remote))) : []),
     ],
     open: [
-      // The old place of a moving peer is shut out last, so that no packet on its way is lost.
-      ...(isThere ? deleteRemotes(table, name, leaving.filter(isMoving)) : []),
+      // What a peer had before it moved or renewed its lifetime goes last, so that no packet on its way is lost.
+      ...(isThere ? deleteRemotes(table, name, leaving.filter(isReplaced)) : []),
       ...addRemotes(table, name, coming, now),
       ...changeSets(standing, gate),
     ],
   };
 }
 
-/** Sorts remotes into those that stay, leave and come. The remote of a peer that moves leaves, and another one comes. */
-function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
+/**
+ * Sorts remotes into those that stay, leave and come. When a peer moves or renews its lifetime, its old remote leaves and
+ * a new one comes. Under new rules, whose maps are empty at first, a renewed remote stays.
+ *
+ * @param isThere whether the rules stay
+ */
+function sortRemotes(current: KernelState, desired: DesiredState, isThere: boolean, now: number) {
   const wanted = desired.gate!.remotes;
   const oldOwners = ownersOf(current.tunnels, desired.tunnels);
   const newOwners = ownersOf(desired.tunnels, current.tunnels);
-  const isKept = (key: string, remote: Remote) => {
-    const [owner, successor] = [oldOwners.get(key), newOwners.get(key)];
+  const isKept = (key: string, { alt, expiresAt }: Remote) => {
+    const next = wanted.get(key);
+    if (next === undefined || alt !== next.alt || isThere && expiresAt !== next.expiresAt) return false;
+    const owner = oldOwners.get(key);
     // When a place passes to another peer, its packets must not come out of the old peer's tunnel meanwhile.
-    return isSameRemote(remote, wanted.get(key)) && (owner === undefined || owner === successor);
+    return owner === undefined || owner === newOwners.get(key);
   };
-  const found = [...current.gate?.remotes ?? []].filter(([, { expiresAt }]) =>
-    expiresAt === null || expiresAt > now
+  // The kernel counts a timeout from when the command ran: an element that has expired by our clock may still be there.
+  const found = [...current.gate?.remotes ?? []].filter(([key, { expiresAt }]) =>
+    expiresAt === null || expiresAt > now || wanted.has(key)
   );
   const keptKeys = new Set(found.filter(([key, remote]) => isKept(key, remote)).map(([key]) => key));
-  const isMoving = ({ endpoint, port }: Remote) => {
+  /** Whether another remote of the same peer takes its place. */
+  const isReplaced = ({ endpoint, port, alt }: Remote) => {
     const key = placeKey(endpoint, port);
-    const tunnel = desired.tunnels.get(oldOwners.get(key) ?? "");
-    return tunnel !== undefined && !isParked(tunnel) && (newOwners.get(key) ?? tunnel.name) === tunnel.name;
+    const [owner, successor] = [oldOwners.get(key), newOwners.get(key)];
+    if (owner === undefined) return successor === undefined && wanted.get(key)?.alt === alt;
+    const tunnel = desired.tunnels.get(owner);
+    return tunnel !== undefined && !isParked(tunnel) && (successor ?? owner) === owner;
   };
   return {
-    kept: found.filter(([key]) => keptKeys.has(key)).map(([, remote]) => remote),
+    kept: [...keptKeys].map((key) => wanted.get(key)!),
     leaving: found.filter(([key]) => !keptKeys.has(key)).map(([, remote]) => remote),
     coming: [...wanted].filter(([key]) => !keptKeys.has(key)).map(([, remote]) => remote),
-    isMoving,
+    isReplaced,
   };
 }
 
@@ -69,10 +80,6 @@ function sortRemotes(current: KernelState, desired: DesiredState, now: number) {
 function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"]): Map<string, string> {
   const changing = [...tunnels.values()].filter((tunnel) => others.get(tunnel.name) !== tunnel);
   return new Map(changing.map(({ name, remote, local }) => [placeKey(remote, local.port), name]));
-}
-
-function isSameRemote(a: Remote, b: Remote | undefined): boolean {
-  return b !== undefined && a.alt === b.alt && a.expiresAt === b.expiresAt;
 }
 
 /** Replaces the rules. Remotes that stay are in the new rules from the first moment. */

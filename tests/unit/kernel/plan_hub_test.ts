@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
-import { admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
+import { acceptedRemotes, admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
 
 Deno.test("planTransition() parks one of two peers that swap places, and lets neither's packets into the other's tunnel", () => {
   const kernel = newKernel();
@@ -32,6 +32,22 @@ Deno.test("planTransition() shuts a displaced peer out before it parks its tunne
   const { close, ip } = plan(kernel, HUB, new Map([["p0", { ...here, remote: null }], ["p1", here]]));
   assert.deepEqual(close, ["delete element ip ipipou remotes-p0 { 198.51.100.1 . 1001 . 10000 }"]);
   assert.match(ip[0]!, /^link set dev p0 type ipip remote 0\.0\.1\.1 local 127\.172\.28\.0 /);
+});
+
+Deno.test("planTransition() keeps a peer in that renews its lifetime while devices change, also under new rules", () => {
+  for (const fields of [{}, { nft: { table: "ipipou", counter: false } }]) {
+    const kernel = newKernel();
+    const until = (expiresAt: number) => ({ ...admission("198.51.100.1", 1001), expiresAt });
+    kernel.run(plan(kernel, HUB, new Map([["p0", until(NOW + 5_000)]])));
+    const both = new Map([["p0", until(NOW + 60_000)], ["p1", admission("198.51.100.2", 1002)]]);
+    const { close, ip, open } = plan(kernel, { ...HUB, ...fields }, both);
+    assert.ok(ip.length > 0);
+    kernel.nft(close);
+    assert.deepEqual(acceptedRemotes(kernel), ["198.51.100.1:1001 10000"]);
+    kernel.nft(open);
+    const { elements } = kernel.tables.get("ipipou")!.sets.get("remotes-p0")!;
+    assert.deepEqual([...elements.values()].map(({ timeout }) => timeout), [60_000, null]);
+  }
 });
 
 Deno.test("planTransition() deletes all leaving devices at once, and no others", () => {

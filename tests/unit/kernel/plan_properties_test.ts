@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/admission.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import type { FakeKernel } from "../fake/kernel.ts";
-import { acceptedRemotes, admission, HUB, newKernel, plan, planRemoval } from "./plan_scene.ts";
+import { acceptedRemotes, admission, HUB, newKernel, NOW, plan, planRemoval } from "./plan_scene.ts";
 
 /** Few addresses and ports, so that peers meet, share, swap and displace each other. */
 const admissionsArbitrary = fc.array(
@@ -14,6 +15,7 @@ const admissionsArbitrary = fc.array(
     remotePort: fc.integer({ min: 1001, max: 1003 }),
     port: fc.constantFrom(10_000, 10_001),
     isNowhere: fc.nat(4).map((number) => number === 0),
+    expiresAt: fc.constantFrom(null, NOW + 1_000, NOW + 2_000),
   })),
   { minLength: 3, maxLength: 3 },
 ).map((places) => {
@@ -21,11 +23,11 @@ const admissionsArbitrary = fc.array(
   const seen = new Set<string>();
   places.forEach((place, index) => {
     if (place === null) return;
-    const { ip, remotePort, port } = place;
+    const { ip, remotePort, port, expiresAt } = place;
     const isNowhere = place.isNowhere || seen.has(`${ip} ${remotePort} ${port}`);
     seen.add(`${ip} ${remotePort} ${port}`);
     const remote = isNowhere ? null : { ip, port: remotePort };
-    admissions.set(`p${index}`, { remote, port, expiresAt: null });
+    admissions.set(`p${index}`, { remote, port, expiresAt });
   });
   return admissions;
 });
@@ -107,6 +109,24 @@ Deno.test("planTransition() recovers from a crash between any two changes", () =
       kernel.run(plan(kernel, HUB, before));
       runKilled(kernel, plan(kernel, HUB, after), killAt, wantedRemotes(before, after));
       goOn(kernel, after);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("planTransition() lets in all the time whoever stays at a place, also while its lifetime changes", () => {
+  fc.assert(
+    fc.property(admissionsArbitrary, admissionsArbitrary, (before, after) => {
+      const kernel = newKernel();
+      kernel.run(plan(kernel, HUB, before));
+      const staying = [...after].filter(([name, { remote, port }]) => {
+        const old = before.get(name);
+        return remote !== null && old?.port === port && isDeepStrictEqual(old.remote, remote);
+      });
+      const wanted = new Set(wantedRemotes(new Map(staying)));
+      kernel.run(plan(kernel, HUB, after), () => {
+        assert.ok(wanted.isSubsetOf(new Set(acceptedRemotes(kernel))));
+      });
     }),
     { numRuns: 500 },
   );

@@ -12,22 +12,23 @@ export const NOW = 1_700_000_000_000;
 export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
 /** A kernel with one network device, and the device that the ipip module makes. */
-export function newKernel(): FakeKernel {
-  const kernel = new FakeKernel();
+export function newKernel(options: ConstructorParameters<typeof FakeKernel>[0] = {}): FakeKernel {
+  const kernel = new FakeKernel(options);
   kernel.addDevice("eth0", { addresses: ["192.0.2.1/32"] });
   kernel.loadModules();
   return kernel;
 }
 
-/** The plan from a kernel's state to the one for these settings and admissions. */
+/** The plan from a kernel's state at NOW to the one for these settings and admissions at `now`. */
 export function plan(
   kernel: FakeKernel,
   settings: Settings,
   admissions: ReadonlyMap<string, Admission>,
+  now = NOW,
 ): Transition {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, observed, NOW);
-  return planTransition(observed, state, NOW);
+  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, observed, now);
+  return planTransition(observed, state, now);
 }
 
 /** The plan that removes everything of ours. */

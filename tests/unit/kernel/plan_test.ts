@@ -72,6 +72,17 @@ Deno.test("planTransition() renews a lifetime with one transaction and nothing e
   assert.match(renewal.open.at(-1)!, /timeout 60s0ms : accept/);
 });
 
+Deno.test("planTransition() renews a lifetime that has ended, although the kernel counted it from a later moment", () => {
+  const kernel = newKernel({ updatesTimeouts: false });
+  const admitted = (expiresAt: number) =>
+    new Map([["ipipou0", { remote: { ip: "198.51.100.2", port: 40001 }, port: 10_000, expiresAt }]]);
+  kernel.run(plan(kernel, sampleSettings(), admitted(NOW + 5_000)));
+  const late = NOW + 5_001;
+  kernel.run(plan(kernel, sampleSettings(), admitted(late + 60_000), late));
+  const { elements } = kernel.tables.get("ipipou")!.sets.get("remotes-ipipou0")!;
+  assert.deepEqual([...elements.values()].map(({ timeout }) => timeout), [60_000]);
+});
+
 Deno.test("planTransition() shuts out a peer whose admission expired, and keeps its tunnel", () => {
   const kernel = newKernel();
   const settings = sampleSettings();

@@ -262,21 +262,13 @@ export class Libc {
     return this.check(action, "recv", length);
   }
 
-  /**
-   * Waits on another thread until one of `fds` is readable or has an error.
-   *
-   * @returns for each of them, whether it is
-   * @throws {SysError}
-   */
-  async pollReadable(action: string, fds: readonly number[]): Promise<boolean[]> {
+  /** Waits on another thread until one of `fds` is readable or has an error. @throws {SysError} */
+  async pollReadable(action: string, fds: readonly number[]): Promise<void> {
     const length = BigInt(fds.length);
     const pollfds = new Int32Array(fds.flatMap((fd) => [fd, POLLIN])); // events and revents share the second word
-    let ready = await this.symbols.pollElsewhere(pollfds, length, -1);
-    // errno stays on the other thread: poll again here, without waiting, for the error or the result.
-    if (ready < 0) ready = this.symbols.poll(pollfds, length, 0);
-    this.check(action, "poll", ready);
-    const revents = new Uint16Array(pollfds.buffer);
-    return fds.map((_, index) => revents[index * 4 + 3] !== 0);
+    if (await this.symbols.pollElsewhere(pollfds, length, -1) >= 0) return;
+    // errno stays on the other thread: poll again here, without waiting, for the error. A signal leaves none.
+    this.check(action, "poll", this.symbols.poll(pollfds, length, 0));
   }
 
   [Symbol.dispose](): void {

@@ -29,9 +29,7 @@ const MAX_BUFFER_LENGTH = 2 ** 30 - 1;
 /** The kernel's list of queues; the first two columns are a queue's number and its holder's netlink port id. */
 const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 
-/**
- * Reads a netfilter queue: copies each packet, then drops it. Needs CAP_NET_ADMIN.
- */
+/** Reads a netfilter queue: copies each packet, then drops it. Needs CAP_NET_ADMIN. */
 export class PacketQueue implements ports.PacketQueue {
   readonly #number: number;
   readonly #name: string;
@@ -42,7 +40,7 @@ export class PacketQueue implements ports.PacketQueue {
   readonly #fd: number;
   readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
-  #maxLength: number;
+  #maxLength = 0;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
   /** Copies of dropped packets that were not yielded yet. */
@@ -53,7 +51,6 @@ export class PacketQueue implements ports.PacketQueue {
     this.#number = number;
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
-    this.#maxLength = maxLength;
     this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
@@ -111,7 +108,6 @@ export class PacketQueue implements ports.PacketQueue {
     if (maxLength === this.#maxLength) return;
     try {
       this.#setLength(maxLength);
-      this.#maxLength = maxLength;
     } catch (cause) {
       throw asQueueError(cause);
     }
@@ -147,6 +143,7 @@ export class PacketQueue implements ports.PacketQueue {
     const length = BigInt(message.length);
     const sent = this.#libc.symbols.sendto(this.#fd, message, length, 0, KERNEL, KERNEL.length);
     this.#libc.check(action, "sendto", sent);
+    this.#maxLength = maxLength;
   }
 
   #setOption(level: number, option: number, value: number): number {

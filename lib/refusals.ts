@@ -2,8 +2,8 @@ import { type Endpoint, formatEndpoint } from "./packet.ts";
 
 /** Why an auth packet was refused, from entirely wrong to nearly right. */
 const REFUSALS = [
-  "port given up",
-  "no address of another host",
+  "to a port no longer used",
+  "not from an address of another host",
   "wrong length",
   "wrong token",
   "too many unknown senders",

@@ -38,17 +38,16 @@ export class Registrar {
 
   /**
    * @param remoteAddresses IPv4 address of each peer that is identified by its address, by peer name
-   * @param earlier a registrar whose prepared keys are reused
+   * @param known a registrar whose prepared keys are reused
    */
   constructor(
     settings: RegistrarSettings,
     remoteAddresses: ReadonlyMap<string, string>,
-    earlier: Registrar | null = null,
+    known: Registrar | null = null,
   ) {
     this.#peers = new Map(settings.peers.map((peer) => [peer.name, peer]));
     this.#ports = settings.local.ports;
-    const known = earlier === null ? null : earlier.#credentials;
-    this.#credentials = new Credentials(settings.peers, remoteAddresses, known);
+    this.#credentials = new Credentials(settings.peers, remoteAddresses, known && known.#credentials);
     this.#hints = new KeyHints(this.#credentials.keys);
     this.#sightings = new Sightings(this.#credentials.keys);
   }
@@ -73,7 +72,7 @@ export class Registrar {
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
     const expiresAt = earlier(admission.expiresAt, expiryOf(this.#peers.get(peer)!, now));
-    this.#roll.set(peer, { ...admission, expiresAt }, { since: -Infinity, order: 0 }, now);
+    this.#roll.set(peer, { ...admission, expiresAt }, this.#roll.arrivalOf(peer), now);
     this.#noteSighting(peer, remote);
     if (remote !== null && !this.#mayBe(peer, admission.port, remote)) this.#roll.park(peer, now);
   }
@@ -95,7 +94,7 @@ export class Registrar {
     for (const [name, admission] of this.admissions) {
       const [old, peer] = [this.#peers.get(name)!, next.#peers.get(name)];
       if (peer === undefined) continue;
-      next.#roll.set(name, renew(admission, old, peer, now), this.#roll.arrivalOf(name)!, now);
+      next.#roll.set(name, renew(admission, old, peer, now), this.#roll.arrivalOf(name), now);
       if (!next.#takes(name, admission, this)) next.#roll.park(name, now);
     }
     next.#continueFrom(this, now);
@@ -105,9 +104,9 @@ export class Registrar {
   /** Continues after `successor` was discarded. What peers proved to it holds if it would have held here. */
   resume(successor: Registrar, now: number): void {
     const news = [...successor.admissions].flatMap(([name, admission]) => {
-      const arrival = successor.#roll.arrivalOf(name)!;
+      const arrival = successor.#roll.arrivalOf(name);
       // Some of its packets are older than ours: they waited here and were searched for there.
-      return arrival.order > (this.#roll.arrivalOf(name)?.order ?? 0) ? [{ name, admission, arrival }] : [];
+      return arrival.order > this.#roll.arrivalOf(name).order ? [{ name, admission, arrival }] : [];
     });
     for (const { name, admission, arrival } of news.sort((a, b) => a.arrival.order - b.arrival.order)) {
       if (admission.remote === null && this.admissions.has(name)) this.#roll.park(name, now);
@@ -127,8 +126,8 @@ export class Registrar {
    */
   handle(datagram: Datagram, now: number, timestamp: number): Outcome {
     const packet = { datagram, timestamp, order: ++this.#packets };
-    if (!this.#isOurs(datagram)) return refused(packet, "port given up");
-    if (!isFarEnd(datagram)) return refused(packet, "no address of another host");
+    if (!this.#isOurs(datagram)) return refused(packet, "to a port no longer used");
+    if (!isFarEnd(datagram)) return refused(packet, "not from an address of another host");
     const bare = this.#credentials.bare(datagram.payload);
     const sender = typeof bare === "string"
       ? bare
@@ -218,7 +217,7 @@ export class Registrar {
     const { source, destination: { port } } = datagram;
     const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
     const previous = this.admissions.get(peer.name) ?? null;
-    const arrival = this.#roll.arrivalOf(peer.name) ?? { since: -Infinity, order: 0 };
+    const arrival = this.#roll.arrivalOf(peer.name);
     if (arrival.order > order) return refused(packet, "overtaken by a later one");
     const isHere = previous !== null && isSamePlace(previous, admission);
     const mayMove = previous === null || !isLive(previous, now) ||

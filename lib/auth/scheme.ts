@@ -2,6 +2,9 @@ import { makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519
 import { epochOf, HINT_LENGTH, keyHint } from "./hint.ts";
 import { keyPairOf } from "./keys.ts";
 
+/** Most bytes of an auth packet's payload: what fits an Ethernet frame. */
+export const LONGEST_PAYLOAD = 1472;
+
 /** How each side authenticates to the other. */
 export type Scheme =
   /** No proof: any datagram with an empty payload is an auth packet (weak; meant for use with by-remote checks). */

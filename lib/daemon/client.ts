@@ -60,8 +60,8 @@ export class ClientDaemon implements Daemon {
     const next = await this.#nextSetup(settings);
     using resources = new DisposableStack();
     const authentication = resources.use(this.#newAuthentication(next));
-    this.#adopt(next);
-    await this.#reconciler.attempt(() => this.#adopt(previous));
+    this.#switchTo(next);
+    await this.#reconciler.attempt(() => this.#switchTo(previous));
     resources.move();
     this.#authentication[Symbol.dispose]();
     this.#authentication = authentication;
@@ -100,7 +100,7 @@ export class ClientDaemon implements Daemon {
     return { settings, outside, remote: { ip, port: after.port! } };
   }
 
-  #adopt(setup: Setup): void {
+  #switchTo(setup: Setup): void {
     this.#setup = setup;
     this.#context.kernel.distrust();
   }

@@ -31,7 +31,7 @@ export function awaitHost(
   { system, log, service, stop }: Pick<DaemonContext, "system" | "log" | "service" | "stop">,
 ): Promise<string> {
   return keepLooking(host, system, stop, ({ message }, delay) => {
-    service.waitFor(`the IPv4 address of ${host}`);
+    service.waitingFor(`the IPv4 address of ${host}`);
     log.warning(`${message}; trying again in ${delay / 1000} s`);
   });
 }

@@ -63,7 +63,7 @@ export async function awaitOutside(
       if (!(error instanceof UnusableOutsideError) || !service.isManaged) throw error;
       if (error.message !== told) log.warning(`${error.message}; waiting for it`);
       told = error.message;
-      service.waitFor(`the ${error.missing}`);
+      service.waitingFor(`the ${error.missing}`);
     }
     await kernel.changed(stop);
   }

@@ -58,10 +58,11 @@ export class Reconciler {
   }
 
   /**
-   * Makes a change that may be impossible, without waiting for the end of a pause between retries. If it fails twice,
-   * `undo` is called to restore what was wanted before, and another change is requested. One at a time.
+   * Makes a change that may be impossible, without waiting for the end of a pause between retries. If it fails twice, or
+   * once after other changes failed, `undo` is called to restore what was wanted before, and another change is requested.
+   * One at a time.
    *
-   * @throws the second failure
+   * @throws the last failure
    */
   attempt(undo: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

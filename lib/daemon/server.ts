@@ -99,10 +99,10 @@ export class Server implements Daemon {
       const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#context);
       const next = makeSetup(system, { settings, outside, hosts }, previous);
       try {
-        this.#adopt(next);
+        this.#switchTo(next);
         await this.#reconciler.attempt(() => {
           previous.registrar.resume(next.registrar, system.clock.now());
-          this.#adopt(previous);
+          this.#switchTo(previous);
         });
       } catch (error) {
         release(next, previous);
@@ -152,11 +152,8 @@ export class Server implements Daemon {
   /** Applies the setup and the admissions to the kernel. */
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
-    const faults = await this.#context.kernel.apply({
-      settings,
-      outside,
-      admissions: new Map(registrar.admissions),
-    });
+    const admissions = new Map(registrar.admissions);
+    const faults = await this.#context.kernel.apply({ settings, outside, admissions });
     for (const [name, { message }] of faults) {
       if (this.#faults.get(name)?.message !== message) this.#context.log.error(`${name}: ${message}`);
     }
@@ -170,7 +167,7 @@ export class Server implements Daemon {
     return outside;
   }
 
-  #adopt(setup: ServerSetup): void {
+  #switchTo(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
     this.#context.kernel.distrust();

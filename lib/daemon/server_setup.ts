@@ -1,3 +1,4 @@
+import { LONGEST_PAYLOAD } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import { claimsOf } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
@@ -7,9 +8,6 @@ import type { PacketQueue, RawSocket, System } from "../ports.ts";
 import { Registrar } from "../registrar.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type HostAddresses, hostsOf, remotesOf } from "./hosts.ts";
-
-/** Bytes of the longest payload that an auth packet may have: that of an Ethernet frame. */
-const LONGEST_PAYLOAD = 1472;
 
 /** What follows from a server's settings. It is replaced as a whole when they change. */
 export interface ServerSetup {
@@ -69,7 +67,7 @@ export function release(setup: ServerSetup, other: ServerSetup): void {
   if (setup.socket !== other.socket) setup.socket[Symbol.dispose]();
 }
 
-/** Refuses a gate before a FOU port that another instance claims: it would cut off a tunnel. @throws {IpipouError} */
+/** Refuses a gate in front of a FOU port that another instance claims: it would cut off a tunnel. @throws {IpipouError} */
 export function refuseShared({ local: { ports } }: Settings, outside: Outside, observed: Observed): void {
   const [shared] = claimsOf(observed, outside, ports);
   if (shared === undefined) return;

@@ -27,7 +27,7 @@ export class Service implements Disposable {
     return this.#manager !== null;
   }
 
-  waitFor(what: string): void {
+  waitingFor(what: string): void {
     this.#describe = () => `waiting for ${what}`;
     this.update();
   }

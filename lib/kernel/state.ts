@@ -69,7 +69,7 @@ export interface GateRules {
   readonly mark: string;
 }
 
-/** The chains, sets and maps before a server's FOU ports. */
+/** The chains, sets and maps in front of a server's FOU ports. */
 export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" | "ports"> {
   /** Equal exactly where the rules are equal. */
   readonly fingerprint: string;

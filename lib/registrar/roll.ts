@@ -1,13 +1,16 @@
 import { type Admission, isLive } from "../admission.ts";
 import { placeKey } from "../packet.ts";
 
-/** When a peer came to its place. */
+/** A peer's arrival at its place. */
 interface Arrival {
   /** Milliseconds of `Clock.now()`. */
   readonly since: number;
   /** Number of its latest auth packet. */
   readonly order: number;
 }
+
+/** Of a peer that sent no auth packet to this run. */
+const LONG_AGO: Arrival = { since: -Infinity, order: 0 };
 
 /** Keeps the admissions, with at most one peer at each place. Each call takes constant time. */
 export class Roll {
@@ -21,8 +24,8 @@ export class Roll {
     return this.#admissions;
   }
 
-  arrivalOf(peer: string): Arrival | undefined {
-    return this.#arrivals.get(peer);
+  arrivalOf(peer: string): Arrival {
+    return this.#arrivals.get(peer) ?? LONG_AGO;
   }
 
   /** Sets a peer's admission. @returns the peer that had its place and is parked now, or null */

@@ -1,7 +1,7 @@
 import { refuseClashes } from "./clashes.ts";
 import { type Conf, formatConf } from "./conf.ts";
 import { SettingsError, showPath } from "./errors.ts";
-import type { Option, Slot } from "./option.ts";
+import { DEFAULT_NFT_TABLE, type Option, type Slot } from "./option.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { formatKeys, portsValue } from "./format_toml.ts";
 
@@ -134,7 +134,7 @@ function commonLines(named: readonly NamedServer[], ports: readonly number[]): s
     "fou.local-port": portsValue(ports),
     "encap.csum": encapCsum,
     "auth.packet-ttl": authPacketTtl,
-    "nft.table": nft.table === "ipipou" ? null : nft.table,
+    "nft.table": nft.table === DEFAULT_NFT_TABLE ? null : nft.table,
     "nft.counter": nft.counter ? null : false,
     "nfq.max-len": lengths.length === 0 ? null : Math.max(...lengths),
   });

@@ -1,3 +1,7 @@
+/** Defaults that the help names too. */
+export const DEFAULT_SECRET = "netprickle.com";
+export const DEFAULT_NFT_TABLE = "ipipou";
+
 /** A secret kept in a file of its own. */
 export interface SecretFile {
   readonly file: string;

@@ -1,6 +1,7 @@
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Input } from "./given.ts";
+import { DEFAULT_NFT_TABLE } from "./option.ts";
 import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
@@ -95,7 +96,7 @@ export function identify(given: Readonly<GivenValues>): Identification {
     name: chooseTunnelDevice(given, number),
     ports: choosePorts(given, number),
     queue: given.queueNumber?.value ?? number,
-    table: given.nftTable?.value ?? "ipipou",
+    table: given.nftTable?.value ?? DEFAULT_NFT_TABLE,
   };
 }
 

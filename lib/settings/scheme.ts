@@ -1,14 +1,12 @@
-import { looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
+import { LONGEST_PAYLOAD, looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
 import type { Given, GivenValues } from "./given.ts";
-import type { SecretFile } from "./option.ts";
+import { DEFAULT_SECRET, type SecretFile } from "./option.ts";
 import { decodeKey, ValueError } from "./values.ts";
 
-const DEFAULT_SECRET = "netprickle.com";
-/** What fits IPv4's minimum MTU (576) and Ethernet's (1500), minus IP and UDP headers. */
+/** What fits IPv4's minimum MTU (576), minus IP and UDP headers. */
 const SAFE_TOKEN_LENGTH = 548;
-const LONGEST_TOKEN = 1472;
 
 /** What is needed to choose a scheme. */
 export interface SchemeContext {
@@ -106,8 +104,8 @@ function readToken(
   const { value, what } = loadSecret(given, context);
   const token = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = token;
-  if (length === 0 || length > LONGEST_TOKEN) {
-    throw new SettingsError(`Cannot use ${what}: must be 1 to ${LONGEST_TOKEN} bytes, but it is ${length}`);
+  if (length === 0 || length > LONGEST_PAYLOAD) {
+    throw new SettingsError(`Cannot use ${what}: must be 1 to ${LONGEST_PAYLOAD} bytes, but it is ${length}`);
   }
   if (looksLikeInnerPacket(token)) {
     throw new SettingsError(`Cannot use ${what}: it looks like an IPv4 packet, choose another`);

@@ -58,7 +58,7 @@ export interface Settings {
   readonly nft: { readonly table: string; readonly counter: boolean };
   /** Client: seconds between auth packets; 0: only one at start. */
   readonly keepalive: number;
-  /** Client: IP TTL of auth packets; null: the system's default. */
+  /** IP TTL of auth packets and replies; null: the system's default. */
   readonly authPacketTtl: number | null;
   /** Client: send one auth packet and exit, changing nothing. */
   readonly reauthOnly: boolean;

@@ -144,6 +144,6 @@ Deno.test("handle() lets a peer move only after its move interval", () => {
 Deno.test("handle() refuses a queued packet to a port that is no longer ours", () => {
   const registrar = newRegistrar([{ scheme: token("abc") }]);
   const late = { ...authPacket(token("abc"), HOME), destination: { ...SERVER, port: 10_001 } };
-  assert.equal(told(registrar.handle(late, NOW, UNIX)), "port given up");
+  assert.equal(told(registrar.handle(late, NOW, UNIX)), "to a port no longer used");
   assert.deepEqual(registrar.admissions, new Map());
 });

@@ -1,4 +1,4 @@
-import { type OptionGroup, optionsOf } from "../option.ts";
+import { DEFAULT_SECRET, type OptionGroup, optionsOf } from "../option.ts";
 import { duration, secretFile, turnsOn } from "./kinds.ts";
 
 const OF_PEER = optionsOf({
@@ -28,7 +28,7 @@ const OF_PEER = optionsOf({
     kind: "text",
     slot: "secret",
     help: "Shared secret, covered by the signatures and never sent",
-    default: "netprickle.com",
+    default: DEFAULT_SECRET,
     secret: true,
   },
   "--auth-token-file FILE": { ...secretFile("token"), help: "Read the authentication token from FILE" },

@@ -6,7 +6,7 @@ export const CLIENT: OptionGroup = {
   options: optionsOf({
     "--auth-packet-ttl TTL": {
       ...integer("authPacketTtl", 1, 255),
-      help: "IP TTL of auth packets",
+      help: "IP TTL of auth packets, and of a server's replies",
       default: "the system's",
     },
     "--keepalive SEC": {

@@ -1,4 +1,4 @@
-import { type OptionGroup, optionsOf } from "../option.ts";
+import { DEFAULT_NFT_TABLE, type OptionGroup, optionsOf } from "../option.ts";
 import { duration, integer, ipv4, networks, turnsOff, turnsOn } from "./kinds.ts";
 
 export const SERVER: OptionGroup = {
@@ -67,7 +67,7 @@ export const SERVER: OptionGroup = {
       kind: "nftTable",
       slot: "nftTable",
       help: "Name of the nftables table",
-      default: "ipipou",
+      default: DEFAULT_NFT_TABLE,
     },
     "--no-nft-counter": { ...turnsOff("nftCounter"), help: "Leave counters out of the nftables rules" },
   }, { mode: "server" }),

@@ -36,9 +36,9 @@ Deno.test("Service tells what it waits for, that it is ready, and its status, ea
   const manager = new Manager();
   using service = new Service(manager, CLOCK, SILENT);
   let admitted = 0;
-  service.waitFor("the network device eth7");
-  service.waitFor("the network device eth7");
-  service.waitFor("the IPv4 address of example.org");
+  service.waitingFor("the network device eth7");
+  service.waitingFor("the network device eth7");
+  service.waitingFor("the IPv4 address of example.org");
   service.ready(() => `${admitted} admitted`);
   service.update();
   admitted = 1;
@@ -118,7 +118,7 @@ Deno.test("Service closes the connection to its manager", () => {
 Deno.test("Service without a manager does nothing", () => {
   using service = new Service(null, CLOCK, SILENT);
   assert.equal(service.isManaged, false);
-  service.waitFor("the network device eth7");
+  service.waitingFor("the network device eth7");
   service.ready(() => "up");
   service.reloading();
   service.stopping();

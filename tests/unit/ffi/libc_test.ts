@@ -71,18 +71,18 @@ Deno.test("pollReadable() wakes for a signalled descriptor, even while it waits"
   using quiet = new EventFd(libc);
   using loud = new EventFd(libc);
   const fds = [quiet.fd, loud.fd];
-  const waiting = libc.pollReadable("wait", fds);
+  let isOver = false;
+  const waiting = libc.pollReadable("wait", fds).then(() => isOver = true);
+  await libc.pollReadable("wait", [NO_FD]);
+  assert.equal(isOver, false);
   loud.signal();
-  assert.deepEqual(await waiting, [false, true]);
-  assert.deepEqual(await libc.pollReadable("wait", fds), [false, true], "readable until cleared");
-  loud.clear();
-  quiet.signal();
-  assert.deepEqual(await libc.pollReadable("wait", fds), [true, false]);
+  await waiting;
+  await libc.pollReadable("wait", fds); // readable until cleared
 });
 
-Deno.test("pollReadable() reports a descriptor that is not open", async () => {
+Deno.test("pollReadable() does not wait for a descriptor that is not open", async () => {
   using libc = new Libc();
-  assert.deepEqual(await libc.pollReadable("wait", [NO_FD]), [true]);
+  await libc.pollReadable("wait", [NO_FD]);
 });
 
 Deno.test("pollReadable() says why poll failed although errno stayed on the other thread", async () => {

@@ -61,7 +61,8 @@ const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
 
-function stages(options: Options): Stage[] {
+/** Stages one after the other; those of one list side by side. */
+function stages(options: Options): Stage[][] {
   const { kernel, here, only } = options;
   const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
   let fetched = Promise.resolve(FAILED);
@@ -82,28 +83,29 @@ function stages(options: Options): Stage[] {
   const both = tests("end-to-end and under systemd", () => testInMachines(["tests/e2e", SYSTEMD], options));
   switch (only) {
     case undefined: {
+      // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs.
       return [
-        packages,
-        ...sourceStages(),
-        unit,
-        executable,
-        router,
-        ...labKernel,
-        products,
-        here ? e2e : both,
+        ...inTurn(packages, ...sourceStages(), executable),
+        [unit, router],
+        ...inTurn(...labKernel),
+        [here ? e2e : both, products],
       ];
     }
     case "unit":
-      return [unit];
+      return inTurn(unit);
     case "e2e":
-      return [packages, executable, router, ...labKernel, e2e];
+      return inTurn(packages, executable, router, ...labKernel, e2e);
     case "systemd":
-      return [packages, executable, ...labKernel, service];
+      return inTurn(packages, executable, ...labKernel, service);
     case "packages":
-      return packageStages(options, executable);
+      return inTurn(...packageStages(options, executable));
     default:
       throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
   }
+}
+
+function inTurn(...stages: Stage[]): Stage[][] {
+  return stages.map((stage) => [stage]);
 }
 
 function sourceStages(): Stage[] {
@@ -304,13 +306,15 @@ async function main(args: string[]): Promise<number> {
   }
   const total = { passed: 0, failed: 0 };
   let testsRun = 0;
-  for (const stage of stages(options)) {
-    const { passed, failed } = await run(stage);
+  for (const group of stages(options)) {
+    const counts = await Promise.all(group.map(run));
+    const { passed, failed } = counts.reduce(add);
     total.passed += passed;
     total.failed += failed;
-    if (stage.kind === "tests") testsRun += passed + failed;
+    testsRun += counts.filter((_, index) => group[index]!.kind === "tests")
+      .reduce((sum, { passed, failed }) => sum + passed + failed, 0);
     // What comes after them would try an old executable, an old package, or none.
-    if ([BUILD, MAKE].includes(stage.name) && failed > 0) break;
+    if (group.some(({ name }) => [BUILD, MAKE].includes(name)) && failed > 0) break;
   }
   if (testsRun === 0) {
     print("\nNo test ran");

@@ -114,6 +114,18 @@ export function shellQuote(word: string): string {
 
 const RESULT = "/run/result";
 
+/** Programs that tests start hundreds of times. */
+const PROGRAMS = ["conntrack", "env", "ip", "modprobe", "nft", "ping", "python3", "sh"];
+
+/**
+ * A program that starts opens some twenty files of this machine, in sixty requests, a third of its time. The overlay
+ * copies a file to memory when its times change; there it is opened without any.
+ */
+const COPY_UP = `programs=$(for program in ${PROGRAMS.join(" ")}; do command -v $program || :; done)
+files="$programs $(ldd $programs | grep -o '/[^ :)]*') /etc/ld.so.cache /bin /lib /lib64 /sbin"
+touch -c -a $files
+touch -c -a -h $files`;
+
 /** Mounts, device links and names that udev and an init system would have made. */
 const SETUP = `set -e
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -126,7 +138,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ln -sfT /proc/self/fd /dev/fd
 for stream in 0:stdin 1:stdout 2:stderr; do ln -sf "/proc/self/fd/\${stream%:*}" "/dev/\${stream#*:}"; done
 echo lab > /proc/sys/kernel/hostname
-ip link set lo up`;
+ip link set lo up
+${COPY_UP}`;
 
 /** Defines \`port\`, which tells the device of a port, once it is there. */
 const PORTS = `set -e

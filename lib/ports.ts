@@ -18,6 +18,8 @@ export interface System {
   readonly openRawSocket: (options: { readonly device: string | null }) => RawSocket;
   /** @throws {SysError} */
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
+  /** A file for what one run leaves to the next. */
+  readonly openState: (name: string) => StateFile;
   /** Finds a host's IPv4 address; rejects when there is none. */
   readonly resolve: (host: string) => Promise<string>;
   /** Connects to the service manager that started the program; null: none did. @throws {SysError} */
@@ -135,6 +137,16 @@ export interface PacketQueue extends Disposable {
   /** Ends when the queue is closed or `signal` is aborted. One reader at a time. @throws {IpipouError} exit code 20 */
   packets(signal: AbortSignal): AsyncIterable<Uint8Array>;
   resize(maxLength: number): void;
+}
+
+/** A text that one run leaves to the next. */
+export interface StateFile {
+  /** For messages. */
+  readonly path: string;
+  /** Null: there is none, or it cannot be read. */
+  read(): string | null;
+  /** Replaces the text in one step. One at a time. Rejects when it cannot be written. */
+  write(text: string): Promise<void>;
 }
 
 /** Sends whole IPv4 packets, header included. */

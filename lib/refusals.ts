@@ -11,6 +11,8 @@ const REFUSALS = [
   "wrong remote address",
   "wrong remote port",
   "time too far from ours",
+  "repeated",
+  "older than one accepted before",
   "overtaken by a later one",
   "moved too recently",
 ] as const;

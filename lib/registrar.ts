@@ -2,6 +2,7 @@ import { type Admission, isLive, isSamePlace } from "./admission.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
 import { type Outcome, refused } from "./registrar/outcome.ts";
+import type { Replays } from "./registrar/replays.ts";
 import { Roll } from "./registrar/roll.ts";
 import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
@@ -14,6 +15,9 @@ import type { Peer, Settings } from "./settings/settings.ts";
 const VERIFICATIONS_AT_ONCE = 8;
 /** Signatures verified in one turn of a search. */
 const VERIFICATIONS_PER_TURN = 16;
+
+/** Milliseconds for which a list of the keys that are not in use is good. */
+const IDLE_MILLISECONDS = 1_000;
 
 /** The settings that a registrar depends on. */
 type RegistrarSettings = Pick<Settings, "peers" | "local">;
@@ -30,22 +34,27 @@ export class Registrar {
   readonly #hints: KeyHints;
   readonly #sightings: Sightings;
   readonly #roll = new Roll();
+  readonly #replays: Replays;
   #searches = new SearchQueue();
   /** Outcomes of searches that ended outside of `search()`. Its next call returns them. */
   #ended: Outcome[] = [];
+  #idle: { since: number; keys: readonly Credential[] } = { since: -Infinity, keys: [] };
   #packets = 0;
   #verifications = 0;
 
   /**
    * @param remoteAddresses IPv4 address of each peer that is identified by its address, by peer name
+   * @param replays which packets were used; changed here
    * @param known a registrar whose prepared keys are reused
    */
   constructor(
     settings: RegistrarSettings,
     remoteAddresses: ReadonlyMap<string, string>,
+    replays: Replays,
     known: Registrar | null = null,
   ) {
     this.#peers = new Map(settings.peers.map((peer) => [peer.name, peer]));
+    this.#replays = replays;
     this.#ports = settings.local.ports;
     this.#credentials = new Credentials(settings.peers, remoteAddresses, known && known.#credentials);
     this.#hints = new KeyHints(this.#credentials.keys);
@@ -88,7 +97,7 @@ export class Registrar {
     remoteAddresses: ReadonlyMap<string, string>,
     now: number,
   ): Registrar {
-    const next = new Registrar(settings, remoteAddresses, this);
+    const next = new Registrar(settings, remoteAddresses, this.#replays, this);
     const translate = ({ proof }: Credential) => next.#credentials.get(proof.id);
     next.#sightings.takeOver(this.#sightings, translate);
     for (const [name, admission] of this.admissions) {
@@ -188,22 +197,27 @@ export class Registrar {
   ): Generator<Credential, void> {
     const isTried = new Uint8Array(this.#credentials.keys.length);
     const sightings = this.#sightings;
-    const all = sightings.latestFirst;
     const groups = [
-      [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat().values(),
-      alternate(
-        all.values().filter((key) => sightings.get(key)?.source.ip === source.ip),
-        all.values().filter((key) => !this.#isInUse(key, now)),
-      ),
-      all.values(),
+      () => [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat(),
+      () => alternate(sightings.near(source).values(), this.#idleKeys(now)),
+      () => sightings.latestFirst,
     ];
     for (const group of groups) {
-      for (const key of group) {
+      for (const key of group()) {
         if (isTried[key.index] === 1) continue;
         isTried[key.index] = 1;
         yield key;
       }
     }
+  }
+
+  /** The keys that are not in use, the latest used first. To look at all takes long, so that is done once a second. */
+  #idleKeys(now: number): IteratorObject<Credential> {
+    if (now - this.#idle.since >= IDLE_MILLISECONDS) {
+      const keys = this.#sightings.latestFirst.filter((key) => !this.#isInUse(key, now));
+      this.#idle = { since: now, keys };
+    }
+    return this.#idle.keys.values().filter((key) => !this.#isInUse(key, now));
   }
 
   #isInUse(credential: Credential, now: number): boolean {
@@ -214,7 +228,10 @@ export class Registrar {
 
   #admit(peer: Peer, packet: AuthPacket, now: number): Outcome {
     const { datagram, order } = packet;
-    const { source, destination: { port } } = datagram;
+    const { source, destination: { port }, payload } = datagram;
+    const { key } = this.#credentials.of(peer.name)!;
+    const replay = key === null ? null : this.#replays.refusalOf(key, payload, peer, packet.timestamp);
+    if (replay !== null) return { ...refused(packet, replay), peer: peer.name };
     const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
     const previous = this.admissions.get(peer.name) ?? null;
     const arrival = this.#roll.arrivalOf(peer.name);
@@ -226,8 +243,10 @@ export class Registrar {
     // A pending search for this place is about an older packet.
     const overtaken = this.#searches.remove(datagram);
     if (overtaken !== null) this.#ended.push(refused(overtaken.packet, "overtaken by a later one"));
+    if (key !== null) this.#replays.note(key, payload, peer, packet.timestamp);
     const since = isHere ? arrival.since : now;
     const displaced = this.#roll.set(peer.name, admission, { since, order }, now);
+    if (displaced !== null) this.#idle = { since: -Infinity, keys: [] };
     this.#noteSighting(peer.name, source);
     return { kind: "admitted", datagram, peer, admission, previous, displaced };
   }

@@ -10,6 +10,7 @@ import { CLOCK, RANDOM } from "./clock.ts";
 import type { ServiceManager, System } from "./ports.ts";
 import { lookUpHost } from "./resolve_host.ts";
 import { runProgram } from "./run_program.ts";
+import { stateFile } from "./state_file.ts";
 
 /** Milliseconds between signs of life that a service manager gets by default. */
 const DEFAULT_PERIOD = 30_000;
@@ -29,6 +30,7 @@ export const SYSTEM: System = {
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),
   openReplySocket: (options) => new ReplySocket(options),
+  openState: stateFile,
   resolve: lookUpHost,
   openServiceManager,
 };

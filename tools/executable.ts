@@ -13,7 +13,14 @@ const SOURCES = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 export const ENVIRONMENT = [
   ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
   // Set by systemd for a service.
-  ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],
+  ...[
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "CREDENTIALS_DIRECTORY",
+    "STATE_DIRECTORY",
+    "JOURNAL_STREAM",
+  ],
 ];
 
 /** What the executable may do. Anything else is an error, never a prompt. */
@@ -21,7 +28,8 @@ const PERMISSIONS = [
   "--allow-ffi", // libc and libnetfilter_queue, wherever they are
   "--allow-run=ip,nft,modprobe",
   "--allow-read", // configuration and keys, wherever they are
-  "--allow-write=/etc/ipipou,/run/ipipou", // for ipipou convert and ipipou peer; for the lock that marks a run
+  // For ipipou convert and ipipou peer; for the lock that marks a run; for what one run leaves to the next.
+  "--allow-write=/etc/ipipou,/run/ipipou,/var/lib/ipipou,/var/lib/private/ipipou",
   `--allow-env=${ENVIRONMENT.join(",")}`,
   "--allow-net", // looking up a server's name, whatever it is
   "--deny-import",

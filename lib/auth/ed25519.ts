@@ -41,6 +41,11 @@ export function signedTime(payload: Uint8Array): number {
   return Buffer.from(buffer, byteOffset, byteLength).readUIntBE(SIGNATURE_LENGTH, TIME_LENGTH);
 }
 
+/** The salt in a signed payload. */
+export function saltOf(payload: Uint8Array): Uint8Array {
+  return payload.subarray(SIGNATURE_LENGTH + TIME_LENGTH, SIGNED_PAYLOAD_LENGTH);
+}
+
 /**
  * Tells whether the time in a signed payload is close enough to ours.
  *

@@ -51,6 +51,10 @@ export class Authentication implements Disposable {
   readonly #clock: Clock;
   readonly #client: Client;
   readonly #replies: Replies | null;
+  readonly #signs: boolean;
+  /** The newest time of an auth packet, Unix seconds. */
+  #newestTime = 0;
+  #isBehind = false;
   readonly #wake: () => void;
   /** How the log names the client and its server. */
   readonly #peer: { readonly name: string; readonly remote: string };
@@ -61,6 +65,7 @@ export class Authentication implements Disposable {
     const peer = settings.peers[0]!;
     const options = { keepalive: settings.keepalive, expectsAnswers: peer.reply };
     this.#sender = new AuthSender(setup, system);
+    this.#signs = peer.scheme.kind === "ed25519";
     this.#log = log;
     this.#clock = system.clock;
     this.#wake = wake;
@@ -100,6 +105,7 @@ export class Authentication implements Disposable {
 
   #send(): void {
     const client = this.#client;
+    this.#noticeClock();
     try {
       this.#sender.send((payload) => this.#replies?.expect(payload));
       client.handleSent(this.#clock.now());
@@ -109,6 +115,20 @@ export class Authentication implements Disposable {
       const message = (error as Error).message;
       this.#log.warning(`${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`);
     }
+  }
+
+  /** A server takes an auth packet for a repeated one if its time is before that of an earlier one. */
+  #noticeClock(): void {
+    const time = this.#clock.unixTime();
+    const behind = this.#newestTime - time;
+    if (this.#signs && behind > 0 && !this.#isBehind) {
+      const line = `this host's clock went back by ${behind} s`;
+      this.#log.warning(
+        `${this.#peer.name}: ${line}: the server may refuse auth packets until it has caught up`,
+      );
+    }
+    this.#isBehind = behind > 0;
+    this.#newestTime = Math.max(this.#newestTime, time);
   }
 
   #handleAccepted(): void {

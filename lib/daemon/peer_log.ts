@@ -1,8 +1,8 @@
 import { type Admission, isLive, isSamePlace } from "../admission.ts";
 import type { Log } from "../log.ts";
-import { formatEndpoint } from "../packet.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
-import { describeRefusal, RefusalReport } from "../refusals.ts";
+import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
 import type { Admitted, Refused } from "../registrar/outcome.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
@@ -12,6 +12,8 @@ export class PeerLog {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #refusals = new RefusalReport();
+  /** Of packets that were used before, by the peer that their key belongs to. */
+  readonly #repeated = new Map<string, RefusalReport>();
   /** The places that the log named last, by peer name. */
   readonly #told = new Map<string, Admission>();
 
@@ -65,9 +67,21 @@ export class PeerLog {
     }
   }
 
-  refused({ datagram: { source }, refusal }: Refused): void {
+  refused({ datagram: { source }, refusal, peer }: Refused): void {
+    if (peer !== undefined) return this.#refusedRepeated(peer, source, refusal);
     const line = this.#refusals.note(source, refusal, this.#clock.now());
     if (line === null) this.#log.debug(describeRefusal(source, refusal));
     else this.#log.notice(line);
+  }
+
+  /** Of its own peer, or of somebody who recorded that one's packets. */
+  #refusedRepeated(peer: string, source: Endpoint, refusal: Refusal): void {
+    const report = this.#repeated.get(peer) ?? new RefusalReport();
+    this.#repeated.set(peer, report);
+    const line = report.note(source, refusal, this.#clock.now());
+    if (line === null) return this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
+    const why =
+      "somebody repeats it, or the clock there went back: then it is let in once that is right again";
+    this.#log.warning(`${peer}: ${line} (${why})`);
   }
 }

@@ -13,6 +13,7 @@ import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
 import { PeerLog } from "./peer_log.ts";
 import { Reconciler } from "./reconciler.ts";
+import { ReplayRecord } from "./replay_record.ts";
 import { keepRepaired } from "./repair.ts";
 import {
   makeSetup,
@@ -34,11 +35,12 @@ export class Server implements Daemon {
   readonly #searches: Turns;
   readonly #hosts: HostSearch;
   readonly #peerLog: PeerLog;
+  readonly #record: ReplayRecord;
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
 
-  private constructor(context: DaemonContext, setup: ServerSetup) {
+  private constructor(context: DaemonContext, setup: ServerSetup, record: ReplayRecord) {
     const { system: { clock }, log, stop } = context;
     this.#context = context;
     this.#setup = setup;
@@ -46,6 +48,7 @@ export class Server implements Daemon {
     this.#searches = new Turns(() => this.#search(), clock, stop);
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
     this.#peerLog = new PeerLog(log, clock);
+    this.#record = record;
   }
 
   /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
@@ -54,8 +57,11 @@ export class Server implements Daemon {
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
     const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), context), stop);
+    const record = await ReplayRecord.open(system.openState(`${settings.name}.replays.json`), context);
+    const { replays } = record;
     using resources = new DisposableStack();
-    const server = resources.use(new Server(context, makeSetup(system, { settings, outside, hosts })));
+    const setup = makeSetup(system, { settings, outside, hosts, replays });
+    const server = resources.use(new Server(context, setup, record));
     const { registrar } = server.#setup;
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) registrar.adopt(name, admission, system.clock.now());
@@ -86,8 +92,13 @@ export class Server implements Daemon {
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
   async serve(): Promise<void> {
     const { kernel, stop } = this.#context;
-    await Promise.all([this.#readQueue(), keepRepaired(kernel, this.#reconciler, stop)]);
+    await Promise.all([
+      this.#readQueue(),
+      keepRepaired(kernel, this.#reconciler, stop),
+      this.#record.keep(stop),
+    ]);
     await this.#reconciler.settled();
+    await this.#record.close();
   }
 
   reload(settings: Settings): Promise<void> {
@@ -97,7 +108,7 @@ export class Server implements Daemon {
       const outside = isHere ? previous.outside : await this.#findOutside(settings);
       const { system } = this.#context;
       const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#context);
-      const next = makeSetup(system, { settings, outside, hosts }, previous);
+      const next = makeSetup(system, { ...previous, settings, outside, hosts }, previous);
       try {
         this.#switchTo(next);
         await this.#reconciler.attempt(() => {
@@ -193,6 +204,7 @@ export class Server implements Daemon {
   }
 
   #follow(outcome: Outcome): void {
+    this.#record.update();
     if (outcome.kind === "refused") return this.#peerLog.refused(outcome);
     if (outcome.kind === "searching") return;
     const { peer: { name }, displaced } = outcome;

@@ -6,6 +6,7 @@ import type { Observed } from "../kernel/state.ts";
 import { type Endpoint, MAX_HEADERS_LENGTH } from "../packet.ts";
 import type { PacketQueue, RawSocket, System } from "../ports.ts";
 import { Registrar } from "../registrar.ts";
+import type { Replays } from "../registrar/replays.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type HostAddresses, hostsOf, remotesOf } from "./hosts.ts";
 
@@ -16,6 +17,8 @@ export interface ServerSetup {
   readonly outside: Outside;
   /** Addresses of the hosts that identify peers, as far as they are found. */
   readonly hosts: HostAddresses;
+  /** Which auth packets were used; the registrar changes it. */
+  readonly replays: Replays;
   readonly queue: PacketQueue;
   readonly socket: RawSocket;
 }
@@ -27,7 +30,7 @@ export interface ServerSetup {
  */
 export function makeSetup(
   system: System,
-  { settings, outside, hosts }: Pick<ServerSetup, "settings" | "outside" | "hosts">,
+  { settings, outside, hosts, replays }: Pick<ServerSetup, "settings" | "outside" | "hosts" | "replays">,
   previous: ServerSetup | null = null,
 ): ServerSetup {
   const { local: { device }, queue: { number, maxLength }, peers } = settings;
@@ -38,13 +41,14 @@ export function makeSetup(
     settings,
     outside,
     hosts,
+    replays,
     queue: previous?.settings.queue.number === number ? previous.queue : resources.use(
       system.openPacketQueue({ number, maxLength, copyRange }),
     ),
     // A socket stays bound to the device it was opened for, not to a later one of the same name.
     socket: resources.use(system.openRawSocket({ device })),
     registrar: previous?.registrar.withSettings(settings, remotes, system.clock.now()) ??
-      new Registrar(settings, remotes),
+      new Registrar(settings, remotes, replays),
   };
   resources.move();
   return setup;

@@ -1,15 +1,25 @@
-import { authPayloadLength } from "../auth/scheme.ts";
+import { authPayloadLength, type Scheme } from "../auth/scheme.ts";
 import { isTimely, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
 import { bareProofId, makeProof, type Proof, proofId } from "../auth/proof.ts";
 import type { Endpoint } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
 import type { Peer } from "../settings/settings.ts";
 
+/** A key that signatures are verified with. */
+interface Key {
+  /** The public key in base64. */
+  readonly id: string;
+  /** Whether several peers have it. */
+  readonly isShared: boolean;
+  readonly publicKey: Uint8Array;
+  readonly secret: string;
+}
+
 /** A proof, and the peers that require it: several if their addresses or ports tell them apart. */
 export class Credential {
   readonly proof: Proof;
   /** The key that signatures are verified with; null: a token, or nothing. */
-  readonly key: { readonly publicKey: Uint8Array; readonly secret: string } | null;
+  readonly key: Key | null;
   /** Counts the credentials with a key. */
   readonly index: number;
   /** By `ADDRESS:PORT`, each of them `*` if any is allowed. */
@@ -68,9 +78,14 @@ export class Credentials {
     known: Credentials | null = null,
   ) {
     const keys: Credential[] = [];
+    const owners = Map.groupBy(peers, ({ scheme }) => publicKeyOf(scheme));
     for (const [rank, peer] of peers.entries()) {
       const id = proofId(peer.scheme);
-      const credential = this.#byId.get(id) ?? makeCredential(peer, keys.length, known?.get(id)?.proof);
+      const credential = this.#byId.get(id) ?? new Credential(
+        known?.get(id)?.proof ?? makeProof(peer.scheme),
+        keyOf(peer.scheme, owners),
+        keys.length,
+      );
       if (!this.#byId.has(id) && credential.key !== null) keys.push(credential);
       if (credential.key === null) this.#bareLengths.add(authPayloadLength(peer.scheme));
       this.#byId.set(id, credential);
@@ -103,9 +118,15 @@ export class Credentials {
   }
 }
 
-function makeCredential({ scheme }: Peer, index: number, known: Proof | undefined): Credential {
-  const key = scheme.kind === "ed25519"
-    ? { publicKey: scheme.remotePublicKey!, secret: scheme.secret }
-    : null;
-  return new Credential(known ?? makeProof(scheme), key, index);
+/** @param owners the peers of each public key */
+function keyOf(scheme: Scheme, owners: ReadonlyMap<string | null, readonly Peer[]>): Key | null {
+  const id = publicKeyOf(scheme);
+  if (scheme.kind !== "ed25519" || id === null) return null;
+  const isShared = owners.get(id)!.length > 1;
+  return { id, isShared, publicKey: scheme.remotePublicKey!, secret: scheme.secret };
+}
+
+/** In base64; null: the peer proves none. */
+function publicKeyOf(scheme: Scheme): string | null {
+  return scheme.kind === "ed25519" ? scheme.remotePublicKey!.toBase64() : null;
 }

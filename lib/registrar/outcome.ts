@@ -21,6 +21,8 @@ export interface Refused {
   readonly kind: "refused";
   readonly datagram: Datagram;
   readonly refusal: Refusal;
+  /** The peer whose key signed it, if that is what someone should know: its packet was used before. */
+  readonly peer?: string;
 }
 
 /** The result of an auth packet; "searching": a later `search()` returns it. */

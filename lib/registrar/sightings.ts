@@ -11,6 +11,8 @@ export class Sightings {
   /** In the order of use, the latest last; null: never used. */
   readonly #sightings = new Map<Credential, Sighting | null>();
   readonly #bySource = new Map<string, Credential>();
+  /** By address, the latest used last. */
+  readonly #byAddress = new Map<string, Set<Credential>>();
   #latestFirst: readonly Credential[] | null = null;
 
   constructor(keys: readonly Credential[]) {
@@ -27,18 +29,23 @@ export class Sightings {
 
   note(credential: Credential, sighting: Sighting): void {
     const before = this.#sightings.get(credential);
-    if (before && this.#bySource.get(formatEndpoint(before.source)) === credential) {
-      this.#bySource.delete(formatEndpoint(before.source));
-    }
+    if (before) this.#leave(credential, before.source);
     this.#sightings.delete(credential);
     this.#sightings.set(credential, sighting);
     this.#bySource.set(formatEndpoint(sighting.source), credential);
+    const here = this.#byAddress.get(sighting.source.ip) ?? new Set();
+    this.#byAddress.set(sighting.source.ip, here.add(credential));
     this.#latestFirst = null;
   }
 
   /** The key that was last used at this endpoint. */
   at(source: Endpoint): Credential | undefined {
     return this.#bySource.get(formatEndpoint(source));
+  }
+
+  /** The keys that were last used at this address, the latest first. */
+  near({ ip }: Endpoint): readonly Credential[] {
+    return [...this.#byAddress.get(ip) ?? []].reverse();
   }
 
   get(credential: Credential): Sighting | null {
@@ -48,5 +55,13 @@ export class Sightings {
   /** All keys, the latest used first, unused ones last. */
   get latestFirst(): readonly Credential[] {
     return this.#latestFirst ??= [...this.#sightings.keys()].reverse();
+  }
+
+  #leave(credential: Credential, source: Endpoint): void {
+    const endpoint = formatEndpoint(source);
+    if (this.#bySource.get(endpoint) === credential) this.#bySource.delete(endpoint);
+    const others = this.#byAddress.get(source.ip);
+    others?.delete(credential);
+    if (others?.size === 0) this.#byAddress.delete(source.ip);
   }
 }

@@ -45,6 +45,7 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--auth-by-remote-ip", ({ byRemote }) => byRemote.ip],
   ["--auth-by-remote-port", ({ byRemote }) => byRemote.port],
   ["--auth-max-time-discrepancy", ({ maxTimeDiscrepancy }) => maxTimeDiscrepancy],
+  ["--auth-replay", ({ replay }) => replay],
   ["--auth-lifetime", ({ lifetime }) => lifetime],
   ["--reply-on-auth-ok", ({ reply }) => reply],
   ["--fou-local-ip-alt", ({ altIp }) => altIp],

@@ -38,6 +38,7 @@ export interface Values {
   byRemoteIp: boolean;
   byRemotePort: boolean;
   maxTimeDiscrepancy: number;
+  replay: "strict" | "window" | "off";
   lifetime: number;
   reply: boolean;
   authPacketTtl: number;
@@ -90,6 +91,8 @@ export type Kind =
   | { readonly kind: "networks"; readonly slot: "allowedIps" | "routes" }
   | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" | "peerName" }
   | { readonly kind: "nftTable"; readonly slot: "nftTable" }
+  /** One of a few words. */
+  | { readonly kind: "word"; readonly slot: "replay"; readonly choices: readonly Values["replay"][] }
   /** One of a few words. It is checked and has no effect. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   /** `[IP][:PORT][@DEV]` */

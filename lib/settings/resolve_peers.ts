@@ -75,6 +75,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     byRemote,
     scheme,
     maxTimeDiscrepancy: given.maxTimeDiscrepancy?.value ?? 0,
+    replay: given.replay?.value ?? "strict",
     lifetime: given.lifetime?.value ?? 0,
     reply: given.reply?.value ?? false,
     altIp: isNamed ? given.altIp?.value ?? null : chooseAltIp(given, number),

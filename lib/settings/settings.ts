@@ -19,6 +19,11 @@ export interface Peer {
   readonly scheme: Scheme;
   /** Seconds the time in a signed auth packet or reply may differ from ours; 0: not checked. */
   readonly maxTimeDiscrepancy: number;
+  /**
+   * Server: whether each signed auth packet must be newer than those before, or in any order within a minute; "off": it
+   * may be repeated.
+   */
+  readonly replay: "strict" | "window" | "off";
   /** Seconds an authentication stays valid; 0: forever. */
   readonly lifetime: number;
   /** Server: reply to valid auth packets. Client: the server does so; retry until it has. */

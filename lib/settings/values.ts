@@ -54,6 +54,7 @@ export function describeKind(kind: LastingKind): string {
       return `a whole number from ${kind.min} to ${kind.max}`;
     case "network":
       return `a network like 172.28.16.0/20, of length ${kind.min} to ${kind.max}`;
+    case "word":
     case "choice":
       return kind.choices.join(" or ");
     default:
@@ -98,6 +99,8 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
       return assign(kind.slot, NFT_TABLE_REGEXP.test(text) ? text : refuseValue(kind));
     case "choice":
       return kind.choices.includes(text) ? undefined : refuseValue(kind);
+    case "word":
+      return assign(kind.slot, kind.choices.find((choice) => choice === text) ?? refuseValue(kind));
     case "local":
       return readLocal(text, assign);
     case "remote":

@@ -47,12 +47,16 @@ export class Scenario implements AsyncDisposable {
   readonly directory: string;
   /** Folder that holds just `ip`, `nft` and `modprobe`. */
   readonly programs: string;
+  readonly #environment: readonly string[];
   readonly #resources: AsyncDisposableStack;
 
   private constructor(network: Network, directory: string, resources: AsyncDisposableStack) {
     this.network = network;
     this.directory = directory;
     this.programs = `${directory}/programs`;
+    // Programs of other scenarios have the same names.
+    const state = `STATE_DIRECTORY=/var/lib/ipipou/${crypto.randomUUID()}`;
+    this.#environment = [`PATH=${this.programs}`, state];
     this.#resources = resources;
   }
 
@@ -92,7 +96,7 @@ export class Scenario implements AsyncDisposable {
 
   /** Starts the program on a host. It logs every command, and finds no programs but those in `programs`. */
   start(host: Host, ...args: string[]): Process {
-    return this.network.spawn(host, ["env", "-i", `PATH=${this.programs}`, IPIPOU, "-vv", ...args]);
+    return this.network.spawn(host, ["env", "-i", ...this.#environment, IPIPOU, "-vv", ...args]);
   }
 
   /**
@@ -176,7 +180,7 @@ export class Scenario implements AsyncDisposable {
     });
     // Elements of rate limits and IPv6 addresses come and go by themselves.
     return snapshot.replace(/ state [A-Z]+ /g, " ").replace(/^ +inet6 .*\n +valid_lft .*\n/gm, "").replace(
-      /^\s+elements = \{ [^}]* limit rate [^}]*\}\n/m,
+      /^\s+elements = \{ [^}]* limit rate [^}]*\}\n/gm,
       "",
     );
   }

@@ -81,13 +81,14 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
   assert.deepEqual(Object.fromEntries(permissions.filter(([name]) => name !== "allow_import")), {
     allow_env: [
       ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
-      ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"],
+      ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
+      ...["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "JOURNAL_STREAM"],
     ],
     allow_ffi: [],
     allow_net: [],
     allow_read: [],
     allow_run: ["ip", "nft", "modprobe"],
-    allow_write: ["/etc/ipipou", "/run/ipipou"],
+    allow_write: ["/etc/ipipou", "/run/ipipou", "/var/lib/ipipou", "/var/lib/private/ipipou"],
     deny_import: [],
     prompt: false,
   });

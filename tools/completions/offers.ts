@@ -95,6 +95,7 @@ function offerOf(option: Option): Offer {
       return { kind: "devices" };
     case "local":
       return { kind: "local" };
+    case "word":
     case "choice":
       return { kind: "words", words: option.choices };
     default:

@@ -39,6 +39,7 @@ const ENVIRONMENT = {
     "see `sd_notify`(3). Under such a manager the program waits for the device and address of `--fou-local`; " +
     "started by hand it fails if they are missing.",
   CREDENTIALS_DIRECTORY: "A file in this folder is read instead of a file of the same name in the settings.",
+  STATE_DIRECTORY: "Folder of what one run leaves to the next, instead of /var/lib/ipipou.",
   JOURNAL_STREAM:
     "If the log goes to the journal, lines have priorities, and no time and process ID unless the settings ask for " +
     "them.",
@@ -50,6 +51,8 @@ const FILES = {
     "`../` is a path.",
   "/etc/ipipou/NAME.peers": "A folder with a file for each peer of a server with several peers.",
   "/etc/ipipou/NAME.conf": "A file of version 0.1, which `ipipou convert` converts to TOML.",
+  "/var/lib/ipipou/NAME.replays.json":
+    "The auth packets that the server NAME accepted last, for the next run: none is good twice.",
   "ipipou@.service":
     "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml now and at every boot.",
   "/usr/share/doc/ipipou/examples": "Example configuration files.",

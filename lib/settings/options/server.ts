@@ -27,6 +27,17 @@ export const SERVER: OptionGroup = {
       perPeer: true,
       neverAbbreviated: true,
     },
+    "--auth-replay MODE": {
+      kind: "word",
+      choices: ["strict", "window", "off"],
+      slot: "replay",
+      help:
+        "Which signed auth packets to accept: only those newer than all before, each once in any order within " +
+        "a minute, or any, repeated ones too",
+      default: "strict",
+      perPeer: true,
+      neverAbbreviated: true,
+    },
     "--allowed-ips NET[,NET...]": {
       ...networks("allowedIps"),
       help: "Source networks accepted from the tunnel, besides the peer's tunnel address; 0.0.0.0/0 is any",

@@ -33,6 +33,12 @@ export class FakeHost implements RawSocketHost {
   readonly random: SeededRandom;
   readonly resolver: FakeResolver;
   readonly queues = new Map<number, FakePacketQueue>();
+  /** Files that instances keep between runs, by path. */
+  readonly files = new Map<string, string>();
+  /** Paths of the files that were written, each time. */
+  readonly writes: string[] = [];
+  /** Why files cannot be written; null: they can. */
+  failWrites: string | null = null;
   readonly replySockets = new Set<FakeReplySocket>();
   readonly onSent: (packet: Uint8Array) => void;
   sendError: ErrorCode | null = null;

@@ -1,4 +1,4 @@
-import type { ServiceManager, System } from "../../../lib/ports.ts";
+import type { ServiceManager, StateFile, System } from "../../../lib/ports.ts";
 import type { FakeHost } from "./host.ts";
 import { FakeNews } from "./news.ts";
 import { FakePacketQueue } from "./packet_queue.ts";
@@ -6,6 +6,9 @@ import type { Parent } from "./programs.ts";
 import { FakeRawSocket } from "./raw_socket.ts";
 import { FakeReplySocket } from "./reply_socket.ts";
 import type { FakeServiceManager } from "./surroundings.ts";
+
+/** How long writing a file takes. */
+const WRITE_MILLISECONDS = 3;
 
 /** Something that the kernel closes when its process ends. */
 interface Resource {
@@ -67,8 +70,23 @@ export class FakeProcess implements Parent {
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
+      openState: (name) => this.#stateFile(`/var/lib/ipipou/${name}`),
       resolve: (host) => this.#live(() => resolver.resolve(host)),
       openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),
+    };
+  }
+
+  #stateFile(path: string): StateFile {
+    const { clock, files, writes } = this.#host;
+    return {
+      path,
+      read: () => files.get(path) ?? null,
+      write: async (text) => {
+        await this.#live(() => clock.waitUntil(clock.now() + WRITE_MILLISECONDS, this.#killed.signal));
+        if (this.#host.failWrites !== null) throw new Error(this.#host.failWrites);
+        files.set(path, text);
+        writes.push(path);
+      },
     };
   }
 

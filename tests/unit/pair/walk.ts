@@ -25,6 +25,8 @@ export class Walk {
   #isForgotten = false;
   /** Clients whose key changed while the server was down. The next server adopts everyone the kernel admits. */
   #stillAdmitted: ReadonlySet<number> = new Set();
+  /** The latest Unix time that there was. */
+  #latestTime = 0;
   #foreign: string[][];
   #counter = 0;
 
@@ -105,6 +107,8 @@ export class Walk {
 
   #restoreSurroundings(): void {
     const { world } = this;
+    // A server takes what comes from a clock that went back for a repetition.
+    world.clock.jump(Math.max(0, this.#latestTime - world.clock.unixTime()));
     for (const nat of world.nats) nat.losses = 0;
     this.#updateResolver();
     for (const node of world.nodes) {
@@ -217,6 +221,7 @@ export class Walk {
       case "hang":
         return node.host.programs.failNext(event[2], { kind: "hangs", after: event[3] });
       case "clock jumps":
+        this.#latestTime = Math.max(this.#latestTime, this.world.clock.unixTime());
         return this.world.clock.jump(event[2]);
       default:
         return this.#byAdmin(event, node);

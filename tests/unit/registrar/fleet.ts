@@ -6,7 +6,7 @@ import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-import { NOW, SERVER, UNIX } from "./small_registrar.ts";
+import { noReplays, NOW, SERVER, UNIX } from "./small_registrar.ts";
 
 /** How a client makes its auth packets. */
 export interface Sender {
@@ -42,7 +42,7 @@ export class Fleet {
   }
 
   registrar(): Registrar {
-    return new Registrar(this.settings, new Map());
+    return new Registrar(this.settings, new Map(), noReplays());
   }
 
   /** An auth packet of the client with this number. */

@@ -9,6 +9,7 @@ import {
   ELSEWHERE,
   HOME,
   newRegistrar,
+  noReplays,
   NOW,
   PORT,
   SERVER,
@@ -107,7 +108,7 @@ Deno.test("handle() parks a peer whose place another peer takes, and keeps the o
 Deno.test("handle() distinguishes places by the server's port too", () => {
   const peers = [{ name: "a", scheme: token("aaa") }, { name: "b", scheme: token("bbb") }].map(samplePeer);
   const local = { ip: SERVER.ip, device: null, ports: [SERVER.port, 10_001] as const };
-  const registrar = new Registrar(sampleSettings({ peers, local }), new Map());
+  const registrar = new Registrar(sampleSettings({ peers, local }), new Map(), noReplays());
   registrar.handle(authPacket(token("aaa"), HOME), NOW, UNIX);
   const other = { ...SERVER, port: 10_001 };
   registrar.handle({ ...authPacket(token("bbb"), HOME), destination: other }, NOW, UNIX);

@@ -5,7 +5,7 @@ import type { Outcome } from "../../../lib/registrar/outcome.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer } from "../samples.ts";
 import { Fleet, place, told } from "./fleet.ts";
-import { NOW, SERVER, UNIX } from "./small_registrar.ts";
+import { noReplays, NOW, SERVER, UNIX } from "./small_registrar.ts";
 
 /** Kinds of clients by number; the rest have tokens. */
 const KEYS = 30;
@@ -25,7 +25,7 @@ const settings = { ...keyed.settings, peers };
 
 /** Clients behind NATs that share addresses; every third with a key is of version 0.1. */
 class World {
-  readonly registrar = new Registrar(settings, new Map());
+  readonly registrar = new Registrar(settings, new Map(), noReplays());
   /** Index of each client's place. */
   readonly places: number[] = Array.from({ length: CLIENTS }, (_, index) => index);
   readonly ports: number[] = Array.from({ length: CLIENTS }, () => SERVER.port);

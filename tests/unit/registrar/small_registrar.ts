@@ -1,6 +1,7 @@
 import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import type { Admission } from "../../../lib/admission.ts";
 import { Registrar } from "../../../lib/registrar.ts";
+import { Replays } from "../../../lib/registrar/replays.ts";
 import type { Outcome } from "../../../lib/registrar/outcome.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
@@ -26,8 +27,22 @@ export function token(text: string): Scheme {
 
 /** An auth packet as a client of `scheme` sends it at `timestamp`, Unix seconds. */
 export function authPacket(scheme: Scheme, source: Endpoint, timestamp = UNIX): Datagram {
-  const payload = makeAuthPayload(scheme, timestamp, (length) => new Uint8Array(length));
+  const payload = makeAuthPayload(scheme, timestamp, nextSalt);
   return { source, destination: SERVER, payload };
+}
+
+let salts = 0;
+
+/** Bytes that no earlier call returned. */
+function nextSalt(length: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, ++salts);
+  return bytes.slice(4 - length);
+}
+
+/** What a server knows of auth packets that never accepted one. */
+export function noReplays(): Replays {
+  return Replays.parse('{"isWhole":true,"keys":[]}', UNIX);
 }
 
 /** A server's settings with these peers. */
@@ -40,7 +55,7 @@ export function newRegistrar(
   peers: Partial<Peer>[],
   remoteAddresses: Record<string, string> = {},
 ): Registrar {
-  return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)));
+  return new Registrar(settings(peers), new Map(Object.entries(remoteAddresses)), noReplays());
 }
 
 /** The admitted peer and its previous place, or the refusal. */

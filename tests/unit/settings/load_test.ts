@@ -55,6 +55,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
         byRemote: { ip: false, port: false },
         scheme: { kind: "port" },
         maxTimeDiscrepancy: 0,
+        replay: "strict",
         lifetime: 0,
         reply: false,
         altIp: "172.29.0.0",

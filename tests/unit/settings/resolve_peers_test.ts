@@ -56,6 +56,7 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
       secret: "secret",
     },
     maxTimeDiscrepancy: 0,
+    replay: "strict",
     lifetime: 300,
     reply: false,
     altIp: null,

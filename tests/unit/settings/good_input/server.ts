@@ -23,6 +23,13 @@ export const SERVER: readonly GoodInput[] = [
     gives: { "peers.0.lifetime": 3600 },
   },
   {
+    option: "auth-replay",
+    mode: "server",
+    argv: ["--auth-replay", "window"],
+    toml: 'auth.replay = "window"',
+    gives: { "peers.0.replay": "window" },
+  },
+  {
     option: "auth-move-interval",
     mode: "server",
     argv: ["--auth-move-interval", "5m"],

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Registrar } from "../../../lib/registrar.ts";
+import { Replays } from "../../../lib/registrar/replays.ts";
+import type { Datagram } from "../../../lib/packet.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import {
+  authPacket,
+  ELSEWHERE,
+  HOME,
+  noReplays,
+  NOW,
+  settings,
+  SIGNING,
+  told,
+  UNIX,
+  VERIFYING,
+} from "./small_registrar.ts";
+
+/** A server that runs, ends and is killed. */
+class Runs {
+  readonly #settings: Settings;
+  readonly #addresses: ReadonlyMap<string, string>;
+  #replays: Replays;
+  #registrar: Registrar;
+
+  constructor(
+    peers: Partial<Peer>[] = [{ scheme: VERIFYING }],
+    addresses: Record<string, string> = {},
+    replays = noReplays(),
+  ) {
+    this.#settings = settings(peers);
+    this.#addresses = new Map(Object.entries(addresses));
+    this.#replays = replays;
+    this.#registrar = this.#newRegistrar();
+  }
+
+  /** What an auth packet leads to. @param time Unix seconds by the server's clock */
+  take(packet: Datagram, time = UNIX, source = packet.source) {
+    const outcome = told(this.#registrar.handle({ ...packet, source }, NOW, time));
+    return Array.isArray(outcome) ? outcome[0] : outcome;
+  }
+
+  /** What would be on disk now. */
+  save(isWhole: boolean): string {
+    return this.#replays.format(isWhole);
+  }
+
+  /** @param text what is on disk at the start */
+  start(text: string | null, time = UNIX): void {
+    this.#replays = Replays.parse(text, time);
+    this.#registrar = this.#newRegistrar();
+  }
+
+  #newRegistrar(): Registrar {
+    return new Registrar(this.#settings, this.#addresses, this.#replays);
+  }
+}
+
+const OLD = "older than one accepted before";
+
+Deno.test("handle() accepts a signed auth packet once, from wherever it comes", () => {
+  const runs = new Runs();
+  const packet = authPacket(SIGNING, HOME);
+  assert.equal(runs.take(packet), "ipipou0");
+  for (const source of [HOME, ELSEWHERE]) assert.equal(runs.take(packet, UNIX, source), "repeated");
+});
+
+Deno.test("handle() refuses a signed auth packet that is older than one accepted before", () => {
+  const runs = new Runs();
+  const early = authPacket(SIGNING, HOME, UNIX);
+  assert.equal(runs.take(authPacket(SIGNING, ELSEWHERE, UNIX + 1)), "ipipou0");
+  assert.equal(runs.take(early), OLD);
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 1)), "ipipou0", "of the same second");
+});
+
+Deno.test("handle() accepts no end of packets of one second, and none of them twice", () => {
+  const runs = new Runs();
+  const packets = Array.from({ length: 200 }, () => authPacket(SIGNING, HOME));
+  const accepted = packets.filter((packet) => runs.take(packet) === "ipipou0");
+  assert.ok(accepted.length >= 64);
+  for (const packet of packets) assert.notEqual(runs.take(packet), "ipipou0");
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 1), UNIX + 1), "ipipou0");
+});
+
+Deno.test("handle() refuses packets that prove nothing here without taking them as used", () => {
+  const runs = new Runs([{ scheme: VERIFYING, moveInterval: 10, byRemote: { ip: true, port: false } }], {
+    ipipou0: HOME.ip,
+  });
+  const packet = authPacket(SIGNING, HOME);
+  assert.equal(runs.take(packet, UNIX, ELSEWHERE), "wrong remote address");
+  assert.equal(runs.take(packet), "ipipou0");
+  const next = authPacket(SIGNING, HOME);
+  assert.equal(runs.take(next, UNIX, { ...HOME, port: 1 }), "moved too recently");
+  assert.equal(runs.take(next), "ipipou0");
+});
+
+Deno.test("handle() accepts packets in any order within a minute, each once, where that is set", () => {
+  const runs = new Runs([{ scheme: VERIFYING, replay: "window" }]);
+  const times = [0, -1, 7, -50, 3, -52];
+  const packets = times.map((time) => authPacket(SIGNING, HOME, UNIX + time));
+  for (const packet of packets) assert.equal(runs.take(packet), "ipipou0");
+  for (const packet of packets) assert.equal(runs.take(packet), "repeated");
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX - 60)), OLD);
+});
+
+Deno.test("handle() accepts repeated packets where that is set", () => {
+  const runs = new Runs([{ scheme: VERIFYING, replay: "off" }]);
+  const packet = authPacket(SIGNING, HOME, UNIX - 100_000);
+  for (let count = 0; count < 3; count++) assert.equal(runs.take(packet), "ipipou0");
+});
+
+Deno.test("handle() lets clients with one key have clocks of their own, and takes no packet of one for another", () => {
+  const peers = ["p0", "p1"].map((name) => ({
+    name,
+    scheme: VERIFYING,
+    byRemote: { ip: true, port: false },
+  }));
+  const runs = new Runs(peers, { p0: HOME.ip, p1: ELSEWHERE.ip });
+  const packets = [0, 1, 2].flatMap((time) => [
+    authPacket(SIGNING, HOME, UNIX + time + 30),
+    authPacket(SIGNING, ELSEWHERE, UNIX + time),
+  ]);
+  for (const packet of packets) assert.match(String(runs.take(packet)), /^p/);
+  for (const packet of packets) {
+    for (const source of [HOME, ELSEWHERE]) assert.equal(runs.take(packet, UNIX, source), "repeated");
+  }
+});
+
+Deno.test("handle() lets a client in again once its clock is right, however far ahead it was, and no old packet of it", () => {
+  const runs = new Runs();
+  const before = [0, 1, 2].map((time) => authPacket(SIGNING, HOME, UNIX + time));
+  for (const packet of before) runs.take(packet);
+  const far = [0, 1, 2].map((time) => authPacket(SIGNING, HOME, UNIX + 3_600 + time));
+  for (const packet of far) assert.equal(runs.take(packet, UNIX + 5), "ipipou0");
+  for (const packet of [...before, ...far]) assert.notEqual(runs.take(packet, UNIX + 6), "ipipou0");
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 7), UNIX + 7), "ipipou0");
+  for (let time = UNIX + 3_500; time < UNIX + 3_700; time++) {
+    for (const packet of [...before, ...far]) assert.notEqual(runs.take(packet, time), "ipipou0");
+  }
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 3_700), UNIX + 3_700), "ipipou0");
+});
+
+Deno.test("handle() keeps a client out whose clock went back, until it has caught up", () => {
+  const runs = new Runs();
+  runs.take(authPacket(SIGNING, HOME));
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX - 3_600), UNIX + 1), OLD);
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 2), UNIX + 2), "ipipou0");
+});
+
+Deno.test("handle() refuses what was accepted before a restart or a kill, saved or not", () => {
+  for (const isWhole of [true, false]) {
+    for (const clock of [-1_700_000_000, -300, 0, 5, 3_600]) {
+      const runs = new Runs();
+      const used = [0, 1, 2, 3].map((time) => authPacket(SIGNING, HOME, UNIX + time + clock));
+      const texts = used.map((packet, time) => {
+        assert.equal(runs.take(packet, UNIX + time), "ipipou0");
+        return runs.save(isWhole);
+      });
+      runs.start(isWhole ? texts.at(-1)! : texts[0]!, UNIX + 4);
+      for (const packet of used) {
+        for (const time of [4, 100]) {
+          assert.notEqual(runs.take(packet, UNIX + time, ELSEWHERE), "ipipou0", `${clock}`);
+        }
+      }
+      const next = authPacket(SIGNING, HOME, UNIX + 6 + clock);
+      assert.equal(runs.take(next, UNIX + 6), "ipipou0", `${isWhole} ${clock}`);
+    }
+  }
+});
+
+Deno.test("handle() refuses packets from before a start that knows nothing, where times are checked", () => {
+  for (
+    const text of [
+      null,
+      "",
+      "{}",
+      '{"isWhole":true,"keys":[["a",{}]]}',
+      '{"isWhole":true,"keys":[["a",null]]}',
+    ]
+  ) {
+    const runs = new Runs([{ scheme: VERIFYING, maxTimeDiscrepancy: 600 }]);
+    runs.start(text, UNIX);
+    assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX - 1), UNIX + 1), OLD, text ?? "");
+    assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 1), UNIX + 1), "ipipou0");
+    const unchecked = new Runs();
+    unchecked.start(text, UNIX);
+    assert.equal(unchecked.take(authPacket(SIGNING, HOME, 5), UNIX), "ipipou0");
+  }
+});
+
+Deno.test("handle() never accepts a packet twice, and every new one of a client whose clock goes on", () => {
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("send"), after: fc.nat(3) }) },
+      { weight: 5, arbitrary: fc.record({ kind: fc.constant("repeat"), after: fc.nat(300) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: fc.constantFrom("save", "restart", "kill"), after: fc.nat(3) }),
+      },
+    ),
+    { maxLength: 60 },
+  );
+  const clocks = fc.constantFrom(-1_700_000_000, -40, 0, 4, 100_000);
+  fc.assert(
+    fc.property(steps, clocks, fc.constantFrom("strict", "window"), (steps, clock, replay) => {
+      const runs = new Runs([{ scheme: VERIFYING, replay }]);
+      const used: Datagram[] = [];
+      let time = UNIX;
+      const send = () => {
+        const packet = authPacket(SIGNING, HOME, time + clock);
+        assert.equal(runs.take(packet, time), "ipipou0");
+        used.push(packet);
+      };
+      // A key that is new is written down at once.
+      send();
+      let saved = runs.save(false);
+      for (const { kind, after } of steps) {
+        if (kind === "repeat") {
+          const packet = used[after % Math.max(1, used.length)];
+          if (packet !== undefined) assert.notEqual(runs.take(packet, time, ELSEWHERE), "ipipou0");
+          continue;
+        }
+        time += after;
+        if (kind === "save") saved = runs.save(false);
+        else if (kind === "restart") runs.start(runs.save(true), time);
+        else if (kind === "kill") {
+          time += 1;
+          runs.start(saved, time);
+        } else {
+          time += 1;
+          send();
+        }
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

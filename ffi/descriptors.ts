@@ -1,6 +1,6 @@
 import type { Libc } from "./libc.ts";
 
-/** Constants of the C headers, under their names there; Linux has the same on x86-64 and AArch64. */
+/** Constants of the C headers, under their names there; Linux has the same on x86-64 and AArch64, but for one. */
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
@@ -12,6 +12,8 @@ export const SO_RCVBUF = 8;
 export const SO_RCVBUFFORCE = 33;
 export const O_RDONLY = 0;
 export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 export const O_CLOEXEC = 0o2000000;
 
 /** The byte order of C structures on both architectures the program is built for. */

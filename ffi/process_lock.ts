@@ -1,11 +1,22 @@
 import { constants } from "node:os";
-import { IS_LITTLE_ENDIAN, O_CLOEXEC, O_RDONLY, O_RDWR, openFile } from "./descriptors.ts";
+import {
+  IS_LITTLE_ENDIAN,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  openFile,
+} from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 
 const F_GETLK = 5;
 const F_SETLK = 6;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
+
+/** The folder may be a service's own: it must not lead another user to another file, or hold that one up. */
+const SAFELY = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 /** `struct flock` of 64-bit systems, for the whole file: l_type at 0, l_pid at 24. */
 const FLOCK_LENGTH = 32;
@@ -22,7 +33,7 @@ const PID_OFFSET = 24;
 export function takeProcessLock(path: string): Disposable | null {
   using resources = new DisposableStack();
   const libc = resources.use(new Libc());
-  const fd = openFile(libc, path, O_RDWR | O_CLOEXEC, resources);
+  const fd = openFile(libc, path, O_RDWR | SAFELY, resources);
   const result = libc.symbols.fcntl(fd, F_SETLK, writeLock());
   if (result < 0 && [constants.errno.EAGAIN, constants.errno.EACCES].includes(libc.errno)) return null;
   libc.check(`lock ${path}`, "fcntl", result);
@@ -38,7 +49,7 @@ export function takeProcessLock(path: string): Disposable | null {
 export function signalLockHolder(path: string, signal: keyof typeof constants.signals): number | null {
   using resources = new DisposableStack();
   const libc = resources.use(new Libc());
-  const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
+  const fd = openFile(libc, path, O_RDONLY | SAFELY, resources);
   const lock = writeLock();
   libc.check(`look for the lock on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_GETLK, lock));
   const view = new DataView(lock.buffer);

@@ -54,6 +54,19 @@ Deno.test("takeProcessLock() gives the lock to one process, and to the next when
   });
 });
 
+Deno.test("signalLockHolder() and takeProcessLock() follow no link to a file that somebody else has locked, and wait for no pipe", async () => {
+  await withFile(async (path, start) => {
+    const holder = start();
+    await holder.waitForLine(/held/, PATIENCE);
+    await Deno.symlink(path, `${path}-link`);
+    const error = { message: `Cannot open ${path}-link: ELOOP (Too many levels of symbolic links)` };
+    assert.throws(() => signalLockHolder(`${path}-link`, "SIGHUP"), error);
+    assert.throws(() => takeProcessLock(`${path}-link`), error);
+    assert.ok((await new Deno.Command("mkfifo", { args: [`${path}-pipe`] }).output()).success);
+    assert.equal(signalLockHolder(`${path}-pipe`, "SIGHUP"), null);
+  });
+});
+
 Deno.test("takeProcessLock() says which file cannot be opened", () => {
   assert.throws(() => takeProcessLock("/nonexistent/lock"), {
     message: "Cannot open /nonexistent/lock: ENOENT (No such file or directory)",

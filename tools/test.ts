@@ -54,6 +54,9 @@ interface Stage {
 const BUILD = "build";
 const MAKE = "make packages";
 
+/** Tests of the program on a real kernel. */
+const E2E = ["tests/e2e", "tests/attacks"];
+
 /** Tests that need a machine with another process 1. */
 const SYSTEMD = "tests/systemd";
 
@@ -78,9 +81,9 @@ function stages(options: Options): Stage[][] {
   const router = checks("bundle", () => done(makeRouter()));
   const made = ["tests/executable", "tests/release", ...here ? [] : ["tests/lab"]];
   const products = tests("executable, manual, completions, lab", () => testHere(made, options, labEnv));
-  const e2e = tests("end-to-end tests", () => testInMachines(["tests/e2e"], options));
+  const e2e = tests("end-to-end tests", () => testInMachines(E2E, options));
   const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
-  const both = tests("end-to-end and under systemd", () => testInMachines(["tests/e2e", SYSTEMD], options));
+  const both = tests("end-to-end and under systemd", () => testInMachines([...E2E, SYSTEMD], options));
   switch (only) {
     case undefined: {
       // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs.
@@ -214,7 +217,7 @@ async function testInLab(
 ): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
   if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
-  const systemd = paths.every((path) => !path.startsWith("tests/e2e"));
+  const systemd = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
   const parallel = systemd ? [] : ["--parallel"];
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
   // More than there are processors, since tests also wait.

@@ -7,6 +7,7 @@ import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
 import {
+  endpointKey,
   type Gate,
   type GateRules,
   isParked,
@@ -43,9 +44,10 @@ export interface Wanted {
  */
 export function desiredState(
   { settings, outside, admissions }: Wanted,
-  { own, foreign }: Observed,
+  observed: Observed,
   now: number,
 ): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {
+  const { own, foreign } = observed;
   const { peers, mode } = settings;
   const { unhindered, faults } = findFaults(peers, admissions, foreign);
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
@@ -60,7 +62,7 @@ export function desiredState(
   const alts = new Set([...layout.locals.values()].filter((ip) => ip !== outside.ip));
   const state = {
     tunnels,
-    listeners: desiredListeners(settings, outside, members, foreign),
+    listeners: desiredListeners(settings, outside, members, observed),
     altAddresses: new Map(
       [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, outside.device]),
     ),
@@ -97,18 +99,26 @@ function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): 
     "remove it or leave it out of the peer's routes";
 }
 
-/** The listeners of a client's tunnel, or of a server: at its main address, and at the private addresses in use. */
+/**
+ * The listeners of a client's tunnel, or of a server: at its main address, and at the private addresses in use. They are
+ * not bound to a device, as any user of this host could take the same port on another one, and send as if it were ours.
+ * One that is bound already may stay so.
+ */
 function desiredListeners(
   { mode, local: { ports, device } }: Settings,
   outside: Outside,
   members: readonly Member[],
-  foreign: Foreign,
+  { own, foreign, vrfMembers }: Observed,
 ): Map<string, Listener> {
   const main = mode === "server" ? ports.map((port) => ({ ip: outside.ip, port })) : [];
   const used = members.map(({ tunnel }) => tunnel)
     .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
     .map(({ local }) => local);
-  const byKey = new Map([...main, ...used].map((local) => [listenerKey(local), { local, device }]));
+  const bound = device !== null && vrfMembers.has(device) ? device : null;
+  const byKey = new Map([...main, ...used].map((local) => {
+    const key = listenerKey(local);
+    return [key, { local, device: own.listeners.get(key)?.device === device ? device : bound }];
+  }));
   return new Map(
     [...byKey].filter(([key, { local }]) =>
       !foreign.listeners.has(key) && !isForeignListener(foreign, local)
@@ -137,6 +147,7 @@ function desiredGate(
     rules,
     remotes: new Map(live.map(({ key, remote }) => [key, remote])),
     addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),
+    endpoints: new Set(present.map(({ tunnel }) => endpointKey(tunnel.remote))),
     alts,
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
@@ -145,7 +156,7 @@ function desiredGate(
 }
 
 function desiredRules(
-  { name, local: { ports, device }, nft, queue, peers }: Settings,
+  { name, local: { ports }, nft, queue, peers }: Settings,
   { ip }: Outside,
   alts: ReadonlySet<string>,
   foreign: Foreign,
@@ -156,7 +167,6 @@ function desiredRules(
     name,
     ip,
     ports,
-    device,
     capacity: capacityFor(peers.length),
     authLengths: [...new Set(peers.map((peer) => authPayloadLength(peer.scheme)))].sort((a, b) => a - b),
     queue: queue.number,

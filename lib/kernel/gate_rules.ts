@@ -17,7 +17,9 @@ export function capacityFor(peers: number): number {
 function limitsFor(capacity: number) {
   const limit = (rate: number, burst: number) => `${rate}/second burst ${burst} packets`;
   return {
-    /** For all addresses that tunnels go to: junk from other addresses does not count. */
+    /** For each place that a tunnel goes to. */
+    place: limit(20, 40),
+    /** For other ports of all addresses that tunnels go to: junk from other addresses does not count. */
     known: limit(Math.max(20, capacity / 16), Math.max(40, 2 * capacity)),
     /** For each other source address. */
     source: limit(5, Math.max(20, 2 * capacity)),
@@ -29,9 +31,30 @@ function limitsFor(capacity: number) {
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
-const GATE_SETS = ["remotes", "locals", "addresses", "alts", "devices", "sources", "limits"] as const;
+const GATE_SETS = [
+  "remotes",
+  "locals",
+  "addresses",
+  "endpoints",
+  "alts",
+  "devices",
+  "sources",
+  "limits",
+  "places",
+] as const;
 /** Chains of a gate, in an order in which they can be deleted once all are flushed. */
-const GATE_CHAINS = ["gate", "untrack", "rewrite", "filter", "fou", "auth", "alt"] as const;
+const GATE_CHAINS = [
+  "gate",
+  "receive",
+  "input",
+  "forward",
+  "untrack",
+  "rewrite",
+  "filter",
+  "fou",
+  "auth",
+  "alt",
+] as const;
 type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
 
 /** Names of the chains, sets and maps of a gate. */
@@ -42,10 +65,10 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 
 /** Names of everything a gate of these rules consists of. */
 export function partsOf({ name, readdresses, filters }: GateRules): Set<string> {
-  const { untrack, rewrite, locals, alts, filter, devices, sources, ...always } = gateNames(name);
+  const { rewrite, locals, alts, filter, devices, sources, ...always } = gateNames(name);
   return new Set([
     ...Object.values(always),
-    ...(readdresses ? [untrack, rewrite, locals, alts] : []),
+    ...(readdresses ? [rewrite, locals, alts] : []),
     ...(filters ? [filter, devices, sources] : []),
   ]);
 }
@@ -96,27 +119,50 @@ function definitions(rules: GateRules, comment: string): string[] {
   const names = gateNames(name);
   const limits = limitsFor(rules.capacity);
   const count = rules.counter ? "counter " : "";
-  const device = rules.device === null ? "" : `iifname "${rules.device}" `;
+  const ours = `ip daddr ${ip} ${ownPort("dport", rules)}`;
   const rule = (chain: string, text: string) => `add rule ip ${table} ${chain} ${text}`;
   return [
     `add table ip ${table}`,
     `add chain ip ${table} ${names.gate} { type filter hook prerouting priority -150; policy accept; }`,
+    `add chain ip ${table} ${names.receive} { type filter hook prerouting priority -300; policy accept; }`,
+    `add chain ip ${table} ${names.untrack} { type filter hook output priority -300; policy accept; }`,
+    `add chain ip ${table} ${names.forward} { type filter hook forward priority 0; policy accept; }`,
+    `add chain ip ${table} ${names.input} { type filter hook input priority 150; policy accept; }`,
     `add chain ip ${table} ${names.fou}`,
     `add chain ip ${table} ${names.auth}`,
     `add chain ip ${table} ${names.alt}`,
     `add map ip ${table} ${names.remotes} { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }`,
     `add set ip ${table} ${names.addresses} { type ipv4_addr; }`,
+    `add set ip ${table} ${names.endpoints} { type ipv4_addr . inet_service; }`,
+    `add set ip ${table} ${names.places} { type ipv4_addr . inet_service . inet_service; size ${SOURCES}; ` +
+    `flags dynamic,timeout; timeout ${MEMORY}; }`,
     `add set ip ${table} ${names.limits} { type ipv4_addr; size ${SOURCES}; flags dynamic,timeout; ` +
     `timeout ${MEMORY}; }`,
-    rule(names.gate, `${device}ip daddr ${ip} ${ownPort("dport", rules)} jump ${names.fou}${comment}`),
+    rule(names.gate, `${ours} jump ${names.fou}${comment}`),
     // Without FOU around it the kernel would hand the far side's IPIP to the same device, past the port check.
     rule(names.gate, `ip daddr ${ip} ip protocol 4 ip saddr @${names.addresses} ${count}drop`),
+    // Connection tracking must not know our datagrams: or a peer that this host masquerades could have those of another.
+    rule(names.receive, `${ours} notrack`),
+    rule(names.untrack, `ip saddr ${ip} ${ownPort("sport", rules)} notrack`),
+    // Nor may what such a peer sends pass for ours at the far side.
+    rule(names.forward, `ip daddr . udp dport @${names.endpoints} ${count}drop`),
+    rule(names.forward, `ip protocol 4 ip daddr @${names.addresses} ${count}drop`),
+    // What is redirected to our ports comes past the rules above.
+    rule(names.input, `${ours} ${REMOTE} vmap @${names.remotes}`),
+    rule(names.input, `${ours} ${count}drop`),
+    // A peer could have forged it, from inside its tunnel.
+    rule(names.fou, `meta iifkind "ipip" ${count}drop`),
     ...rules.authLengths.flatMap(authMatches).map((match) => rule(names.fou, `${match} goto ${names.auth}`)),
     rule(names.fou, `${REMOTE} vmap @${names.remotes}`),
     rule(names.fou, `${count}drop`),
     // The kernel's own checks of sources come later. A tunnel to such an address would let in anyone, or harm this host.
     rule(names.auth, `ip saddr 0.0.0.0/8 ${count}drop`),
     rule(names.auth, `fib saddr type != unicast ${count}drop`),
+    rule(
+      names.auth,
+      `${KNOWN} @${names.endpoints} update @${names.places} { ${REMOTE} limit rate over ${limits.place} } ${count}drop`,
+    ),
+    rule(names.auth, `${KNOWN} @${names.endpoints} ${count}queue num ${queue}`),
     rule(names.auth, `ip saddr @${names.addresses} limit rate ${limits.known} ${count}queue num ${queue}`),
     rule(names.auth, `update @${names.limits} { ip saddr limit rate over ${limits.source} } ${count}drop`),
     rule(names.auth, `limit rate over ${limits.total} ${count}drop`),
@@ -128,6 +174,8 @@ function definitions(rules: GateRules, comment: string): string[] {
 
 /** The key of a remote: the parts of `placeKey`. */
 const REMOTE = "ip saddr . udp sport . udp dport";
+/** The far end of a tunnel, whatever its timeout: the elements of "endpoints". */
+const KNOWN = "ip saddr . udp sport";
 
 function ownPort(field: "sport" | "dport", { ports }: GateRules): string {
   return `udp ${field} ${ports.length === 1 ? ports[0] : `{ ${ports.join(", ")} }`}`;
@@ -141,8 +189,7 @@ function authMatches(length: number): string[] {
 }
 
 /**
- * Rules for remotes with a private address. Rewriting is stateless both ways. Outgoing packets bypass connection
- * tracking, or a masquerading host would give these flows another source port. Nothing reaches a private address except
+ * Rules for remotes with a private address. Rewriting is stateless both ways. Nothing reaches a private address except
  * through the gate: otherwise a packet inside one peer's tunnel could pass for one from another peer.
  */
 function readdressing(rules: GateRules): string[] {
@@ -150,16 +197,18 @@ function readdressing(rules: GateRules): string[] {
   const names = gateNames(name);
   const count = rules.counter ? "counter " : "";
   const leaving = `${ownPort("sport", rules)} ip saddr @${names.alts}`;
+  const toAlt = `${ownPort("dport", rules)} ip daddr @${names.alts}`;
   return [
     `add map ip ${table} ${names.locals} ` +
     "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     `add set ip ${table} ${names.alts} { type ipv4_addr; }`,
-    `add chain ip ${table} ${names.untrack} { type filter hook output priority -300; policy accept; }`,
     `add chain ip ${table} ${names.rewrite} { type filter hook postrouting priority -150; policy accept; }`,
     `add rule ip ${table} ${names.gate} ip protocol 4 ip daddr @${names.alts} ${count}drop`,
-    `add rule ip ${table} ${names.gate} ${ownPort("dport", rules)} ip daddr @${names.alts} ${count}drop`,
+    `add rule ip ${table} ${names.gate} ${toAlt} ${count}drop`,
     `add rule ip ${table} ${names.alt} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
+    `add rule ip ${table} ${names.input} ${toAlt} ${REMOTE} vmap @${names.remotes}`,
+    `add rule ip ${table} ${names.input} ${toAlt} ${count}drop`,
     `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}`,
   ];
 }

@@ -4,6 +4,8 @@ export interface IpDevice {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly link?: string | null;
+  /** The bridge, bond or VRF that it belongs to. */
+  readonly master?: string;
   readonly ifalias?: string;
   /** Number, or name where it has one. */
   readonly group?: string;

@@ -53,9 +53,17 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       emptyChains: findEmptyChains(nft, obsoleteRules),
     },
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
+    vrfMembers: findVrfMembers(devices),
     ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),
     unusedGroup: findUnusedGroup(devices, identity.name),
   };
+}
+
+function findVrfMembers(devices: readonly IpDevice[]): Set<string> {
+  const vrfs = new Set(
+    devices.filter(({ linkinfo }) => linkinfo?.info_kind === "vrf").map(({ ifname }) => ifname),
+  );
+  return new Set(devices.filter(({ master }) => vrfs.has(master ?? "")).map(({ ifname }) => ifname));
 }
 
 /** Replaces the FOU ports in what is known. */

@@ -37,6 +37,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
     ports: portsIn(first?.expr ?? []),
     remotes: new Map(remotes.map((remote) => [placeKey(remote.endpoint, remote.port), remote])),
     addresses: new Set(elements(names.addresses).map(String)),
+    endpoints: new Set(elements(names.endpoints).map((key) => partsOfKey(key).join(" . "))),
     alts: new Set(elements(names.alts).map(String)),
     devices: new Set(elements(names.devices).map(String)),
     sources: new Set(elements(names.sources).map(toSource)),

@@ -27,7 +27,7 @@ export interface Transition {
 
 /** Plans the way from what was observed to `desired`. @param now milliseconds of `Clock.now()` */
 export function planTransition(
-  observed: Pick<Observed, "own" | "foreign" | "unusedGroup">,
+  observed: Pick<Observed, "own" | "foreign" | "vrfMembers" | "unusedGroup">,
   desired: DesiredState,
   now: number,
 ): Transition {

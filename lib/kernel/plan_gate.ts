@@ -92,13 +92,19 @@ function install(old: Gate | null, gate: DesiredGate, kept: readonly Remote[], n
   ];
 }
 
-const SETS = ["addresses", "alts", "devices", "sources"] as const;
+const SETS = ["addresses", "endpoints", "alts", "devices", "sources"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
 
 function keptElements(old: Elements | null, gate: Elements): Elements {
   const of = (set: typeof SETS[number]) =>
     new Set([...gate[set]].filter((element) => old?.[set].has(element)));
-  return { addresses: of("addresses"), alts: of("alts"), devices: of("devices"), sources: of("sources") };
+  return {
+    addresses: of("addresses"),
+    endpoints: of("endpoints"),
+    alts: of("alts"),
+    devices: of("devices"),
+    sources: of("sources"),
+  };
 }
 
 function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "name">): string[] {

@@ -53,8 +53,6 @@ export interface GateRules {
   readonly ip: string;
   /** Its FOU ports. */
   readonly ports: readonly number[];
-  /** Outer device it is bound to. */
-  readonly device: string | null;
   /** How many peers the rate limits allow for; see `capacityFor`. */
   readonly capacity: number;
   /** Payload lengths of auth packets in bytes, ascending. */
@@ -77,6 +75,8 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly remotes: ReadonlyMap<string, Remote>;
   /** Outer far addresses of all tunnels that are not parked. */
   readonly addresses: ReadonlySet<string>;
+  /** Outer far ends of all tunnels that are not parked; see `endpointKey`. */
+  readonly endpoints: ReadonlySet<string>;
   /** Private addresses in use. */
   readonly alts: ReadonlySet<string>;
   /** Devices of the tunnels whose inner source addresses are filtered. */
@@ -121,6 +121,8 @@ export interface Observed {
   };
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
+  /** Devices in a VRF. A socket gets what they receive only if it is bound to one. */
+  readonly vrfMembers: ReadonlySet<string>;
   /** The kernel's numbers of our devices. */
   readonly ownIndexes: ReadonlySet<number>;
   /** Number of an empty device group. */
@@ -139,6 +141,11 @@ export const EMPTY_STATE: KernelState & { readonly gate: null } = {
 /** Key of a listener: the kernel has one for each address and port. */
 export function listenerKey(local: Endpoint): string {
   return formatEndpoint(local);
+}
+
+/** Key of an endpoint in the gate's set. */
+export function endpointKey({ ip, port }: Endpoint): string {
+  return `${ip} . ${port}`;
 }
 
 /** Key of a route: its destination, IP/LENGTH, as `ip` prints it. */

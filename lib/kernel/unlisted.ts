@@ -5,13 +5,16 @@ import { isParked, type Listener, listenerKey, type Observed } from "./state.ts"
 const FEW = 40;
 
 /** FOU ports of ours that may exist although the kernel did not list them. */
-export function unlistedListeners({ own, foreign }: Pick<Observed, "own" | "foreign">): Listener[] {
+export function unlistedListeners(
+  { own, foreign, vrfMembers }: Pick<Observed, "own" | "foreign" | "vrfMembers">,
+): Listener[] {
   if (own.listeners.size + foreign.listeners.size < FEW) return [];
   const { gate } = own;
   const all = [...own.tunnels.values()];
   const isOwn = ownListeners(all, gate, foreign.claims, new Set());
   const tunnels = all.filter((tunnel) => !isParked(tunnel));
-  const device = all[0]?.link ?? null;
+  const link = all[0]?.link ?? null;
+  const device = link !== null && vrfMembers.has(link) ? link : null;
   const locals = [
     ...tunnels.map(({ local }) => local),
     ...gate?.ports.map((port) => ({ ip: gate.ip, port })) ?? [],

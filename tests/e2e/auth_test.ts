@@ -135,7 +135,7 @@ Deno.test("data from strangers never gets in, nor does plain IPIP from an admitt
   assert.equal(await scenario.answers("direct"), false);
   assert.equal(await strangersDropped(scenario), strangers + 3);
   assert.equal(await scenario.answers("nat"), false);
-  assert.equal(await scenario.counted("ip protocol"), 3);
+  assert.equal(await scenario.counted("ip daddr 192.0.2.1 ip protocol"), 3);
 });
 
 /** How many packets the gate dropped because they came from no admitted place. */

@@ -74,7 +74,7 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
   }
 
   await t.step("a deleted FOU port", async () => {
-    await network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1 dev eth0".split(" "));
+    await network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1".split(" "));
     assert.notEqual(await stateOf(scenario), standing);
     assert.deepEqual(await reload(scenario, server), FOU);
     assert.equal(await stateOf(scenario), standing);

@@ -42,7 +42,7 @@ function filesBelow(folder: string, ending: string): string[] {
 }
 
 function allDocuments(): Documents {
-  const paths = ["README.md", ...filesBelow("docs/", ".md")];
+  const paths = ["README.md", "SECURITY.md", ...filesBelow("docs/", ".md")];
   return new Map(paths.map((path) => [path, Deno.readTextFileSync(new URL(path, ROOT))]));
 }
 

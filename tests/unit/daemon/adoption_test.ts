@@ -28,6 +28,7 @@ function left(
     ports: [PORT],
     remotes,
     addresses: new Set<string>(),
+    endpoints: new Set<string>(),
     alts: new Set<string>(),
     devices: new Set<string>(),
     sources: new Set<string>(),

@@ -42,8 +42,9 @@ export class DataPath {
     if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: packet.bytes };
     // Such checks come after the first chains.
     if (this.#kernel.typeOf(packet.source) !== "unicast") return dropped("no other host has that source");
-    if (!this.#kernel.isLocal(packet.destination)) return { kind: "passed" };
-    return this.#deliver(packet, device);
+    const hook = this.#kernel.isLocal(packet.destination) ? "input" : "forward";
+    if (this.#judge(hook, packet, device.name, "").kind !== "accept") return dropped(`nftables, ${hook}`);
+    return hook === "input" ? this.#deliver(packet, device) : { kind: "passed" };
   }
 
   /** Sends a packet into a tunnel device. @param inner an IPv4 packet */
@@ -114,7 +115,8 @@ export class DataPath {
 
   #judge(hook: string, packet: IpPacket, input: string, output: string) {
     const typeOf = (ip: string) => this.#kernel.typeOf(ip);
-    return judge(this.#kernel.tables, hook, packet, { input, output, typeOf }, this.#kernel.now);
+    const kindOf = (device: string) => this.#kernel.devices.get(device)?.kind ?? "";
+    return judge(this.#kernel.tables, hook, packet, { input, output, typeOf, kindOf }, this.#kernel.now);
   }
 }
 

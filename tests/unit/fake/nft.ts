@@ -234,7 +234,7 @@ const COMMAND = /^(\w+) (table|chain|rule|set|map|element) ip ([\w.-]+)(?: ([\w.
 
 /** An address, perhaps with ports, or a quoted device, perhaps with a network; then perhaps a timeout and data. */
 const ELEMENT =
-  /^([\d.]+(?: \. \d+ \. \d+)?|"[\w.-]+"(?: \. [\d./]+)?)(?: timeout (\d{1,8})s(\d{1,3})ms)?(?: : (.+))?$/;
+  /^([\d.]+(?: \. \d+){0,2}|"[\w.-]+"(?: \. [\d./]+)?)(?: timeout (\d{1,8})s(\d{1,3})ms)?(?: : (.+))?$/;
 
 /** Whether a rule of another chain or an element jumps to a chain. */
 function isReferenced({ chains, sets }: FakeTable, name: string, chain: FakeChain): boolean {

@@ -121,6 +121,7 @@ function listLimit(isOver: boolean, set: string | null): unknown {
 function listFields(fields: readonly Field[]): unknown {
   const parts = fields.map((field) => {
     const [first, second] = field.split(" ");
+    if (first === "meta") return { meta: { key: second } };
     if (first === "fib") return { fib: { result: "type", flags: ["saddr"] } };
     if (second !== undefined) return { payload: { protocol: first, field: second } };
     const [, offset, len] = /^@th,(\d+),(\d+)$/.exec(field) ?? [];

@@ -38,7 +38,7 @@ export interface RuleText {
 
 const TOKEN = /"[^"]*"|\{[^}]*\}|\S+/g;
 const ONE_WORD = /^(iifname|oifname|@th,\d+,\d+)$/;
-const TWO_WORDS = /^(ip (saddr|daddr|protocol)|udp (sport|dport|length))$/;
+const TWO_WORDS = /^(meta iifkind|ip (saddr|daddr|protocol)|udp (sport|dport|length))$/;
 
 /** Reads a rule. @throws {TypeError} at a word that it does not know */
 export function parseRule(text: string): RuleText {

@@ -9,6 +9,8 @@ export interface Interfaces {
   /** The device by which a packet arrived, and the one by which it leaves; "": none. */
   readonly input: string;
   readonly output: string;
+  /** The kind of a device: "ipip", "veth", …; "": none. */
+  readonly kindOf: (device: string) => string;
   /** What kind of address one is to the host: "unicast", "local", … */
   readonly typeOf: (ip: string) => string;
 }
@@ -144,6 +146,8 @@ class Walk {
     switch (field) {
       case "iifname":
         return this.#interfaces.input;
+      case "meta iifkind":
+        return this.#interfaces.kindOf(this.#interfaces.input);
       case "oifname":
         return this.#interfaces.output;
       case "ip saddr":

@@ -50,10 +50,26 @@ Deno.test("desiredState() of a server without clients is its gate and its listen
   const { tunnels, listeners, altAddresses, gate } = desire();
   assert.deepEqual([tunnels.size, altAddresses.size], [0, 0]);
   const local = { ip: "192.0.2.1", port: 10_000 };
-  assert.deepEqual(listeners, new Map([["192.0.2.1:10000", { local, device: "eth0" }]]));
+  assert.deepEqual(listeners, new Map([["192.0.2.1:10000", { local, device: null }]]));
   assert.deepEqual([gate?.table, gate?.name, gate?.mark], ["ipipou", "a", "ipipou:a"]);
   assert.deepEqual([gate?.remotes.size, gate?.addresses.size, gate?.alts.size], [0, 0, 0]);
   assert.deepEqual([gate?.ip, gate?.ports], ["192.0.2.1", [10_000]]);
+});
+
+Deno.test("desiredState() binds no listener to a device, except in a VRF, and leaves one bound that is", () => {
+  const key = "192.0.2.1:10000";
+  const bindingOf = (fields: Partial<Observed>) => {
+    const wanted = { settings: HUB, outside: OUTSIDE, admissions: new Map() };
+    return desiredState(wanted, { ...sampleObserved({}), ...fields }, NOW).state.listeners.get(key)?.device;
+  };
+  const bound = (device: string) => {
+    const listeners = new Map([[key, { local: { ip: "192.0.2.1", port: 10_000 }, device }]]);
+    return { own: { ...sampleObserved({}).own, listeners } };
+  };
+  assert.equal(bindingOf({}), null);
+  assert.equal(bindingOf({ vrfMembers: new Set(["eth0"]) }), "eth0");
+  assert.equal(bindingOf(bound("eth0")), "eth0");
+  assert.equal(bindingOf(bound("eth1")), null);
 });
 
 Deno.test("desiredState() has a tunnel for each admitted peer", () => {
@@ -134,8 +150,8 @@ Deno.test("desiredState() passes the settings on", () => {
   const tunnel = tunnels.get("ipipou0")!;
   assert.deepEqual([tunnel.local.port, tunnel.link, tunnel.checksum], [7, null, true]);
   assert.equal(listeners.get("192.0.2.1:7")?.device, null);
-  const { table, queue, counter, device } = gate!.rules;
-  assert.deepEqual([table, queue, counter, device], ["mine", 42, false, null]);
+  const { table, queue, counter } = gate!.rules;
+  assert.deepEqual([table, queue, counter], ["mine", 42, false]);
 });
 
 Deno.test("desiredState() of a client is a tunnel and its listener, and no gate", () => {

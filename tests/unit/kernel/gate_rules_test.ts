@@ -20,7 +20,6 @@ const RULES: GateRules = {
   name: "t0",
   ip: "192.0.2.1",
   ports: [10_000],
-  device: null,
   capacity: 1,
   authLengths: [73],
   queue: 7,
@@ -52,21 +51,39 @@ Deno.test("defineGate() writes the whole gate", () => {
   assert.deepEqual(defineGate(RULES), [
     "add table ip ipipou",
     "add chain ip ipipou gate-t0 { type filter hook prerouting priority -150; policy accept; }",
+    "add chain ip ipipou receive-t0 { type filter hook prerouting priority -300; policy accept; }",
+    "add chain ip ipipou untrack-t0 { type filter hook output priority -300; policy accept; }",
+    "add chain ip ipipou forward-t0 { type filter hook forward priority 0; policy accept; }",
+    "add chain ip ipipou input-t0 { type filter hook input priority 150; policy accept; }",
     "add chain ip ipipou fou-t0",
     "add chain ip ipipou auth-t0",
     "add chain ip ipipou alt-t0",
     "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }",
     "add set ip ipipou addresses-t0 { type ipv4_addr; }",
+    "add set ip ipipou endpoints-t0 { type ipv4_addr . inet_service; }",
+    "add set ip ipipou places-t0 { type ipv4_addr . inet_service . inet_service; size 65535; " +
+    "flags dynamic,timeout; timeout 1m; }",
     "add set ip ipipou limits-t0 { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }",
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 jump fou-t0 " +
     `comment "ipipou:t0 192.0.2.1 ${fingerprint}"`,
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 drop",
+    "add rule ip ipipou receive-t0 ip daddr 192.0.2.1 udp dport 10000 notrack",
+    "add rule ip ipipou untrack-t0 ip saddr 192.0.2.1 udp sport 10000 notrack",
+    "add rule ip ipipou forward-t0 ip daddr . udp dport @endpoints-t0 drop",
+    "add rule ip ipipou forward-t0 ip protocol 4 ip daddr @addresses-t0 drop",
+    "add rule ip ipipou input-t0 ip daddr 192.0.2.1 udp dport 10000 " +
+    "ip saddr . udp sport . udp dport vmap @remotes-t0",
+    "add rule ip ipipou input-t0 ip daddr 192.0.2.1 udp dport 10000 drop",
+    'add rule ip ipipou fou-t0 meta iifkind "ipip" drop',
     "add rule ip ipipou fou-t0 udp length 81 @th,64,4 != 4 goto auth-t0",
     "add rule ip ipipou fou-t0 udp length 81 @th,80,16 != 73 goto auth-t0",
     "add rule ip ipipou fou-t0 ip saddr . udp sport . udp dport vmap @remotes-t0",
     "add rule ip ipipou fou-t0 drop",
     "add rule ip ipipou auth-t0 ip saddr 0.0.0.0/8 drop",
     "add rule ip ipipou auth-t0 fib saddr type != unicast drop",
+    "add rule ip ipipou auth-t0 ip saddr . udp sport @endpoints-t0 update @places-t0 " +
+    "{ ip saddr . udp sport . udp dport limit rate over 20/second burst 40 packets } drop",
+    "add rule ip ipipou auth-t0 ip saddr . udp sport @endpoints-t0 queue num 7",
     "add rule ip ipipou auth-t0 ip saddr @addresses-t0 limit rate 20/second burst 40 packets queue num 7",
     "add rule ip ipipou auth-t0 update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } drop",
     "add rule ip ipipou auth-t0 limit rate over 200/second burst 200 packets drop",
@@ -76,7 +93,7 @@ Deno.test("defineGate() writes the whole gate", () => {
 
 Deno.test("defineGate() matches auth packets by length, and by more when data can have that length", () => {
   const matches = (authLengths: number[]) =>
-    rulesIn("fou", { authLengths }).slice(0, -2).map((rule) => rule.replace(/ goto auth-t0$/, ""));
+    rulesIn("fou", { authLengths }).slice(1, -2).map((rule) => rule.replace(/ goto auth-t0$/, ""));
   assert.deepEqual(matches([0]), ["udp length 8"]);
   assert.deepEqual(matches([19]), ["udp length 27"]);
   assert.deepEqual(matches([20]), ["udp length 28 @th,64,4 != 4", "udp length 28 @th,80,16 != 20"]);
@@ -93,7 +110,7 @@ Deno.test("defineGate() matches auth packets by length, and by more when data ca
 Deno.test("defineGate() never queues with bypass: strangers stay out while no program runs", () => {
   for (const counter of [true, false]) {
     const queues = rulesIn("auth", { counter }).filter((rule) => rule.includes("queue"));
-    assert.equal(queues.length, 2);
+    assert.equal(queues.length, 3);
     for (const rule of queues) assert.match(rule, /queue num 7$/);
   }
 });
@@ -102,6 +119,9 @@ Deno.test("defineGate() counts what it drops and queues if the settings say so",
   assert.deepEqual(rulesIn("auth", { counter: true }), [
     "ip saddr 0.0.0.0/8 counter drop",
     "fib saddr type != unicast counter drop",
+    "ip saddr . udp sport @endpoints-t0 update @places-t0 " +
+    "{ ip saddr . udp sport . udp dport limit rate over 20/second burst 40 packets } counter drop",
+    "ip saddr . udp sport @endpoints-t0 counter queue num 7",
     "ip saddr @addresses-t0 limit rate 20/second burst 40 packets counter queue num 7",
     "update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } counter drop",
     "limit rate over 200/second burst 200 packets counter drop",
@@ -114,22 +134,19 @@ Deno.test("defineGate() counts what it drops and queues if the settings say so",
   );
 });
 
-Deno.test("defineGate() matches the outer device if there is one", () => {
-  const [first] = rulesIn("gate", { device: "eth0" });
-  assert.match(first!, /^iifname "eth0" ip daddr 192\.0\.2\.1 udp dport 10000 jump fou-t0 comment /);
-});
-
 Deno.test("defineGate() rewrites both ways, without connection tracking, for remotes with a private address", () => {
   const lines = defineGate({ ...RULES, readdresses: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
     "add map ip ipipou locals-t0 { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     "add set ip ipipou alts-t0 { type ipv4_addr; }",
-    "add chain ip ipipou untrack-t0 { type filter hook output priority -300; policy accept; }",
     "add chain ip ipipou rewrite-t0 { type filter hook postrouting priority -150; policy accept; }",
     "add rule ip ipipou gate-t0 ip protocol 4 ip daddr @alts-t0 drop",
     "add rule ip ipipou gate-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou alt-t0 ip daddr set ip saddr . udp sport . udp dport map @locals-t0 accept",
     "add rule ip ipipou untrack-t0 udp sport 10000 ip saddr @alts-t0 notrack",
+    "add rule ip ipipou input-t0 udp dport 10000 ip daddr @alts-t0 " +
+    "ip saddr . udp sport . udp dport vmap @remotes-t0",
+    "add rule ip ipipou input-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou rewrite-t0 udp sport 10000 ip saddr @alts-t0 ip saddr set 192.0.2.1",
   ]);
 });
@@ -149,11 +166,12 @@ Deno.test("defineGate() names several ports in one match", () => {
   const matches = lines.flatMap((line) => /udp [sd]port \{.*?\}/.exec(line) ?? []);
   const both = "{ 10000, 10007 }";
   const [from, to] = [`udp sport ${both}`, `udp dport ${both}`];
-  assert.deepEqual(matches, [to, to, from, from]);
+  assert.deepEqual(matches, [to, to, from, to, to, to, from, to, to, from]);
 });
 
 Deno.test("defineGate() of a gate without peers queues nothing", () => {
   assert.deepEqual(rulesIn("fou", { authLengths: [] }), [
+    'meta iifkind "ipip" drop',
     "ip saddr . udp sport . udp dport vmap @remotes-t0",
     "drop",
   ]);
@@ -163,10 +181,10 @@ Deno.test("defineGate() limits auth packets so that all peers get through at onc
   const limitsOf = (peers: number) =>
     rulesIn("auth", { capacity: capacityFor(peers) })
       .flatMap((rule) => /(\d+)\/second burst (\d+)/.exec(rule)?.slice(1).map(Number) ?? []);
-  for (const peers of [0, 1, 8]) assert.deepEqual(limitsOf(peers), [20, 40, 5, 20, 200, 200]);
-  assert.deepEqual(limitsOf(1000), [64, 2048, 5, 2048, 200, 2048]);
+  for (const peers of [0, 1, 8]) assert.deepEqual(limitsOf(peers), [20, 40, 20, 40, 5, 20, 200, 200]);
+  assert.deepEqual(limitsOf(1000), [20, 40, 64, 2048, 5, 2048, 200, 2048]);
   fc.assert(fc.property(fc.integer({ min: 1, max: 5000 }), (peers) => {
-    const [knownRate, knownBurst, , sourceBurst, totalRate, totalBurst] = limitsOf(peers);
+    const [, , knownRate, knownBurst, , sourceBurst, totalRate, totalBurst] = limitsOf(peers);
     assert.ok(knownRate! > peers / 25 && totalRate! <= 200);
     assert.ok(Math.min(knownBurst!, sourceBurst!, totalBurst!) >= peers);
     assert.ok(Math.max(knownBurst!, sourceBurst!, totalBurst!) <= Math.max(200, 4 * peers));
@@ -196,8 +214,6 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
     { ports: [10_000, 10_001] },
     { capacity: 16 },
     { filters: true },
-    { device: "eth0" },
-    { device: "eth1" },
     { authLengths: [72] },
     { authLengths: [0, 73] },
     { queue: 8 },
@@ -237,12 +253,12 @@ Deno.test("parseGateComment() refuses comments that are not ours", () => {
 });
 
 Deno.test("deleteGate() flushes chains before it deletes what they refer to", () => {
+  const chains = ["gate", "receive", "input", "forward", "untrack", "fou", "auth", "alt"];
   assert.deepEqual(deleteGate({ table: "ipipou", name: "t0", parts: partsOf(RULES) }), [
-    ...["gate", "fou", "auth", "alt"].map((chain) => `flush chain ip ipipou ${chain}-t0`),
+    ...chains.map((chain) => `flush chain ip ipipou ${chain}-t0`),
     "delete map ip ipipou remotes-t0",
-    "delete set ip ipipou addresses-t0",
-    "delete set ip ipipou limits-t0",
-    ...["gate", "fou", "auth", "alt"].map((chain) => `delete chain ip ipipou ${chain}-t0`),
+    ...["addresses", "endpoints", "limits", "places"].map((set) => `delete set ip ipipou ${set}-t0`),
+    ...chains.map((chain) => `delete chain ip ipipou ${chain}-t0`),
   ]);
 });
 

@@ -120,11 +120,11 @@ Deno.test("sortOut() keeps the kernel's order of addresses", () => {
 Deno.test("sortOut() reads the gate", () => {
   const { gate } = sortOut(hub(), HUB, NOW).own;
   assert.ok(gate);
-  assert.equal(gate.fingerprint, "80cecd3631fd.13");
+  assert.equal(gate.fingerprint, "e3aaf24c2cdf.28");
   assert.equal(gate.mark, "ipipou:p0");
   assert.deepEqual([gate.ip, gate.ports], ["192.0.2.1", [10_000]]);
   const at = (last: number, port: number) => ({ ip: `198.51.100.${last}`, port });
-  const expiresAt = NOW + 295_000;
+  const expiresAt = NOW + 294_000;
   assert.deepEqual(Object.fromEntries(gate.remotes), {
     "198.51.100.2:40000 10000": { endpoint: at(2, 40_000), port: 10_000, alt: null, expiresAt: null },
     "198.51.100.3:40001 10000": { endpoint: at(3, 40_001), port: 10_000, alt: null, expiresAt },
@@ -132,6 +132,8 @@ Deno.test("sortOut() reads the gate", () => {
     "198.51.100.3:40003 10000": { endpoint: at(3, 40_003), port: 10_000, alt: "172.29.0.3", expiresAt },
   });
   assert.deepEqual(gate.addresses, new Set(["198.51.100.2", "198.51.100.3"]));
+  const endpoints = ["2 . 40000", "2 . 40002", "3 . 40001", "3 . 40003"].map((end) => `198.51.100.${end}`);
+  assert.deepEqual(gate.endpoints, new Set(endpoints));
   assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
   assert.deepEqual(gate.parts, partsOf({ name: "p0", readdresses: true } as GateRules));
 });

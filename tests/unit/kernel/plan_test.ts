@@ -28,6 +28,7 @@ Deno.test("planTransition() makes a tunnel with one run of ip and one of nft", (
   assert.deepEqual(open, [
     "add element ip ipipou remotes-ipipou0 { 198.51.100.2 . 40001 . 10000 : accept }",
     "add element ip ipipou addresses-ipipou0 { 198.51.100.2 }",
+    "add element ip ipipou endpoints-ipipou0 { 198.51.100.2 . 40001 }",
   ]);
 });
 
@@ -35,11 +36,11 @@ Deno.test("planTransition() makes the gate before the listener, and removes it a
   const kernel = newKernel();
   const start = plan(kernel, sampleSettings(), new Map());
   assert.ok(start.close.length > 0 && start.open.length === 0);
-  assert.deepEqual(start.ip, ["fou add port 10000 ipproto 4 local 192.0.2.1 dev eth0"]);
+  assert.deepEqual(start.ip, ["fou add port 10000 ipproto 4 local 192.0.2.1"]);
   kernel.run(start);
   const stop = planRemoval(kernel, sampleSettings());
   assert.deepEqual(stop.close, []);
-  assert.deepEqual(stop.ip, ["fou del port 10000 ipproto 4 local 192.0.2.1 dev eth0"]);
+  assert.deepEqual(stop.ip, ["fou del port 10000 ipproto 4 local 192.0.2.1"]);
   assert.ok(stop.open.length > 0);
 });
 
@@ -213,12 +214,11 @@ Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a
   const look = () => sortOut(kernel.list("ipipou"), identity, NOW);
   const gatePlaces = () => {
     const rule = kernel.tables.get("ipipou")?.chains.get("gate-ipipou0")?.rules[0]?.text ?? "";
-    const [, device, ip, ports] =
-      /^(?:iifname "(\w+)" )?ip daddr (\S+) udp dport \{? ?([\d, ]+)/.exec(rule) ?? [];
-    return new Map(ports?.trim().split(", ").map((port) => [`${ip}:${port}`, device ?? null]));
+    const [, ip, ports] = /^ip daddr (\S+) udp dport \{? ?([\d, ]+)/.exec(rule) ?? [];
+    return ports?.trim().split(", ").map((port) => `${ip}:${port}`) ?? [];
   };
   const check = () => {
-    for (const [key, device] of kernel.listeners) assert.equal(gatePlaces().get(key), device, key);
+    for (const key of kernel.listeners.keys()) assert.ok(gatePlaces().includes(key), key);
   };
   for (const local of [...places, places[1]!, places[3]!, ...places]) {
     const settings = sampleSettings({ local });
@@ -228,7 +228,7 @@ Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a
     const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
     kernel.run(planTransition(observed, state, NOW), check);
     check();
-    const wanted = local.ports.map((port) => [`${local.ip}:${port}`, local.device]);
+    const wanted = local.ports.map((port) => [`${local.ip}:${port}`, null]);
     assert.deepEqual([...kernel.listeners].sort(), wanted);
     assert.deepEqual(look().own.tunnels.get("ipipou0")?.local, { ip: local.ip, port: local.ports[0] });
     assert.deepEqual(acceptedRemotes(kernel, "ipipou0"), [`198.51.100.2:40001 ${local.ports[0]}`]);

@@ -38,6 +38,7 @@ const GATE: Gate = {
   ports: [PORT, PORT + 1],
   remotes: new Map(),
   addresses: new Set(),
+  endpoints: new Set(),
   alts: new Set(),
   devices: new Set(),
   sources: new Set(),
@@ -48,7 +49,7 @@ const GATE: Gate = {
 function observed(tunnels: readonly Tunnel[], listed: readonly string[], others = 0): Observed {
   const listener = (ip: string, port = PORT): [string, Listener] => {
     const local = { ip, port };
-    return [listenerKey(local), { local, device: "eth0" }];
+    return [listenerKey(local), { local, device: null }];
   };
   return sampleObserved({
     own: {
@@ -73,7 +74,7 @@ const LISTED = TUNNELS.map(({ local }) => local.ip);
 Deno.test("unlistedListeners() finds the FOU ports that tunnels use and a long list lacks", () => {
   assert.deepEqual(unlistedListeners(observed(TUNNELS, LISTED)), []);
   assert.deepEqual(unlistedListeners(observed(TUNNELS, LISTED.toSpliced(20, 1))), [
-    { local: { ip: "172.29.0.21", port: PORT }, device: "eth0" },
+    { local: { ip: "172.29.0.21", port: PORT }, device: null },
   ]);
 });
 
@@ -81,7 +82,7 @@ Deno.test("unlistedListeners() finds the gate's own FOU port too", () => {
   const found = observed(TUNNELS, LISTED);
   const listeners = new Map([...found.own.listeners].filter(([key]) => key !== "192.0.2.1:10001"));
   assert.deepEqual(unlistedListeners({ ...found, own: { ...found.own, listeners } }), [
-    { local: { ip: "192.0.2.1", port: PORT + 1 }, device: "eth0" },
+    { local: { ip: "192.0.2.1", port: PORT + 1 }, device: null },
   ]);
 });
 

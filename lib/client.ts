@@ -1,8 +1,8 @@
 import { Backoff } from "./backoff.ts";
 
-/** Milliseconds to wait for an answer. */
-const ANSWER_MILLISECONDS = 3_000;
-/** Least milliseconds between two auth packets when answers are expected. */
+/** Milliseconds to wait for a reply. */
+const REPLY_MILLISECONDS = 3_000;
+/** Least milliseconds between two auth packets when replies are expected. */
 const LEAST_GAP_MILLISECONDS = 1_000;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
@@ -10,15 +10,15 @@ const JITTER = 0.25;
 interface ClientOptions {
   /** Seconds between auth packets; 0: only on request. */
   readonly keepalive: number;
-  /** The server answers accepted auth packets. */
-  readonly expectsAnswers: boolean;
+  /** The server replies to accepted auth packets. */
+  readonly expectsReplies: boolean;
 }
 
-/** The state of the server's answers; "unknown" until the first one arrives or is missed. */
-export type Answers = "unknown" | "accepted" | "no answer";
+/** What is known of the server's replies; "unknown" until the first one arrives or is missed. */
+export type ReplyState = "unknown" | "accepted" | "no reply";
 
 /**
- * The client's state machine: when to send an auth packet, and whether the server answers. It is told what happened
+ * The client's state machine: when to send an auth packet, and whether the server replies. It is told what happened
  * (`handle…`) and says when to call it again (`nextDeadline`). Packets are made and verified elsewhere.
  */
 export class Client {
@@ -26,13 +26,13 @@ export class Client {
   readonly #random: () => number;
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
-  #answers: Answers = "unknown";
+  #replyState: ReplyState = "unknown";
   /** When the first, next regular or requested packet is due; null: never. */
   #sendDue: number | null;
-  /** When a packet is due because an answer is missing; null: none is. */
+  /** When a packet is due because a reply is missing; null: none is. */
   #retryDue: number | null = null;
-  /** When an awaited answer counts as missing; null: none is awaited. */
-  #answerDue: number | null = null;
+  /** When an awaited reply counts as missing; null: none is awaited. */
+  #replyDue: number | null = null;
   #lastSent = -Infinity;
 
   /**
@@ -45,20 +45,20 @@ export class Client {
     this.#random = random;
   }
 
-  get answers(): Answers {
-    return this.#answers;
+  get replyState(): ReplyState {
+    return this.#replyState;
   }
 
   /** When the next auth packet is due, in milliseconds of `Clock.now()`; null: only on request. */
   get nextSend(): number | null {
     const due = earliest(this.#sendDue, this.#retryDue);
-    if (due === null || !this.#options.expectsAnswers) return due;
+    if (due === null || !this.#options.expectsReplies) return due;
     return Math.max(due, this.#lastSent + LEAST_GAP_MILLISECONDS);
   }
 
   /** When a packet or `handleTime()` is due; null: not until something happens. */
   get nextDeadline(): number | null {
-    return earliest(this.nextSend, this.#answerDue);
+    return earliest(this.nextSend, this.#replyDue);
   }
 
   handleRequest(now: number): void {
@@ -66,12 +66,12 @@ export class Client {
   }
 
   handleSent(now: number): void {
-    const { keepalive, expectsAnswers } = this.#options;
+    const { keepalive, expectsReplies } = this.#options;
     this.#failures.reset();
     this.#lastSent = now;
     this.#sendDue = keepalive === 0 ? null : now + keepalive * 1000;
     this.#retryDue = null;
-    if (expectsAnswers) this.#answerDue ??= now + ANSWER_MILLISECONDS;
+    if (expectsReplies) this.#replyDue ??= now + REPLY_MILLISECONDS;
   }
 
   /** An auth packet could not be sent (no route, no address, a firewall). It is due again, after growing pauses. */
@@ -81,17 +81,17 @@ export class Client {
   }
 
   handleAccepted(): void {
-    this.#answers = "accepted";
+    this.#replyState = "accepted";
     this.#retries.reset();
     this.#retryDue = null;
-    this.#answerDue = null;
+    this.#replyDue = null;
   }
 
-  /** Time has passed. @returns whether an answer is missing; then another packet is due, after growing pauses */
+  /** Time has passed. @returns whether a reply is missing; then another packet is due, after growing pauses */
   handleTime(now: number): boolean {
-    if (this.#answerDue === null || now < this.#answerDue) return false;
-    this.#answers = "no answer";
-    this.#answerDue = null;
+    if (this.#replyDue === null || now < this.#replyDue) return false;
+    this.#replyState = "no reply";
+    this.#replyDue = null;
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     this.#retryDue = now + Math.round(this.#retries.next() * jitter);
     return true;

@@ -45,7 +45,7 @@ export function makeProof(scheme: Scheme): Proof {
   };
 }
 
-/** Tells whether `reply` answers an auth packet with the payload `sent`. @param timestamp our Unix time in seconds */
+/** Tells whether `reply` is one to an auth packet with the payload `sent`. @param timestamp our Unix time in seconds */
 export type ReplyVerifier = (reply: Uint8Array, sent: Uint8Array, timestamp: number) => boolean;
 
 /**

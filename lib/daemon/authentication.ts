@@ -1,5 +1,5 @@
 import { makeAuthPayload } from "../auth/scheme.ts";
-import { type Answers, Client } from "../client.ts";
+import { Client, type ReplyState } from "../client.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
@@ -44,7 +44,7 @@ export class AuthSender implements Disposable {
   }
 }
 
-/** Keeps a client authenticated, and logs whether the server answers. */
+/** Keeps a client authenticated, and logs whether the server replies. */
 export class Authentication implements Disposable {
   readonly #sender: AuthSender;
   readonly #log: Log;
@@ -63,7 +63,7 @@ export class Authentication implements Disposable {
   constructor(setup: Setup, system: System, log: Log, wake: () => void) {
     const { settings, remote } = setup;
     const peer = settings.peers[0]!;
-    const options = { keepalive: settings.keepalive, expectsAnswers: peer.reply };
+    const options = { keepalive: settings.keepalive, expectsReplies: peer.reply };
     this.#sender = new AuthSender(setup, system);
     this.#signs = peer.scheme.kind === "ed25519";
     this.#log = log;
@@ -77,8 +77,8 @@ export class Authentication implements Disposable {
       : null;
   }
 
-  get answers(): Answers {
-    return this.#client.answers;
+  get replyState(): ReplyState {
+    return this.#client.replyState;
   }
 
   /** When `act()` is due, in milliseconds of `Clock.now()`; null: only on request. */
@@ -95,7 +95,7 @@ export class Authentication implements Disposable {
   act(): void {
     const { nextSend } = this.#client;
     if (nextSend !== null && nextSend <= this.#clock.now()) this.#send();
-    this.#noticeMissingAnswer();
+    this.#noticeMissingReply();
   }
 
   [Symbol.dispose](): void {
@@ -132,7 +132,7 @@ export class Authentication implements Disposable {
   }
 
   #handleAccepted(): void {
-    const isNews = this.#client.answers !== "accepted";
+    const isNews = this.#client.replyState !== "accepted";
     this.#client.handleAccepted();
     const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
     if (isNews) this.#log.notice(line);
@@ -140,13 +140,13 @@ export class Authentication implements Disposable {
     this.#wake();
   }
 
-  #noticeMissingAnswer(): void {
-    const isNews = this.#client.answers !== "no answer";
+  #noticeMissingReply(): void {
+    const isNews = this.#client.replyState !== "no reply";
     if (!this.#client.handleTime(this.#clock.now())) return;
     const { name, remote } = this.#peer;
-    const why = "refused, unreachable, or a server that does not answer";
-    if (isNews) this.#log.warning(`${name}: no answer from ${remote}: ${why}; trying until there is one`);
-    else this.#log.info(`${name}: no answer from ${remote}; trying again in ${this.#secondsToSend()} s`);
+    const why = "refused, unreachable, or a server that sends none";
+    if (isNews) this.#log.warning(`${name}: no reply from ${remote}: ${why}; trying until there is one`);
+    else this.#log.info(`${name}: no reply from ${remote}; trying again in ${this.#secondsToSend()} s`);
   }
 
   #secondsToSend(): number {

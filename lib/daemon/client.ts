@@ -46,7 +46,7 @@ export class ClientDaemon implements Daemon {
   }
 
   get status(): ClientStatus {
-    return { role: "client", remote: this.#setup.remote, answers: this.#authentication.answers };
+    return { role: "client", remote: this.#setup.remote, replyState: this.#authentication.replyState };
   }
 
   async serve(): Promise<void> {

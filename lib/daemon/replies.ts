@@ -19,12 +19,12 @@ interface ReplyPath {
 interface RepliesContext {
   readonly system: Pick<System, "clock" | "openReplySocket">;
   readonly log: Log;
-  /** Called once for each auth packet that was answered. */
+  /** Called once for each auth packet whose reply has come. */
   readonly onAccepted: () => void;
 }
 
 /**
- * Reads the server's replies. It listens from before an auth packet is sent until that is answered, so that at other
+ * Reads the server's replies. It listens from before an auth packet is sent until its reply comes, so that at other
  * times the tunnel's data passes no filter of ours.
  */
 export class Replies implements Disposable {

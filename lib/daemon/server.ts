@@ -214,7 +214,7 @@ export class Server implements Daemon {
     else this.#reconciler.request(name, () => this.#complete(outcome));
   }
 
-  /** The kernel has followed an admission: logs it, and answers the client if the settings say so. */
+  /** The kernel has followed an admission: logs it, and replies to the client if the settings say so. */
   #complete(outcome: Admitted): void {
     const { peer, admission, datagram } = outcome;
     const current = this.#setup.registrar.admissions.get(peer.name);

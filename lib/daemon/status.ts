@@ -1,4 +1,4 @@
-import type { Answers } from "../client.ts";
+import type { ReplyState } from "../client.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 
 export interface ServerStatus {
@@ -14,7 +14,7 @@ export interface ServerStatus {
 export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
-  readonly answers: Answers;
+  readonly replyState: ReplyState;
 }
 
 export type Status = ServerStatus | ClientStatus;
@@ -31,14 +31,14 @@ function describeServer({ places, peers, admitted, missingHosts: [first, ...more
   return `waiting for clients at ${where}; ${admitted} of ${peers} peers admitted${shortage}`;
 }
 
-function describeClient({ remote, answers }: ClientStatus): string {
+function describeClient({ remote, replyState }: ClientStatus): string {
   const server = formatEndpoint(remote);
-  switch (answers) {
+  switch (replyState) {
     case "unknown":
       return `tunnel to ${server} set up`;
     case "accepted":
       return `accepted by ${server}`;
-    case "no answer":
-      return `no answer from ${server}`;
+    case "no reply":
+      return `no reply from ${server}`;
   }
 }

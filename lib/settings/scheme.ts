@@ -98,7 +98,7 @@ export function warnOfPublic(path: string): string {
 
 function readToken(
   given: NonNullable<GivenValues["token"]>,
-  isAnswered: boolean,
+  isSentBack: boolean,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
   const { value, what } = loadSecret(given, context);
@@ -110,7 +110,7 @@ function readToken(
   if (looksLikeInnerPacket(token)) {
     throw new SettingsError(`Cannot use ${what}: it looks like an IPv4 packet, choose another`);
   }
-  if (isAnswered && looksLikeInnerPacket(token.toReversed())) {
+  if (isSentBack && looksLikeInnerPacket(token.toReversed())) {
     throw new SettingsError(
       `Cannot use ${what}: reversed, as in replies, it looks like an IPv4 packet, choose another`,
     );

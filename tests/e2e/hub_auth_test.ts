@@ -40,7 +40,7 @@ function hubToml(key: string, original: string): string {
   ].join("\n") + "\n";
 }
 
-Deno.test("peers of every scheme connect to one hub, on any of its ports, and are answered from that port", async (t) => {
+Deno.test("peers of every scheme connect to one hub, on any of its ports, and get replies from that port", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const [key, original] = [makeKeys(), makeKeys()];
   const file = await scenario.write("hub.toml", hubToml(key.publicKey, original.publicKey));
@@ -102,7 +102,7 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ar
   await t.step("an address and port, with an empty payload", async () => {
     assert.match(await exchange(4444, 10001), /^192\.0\.2\.1:10001 \n$/);
   });
-  await t.step("a repeated auth packet is answered without running a command", async () => {
+  await t.step("a repeated auth packet gets a reply without running a command", async () => {
     const { length } = hub.lines;
     assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
     assert.doesNotMatch(hub.lines.slice(length).join("\n"), /\] (ip|nft) /);

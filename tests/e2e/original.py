@@ -116,8 +116,8 @@ def handle(args, last, source, data):
     (create if last is None else update)(args, source)
     if args.reply:
         own = args.key is not None and args.pubkey is not None
-        answer = signed(args.key, args.secret, time.time() + args.clock) if own else data[::-1]
-        send((args.local, args.port), source, answer)
+        reply = signed(args.key, args.secret, time.time() + args.clock) if own else data[::-1]
+        send((args.local, args.port), source, reply)
     print(f"{'up' if last is None else 'moved'} {source[0]}:{source[1]}", flush=True)
     return source
 

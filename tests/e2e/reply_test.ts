@@ -7,7 +7,7 @@ const TEXT = "open sesame";
 const TOKEN = ["--auth-token", TEXT];
 const REPLY = "--reply-on-auth-ok";
 const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
-const NO_ANSWER = /Warning: ipipou1: no answer from 192\.0\.2\.1:10001: refused, unreachable/;
+const NO_REPLY = /Warning: ipipou1: no reply from 192\.0\.2\.1:10001: refused, unreachable/;
 
 /** Lines of both sides' settings files: its own key with the secret, and the far side's key. */
 async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { own: string; far: string }>> {
@@ -63,7 +63,7 @@ Deno.test("a client behind a NAT learns that it is accepted, if it asks, and the
     await server.waitForLine(/tunnel up/, PATIENCE);
     assert.equal(await listeners(scenario, "client"), 0);
     await scenario.ping("client");
-    assert.doesNotMatch(client.lines.join("\n"), /accepted|no answer/);
+    assert.doesNotMatch(client.lines.join("\n"), /accepted|no reply/);
   });
   const cases = [
     { name: "by the token backwards", server: token, client: token },
@@ -97,7 +97,7 @@ Deno.test("a flood of data packets of a reply's length does not wake a client th
   const server = await scenario.server(...await inFile(scenario, "server", keys.server));
   const client = await scenario.client("client", ...await inFile(scenario, "client", keys.client), REPLY);
   await server.waitForLine(/tunnel up/, PATIENCE);
-  await client.waitForLine(NO_ANSWER, PATIENCE);
+  await client.waitForLine(NO_REPLY, PATIENCE);
   await scenario.ping("client");
   const before = sleeps(client);
   // The answer to a ping of 45 bytes is, with its headers, an inner packet of 73 bytes.

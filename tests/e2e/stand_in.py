@@ -2,7 +2,7 @@
 
   stand_in.py send --from IP:PORT --to IP:PORT [--checksum] [PAYLOAD]
 
-with UDP checksum 0, or a correct one. "exchange" instead of "send" waits for an answer to each and prints it as
+with UDP checksum 0, or a correct one. "exchange" instead of "send" waits for a reply to each and prints it as
 IP:PORT HEX, followed by the time in it if it is signed with the key --verify B64 and the secret.
 PAYLOAD, empty by default:
 

@@ -83,16 +83,16 @@ async function cases(scenario: Scenario): Promise<Case[]> {
   ];
 }
 
-/** Sends the server an auth packet of the stand-in. @returns the last answer's payload, in hex, and its time */
+/** Sends the server an auth packet of the stand-in. @returns the last reply's payload, in hex, and its time */
 async function exchange(scenario: Scenario, ...packet: readonly string[]): Promise<string[]> {
   const ends = ["--from", SOURCE, "--to", `${ADDRESS.server}:${PORT}`];
   const argv = ["/usr/bin/python3", "-B", STAND_IN, "exchange", ...ends, ...packet];
-  const answers = (await scenario.network.must("direct", argv)).trimEnd().split("\n");
-  for (const answer of answers) assert.equal(answer.split(" ")[0], `${ADDRESS.server}:${PORT}`);
-  return answers.at(-1)!.trim().split(" ").slice(1);
+  const replies = (await scenario.network.must("direct", argv)).trimEnd().split("\n");
+  for (const reply of replies) assert.equal(reply.split(" ")[0], `${ADDRESS.server}:${PORT}`);
+  return replies.at(-1)!.trim().split(" ").slice(1);
 }
 
-Deno.test("a server accepts every form of auth packet from a client of version 0.1, and answers each time", async (t) => {
+Deno.test("a server accepts every form of auth packet from a client of version 0.1, and replies each time", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const base = 'server = true\nnumber = 1\nreply-on-auth-ok = true\nfou.local = "@eth0"\n';
   const file = await scenario.write("server.toml", `${base}auth.token = "at first"\n`);
@@ -101,22 +101,22 @@ Deno.test("a server accepts every form of auth packet from a client of version 0
   for (const { name, server: lines, packet, payload } of await cases(scenario)) {
     await t.step(name, async () => {
       await scenario.reload(server, "server.toml", `${base}${lines}\n`);
-      // A repeated packet is answered too.
-      const [answer] = await exchange(scenario, ...packet, "--count", "2");
-      assert.equal(answer!.length, 2 * (payload?.length ?? 73));
-      if (payload !== null) assert.equal(answer, hex(payload.toReversed()));
+      // A repeated packet gets a reply too.
+      const [reply] = await exchange(scenario, ...packet, "--count", "2");
+      assert.equal(reply!.length, 2 * (payload?.length ?? 73));
+      if (payload !== null) assert.equal(reply, hex(payload.toReversed()));
     });
   }
   const [client, own] = [makeKeys(), makeKeys()];
   const signed = ["--key", client.privateKey, "--verify", own.publicKey];
   const keys = `auth.remote-pubkey-b64 = "${client.publicKey}"\nauth.key-b64 = "${own.privateKey}"\n`;
-  await t.step("a time beyond 32 bits; the answer is signed", async () => {
+  await t.step("a time beyond 32 bits; the reply is signed", async () => {
     await scenario.reload(server, "server.toml", `${base}${keys}`);
-    const [answer, time] = await exchange(scenario, ...signed, "--time", String(2 ** 33));
-    assert.equal(answer!.length, 2 * 73);
+    const [reply, time] = await exchange(scenario, ...signed, "--time", String(2 ** 33));
+    assert.equal(reply!.length, 2 * 73);
     assert.ok(Math.abs(Number(time) - Date.now() / 1000) < PATIENCE / 1000, `the time in it is ${time}`);
   });
-  await t.step("with a private local address the answer comes from the public one", async () => {
+  await t.step("with a private local address the reply comes from the public one", async () => {
     await scenario.reload(server, "server.toml", `${base}force-fou-local-ip-alt = true\n${keys}`);
     await exchange(scenario, ...signed);
     const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou1"]);

@@ -4,18 +4,18 @@ import { Client } from "../../lib/client.ts";
 
 const NOW = 1_795_219_200_000;
 
-/** A client that expects no answers. */
+/** A client that expects no replies. */
 function plain(keepalive: number): Client {
-  return new Client({ keepalive, expectsAnswers: false }, NOW, Math.random);
+  return new Client({ keepalive, expectsReplies: false }, NOW, Math.random);
 }
 
-/** A client that expects answers, with pauses of mean length unless `random` is given. */
+/** A client that expects replies, with pauses of mean length unless `random` is given. */
 function expecting(keepalive: number, random = () => 0.5): Client {
-  return new Client({ keepalive, expectsAnswers: true }, NOW, random);
+  return new Client({ keepalive, expectsReplies: true }, NOW, random);
 }
 
-/** Runs a client that never gets an answer until `end`. @returns when it sent, in milliseconds from NOW */
-function unanswered(client: Client, end: number): number[] {
+/** Runs a client that never gets a reply until `end`. @returns when it sent, in milliseconds from NOW */
+function withoutReply(client: Client, end: number): number[] {
   const sent: number[] = [];
   while (client.nextDeadline !== null && client.nextDeadline <= end) {
     const now = client.nextDeadline;
@@ -74,28 +74,28 @@ Deno.test("handleSendFailure() starts with a short pause again once a packet was
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
-Deno.test("handleSent() awaits no answer when none is expected", () => {
+Deno.test("handleSent() awaits no reply when none is expected", () => {
   const client = plain(0);
   client.handleSent(NOW);
   assert.equal(client.nextDeadline, null);
   assert.equal(client.handleTime(NOW + 1e9), false);
-  assert.equal(client.answers, "unknown");
+  assert.equal(client.replyState, "unknown");
 });
 
-Deno.test("handleTime() misses the answer after 3 seconds, and not before", () => {
+Deno.test("handleTime() misses the reply after 3 seconds, and not before", () => {
   const client = expecting(0);
   client.handleSent(NOW);
   assert.deepEqual([client.nextSend, client.nextDeadline], [null, NOW + 3_000]);
   assert.equal(client.handleTime(NOW + 2_999), false);
-  assert.equal(client.answers, "unknown");
+  assert.equal(client.replyState, "unknown");
   assert.equal(client.handleTime(NOW + 3_000), true);
-  assert.equal(client.answers, "no answer");
+  assert.equal(client.replyState, "no reply");
   assert.equal(client.nextSend, NOW + 4_000);
   assert.equal(client.handleTime(NOW + 3_001), false);
 });
 
 Deno.test("handleTime() makes auth packets due for ever, after pauses that grow to 30 seconds", () => {
-  const sent = unanswered(expecting(0), NOW + 200_000);
+  const sent = withoutReply(expecting(0), NOW + 200_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 11_000, 19_000, 33_000, 33_000, 33_000, 33_000]);
 });
@@ -110,32 +110,32 @@ Deno.test("handleTime() varies pauses by up to a quarter", () => {
 });
 
 Deno.test("handleTime() never delays a keepalive", () => {
-  const sent = unanswered(expecting(10), NOW + 60_000);
+  const sent = withoutReply(expecting(10), NOW + 60_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 10_000, 10_000, 10_000, 10_000]);
-  assert.deepEqual(unanswered(expecting(1), NOW + 5_000), [0, 1_000, 2_000, 3_000, 4_000, 5_000]);
+  assert.deepEqual(withoutReply(expecting(1), NOW + 5_000), [0, 1_000, 2_000, 3_000, 4_000, 5_000]);
 });
 
-Deno.test("handleAccepted() returns to the keepalive, counted from the answered packet", () => {
+Deno.test("handleAccepted() returns to the keepalive, counted from the accepted packet", () => {
   for (const [keepalive, due] of [[25, NOW + 25_000], [0, null]] as const) {
     const client = expecting(keepalive);
     client.handleSent(NOW);
     client.handleAccepted();
-    assert.deepEqual([client.answers, client.nextSend, client.nextDeadline], ["accepted", due, due]);
+    assert.deepEqual([client.replyState, client.nextSend, client.nextDeadline], ["accepted", due, due]);
   }
 });
 
-Deno.test("handleAccepted() accepts a late answer, and makes the next pauses short again", () => {
+Deno.test("handleAccepted() accepts a late reply, and makes the next pauses short again", () => {
   const client = expecting(0);
-  unanswered(client, NOW + 30_000);
-  assert.equal(client.answers, "no answer");
+  withoutReply(client, NOW + 30_000);
+  assert.equal(client.replyState, "no reply");
   client.handleAccepted();
-  assert.deepEqual([client.answers, client.nextSend, client.nextDeadline], ["accepted", null, null]);
+  assert.deepEqual([client.replyState, client.nextSend, client.nextDeadline], ["accepted", null, null]);
   client.handleRequest(NOW + 60_000);
   client.handleSent(NOW + 60_000);
-  assert.equal(client.answers, "accepted");
+  assert.equal(client.replyState, "accepted");
   client.handleTime(NOW + 63_000);
-  assert.deepEqual([client.answers, client.nextSend], ["no answer", NOW + 64_000]);
+  assert.deepEqual([client.replyState, client.nextSend], ["no reply", NOW + 64_000]);
 });
 
 Deno.test("handleAccepted() does not forget a requested packet", () => {
@@ -147,7 +147,7 @@ Deno.test("handleAccepted() does not forget a requested packet", () => {
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
-Deno.test("handleSendFailure() keeps its own pauses when answers are expected", () => {
+Deno.test("handleSendFailure() keeps its own pauses when replies are expected", () => {
   const client = expecting(0);
   client.handleSent(NOW);
   client.handleTime(NOW + 3_000);
@@ -156,7 +156,7 @@ Deno.test("handleSendFailure() keeps its own pauses when answers are expected", 
   assert.deepEqual([client.nextSend, client.nextDeadline], [NOW + 7_000, NOW + 7_000]);
 });
 
-Deno.test("Client never sends twice in a second when answers are expected, whatever happens", () => {
+Deno.test("Client never sends twice in a second when replies are expected, whatever happens", () => {
   const event = fc.record({
     kind: fc.constantFrom("request", "accepted", "failure", "time"),
     wait: fc.nat(4_000),
@@ -168,7 +168,7 @@ Deno.test("Client never sends twice in a second when answers are expected, whate
     let now = NOW;
     const sent: number[] = [];
     for (const { kind, wait } of events) {
-      sent.push(...unanswered(client, now + wait).map((at) => at + NOW));
+      sent.push(...withoutReply(client, now + wait).map((at) => at + NOW));
       now += wait;
       if (kind === "request") client.handleRequest(now);
       if (kind === "accepted") client.handleAccepted();

@@ -6,7 +6,7 @@ import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
 import { clientSettings, hubOf, peersOf, PORT, schemeOf, SERVER, World } from "./pair/world.ts";
 
 const ACCEPTED_LINE = /ipipou1: accepted by 192\.0\.2\.1:10000$/;
-const NO_ANSWER_LINE = /Warning: ipipou1: no answer from 192\.0\.2\.1:10000: refused, unreachable/;
+const NO_REPLY_LINE = /Warning: ipipou1: no reply from 192\.0\.2\.1:10000: refused, unreachable/;
 
 /** A world whose first client and the hub's peer for it have these schemes. Replies are on. */
 function worldOf(ofServer: Scheme, ofClient: Scheme, fields: Partial<Settings> = {}): World {
@@ -59,7 +59,7 @@ Deno.test("A client that expects no reply neither listens nor retries", async ()
   await world.pass(20);
   assert.equal(client.host.replySockets.size, 0);
   assert.equal(client.lines.filter((line) => line.endsWith("sent auth packet")).length, 1);
-  assert.ok(!client.hasLogged(/accepted|no answer/));
+  assert.ok(!client.hasLogged(/accepted|no reply/));
 });
 
 Deno.test("A client logs once that it is accepted, and sends auth packets at the keepalive interval", async () => {
@@ -70,7 +70,7 @@ Deno.test("A client logs once that it is accepted, and sends auth packets at the
   const gaps = timesOf(world, /sent auth packet$/);
   assert.equal(gaps.length, 31);
   assert.ok(gaps.every((time, index) => Math.abs(time - 10 * index) < 0.1), gaps.join(" "));
-  assert.equal(linesOf(world, /no answer/).length, 0);
+  assert.equal(linesOf(world, /no reply/).length, 0);
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000");
 });
 
@@ -79,9 +79,9 @@ Deno.test("A client that is refused logs it once, and retries after longer and l
   await world.begin();
   await world.pass(120);
   assert.ok(world.server.hasLogged(/refused auth packet from .*: wrong signature/));
-  assert.equal(linesOf(world, NO_ANSWER_LINE).length, 1);
+  assert.equal(linesOf(world, NO_REPLY_LINE).length, 1);
   assert.equal(linesOf(world, ACCEPTED_LINE).length, 0);
-  assert.equal(world.clients[0]!.status, "no answer from 192.0.2.1:10000");
+  assert.equal(world.clients[0]!.status, "no reply from 192.0.2.1:10000");
   const times = timesOf(world, /sent auth packet$/);
   const gaps = times.slice(1).map((time, index) => time - times[index]!);
   for (const [index, pause] of [1, 2, 4, 8].entries()) {
@@ -96,7 +96,7 @@ Deno.test("A client that started before its server retries until it is accepted,
   const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 0 });
   world.clients[0]!.start();
   await world.pass(30);
-  assert.equal(linesOf(world, NO_ANSWER_LINE).length, 1);
+  assert.equal(linesOf(world, NO_REPLY_LINE).length, 1);
   world.server.start();
   await world.pass(45);
   assert.equal(linesOf(world, ACCEPTED_LINE).length, 1);

@@ -73,8 +73,8 @@ Deno.test("proofId() is equal exactly for equal proofs", () => {
     ed25519({ remotePublicKey: ACCEPTED[0]!.publicKey, secret: "topsecret" }),
   ];
   assert.equal(new Set(schemes.map(proofId)).size, schemes.length);
-  const answering = ed25519({ privateKey, remotePublicKey: publicKey, secret: "topsecret" });
-  assert.equal(proofId(answering), proofId(VERIFYING));
+  const replying = ed25519({ privateKey, remotePublicKey: publicKey, secret: "topsecret" });
+  assert.equal(proofId(replying), proofId(VERIFYING));
   assert.equal(proofId(structuredClone(TOKEN)), proofId(TOKEN));
   for (const scheme of schemes) assert.equal(makeProof(scheme).id, proofId(scheme));
 });

@@ -130,7 +130,7 @@ Deno.test("makeReplyPayload() signs with the server's own key if it has one", ()
   assert.notDeepEqual(reply, REPLY.reply);
 });
 
-Deno.test("makeReplyVerifier() accepts only makeReplyPayload()'s answer to the packet sent", () => {
+Deno.test("makeReplyVerifier() accepts only makeReplyPayload()'s reply to the packet sent", () => {
   for (const scheme of [PORT, TOKEN, SIGNING_ONLY]) {
     const verify = makeReplyVerifier(scheme, 0);
     const sent = makeAuthPayload(scheme, NOW, countUp);

@@ -25,13 +25,13 @@ Deno.test("describeStatus() names one missing host, and counts the others", () =
   assert.deepEqual(words("a.example", "b.example", "c.example"), ["cannot find a.example and 2 more"]);
 });
 
-Deno.test("describeStatus() says whether a client's server answers", () => {
-  const words = (["unknown", "accepted", "no answer"] as const).map((answers) =>
-    describeStatus({ role: "client", remote: { ip: "192.0.2.1", port: 10_001 }, answers })
+Deno.test("describeStatus() says whether a client's server replies", () => {
+  const words = (["unknown", "accepted", "no reply"] as const).map((replyState) =>
+    describeStatus({ role: "client", remote: { ip: "192.0.2.1", port: 10_001 }, replyState })
   );
   assert.deepEqual(words, [
     "tunnel to 192.0.2.1:10001 set up",
     "accepted by 192.0.2.1:10001",
-    "no answer from 192.0.2.1:10001",
+    "no reply from 192.0.2.1:10001",
   ]);
 });

@@ -81,12 +81,12 @@ const CASES: readonly {
     warnings: ["--auth-remote-pubkey-b64 has no effect on a client without --auth-key-file"],
   },
   {
-    name: "a server's key on a client that expects no answers",
+    name: "a server's key on a client that expects no replies",
     argv: [...CLIENT, ...SECRET, "--auth-key-file", "{dir}/key", "--auth-remote-pubkey-b64", PUBLIC_KEY],
     warnings: ["--auth-remote-pubkey-b64 has no effect on a client without --reply-on-auth-ok"],
   },
   {
-    name: "nothing about a server's key on a client that expects answers",
+    name: "nothing about a server's key on a client that expects replies",
     argv: [
       ...[...CLIENT, ...SECRET, "--auth-key-file", "{dir}/key", "--auth-remote-pubkey-b64", PUBLIC_KEY],
       "--reply-on-auth-ok",
@@ -94,7 +94,7 @@ const CASES: readonly {
     warnings: [],
   },
   {
-    name: "nothing about a token that only backwards looks like a packet, where it is not answered",
+    name: "nothing about a token that only backwards looks like a packet, where it gets no reply",
     argv: [...CLIENT, "--auth-token-file", "{dir}/backwards"],
     files: { backwards: "\0".repeat(16) + "\x14\0\0\x45" },
     warnings: [],

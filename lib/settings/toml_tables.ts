@@ -16,6 +16,10 @@ const PLAIN_BLANK_REGEXP = new RegExp(`^${END}`);
 const PLAIN_PEER_REGEXP = new RegExp(String.raw`^([ \t]*)\[\[peer\]\]${END}`);
 const PLAIN_ENTRY_REGEXP = new RegExp(String.raw`^(([ \t]*)(${KEY})[ \t]*=[ \t]*)(${VALUE})${END}`);
 
+// What the parser has read when it misses the end of a table's name, or reads a value without quotes.
+const OPEN_TABLE_REGEXP = /(?<![^\n])[ \t]*\[\[?[^[\]{}=#\n]*\]?(?=(?:\s|#[^\n]*\n)*$)/;
+const UNQUOTED_REGEXP = /[=[,][ \t]*[^\s"'=[\]{},#]+$/;
+
 /** A piece of a TOML file that can be parsed on its own. */
 export interface Piece {
   /** The file's path, as messages show it. */
@@ -140,18 +144,33 @@ function plainScalar(value: string): Scalar {
   return { type: /^\d/.test(value) ? "integer" : "boolean", text: value };
 }
 
-function parse({ file, text, linesBefore }: Piece): AST.TOMLTopLevelTable {
+function parse(piece: Piece): AST.TOMLTopLevelTable {
   try {
-    return parseTOML(text, { tomlVersion: "1.0" }).body[0];
+    return parseTOML(piece.text, { tomlVersion: "1.0" }).body[0];
   } catch (error) {
     // The parser is recursive and can exhaust the stack.
     if (error instanceof RangeError) {
-      throw new SettingsError(`Cannot read ${file} as TOML: it is nested too deeply`);
+      throw new SettingsError(`Cannot read ${piece.file} as TOML: it is nested too deeply`);
     }
     if (!(error instanceof ParseError)) throw error;
-    const place = `${file}:${linesBefore + error.lineNumber}:${error.column + 1}`;
-    throw new SettingsError(`Cannot read ${place} as TOML: ${lowerFirst(error.message)}`);
+    const [at, what] = explain(error, piece.text);
+    throw new SettingsError(`Cannot read ${showPlace(at, piece)} as TOML: ${what}`);
   }
+}
+
+/** Where the mistake is, and what it is. Shows none of the text, which may be secret. */
+function explain({ message, index, lineNumber, column }: ParseError, text: string): [Position, string] {
+  const open = /table-key|same line/.test(message) && OPEN_TABLE_REGEXP.exec(text.slice(0, index));
+  if (open) {
+    const lines = text.slice(0, open.index + open[0].trimEnd().length).split("\n");
+    const end = { line: lines.length, column: lines.at(-1)!.length };
+    return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
+  }
+  const isText = /character$|newline$|comma/.test(message) && UNQUOTED_REGEXP.test(text.slice(0, index + 1));
+  const what = isText
+    ? "text must be in quotes; only numbers, true and false go without"
+    : lowerFirst(message);
+  return [{ line: lineNumber, column }, what];
 }
 
 /** Formats a position as `/etc/ipipou/x.toml:3:14`. */

@@ -1,6 +1,6 @@
 import { BASES, PUBLIC_KEY } from "../bases.ts";
 import { type BadInput, says } from "./input.ts";
-import { DEVICE } from "./phrases.ts";
+import { BRACKET, DEVICE, QUOTES } from "./phrases.ts";
 
 const HUB = `
   server = true
@@ -63,7 +63,8 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
     peer("a", token("a")) + peer("b", "x = 1"),
     "Unknown key x at @:11:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]",
   ],
-  [peer("a", token("a")) + peer("b", "x = y"), "Cannot read @:11:5 as TOML: unexpected character"],
+  [peer("a", token("a")) + peer("b", "x = y"), `Cannot read @:11:5 as TOML: ${QUOTES}`],
+  [peer("a", token("a")) + "[[peer]\nname = 'b'", `Cannot read @:9:8 as TOML: ${BRACKET}`],
   [
     peer("a", ""),
     'Cannot use peer "a" (name at @:6:8) without a tunnel address: give it tunl.peer-ip, or tunl.net for all peers',

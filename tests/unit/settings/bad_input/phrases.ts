@@ -15,3 +15,7 @@ export const KEY = "must be 32 bytes in standard base64";
 
 /** The message about two options that set the same slot. */
 export const BOTH = "they set the same value, give one";
+
+// Messages about TOML that cannot be read.
+export const QUOTES = "text must be in quotes; only numbers, true and false go without";
+export const BRACKET = "a table's name ends with ], as in [fou] or [[peer]]";

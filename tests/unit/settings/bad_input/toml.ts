@@ -1,6 +1,6 @@
 import { BASES } from "../bases.ts";
 import { type BadInput, inFile } from "./input.ts";
-import { BOTH, DURATION, IP, KEY, LOCAL, PORTS, REMOTE } from "./phrases.ts";
+import { BOTH, BRACKET, DURATION, IP, KEY, LOCAL, PORTS, QUOTES, REMOTE } from "./phrases.ts";
 
 /** Errors in a configuration file about a single tunnel. */
 export const TOML: readonly BadInput[] = ([
@@ -93,15 +93,33 @@ export const TOML: readonly BadInput[] = ([
   ["number 1", "Cannot read @:1:8 as TOML: expected equal (=) token"],
   ["number = 1 verb = 2", "Cannot read @:1:12 as TOML: must be a newline"],
   ["number = 01", "Cannot read @:1:10 as TOML: leading zeros are not allowed"],
-  ["number = one", "Cannot read @:1:10 as TOML: unexpected character"],
-  ["server = True", "Cannot read @:1:10 as TOML: unexpected character"],
+  ["number = one", `Cannot read @:1:10 as TOML: ${QUOTES}`],
+  ["server = True", `Cannot read @:1:10 as TOML: ${QUOTES}`],
+  ["tunl.ip = 10.0.0.1", `Cannot read @:1:15 as TOML: ${QUOTES}`],
+  ["routes = [ten]", `Cannot read @:1:11 as TOML: ${QUOTES}`],
+  ["routes = ['10.0.0.0/8', 10.1.0.0/16]", `Cannot read @:1:29 as TOML: ${QUOTES}`],
+  ["auth.token = '\u{1f511}'\nkeepalive = 25s", `Cannot read @:2:15 as TOML: ${QUOTES}`],
+  ["fou.local-port = 10001,10002", "Cannot read @:1:23 as TOML: must be a newline"],
+  ["routes = [1 2]", "Cannot read @:1:13 as TOML: expected comma (,) token"],
+  ["@fou = 1", "Cannot read @:1:1 as TOML: unexpected character"],
+  ["# fou = \n@ = 1", "Cannot read @:2:1 as TOML: unexpected character"],
+  ["auth.token = 'a=b' @", "Cannot read @:1:20 as TOML: unexpected character"],
+  ["[fou", `Cannot read @:1:5 as TOML: ${BRACKET}`],
+  ["number = 1\n[fou\n", `Cannot read @:2:5 as TOML: ${BRACKET}`],
+  ["[fou\nlocal-port = 1", `Cannot read @:1:5 as TOML: ${BRACKET}`],
+  ["\t[ fou \t # [x]\r\n\n # y = [\nlocal-port = 1", `Cannot read @:1:7 as TOML: ${BRACKET}`],
+  ["[fou local-port = 1]", `Cannot read @:1:5 as TOML: ${BRACKET}`],
+  ["[[peer]\nname = 'a'", `Cannot read @:1:8 as TOML: ${BRACKET}`],
+  ["[[peer\n[[peer]]", `Cannot read @:1:7 as TOML: ${BRACKET}`],
   [
-    "[fou\nlocal-port = 1",
-    "Cannot read @:2:1 as TOML: the key, equals sign, and value must be on the same line",
+    "routes = [\n[{a\n= 1}]]",
+    "Cannot read @:3:1 as TOML: the key, equals sign, and value must be on the same line",
   ],
+  ["[auth]\ntoken = hunter2", `Cannot read @:2:9 as TOML: ${QUOTES}`],
+  ["[auth\ntoken = 'hunter2'", `Cannot read @:1:6 as TOML: ${BRACKET}`],
   ["[auth]\ntoken = 'hunter2", "Cannot read @:2:17 as TOML: unterminated string constant"],
   ['[auth]\ntoken = "hunter\\x2"', "Cannot read @:2:17 as TOML: invalid character in escape sequence"],
-  ["local = @eth0", "Cannot read @:1:9 as TOML: unexpected character"],
+  ["local = @eth0", `Cannot read @:1:9 as TOML: ${QUOTES}`],
   ["client\nnumber 1", "Cannot read @:2:1 as TOML: the key, equals sign, and value must be on the same line"],
   ["server = true", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [

@@ -9,6 +9,12 @@ import { unlessStopped } from "./wait.ts";
 /** IPv4 addresses by host. */
 export type HostAddresses = ReadonlyMap<string, string>;
 
+/** The codes in words. A name that is unknown and one that has only IPv6 addresses have the same. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: "no such name, or it has no IPv4 address",
+  EAI_AGAIN: "no name server gives an answer for now",
+};
+
 interface SearchContext {
   readonly system: Pick<System, "resolve" | "clock">;
   readonly log: Pick<Log, "debug">;
@@ -20,8 +26,9 @@ export async function resolveHost(host: string, { resolve }: Pick<System, "resol
   try {
     return await resolve(host);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${code}`, EXIT.failure, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === undefined ? String(cause) : `${REASONS[code] ?? "the look-up failed"} (${code})`;
+    throw new IpipouError(`Cannot find the IPv4 address of ${host}: ${why}`, EXIT.failure, { cause });
   }
 }
 

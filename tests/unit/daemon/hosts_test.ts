@@ -18,6 +18,7 @@ import { samplePeer } from "../samples.ts";
 
 /** A label of 64 characters is one too long: no name server is asked. */
 const NO_HOST = "x".repeat(64);
+const UNKNOWN = "no such name, or it has no IPv4 address (ENOTFOUND)";
 /** The parts of a system that looking up hosts needs. */
 const SYSTEM = { clock: CLOCK, resolve: lookUpHost } as System;
 
@@ -82,8 +83,21 @@ Deno.test("resolveHost() says which name has no address", async () => {
   await assert.rejects(resolveHost(NO_HOST, SYSTEM), {
     name: "IpipouError",
     exitCode: EXIT.failure,
-    message: `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND`,
+    message: `Cannot find the IPv4 address of ${NO_HOST}: ${UNKNOWN}`,
   });
+});
+
+Deno.test("resolveHost() says in words why, as far as it knows", async () => {
+  const codes = {
+    ENOTFOUND: UNKNOWN,
+    EAI_AGAIN: "no name server gives an answer for now (EAI_AGAIN)",
+    EAI_FAIL: "the look-up failed (EAI_FAIL)",
+  };
+  for (const [code, words] of Object.entries(codes)) {
+    const resolve = () => Promise.reject(Object.assign(new Error("not shown"), { code }));
+    const message = `Cannot find the IPv4 address of vpn.example: ${words}`;
+    await assert.rejects(resolveHost("vpn.example", { resolve }), { message });
+  }
 });
 
 Deno.test("awaitHost() returns an address at once if there is one", async () => {
@@ -124,7 +138,7 @@ Deno.test("awaitHost() retries, with growing pauses, until the program stops", a
   stop.abort("SIGTERM");
   await assert.rejects(asking, (reason) => reason === "SIGTERM");
   assert.equal(time.pending, 0);
-  const why = `Warning: Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; trying again in`;
+  const why = `Warning: Cannot find the IPv4 address of ${NO_HOST}: ${UNKNOWN}; trying again in`;
   assert.deepEqual(lines, [1, 2, 4, 8].map((seconds) => `${why} ${seconds} s`));
 });
 
@@ -150,7 +164,7 @@ Deno.test("findHosts() leaves out hosts that are not found, and warns", async ()
     new Map([["192.0.2.7", "192.0.2.7"]]),
   );
   assert.deepEqual(log.warnings, [
-    `Cannot find the IPv4 address of ${NO_HOST}: ENOTFOUND; peers identified by it are shut out until it is found`,
+    `Cannot find the IPv4 address of ${NO_HOST}: ${UNKNOWN}; peers identified by it are shut out until it is found`,
   ]);
 });
 
@@ -163,7 +177,7 @@ Deno.test("findHosts() keeps the address that a host had, and warns", async () =
     await findHosts(new Set(["moved", "lost"]), known, { system: { resolve }, log }),
     new Map([["moved", "192.0.2.7"], ["lost", "192.0.2.9"]]),
   );
-  assert.deepEqual(log.warnings, ["Cannot find the IPv4 address of lost: ENOTFOUND; keeping 192.0.2.9"]);
+  assert.deepEqual(log.warnings, [`Cannot find the IPv4 address of lost: ${UNKNOWN}; keeping 192.0.2.9`]);
 });
 
 Deno.test("lookFor() looks up a host with growing pauses until it is found", async () => {

@@ -8,7 +8,7 @@ import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
-import type { System } from "../ports.ts";
+import type { KernelNews, System } from "../ports.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -42,7 +42,7 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   const { clock, locks, openNews, openServiceManager } = system;
   const { stop } = orders;
   const runner = new Runner(system.runProgram, log);
-  using news = openNews(settings.mode === "server" ? settings.nft.table : null);
+  using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, log });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
@@ -58,6 +58,15 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   service.stopping();
   log.notice(`${stop.reason}: stopping`);
   await kernel.remove();
+}
+
+/** A client goes without a gate, and news of it, where the kernel has no nftables. */
+function openClientNews({ openNews }: System, { nft }: Settings): KernelNews {
+  try {
+    return openNews(nft.table);
+  } catch {
+    return openNews(null);
+  }
 }
 
 async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {

@@ -39,6 +39,11 @@ export class ClientDaemon implements Daemon {
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
     for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    if (!observed.hasNft) {
+      log.notice(
+        `without nft, whatever comes from ${remote.ip} gets into the tunnel, from any port, and bare IPIP`,
+      );
+    }
     await applySetup(kernel, setup);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     resources.move();

@@ -66,7 +66,9 @@ export function desiredState(
     altAddresses: new Map(
       [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, outside.device]),
     ),
-    gate: mode === "server" ? desiredGate(settings, outside, members, alts, foreign, now) : null,
+    gate: mode === "server"
+      ? desiredGate(settings, outside, members, alts, foreign, now)
+      : desiredClientGate({ settings, outside, admissions }, observed),
     obsoleteRules: new Set<string>(),
   };
   return { state, faults: new Map([...faults, ...layout.faults]) };
@@ -134,23 +136,42 @@ function desiredGate(
   foreign: Foreign,
   now: number,
 ): DesiredGate {
-  const rules = desiredRules(settings, outside, alts, foreign);
+  const rules = { ...desiredRules(settings, outside, foreign), readdresses: alts.size > 0 };
   const present = members.filter(({ tunnel }) => !isParked(tunnel));
   const live = present.filter(({ admission }) =>
     isLive(admission, now) && rules.ports.includes(admission.port)
   );
   const filtered = members.filter(({ sources }) => sources !== null);
-  const { table, name, mark, ip, ports } = rules;
   return {
-    ...{ table, name, mark, ip, ports },
-    fingerprint: fingerprintOf(rules),
-    rules,
+    ...gateOf(rules),
     remotes: new Map(live.map(({ key, remote }) => [key, remote])),
     addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),
     endpoints: new Set(present.map(({ tunnel }) => endpointKey(tunnel.remote))),
     alts,
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
+  };
+}
+
+/** A client goes without a gate where nft cannot be used. */
+function desiredClientGate(
+  { settings, outside, admissions }: Wanted,
+  { hasNft, foreign }: Observed,
+): DesiredGate | null {
+  const server = admissions.values().next().value?.remote ?? null;
+  return hasNft && server !== null ? gateOf({ ...desiredRules(settings, outside, foreign), server }) : null;
+}
+
+/** A gate with empty sets. */
+function gateOf(rules: GateRules): DesiredGate {
+  const { table, name, mark, ip, ports } = rules;
+  return {
+    ...{ table, name, mark, ip, ports },
+    fingerprint: fingerprintOf(rules),
+    rules,
+    remotes: new Map(),
+    ...{ addresses: new Set(), endpoints: new Set(), alts: new Set() },
+    ...{ devices: new Set(), sources: new Set() },
     parts: partsOf(rules),
   };
 }
@@ -158,11 +179,11 @@ function desiredGate(
 function desiredRules(
   { name, local: { ports }, nft, queue, peers }: Settings,
   { ip }: Outside,
-  alts: ReadonlySet<string>,
   foreign: Foreign,
 ): GateRules {
   const foreignPorts = ports.filter((port) => isForeignListener(foreign, { ip, port }));
   return {
+    server: null,
     table: nft.table,
     name,
     ip,
@@ -171,7 +192,7 @@ function desiredRules(
     authLengths: [...new Set(peers.map((peer) => authPayloadLength(peer.scheme)))].sort((a, b) => a - b),
     queue: queue.number,
     counter: nft.counter,
-    readdresses: alts.size > 0,
+    readdresses: false,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
     mark: formatMark({ name, foreignPorts, privateAddress: null }),
   };

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Endpoint } from "../packet.ts";
 import type { Gate, GateRules, Remote } from "./state.ts";
 
 /** How many source addresses the rate limits remember, and for how long after the last packet of each. */
@@ -64,7 +65,8 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 }
 
 /** Names of everything a gate of these rules consists of. */
-export function partsOf({ name, readdresses, filters }: GateRules): Set<string> {
+export function partsOf({ name, server, readdresses, filters }: GateRules): Set<string> {
+  if (server !== null) return new Set([gateNames(name).gate]);
   const { rewrite, locals, alts, filter, devices, sources, ...always } = gateNames(name);
   return new Set([
     ...Object.values(always),
@@ -75,7 +77,7 @@ export function partsOf({ name, readdresses, filters }: GateRules): Set<string> 
 
 /** A short text that is equal exactly where the rules are equal. It ends with their number. */
 export function fingerprintOf(rules: GateRules): string {
-  const commands = definitions(rules, "");
+  const commands = definitionsOf(rules, "");
   const hash = createHash("sha256").update(commands.join("\n")).digest("hex").slice(0, 12);
   return `${hash}.${commands.filter((command) => command.startsWith("add rule")).length}`;
 }
@@ -95,7 +97,7 @@ export function parseGateComment(comment: string): { mark: string; ip: string; f
 
 /** Commands for `nft -f` that define a gate with empty sets. */
 export function defineGate(rules: GateRules): string[] {
-  return definitions(rules, ` comment "${gateComment(rules)}"`);
+  return definitionsOf(rules, ` comment "${gateComment(rules)}"`);
 }
 
 /** Commands for `nft -f` that delete a gate, as far as it is there. */
@@ -112,6 +114,32 @@ export function deleteGate({ table, name, parts }: Pick<Gate, "table" | "name" |
 
 function isMap(set: string): boolean {
   return set.startsWith("remotes-") || set.startsWith("locals-");
+}
+
+function definitionsOf(rules: GateRules, comment: string): string[] {
+  return rules.server === null
+    ? definitions(rules, comment)
+    : clientDefinitions(rules.server, rules, comment);
+}
+
+/**
+ * The kernel hands what comes from a tunnel's far address to its device, whatever the port, and also without FOU around it.
+ * Packets from
+ * other addresses are not for this client: another one may have the same port. No counters: the less of nftables is
+ * needed, the better.
+ */
+function clientDefinitions(server: Endpoint, rules: GateRules, comment: string): string[] {
+  const { table, name, ip } = rules;
+  const { gate } = gateNames(name);
+  const far = `ip saddr ${server.ip} ip daddr ${ip}`;
+  return [
+    `add table ip ${table}`,
+    `add chain ip ${table} ${gate} { type filter hook prerouting priority -150; policy accept; }`,
+    `add rule ip ${table} ${gate} ${far} ${
+      ownPort("dport", rules)
+    } udp sport != ${server.port} drop${comment}`,
+    `add rule ip ${table} ${gate} ${far} ip protocol 4 drop`,
+  ];
 }
 
 function definitions(rules: GateRules, comment: string): string[] {

@@ -21,7 +21,8 @@ export function identityOf(settings: Settings): Identity {
     table: nft.table,
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
     ports: new Set(local.ports),
-    queue: queue.number,
+    // A client reads none: rules with it are somebody else's.
+    queue: settings.mode === "server" ? queue.number : -1,
     made: new Set(),
   };
 }

@@ -23,8 +23,8 @@ export interface InstanceContext {
 
 /** What to look at, and what may be missing on the host. */
 export interface LookOptions {
-  /** Whether to list the nftables table; `if-installed`: without nft there is none. */
-  readonly nft: "needed" | "if-installed" | "none";
+  /** Whether to list the nftables table; "if-usable": there is none, and `hasNft` is false, when that fails. */
+  readonly nft: "needed" | "if-installed" | "if-usable" | "none";
   /** Whether to list routes: there may be many. */
   readonly routes: boolean;
   /** Whether a kernel without FOU is an error, or just has no FOU ports. */
@@ -104,13 +104,16 @@ export class Instance {
     return lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
   }
 
-  async #table(): Promise<NftObject[]> {
-    if (this.#options.nft === "none") return [];
+  async #table(): Promise<NftObject[] | null> {
+    const { nft } = this.#options;
+    if (nft === "none") return null;
     try {
       return await this.#context.runner.nftTable(this.#identity.table) as NftObject[];
     } catch (error) {
-      if (this.#options.nft === "needed" || !(error instanceof MissingProgramError)) throw error;
-      return [];
+      const isOptional = nft === "if-usable" && error instanceof IpipouError ||
+        nft === "if-installed" && error instanceof MissingProgramError;
+      if (!isOptional) throw error;
+      return null;
     }
   }
 

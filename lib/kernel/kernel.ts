@@ -1,4 +1,4 @@
-import type { IpipouError } from "../errors.ts";
+import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, KernelNews } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -23,18 +23,19 @@ export type Faults = ReadonlyMap<string, IpipouError>;
  */
 export class Kernel {
   readonly #context: KernelContext;
-  readonly #nft: "needed" | "none";
+  /** A client whose gate stood once needs it from then on. */
+  #nft: "needed" | "if-usable" | "none";
   readonly #picture: Picture;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
-    this.#nft = settings.mode === "server" ? "needed" : "none";
+    this.#nft = settings.mode === "server" ? "needed" : "if-usable";
     this.#picture = new Picture(settings);
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
-    this.#picture.distrust("listeners");
+    this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
   /** Looks at everything, even what is known. @throws {IpipouError} when `ip` or `nft` fails */
@@ -84,11 +85,25 @@ export class Kernel {
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
+      if (this.#nft === "if-usable" && error instanceof IpipouError && error.exitCode === EXIT.nft) {
+        log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
+        return await this.#applyWithoutNft(wanted);
+      }
       throw error;
     }
     picture.handleChange(state, faults.size > 0);
+    if (state.gate !== null) this.#nft = "needed";
     news.makeRoom(0);
     return faults;
+  }
+
+  async #applyWithoutNft(wanted: Wanted): Promise<Faults> {
+    this.#nft = "none";
+    try {
+      return await this.apply(wanted);
+    } finally {
+      this.#nft = "if-usable";
+    }
   }
 
   /** Resolves when someone else's change calls for a repair, at most once a second, or when `stop` is aborted. */

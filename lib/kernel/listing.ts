@@ -47,8 +47,8 @@ export interface Listing {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
   readonly routes: readonly IpRoute[];
-  /** Empty when the table does not exist. */
-  readonly nft: readonly NftObject[];
+  /** Empty when the table does not exist; null: nft cannot be used. */
+  readonly nft: readonly NftObject[] | null;
 }
 
 /** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */

@@ -27,12 +27,13 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
   );
   const { ownRoutes, foreignRoutes } = sortRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
-  const gate = findGate(nft, identity, now);
+  const objects = nft ?? [];
+  const gate = findGate(objects, identity, now);
   const claims = new Map(foreign.flatMap(claimOf));
   const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
   const addresses = foreign.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels, identity.made);
-  const obsoleteRules = findObsoleteRules(nft, identity);
+  const obsoleteRules = findObsoleteRules(objects, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
@@ -50,8 +51,9 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       claims,
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
       routes: foreignRoutes,
-      emptyChains: findEmptyChains(nft, obsoleteRules),
+      emptyChains: findEmptyChains(objects, obsoleteRules),
     },
+    hasNft: nft !== null,
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     vrfMembers: findVrfMembers(devices),
     ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),

@@ -46,12 +46,14 @@ export interface Remote {
 
 /** The input of a gate's rules. Everything else is an element of its sets and maps. */
 export interface GateRules {
+  /** A client's gate: the far end whose datagrams alone it lets in from that address. Null: a server's. */
+  readonly server: Endpoint | null;
   readonly table: string;
   /** Last part of the names of its chains and sets. */
   readonly name: string;
-  /** The server's FOU address. */
+  /** Our FOU address. */
   readonly ip: string;
-  /** Its FOU ports. */
+  /** Our FOU ports. */
   readonly ports: readonly number[];
   /** How many peers the rate limits allow for; see `capacityFor`. */
   readonly capacity: number;
@@ -119,6 +121,8 @@ export interface Observed {
     /** Chains of version 0.1 in the gate's table; none while one of its servers has a rule there. */
     readonly emptyChains: readonly string[];
   };
+  /** Whether nft can be used. It need not on a client, whose gate is then missing. */
+  readonly hasNft: boolean;
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
   /** Devices in a VRF. A socket gets what they receive only if it is bound to one. */

@@ -47,7 +47,7 @@ Deno.test("cleanup removes and lists everything that a killed server and client 
     assert.deepEqual(await cleanUp(scenario, "client", "-s", "-n1"), {
       code: 0,
       stdout: `removed device ipipou1, tunnel to ${ADDRESS.server}:${PORT}\n` +
-        `removed FOU port ${ADDRESS.client}:${PORT}\n`,
+        `removed FOU port ${ADDRESS.client}:${PORT}\nremoved gate gate-ipipou1 in table ip ipipou\n`,
       stderr: "",
     });
     assert.deepEqual(await snapshots(scenario), before);
@@ -92,6 +92,8 @@ Deno.test("cleanup needs no secrets or libnetfilter_queue, for a client no nft, 
     assert.equal((await run("server", all, IPIPOU, "cleanup", path)).code, 0);
     const options = ["-n1", "-b@eth0", "-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
     assert.equal((await run("client", onlyIp, IPIPOU, "cleanup", ...options, ...TOKEN)).code, 0);
+    const { stdout } = await run("client", all, IPIPOU, "cleanup", ...options, ...TOKEN);
+    assert.equal(stdout, "removed gate gate-ipipou1 in table ip ipipou\n");
     assert.deepEqual(await snapshots(scenario), before);
   });
 });

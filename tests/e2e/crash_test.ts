@@ -54,8 +54,8 @@ Deno.test("a client killed during its start and its stop is taken over by the ne
   const mortal = await Mortal.create(scenario, "client", CLIENT, /set up/);
   const before = await scenario.snapshot("client");
   await scenario.server(...TOKEN);
-  // Device, alias | FOU port, address | up.
-  await t.step("start", async () => assert.equal(await mortal.startUntilUp(2), 2));
+  // Gate | device, alias | FOU port, address | up.
+  await t.step("start", async () => assert.equal(await mortal.startUntilUp(2), 3));
   // After the FOU port. The device is deleted last.
   await t.step("stop", () => mortal.stopByDeaths([1], () => scenario.ping("client")));
   assert.equal(await scenario.snapshot("client"), before);

@@ -204,6 +204,7 @@ const IP_BATCHES: string[][] = [
   [`link add name p1 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
   [`link set dev p1 alias x type ipip remote 198.51.100.2 ${OUTER}`],
   [`link add name p2 type ipip remote 198.51.100.2 ${OUTER} mode ipip`],
+  [`link set dev eth0 type ipip remote 198.51.100.9 ${OUTER}`],
   [`link add name p3 type ipip remote 198.51.100.4 ${OUTER} mode ipip dev nope`],
   ["link set dev p2 group 77", "link set dev nope up", "link set dev p2 up"],
   ["link delete group 77", "link delete group 77"],

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { IMPOSSIBLE, World } from "./pair/world.ts";
+import { buildUdpPacket } from "../../lib/packet.ts";
+import { IpPacket } from "./fake/ip_packet.ts";
+import type { Node } from "./pair/node.ts";
+import { IMPOSSIBLE, packetBetween, SERVER, World } from "./pair/world.ts";
 
 /** Those of them that the registrar can tell without the kernel's routes. */
 const IMPOSSIBLE_ANYWHERE = IMPOSSIBLE.filter((ip) => ip !== "192.0.2.255");
@@ -57,4 +60,89 @@ Deno.test("a tunnel that others moved to an address that no other host has is pa
   world.clients[0]!.authenticate();
   await world.pass(2);
   assert.equal(world.sendData(0), "p0");
+});
+
+/** What of the following gets into the first client's tunnel: data from another port of its server, bare IPIP from there. */
+function intrusions(world: World): string[] {
+  const { host } = world.clients[0]!;
+  const inside = world.insideOf(0);
+  const inner = packetBetween("172.28.0.0", "172.28.0.1", 100);
+  const packets = {
+    "another port": buildUdpPacket(
+      { source: { ...SERVER, port: 9 }, destination: inside, payload: inner },
+      64,
+    ),
+    "bare IPIP": IpPacket.wrap(SERVER.ip, inside.ip, inner).bytes,
+  };
+  return Object.entries(packets)
+    .filter(([, packet]) => host.receive(packet).kind === "device").map(([name]) => name);
+}
+
+function count(node: Node, pattern: RegExp): number {
+  return node.lines.filter((line) => pattern.test(line)).length;
+}
+
+Deno.test("a client takes nothing from its server's address but from its port, also after a flush of the ruleset and a move", async () => {
+  const world = await scene();
+  const [client] = world.clients;
+  assert.deepEqual(intrusions(world), []);
+  world.admin(client!).flushRuleset();
+  assert.deepEqual(intrusions(world), ["another port", "bare IPIP"]);
+  await world.pass(2);
+  assert.deepEqual(intrusions(world), []);
+  world.nats[0].renumber();
+  client!.authenticate();
+  await world.pass(2);
+  assert.equal(world.sendBack(0), 0);
+  assert.deepEqual(intrusions(world), []);
+});
+
+Deno.test("a client without nft says once what it takes, and works", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  client!.host.programs.missing.add("nft");
+  await world.begin();
+  world.assertConnected();
+  assert.deepEqual(intrusions(world), ["another port", "bare IPIP"]);
+  client!.reload();
+  await world.pass(2);
+  assert.equal(count(client!, /<5>without nft, whatever comes from 192\.0\.2\.1 gets into the tunnel/), 1);
+});
+
+Deno.test("a client whose nft fails works, and has its gate after the next reload; once it has, it is not given up", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  const fail = () =>
+    client!.host.programs.failNext("nft", {
+      kind: "fails",
+      code: 1,
+      stderr: "Error: Operation not supported",
+    });
+  fail();
+  await world.begin();
+  world.assertConnected();
+  client!.reload();
+  await world.pass(2);
+  assert.deepEqual(intrusions(world), []);
+  fail();
+  world.admin(client!).flushRuleset();
+  await world.pass(5);
+  assert.deepEqual(intrusions(world), []);
+  world.assertConnected();
+});
+
+Deno.test("a client whose gate cannot be made goes on without it", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  world.server.start();
+  await world.pass(1);
+  client!.start();
+  const { runs } = client!.host.programs;
+  while (!runs.some((run) => run.startsWith("nft"))) await world.clock.advance(1);
+  client!.host.programs.failNext("nft", { kind: "fails", code: 1, stderr: "Error: Operation not supported" });
+  await world.pass(2);
+  assert.equal(world.sendData(0), "p0");
+  assert.ok(
+    client!.hasLogged(/Operation not supported: going on without a gate, until the next reload or repair/),
+  );
 });

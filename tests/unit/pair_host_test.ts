@@ -30,7 +30,7 @@ function assertEndedWith(node: Node, exitCode: number, message: RegExp): void {
   assert.match(node.end.message, message);
 }
 
-Deno.test("A server sets up a tunnel with one ip and one nft, a client with one ip", async () => {
+Deno.test("Server and client set up a tunnel with one ip and one nft each", async () => {
   const world = new World();
   world.server.start();
   await world.pass(1);
@@ -39,7 +39,7 @@ Deno.test("A server sets up a tunnel with one ip and one nft, a client with one 
     client!.start();
     await world.pass(0.015);
   });
-  assert.deepEqual(changesIn(onClient), ["modprobe", "ip"]);
+  assert.deepEqual(changesIn(onClient), ["modprobe", "nft", "ip"]);
   const onServer = await runsDuring(world.server, () => world.pass(1));
   assert.deepEqual(changesIn(onServer), ["ip", "nft"]);
   assert.equal(world.sendData(0), "p0");

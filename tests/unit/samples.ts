@@ -60,6 +60,7 @@ export function sampleObserved(
       ...foreign,
     },
     hostAddresses: new Map(),
+    hasNft: true,
     vrfMembers: new Set(),
     ownIndexes: new Set(),
     unusedGroup: 1,

@@ -10,6 +10,7 @@ import { IpPacket } from "./ip_packet.ts";
 import { ADDRESS, newHost } from "./scene.ts";
 
 const RULES: GateRules = {
+  server: null,
   table: "ipipou",
   name: "hub",
   ip: ADDRESS,

@@ -91,7 +91,7 @@ function setLink({ links }: IpTargets, words: Words): void {
   const found = words.read(0, names, ["up", "down", ...OUTER_FLAGS]);
   const device = links.find(words.value(found, "dev"));
   const [alias, group, name] = ["alias", "group", "name"].map((word) => found.get(word));
-  if (found.has("type") && device.outer === null) words.fail(`${device.name} is no tunnel`);
+  if (found.has("type") && device.outer === null) throw new Refused("Failed to get existing tunnel info.");
   links.set(device, {
     ...(found.has("type") ? { outer: readOuter(words, found, device.outer) } : {}),
     ...(alias === undefined ? {} : { alias }),

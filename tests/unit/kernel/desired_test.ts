@@ -154,12 +154,14 @@ Deno.test("desiredState() passes the settings on", () => {
   assert.deepEqual([table, queue, counter], ["mine", 42, false]);
 });
 
-Deno.test("desiredState() of a client is a tunnel and its listener, and no gate", () => {
+Deno.test("desiredState() of a client is a tunnel, its listener, and a gate where nft can be used", () => {
   const settings = sampleSettings({ mode: "client" });
   const { tunnels, listeners, gate } = desire(settings, { ipipou0: HERE });
   assert.deepEqual([...tunnels.keys()], ["ipipou0"]);
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000"]);
-  assert.equal(gate, null);
+  assert.deepEqual([gate?.rules.server, gate?.remotes.size, gate?.addresses.size], [HOME, 0, 0]);
+  const wanted = { settings, outside: OUTSIDE, admissions: new Map([["ipipou0", HERE]]) };
+  assert.equal(desiredState(wanted, { ...sampleObserved({}), hasNft: false }, NOW).state.gate, null);
   assert.equal(desire(settings).listeners.size, 0);
   const taken = new Set([pairKey(OUTSIDE.ip, HOME.ip)]);
   const { state, faults } = desireAll(settings, { ipipou0: HERE }, { pairs: taken });

@@ -16,6 +16,7 @@ import type { GateRules, Remote } from "../../../lib/kernel/state.ts";
 const NOW = 1_795_219_200_000;
 
 const RULES: GateRules = {
+  server: null,
   table: "ipipou",
   name: "t0",
   ip: "192.0.2.1",
@@ -161,6 +162,22 @@ Deno.test("defineGate() drops foreign inner source addresses before all other ru
   ]);
 });
 
+Deno.test("defineGate() of a client drops what its server sends from other ports, or without FOU around it, and no more", () => {
+  const rules = { ...RULES, server: { ip: "203.0.113.9", port: 10_007 }, counter: true };
+  const far = "ip saddr 203.0.113.9 ip daddr 192.0.2.1";
+  assert.deepEqual(defineGate(rules), [
+    "add table ip ipipou",
+    "add chain ip ipipou gate-t0 { type filter hook prerouting priority -150; policy accept; }",
+    `add rule ip ipipou gate-t0 ${far} udp dport 10000 udp sport != 10007 drop ` +
+    `comment "ipipou:t0 192.0.2.1 ${fingerprintOf(rules)}"`,
+    `add rule ip ipipou gate-t0 ${far} ip protocol 4 drop`,
+  ]);
+  assert.deepEqual(deleteGate({ table: "ipipou", name: "t0", parts: partsOf(rules) }), [
+    "flush chain ip ipipou gate-t0",
+    "delete chain ip ipipou gate-t0",
+  ]);
+});
+
 Deno.test("defineGate() names several ports in one match", () => {
   const lines = defineGate({ ...RULES, ports: [10_000, 10_007], readdresses: true });
   const matches = lines.flatMap((line) => /udp [sd]port \{.*?\}/.exec(line) ?? []);
@@ -219,6 +236,8 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
     { queue: 8 },
     { counter: true },
     { readdresses: true },
+    { server: { ip: "203.0.113.9", port: 10_007 } },
+    { server: { ip: "203.0.113.9", port: 10_008 } },
   ];
   const fingerprints = [{}, ...others].map((fields) => fingerprintOf({ ...RULES, ...fields }));
   assert.equal(new Set(fingerprints).size, others.length + 1);

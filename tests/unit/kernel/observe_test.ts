@@ -42,7 +42,7 @@ function hubWith(change: (device: IpDevice) => IpDevice | null): Listing {
 
 function withoutNft(isGone: (object: NftObject) => boolean): Listing {
   const listing = hub();
-  return { ...listing, nft: listing.nft.filter((object) => !isGone(object)) };
+  return { ...listing, nft: listing.nft!.filter((object) => !isGone(object)) };
 }
 
 Deno.test("sortOut() finds nothing of ours in an empty network namespace", () => {
@@ -135,7 +135,7 @@ Deno.test("sortOut() reads the gate", () => {
   const endpoints = ["2 . 40000", "2 . 40002", "3 . 40001", "3 . 40003"].map((end) => `198.51.100.${end}`);
   assert.deepEqual(gate.endpoints, new Set(endpoints));
   assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
-  assert.deepEqual(gate.parts, partsOf({ name: "p0", readdresses: true } as GateRules));
+  assert.deepEqual(gate.parts, partsOf({ name: "p0", server: null, readdresses: true } as GateRules));
 });
 
 Deno.test("sortOut() sees that a gate lost a rule, its first rule, or everything but a set", () => {
@@ -240,7 +240,7 @@ Deno.test("sortOut() treats as foreign what a mark says is foreign", () => {
 Deno.test("sortOut() treats a listener as foreign when the gate's mark says so", () => {
   const listing = hub();
   const tunnels = listing.devices.filter(({ ifalias }) => ifalias === undefined);
-  const nft = listing.nft.map((object) =>
+  const nft = listing.nft!.map((object) =>
     object.rule?.comment === undefined ? object : {
       rule: { ...object.rule, comment: object.rule.comment.replace(":p0 ", ":p0:foreign-listener-10000 ") },
     }

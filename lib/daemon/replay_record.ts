@@ -35,7 +35,10 @@ export class ReplayRecord {
     if (text !== null && replays.past === "lost") {
       log.warning(`Cannot read ${file.path}: not written by ipipou`);
     }
-    if (replays.past !== "whole") log.info(`which auth packets an earlier run accepted: ${replays.past}`);
+    if (replays.past === "lost") log.info("no record of the auth packets that an earlier run accepted");
+    if (replays.past === "cut short") {
+      log.info("the earlier run was killed: auth packets from before now count as used");
+    }
     const record = new ReplayRecord(replays, file, clock, log);
     await record.#write(false);
     return record;

@@ -180,6 +180,8 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     await startFarClient(machine);
     await office.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
     await ping(INNER.officeFar);
+    const record = ["sh", "-c", "cat /var/lib/ipipou/office/*.replays.json"];
+    await eventually("its packet is written down", async () => (await must(record)).includes(keys.publicKey));
   });
   await t.step("a reload ends when the new settings are in the kernel", async () => {
     const rules = ["nft", "list", "table", "ip", "ipipou"];

@@ -11,7 +11,7 @@ import type { Datagram, Endpoint } from "./packet.ts";
 import { closerRefusal, type Refusal } from "./refusals.ts";
 import type { Peer, Settings } from "./settings/settings.ts";
 
-/** Signatures verified for a packet at once; one that needs more becomes a search. */
+/** Signatures verified for a packet at once, with likely keys; one that needs more becomes a search. */
 const VERIFICATIONS_AT_ONCE = 8;
 /** Signatures verified in one turn of a search. */
 const VERIFICATIONS_PER_TURN = 16;
@@ -160,7 +160,7 @@ export class Registrar {
 
   #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
     const search = this.#newSearch(packet, refusal, now);
-    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now);
+    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, true);
     if (outcome !== null) return outcome;
     if (this.#searches.has(packet.datagram)) return { kind: "searching" };
     const dropped = this.#searches.add(search);
@@ -174,12 +174,14 @@ export class Registrar {
     return { packet, refusal, candidates: this.#candidates(packet, now), untried: keys.length };
   }
 
-  /** Verifies up to `most` signatures. @returns null when more keys are left */
-  #tryKeys(search: Search, most: number, now: number): Outcome | null {
+  /** Verifies up to `most` signatures. @param isFirst likely keys only @returns null when more keys are left */
+  #tryKeys(search: Search, most: number, now: number, isFirst = false): Outcome | null {
     const { packet, candidates, refusal } = search;
     const { datagram, timestamp } = packet;
     for (let count = 0; count < most && search.untried > 0; count++) {
-      const credential = candidates.next().value!;
+      let credential = candidates.next().value!;
+      if (credential === null && isFirst) return null;
+      credential ??= candidates.next().value!;
       search.untried--;
       this.#verifications++;
       if (!credential.proof.verify(datagram.payload)) continue;
@@ -190,25 +192,29 @@ export class Registrar {
     return search.untried > 0 ? null : refused(packet, refusal);
   }
 
-  /** All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; the rest. */
+  /**
+   * All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; then null;
+   * then the rest.
+   */
   *#candidates(
     { datagram: { source, payload }, timestamp }: AuthPacket,
     now: number,
-  ): Generator<Credential, void> {
-    const isTried = new Uint8Array(this.#credentials.keys.length);
+  ): Generator<Credential | null, void> {
+    const tried = new Set<Credential>();
     const sightings = this.#sightings;
-    const groups = [
+    const likely = [
       () => [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat(),
       () => alternate(sightings.near(source).values(), this.#idleKeys(now)),
-      () => sightings.latestFirst,
     ];
-    for (const group of groups) {
+    for (const group of likely) {
       for (const key of group()) {
-        if (isTried[key.index] === 1) continue;
-        isTried[key.index] = 1;
+        if (tried.has(key)) continue;
+        tried.add(key);
         yield key;
       }
     }
+    yield null;
+    for (const key of sightings.latestFirst) if (!tried.has(key)) yield key;
   }
 
   /** The keys that are not in use, the latest used first. To look at all takes long, so that is done once a second. */

@@ -17,8 +17,8 @@ export interface AuthPacket {
 /** The search for the key that a packet is signed with. */
 export interface Search {
   readonly packet: AuthPacket;
-  /** The keys not tried yet, likely ones first. */
-  readonly candidates: Iterator<Credential, void>;
+  /** The keys not tried yet: likely ones, null, then the rest. */
+  readonly candidates: Iterator<Credential | null, void>;
   untried: number;
   /** The refusal if no key fits. */
   readonly refusal: Refusal;

@@ -285,3 +285,10 @@ Deno.test("lossesOf() ignores what we did not make", () => {
   picture.handleLook(sampleObserved({}));
   assert.deepEqual(picture.lossesOf(TO), []);
 });
+
+Deno.test("Picture goes on listing routes after settings that had some, to find what is to be removed", () => {
+  const withRoutes = sampleSettings({ peers: [samplePeer({ name: "a", routes: ["10.7.0.0/16"] })] });
+  const picture = new Picture(withRoutes);
+  picture.handleSettings(SETTINGS);
+  assert.equal(picture.hasRoutes, true);
+});

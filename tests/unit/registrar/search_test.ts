@@ -168,6 +168,16 @@ Deno.test("search() alternates between keys seen at the address and keys of peer
   assert.ok(absent <= 3, `${absent}`);
 });
 
+Deno.test("handle() leaves unlikely keys to a search: junk from strangers costs no verification while all peers are in", () => {
+  const registrar = fullGate();
+  const count = verifications(registrar, () => {
+    for (let number = 0; number < 100; number++) {
+      registrar.handle(fleet.junk(place(5000 + number)), NOW, UNIX);
+    }
+  });
+  assert.ok(count <= 10, `${count}`);
+});
+
 Deno.test("search() continues one search for each place, which later packets do not restart", () => {
   const registrar = fleet.registrar();
   const send = () => told(registrar.handle(fleet.junk(place(1)), NOW, UNIX));

@@ -20,17 +20,14 @@ export class Credential {
   readonly proof: Proof;
   /** The key that signatures are verified with; null: a token, or nothing. */
   readonly key: Key | null;
-  /** Counts the credentials with a key. */
-  readonly index: number;
   /** By `ADDRESS:PORT`, each of them `*` if any is allowed. */
   readonly #peers = new Map<string, { readonly peer: Peer; readonly rank: number }>();
   /** Addresses that are allowed with some port. */
   readonly #addresses = new Set<string>();
 
-  constructor(proof: Proof, key: Credential["key"], index: number) {
+  constructor(proof: Proof, key: Credential["key"]) {
     this.proof = proof;
     this.key = key;
-    this.index = index;
   }
 
   /** @param rank a sender that could be two peers is the one of lower rank @param address null: any */
@@ -84,7 +81,6 @@ export class Credentials {
       const credential = this.#byId.get(id) ?? new Credential(
         known?.get(id)?.proof ?? makeProof(peer.scheme),
         keyOf(peer.scheme, owners),
-        keys.length,
       );
       if (!this.#byId.has(id) && credential.key !== null) keys.push(credential);
       if (credential.key === null) this.#bareLengths.add(authPayloadLength(peer.scheme));

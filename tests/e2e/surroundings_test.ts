@@ -49,6 +49,96 @@ Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main 
   assert.equal(await scenario.snapshot("server"), before);
 });
 
+/** The forms that rulesets of firewalls have, each with what it takes to open the tunnel's port and let its device in. */
+const FIREWALLS = {
+  "as in the examples of nftables": `table inet fw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state invalid drop
+    ct state { established, related } accept
+    iif lo accept
+    udp dport 10001 accept
+    iifname ipipou1 accept
+  }
+  chain forward { type filter hook forward priority filter; policy drop; }
+}`,
+  "of ufw": `table ip fw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname lo accept
+    ct state related,established accept
+    ct state invalid drop
+    udp dport 10001 accept
+    iifname ipipou1 accept
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    ct state related,established accept
+    ct state new accept
+  }
+}`,
+  "of firewalld": `table inet fw {
+  chain input {
+    type filter hook input priority filter + 10; policy accept;
+    ct state { established, related } accept
+    ct status dnat accept
+    iifname lo accept
+    iifname ipipou1 accept
+    udp dport 10001 ct state { new, untracked } accept
+    ct state invalid drop
+    reject with icmpx admin-prohibited
+  }
+}`,
+  "of fw4": `table inet fw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname lo accept
+    ct state vmap { established : accept, related : accept }
+    iifname eth0 jump input_wan
+    iifname ipipou1 accept
+  }
+  chain input_wan { meta nfproto ipv4 udp dport 10001 counter accept; drop; }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    oifname lo accept
+    ct state vmap { established : accept, related : accept }
+  }
+}`,
+  "that let out only what they name": `table inet fw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    udp dport 10001 ct state new,untracked accept
+    iifname ipipou1 accept
+  }
+  chain output {
+    type filter hook output priority filter; policy drop;
+    ct state established,related accept
+    udp sport 10001 ct state untracked accept
+    oifname ipipou1 accept
+  }
+}`,
+} as const;
+
+Deno.test("beside rulesets of every usual form", async (t) => {
+  await using scenario = await Scenario.create();
+  const { network } = scenario;
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  for (const [form, rules] of Object.entries(FIREWALLS)) {
+    await t.step(form, async () => {
+      await network.must("server", ["nft", "-f", "-"], { stdin: `${rules}\n` });
+      client.signal("SIGUSR1");
+      await server.waitForLine(/authenticated again/, PATIENCE);
+      await scenario.ping("client");
+      await scenario.ping("server", INNER.client);
+      const [, family] = rules.split(" ");
+      await network.must("server", ["nft", "delete", "table", family!, "fw"]);
+    });
+  }
+});
+
 Deno.test("the program needs no other programs or environment, and a client neither nft nor libnetfilter_queue", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);

@@ -101,6 +101,7 @@ Deno.test("a client without nft says once what it takes, and works", async () =>
   const world = new World();
   const [client] = world.clients;
   client!.host.programs.missing.add("nft");
+  client!.host.hasNftables = false;
   await world.begin();
   world.assertConnected();
   assert.deepEqual(intrusions(world), ["another port", "bare IPIP"]);

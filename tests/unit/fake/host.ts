@@ -41,6 +41,8 @@ export class FakeHost implements RawSocketHost {
   failWrites: string | null = null;
   readonly replySockets = new Set<FakeReplySocket>();
   readonly onSent: (packet: Uint8Array) => void;
+  /** Whether the kernel has nftables, as far as news of it go. */
+  hasNftables = true;
   sendError: ErrorCode | null = null;
 
   constructor(clock: VirtualClock, options: HostOptions) {

@@ -63,6 +63,7 @@ export class FakeProcess implements Parent {
         signalHolder: unavailable,
       },
       openNews: (table) => {
+        if (table !== null && !this.#host.hasNftables) throw new Error("EPROTONOSUPPORT");
         const news = this.#own(new FakeNews(kernel.changes, table));
         this.news.push(news);
         return news;

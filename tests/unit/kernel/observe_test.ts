@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Identity } from "../../../lib/kernel/identity.ts";
+import { type Identity, identityOf } from "../../../lib/kernel/identity.ts";
+import { sampleSettings } from "../samples.ts";
 import type { IpDevice, Listing } from "../../../lib/kernel/listing.ts";
 import { sortOut, withListeners } from "../../../lib/kernel/observe.ts";
 import type { NftObject } from "../../../lib/kernel/listing.ts";
@@ -44,6 +45,12 @@ function withoutNft(isGone: (object: NftObject) => boolean): Listing {
   const listing = hub();
   return { ...listing, nft: listing.nft!.filter((object) => !isGone(object)) };
 }
+
+Deno.test("identityOf() gives a client no queue, by which rules of version 0.1 would count as its own", () => {
+  const queue = { number: 7, maxLength: 24 };
+  assert.equal(identityOf(sampleSettings({ queue })).queue, 7);
+  assert.equal(identityOf(sampleSettings({ mode: "client", queue })).queue, -1);
+});
 
 Deno.test("sortOut() finds nothing of ours in an empty network namespace", () => {
   const { own, foreign, hostAddresses } = sortOut({ ...ipListing("empty_ip.txt"), nft: [] }, HUB, NOW);

@@ -4,6 +4,7 @@ import { Registrar } from "../../../lib/registrar.ts";
 import { Replays } from "../../../lib/registrar/replays.ts";
 import type { Datagram } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
+import { samplePeer } from "../samples.ts";
 import {
   authPacket,
   ELSEWHERE,
@@ -79,6 +80,8 @@ Deno.test("handle() accepts no end of packets of one second, and none of them tw
   const packets = Array.from({ length: 200 }, () => authPacket(SIGNING, HOME));
   const accepted = packets.filter((packet) => runs.take(packet) === "ipipou0");
   assert.ok(accepted.length >= 64);
+  const [[, { packets: kept }]] = JSON.parse(runs.save(true)).keys;
+  assert.ok(kept.length <= 64, `${kept.length}`);
   for (const packet of packets) assert.notEqual(runs.take(packet), "ipipou0");
   assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 1), UNIX + 1), "ipipou0");
 });
@@ -139,6 +142,27 @@ Deno.test("handle() lets a client in again once its clock is right, however far 
     for (const packet of [...before, ...far]) assert.notEqual(runs.take(packet, time), "ipipou0");
   }
   assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 3_700), UNIX + 3_700), "ipipou0");
+});
+
+Deno.test("handle() lets a client in whose clock was ahead twice, as soon as it is right", () => {
+  const runs = new Runs();
+  for (const day of [0, 10]) {
+    const now = UNIX + 86_400 * day;
+    assert.equal(runs.take(authPacket(SIGNING, HOME, now + 3_600), now), "ipipou0");
+    assert.equal(runs.take(authPacket(SIGNING, HOME, now + 1), now + 1), "ipipou0");
+    assert.equal(runs.take(authPacket(SIGNING, HOME, now + 7_200), now + 7_200), "ipipou0");
+  }
+});
+
+Deno.test("Replays forgets the keys that were not used for longest, beyond 16,384", () => {
+  const replays = noReplays();
+  const peer = samplePeer({ scheme: VERIFYING });
+  const { payload } = authPacket(SIGNING, HOME);
+  const key = (number: number) => ({ id: `key ${number}`, isShared: false });
+  for (let number = 0; number <= 16_384; number++) replays.note(key(number), payload, peer, UNIX);
+  assert.equal(replays.size, 16_384);
+  assert.equal(replays.refusalOf(key(0), payload, peer, UNIX), null);
+  assert.equal(replays.refusalOf(key(1), payload, peer, UNIX), "repeated");
 });
 
 Deno.test("handle() keeps a client out whose clock went back, until it has caught up", () => {

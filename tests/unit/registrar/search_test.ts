@@ -168,6 +168,13 @@ Deno.test("search() alternates between keys seen at the address and keys of peer
   assert.ok(absent <= 3, `${absent}`);
 });
 
+Deno.test("handle() knows a peer at once that was displaced a moment ago", () => {
+  const registrar = fullGate();
+  registrar.handle(fleet.junk(place(5000)), NOW, UNIX);
+  assert.equal(told(registrar.handle(fleet.packet(1, place(7)), NOW, UNIX)), "c1");
+  assert.equal(told(registrar.handle(fleet.packet(7, place(6000), { isOld: true }), NOW, UNIX)), "c7");
+});
+
 Deno.test("handle() leaves unlikely keys to a search: junk from strangers costs no verification while all peers are in", () => {
   const registrar = fullGate();
   const count = verifications(registrar, () => {

@@ -125,7 +125,7 @@ export interface Observed {
   readonly hasNft: boolean;
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
-  /** Devices in a VRF. A socket gets what they receive only if it is bound to one. */
+  /** Devices in a VRF. Only a socket that is bound to one may have its addresses. */
   readonly vrfMembers: ReadonlySet<string>;
   /** The kernel's numbers of our devices. */
   readonly ownIndexes: ReadonlySet<number>;

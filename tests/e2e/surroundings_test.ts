@@ -139,6 +139,26 @@ Deno.test("beside rulesets of every usual form", async (t) => {
   }
 });
 
+Deno.test("a server in a VRF has its FOU port bound to its device, without which the kernel refuses it there", async () => {
+  await using scenario = await Scenario.create();
+  const { network } = scenario;
+  const commands = [
+    "ip link add vrf1 type vrf table 10",
+    "ip link set dev vrf1 up",
+    "ip link set dev eth0 master vrf1",
+    "ip route add default via 192.0.2.254 vrf vrf1",
+  ];
+  await network.must("server", ["sh", "-ec", commands.join("\n")]);
+  const server = await scenario.server(...TOKEN);
+  assert.match(await network.must("server", ["ip", "fou", "show"]), / local 192\.0\.2\.1 dev eth0 *$/m);
+  await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  await scenario.ping("server", INNER.client);
+  assert.equal((await server.kill()).code, 0);
+  assert.equal(await network.must("server", ["ip", "fou", "show"]), "");
+});
+
 Deno.test("the program needs no other programs or environment, and a client neither nft nor libnetfilter_queue", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);

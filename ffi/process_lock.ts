@@ -15,7 +15,7 @@ const F_SETLK = 6;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 
-/** The folder may be a service's own: it must not lead another user to another file, or hold that one up. */
+/** The folder may belong to a service's user, who must not be able to redirect or block others by a link or a pipe. */
 const SAFELY = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 /** `struct flock` of 64-bit systems, for the whole file: l_type at 0, l_pid at 24. */

@@ -74,14 +74,14 @@ export class PeerLog {
     else this.#log.notice(line);
   }
 
-  /** Of its own peer, or of somebody who recorded that one's packets. */
+  /** The packet comes from the peer, or from somebody who recorded it. */
   #refusedRepeated(peer: string, source: Endpoint, refusal: Refusal): void {
     const report = this.#repeated.get(peer) ?? new RefusalReport();
     this.#repeated.set(peer, report);
     const line = report.note(source, refusal, this.#clock.now());
     if (line === null) return this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
-    const why =
-      "somebody repeats it, or the clock there went back: then it is let in once that is right again";
+    const why = "somebody repeats it, the clock there went back, or this server was killed a moment ago; " +
+      "one with a later time is accepted";
     this.#log.warning(`${peer}: ${line} (${why})`);
   }
 }

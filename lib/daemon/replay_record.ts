@@ -6,7 +6,7 @@ import type { DaemonContext } from "./context.ts";
 /** Least milliseconds between two writes. */
 const PAUSE_MILLISECONDS = 1_000;
 
-/** Keeps for the next run which auth packets were used. What is not written when this run is killed counts as used. */
+/** Keeps the record of used auth packets for the next run. What a killed run did not write counts as used there. */
 export class ReplayRecord {
   readonly replays: Replays;
   readonly #file: StateFile;
@@ -49,7 +49,7 @@ export class ReplayRecord {
     if (this.replays.changes !== this.#written) this.#woken.abort();
   }
 
-  /** Writes what changes, until told to stop: a key that is new at once, as a killed run must leave something of it. */
+  /** Writes changes until told to stop. A new key is written at once, so that a killed run leaves something of it. */
   async keep(stop: AbortSignal): Promise<void> {
     let pauseEnd = this.#clock.now();
     while (!stop.aborted) {

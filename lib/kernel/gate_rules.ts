@@ -123,10 +123,9 @@ function definitionsOf(rules: GateRules, comment: string): string[] {
 }
 
 /**
- * The kernel hands what comes from a tunnel's far address to its device, whatever the port, and also without FOU around it.
- * Packets from
- * other addresses are not for this client: another one may have the same port. No counters: the less of nftables is
- * needed, the better.
+ * A client's gate. The kernel gives a tunnel all that comes from its far address, from any port, and also without FOU
+ * around it. Packets from other addresses are not judged: another client may have the same port. There are no counters,
+ * so as to need little of nftables.
  */
 function clientDefinitions(server: Endpoint, rules: GateRules, comment: string): string[] {
   const { table, name, ip } = rules;

@@ -46,7 +46,7 @@ export interface Remote {
 
 /** The input of a gate's rules. Everything else is an element of its sets and maps. */
 export interface GateRules {
-  /** A client's gate: the far end whose datagrams alone it lets in from that address. Null: a server's. */
+  /** Of a client: its server, whose address may send from this port alone. Null: the gate is a server's. */
   readonly server: Endpoint | null;
   readonly table: string;
   /** Last part of the names of its chains and sets. */
@@ -121,7 +121,7 @@ export interface Observed {
     /** Chains of version 0.1 in the gate's table; none while one of its servers has a rule there. */
     readonly emptyChains: readonly string[];
   };
-  /** Whether nft can be used. It need not on a client, whose gate is then missing. */
+  /** Whether nft can be used. A client does without. */
   readonly hasNft: boolean;
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;

@@ -38,9 +38,10 @@ type StoredUses = Omit<Uses, "packets"> & { readonly packets: readonly (readonly
 export type Past = "lost" | "cut short" | "whole";
 
 /**
- * Which signed auth packets were used: none is good twice, though anyone on its way can repeat it from any address. Its
- * time must be past that of the newest, so a client whose clock goes back is refused until it is past that. A time that
- * was ahead of our clock does not count as newest: or a client whose clock was wrong once would stay out until then.
+ * Remembers which signed auth packets were used. Each is good once, although anyone who sees one can send it again from
+ * any address. Its time must not be before the newest so far, so a client whose clock goes back is refused until it has
+ * caught up. A time ahead of our clock does not count as the newest: otherwise a client whose clock was once far ahead
+ * would stay out until then.
  */
 export class Replays {
   /** By public key in base64, the least recently used first. */

@@ -7,9 +7,12 @@ IP:PORT HEX, followed by the time in it if it is signed with the key --verify B6
 PAYLOAD, empty by default:
 
   --hex HEX | --token TEXT | --key B64 [--secret TEXT] [--time SECONDS]   and [--cut N] [--append HEX]
+
+Many of the same: [--count N] [--rate PACKETS_A_SECOND]
 """
 import argparse
 import socket
+import time
 
 from auth_packet import DEFAULT_SECRET, endpoint, send, signed, verify
 
@@ -31,7 +34,10 @@ def send_one(args):
 
 
 def send_all(args):
-    for _ in range(args.count):
+    start = time.monotonic()
+    for number in range(args.count):
+        if args.rate is not None:
+            time.sleep(max(0, start + number / args.rate - time.monotonic()))
         send_one(args)
 
 
@@ -61,6 +67,7 @@ def main():
     parser.add_argument("--cut", type=int, default=0)
     parser.add_argument("--append", default="")
     parser.add_argument("--count", type=int, default=1, help="packets to send")
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--verify")
     args = parser.parse_args()
     {"send": send_all, "exchange": exchange}[args.action](args)

@@ -15,6 +15,7 @@ const REFUSALS = [
   "older than one accepted before",
   "overtaken by a later one",
   "moved too recently",
+  "another peer is there",
 ] as const;
 
 /** Why an auth packet was refused. */

@@ -1,9 +1,10 @@
 import { type Admission, isLive, isSamePlace } from "./admission.ts";
+import { Candidates } from "./registrar/candidates.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
-import { type Outcome, refused } from "./registrar/outcome.ts";
+import { type Admitted, type Outcome, refused } from "./registrar/outcome.ts";
 import type { Replays } from "./registrar/replays.ts";
-import { Roll } from "./registrar/roll.ts";
+import { Roll, type Seat } from "./registrar/roll.ts";
 import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
 import { isRemoteIpv4 } from "./ipv4.ts";
@@ -15,9 +16,6 @@ import type { Peer, Settings } from "./settings/settings.ts";
 const VERIFICATIONS_AT_ONCE = 8;
 /** Signatures verified in one turn of a search. */
 const VERIFICATIONS_PER_TURN = 16;
-
-/** Milliseconds for which a list of the keys that are not in use is good. */
-const IDLE_MILLISECONDS = 1_000;
 
 /** The settings that a registrar depends on. */
 type RegistrarSettings = Pick<Settings, "peers" | "local">;
@@ -31,14 +29,12 @@ export class Registrar {
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #ports: readonly number[];
   readonly #credentials: Credentials;
-  readonly #hints: KeyHints;
+  readonly #candidates: Candidates;
   readonly #sightings: Sightings;
   readonly #roll = new Roll();
   readonly #replays: Replays;
   #searches = new SearchQueue();
-  /** Outcomes of searches that ended outside of `search()`. Its next call returns them. */
-  #ended: Outcome[] = [];
-  #idle: { since: number; keys: readonly Credential[] } = { since: -Infinity, keys: [] };
+  readonly #ended: Outcome[] = [];
   #packets = 0;
   #verifications = 0;
 
@@ -57,8 +53,9 @@ export class Registrar {
     this.#replays = replays;
     this.#ports = settings.local.ports;
     this.#credentials = new Credentials(settings.peers, remoteAddresses, known && known.#credentials);
-    this.#hints = new KeyHints(this.#credentials.keys);
     this.#sightings = new Sightings(this.#credentials.keys);
+    const hints = new KeyHints(this.#credentials.keys);
+    this.#candidates = new Candidates(this.#sightings, hints, (key, now) => this.#isInUse(key, now));
   }
 
   /** Admitted peers by name. */
@@ -146,16 +143,30 @@ export class Registrar {
     return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
   }
 
+  /** @returns the outcomes of earlier packets that later ones brought about, each once */
+  ended(): Outcome[] {
+    return this.#ended.splice(0);
+  }
+
   /** Runs one turn of one search. @returns the outcomes of searches that ended */
   search(now: number): Outcome[] {
-    const ended = this.#ended;
-    this.#ended = [];
+    const ended = this.ended();
     const search = this.#searches.take();
     if (search === null) return ended;
     const outcome = this.#tryKeys(search, VERIFICATIONS_PER_TURN, now);
     if (outcome !== null) return [...ended, outcome];
     this.#searches.putBack(search);
     return ended;
+  }
+
+  /** When `settle()` has something to do, milliseconds of `Clock.now()`; null: never, as things are. */
+  get due(): number | null {
+    return this.#roll.due;
+  }
+
+  /** Admits the peers that waited long enough for their places. @returns their outcomes */
+  settle(now: number): Admitted[] {
+    return this.#roll.settle(now).map((seat) => this.#admitted(seat));
   }
 
   #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
@@ -171,7 +182,7 @@ export class Registrar {
 
   #newSearch(packet: AuthPacket, refusal: Refusal, now: number): Search {
     const { keys } = this.#credentials;
-    return { packet, refusal, candidates: this.#candidates(packet, now), untried: keys.length };
+    return { packet, refusal, candidates: this.#candidates.of(packet, now), untried: keys.length };
   }
 
   /** Verifies up to `most` signatures. @param isFirst likely keys only @returns null when more keys are left */
@@ -192,68 +203,41 @@ export class Registrar {
     return search.untried > 0 ? null : refused(packet, refusal);
   }
 
-  /**
-   * All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; then null;
-   * then the rest.
-   */
-  *#candidates(
-    { datagram: { source, payload }, timestamp }: AuthPacket,
-    now: number,
-  ): Generator<Credential | null, void> {
-    const tried = new Set<Credential>();
-    const sightings = this.#sightings;
-    const likely = [
-      () => [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat(),
-      () => alternate(sightings.near(source).values(), this.#idleKeys(now)),
-    ];
-    for (const group of likely) {
-      for (const key of group()) {
-        if (tried.has(key)) continue;
-        tried.add(key);
-        yield key;
-      }
-    }
-    yield null;
-    for (const key of sightings.latestFirst) if (!tried.has(key)) yield key;
-  }
-
-  /** The keys that are not in use, the latest used first. To look at all takes long, so that is done once a second. */
-  #idleKeys(now: number): IteratorObject<Credential> {
-    if (now - this.#idle.since >= IDLE_MILLISECONDS) {
-      const keys = this.#sightings.latestFirst.filter((key) => !this.#isInUse(key, now));
-      this.#idle = { since: now, keys };
-    }
-    return this.#idle.keys.values().filter((key) => !this.#isInUse(key, now));
-  }
-
   #isInUse(credential: Credential, now: number): boolean {
     const sighting = this.#sightings.get(credential);
     const admission = sighting === null ? undefined : this.admissions.get(sighting.peer);
     return admission !== undefined && isLive(admission, now);
   }
 
+  /** Handles a packet that proved who sent it. */
   #admit(peer: Peer, packet: AuthPacket, now: number): Outcome {
-    const { datagram, order } = packet;
-    const { source, destination: { port }, payload } = datagram;
+    const { datagram: { source, destination, payload }, order } = packet;
     const { key } = this.#credentials.of(peer.name)!;
     const replay = key === null ? null : this.#replays.refusalOf(key, payload, peer, packet.timestamp);
     if (replay !== null) return { ...refused(packet, replay), peer: peer.name };
-    const admission = { remote: source, port, expiresAt: expiryOf(peer, now) };
-    const previous = this.admissions.get(peer.name) ?? null;
-    const arrival = this.#roll.arrivalOf(peer.name);
-    if (arrival.order > order) return refused(packet, "overtaken by a later one");
-    const isHere = previous !== null && isSamePlace(previous, admission);
-    const mayMove = previous === null || !isLive(previous, now) ||
-      now - arrival.since >= peer.moveInterval * 1000;
-    if (!isHere && !mayMove) return refused(packet, "moved too recently");
+    const admission = { remote: source, port: destination.port, expiresAt: expiryOf(peer, now) };
+    if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
+    if (!this.#mayMove(peer, admission, now)) return refused(packet, "moved too recently");
     // A pending search for this place is about an older packet.
-    const overtaken = this.#searches.remove(datagram);
+    const overtaken = this.#searches.remove(packet.datagram);
     if (overtaken !== null) this.#ended.push(refused(overtaken.packet, "overtaken by a later one"));
     if (key !== null) this.#replays.note(key, payload, peer, packet.timestamp);
-    const since = isHere ? arrival.since : now;
-    const displaced = this.#roll.set(peer.name, admission, { since, order }, now);
-    if (displaced !== null) this.#idle = { since: -Infinity, keys: [] };
-    this.#noteSighting(peer.name, source);
+    const { holder, seats } = this.#roll.bid({ peer, packet, admission }, now);
+    const outcomes = seats.map((seat) => this.#admitted(seat));
+    this.#ended.push(...outcomes.filter((outcome) => outcome.peer !== peer));
+    return outcomes.find((outcome) => outcome.peer === peer) ??
+      { ...refused(packet, "another peer is there"), peer: peer.name, holder: holder! };
+  }
+
+  #mayMove(peer: Peer, admission: Admission, now: number): boolean {
+    const previous = this.admissions.get(peer.name);
+    return previous === undefined || isSamePlace(previous, admission) || !isLive(previous, now) ||
+      now - this.#roll.arrivalOf(peer.name).since >= peer.moveInterval * 1000;
+  }
+
+  #admitted({ peer, packet: { datagram }, admission, previous, displaced }: Seat): Admitted {
+    if (displaced !== null) this.#candidates.update();
+    this.#noteSighting(peer.name, admission.remote);
     return { kind: "admitted", datagram, peer, admission, previous, displaced };
   }
 
@@ -284,22 +268,21 @@ export class Registrar {
   #continueFrom(other: Registrar, now: number): void {
     this.#packets = other.#packets;
     this.#verifications = other.#verifications;
-    this.#ended = other.#ended;
+    this.#ended.push(...other.ended());
+    this.#roll.takeOver(
+      other.#roll.bids.flatMap((bid) => {
+        const { peer: { name }, admission } = bid;
+        if (!this.#takes(name, admission, other)) return [];
+        const peer = this.#peers.get(name)!;
+        return { ...bid, peer, admission: renew(admission, bid.peer, peer, now) };
+      }),
+    );
     this.#searches = new SearchQueue();
     for (const packet of other.#searches.packets) {
       const { datagram } = packet;
       if (!this.#isOurs(datagram) || !this.#credentials.maySign(datagram.payload)) continue;
       this.#searches.add(this.#newSearch(packet, "wrong signature", now));
     }
-  }
-}
-
-/** Takes from both by turns, because either may be long while the right item is in the other. */
-function* alternate<T>(...both: readonly [Iterator<T>, Iterator<T>]): Generator<T, void> {
-  for (let left = [...both]; left.length > 0;) {
-    const taken = left.map((one) => ({ one, next: one.next() })).filter(({ next }) => !next.done);
-    for (const { next } of taken) yield next.value as T;
-    left = taken.map(({ one }) => one);
   }
 }
 
@@ -317,7 +300,7 @@ function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? a ?? b : Math.min(a, b);
 }
 
-function renew(admission: Admission, old: Peer, peer: Peer, now: number): Admission {
+function renew<A extends Admission>(admission: A, old: Peer, peer: Peer, now: number): A {
   if (old.lifetime === peer.lifetime || !isLive(admission, now)) return admission;
   return { ...admission, expiresAt: expiryOf(peer, now) };
 }

@@ -4,6 +4,7 @@ import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
 import type { Admitted, Refused } from "../registrar/outcome.ts";
+import { BID_MILLISECONDS } from "../registrar/roll.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
 
@@ -14,6 +15,8 @@ export class PeerLog {
   readonly #refusals = new RefusalReport();
   /** Of packets that were used before, by the peer that their key belongs to. */
   readonly #repeated = new Map<string, RefusalReport>();
+  /** Of packets from places of others, by the peer that sent them. */
+  readonly #waiting = new Map<string, RefusalReport>();
   /** The places that the log named last, by peer name. */
   readonly #told = new Map<string, Admission>();
 
@@ -67,21 +70,35 @@ export class PeerLog {
     }
   }
 
-  refused({ datagram: { source }, refusal, peer }: Refused): void {
-    if (peer !== undefined) return this.#refusedRepeated(peer, source, refusal);
+  refused({ datagram: { source }, refusal, peer, holder }: Refused): void {
+    if (peer !== undefined && holder !== undefined) {
+      const why =
+        `${holder} has ${BID_MILLISECONDS / 1000} s to authenticate there again, else ${peer} is there; ` +
+        "if both go on, one of them forges its address";
+      return this.#noteOf(this.#waiting, peer, source, refusal, why);
+    }
+    if (peer !== undefined) {
+      const why = "somebody repeats it, the clock there went back, or this server was killed a moment ago; " +
+        "one with a later time is accepted";
+      return this.#noteOf(this.#repeated, peer, source, refusal, why);
+    }
     const line = this.#refusals.note(source, refusal, this.#clock.now());
     if (line === null) this.#log.debug(describeRefusal(source, refusal));
     else this.#log.notice(line);
   }
 
-  /** The packet comes from the peer, or from somebody who recorded it. */
-  #refusedRepeated(peer: string, source: Endpoint, refusal: Refusal): void {
-    const report = this.#repeated.get(peer) ?? new RefusalReport();
-    this.#repeated.set(peer, report);
+  /** Logs a refusal of a packet that a peer's proof was in, each peer's once a minute. */
+  #noteOf(
+    reports: Map<string, RefusalReport>,
+    peer: string,
+    source: Endpoint,
+    refusal: Refusal,
+    why: string,
+  ): void {
+    const report = reports.get(peer) ?? new RefusalReport();
+    reports.set(peer, report);
     const line = report.note(source, refusal, this.#clock.now());
-    if (line === null) return this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
-    const why = "somebody repeats it, the clock there went back, or this server was killed a moment ago; " +
-      "one with a later time is accepted";
-    this.#log.warning(`${peer}: ${line} (${why})`);
+    if (line === null) this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
+    else this.#log.warning(`${peer}: ${line} (${why})`);
   }
 }

@@ -8,6 +8,7 @@ import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from ".
 import type { Admitted, Outcome } from "../registrar/outcome.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
+import { Alarm } from "./alarm.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, findOutside } from "./outside.ts";
@@ -36,6 +37,8 @@ export class Server implements Daemon {
   readonly #hosts: HostSearch;
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
+  /** Rings when a peer has waited long enough for a place that another one had. */
+  readonly #alarm: Alarm;
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
@@ -49,6 +52,7 @@ export class Server implements Daemon {
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
+    this.#alarm = new Alarm(() => this.#setup.registrar.due, () => this.#settle(), clock);
   }
 
   /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
@@ -96,6 +100,7 @@ export class Server implements Daemon {
       this.#readQueue(),
       keepRepaired(kernel, this.#reconciler, stop),
       this.#record.keep(stop),
+      this.#alarm.keep(stop),
     ]);
     await this.#reconciler.settled();
     await this.#record.close();
@@ -154,6 +159,7 @@ export class Server implements Daemon {
     if (found.size === 0) return;
     const previous = this.#setup;
     this.#setup = withHosts(this.#context.system, previous, found);
+    this.#alarm.update();
     this.#reconciler.follow();
     for (const [host, ip] of found) this.#context.log.notice(`found the IPv4 address of ${host}: ${ip}`);
     this.#peerLog.reloaded(previous.registrar.admissions, this.#setup.registrar.admissions);
@@ -181,6 +187,7 @@ export class Server implements Daemon {
   #switchTo(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
+    this.#alarm.update();
     this.#context.kernel.distrust();
   }
 
@@ -190,6 +197,7 @@ export class Server implements Daemon {
     const { registrar } = this.#setup;
     const { clock } = this.#context.system;
     this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
+    for (const outcome of registrar.ended()) this.#follow(outcome);
     if (registrar.isSearching) this.#searches.start();
   }
 
@@ -203,8 +211,15 @@ export class Server implements Daemon {
     return registrar.isSearching;
   }
 
+  #settle(): void {
+    for (const outcome of this.#setup.registrar.settle(this.#context.system.clock.now())) {
+      this.#follow(outcome);
+    }
+  }
+
   #follow(outcome: Outcome): void {
     this.#record.update();
+    this.#alarm.update();
     if (outcome.kind === "refused") return this.#peerLog.refused(outcome);
     if (outcome.kind === "searching") return;
     const { peer: { name }, displaced } = outcome;

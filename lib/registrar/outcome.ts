@@ -21,8 +21,10 @@ export interface Refused {
   readonly kind: "refused";
   readonly datagram: Datagram;
   readonly refusal: Refusal;
-  /** The peer whose key signed it, if that is what someone should know: its packet was used before. */
+  /** The peer whose proof it was, if that is what someone should know. */
   readonly peer?: string;
+  /** The other peer that still has the place. */
+  readonly holder?: string;
 }
 
 /** The result of an auth packet; "searching": a later `search()` returns it. */

@@ -92,7 +92,15 @@ Deno.test("a peer of a hub that masquerades reaches no other peer's tunnel from 
     assert.equal(await scenario.counted("ip protocol ipencap ip daddr @addresses"), 3);
   });
   assert.equal(await received(scenario), before);
-  await scenario.ping("client", HUB);
+  await t.step("B says that it is where A is, again and again", async () => {
+    const forged = ["--from", A, "--to", `${ADDRESS.server}:10001`, "--token", "the token of b"];
+    await scenario.send("router", ...forged, "--count", "5", "--rate", "5");
+    await hub.waitForLine(
+      / b: refused auth packet from 198\.51\.100\.2:10001: another peer is there/,
+      PATIENCE,
+    );
+    for (const inner of Object.values(INNER)) await scenario.ping("server", inner);
+  });
 });
 
 Deno.test("what is redirected to the server's port, or comes out of a tunnel, is no way around the gate", async (t) => {

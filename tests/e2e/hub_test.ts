@@ -106,7 +106,7 @@ Deno.test("peers of a hub share an address and a port, and move without disturbi
   });
 });
 
-Deno.test("peers of a hub swap and take each other's places, and no packet reaches the wrong peer", async (t) => {
+Deno.test("peers of a hub swap places, and take those that others have left, and no packet reaches the wrong peer", async (t) => {
   await using scenario = await Scenario.create({ client2: true });
   const peers = { a: PEERS.a, b: PEERS.b };
   await scenario.network.must("server", ["ip", "link", "add", "name", "taken", "type", "dummy"]);
@@ -157,11 +157,15 @@ Deno.test("peers of a hub swap and take each other's places, and no packet reach
     while (transfer.lines.indexOf(await nextTransfer()) < length);
   });
   await t.step(
-    "a peer that proves another's place parks the other: its device stays, and its data goes nowhere",
+    "a peer that has lost its place and has no other is parked: its device stays, and its data goes nowhere",
     async () => {
       b.signal("SIGTERM");
       await b.exit;
+      await authenticate(scenario, "router", "203.0.113.66:7009", "taken");
       await authenticate(scenario, "client", "10.0.1.2:10001", "b");
+      await hub.waitForLine(/ b: refused auth packet from .*: another peer is there/, PATIENCE);
+      // So it is where another one is, too.
+      await authenticate(scenario, "router", "203.0.113.66:7009", "a");
       await eventually("it is out", async () => {
         return / remote 0\.0\.1\.11 local 127\.172\.28\.0 /.test(await deviceOf(scenario, "a"));
       });
@@ -178,7 +182,7 @@ Deno.test("peers of a hub swap and take each other's places, and no packet reach
   );
   await t.step("the parked peer comes back", async () => {
     a.signal("SIGUSR1");
-    await hub.waitForLine(/ a: /, PATIENCE);
+    await authenticate(scenario, "client2", "10.0.1.3:10001", "b");
     await eventually("the tunnel works", () => scenario.answers("client"));
   });
   transfer.signal("SIGINT");

@@ -45,6 +45,36 @@ Deno.test("an auth packet from an address that no other host has is refused, als
   world.assertConnected();
 });
 
+Deno.test("a peer that says once a second that it is where another one is has no effect until that one is gone", async () => {
+  const world = await scene();
+  const { ip, port } = world.natOf(0).outside(world.insideOf(0))!;
+  const claim = async () => {
+    world.server.host.receive(world.forge(1, ip, port));
+    await world.pass(1);
+  };
+  for (let second = 0; second < 200; second++) {
+    await claim();
+    assert.deepEqual([world.sendData(0), world.sendData(1)], ["p0", "p1"], `after ${second} s`);
+  }
+  const told = world.server.lines.filter((line) => line.includes("another peer is there"));
+  assert.ok(told.length >= 3 && told.length <= 5, told.join("\n"));
+  assert.match(told[0]!, /Warning: p1: .* another peer is there \(p0 has 55 s to authenticate there again, /);
+  for (const client of world.clients) client.kill();
+  for (let second = 0; second < 62; second++) await claim();
+  assert.equal(world.placeOf(1), `${ip}:${port} 10000`);
+  assert.equal(world.placeOf(0), null);
+});
+
+Deno.test("peers whose NAT swaps their ports are both back with the second one's packet", async () => {
+  const world = await scene();
+  world.nats[0].swap(world.insideOf(0), world.insideOf(1));
+  world.clients[0]!.authenticate();
+  await world.pass(1);
+  world.clients[1]!.authenticate();
+  await world.clock.advance(50);
+  assert.deepEqual([world.sendData(0), world.sendData(1)], ["p0", "p1"]);
+});
+
 Deno.test("a tunnel that others moved to an address that no other host has is parked at a start", async () => {
   const world = await scene();
   world.server.kill();

@@ -190,6 +190,8 @@ export class Walk {
         return;
       case "forged auth packet":
         return void world.server.host.receive(world.forge(event[1], event[2]));
+      case "claimed place":
+        return this.#claimPlace(event[1], event[2]);
       case "junk":
         return this.#sendJunk(event[1], event[2]);
       default:
@@ -280,6 +282,13 @@ export class Walk {
     const { settings } = server;
     server.reload(new Error("hub.toml:1:1: a mistake"));
     server.settings = settings;
+  }
+
+  /** A client says that it is where another one is. */
+  #claimPlace(client: number, other: number): void {
+    const { world } = this;
+    const place = world.natOf(other).outside(world.insideOf(other));
+    if (place !== null) world.server.host.receive(world.forge(client, place.ip, place.port));
   }
 
   #sendJunk(port: number, length: number): void {

@@ -166,12 +166,12 @@ export class World {
     return datagram === null ? null : `${formatEndpoint(datagram.destination)} ${datagram.source.port}`;
   }
 
-  /** A valid auth packet of a client's, from such an address. */
-  forge(client: number, ip: string): Uint8Array {
+  /** A valid auth packet of a client's, from another address. */
+  forge(client: number, ip: string, port = 40_000): Uint8Array {
     const { random } = this.server.host;
     const salt = (length: number) => random.bytes(length);
     const payload = makeAuthPayload(schemeOf(client, "client"), this.clock.unixTime(), salt);
-    return buildUdpPacket({ source: { ip, port: 40_000 }, destination: SERVER, payload }, TTL);
+    return buildUdpPacket({ source: { ip, port }, destination: SERVER, payload }, TTL);
   }
 
   /** Sends the server a datagram from a stranger. @returns what becomes of it */

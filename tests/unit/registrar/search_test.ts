@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { Endpoint } from "../../../lib/packet.ts";
+import { BID_MILLISECONDS } from "../../../lib/registrar/roll.ts";
 import type { Registrar } from "../../../lib/registrar.ts";
 import type { Scheme } from "../../../lib/auth/scheme.ts";
 import { samplePeer } from "../samples.ts";
@@ -123,11 +125,12 @@ Deno.test("handle() verifies no signature for peers with a token or no authentic
     new Map(),
     NOW,
   );
-  const send = (text: string) => {
-    const datagram = { ...fleet.junk(place(1)), payload: new TextEncoder().encode(text) };
+  const send = (text: string, source: Endpoint) => {
+    const datagram = { ...fleet.junk(source), payload: new TextEncoder().encode(text) };
     return told(registrar.handle(datagram, NOW, UNIX));
   };
-  assert.deepEqual(["a token of 24 characters", "a token of 24 characterS", "", "x"].map(send), [
+  const texts = ["a token of 24 characters", "a token of 24 characterS", "", "x"];
+  assert.deepEqual(texts.map((text, index) => send(text, place(index))), [
     "token",
     "wrong token",
     "port",
@@ -171,8 +174,10 @@ Deno.test("search() alternates between keys seen at the address and keys of peer
 Deno.test("handle() knows a peer at once that was displaced a moment ago", () => {
   const registrar = fullGate();
   registrar.handle(fleet.junk(place(5000)), NOW, UNIX);
-  assert.equal(told(registrar.handle(fleet.packet(1, place(7)), NOW, UNIX)), "c1");
-  assert.equal(told(registrar.handle(fleet.packet(7, place(6000), { isOld: true }), NOW, UNIX)), "c7");
+  assert.equal(told(registrar.handle(fleet.packet(1, place(7)), NOW, UNIX)), "another peer is there");
+  const later = NOW + BID_MILLISECONDS;
+  assert.deepEqual(registrar.settle(later).map(told), ["c1"]);
+  assert.equal(told(registrar.handle(fleet.packet(7, place(6000), { isOld: true }), later, UNIX)), "c7");
 });
 
 Deno.test("handle() leaves unlikely keys to a search: junk from strangers costs no verification while all peers are in", () => {

@@ -187,6 +187,7 @@ Deno.test("resume() keeps admissions by the discarded registrar that are valid h
   send(next, "ccc", 13, NOW + 2);
   send(next, "ddd", 14, NOW + 2);
   send(next, "eee", 14, NOW + 2);
+  send(next, "ddd", 13, NOW + 2);
   registrar.resume(next, NOW + 3);
   assert.deepEqual(Object.fromEntries(registrar.admissions), {
     a: at(place(11)),

@@ -67,10 +67,10 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 /** Names of everything a gate of these rules consists of. */
 export function partsOf({ name, server, readdresses, filters }: GateRules): Set<string> {
   if (server !== null) return new Set([gateNames(name).gate]);
-  const { rewrite, locals, alts, filter, devices, sources, ...always } = gateNames(name);
+  const { rewrite, locals, filter, devices, sources, ...always } = gateNames(name);
   return new Set([
     ...Object.values(always),
-    ...(readdresses ? [rewrite, locals, alts] : []),
+    ...(readdresses ? [rewrite, locals] : []),
     ...(filters ? [filter, devices, sources] : []),
   ]);
 }
@@ -161,6 +161,7 @@ function definitions(rules: GateRules, comment: string): string[] {
     `add map ip ${table} ${names.remotes} { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }`,
     `add set ip ${table} ${names.addresses} { type ipv4_addr; }`,
     `add set ip ${table} ${names.endpoints} { type ipv4_addr . inet_service; }`,
+    `add set ip ${table} ${names.alts} { type ipv4_addr; }`,
     `add set ip ${table} ${names.places} { type ipv4_addr . inet_service . inet_service; size ${SOURCES}; ` +
     `flags dynamic,timeout; timeout ${MEMORY}; }`,
     `add set ip ${table} ${names.limits} { type ipv4_addr; size ${SOURCES}; flags dynamic,timeout; ` +
@@ -168,6 +169,9 @@ function definitions(rules: GateRules, comment: string): string[] {
     rule(names.gate, `${ours} jump ${names.fou}${comment}`),
     // Without FOU around it the kernel would hand the far side's IPIP to the same device, past the port check.
     rule(names.gate, `ip daddr ${ip} ip protocol 4 ip saddr @${names.addresses} ${count}drop`),
+    // Nothing reaches a private address but through the gate: a peer's packet could pass for one of another.
+    rule(names.gate, `ip protocol 4 ip daddr @${names.alts} ${count}drop`),
+    rule(names.gate, `${ownPort("dport", rules)} ip daddr @${names.alts} ${count}drop`),
     // Connection tracking must not know our datagrams: or a peer that this host masquerades could have those of another.
     rule(names.receive, `${ours} notrack`),
     rule(names.untrack, `ip saddr ${ip} ${ownPort("sport", rules)} notrack`),
@@ -215,10 +219,7 @@ function authMatches(length: number): string[] {
   return [`${exact} @th,64,4 != 4`, `${exact} @th,80,16 != ${length}`];
 }
 
-/**
- * Rules for remotes with a private address. Rewriting is stateless both ways. Nothing reaches a private address except
- * through the gate: otherwise a packet inside one peer's tunnel could pass for one from another peer.
- */
+/** Rules for remotes with a private address. Rewriting is stateless both ways. */
 function readdressing(rules: GateRules): string[] {
   const { table, name, ip } = rules;
   const names = gateNames(name);
@@ -228,10 +229,7 @@ function readdressing(rules: GateRules): string[] {
   return [
     `add map ip ${table} ${names.locals} ` +
     "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
-    `add set ip ${table} ${names.alts} { type ipv4_addr; }`,
     `add chain ip ${table} ${names.rewrite} { type filter hook postrouting priority -150; policy accept; }`,
-    `add rule ip ${table} ${names.gate} ip protocol 4 ip daddr @${names.alts} ${count}drop`,
-    `add rule ip ${table} ${names.gate} ${toAlt} ${count}drop`,
     `add rule ip ${table} ${names.alt} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
     `add rule ip ${table} ${names.input} ${toAlt} ${REMOTE} vmap @${names.remotes}`,
@@ -244,11 +242,14 @@ function readdressing(rules: GateRules): string[] {
 function filtering({ table, name, counter }: GateRules): string[] {
   const names = gateNames(name);
   const wrong = `iifname @${names.devices} iifname . ip saddr != @${names.sources}`;
+  const count = counter ? "counter " : "";
   return [
     `add set ip ${table} ${names.devices} { type ifname; }`,
     `add set ip ${table} ${names.sources} { type ifname . ipv4_addr; flags interval; }`,
     `add chain ip ${table} ${names.filter} { type filter hook prerouting priority -350; policy accept; }`,
-    `add rule ip ${table} ${names.filter} ${wrong} ${counter ? "counter " : ""}drop`,
+    `add rule ip ${table} ${names.filter} ${wrong} ${count}drop`,
+    // Any source does not mean none: the kernel takes 0.0.0.0 in a broadcast, as of a host that wants an address.
+    `add rule ip ${table} ${names.filter} iifname @${names.devices} ip saddr 0.0.0.0/8 ${count}drop`,
   ];
 }
 

@@ -23,17 +23,18 @@ export function planGate(
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
   const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, isThere, now);
   const standing = isThere ? old : keptElements(old, gate);
+  const guarded = { ...standing, ...guards(old, gate) };
   return {
     close: [
       ...[...current.obsoleteRules].map((rule) => `delete rule ip ${table} ${rule}`),
-      ...(isThere ? [] : install(old, gate, kept, now)),
+      ...(isThere ? changeSets(standing, { ...gate, ...guarded }) : install(old, gate, guarded, kept, now)),
       ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isReplaced(remote))) : []),
     ],
     open: [
       // What a peer had before it moved or renewed its lifetime goes last, so that no packet on its way is lost.
       ...(isThere ? deleteRemotes(table, name, leaving.filter(isReplaced)) : []),
       ...addRemotes(table, name, coming, now),
-      ...changeSets(standing, gate),
+      ...changeSets(guarded, gate),
     ],
   };
 }
@@ -83,14 +84,32 @@ function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"
 }
 
 /** Replaces the rules. Remotes that stay are in the new rules from the first moment. */
-function install(old: Gate | null, gate: DesiredGate, kept: readonly Remote[], now: number): string[] {
+function install(
+  old: Gate | null,
+  gate: DesiredGate,
+  elements: Elements,
+  kept: readonly Remote[],
+  now: number,
+): string[] {
   return [
     ...(old === null ? [] : deleteGate(old)),
     ...defineGate(gate.rules),
     ...addRemotes(gate.table, gate.name, kept, now),
-    ...changeSets(keptElements(null, gate), { ...gate, ...keptElements(old, gate) }),
+    ...changeSets(keptElements(null, gate), { ...gate, ...elements }),
   ];
 }
+
+/**
+ * What keeps IPIP without FOU out while devices change: a device takes such packets from its first moment to its last.
+ */
+function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses" | "alts"> {
+  return {
+    addresses: gate.addresses.union(old?.addresses ?? NONE),
+    alts: gate.alts.union(old?.alts ?? NONE),
+  };
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 const SETS = ["addresses", "endpoints", "alts", "devices", "sources"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;

@@ -47,12 +47,15 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }",
     "add set ip ipipou addresses-t0 { type ipv4_addr; }",
     "add set ip ipipou endpoints-t0 { type ipv4_addr . inet_service; }",
+    "add set ip ipipou alts-t0 { type ipv4_addr; }",
     "add set ip ipipou places-t0 { type ipv4_addr . inet_service . inet_service; size 65535; " +
     "flags dynamic,timeout; timeout 1m; }",
     "add set ip ipipou limits-t0 { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }",
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 jump fou-t0 " +
     `comment "ipipou:t0 192.0.2.1 ${fingerprint}"`,
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 drop",
+    "add rule ip ipipou gate-t0 ip protocol 4 ip daddr @alts-t0 drop",
+    "add rule ip ipipou gate-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou receive-t0 ip daddr 192.0.2.1 udp dport 10000 notrack",
     "add rule ip ipipou untrack-t0 ip saddr 192.0.2.1 udp sport 10000 notrack",
     "add rule ip ipipou forward-t0 ip daddr . udp dport @endpoints-t0 drop",
@@ -114,20 +117,18 @@ Deno.test("defineGate() counts what it drops and queues if the settings say so",
     "counter queue num 7",
   ]);
   assert.equal(rulesIn("fou", { counter: true }).at(-1), "counter drop");
-  assert.equal(
-    rulesIn("gate", { counter: true }).at(-1),
+  assert.deepEqual(rulesIn("gate", { counter: true }).slice(1), [
     "ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 counter drop",
-  );
+    "ip protocol 4 ip daddr @alts-t0 counter drop",
+    "udp dport 10000 ip daddr @alts-t0 counter drop",
+  ]);
 });
 
 Deno.test("defineGate() rewrites both ways, without connection tracking, for remotes with a private address", () => {
   const lines = defineGate({ ...RULES, readdresses: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
     "add map ip ipipou locals-t0 { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
-    "add set ip ipipou alts-t0 { type ipv4_addr; }",
     "add chain ip ipipou rewrite-t0 { type filter hook postrouting priority -150; policy accept; }",
-    "add rule ip ipipou gate-t0 ip protocol 4 ip daddr @alts-t0 drop",
-    "add rule ip ipipou gate-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou alt-t0 ip daddr set ip saddr . udp sport . udp dport map @locals-t0 accept",
     "add rule ip ipipou untrack-t0 udp sport 10000 ip saddr @alts-t0 notrack",
     "add rule ip ipipou input-t0 udp dport 10000 ip daddr @alts-t0 " +
@@ -144,6 +145,7 @@ Deno.test("defineGate() drops foreign inner source addresses before all other ru
     "add set ip ipipou sources-t0 { type ifname . ipv4_addr; flags interval; }",
     "add chain ip ipipou filter-t0 { type filter hook prerouting priority -350; policy accept; }",
     "add rule ip ipipou filter-t0 iifname @devices-t0 iifname . ip saddr != @sources-t0 drop",
+    "add rule ip ipipou filter-t0 iifname @devices-t0 ip saddr 0.0.0.0/8 drop",
   ]);
 });
 
@@ -168,7 +170,7 @@ Deno.test("defineGate() names several ports in one match", () => {
   const matches = lines.flatMap((line) => /udp [sd]port \{.*?\}/.exec(line) ?? []);
   const both = "{ 10000, 10007 }";
   const [from, to] = [`udp sport ${both}`, `udp dport ${both}`];
-  assert.deepEqual(matches, [to, to, from, to, to, to, from, to, to, from]);
+  assert.deepEqual(matches, [to, to, to, from, to, to, from, to, to, from]);
 });
 
 Deno.test("defineGate() of a gate without peers queues nothing", () => {
@@ -261,7 +263,7 @@ Deno.test("deleteGate() flushes chains before it deletes what they refer to", ()
   assert.deepEqual(deleteGate({ table: "ipipou", name: "t0", parts: partsOf(RULES) }), [
     ...chains.map((chain) => `flush chain ip ipipou ${chain}-t0`),
     "delete map ip ipipou remotes-t0",
-    ...["addresses", "endpoints", "limits", "places"].map((set) => `delete set ip ipipou ${set}-t0`),
+    ...["addresses", "endpoints", "alts", "limits", "places"].map((set) => `delete set ip ipipou ${set}-t0`),
     ...chains.map((chain) => `delete chain ip ipipou ${chain}-t0`),
   ]);
 });

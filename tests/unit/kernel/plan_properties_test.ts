@@ -6,7 +6,7 @@ import type { Transition } from "../../../lib/kernel/plan.ts";
 import { formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import type { FakeKernel } from "../fake/kernel.ts";
-import { acceptedRemotes, admission, HUB, newKernel, NOW, plan, planRemoval } from "./plan_scene.ts";
+import { acceptedRemotes, admission, HUB, newKernel, NOW, OUTSIDE, plan, planRemoval } from "./plan_scene.ts";
 
 /** Few addresses and ports, so that peers meet, share, swap and displace each other. */
 const admissionsArbitrary = fc.array(
@@ -71,6 +71,18 @@ Deno.test("planTransition() leads from any admissions to any others, and then ha
   );
 });
 
+/** Checks that the gate drops IPIP without FOU for each tunnel that would take it. */
+function checkGuards(kernel: FakeKernel): void {
+  const elements = (set: string) => kernel.tables.get("ipipou")?.sets.get(`${set}-p0`)?.elements;
+  for (const [name, { kind, up, outer }] of kernel.devices) {
+    if (name === "tunl0" || kind !== "ipip" || !up || outer!.local.startsWith("127.")) continue;
+    const isGuarded = outer!.local === OUTSIDE.ip
+      ? elements("addresses")?.has(outer!.remote)
+      : elements("alts")?.has(outer!.local);
+    assert.ok(isGuarded, `${name} takes IPIP from ${outer!.remote} to ${outer!.local}`);
+  }
+}
+
 /** Carries out a plan up to its step `killAt`, and checks that no step lets in anyone else. */
 function runKilled(
   kernel: FakeKernel,
@@ -84,6 +96,7 @@ function runKilled(
   try {
     kernel.run(transition, () => {
       for (const key of acceptedRemotes(kernel)) assert.ok(keys.has(key), `${key} was let in`);
+      checkGuards(kernel);
       if (kernel.count - started >= killAt) throw crash;
     });
   } catch (error) {

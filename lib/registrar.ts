@@ -1,6 +1,7 @@
 import { type Admission, isLive, isSamePlace } from "./admission.ts";
 import { Candidates } from "./registrar/candidates.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
+import { Failures } from "./registrar/failures.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
 import { type Admitted, type Outcome, refused } from "./registrar/outcome.ts";
 import type { Replays } from "./registrar/replays.ts";
@@ -33,6 +34,7 @@ export class Registrar {
   readonly #sightings: Sightings;
   readonly #roll = new Roll();
   readonly #replays: Replays;
+  readonly #failures = new Failures();
   #searches = new SearchQueue();
   readonly #ended: Outcome[] = [];
   #packets = 0;
@@ -170,10 +172,16 @@ export class Registrar {
   }
 
   #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
+    const { datagram } = packet;
     const search = this.#newSearch(packet, refusal, now);
-    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, true);
+    const isPending = this.#searches.has(datagram);
+    // What pretends to come from where a client is, by the thousand, must cost next to nothing.
+    const isWorn = isPending || this.#failures.areMany(datagram, now);
+    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, isWorn ? 1 : 2);
+    if (outcome?.kind !== "admitted") this.#failures.note(datagram, now);
     if (outcome !== null) return outcome;
-    if (this.#searches.has(packet.datagram)) return { kind: "searching" };
+    if (isPending) return { kind: "searching" };
+    if (isWorn) return refused(packet, refusal);
     const dropped = this.#searches.add(search);
     if (dropped === search) return refused(packet, "too many unknown senders");
     if (dropped !== null) this.#ended.push(refused(dropped.packet, "too many unknown senders"));
@@ -185,14 +193,22 @@ export class Registrar {
     return { packet, refusal, candidates: this.#candidates.of(packet, now), untried: keys.length };
   }
 
-  /** Verifies up to `most` signatures. @param isFirst likely keys only @returns null when more keys are left */
-  #tryKeys(search: Search, most: number, now: number, isFirst = false): Outcome | null {
+  /**
+   * Verifies up to `most` signatures.
+   *
+   * @param groups how many groups of keys to try
+   * @returns null when more keys are left
+   */
+  #tryKeys(search: Search, most: number, now: number, groups = Infinity): Outcome | null {
     const { packet, candidates, refusal } = search;
     const { datagram, timestamp } = packet;
-    for (let count = 0; count < most && search.untried > 0; count++) {
-      let credential = candidates.next().value!;
-      if (credential === null && isFirst) return null;
-      credential ??= candidates.next().value!;
+    for (let count = 0; count < most && search.untried > 0;) {
+      const credential = candidates.next().value!;
+      if (credential === null) {
+        if (--groups === 0) return null;
+        continue;
+      }
+      count++;
       search.untried--;
       this.#verifications++;
       if (!credential.proof.verify(datagram.payload)) continue;
@@ -235,15 +251,18 @@ export class Registrar {
       now - this.#roll.arrivalOf(peer.name).since >= peer.moveInterval * 1000;
   }
 
-  #admitted({ peer, packet: { datagram }, admission, previous, displaced }: Seat): Admitted {
+  #admitted({ peer, packet, admission, previous, displaced }: Seat): Admitted {
+    const { datagram } = packet;
     if (displaced !== null) this.#candidates.update();
-    this.#noteSighting(peer.name, admission.remote);
+    this.#noteSighting(peer.name, admission.remote, packet);
     return { kind: "admitted", datagram, peer, admission, previous, displaced };
   }
 
-  #noteSighting(peer: string, source: Endpoint | null): void {
+  #noteSighting(peer: string, source: Endpoint | null, packet: AuthPacket | null = null): void {
     const credential = this.#credentials.of(peer)!;
-    if (credential.key !== null && source !== null) this.#sightings.note(credential, { source, peer });
+    if (credential.key === null || source === null) return;
+    const isHinted = packet !== null && this.#candidates.hintsAt(credential, packet);
+    this.#sightings.note(credential, { source, peer, isHinted });
   }
 
   /** Whether another registrar's admission holds here. */

@@ -29,9 +29,17 @@ export class Candidates {
     this.#idle = { since: -Infinity, keys: [] };
   }
 
+  /** Whether a packet hints at a key. */
+  hintsAt(
+    key: Credential,
+    { datagram: { payload }, timestamp }: Pick<AuthPacket, "datagram" | "timestamp">,
+  ): boolean {
+    return this.#hints.find(payload, timestamp).includes(key);
+  }
+
   /**
-   * All keys, each once: last used at this endpoint; hinted at; by turns, last used at this address and unused; then null;
-   * then the rest.
+   * All keys, each once: last used at this endpoint, unless its packets had hints; hinted at; null; by turns,
+   * last used at this endpoint or address, and unused; null; the rest.
    */
   *of(
     { datagram: { source, payload }, timestamp }: AuthPacket,
@@ -39,18 +47,22 @@ export class Candidates {
   ): Generator<Credential | null, void> {
     const tried = new Set<Credential>();
     const sightings = this.#sightings;
-    const likely = [
-      () => [sightings.at(source) ?? [], this.#hints.find(payload, timestamp)].flat(),
-      () => alternate(sightings.near(source).values(), this.#idleKeys(now)),
+    const here = [sightings.at(source) ?? []].flat();
+    const groups = [
+      () => [
+        ...here.filter((key) => !sightings.get(key)!.isHinted),
+        ...this.#hints.find(payload, timestamp),
+      ],
+      () => alternate([...here, ...sightings.near(source)].values(), this.#idleKeys(now)),
     ];
-    for (const group of likely) {
+    for (const group of groups) {
       for (const key of group()) {
         if (tried.has(key)) continue;
         tried.add(key);
         yield key;
       }
+      yield null;
     }
-    yield null;
     for (const key of sightings.latestFirst) if (!tried.has(key)) yield key;
   }
 

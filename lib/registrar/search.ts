@@ -17,7 +17,7 @@ export interface AuthPacket {
 /** The search for the key that a packet is signed with. */
 export interface Search {
   readonly packet: AuthPacket;
-  /** The keys not tried yet: likely ones, null, then the rest. */
+  /** The keys not tried yet: the likeliest ones, null, likely ones, null, the rest. */
   readonly candidates: Iterator<Credential | null, void>;
   untried: number;
   /** The refusal if no key fits. */

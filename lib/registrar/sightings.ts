@@ -4,6 +4,8 @@ import type { Credential } from "./credentials.ts";
 interface Sighting {
   readonly source: Endpoint;
   readonly peer: string;
+  /** Whether the packet hinted at its key. The next ones from there do too, then. */
+  readonly isHinted: boolean;
 }
 
 /** Remembers where keys were last used, so that likely ones are tried first. */

@@ -180,6 +180,22 @@ Deno.test("handle() knows a peer at once that was displaced a moment ago", () =>
   assert.equal(told(registrar.handle(fleet.packet(7, place(6000), { isOld: true }), later, UNIX)), "c7");
 });
 
+Deno.test("handle() finds a client among ten thousand packets from its very place, which cost little", () => {
+  for (const isOld of [false, true]) {
+    const registrar = fullGate();
+    const [source, now] = [place(7), NOW + 60_000];
+    registrar.handle(fleet.packet(7, source, { isOld }), now, UNIX);
+    const junk = fleet.junk(source);
+    const count = verifications(registrar, () => {
+      for (let number = 0; number < 10_000; number++) registrar.handle(junk, now + number / 10, UNIX);
+    });
+    // One of each is of an old client's key; a new one's key is tried for few.
+    assert.ok(count <= (isOld ? 10_200 : 400), `${count}`);
+    const packet = fleet.packet(7, source, { isOld, clock: UNIX + 1 });
+    assert.equal(told(registrar.handle(packet, now + 1000, UNIX + 1)), "c7");
+  }
+});
+
 Deno.test("handle() leaves unlikely keys to a search: junk from strangers costs no verification while all peers are in", () => {
   const registrar = fullGate();
   const count = verifications(registrar, () => {

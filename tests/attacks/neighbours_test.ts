@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { eventually, PATIENCE, Scenario, STAND_IN } from "../e2e/scenario.ts";
+import { eventually, INNER as ENDS, makeKeys, PATIENCE, Scenario } from "../e2e/scenario.ts";
 import { ADDRESS, type Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 
+const FLOODER = new URL("../e2e/flood.py", import.meta.url).pathname;
 const HUB = "172.28.0.2";
 /** A is behind the NAT, at 198.51.100.2:10001; B attacks. */
 const INNER = { a: "172.28.0.11", b: "172.28.0.13" } as const;
@@ -158,23 +159,27 @@ Deno.test("what is redirected to the server's port, or comes out of a tunnel, is
   });
 });
 
-Deno.test("a flood with a client's address does not keep its auth packets from the server", async () => {
+Deno.test("a flood with a client's address, or its very address and port, does not cut off the client", async () => {
   await using scenario = await Scenario.create({ direct: true });
-  const server = await scenario.server("--auth-token", "open sesame", "--auth-lifetime", "600");
-  const client = await scenario.client("direct", "--auth-token", "open sesame");
+  const { network } = scenario;
+  const keys = makeKeys();
+  const server = await scenario.server("--auth-remote-pubkey-b64", keys.publicKey, "--auth-lifetime", "20");
+  await scenario.client("direct", "--auth-key-b64", keys.privateKey, "--keepalive", "8");
   await server.waitForLine(/tunnel up/, PATIENCE);
-  const ends = ["--from", `${ADDRESS.direct}:20000`, "--to", `${ADDRESS.server}:10001`];
-  // Without a rate it would leave the emulated processor to nobody else.
-  const junk = ["--token", "shut sesame", "--count", "1000000", "--rate", "400"];
-  const flood = scenario.network.spawn("router", [
-    ...["/usr/bin/python3", "-B", STAND_IN, "send"],
-    ...[...ends, ...junk],
-  ]);
-  const queued = () => scenario.counted("ip saddr @addresses-ipipou1 limit rate");
-  await eventually("the flood has used up what its address may send", async () => await queued() > 40);
-  for (let times = 0; times < 3; times++) {
-    client.signal("SIGUSR1");
-    await server.waitForLine(/authenticated again/, PATIENCE);
-  }
-  await flood.kill("SIGKILL");
+  const ends = [`${ADDRESS.server}:10001`, `${ADDRESS.direct}:10001`];
+  const floods = ["address", "place"].map((kind) =>
+    network.spawn("router", ["/usr/bin/python3", "-B", FLOODER, kind, ...ends, "400", "600"])
+  );
+  await eventually("what is let through from its address is used up", async () => {
+    return await scenario.counted("ip saddr @addresses-ipipou1 limit rate") > 40;
+  });
+  await eventually("many come from its place", async () => {
+    return await scenario.counted("udp sport @endpoints-ipipou1 counter") > 1000;
+  });
+  const { length } = server.lines;
+  const { stdout } = await network.run("server", ["ping", "-qi0.5", "-c50", ENDS.client]);
+  assert.match(stdout, / 0% packet loss/);
+  const renewals = server.lines.slice(length).filter((line) => line.includes("authenticated again"));
+  assert.ok(renewals.length >= 2, `${renewals.length} renewals in 25 s`);
+  for (const flood of floods) await flood.kill("SIGKILL");
 });

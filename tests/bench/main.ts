@@ -2,9 +2,9 @@ import { build } from "../../tools/build.ts";
 import { runInLab } from "../lab/lab.ts";
 import { measureAuthentication } from "./authentication.ts";
 
-const USAGE = "Usage: deno task bench [tunnel|hub|authentication]";
+const USAGE = "Usage: deno task bench [tunnel|hub|flood|authentication]";
 /** The scripts that measure in the lab, by subject. */
-const SCRIPTS: Readonly<Record<string, string>> = { tunnel: "tunnel.ts", hub: "hub.ts" };
+const SCRIPTS: Readonly<Record<string, string>> = { tunnel: "tunnel.ts", hub: "hub.ts", flood: "flood.ts" };
 /** 1,000 devices take long under emulation. */
 const SECONDS = 3600;
 

@@ -104,6 +104,23 @@ const FIREWALLS = {
     ct state vmap { established : accept, related : accept }
   }
 }`,
+  "of Docker": `table ip fw {
+  chain user { }
+  chain docker { iifname != docker0 oifname docker0 drop; }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    jump user
+    oifname docker0 ct state related,established accept
+    oifname docker0 jump docker
+    iifname docker0 accept
+  }
+  chain ports { iifname != docker0 tcp dport 8080 dnat to 172.17.0.2:80; }
+  chain prerouting { type nat hook prerouting priority dstnat; policy accept; fib daddr type local jump ports; }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 172.17.0.0/16 oifname != docker0 masquerade
+  }
+}`,
   "that let out only what they name": `table inet fw {
   chain input {
     type filter hook input priority filter; policy drop;

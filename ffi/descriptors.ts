@@ -4,6 +4,8 @@ import type { Libc } from "./libc.ts";
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
+/** The protocol of AF_NETLINK for devices, addresses and routes. */
+export const NETLINK_ROUTE = 0;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
@@ -57,6 +59,28 @@ export function openFile(libc: Libc, path: string, flags: number, resources: Dis
 /** Sets a socket option of type int. @returns below 0 on failure */
 export function setIntOption(libc: Libc, fd: number, level: number, option: number, value: number): number {
   return libc.symbols.setsockopt(fd, level, option, new Int32Array([value]), Int32Array.BYTES_PER_ELEMENT);
+}
+
+/**
+ * Opens a netlink socket and joins multicast groups.
+ *
+ * @param name its purpose, in words that follow "ask for"
+ * @param groups bits of `nl_groups`; those of NETLINK_NETFILTER need CAP_NET_ADMIN
+ * @param resources closes it
+ * @throws {SysError}
+ */
+export function openNetlink(
+  libc: Libc,
+  name: string,
+  protocol: number,
+  groups: number,
+  resources: DisposableStack,
+): number {
+  const action = `ask for ${name}`;
+  const fd = openSocket(libc, action, { family: AF_NETLINK, type: SOCK_RAW, protocol }, resources);
+  const address = new Uint32Array([AF_NETLINK, 0, groups]); // struct sockaddr_nl
+  libc.check(action, "bind", libc.symbols.bind(fd, address, address.byteLength));
+  return fd;
 }
 
 function closeWith(resources: DisposableStack, libc: Libc, fd: number): number {

@@ -1,4 +1,5 @@
-import type { DeviceChange, KernelChange } from "../lib/ports.ts";
+import { outerHeader } from "../lib/outer_header.ts";
+import type { DeviceChange, KernelChange, Way } from "../lib/ports.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 
 /** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes and nftables. */
@@ -11,21 +12,37 @@ const NFT_HEADER = 4; // struct nfgenmsg
 const ATTRIBUTE_HEADER = 4;
 
 /** Message types of NETLINK_ROUTE. */
-const RTM = { newLink: 16, delLink: 17, newAddress: 20, delAddress: 21, newRoute: 24, delRoute: 25 } as const;
+const RTM = {
+  newLink: 16,
+  delLink: 17,
+  newAddress: 20,
+  delAddress: 21,
+  newRoute: 24,
+  delRoute: 25,
+  getRoute: 26,
+} as const;
 /** Offsets in the headers of its messages. */
 const LINK_INDEX = 4;
 const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
 const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
+const RTM_FLAGS = 8;
 const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_INFO_DATA = 2; // in IFLA_LINKINFO
-const IPTUN = { local: 2, remote: 3, encapSport: 17, encapDport: 18 } as const; // in IFLA_INFO_DATA
+/** In IFLA_INFO_DATA. */
+const IPTUN = { local: 2, remote: 3, ttl: 4, tos: 5, pmtudisc: 10, encapSport: 17, encapDport: 18 } as const;
 const IFF_UP = 1;
 const IFA_LOCAL = 2;
-const RTA_DST = 1;
+const RTA = { dst: 1, src: 2, oif: 4, metrics: 8, cacheInfo: 12 } as const;
+const RTAX_MTU = 2; // in RTA_METRICS
+const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
+/** Flag of struct rtmsg: asks for a route as it is in the table. */
+const RTM_F_FIB_MATCH = 0x2000;
+const NLM_F_REQUEST = 1;
 
 /** The high byte of the type of all nftables messages, and the low byte of the one that ends a transaction. */
 const NFNL_SUBSYS_NFTABLES = 10;
@@ -108,7 +125,7 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
     case RTM.delRoute: {
       if (body.byteLength < ROUTE_HEADER) break;
       // The default route has no address.
-      const network = `${findAddress(body, ROUTE_HEADER, RTA_DST) ?? "0.0.0.0"}/${
+      const network = `${findAddress(body, ROUTE_HEADER, RTA.dst) ?? "0.0.0.0"}/${
         body.getUint8(RTM_DST_LEN)
       }`;
       const protocol = body.getUint8(RTM_PROTOCOL);
@@ -126,11 +143,12 @@ function deviceChange(body: DataView, name: string, isGone: boolean): DeviceChan
     isGone,
     isUp: (body.getUint32(LINK_FLAGS, IS_LITTLE_ENDIAN) & IFF_UP) !== 0,
     alias: findText(body, LINK_HEADER, IFLA_IFALIAS) ?? "",
+    mtu: findNumber(body, LINK_HEADER, IFLA_MTU) ?? 0,
     outer: outerEnds(body),
   };
 }
 
-/** The outer endpoints of a FOU tunnel; "" for other devices. */
+/** The outer endpoints and header of a FOU tunnel; "" for other devices. */
 function outerEnds(body: DataView): string {
   const info = findAttribute(body, LINK_HEADER, IFLA_LINKINFO);
   const data = info && findAttribute(viewOf(info), 0, IFLA_INFO_DATA);
@@ -140,7 +158,9 @@ function outerEnds(body: DataView): string {
     const bytes = findAttribute(view, 0, IPTUN[port]);
     return `${findAddress(view, 0, IPTUN[ip])}:${bytes?.length === 2 ? viewOf(bytes).getUint16(0) : null}`;
   });
-  return ends.some((end) => end.includes("null")) ? "" : ends.join(" ");
+  if (ends.some((end) => end.includes("null"))) return "";
+  const byte = (type: number) => findAttribute(view, 0, type)?.[0] ?? 0;
+  return [...ends, outerHeader(byte(IPTUN.ttl), byte(IPTUN.tos), byte(IPTUN.pmtudisc) !== 0)].join(" ");
 }
 
 /** What a message of the nftables group is about: the table, something else, or the end of the transaction. */
@@ -197,6 +217,62 @@ function findText(body: DataView, header: number, type: number): string | null {
 function findAddress(body: DataView, header: number, type: number): string | null {
   const bytes = findAttribute(body, header, type);
   return bytes?.length === 4 ? bytes.join(".") : null;
+}
+
+/** The number in an attribute of 32 bits; null when there is none. */
+function findNumber(body: DataView, header: number, type: number): number | null {
+  const bytes = findAttribute(body, header, type);
+  return bytes?.length === 4 ? viewOf(bytes).getUint32(0, IS_LITTLE_ENDIAN) : null;
+}
+
+/**
+ * Makes a request for the route to an address.
+ *
+ * @param to 4 bytes, as `from`
+ * @param device number of the device that packets are bound to; null: none
+ * @param isFromTable whether to ask for the route as it is in the table, without what was learned of the path since
+ */
+export function routeRequest(
+  { to, from, device, isFromTable }: {
+    readonly to: Uint8Array;
+    readonly from: Uint8Array;
+    readonly device: number | null;
+    readonly isFromTable: boolean;
+  },
+): Uint8Array<ArrayBuffer> {
+  const attributes: [number, Uint8Array][] = [[RTA.dst, to], [RTA.src, from]];
+  if (device !== null) attributes.push([RTA.oif, new Uint8Array(Uint32Array.of(device).buffer)]);
+  const request = new Uint8Array(HEADER + ROUTE_HEADER + attributes.length * (ATTRIBUTE_HEADER + 4));
+  const view = new DataView(request.buffer);
+  view.setUint32(0, request.length, IS_LITTLE_ENDIAN);
+  view.setUint16(4, RTM.getRoute, IS_LITTLE_ENDIAN);
+  view.setUint16(6, NLM_F_REQUEST, IS_LITTLE_ENDIAN);
+  request.set([AF_INET, 32, 32], HEADER); // the lengths of destination and source
+  if (isFromTable) view.setUint32(HEADER + RTM_FLAGS, RTM_F_FIB_MATCH, IS_LITTLE_ENDIAN);
+  for (const [number, [type, value]] of attributes.entries()) {
+    const offset = HEADER + ROUTE_HEADER + number * (ATTRIBUTE_HEADER + 4);
+    view.setUint16(offset, ATTRIBUTE_HEADER + 4, IS_LITTLE_ENDIAN);
+    view.setUint16(offset + 2, type, IS_LITTLE_ENDIAN);
+    request.set(value, offset + ATTRIBUTE_HEADER);
+  }
+  return request;
+}
+
+/** Reads the answer to a `routeRequest`. @returns null: there is no route; whether its MTU was learned of the path */
+export function parseRouteAnswer(datagram: Uint8Array): Way & { readonly isLearned: boolean } | null {
+  const [message = null] = messagesIn(datagram);
+  if (message?.type !== RTM.newRoute || message.body.byteLength < ROUTE_HEADER) return null;
+  const { body } = message;
+  const metrics = findAttribute(body, ROUTE_HEADER, RTA.metrics);
+  const cache = findAttribute(body, ROUTE_HEADER, RTA.cacheInfo);
+  const expires = cache !== null && cache.length >= RTA_EXPIRES + 4
+    ? viewOf(cache).getInt32(RTA_EXPIRES, IS_LITTLE_ENDIAN)
+    : 0;
+  return {
+    index: findNumber(body, ROUTE_HEADER, RTA.oif) ?? 0,
+    mtu: metrics && findNumber(viewOf(metrics), 0, RTAX_MTU),
+    isLearned: expires !== 0,
+  };
 }
 
 /** Rounds a length up to where the next message or attribute begins. */

@@ -1,12 +1,12 @@
 import { constants } from "node:os";
 import type { KernelChange, KernelNews } from "../lib/ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
-import { AF_NETLINK, openSocket, setIntOption, SO_RCVBUFFORCE, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
+import { NETLINK_ROUTE, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
 import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
 import { Waiter } from "./waiter.ts";
 
-const NETLINK = { route: 0, netfilter: 12 } as const;
+const NETLINK = { route: NETLINK_ROUTE, netfilter: 12 } as const;
 /** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses and IPv4 routes. */
 const ROUTE_GROUPS = 0x1 | 0x10 | 0x40;
 /** NFNLGRP_NFTABLES of NETLINK_NETFILTER, number 7. */
@@ -139,26 +139,4 @@ export class NetlinkNews implements KernelNews {
       throw error;
     }
   }
-}
-
-/**
- * Opens a netlink socket and joins multicast groups.
- *
- * @param name its purpose, in words that follow "ask for"
- * @param groups bits of `nl_groups`; those of NETLINK_NETFILTER need CAP_NET_ADMIN
- * @param resources closes it
- * @throws {SysError}
- */
-function openNetlink(
-  libc: Libc,
-  name: string,
-  protocol: number,
-  groups: number,
-  resources: DisposableStack,
-): number {
-  const action = `ask for ${name}`;
-  const fd = openSocket(libc, action, { family: AF_NETLINK, type: SOCK_RAW, protocol }, resources);
-  const address = new Uint32Array([AF_NETLINK, 0, groups]); // struct sockaddr_nl
-  libc.check(action, "bind", libc.symbols.bind(fd, address, address.byteLength));
-  return fd;
 }

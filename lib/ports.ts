@@ -12,6 +12,8 @@ export interface System {
   readonly locks: Locks;
   /** @param table the nftables table (family ip) to watch; null: none @throws {SysError} */
   readonly openNews: (table: string | null) => KernelNews;
+  /** @throws {SysError} */
+  readonly openRoutes: () => Routes;
   /** @throws {IpipouError} exit code 20 when the queue cannot be opened */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
   /** @param options.device the network device all packets leave by; null: as the routes say @throws {SysError} */
@@ -92,7 +94,8 @@ export interface DeviceChange {
   readonly isUp: boolean;
   /** "" where it has none. */
   readonly alias: string;
-  /** Of a tunnel in UDP, its outer ends: "LOCAL:PORT REMOTE:PORT"; else "". */
+  readonly mtu: number;
+  /** Of a tunnel in UDP, its outer ends and header: "LOCAL:PORT REMOTE:PORT", then as `outerHeader`; else "". */
   readonly outer: string;
 }
 
@@ -121,6 +124,27 @@ export interface KernelNews extends Disposable {
   wait(stop: AbortSignal): Promise<void>;
   /** Makes the receive buffer large enough for what is about to run. @param commands number of `ip` commands */
   makeRoom(commands: number): void;
+}
+
+/** The way that packets take, by the kernel's routes. */
+export interface Way {
+  /** The kernel's number of the device. */
+  readonly index: number;
+  /** MTU that the route itself has; null: none. What the kernel learned of the path does not count. */
+  readonly mtu: number | null;
+}
+
+/** Asks the kernel for its routes. */
+export interface Routes extends Disposable {
+  /**
+   * Finds the way to an IPv4 address; never waits.
+   *
+   * @param from own address that the packets come from
+   * @param device number of the device that they are bound to; null: none
+   * @returns null: there is none
+   * @throws {SysError}
+   */
+  find(to: string, from: string, device: number | null): Way | null;
 }
 
 /** A netfilter queue to open. */

@@ -1,6 +1,7 @@
 import { env, pid } from "node:process";
 import { lockFile, lockFileInherited } from "../ffi/file_lock.ts";
 import { NetlinkNews } from "../ffi/netlink_news.ts";
+import { NetlinkRoutes } from "../ffi/netlink_routes.ts";
 import { NotifySocket } from "../ffi/notify_socket.ts";
 import { PacketQueue } from "../ffi/packet_queue.ts";
 import { signalLockHolder, takeProcessLock } from "../ffi/process_lock.ts";
@@ -27,6 +28,7 @@ export const SYSTEM: System = {
     signalHolder: signalLockHolder,
   },
   openNews: NetlinkNews.open,
+  openRoutes: () => new NetlinkRoutes(),
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),
   openReplySocket: (options) => new ReplySocket(options),

@@ -43,7 +43,8 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   const { stop } = orders;
   const runner = new Runner(system.runProgram, log);
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
-  const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, log });
+  using routes = system.openRoutes();
+  const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, routes, log });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);

@@ -5,6 +5,7 @@ import type { Peer, Settings } from "../settings/settings.ts";
 import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
+import { USUAL_MTU } from "./mtu.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
 import {
   endpointKey,
@@ -54,9 +55,13 @@ export function desiredState(
   const firstAlt = mode === "server" ? settings.firstAltIp : null;
   const addresses = { main: outside.ip, firstAlt, reserved, foreign };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
+  const deviceMtu = mtuOf(outside, observed);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
+    const admission = admissions.get(peer.name)!;
     const local = layout.locals.get(peer.name) ?? null;
-    return memberOf({ settings, outside, peer, admission: admissions.get(peer.name)!, local, foreign });
+    const path = local === null ? null : observed.paths.get(admission.remote!.ip) ?? null;
+    const found = own.tunnels.get(peer.tunnel.device);
+    return memberOf({ settings, outside, peer, admission, local, foreign, path, deviceMtu, found });
   });
   const tunnels = new Map(members.map(({ tunnel }) => [tunnel.name, tunnel]));
   const alts = new Set([...layout.locals.values()].filter((ip) => ip !== outside.ip));
@@ -72,6 +77,10 @@ export function desiredState(
     obsoleteRules: new Set<string>(),
   };
   return { state, faults: new Map([...faults, ...layout.faults]) };
+}
+
+function mtuOf({ device }: Outside, { links }: Observed): number {
+  return links.values().find(({ name }) => name === device)?.mtu ?? USUAL_MTU;
 }
 
 /** Finds the admitted peers that no foreign object hinders, and why the others are hindered. */
@@ -150,6 +159,7 @@ function desiredGate(
     alts,
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
+    clamped: new Set(rules.clamp === null ? [] : members.map(({ tunnel }) => tunnel.name)),
   };
 }
 
@@ -159,7 +169,10 @@ function desiredClientGate(
   { hasNft, foreign }: Observed,
 ): DesiredGate | null {
   const server = admissions.values().next().value?.remote ?? null;
-  return hasNft && server !== null ? gateOf({ ...desiredRules(settings, outside, foreign), server }) : null;
+  if (!hasNft || server === null) return null;
+  const { mssClamp, peers } = settings;
+  const devices = mssClamp === null ? [] : peers.map(({ tunnel }) => tunnel.device);
+  return { ...gateOf({ ...desiredRules(settings, outside, foreign), server }), clamped: new Set(devices) };
 }
 
 /** A gate with empty sets. */
@@ -171,13 +184,13 @@ function gateOf(rules: GateRules): DesiredGate {
     rules,
     remotes: new Map(),
     ...{ addresses: new Set(), endpoints: new Set(), alts: new Set() },
-    ...{ devices: new Set(), sources: new Set() },
+    ...{ devices: new Set(), sources: new Set(), clamped: new Set() },
     parts: partsOf(rules),
   };
 }
 
 function desiredRules(
-  { name, local: { ports }, nft, queue, peers }: Settings,
+  { name, local: { ports }, nft, queue, peers, mssClamp }: Settings,
   { ip }: Outside,
   foreign: Foreign,
 ): GateRules {
@@ -194,6 +207,7 @@ function desiredRules(
     counter: nft.counter,
     readdresses: false,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
-    mark: formatMark({ name, foreignPorts, privateAddress: null }),
+    clamp: mssClamp,
+    mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),
   };
 }

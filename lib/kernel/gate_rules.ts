@@ -29,6 +29,9 @@ function limitsFor(capacity: number) {
   };
 }
 
+/** What only the rules that clamp have. Some kernels lack it. */
+export const CLAMP = "tcp option maxseg size set";
+
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
@@ -40,6 +43,7 @@ const GATE_SETS = [
   "alts",
   "devices",
   "sources",
+  "clamped",
   "limits",
   "places",
 ] as const;
@@ -52,6 +56,9 @@ const GATE_CHAINS = [
   "untrack",
   "rewrite",
   "filter",
+  "clamp",
+  "clampout",
+  "clampin",
   "fou",
   "auth",
   "alt",
@@ -65,11 +72,13 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 }
 
 /** Names of everything a gate of these rules consists of. */
-export function partsOf({ name, server, readdresses, filters }: GateRules): Set<string> {
-  if (server !== null) return new Set([gateNames(name).gate]);
-  const { rewrite, locals, filter, devices, sources, ...always } = gateNames(name);
+export function partsOf({ name, server, readdresses, filters, clamp }: GateRules): Set<string> {
+  const { rewrite, locals, filter, devices, sources, clamped, ...names } = gateNames(name);
+  const { clamp: forwarded, clampout, clampin, ...always } = names;
   return new Set([
-    ...Object.values(always),
+    ...(server === null ? Object.values(always) : [always.gate]),
+    ...(clamp === null ? [] : [forwarded, clampout, clamped]),
+    ...(typeof clamp === "number" ? [clampin] : []),
     ...(readdresses ? [rewrite, locals] : []),
     ...(filters ? [filter, devices, sources] : []),
   ]);
@@ -138,6 +147,7 @@ function clientDefinitions(server: Endpoint, rules: GateRules, comment: string):
       ownPort("dport", rules)
     } udp sport != ${server.port} drop${comment}`,
     `add rule ip ${table} ${gate} ${far} ip protocol 4 drop`,
+    ...clamping(rules),
   ];
 }
 
@@ -200,6 +210,7 @@ function definitions(rules: GateRules, comment: string): string[] {
     rule(names.auth, `${count}queue num ${queue}`),
     ...(rules.readdresses ? readdressing(rules) : []),
     ...(rules.filters ? filtering(rules) : []),
+    ...clamping(rules),
   ];
 }
 
@@ -250,6 +261,31 @@ function filtering({ table, name, counter }: GateRules): string[] {
     `add rule ip ${table} ${names.filter} ${wrong} ${count}drop`,
     // Any source does not mean none: the kernel takes 0.0.0.0 in a broadcast, as of a host that wants an address.
     `add rule ip ${table} ${names.filter} iifname @${names.devices} ip saddr 0.0.0.0/8 ${count}drop`,
+  ];
+}
+
+/**
+ * Rules that lower the segment size which the ends of a TCP connection through a tunnel offer each other. To what fits:
+ * the smaller MTU of the routes to both ends. This host's own end offers no more by itself, and takes no more; to a value,
+ * what comes in for it must be changed too.
+ */
+function clamping({ table, name, clamp }: GateRules): string[] {
+  if (clamp === null) return [];
+  const names = gateNames(name);
+  const chain = (part: "clamp" | "clampout" | "clampin", hook: string) =>
+    `add chain ip ${table} ${names[part]} { type filter hook ${hook} priority -150; policy accept; }`;
+  const size = clamp === "auto" ? "rt mtu" : clamp;
+  const rule = (part: "clamp" | "clampout" | "clampin", field: string) =>
+    `add rule ip ${table} ${names[part]} tcp flags & (syn|rst) == syn ${field} @${names.clamped} ` +
+    `${CLAMP} ${size}`;
+  return [
+    `add set ip ${table} ${names.clamped} { type ifname; }`,
+    chain("clamp", "forward"),
+    rule("clamp", "oifname"),
+    rule("clamp", "iifname"),
+    chain("clampout", "output"),
+    rule("clampout", "oifname"),
+    ...(clamp === "auto" ? [] : [chain("clampin", "input"), rule("clampin", "iifname")]),
   ];
 }
 

@@ -1,8 +1,9 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, KernelNews } from "../ports.ts";
+import type { Clock, KernelNews, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
+import { CLAMP } from "./gate_rules.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";
@@ -11,6 +12,7 @@ import type { Observed } from "./state.ts";
 interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;
+  readonly routes: Routes;
   readonly log: Log;
 }
 
@@ -25,6 +27,8 @@ export class Kernel {
   readonly #context: KernelContext;
   /** A client whose gate stood once needs it from then on. */
   #nft: "needed" | "if-usable" | "none";
+  /** Whether segment sizes can be changed, as far as is known. */
+  #canClamp = true;
   readonly #picture: Picture;
 
   constructor(settings: Settings, context: KernelContext) {
@@ -35,6 +39,7 @@ export class Kernel {
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
+    this.#canClamp = true;
     this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
@@ -71,9 +76,11 @@ export class Kernel {
     const { clock, news, log } = this.#context;
     const picture = this.#picture;
     picture.handleSettings(wanted.settings);
-    const observed = await this.observe();
+    await this.observe();
+    this.#findWays(wanted);
+    const observed = picture.observed!;
     const now = clock.now();
-    const { state, faults } = desiredState(wanted, observed, now);
+    const { state, faults } = desiredState(this.#possible(wanted), observed, now);
     for (const loss of picture.lossesOf(state)) log.warning(loss);
     const plan = planTransition(observed, state, now);
     const { confirm, withdraw, ip } = plan;
@@ -85,6 +92,9 @@ export class Kernel {
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
+      if (error instanceof IpipouError && error.exitCode === EXIT.nft && error.message.includes(CLAMP)) {
+        return await this.#applyWithoutClamp(wanted, error);
+      }
       if (this.#nft === "if-usable" && error instanceof IpipouError && error.exitCode === EXIT.nft) {
         log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
         return await this.#applyWithoutNft(wanted);
@@ -97,6 +107,18 @@ export class Kernel {
     return faults;
   }
 
+  /** What the kernel was not seen to refuse. */
+  #possible(wanted: Wanted): Wanted {
+    return this.#canClamp ? wanted : { ...wanted, settings: { ...wanted.settings, mssClamp: null } };
+  }
+
+  /** A kernel that cannot change segment sizes must have its gate all the same. */
+  async #applyWithoutClamp(wanted: Wanted, { message }: IpipouError): Promise<Faults> {
+    this.#canClamp = false;
+    this.#context.log.warning(`${message}: going on without --tunl-mss-clamp, until the next reload`);
+    return await this.apply(wanted);
+  }
+
   async #applyWithoutNft(wanted: Wanted): Promise<Faults> {
     this.#nft = "none";
     try {
@@ -104,6 +126,18 @@ export class Kernel {
     } finally {
       this.#nft = "if-usable";
     }
+  }
+
+  /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
+  #findWays({ settings: { peers, local: { device } }, outside, admissions }: Wanted): void {
+    const { links } = this.#picture.observed!;
+    const [index = null] = device === null
+      ? []
+      : links.entries().find(([, { name }]) => name === device) ?? [];
+    const far = peers.flatMap(({ name, tunnel }) =>
+      tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
+    );
+    this.#picture.findWays(far, outside, (ip) => this.#context.routes.find(ip, outside.ip, index));
   }
 
   /** Resolves when someone else's change calls for a repair, at most once a second, or when `stop` is aborted. */

@@ -3,6 +3,7 @@ export interface IpDevice {
   readonly ifindex: number;
   readonly ifname: string;
   readonly flags: readonly string[];
+  readonly mtu: number;
   readonly link?: string | null;
   /** The bridge, bond or VRF that it belongs to. */
   readonly master?: string;
@@ -16,6 +17,11 @@ export interface IpDevice {
       readonly remote?: string;
       readonly local?: string;
       readonly link?: string;
+      /** 0: inherit. */
+      readonly ttl?: number;
+      /** In hexadecimal digits after 0x; 1: inherit. */
+      readonly tos?: string;
+      readonly pmtudisc?: boolean;
       readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
     };
   };

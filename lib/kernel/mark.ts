@@ -9,19 +9,23 @@ interface Mark {
   readonly foreignPorts: readonly number[];
   /** Who made the device's private address; null: it has none. */
   readonly privateAddress: "own" | "foreign" | null;
+  /** The MTU that we gave the device: if it has another one, somebody else set that. Null: a gate, or unknown. */
+  readonly mtu: number | null;
 }
 
 const PREFIX = "ipipou";
 const FOREIGN_LISTENER = "foreign-listener";
+const MTU = "mtu-";
 const PRIVATE_ADDRESS = { own: "private-address", foreign: "foreign-address" } as const;
 
-/** Writes a mark: letters, digits and `:.-_`; 60 characters where it names one port. */
-export function formatMark({ name, foreignPorts, privateAddress }: Mark): string {
+/** Writes a mark: letters, digits and `:.-_`; 71 characters where it names one port. */
+export function formatMark({ name, foreignPorts, privateAddress, mtu }: Mark): string {
   return [
     PREFIX,
     name,
     ...(foreignPorts.length === 0 ? [] : [[FOREIGN_LISTENER, ...foreignPorts].join("-")]),
     ...(privateAddress === null ? [] : [PRIVATE_ADDRESS[privateAddress]]),
+    ...(mtu === null ? [] : [`${MTU}${mtu}`]),
   ].join(":");
 }
 
@@ -34,6 +38,7 @@ export function parseMark(text: string): Mark | null {
   return {
     name,
     foreignPorts: listeners.slice(FOREIGN_LISTENER.length).split("-").slice(1).map(Number),
+    mtu: Number(words.find((word) => word.startsWith(MTU))?.slice(MTU.length)) || null,
     privateAddress: kinds.find((kind) => words.includes(PRIVATE_ADDRESS[kind])) ?? null,
   };
 }

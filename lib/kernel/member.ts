@@ -1,7 +1,9 @@
 import type { Admission } from "../admission.ts";
 import { type Endpoint, placeKey } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
+import { outerHeader } from "../outer_header.ts";
 import { formatMark } from "./mark.ts";
+import { chooseMtu } from "./mtu.ts";
 import {
   ANY_ADDRESS,
   listenerKey,
@@ -32,6 +34,12 @@ interface Grounds {
   /** The outer local address of its tunnel; null: it is parked. */
   readonly local: string | null;
   readonly foreign: Foreign;
+  /** MTU of the route to its far address; null: unknown. */
+  readonly path: number | null;
+  /** MTU of the outside's device. */
+  readonly deviceMtu: number;
+  /** Its tunnel as it stands. */
+  readonly found: Tunnel | undefined;
 }
 
 /** An admitted peer and its kernel objects. */
@@ -51,14 +59,17 @@ const latest = new WeakMap<Peer, { readonly grounds: Grounds; readonly member: M
 /** Makes a member, or returns the same object as before when nothing changed, as for most peers. */
 export function memberOf(grounds: Grounds): Member {
   const known = latest.get(grounds.peer);
-  if (known !== undefined && isSame(known.grounds, grounds)) return known.member;
+  if (known !== undefined && isSame(known, grounds)) return known.member;
   const member = makeMember(grounds);
   latest.set(grounds.peer, { grounds, member });
   return member;
 }
 
-function isSame(a: Grounds, b: Grounds): boolean {
-  return a.settings.name === b.settings.name && a.settings.encapCsum === b.settings.encapCsum &&
+function isSame({ grounds: a, member }: { grounds: Grounds; member: Member }, b: Grounds): boolean {
+  // From the tunnel that was made the same one follows again.
+  const isFound = b.found === member.tunnel || b.found === a.found;
+  return isFound && a.path === b.path && a.deviceMtu === b.deviceMtu &&
+    a.settings.name === b.settings.name && a.settings.encapCsum === b.settings.encapCsum &&
     a.settings.local.device === b.settings.local.device && a.outside === b.outside &&
     a.admission === b.admission && a.local === b.local && a.foreign === b.foreign;
 }
@@ -77,16 +88,19 @@ function makeMember(grounds: Grounds): Member {
 }
 
 function makeTunnel(
-  { settings, outside, peer, admission: { remote, port }, local: ip, foreign }: Grounds,
+  { settings, outside, peer, admission: { remote, port }, local: ip, foreign, ...grounds }: Grounds,
 ): Tunnel {
-  const { device, ip: innerIp, peerIp } = peer.tunnel;
+  const { device, ip: innerIp, peerIp, mtu: given, header: { ttl, tos, pmtudisc } } = peer.tunnel;
   const parked = parkedAddresses(peerIp);
   const local = { ip: ip ?? parked.local, port };
   const isPrivate = ip !== null && ip !== outside.ip;
+  const { path, deviceMtu, found } = grounds;
+  const { mtu, marked } = chooseMtu({ given, path, device: deviceMtu, found });
   const alias = formatMark({
     name: settings.name,
     foreignPorts: isForeignListener(foreign, local) ? [port] : [],
     privateAddress: isPrivate ? foreign.addresses.has(ip) ? "foreign" : "own" : null,
+    mtu: marked,
   });
   return {
     name: device,
@@ -94,6 +108,8 @@ function makeTunnel(
     remote: ip === null ? { ip: parked.remote, port } : remote!,
     local,
     checksum: settings.encapCsum,
+    header: outerHeader(ttl === "inherit" ? 0 : ttl, tos === "inherit" ? 1 : tos, pmtudisc),
+    mtu,
     link: settings.local.device,
     inner: { ip: innerIp, peerIp },
     up: true,

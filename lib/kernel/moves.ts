@@ -8,7 +8,7 @@ export interface Move {
 }
 
 /**
- * Commands that change outer addresses, ports and marks. No two devices may have the same pair of outer addresses at any
+ * Commands that change outer addresses, ports, headers, MTUs and marks. No two devices may have the same pair of outer addresses at any
  * moment, so each tunnel moves once its pair is free. Of tunnels that wait for each other in a ring, one steps aside.
  *
  * @param tunnels those that change; no tunnel moves to the pair of another one
@@ -40,24 +40,33 @@ export function moveTunnels(tunnels: readonly Move[]): string[] {
     settle(waiting.get(pairOf(found)));
   }
   const stay = tunnels.filter(({ found, tunnel }) =>
-    isSameOutside(found, tunnel) && found.alias !== tunnel.alias
+    isSameOutside(found, tunnel) && deviceWords(found, tunnel) !== ""
   );
-  return [...stay.map(({ tunnel }) => `link set dev ${tunnel.name} alias ${tunnel.alias}`), ...commands];
+  return [
+    ...stay.map(({ found, tunnel }) => `link set dev ${tunnel.name}${deviceWords(found, tunnel)}`),
+    ...commands,
+  ];
 }
 
 /** The outer half of a tunnel in the words of `ip link`. */
-export function outerWords({ remote, local, checksum }: Tunnel): string {
+export function outerWords({ remote, local, checksum, header }: Tunnel): string {
   const checksumWord = checksum === null ? "" : checksum ? " encap-csum" : " noencap-csum";
-  return `remote ${remote.ip} local ${local.ip} ` +
+  return `remote ${remote.ip} local ${local.ip} ${header} ` +
     `encap fou encap-sport ${local.port} encap-dport ${remote.port}${checksumWord}`;
 }
 
 /** Outer addresses and mark change in one step: a mark must never speak of an address that the tunnel does not have. */
 function moveTunnel(found: Tunnel, tunnel: Tunnel): string {
-  const alias = found.alias === tunnel.alias ? "" : `alias ${tunnel.alias} `;
   // `ip link set` leaves the checksum on unless told to turn it off.
   const checksum = found.checksum ? tunnel.checksum ?? false : tunnel.checksum;
-  return `link set dev ${tunnel.name} ${alias}type ipip ${outerWords({ ...tunnel, checksum })}`;
+  return `link set dev ${tunnel.name}${deviceWords(found, tunnel)} type ipip ${
+    outerWords({ ...tunnel, checksum })
+  }`;
+}
+
+/** The words for what changes besides the outer half; each follows a space. */
+function deviceWords(found: Tunnel, { alias, mtu }: Tunnel): string {
+  return (found.mtu === mtu ? "" : ` mtu ${mtu}`) + (found.alias === alias ? "" : ` alias ${alias}`);
 }
 
 /** The tunnel with a pair of outer addresses that no other tunnel can have. */
@@ -77,6 +86,6 @@ function pairOf({ local, remote }: Tunnel): string {
 
 function isSameOutside(found: Tunnel, wanted: Tunnel): boolean {
   return placeKey(found.remote, found.local.port) === placeKey(wanted.remote, wanted.local.port) &&
-    found.local.ip === wanted.local.ip &&
+    found.local.ip === wanted.local.ip && found.header === wanted.header &&
     (found.checksum ?? false) === (wanted.checksum ?? false);
 }

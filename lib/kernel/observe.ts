@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { outerHeader } from "../outer_header.ts";
 import { parseMark } from "./mark.ts";
 import type { Identity } from "./identity.ts";
 import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
@@ -8,6 +9,7 @@ import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
   type Gate,
+  type Link,
   type Listener,
   listenerKey,
   type Observed,
@@ -56,6 +58,8 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
     hasNft: nft !== null,
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     vrfMembers: findVrfMembers(devices),
+    links: new Map(devices.map((device) => [device.ifindex, toLink(device)])),
+    paths: new Map(),
     ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),
     unusedGroup: findUnusedGroup(devices, identity.name),
   };
@@ -172,7 +176,7 @@ function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
 }
 
 function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
-  const { remote, local, link, encap } = device.linkinfo!.info_data!;
+  const { remote, local, link, encap, ttl = 0, tos = "0", pmtudisc = true } = device.linkinfo!.info_data!;
   const inner = device.addr_info.find(({ family }) => family === "inet");
   return {
     name: device.ifname,
@@ -180,11 +184,17 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
     remote: { ip: remote!, port: encap!.dport },
     local: { ip: local!, port: encap!.sport },
     checksum: encap!.csum,
+    header: outerHeader(ttl, Number(tos), pmtudisc),
+    mtu: device.mtu,
     link: link ?? device.link ?? null,
     inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address ?? inner.local },
     up: device.flags.includes("UP"),
     routes,
   };
+}
+
+function toLink({ ifname, mtu, flags }: IpDevice): Link {
+  return { name: ifname, mtu, isUp: flags.includes("UP") };
 }
 
 function toListener({ port, local, dev }: IpFou): Listener {

@@ -41,6 +41,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
     alts: new Set(elements(names.alts).map(String)),
     devices: new Set(elements(names.devices).map(String)),
     sources: new Set(elements(names.sources).map(toSource)),
+    clamped: new Set(elements(names.clamped).map(String)),
     parts,
   };
 }

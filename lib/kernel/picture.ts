@@ -1,10 +1,11 @@
 import { formatEndpoint } from "../packet.ts";
-import type { DeviceChange, KernelChange } from "../ports.ts";
+import type { DeviceChange, KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { recallExpiry } from "./expiry.ts";
 import type { Transition } from "./plan.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL, routeKey } from "./state.ts";
+import { NO_WAYS, Ways } from "./ways.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
@@ -40,6 +41,10 @@ export class Picture {
   #expected: Expected | null = null;
   /** Numbers of our devices: the news of a renamed device has only its new name. */
   readonly #indexes = new Set<number>();
+  /** The ways to the far ends of our tunnels. */
+  #ways = NO_WAYS;
+  /** Where they begin. */
+  #from: object | null = null;
   #isHindered = false;
   #needsRepair = false;
   #lookedAt = -Infinity;
@@ -92,6 +97,8 @@ export class Picture {
   /** Makes the next change look at least at this first. */
   distrust(what: Exclude<Need, "nothing">): void {
     if (this.#need !== "all") this.#need = what;
+    // Of rules for routes there is no news.
+    this.#ways = NO_WAYS;
   }
 
   /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
@@ -109,6 +116,7 @@ export class Picture {
 
   handleLook(found: Observed): void {
     this.#observed = { ...found, own: recallExpiry(found.own, this.#written) };
+    this.#ways = NO_WAYS;
     this.#indexes.clear();
     for (const index of found.ownIndexes) this.#indexes.add(index);
   }
@@ -159,11 +167,23 @@ export class Picture {
   handleNews(changes: readonly KernelChange[]): void {
     for (const change of changes) {
       // Such routes follow from an address, of which there is news too.
-      if (change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL) continue;
+      if (
+        change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL &&
+        !this.#ways.isIn(change.network)
+      ) continue;
       if (this.#isExpected(change)) continue;
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || this.#concerns(change);
     }
+  }
+
+  /** Finds the ways to far addresses that are not known. @param from the outside @param find asks the kernel */
+  findWays(far: readonly string[], from: object, find: (ip: string) => Way | null): void {
+    if (this.#from !== from || this.#ways === NO_WAYS) this.#ways = new Ways(this.#observed!.links);
+    this.#from = from;
+    this.#ways.find(far, find);
+    if (this.#observed!.paths === this.#ways.mtus) return;
+    this.#observed = { ...this.#observed!, paths: this.#ways.mtus };
   }
 
   /** Whether a change follows from our own. Notes it if so. */
@@ -186,11 +206,12 @@ export class Picture {
     const { local } = this.#settings;
     switch (change.kind) {
       case "device":
-        return this.#indexes.has(change.index) || tunnels.has(change.name) || change.name === local.device;
+        return this.#indexes.has(change.index) || tunnels.has(change.name) || change.name === local.device ||
+          this.#ways.isChangedBy(change);
       case "address":
         return this.#indexes.has(change.index) || altAddresses.has(change.ip) || change.ip === local.ip;
       case "route":
-        return change.protocol === ROUTE_PROTOCOL;
+        return change.protocol === ROUTE_PROTOCOL || this.#ways.isIn(change.network);
       case "table":
       case "unknown":
         return true;
@@ -219,11 +240,12 @@ function changeKey(change: Exclude<KernelChange, { kind: "table" | "unknown" }>)
   }
 }
 
-function isAsWanted({ name, isUp, alias, outer }: DeviceChange, { tunnels }: KernelState): boolean {
+function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }: KernelState): boolean {
   const tunnel = tunnels.get(name);
   if (tunnel === undefined) return true;
-  const { local, remote } = tunnel;
-  return isUp && alias === tunnel.alias && outer === `${formatEndpoint(local)} ${formatEndpoint(remote)}`;
+  const { local, remote, header } = tunnel;
+  return isUp && alias === tunnel.alias && mtu === tunnel.mtu &&
+    outer === `${formatEndpoint(local)} ${formatEndpoint(remote)} ${header}`;
 }
 
 /** The news that the kernel sends while the commands of a plan run. */

@@ -91,7 +91,7 @@ function deleteTunnels(names: readonly string[], unusedGroup: number): string[] 
 function createTunnel(tunnel: Tunnel): string[] {
   const link = tunnel.link === null ? "" : ` dev ${tunnel.link}`;
   return [
-    `link add name ${tunnel.name} type ipip ${outerWords(tunnel)} mode ipip${link}`,
+    `link add name ${tunnel.name} mtu ${tunnel.mtu} type ipip ${outerWords(tunnel)} mode ipip${link}`,
     `link set dev ${tunnel.name} alias ${tunnel.alias}`,
   ];
 }

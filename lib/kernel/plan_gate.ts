@@ -111,7 +111,7 @@ function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses"
 
 const NONE: ReadonlySet<string> = new Set();
 
-const SETS = ["addresses", "endpoints", "alts", "devices", "sources"] as const;
+const SETS = ["addresses", "endpoints", "alts", "devices", "sources", "clamped"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
 
 function keptElements(old: Elements | null, gate: Elements): Elements {
@@ -123,6 +123,7 @@ function keptElements(old: Elements | null, gate: Elements): Elements {
     alts: of("alts"),
     devices: of("devices"),
     sources: of("sources"),
+    clamped: of("clamped"),
   };
 }
 
@@ -134,7 +135,9 @@ function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "na
         verb,
         after.table,
         names[set],
-        [...from.difference(to)].map((element) => set === "devices" ? `"${element}"` : element),
+        [...from.difference(to)].map((element) =>
+          set === "devices" || set === "clamped" ? `"${element}"` : element
+        ),
       );
     // Deletes first: a network must not overlap with one that is still there.
     return [...change("delete", before[set], after[set]), ...change("add", after[set], before[set])];

@@ -12,6 +12,9 @@ export interface Tunnel {
   readonly local: Endpoint;
   /** `encap-csum`; null: the system's default. */
   readonly checksum: boolean | null;
+  /** Its outer header; see `outerHeader`. */
+  readonly header: string;
+  readonly mtu: number;
   /** Outer device it is bound to. */
   readonly link: string | null;
   /** Inner addresses; null while the device has none. */
@@ -65,6 +68,8 @@ export interface GateRules {
   readonly readdresses: boolean;
   /** Whether some peer may use only certain inner source addresses. */
   readonly filters: boolean;
+  /** What segment sizes in TCP connections through the tunnels are lowered to; null: nothing. */
+  readonly clamp: number | "auto" | null;
   /** See `mark.ts`. */
   readonly mark: string;
 }
@@ -85,8 +90,17 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly devices: ReadonlySet<string>;
   /** `sourceKey` of the networks allowed in them. */
   readonly sources: ReadonlySet<string>;
+  /** Devices of the tunnels whose TCP connections are clamped. */
+  readonly clamped: ReadonlySet<string>;
   /** Names of its chains, sets and maps; a damaged gate lacks some. */
   readonly parts: ReadonlySet<string>;
+}
+
+/** A network device, as far as it matters to routes. */
+export interface Link {
+  readonly name: string;
+  readonly mtu: number;
+  readonly isUp: boolean;
 }
 
 /** Everything that one instance has in the kernel. */
@@ -127,6 +141,10 @@ export interface Observed {
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
   /** Devices in a VRF. Only a socket that is bound to one may have its addresses. */
   readonly vrfMembers: ReadonlySet<string>;
+  /** All devices, by the kernel's numbers. */
+  readonly links: ReadonlyMap<number, Link>;
+  /** MTU of the route to each far address, as far as it was asked for. */
+  readonly paths: ReadonlyMap<string, number>;
   /** The kernel's numbers of our devices. */
   readonly ownIndexes: ReadonlySet<number>;
   /** Number of an empty device group. */

@@ -23,6 +23,7 @@ const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-port", ({ local }) => local.ports.join(",")],
   ["--fou-dev", ({ local }) => local.device],
   ["--encap-csum", ({ encapCsum }) => encapCsum],
+  ["--tunl-mss-clamp", ({ mssClamp }) => mssClamp ?? "off"],
   ["--queue-number", ({ queue }) => queue.number],
   ["--nfq-max-len", ({ queue }) => queue.maxLength],
   ["--no-nft-counter", ({ nft }) => !nft.counter],
@@ -40,6 +41,10 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--tunl-dev", ({ tunnel }) => tunnel.device],
   ["--tunl-ip", ({ tunnel }) => tunnel.ip],
   ["--tunl-peer-ip", ({ tunnel }) => tunnel.peerIp],
+  ["--tunl-ttl", ({ tunnel }) => tunnel.header.ttl],
+  ["--tunl-tos", ({ tunnel }) => showTos(tunnel.header.tos)],
+  ["--tunl-pmtudisc", ({ tunnel }) => tunnel.header.pmtudisc],
+  ["--tunl-mtu", ({ tunnel }) => tunnel.mtu ?? "auto"],
   ["--fou-remote-ip", ({ remote }) => remote.host],
   ["--fou-remote-port", ({ remote }) => remote.port],
   ["--auth-by-remote-ip", ({ byRemote }) => byRemote.ip],
@@ -122,6 +127,10 @@ function describeDifferences<T>(rows: readonly Row<T>[], from: T, to: T): string
     .map(([name, valueOf]) =>
       `${name} changed from ${showValue(valueOf(from))} to ${showValue(valueOf(to))}`
     );
+}
+
+function showTos(tos: number | "inherit"): string {
+  return tos === "inherit" ? tos : `0x${tos.toString(16).padStart(2, "0")}`;
 }
 
 function showValue(value: Shown): string {

@@ -27,7 +27,7 @@ export function formatClient(hub: Settings, peer: Peer, content: ClientFileConte
     "[fou]",
     ...formatKeys({ local: `:${port}@${device}`, remote: `${endpoint.host}:${endpoint.port}` }),
     "[tunl]",
-    ...formatKeys({ ip: peer.tunnel.peerIp, "peer-ip": peer.tunnel.ip }),
+    ...formatKeys({ ip: peer.tunnel.peerIp, "peer-ip": peer.tunnel.ip, mtu: peer.tunnel.mtu }),
     ...formatScheme(peer, privateKey, name),
   ].map((line) => `${line}\n`).join("");
 }

@@ -22,6 +22,7 @@ export function formatSetting({ option, text }: Setting, given: Readonly<GivenVa
       return formatKey(key, option.slot === "verb" ? verbosityOf(given) : given[option.slot]!.value);
     case "ports":
       return formatKey(key, portsValue(given[option.slot]!.value));
+    case "numberOrWord":
     case "duration":
     case "networks":
       return formatKey(key, given[option.slot]!.value);

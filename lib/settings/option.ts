@@ -26,6 +26,12 @@ export interface Values {
   tunnelDevice: string;
   tunnelIp: string;
   tunnelPeerIp: string;
+  tunnelTtl: number | "inherit";
+  /** A TOS byte. */
+  tunnelTos: number | "inherit";
+  pathMtuDiscovery: boolean;
+  tunnelMtu: number | "auto";
+  mssClamp: number | "auto" | "off";
   /** IP/LENGTH, as the other networks. */
   tunnelNet: string;
   allowedIps: readonly string[];
@@ -74,6 +80,16 @@ export type Kind =
   /** Takes no value on the command line, `true` or `false` in TOML. */
   | { readonly kind: "flag"; readonly slot: SlotFor<boolean>; readonly gives: boolean }
   | { readonly kind: "integer"; readonly slot: SlotFor<number>; readonly min: number; readonly max: number }
+  /** A whole number, or one of a few words. In TOML a number has no quotes. */
+  | {
+    readonly kind: "numberOrWord";
+    readonly slot: "tunnelTtl" | "tunnelMtu" | "mssClamp";
+    readonly min: number;
+    readonly max: number;
+    readonly words: readonly ("inherit" | "auto" | "off")[];
+  }
+  /** A DSCP as a TOS byte, or by name, or `inherit`. */
+  | { readonly kind: "tos"; readonly slot: "tunnelTos" }
   /** Whole seconds, or whole seconds, minutes or hours with their unit: `25s`, `5m`, `2h`. */
   | { readonly kind: "duration"; readonly slot: SlotFor<number> }
   /** UDP ports separated by commas; in TOML one port or a list. */

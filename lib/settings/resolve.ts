@@ -52,6 +52,7 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     local,
     firstAltIp: chooseAltIp(given, number),
     encapCsum: given.encapCsum?.value ?? null,
+    mssClamp: chooseMssClamp(input),
     queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
     nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? 0,
@@ -62,6 +63,12 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     peers,
   };
   return { settings, warnings: [...warnings] };
+}
+
+/** A server of several peers forwards between them and networks whose hosts know nothing of the tunnels' MTUs. */
+function chooseMssClamp({ given, peers }: Input): Settings["mssClamp"] {
+  const value = given.mssClamp?.value ?? (peers === null ? "off" : "auto");
+  return value === "off" ? null : value;
 }
 
 /** Reads each file only once: peers can share a secret file. */

@@ -1,5 +1,15 @@
 import type { Scheme } from "../auth/scheme.ts";
 
+/** What a tunnel's packets have in their outer header. */
+export interface OuterHeader {
+  /** 1-255, or the TTL of the packet inside. */
+  readonly ttl: number | "inherit";
+  /** A TOS byte without the ECN bits, which always follow the packet inside, or the TOS of that. */
+  readonly tos: number | "inherit";
+  /** Whether it always forbids fragmentation, or only if the packet inside does. */
+  readonly pmtudisc: boolean;
+}
+
 /** The other end of a tunnel, and how it must authenticate. */
 export interface Peer {
   /** Name in logs and kernel objects, 1-15 characters of `A-Za-z0-9_.-`; no two have the same. */
@@ -11,6 +21,9 @@ export interface Peer {
     readonly ip: string;
     /** The peer's inner IPv4 address. */
     readonly peerIp: string;
+    /** MTU of the device; null: as the route to the peer allows. */
+    readonly mtu: number | null;
+    readonly header: OuterHeader;
   };
   /** Where a client sends to; what a server checks under `byRemote`. A host is a name or an IPv4 address. */
   readonly remote: { readonly host: string | null; readonly port: number | null };
@@ -59,6 +72,8 @@ export interface Settings {
   readonly firstAltIp: string;
   /** UDP checksums of tunnel packets: on, off, or the kernel's default. */
   readonly encapCsum: boolean | null;
+  /** What segment sizes in TCP connections through the tunnels are lowered to: what fits, bytes, or nothing (null). */
+  readonly mssClamp: number | "auto" | null;
   readonly queue: { readonly number: number; /** packets */ readonly maxLength: number };
   readonly nft: { readonly table: string; readonly counter: boolean };
   /** Client: seconds between auth packets; 0: only one at start. */

@@ -39,6 +39,7 @@ const ABOVE_PEERS = "the part above the first [[peer]]";
 const TYPES: { readonly [K in TomlOption["kind"]]?: readonly Scalar["type"][] } = {
   flag: ["boolean"],
   integer: ["integer"],
+  numberOrWord: ["integer", "string"],
   ports: ["integer"],
   duration: ["integer", "string"],
 };

@@ -2,8 +2,10 @@ import { addIpv4, formatIpv4, isHostIpv4, type Network } from "../ipv4.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues } from "./given.ts";
 import { ownPoolAddress, poolAddress } from "./pool.ts";
-import type { Peer, Settings } from "./settings.ts";
+import type { OuterHeader, Peer, Settings } from "./settings.ts";
 
+/** A tunnel is one hop, whatever TTL the packet inside has left. */
+const DEFAULT_TTL = 64;
 /** 172.28.0.0 */
 const FIRST_TUNNEL_IP = 0xac1c_0000;
 /**
@@ -43,7 +45,21 @@ export function chooseTunnel(peer: GivenPeer, context: TunnelContext): Peer["tun
       `Cannot use ${ip} as ${peer.given.tunnelPeerIp?.place}: it is also the local tunnel address`,
     );
   }
-  return { device, ip, peerIp };
+  const mtu = peer.given.tunnelMtu?.value ?? "auto";
+  return { device, ip, peerIp, mtu: mtu === "auto" ? null : mtu, header: chooseHeader(peer.given) };
+}
+
+function chooseHeader(given: Readonly<GivenValues>): OuterHeader {
+  const ttl = given.tunnelTtl?.value ?? DEFAULT_TTL;
+  const pmtudisc = given.pathMtuDiscovery?.value ?? true;
+  // `ip` refuses it, and so did the kernel's older interface.
+  if (!pmtudisc && ttl !== "inherit") {
+    throw new SettingsError(
+      `Cannot use ${given.pathMtuDiscovery?.place} with a TTL of ${ttl}: without path MTU discovery a tunnel ` +
+        "cannot have a TTL of its own; give --tunl-ttl inherit",
+    );
+  }
+  return { ttl, tos: given.tunnelTos?.value ?? 0, pmtudisc };
 }
 
 function chooseDevice({ name, place, given }: GivenPeer, { local, isNamed }: TunnelContext): string {

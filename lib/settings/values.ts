@@ -34,6 +34,8 @@ const FORMS = {
   duration: `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`,
   ports: `a UDP port from 1 to ${LAST_PORT}, or up to ${MOST_PORTS} different ones`,
   networks: "networks like 10.1.0.0/16",
+  tos:
+    "inherit, a value like 0x20 (from 0x00 to 0xfc, in steps of 4), or a name: CS0 to CS7, AF11 to AF43, EF",
   flag: "true or false",
   text: "text",
   base64: "standard base64",
@@ -52,6 +54,8 @@ export function describeKind(kind: LastingKind): string {
   switch (kind.kind) {
     case "integer":
       return `a whole number from ${kind.min} to ${kind.max}`;
+    case "numberOrWord":
+      return `${kind.words.join(" or ")}, or a whole number from ${kind.min} to ${kind.max}`;
     case "network":
       return `a network like 172.28.16.0/20, of length ${kind.min} to ${kind.max}`;
     case "word":
@@ -72,6 +76,10 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
   switch (kind.kind) {
     case "integer":
       return assign(kind.slot, readInteger(kind, text));
+    case "numberOrWord":
+      return assign(kind.slot, readNumberOrWord(kind, text));
+    case "tos":
+      return assign(kind.slot, readTos(text) ?? refuseValue(kind));
     case "duration":
       return assign(kind.slot, readDuration(kind, text));
     case "ports":
@@ -115,6 +123,24 @@ function refuseValue(kind: LastingKind): never {
 function readInteger(kind: { kind: "integer" } & Kind, text: string): number {
   const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
   return value >= kind.min && value <= kind.max ? value : refuseValue(kind);
+}
+
+/** The words that a slot takes are those of its options. */
+function readNumberOrWord(kind: { kind: "numberOrWord" } & Kind, text: string): never {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  const word = kind.words.find((word) => word === text);
+  return (word ?? (number >= kind.min && number <= kind.max ? number : refuseValue(kind))) as never;
+}
+
+/** Names as `ip` has them: the class selectors, assured and expedited forwarding. The ECN bits are not ours to set. */
+function readTos(text: string): number | "inherit" | null {
+  if (text === "inherit") return text;
+  const [, hex, selector, group, drop] =
+    /^(?:0x([0-9a-f]{1,2})|CS([0-7])|AF([1-4])([1-3])|EF)$/i.exec(text) ?? [];
+  if (hex !== undefined) return parseInt(hex, 16) % 4 === 0 ? parseInt(hex, 16) : null;
+  if (selector !== undefined) return 32 * Number(selector);
+  if (group !== undefined) return 32 * Number(group) + 8 * Number(drop);
+  return text.toUpperCase() === "EF" ? 0xb8 : null;
 }
 
 function readDuration(kind: { kind: "duration" } & Kind, text: string): number {

@@ -75,7 +75,7 @@ Deno.test("Two clients on one host share a FOU port: the first to stop leaves it
   const peers = settings.peers.map((peer) => ({
     ...peer,
     name: "ipipou2",
-    tunnel: { device: "ipipou2", ip: "172.28.1.1", peerIp: "172.28.1.0" },
+    tunnel: { ...peer.tunnel, device: "ipipou2", ip: "172.28.1.1", peerIp: "172.28.1.0" },
     remote: { host: "203.0.113.9", port: PORT },
   }));
   const second = beside(world, client!, { ...settings, name: "ipipou2", peers });

@@ -1,11 +1,16 @@
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 
+const HEADER = { ttl: 64, tos: 0, pmtudisc: true } as const;
+
 /** A peer with nothing special about it, but for `fields`. */
-export function samplePeer(fields: Partial<Peer> = {}): Peer {
+export function samplePeer(
+  { tunnel, ...fields }: Partial<Omit<Peer, "tunnel">> & { tunnel?: Partial<Peer["tunnel"]> } = {},
+): Peer {
+  const device = fields.name ?? "ipipou0";
   return {
     name: "ipipou0",
-    tunnel: { device: fields.name ?? "ipipou0", ip: "172.28.0.0", peerIp: "172.28.0.1" },
+    tunnel: { device, ip: "172.28.0.0", peerIp: "172.28.0.1", mtu: null, header: HEADER, ...tunnel },
     remote: { host: null, port: null },
     byRemote: { ip: false, port: false },
     scheme: { kind: "token", token: new TextEncoder().encode("a token of 24 characters") },
@@ -31,6 +36,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     number: 0,
     local: { ip: "192.0.2.1", device: "eth0", ports: [10000] },
     encapCsum: null,
+    mssClamp: null,
     queue: { number: 0, maxLength: 24 },
     nft: { table: "ipipou", counter: true },
     keepalive: 0,
@@ -62,6 +68,8 @@ export function sampleObserved(
     hostAddresses: new Map(),
     hasNft: true,
     vrfMembers: new Set(),
+    links: new Map(),
+    paths: new Map(),
     ownIndexes: new Set(),
     unusedGroup: 1,
     ...fields,

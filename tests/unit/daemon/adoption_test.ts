@@ -32,6 +32,7 @@ function left(
     alts: new Set<string>(),
     devices: new Set<string>(),
     sources: new Set<string>(),
+    clamped: new Set<string>(),
     parts: new Set<string>(),
   };
   const devices = Object.entries(tunnels).map(([name, [local, remote]]): [string, Tunnel] => [name, {
@@ -40,6 +41,8 @@ function left(
     remote,
     local: { ip: local, port: PORT },
     checksum: null,
+    header: "",
+    mtu: 1472,
     link: null,
     inner: null,
     up: true,

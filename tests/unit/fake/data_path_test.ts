@@ -21,7 +21,8 @@ const RULES: GateRules = {
   counter: true,
   readdresses: true,
   filters: true,
-  mark: formatMark({ name: "hub", foreignPorts: [], privateAddress: null }),
+  clamp: null,
+  mark: formatMark({ name: "hub", foreignPorts: [], privateAddress: null, mtu: null }),
 };
 const PEER = { ip: "198.51.100.2", port: 40_000 };
 const ALT = "172.29.0.1";

@@ -14,6 +14,7 @@ export interface FakeRoute {
   readonly via: string | null;
   /** The source address of packets that take this route. */
   readonly source: string | null;
+  readonly mtu: number | null;
 }
 
 /** The protocol of routes that the kernel makes. */
@@ -117,7 +118,15 @@ export class Fib {
     if (this.routes.some((route) => route.dst === dst && route.device === index && route.source === local)) {
       return;
     }
-    this.routes.push({ dst, device: index, protocol: KERNEL, metric: null, via: null, source: local });
+    this.routes.push({
+      dst,
+      device: index,
+      protocol: KERNEL,
+      metric: null,
+      via: null,
+      source: local,
+      mtu: null,
+    });
     this.#tellRoute(KERNEL, dst);
     if (length < 31) this.#tellRoute(KERNEL, dst); // for broadcasts, in the local table
   }
@@ -181,5 +190,6 @@ function isSameNetwork(
 }
 
 function isSameRoute(a: FakeRoute, b: FakeRoute): boolean {
-  return a.device === b.device && a.protocol === b.protocol && a.via === b.via && a.source === b.source;
+  return a.device === b.device && a.protocol === b.protocol && a.via === b.via && a.source === b.source &&
+    a.mtu === b.mtu;
 }

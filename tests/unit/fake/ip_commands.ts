@@ -1,5 +1,5 @@
 import { ANY_ADDRESS } from "../../../lib/kernel/state.ts";
-import type { FakeAddress, FakeDevice, Links, Outer } from "./links.ts";
+import { type FakeAddress, type FakeDevice, type Links, type Outer, USUAL_HEADER } from "./links.ts";
 import type { Fib } from "./fib.ts";
 import type { FouPorts } from "./fou_ports.ts";
 import { Refused } from "./refused.ts";
@@ -73,30 +73,33 @@ class Words {
   }
 }
 
-const OUTER_NAMES = ["type", "remote", "local", "encap", "encap-sport", "encap-dport"];
-const OUTER_FLAGS = ["encap-csum", "noencap-csum"];
+const OUTER_NAMES = ["type", "remote", "local", "ttl", "tos", "encap", "encap-sport", "encap-dport"];
+const OUTER_FLAGS = ["encap-csum", "noencap-csum", "pmtudisc", "nopmtudisc"];
 
-function addLink({ links }: IpTargets, words: Words): void {
-  const found = words.read(0, ["name", "mode", "dev", ...OUTER_NAMES], OUTER_FLAGS);
+function addLink({ links, fib }: IpTargets, words: Words): void {
+  const found = words.read(0, ["name", "mtu", "mode", "dev", ...OUTER_NAMES], OUTER_FLAGS);
   const dev = found.get("dev");
   const under = dev === undefined ? null : links.byName.get(dev);
   if (under === undefined) throw new Refused(`Cannot find device "${dev}"`, { isFatal: true, code: 255 });
   if (found.has("mode") && found.get("mode") !== "ipip") words.fail("unknown mode");
   const outer = readOuter(words, found, null);
-  links.add(words.value(found, "name"), { kind: "ipip", outer, link: under?.index ?? null });
+  const way = under ?? links.byIndex(fib.lookup(outer.remote)?.device ?? 0);
+  const mtu = Number(found.get("mtu") ?? (way?.mtu ?? 1500) - (outer.encap === null ? 20 : 28));
+  links.add(words.value(found, "name"), { kind: "ipip", outer, mtu, link: under?.index ?? null });
 }
 
 function setLink({ links }: IpTargets, words: Words): void {
-  const names = ["dev", "alias", "group", "name", ...OUTER_NAMES];
+  const names = ["dev", "mtu", "alias", "group", "name", ...OUTER_NAMES];
   const found = words.read(0, names, ["up", "down", ...OUTER_FLAGS]);
   const device = links.find(words.value(found, "dev"));
-  const [alias, group, name] = ["alias", "group", "name"].map((word) => found.get(word));
+  const [alias, group, name, mtu] = ["alias", "group", "name", "mtu"].map((word) => found.get(word));
   if (found.has("type") && device.outer === null) throw new Refused("Failed to get existing tunnel info.");
   links.set(device, {
     ...(found.has("type") ? { outer: readOuter(words, found, device.outer) } : {}),
     ...(alias === undefined ? {} : { alias }),
     ...(group === undefined ? {} : { group: Number(group) }),
     ...(name === undefined ? {} : { name }),
+    ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
     ...(found.has("up") ? { up: true } : found.has("down") ? { up: false } : {}),
   });
 }
@@ -108,7 +111,19 @@ function readOuter(words: Words, found: ReadonlyMap<string, string>, before: Out
     ? { type: found.get("encap")!, sport: port("encap-sport"), dport: port("encap-dport") }
     : before?.encap ?? null;
   const csum = found.has("encap-csum") || !found.has("noencap-csum") && (before?.csum ?? false);
-  return { remote: words.value(found, "remote"), local: words.value(found, "local"), encap, csum };
+  const header = readHeader(words, found, before?.header ?? USUAL_HEADER);
+  return { remote: words.value(found, "remote"), local: words.value(found, "local"), encap, csum, header };
+}
+
+function readHeader(words: Words, found: ReadonlyMap<string, string>, before: string): string {
+  const [, ttl = "", tos = "", flag = ""] = /^ttl (\S+) tos (\S+) (\S+)$/.exec(before)!;
+  const flags = ["pmtudisc", "nopmtudisc"].filter((flag) => found.has(flag));
+  const header = [found.get("ttl") ?? ttl, found.get("tos") ?? tos, flags[0] ?? flag] as const;
+  if (!/^(inherit|0x[0-9a-f]{2})$/.test(header[1])) words.fail("unknown TOS");
+  if (header[0] !== "inherit" && header[2] === "nopmtudisc") {
+    throw new Refused("ttl != 0 and nopmtudisc are incompatible", { isFatal: true, code: 255 });
+  }
+  return `ttl ${header[0]} tos ${header[1]} ${header[2]}`;
 }
 
 function deleteLinks({ links }: IpTargets, words: Words): void {
@@ -122,7 +137,7 @@ function deleteLinks({ links }: IpTargets, words: Words): void {
 }
 
 function changeRoute({ links, fib }: IpTargets, verb: string, words: Words): void {
-  const found = words.read(1, ["dev", "proto", "metric", "via"]);
+  const found = words.read(1, ["dev", "proto", "metric", "via", "mtu"]);
   const { index } = links.find(words.value(found, "dev"));
   const [protocol, metric, via] = ["proto", "metric", "via"].map((name) => found.get(name));
   const dst = words.first === "0.0.0.0/0" ? "default" : words.first.replace(/\/32$/, "");
@@ -133,6 +148,7 @@ function changeRoute({ links, fib }: IpTargets, verb: string, words: Words): voi
     metric: metric === undefined ? null : Number(metric),
     via: via ?? null,
     source: null,
+    mtu: found.has("mtu") ? Number(found.get("mtu")) : null,
   };
   if (verb === "delete") fib.deleteRoute(route);
   else fib.addRoute(links, route, verb === "replace");

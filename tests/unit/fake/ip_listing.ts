@@ -7,13 +7,14 @@ import type { FakeAddress, FakeDevice, Links } from "./links.ts";
 
 /** A device as `ip -j -d address show` prints it, with most of the fields. */
 export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
-  const { index, name, kind, alias, outer, link, up, group, addresses } = device;
+  const { index, name, kind, alias, mtu, outer, link, up, group, addresses } = device;
   const under = link === null ? null : links.nameOf(link);
   return {
     ifindex: index,
     ...(kind === "ipip" || under !== null ? { link: under } : {}),
     ifname: name,
     flags: [...flagsOf(device), ...up ? ["UP", "LOWER_UP"] : []],
+    mtu,
     operstate: up ? "UNKNOWN" : "DOWN",
     group: group === 0 ? "default" : String(group),
     link_type: LINK_TYPES[kind] ?? "ether",
@@ -34,14 +35,17 @@ function flagsOf({ kind, outer }: FakeDevice): string[] {
 }
 
 function listOuter({ outer }: FakeDevice, link: string | null): Record<string, unknown> {
-  const { remote, local, encap, csum } = outer!;
+  const { remote, local, encap, csum, header } = outer!;
+  const [, ttl, tos, flag] = /^ttl (\S+) tos (\S+) (\S+)$/.exec(header)!;
+  const tosByte = tos === "inherit" ? 1 : Number(tos);
   return {
     proto: remote === "any" ? "any" : "ipip",
     remote,
     local,
     ...(link === null ? {} : { link }),
-    ttl: 0,
-    pmtudisc: remote !== "any",
+    ttl: ttl === "inherit" ? 0 : Number(ttl),
+    ...(tosByte === 0 ? {} : { tos: `0x${tosByte.toString(16)}` }),
+    pmtudisc: flag === "pmtudisc",
     ...(encap === null ? {} : { encap: { ...encap, csum, csum6: false, remcsum: false } }),
   };
 }
@@ -77,7 +81,7 @@ export function listRoutes(links: Links, routes: readonly FakeRoute[]): IpRoute[
     const [[network, length], [otherNetwork, otherLength]] = [networkOf(a.dst), networkOf(b.dst)];
     return network - otherNetwork || length - otherLength;
   });
-  return sorted.map(({ dst, via, device, protocol, metric, source }) => ({
+  return sorted.map(({ dst, via, device, protocol, metric, source, mtu }) => ({
     type: "unicast",
     dst,
     ...(via === null ? {} : { gateway: via }),
@@ -86,6 +90,7 @@ export function listRoutes(links: Links, routes: readonly FakeRoute[]): IpRoute[
     scope: via === null ? "link" : "global",
     ...(source === null ? {} : { prefsrc: source }),
     ...(metric === null ? {} : { metric }),
+    ...(mtu === null ? {} : { metrics: [{ mtu }] }),
     flags: [],
   }));
 }

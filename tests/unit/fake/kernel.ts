@@ -1,6 +1,7 @@
 import type { Listing, NftObject } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { Changes } from "./changes.ts";
+import { outerHeader } from "../../../lib/outer_header.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Fib } from "./fib.ts";
 import { type FakeListener, FouPorts } from "./fou_ports.ts";
@@ -42,7 +43,13 @@ export class FakeKernel {
   readonly #options: KernelOptions;
 
   constructor(options: Partial<KernelOptions> = {}) {
-    this.#options = { fouPortsPerMessage: null, now: () => 0, updatesTimeouts: true, ...options };
+    this.#options = {
+      fouPortsPerMessage: null,
+      now: () => 0,
+      updatesTimeouts: true,
+      canClamp: true,
+      ...options,
+    };
     this.nftables = new FakeNft(this.changes, this.#options.now, this.#options);
   }
 
@@ -82,8 +89,8 @@ export class FakeKernel {
   loadModules(): void {
     this.modules = "loaded";
     if (this.devices.has("tunl0")) return;
-    const outer = { remote: "any", local: "any", encap: null, csum: false };
-    this.addDevice("tunl0", { kind: "ipip", outer, up: false });
+    const outer = { remote: "any", local: "any", encap: null, csum: false, header: outerHeader(0, 0, false) };
+    this.addDevice("tunl0", { mtu: 1480, kind: "ipip", outer, up: false });
   }
 
   /** Whether an address is one of this host's. */

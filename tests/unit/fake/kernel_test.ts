@@ -113,7 +113,7 @@ Deno.test("FakeKernel throws at words that no plan has", () => {
   const lines = [
     "link show",
     "link add name p1 type gre remote 1.1.1.1 local 2.2.2.2",
-    "link set dev p0 mtu 1400",
+    "link set dev p0 txqueuelen 5",
     "address add 1.1.1.1/32 dev eth0 label x",
     "address delete 172.28.0.0 dev p0",
     "route add 10.0.0.0/8 dev eth0 table 7",
@@ -202,7 +202,11 @@ Deno.test("snapshot() shows everything, and looks the same when things are recre
   const kernel = newKernel();
   const admin = new Admin(kernel);
   const before = snapshot(kernel);
-  assert.ok(before.includes("device p0 kind ipip 192.0.2.1:10000 to 198.51.100.2:40000 dev eth0 down"));
+  assert.ok(
+    before.includes(
+      "device p0 kind ipip 192.0.2.1:10000 to 198.51.100.2:40000 ttl inherit tos 0x00 pmtudisc dev eth0 down mtu 1472",
+    ),
+  );
   assert.ok(before.includes("route default dev eth0 proto 3 via 192.0.2.254"));
   assert.ok(admin.addTable("other") && admin.addDevice("dummy0", "10.0.0.1/24"));
   assert.ok(admin.addFouPort("port 7777") && admin.addRoute("10.1.0.0/16 dev dummy0 metric 7"));
@@ -210,7 +214,7 @@ Deno.test("snapshot() shows everything, and looks the same when things are recre
   assert.deepEqual(added, [
     "address 10.0.0.1 peer 10.0.0.1/24 dev dummy0",
     "chain other input filter input 0 accept",
-    "device dummy0 kind dummy up",
+    "device dummy0 kind dummy up mtu 1500",
     "element other friends 203.0.113.1",
     "fou 0.0.0.0:7777",
     "route 10.0.0.0/24 dev dummy0 proto 2",

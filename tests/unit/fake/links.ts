@@ -1,3 +1,4 @@
+import { outerHeader } from "../../../lib/outer_header.ts";
 import type { Changes } from "./changes.ts";
 import { Refused } from "./refused.ts";
 
@@ -19,7 +20,12 @@ export interface Outer {
   readonly local: string;
   readonly encap: { readonly type: string; readonly sport: number; readonly dport: number } | null;
   readonly csum: boolean;
+  /** In the words of `ip link`. */
+  readonly header: string;
 }
+
+/** The header of a tunnel for which none is given. */
+export const USUAL_HEADER = outerHeader(0, 0, true);
 
 /** A network device. */
 export interface FakeDevice {
@@ -28,6 +34,7 @@ export interface FakeDevice {
   /** "" for the loopback device. */
   readonly kind: string;
   alias: string | null;
+  mtu: number;
   /** Null if it is not a tunnel. */
   outer: Outer | null;
   /** Number of the device it is bound to, which may no longer exist. */
@@ -83,6 +90,7 @@ export class Links {
       name,
       kind: "dummy",
       alias: null,
+      mtu: 1500,
       outer: null,
       link: null,
       up: false,
@@ -100,8 +108,9 @@ export class Links {
   /** Changes several properties in one step. @throws {Refused} without changing anything */
   set(
     device: FakeDevice,
-    { outer, alias, group, up, name }: {
+    { outer, alias, group, up, name, mtu }: {
       readonly outer?: Outer;
+      readonly mtu?: number;
       readonly alias?: string;
       readonly group?: number;
       readonly up?: boolean;
@@ -116,7 +125,9 @@ export class Links {
     if (group !== undefined) device.group = group;
     if (name !== undefined) this.#rename(device, name);
     // The kernel sends no notifications about changes of a device that is down.
-    if (wasUp && (outer ?? alias ?? group) !== undefined) this.#tell(device);
+    const isOfMtu = mtu !== undefined && mtu !== device.mtu;
+    if (isOfMtu) device.mtu = mtu;
+    if (isOfMtu || wasUp && (outer ?? alias ?? group) !== undefined) this.#tell(device);
     if (up !== undefined && up !== wasUp) this.#switch(device, up);
   }
 
@@ -157,9 +168,20 @@ export class Links {
     }
   }
 
-  #tell({ index, name, up, alias, outer }: FakeDevice, isGone = false): void {
+  #tell({ index, name, up, alias, mtu, outer }: FakeDevice, isGone = false): void {
     const { encap = null } = outer ?? {};
-    const ends = encap === null ? "" : `${outer!.local}:${encap.sport} ${outer!.remote}:${encap.dport}`;
-    this.#changes.tell({ kind: "device", index, name, isGone, isUp: up, alias: alias ?? "", outer: ends });
+    const ends = encap === null
+      ? ""
+      : `${outer!.local}:${encap.sport} ${outer!.remote}:${encap.dport} ${outer!.header}`;
+    this.#changes.tell({
+      kind: "device",
+      index,
+      name,
+      isGone,
+      isUp: up,
+      alias: alias ?? "",
+      mtu,
+      outer: ends,
+    });
   }
 }

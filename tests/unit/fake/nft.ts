@@ -31,6 +31,8 @@ const BUSY = "Device or resource busy";
 export interface NftOptions {
   /** Whether adding an element again sets its timeout anew, as since Linux 6.12, or keeps the old timeout. */
   readonly updatesTimeouts: boolean;
+  /** Whether rules can change segment sizes of TCP connections. */
+  readonly canClamp: boolean;
 }
 
 /** The tables (family ip) of a fake kernel. It understands just the commands that a plan may have. */
@@ -159,6 +161,8 @@ export class FakeNft {
 
   #addRule(table: FakeTable, chain: FakeChain, text: string): void {
     const rule = parseRule(text);
+    const isPossible = this.#options.canClamp || rule.statements.every(({ kind }) => kind !== "clamp");
+    if (!isPossible) throw new NftError(NOT_THERE, text);
     const { chains, sets } = referencesOf(rule);
     for (const target of chains) if (!table.chains.has(target)) throw new NftError(NOT_THERE, target);
     for (const set of sets) if (!table.sets.has(set)) throw new NftError(NOT_THERE, `@${set}`);

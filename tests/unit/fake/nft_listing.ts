@@ -100,6 +100,14 @@ function listStatement(statement: Statement): unknown {
       return { [statement.kind]: { target: statement.target } };
     case "counter":
       return { counter: { packets: 0, bytes: 0 } };
+    case "syn": {
+      const flags = { payload: { protocol: "tcp", field: "flags" } };
+      return { match: { op: "==", left: { "&": [flags, ["syn", "rst"]] }, right: "syn" } };
+    }
+    case "clamp": {
+      const value = statement.size === "rt mtu" ? { rt: { key: "mtu" } } : Number(statement.size);
+      return { mangle: { key: { "tcp option": { name: "maxseg", field: "size" } }, value } };
+    }
     case "limit":
       return listLimit(statement.isOver, statement.set);
     default:

@@ -26,6 +26,10 @@ export type Statement =
   | { readonly kind: "queue"; readonly number: number }
   | { readonly kind: "jump" | "goto"; readonly target: string }
   | { readonly kind: "accept" | "drop" | "return" | "counter" | "notrack" }
+  /** Matches what begins or answers a TCP connection. */
+  | { readonly kind: "syn" }
+  /** Lowers the segment size of such a packet. */
+  | { readonly kind: "clamp"; readonly size: string }
   /** Matches packets within the limit, or over it; `set`: the limit applies to each address in it. */
   | { readonly kind: "limit"; readonly isOver: boolean; readonly set: string | null };
 
@@ -118,6 +122,8 @@ class RuleReader {
         return this.#limit();
       case "update":
         return { kind: "limit", set: this.#set(), isOver: this.next().includes(" rate over ") };
+      case "tcp":
+        return this.#tcp();
       case "dnat":
       case "snat":
         this.#expect("to");
@@ -132,6 +138,17 @@ class RuleReader {
     const number = Number(this.next());
     this.accept("bypass");
     return { kind: "queue", number };
+  }
+
+  #tcp(): Statement {
+    if (this.accept("flags")) {
+      for (const word of ["&", "(syn|rst)", "==", "syn"]) this.#expect(word);
+      return { kind: "syn" };
+    }
+    for (const word of ["option", "maxseg", "size", "set"]) this.#expect(word);
+    if (this.accept("rt")) this.#expect("mtu");
+    const size = this.#tokens[this.#at - 1] === "mtu" ? "rt mtu" : this.next();
+    return { kind: "clamp", size };
   }
 
   #limit(): Statement {

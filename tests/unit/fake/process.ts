@@ -68,6 +68,14 @@ export class FakeProcess implements Parent {
         this.news.push(news);
         return news;
       },
+      openRoutes: () => ({
+        find: (to, _from, device) => {
+          const route = kernel.fib.lookup(to);
+          const index = route?.device ?? device;
+          return index === null ? null : { index, mtu: route?.mtu ?? null };
+        },
+        [Symbol.dispose]: () => {},
+      }),
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),

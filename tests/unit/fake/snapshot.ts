@@ -17,14 +17,15 @@ export function snapshot(kernel: FakeKernel): string[] {
 }
 
 function describeDevice({ links }: FakeKernel, device: FakeDevice): string[] {
-  const { name, kind, alias, outer, link, up, group, addresses } = device;
+  const { name, kind, alias, mtu, outer, link, up, group, addresses } = device;
   const under = link === null ? null : links.nameOf(link);
   const outside = outer === null
     ? ""
     : ` ${outer.local}${port(outer.encap?.sport)} to ${outer.remote}${port(outer.encap?.dport)}` +
-      (outer.csum ? " csum" : "");
+      (outer.csum ? " csum" : "") + ` ${outer.header}`;
   return [
     `device ${name}${word("kind", kind || null)}${outside}${word("dev", under)} ${up ? "up" : "down"}` +
+    ` mtu ${mtu}` +
     `${word("group", group || null)}${word("alias", alias)}`,
     ...addresses.map(({ local, peer, length }) => `address ${local} peer ${peer}/${length} dev ${name}`),
   ];

@@ -44,12 +44,14 @@ Deno.test("parseRouteNews() reads added and removed devices, addresses and route
     isGone: true,
     isUp: false,
     alias: "",
+    mtu: 1500,
     outer: "",
   } as const;
   assert.deepEqual(parseRouteNews(DEVICE_GONE), [gone]);
   assert.deepEqual(parseRouteNews(samples.TUNNEL_MOVED), [{
     ...{ kind: "device", index: 10, name: "p0", isGone: false, isUp: true, alias: "ipipou:hub:x" },
-    outer: "192.0.2.1:10000 198.51.100.3:40002",
+    mtu: 1472,
+    outer: "192.0.2.1:10000 198.51.100.3:40002 ttl inherit tos 0x00 pmtudisc",
   }]);
   assert.deepEqual(parseRouteNews(samples.ADDRESS_ADDED), [{
     kind: "address",

@@ -76,10 +76,12 @@ Deno.test("desiredState() has a tunnel for each admitted peer", () => {
   const { tunnels, gate } = desire(HUB, { b: HERE });
   assert.deepEqual([...tunnels.values()], [{
     name: "b",
-    alias: "ipipou:a",
+    alias: "ipipou:a:mtu-1472",
     remote: HOME,
     local: { ip: "192.0.2.1", port: 10_000 },
     checksum: null,
+    header: "ttl 64 tos 0x00 pmtudisc",
+    mtu: 1472,
     link: "eth0",
     inner: { ip: "172.28.0.2", peerIp: "172.28.0.3" },
     up: true,
@@ -98,8 +100,8 @@ Deno.test("desiredState() has everything that the second peer behind one address
   const { tunnels, listeners, altAddresses, gate } = desire(HUB, { a: HERE, b: second });
   assert.deepEqual([...tunnels.values()].map(({ local }) => local.ip), ["192.0.2.1", "172.29.0.1"]);
   assert.deepEqual([...tunnels.values()].map(({ alias }) => alias), [
-    "ipipou:a",
-    "ipipou:a:private-address",
+    "ipipou:a:mtu-1472",
+    "ipipou:a:private-address:mtu-1472",
   ]);
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10000", "172.29.0.1:10000"]);
   assert.deepEqual(altAddresses, new Map([["172.29.0.1", "eth0"]]));
@@ -172,7 +174,7 @@ Deno.test("desiredState() leaves a foreign listener alone and says so in its mar
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
     const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
     assert.equal(listeners.size, 0);
-    assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener-10000");
+    assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener-10000:mtu-1472");
     assert.equal(gate?.mark, "ipipou:a:foreign-listener-10000");
   }
   const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
@@ -184,7 +186,7 @@ Deno.test("desiredState() shares a FOU port that another instance claims, and ad
   const claims = new Map([["192.0.2.1:10000", "other"]]);
   const shared = desire(HUB, { a: HERE }, { listeners: listening("192.0.2.1:10000"), claims });
   assert.equal(shared.listeners.size, 0);
-  assert.deepEqual([shared.tunnels.get("a")?.alias, shared.gate?.mark], ["ipipou:a", "ipipou:a"]);
+  assert.deepEqual([shared.tunnels.get("a")?.alias, shared.gate?.mark], ["ipipou:a:mtu-1472", "ipipou:a"]);
   assert.equal(desire(HUB, { a: HERE }, { claims }).listeners.size, 1);
 });
 
@@ -193,9 +195,9 @@ Deno.test("desiredState() leaves a foreign private address alone and says so in 
   const addresses = new Map([["172.29.0.0", "lo"], ["192.0.2.1", "eth0"]]);
   const { tunnels, altAddresses } = desire(sampleSettings({ peers }), { a: HERE }, { addresses });
   assert.equal(altAddresses.size, 0);
-  assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-address");
+  assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-address:mtu-1472");
   const others = desire(HUB, { a: HERE }, { addresses });
-  assert.equal(others.tunnels.get("a")?.alias, "ipipou:a");
+  assert.equal(others.tunnels.get("a")?.alias, "ipipou:a:mtu-1472");
 });
 
 Deno.test("desiredState() avoids the address pair of a foreign device", () => {
@@ -212,8 +214,8 @@ Deno.test("desiredState() serves several ports: listeners, gate, and tunnels by 
   const { tunnels, listeners, gate } = desire(settings, { a: HERE, b: { ...HERE, port: 10_001 } }, foreign);
   assert.deepEqual([...listeners.keys()], ["192.0.2.1:10001", "172.29.0.1:10001"]);
   assert.deepEqual([...tunnels.values()].map(({ local, alias }) => [local.ip, local.port, alias]), [
-    ["192.0.2.1", 10_000, "ipipou:a:foreign-listener-10000"],
-    ["172.29.0.1", 10_001, "ipipou:a:private-address"],
+    ["192.0.2.1", 10_000, "ipipou:a:foreign-listener-10000:mtu-1472"],
+    ["172.29.0.1", 10_001, "ipipou:a:private-address:mtu-1472"],
   ]);
   assert.deepEqual([...gate!.remotes.keys()], ["198.51.100.2:40001 10000", "198.51.100.2:40001 10001"]);
   assert.deepEqual([gate!.ports, gate!.mark], [[10_000, 10_001], "ipipou:a:foreign-listener-10000"]);

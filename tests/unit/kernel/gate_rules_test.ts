@@ -22,6 +22,7 @@ const RULES: GateRules = {
   counter: false,
   readdresses: false,
   filters: false,
+  clamp: null,
   mark: "ipipou:t0",
 };
 
@@ -149,6 +150,31 @@ Deno.test("defineGate() drops foreign inner source addresses before all other ru
   ]);
 });
 
+Deno.test("defineGate() clamps segment sizes both ways, to what fits or to a value, on a server and on a client", () => {
+  const server = { ip: "203.0.113.9", port: 10_007 };
+  const hooked = (hook: string) => `{ type filter hook ${hook} priority -150; policy accept; }`;
+  const rule = (chain: string, field: string, size: string) =>
+    `add rule ip ipipou ${chain}-t0 tcp flags & (syn|rst) == syn ${field} @clamped-t0 ` +
+    `tcp option maxseg size set ${size}`;
+  const always = (size: string) => [
+    "add set ip ipipou clamped-t0 { type ifname; }",
+    `add chain ip ipipou clamp-t0 ${hooked("forward")}`,
+    rule("clamp", "oifname", size),
+    rule("clamp", "iifname", size),
+    `add chain ip ipipou clampout-t0 ${hooked("output")}`,
+    rule("clampout", "oifname", size),
+  ];
+  for (const rules of [RULES, { ...RULES, server }]) {
+    const { length } = defineGate(rules);
+    assert.deepEqual(defineGate({ ...rules, clamp: "auto" }).slice(length), always("rt mtu"));
+    assert.deepEqual(defineGate({ ...rules, clamp: 1300 }).slice(length), [
+      ...always("1300"),
+      `add chain ip ipipou clampin-t0 ${hooked("input")}`,
+      rule("clampin", "iifname", "1300"),
+    ]);
+  }
+});
+
 Deno.test("defineGate() of a client drops what its server sends from other ports, or without FOU around it, and no more", () => {
   const rules = { ...RULES, server: { ip: "203.0.113.9", port: 10_007 }, counter: true };
   const far = "ip saddr 203.0.113.9 ip daddr 192.0.2.1";
@@ -200,7 +226,9 @@ Deno.test("capacityFor() changes at powers of two alone", () => {
 });
 
 Deno.test("partsOf() names every chain, set and map that defineGate() adds", () => {
-  for (const more of [{}, { readdresses: true }, { filters: true }]) {
+  const server = { ip: "203.0.113.9", port: 10_007 };
+  const clamps: Partial<GateRules>[] = [{ clamp: "auto" }, { clamp: 1300 }, { clamp: 1300, server }];
+  for (const more of [{}, { readdresses: true }, { filters: true }, { server }, ...clamps]) {
     const rules = { ...RULES, ...more };
     const added = defineGate(rules).flatMap((line) =>
       /^add (?:chain|set|map) ip ipipou (\S+)/.exec(line)?.[1] ?? []
@@ -218,6 +246,8 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
     { ports: [10_000, 10_001] },
     { capacity: 16 },
     { filters: true },
+    { clamp: "auto" },
+    { clamp: 1300 },
     { authLengths: [72] },
     { authLengths: [0, 73] },
     { queue: 8 },
@@ -269,7 +299,7 @@ Deno.test("deleteGate() flushes chains before it deletes what they refer to", ()
 });
 
 Deno.test("deleteGate() deletes exactly what is there, once each", () => {
-  const parts = [...partsOf({ ...RULES, readdresses: true, filters: true })];
+  const parts = [...partsOf({ ...RULES, readdresses: true, filters: true, clamp: 1300 })];
   fc.assert(fc.property(fc.subarray(parts), (there) => {
     const lines = deleteGate({ table: "ipipou", name: "t0", parts: new Set(there) });
     const named = (verb: string) =>

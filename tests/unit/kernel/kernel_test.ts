@@ -43,11 +43,12 @@ class Bench {
   /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
     const { system } = this.host.start();
-    const { clock, locks, openNews } = system;
+    const { clock, locks, openNews, openRoutes } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner((...args) => system.runProgram(...args), log);
-    return new Kernel(HUB, { runner, lock: () => locks.namespace(), clock, news: openNews("ipipou"), log });
+    const [news, routes] = [openNews("ipipou"), openRoutes()];
+    return new Kernel(HUB, { runner, lock: () => locks.namespace(), clock, news, routes, log });
   }
 
   /** The command lines that run during `work`. */

@@ -26,8 +26,8 @@ function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<s
   return new Map([...locals].map(([name, ip]): [string, Tunnel] => {
     const remote = admissions.get(name)!.remote!;
     const privateAddress = ip === MAIN ? null : "own" as const;
-    const alias = formatMark({ name: "a", foreignPorts: [], privateAddress });
-    const rest = { checksum: null, link: null, inner: null, up: true, routes: [] };
+    const alias = formatMark({ name: "a", foreignPorts: [], privateAddress, mtu: null });
+    const rest = { checksum: null, header: "", mtu: 1472, link: null, inner: null, up: true, routes: [] };
     return [name, { name, alias, remote, local: { ip, port: 10_000 }, ...rest }];
   }));
 }

@@ -76,6 +76,8 @@ Deno.test("sortOut() reads our tunnels", () => {
     remote: { ip: "198.51.100.2", port: 40_002 },
     local: { ip: "172.29.0.2", port: 10_000 },
     checksum: false,
+    header: "ttl inherit tos 0x00 pmtudisc",
+    mtu: 1472,
     link: "eth0",
     inner: { ip: "172.28.0.4", peerIp: "172.28.0.5" },
     up: true,
@@ -142,7 +144,10 @@ Deno.test("sortOut() reads the gate", () => {
   const endpoints = ["2 . 40000", "2 . 40002", "3 . 40001", "3 . 40003"].map((end) => `198.51.100.${end}`);
   assert.deepEqual(gate.endpoints, new Set(endpoints));
   assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
-  assert.deepEqual(gate.parts, partsOf({ name: "p0", server: null, readdresses: true } as GateRules));
+  assert.deepEqual(
+    gate.parts,
+    partsOf({ name: "p0", server: null, readdresses: true, clamp: null } as GateRules),
+  );
 });
 
 Deno.test("sortOut() sees that a gate lost a rule, its first rule, or everything but a set", () => {

@@ -7,6 +7,7 @@ import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const SETTINGS = sampleSettings({ peers: [samplePeer({ name: "a" })] });
 const NOW = 1_000_000;
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
 
 const TUNNEL: Tunnel = {
   name: "a",
@@ -14,6 +15,8 @@ const TUNNEL: Tunnel = {
   remote: { ip: "198.51.100.2", port: 1 },
   local: { ip: "192.0.2.1", port: 2 },
   checksum: null,
+  header: "ttl 64 tos 0x00 pmtudisc",
+  mtu: 1472,
   link: null,
   inner: { ip: "172.28.0.0", peerIp: "172.28.0.1" },
   up: true,
@@ -37,7 +40,8 @@ const device = (name: keyof typeof INDEX, fields: Partial<DeviceChange> = {}): D
   isGone: false,
   isUp: true,
   alias: "ipipou:hub",
-  outer: "192.0.2.1:2 198.51.100.2:1",
+  mtu: 1472,
+  outer: "192.0.2.1:2 198.51.100.2:1 ttl 64 tos 0x00 pmtudisc",
   ...fields,
 });
 const address = (ip: string, index: number = INDEX.other, isGone = false): KernelChange => ({
@@ -143,9 +147,9 @@ Deno.test("Picture needs a look at everything after a change by others, even dur
 
 Deno.test("Picture calls for a repair when others changed a device during our own change", () => {
   for (
-    const fields of [{ isUp: false }, { alias: "somebody's" }, { outer: "192.0.2.1:2 198.51.100.9:1" }, {
-      outer: "",
-    }]
+    const fields of [{ isUp: false }, { alias: "somebody's" }, { mtu: 1400 }, { outer: "" }, {
+      outer: "192.0.2.1:2 198.51.100.9:1 ttl 64 tos 0x00 pmtudisc",
+    }, { outer: "192.0.2.1:2 198.51.100.2:1 ttl inherit tos 0x00 pmtudisc" }]
   ) {
     const picture = afterChange([device("a", fields)], planOf(0));
     assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 1_000], JSON.stringify(fields));
@@ -196,6 +200,51 @@ Deno.test("Picture calls for no repair when foreign objects were changed", () =>
   const picture = afterChange(OURS, planOf(0));
   picture.handleNews([device("other"), address("203.0.113.9"), route(4)]);
   assert.deepEqual([picture.need, picture.repairDue], ["all", null]);
+});
+
+Deno.test("Picture calls for a repair when a way to a far end may have changed, and asks for the ways only once", () => {
+  const link = { name: "eth1", mtu: 1500, isUp: true };
+  const asked: string[] = [];
+  const seen = () => {
+    const picture = newPicture();
+    picture.beginLook(NOW);
+    picture.handleLook(sampleObserved({ own: TO, links: new Map([[INDEX.other, link]]) }));
+    picture.findWays(["198.51.100.2", "203.0.113.2"], OUTSIDE, (ip) => {
+      asked.push(ip);
+      return ip === "198.51.100.2" ? { index: INDEX.other, mtu: 1400 } : null;
+    });
+    return picture;
+  };
+  assert.deepEqual(seen().observed!.paths, new Map([["198.51.100.2", 1400]]));
+  assert.equal(asked.length, 2);
+  const calls = [
+    ...["0.0.0.0/0", "198.51.100.0/24", "198.51.100.2/32", "203.0.113.2/31"].map((net) => route(4, net)),
+    route(2, "198.51.100.0/24"),
+    ...[{ mtu: 1400 }, { isUp: false }, { isGone: true }].map((fields) =>
+      device("other", { name: "eth1", mtu: 1500, ...fields })
+    ),
+  ];
+  for (const change of calls) {
+    const picture = seen();
+    picture.handleNews([change]);
+    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 1_000], JSON.stringify(change));
+  }
+  const others = [route(4, "198.51.101.0/24"), route(4, "198.51.100.3/32"), route(2, "203.0.113.0/31")];
+  for (const change of [...others, device("other", { name: "eth1", mtu: 1500 })]) {
+    const picture = seen();
+    picture.handleNews([change]);
+    assert.equal(picture.repairDue, null, JSON.stringify(change));
+  }
+  const picture = seen();
+  asked.length = 0;
+  const find = (ip: string) => {
+    asked.push(ip);
+    return null;
+  };
+  picture.findWays(["198.51.100.2", "203.0.113.9"], OUTSIDE, find);
+  assert.deepEqual(asked, ["203.0.113.9"]);
+  picture.findWays(["198.51.100.2"], { ...OUTSIDE }, find);
+  assert.deepEqual(asked, ["203.0.113.9", "198.51.100.2"], "another outside");
 });
 
 Deno.test("Picture calls for a repair at any change while foreign objects hinder a tunnel", () => {

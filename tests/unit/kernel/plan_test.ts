@@ -19,9 +19,9 @@ Deno.test("planTransition() makes a tunnel with one run of ip, and one of nft be
   );
   assert.deepEqual(close, ["add element ip ipipou addresses-ipipou0 { 198.51.100.2 }"]);
   assert.deepEqual(ip, [
-    "link add name ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 " +
+    "link add name ipipou0 mtu 1472 type ipip remote 198.51.100.2 local 192.0.2.1 ttl 64 tos 0x00 pmtudisc " +
     "encap fou encap-sport 10000 encap-dport 40001 mode ipip dev eth0",
-    "link set dev ipipou0 alias ipipou:ipipou0",
+    "link set dev ipipou0 alias ipipou:ipipou0:mtu-1472",
     "address add 172.28.0.0 peer 172.28.0.1 dev ipipou0",
     "link set dev ipipou0 up",
   ]);
@@ -140,7 +140,7 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
     return ip;
   };
   const set = "link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 " +
-    "encap fou encap-sport 10000 encap-dport 40001";
+    "ttl 64 tos 0x00 pmtudisc encap fou encap-sport 10000 encap-dport 40001";
   assert.deepEqual(change({ encapCsum: false }), []);
   assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
   assert.deepEqual(change({ encapCsum: null }), [`${set} noencap-csum`]);

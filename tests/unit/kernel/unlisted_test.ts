@@ -21,6 +21,8 @@ function tunnel(number: number, fields: Partial<Tunnel> = {}): Tunnel {
     remote: { ip: "198.51.100.2", port: 1000 + number },
     local: { ip: `172.29.0.${number}`, port: PORT },
     checksum: null,
+    header: "",
+    mtu: 1472,
     link: "eth0",
     inner: null,
     up: true,
@@ -42,6 +44,7 @@ const GATE: Gate = {
   alts: new Set(),
   devices: new Set(),
   sources: new Set(),
+  clamped: new Set(),
   parts: new Set(),
 };
 
@@ -95,7 +98,9 @@ Deno.test("unlistedListeners() takes a short list for complete", () => {
 Deno.test("unlistedListeners() leaves out foreign ports and parked tunnels", () => {
   const { local, remote } = parkedAddresses("172.28.0.1");
   const special = [
-    tunnel(60, { alias: formatMark({ name: "hub", foreignPorts: [PORT], privateAddress: "own" }) }),
+    tunnel(60, {
+      alias: formatMark({ name: "hub", foreignPorts: [PORT], privateAddress: "own", mtu: null }),
+    }),
     tunnel(61, { local: { ip: local, port: PORT }, remote: { ip: remote, port: 1 } }),
     tunnel(62),
   ];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { outerHeader } from "../../../lib/outer_header.ts";
 import type { Node } from "./node.ts";
 import {
   BY_SOMEONE_ELSE,
@@ -86,10 +87,27 @@ export class Walk {
     for (const node of world.nodes) assert.ok(node.isRunning, "it does not run");
     world.assertConnected(this.#stillAdmitted);
     world.assertPlacesDiffer();
+    this.#checkTunnels();
     this.#needsReload = false;
     this.#isExposed = false;
     this.#isUnmarked = false;
     this.#checkSafety();
+  }
+
+  /** Checks that each tunnel has the header and MTU of its settings, or the MTU that was set by hand. */
+  #checkTunnels(): void {
+    for (const { settings, host: { kernel } } of this.world.nodes) {
+      const uplink = kernel.devices.get("eth0")!.mtu - 28;
+      for (const { tunnel: { device, mtu, header } } of settings instanceof Error ? [] : settings.peers) {
+        const found = kernel.devices.get(device);
+        if (!found?.outer?.encap) continue;
+        const { ttl, tos, pmtudisc } = header;
+        const [ttlByte, tosByte] = [ttl === "inherit" ? 0 : ttl, tos === "inherit" ? 1 : tos];
+        assert.equal(found.outer.header, outerHeader(ttlByte, tosByte, pmtudisc), device);
+        const isParked = found.outer.remote.startsWith("0.");
+        if (!isParked) assert.ok([mtu ?? uplink, mtu ?? 1234].includes(found.mtu), `${device}: ${found.mtu}`);
+      }
+    }
   }
 
   async #end(): Promise<void> {
@@ -255,6 +273,17 @@ export class Walk {
         return void admin.mark(tunnel, "somebodys");
       case "move":
         return void admin.moveTunnel(tunnel, "192.0.2.77", "203.0.113.77");
+      case "set header": {
+        const { local, remote, encap } = device!.outer!;
+        if (encap === null) return;
+        const ports = `encap fou encap-sport ${encap.sport} encap-dport ${encap.dport}`;
+        const outer = `remote ${remote} local ${local} ttl inherit tos 0x10 nopmtudisc ${ports}`;
+        return void admin.ip(`link set dev ${tunnel} type ipip ${outer}`);
+      }
+      case "set MTU":
+        return void admin.ip(`link set dev ${tunnel} mtu 1234`);
+      case "uplink MTU":
+        return void admin.ip(`link set dev eth0 mtu ${event[2]}`);
       case "flush addresses":
         return void admin.flushAddresses(tunnel);
       case "delete route":

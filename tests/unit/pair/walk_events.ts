@@ -15,10 +15,11 @@ export type Event =
   | readonly ["reload with a mistake"]
   | readonly ["kill" | "start" | "stop" | "lose news" | "uplink down" | "uplink up", node: number]
   | readonly ["orphan" | "fail" | "hang", node: number, program: "ip" | "nft", after: number]
+  | readonly ["uplink MTU", node: number, mtu: number]
   | readonly ["flush ruleset"]
   | readonly ["delete rule" | "delete chain" | "delete set" | "delete element", number: number]
   | readonly [
-    "delete device" | "lower" | "rename" | "remark" | "move" | "flush addresses",
+    "delete device" | "lower" | "rename" | "remark" | "move" | "flush addresses" | "set header" | "set MTU",
     node: number,
     tunnel: number,
   ]
@@ -37,6 +38,7 @@ export type Event =
 export const BY_SOMEONE_ELSE: ReadonlySet<string> = new Set([
   ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address"],
   ...["add device of a tunnel's name", "add table", "delete device", "lower", "move", "flush addresses"],
+  ...["uplink MTU"],
 ]);
 /** Events that need a tunnel device. */
 export const NEED_TUNNEL: ReadonlySet<string> = new Set([
@@ -45,6 +47,8 @@ export const NEED_TUNNEL: ReadonlySet<string> = new Set([
   "remark",
   "move",
   "flush addresses",
+  "set header",
+  "set MTU",
 ]);
 /** Events that may remove the marks by which FOU ports and private addresses are known, until they are repaired. */
 export const UNMARKING: ReadonlySet<string> = new Set([
@@ -67,6 +71,10 @@ export const DAMAGING: ReadonlySet<string> = new Set([
 /** A name that one of the settings has for a client. */
 export const HUB_NAME = "c2.example";
 
+function havingTunnel(peer: Peer, tunnel: Partial<Peer["tunnel"]>): Peer {
+  return { ...peer, tunnel: { ...peer.tunnel, ...tunnel } };
+}
+
 /** Settings that the server is reloaded with, all for the same hub. */
 export const VARIANTS: readonly Settings[] = (() => {
   const [first, second, third] = peersOf() as [Peer, Peer, Peer];
@@ -83,7 +91,14 @@ export const VARIANTS: readonly Settings[] = (() => {
     hubOf([first, { ...second, lifetime: 90 }, { ...third, lifetime: 0 }]),
     hubOf([first, second, third], { queue: { number: 1, maxLength: 24 } }),
     hubOf([first, { ...second, routes: ["10.7.0.0/16"] }, { ...third, allowedIps: ["172.28.0.5/32"] }]),
-    hubOf([first, second, third], { nft: { table: "ipipou", counter: false } }),
+    hubOf([first, second, third], { nft: { table: "ipipou", counter: false }, mssClamp: "auto" }),
+    hubOf([
+      first,
+      havingTunnel(second, { mtu: 1300 }),
+      havingTunnel(third, {
+        header: { ttl: "inherit", tos: 0x20, pmtudisc: false },
+      }),
+    ], { mssClamp: 1200 }),
     hubOf([first, second, {
       ...third,
       byRemote: { ip: true, port: false },
@@ -121,10 +136,15 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
   { weight: 10, arbitrary: named(["kill", "start", "stop", "lose news", "uplink down", "uplink up"], node) },
   { weight: 10, arbitrary: named(["orphan", "fail", "hang"], node, program, fc.nat(12)) },
   { weight: 2, arbitrary: named(["flush ruleset"]) },
+  { weight: 2, arbitrary: named(["uplink MTU"], node, fc.constantFrom(1400, 1500)) },
   { weight: 6, arbitrary: named(["delete rule", "delete chain", "delete set", "delete element"], number) },
   {
     weight: 12,
-    arbitrary: named(["delete device", "lower", "rename", "remark", "move", "flush addresses"], node, client),
+    arbitrary: named(
+      ["delete device", "lower", "rename", "remark", "move", "flush addresses", "set header", "set MTU"],
+      node,
+      client,
+    ),
   },
   {
     weight: 6,

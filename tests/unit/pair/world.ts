@@ -92,11 +92,12 @@ export class World {
   /** What became of the last packet that arrived at a client, and which client that was. */
   #delivery: { readonly client: number; readonly fate: Fate } | null = null;
 
-  constructor(hub: Settings = hubOf(peersOf())) {
+  /** @param kernel properties of the server's kernel */
+  constructor(hub: Settings = hubOf(peersOf()), kernel: { readonly canClamp?: boolean } = {}) {
     const latency = { run: 3, command: 1 };
     const options = { address: `${SERVER.ip}/24`, gateway: "192.0.2.254", latency };
     const onReply = (packet: Uint8Array) => this.#toClient(packet);
-    this.server = new Node(this.clock, { ...options, onSent: onReply }, hub);
+    this.server = new Node(this.clock, { ...options, ...kernel, onSent: onReply }, hub);
     this.clients = SCHEMES.map((_, client) => {
       const onSent = (packet: Uint8Array) => this.#toServer(client, packet);
       const address = `${this.insideOf(client).ip}/24`;

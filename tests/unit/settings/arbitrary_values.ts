@@ -25,6 +25,13 @@ export function valueOf(option: Option): fc.Arbitrary<{ word: string; toml: stri
         word,
         toml: word,
       }));
+    case "numberOrWord":
+      return fc.oneof(
+        fc.integer({ min: option.min, max: option.max }).map(String).map((word) => ({ word, toml: word })),
+        text(fc.constantFrom(...option.words)),
+      );
+    case "tos":
+      return text(fc.constantFrom("inherit", "0x00", "0xfc", "CS6", "AF23", "EF"));
     case "duration":
       return fc.integer({ min: 0, max: 2_147_483 }).map(String).map((word) => ({ word, toml: word }));
     case "ipv4":

@@ -32,6 +32,8 @@ Deno.test("BAD_INPUTS has a bad value for each option that checks its value", ()
   assert.deepEqual(names.filter((name) => !isRefused(name)), []);
 });
 
+const HEADER = { ttl: 64, tos: 0, pmtudisc: true };
+
 Deno.test("loadSettings() fills in a client's defaults", () => {
   assert.deepEqual(load(CLIENT), {
     settings: {
@@ -41,6 +43,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       firstAltIp: "172.29.0.0",
       local: { ip: "192.0.2.1", device: null, ports: [10000] },
       encapCsum: null,
+      mssClamp: null,
       queue: { number: 0, maxLength: 24 },
       nft: { table: "ipipou", counter: true },
       keepalive: 0,
@@ -50,7 +53,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       isOfMany: false,
       peers: [{
         name: "ipipou0",
-        tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0" },
+        tunnel: { device: "ipipou0", ip: "172.28.0.1", peerIp: "172.28.0.0", mtu: null, header: HEADER },
         remote: { host: "198.51.100.1", port: 10000 },
         byRemote: { ip: false, port: false },
         scheme: { kind: "port" },
@@ -74,7 +77,8 @@ Deno.test("loadSettings() fills in a server's defaults from N", () => {
   const [peer] = settings.peers;
   assert.deepEqual(settings.local, { ip: null, device: "eth0", ports: [10200] });
   assert.deepEqual(settings.queue, { number: 200, maxLength: 24 });
-  assert.deepEqual(peer?.tunnel, { device: "ipipou200", ip: "172.28.1.144", peerIp: "172.28.1.145" });
+  const inner = { ip: "172.28.1.144", peerIp: "172.28.1.145" };
+  assert.deepEqual(peer?.tunnel, { device: "ipipou200", ...inner, mtu: null, header: HEADER });
   assert.equal(peer?.altIp, "172.29.0.200");
   assert.equal(peer?.scheme.kind === "ed25519" && peer.scheme.secret, "netprickle.com");
 });

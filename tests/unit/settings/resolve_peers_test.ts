@@ -42,11 +42,15 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
   assert.equal(settings.name, "ipipou0");
   assert.equal(settings.firstAltIp, "172.29.0.0");
   assert.equal(settings.queue.maxLength, 24);
+  assert.equal(settings.mssClamp, "auto");
   const [peer] = settings.peers;
   const peerIp = peer?.tunnel.peerIp;
   assert.deepEqual(peer, {
     name: "a",
-    tunnel: { device: "a", ip: "10.9.0.1", peerIp },
+    tunnel: {
+      ...{ device: "a", ip: "10.9.0.1", peerIp, mtu: null },
+      header: { ttl: 64, tos: 0, pmtudisc: true },
+    },
     remote: { host: null, port: null },
     byRemote: { ip: false, port: false },
     scheme: {

@@ -23,6 +23,14 @@ export const FIT: readonly BadInput[] = ([
     "-b 192.0.2.1 -r 198.51.100.1:1",
     "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip",
   ],
+  ...["", "--tunl-ttl=99"].map((ttl) =>
+    [
+      [...OK_CLIENT, "--no-tunl-pmtudisc", ...ttl === "" ? [] : [ttl]],
+      `Cannot use --no-tunl-pmtudisc with a TTL of ${
+        ttl.slice(11) || 64
+      }: without path MTU discovery a tunnel cannot have a TTL of its own; give --tunl-ttl inherit`,
+    ] as const
+  ),
   [
     [...OK_CLIENT, "--fou-local-port", "1,2"],
     "Cannot use 1,2 as --fou-local-port on a client: it has one UDP port",

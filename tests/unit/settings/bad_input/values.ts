@@ -7,6 +7,10 @@ const NETS = "must be networks like 10.1.0.0/16";
 const MANY_PORTS = Array.from({ length: 65 }, (_, index) => index + 1).join(",");
 const HOST = "the host must be an IPv4 address or a host name";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
+const TTL = "must be inherit, or a whole number from 1 to 255";
+const TOS =
+  "must be inherit, a value like 0x20 (from 0x00 to 0xfc, in steps of 4), or a name: CS0 to CS7, AF11 to AF43, EF";
+const MTU = "must be auto, or a whole number from 68 to 65507";
 const SHORT_KEY = "AAAA";
 
 /** Values that are invalid whatever else is given. */
@@ -102,6 +106,19 @@ export const VALUES: readonly BadInput[] = ([
   [["--auth-key-file", ""], 'Cannot use "" as --auth-key-file: must be the path of a file'],
   [["--auth-token-file", ""], 'Cannot use "" as --auth-token-file: must be the path of a file'],
   ["--auth-secret-file x/", 'Cannot use "x/" as --auth-secret-file: must be the path of a file'],
+  ["--tunl-ttl 0", `Cannot use "0" as --tunl-ttl: ${TTL}`],
+  ["--tunl-ttl 256", `Cannot use "256" as --tunl-ttl: ${TTL}`],
+  ["--tunl-ttl auto", `Cannot use "auto" as --tunl-ttl: ${TTL}`],
+  ["--tunl-tos 32", `Cannot use "32" as --tunl-tos: ${TOS}`],
+  ["--tunl-tos 0x22", `Cannot use "0x22" as --tunl-tos: ${TOS}`],
+  ["--tunl-tos AF44", `Cannot use "AF44" as --tunl-tos: ${TOS}`],
+  ["--tunl-mtu 67", `Cannot use "67" as --tunl-mtu: ${MTU}`],
+  ["--tunl-mtu 65508", `Cannot use "65508" as --tunl-mtu: ${MTU}`],
+  ["--tunl-mtu inherit", `Cannot use "inherit" as --tunl-mtu: ${MTU}`],
+  [
+    "--tunl-mss-clamp 47",
+    'Cannot use "47" as --tunl-mss-clamp: must be auto or off, or a whole number from 48 to 65467',
+  ],
   ["--auth-packet-ttl 0", 'Cannot use "0" as --auth-packet-ttl: must be a whole number from 1 to 255'],
   ["--auth-packet-ttl 256", 'Cannot use "256" as --auth-packet-ttl: must be a whole number from 1 to 255'],
   ["--keepalive -5", `Cannot use "-5" as --keepalive: ${DURATION}`],

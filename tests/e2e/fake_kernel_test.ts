@@ -87,7 +87,7 @@ function comparable({ own, foreign, hostAddresses, unusedGroup }: Observed) {
   const gate = own.gate && {
     ...own.gate,
     ...Object.fromEntries(
-      (["addresses", "alts", "devices", "sources", "parts"] as const).map((
+      (["addresses", "alts", "devices", "sources", "clamped", "parts"] as const).map((
         set,
       ) => [set, sorted(own.gate![set])]),
     ),
@@ -152,6 +152,9 @@ function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
     }));
   const timed = new Map([["p1", { ...admission("198.51.100.1", 1001), expiresAt: NOW + 3_600_000 }]]);
   const checked = { ...HUB, encapCsum: true };
+  const header = { ttl: "inherit", tos: 0x20, pmtudisc: false } as const;
+  const peers = HUB.peers.map((peer) => ({ ...peer, tunnel: { ...peer.tunnel, mtu: 1300, header } }));
+  const narrow = { ...HUB, peers, mssClamp: 1200 };
   const unbound = { ...HUB, local: { ...HUB.local, device: null } };
   const other = sampleSettings({
     name: "p0",
@@ -166,6 +169,8 @@ function history(): [Settings, ReadonlyMap<string, Admission> | null][] {
     [HUB, at([1, 1002], null, [3, 1004])],
     [HUB, timed],
     [HUB, at("parked", [1, 1001], [1, 1002])],
+    [narrow, at([1, 1003], [1, 1001], [1, 1002])],
+    [{ ...HUB, mssClamp: "auto" }, at([1, 1003], [1, 1002], [1, 1001])],
     [checked, at([1, 1003], [1, 1001], [1, 1002])],
     [HUB, at([1, 1003], [1, 1001], [1, 1002])],
     [other, at([1, 1003], [1, 1001])],
@@ -202,6 +207,11 @@ const IP_BATCHES: string[][] = [
   [`link add name p0 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
   [`link add name p1 type ipip remote 198.51.100.2 ${OUTER} mode ipip dev eth0`],
   [`link add name p1 type ipip remote 198.51.100.3 ${OUTER} mode ipip dev eth0`],
+  [`link set dev p1 mtu 1300 type ipip remote 198.51.100.3 ttl 64 tos 0x20 pmtudisc ${OUTER}`],
+  [`link set dev p1 type ipip remote 198.51.100.3 nopmtudisc ${OUTER}`],
+  [`link set dev p1 type ipip remote 198.51.100.3 ttl inherit tos inherit nopmtudisc ${OUTER}`],
+  ["link set dev eth0 mtu 1400", `link add name p9 type ipip remote 198.51.100.9 ${OUTER} mode ipip`],
+  ["link delete dev p9", "link set dev eth0 mtu 1500"],
   [`link set dev p1 alias x type ipip remote 198.51.100.2 ${OUTER}`],
   [`link add name p2 type ipip remote 198.51.100.2 ${OUTER} mode ipip`],
   [`link set dev eth0 type ipip remote 198.51.100.9 ${OUTER}`],

@@ -46,7 +46,17 @@ function tableChanges(news: NetlinkNews): KernelChange[] {
 
 /** The news about a device that is no tunnel. */
 function device(index: number, name: string, fields: Partial<DeviceChange> = {}): DeviceChange {
-  return { kind: "device", index, name, isGone: false, isUp: false, alias: "", outer: "", ...fields };
+  return {
+    kind: "device",
+    index,
+    name,
+    isGone: false,
+    isUp: false,
+    alias: "",
+    mtu: 1500,
+    outer: "",
+    ...fields,
+  };
 }
 
 function assertTold(news: NetlinkNews, ...expected: readonly KernelChange[]): void {
@@ -97,13 +107,22 @@ Deno.test("changes() reports the state of a tunnel after each of its changes", a
   const index = await indexOf(DEVICE);
   await ip(`link set dev ${DEVICE} alias ours`);
   await ip(`link set dev ${DEVICE} up`);
-  const up = device(index, DEVICE, { isUp: true, alias: "ours", outer: "127.0.0.1:7 192.0.2.1:8" });
+  const up = device(index, DEVICE, {
+    ...{ isUp: true, alias: "ours", mtu: 1472 },
+    outer: "127.0.0.1:7 192.0.2.1:8 ttl inherit tos 0x00 pmtudisc",
+  });
   assert.deepEqual(news.changes().at(-1), up);
-  await ip(`link set dev ${DEVICE} alias ours:too ${outer("192.0.2.2")}`);
-  const moved = { ...up, alias: "ours:too", outer: "127.0.0.1:7 192.0.2.2:8" };
+  const words = outer("192.0.2.2").replace("encap fou", "ttl 64 tos 0x20 pmtudisc encap fou");
+  await ip(`link set dev ${DEVICE} mtu 1300 alias ours:too ${words}`);
+  const moved = {
+    ...{ ...up, alias: "ours:too", mtu: 1300 },
+    outer: "127.0.0.1:7 192.0.2.2:8 ttl 64 tos 0x20 pmtudisc",
+  };
   assert.deepEqual(news.changes().at(-1), moved);
   await ip(`link set dev ${DEVICE} down`);
   assert.deepEqual(news.changes().at(-1), { ...moved, isUp: false });
+  await ip(`link set dev ${DEVICE} mtu 1400`);
+  assert.deepEqual(news.changes().at(-1), { ...moved, isUp: false, mtu: 1400 });
   await ip(`link delete dev ${DEVICE}`);
   assert.equal((news.changes().at(-1) as DeviceChange).isGone, true);
 });

@@ -73,6 +73,27 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     });
   }
 
+  await t.step(
+    "the MTU of the route to the far side is followed, one set by hand is left alone",
+    async () => {
+      const mtuIs = async (mtu: number) =>
+        (await network.must("server", ["ip", "link", "show", "dev", "ipipou1"])).includes(` mtu ${mtu} `);
+      const ip = (command: string) => network.must("server", ["ip", ...command.split(" ")]);
+      await ip("link set dev eth0 mtu 1460");
+      await eventually("the tunnel follows its device", () => mtuIs(1432));
+      await ip("route add 198.51.100.0/24 via 192.0.2.254 mtu 1400");
+      await eventually("the tunnel follows its route", () => mtuIs(1372));
+      await ip("link set dev ipipou1 mtu 1300");
+      await ip("route delete 198.51.100.0/24");
+      await reload(scenario, server);
+      assert.ok(await mtuIs(1300));
+      await ip("link set dev ipipou1 mtu 1372");
+      await ip("link set dev eth0 mtu 1500");
+      await eventually("all is as it was", async () => await stateOf(scenario) === standing);
+      await reload(scenario, server);
+    },
+  );
+
   await t.step("a deleted FOU port", async () => {
     await network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1".split(" "));
     assert.notEqual(await stateOf(scenario), standing);

@@ -99,6 +99,10 @@ Deno.test("a client takes over everything from a killed one of version 0.1 but i
   await original.kill("SIGKILL");
   const client = await scenario.client("client", ...OURS);
   await scenario.ping("client", INNER.server);
+  assert.match(
+    await scenario.network.must("client", ["ip", "-d", "link", "show", "dev", "ipipou1"]),
+    / ttl 64 /,
+  );
   assert.equal((await client.kill()).code, 0);
   assert.doesNotMatch(await scenario.network.must("client", ["ip", "link"]), /ipipou1/);
   const fou = await scenario.network.must("client", ["ip", "fou", "show"]);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Endpoint } from "../packet.ts";
+import { clamping } from "./clamp_rules.ts";
 import type { Gate, GateRules, Remote } from "./state.ts";
 
 /** How many source addresses the rate limits remember, and for how long after the last packet of each. */
@@ -28,9 +29,6 @@ function limitsFor(capacity: number) {
     total: limit(200, Math.max(200, 2 * capacity)),
   };
 }
-
-/** What only the rules that clamp have. Some kernels lack it. */
-export const CLAMP = "tcp option maxseg size set";
 
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
@@ -147,7 +145,7 @@ function clientDefinitions(server: Endpoint, rules: GateRules, comment: string):
       ownPort("dport", rules)
     } udp sport != ${server.port} drop${comment}`,
     `add rule ip ${table} ${gate} ${far} ip protocol 4 drop`,
-    ...clamping(rules),
+    ...clamping(rules, gateNames(rules.name)),
   ];
 }
 
@@ -210,7 +208,7 @@ function definitions(rules: GateRules, comment: string): string[] {
     rule(names.auth, `${count}queue num ${queue}`),
     ...(rules.readdresses ? readdressing(rules) : []),
     ...(rules.filters ? filtering(rules) : []),
-    ...clamping(rules),
+    ...clamping(rules, gateNames(rules.name)),
   ];
 }
 
@@ -261,31 +259,6 @@ function filtering({ table, name, counter }: GateRules): string[] {
     `add rule ip ${table} ${names.filter} ${wrong} ${count}drop`,
     // Any source does not mean none: the kernel takes 0.0.0.0 in a broadcast, as of a host that wants an address.
     `add rule ip ${table} ${names.filter} iifname @${names.devices} ip saddr 0.0.0.0/8 ${count}drop`,
-  ];
-}
-
-/**
- * Rules that lower the segment size which the ends of a TCP connection through a tunnel offer each other. To what fits:
- * the smaller MTU of the routes to both ends. This host's own end offers no more by itself, and takes no more; to a value,
- * what comes in for it must be changed too.
- */
-function clamping({ table, name, clamp }: GateRules): string[] {
-  if (clamp === null) return [];
-  const names = gateNames(name);
-  const chain = (part: "clamp" | "clampout" | "clampin", hook: string) =>
-    `add chain ip ${table} ${names[part]} { type filter hook ${hook} priority -150; policy accept; }`;
-  const size = clamp === "auto" ? "rt mtu" : clamp;
-  const rule = (part: "clamp" | "clampout" | "clampin", field: string) =>
-    `add rule ip ${table} ${names[part]} tcp flags & (syn|rst) == syn ${field} @${names.clamped} ` +
-    `${CLAMP} ${size}`;
-  return [
-    `add set ip ${table} ${names.clamped} { type ifname; }`,
-    chain("clamp", "forward"),
-    rule("clamp", "oifname"),
-    rule("clamp", "iifname"),
-    chain("clampout", "output"),
-    rule("clampout", "oifname"),
-    ...(clamp === "auto" ? [] : [chain("clampin", "input"), rule("clampin", "iifname")]),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { Clock, KernelNews, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
-import { CLAMP } from "./gate_rules.ts";
+import { CLAMP } from "./clamp_rules.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";

@@ -56,6 +56,7 @@ Deno.test("addPeer() returns a client's file that matches the peer, whatever its
     ["--tunl-peer-ip 10.9.9.9 --tunl-ip 10.9.9.1"],
     ["--routes 10.1.0.0/16 --allowed-ips 0.0.0.0/0 --auth-lifetime 1h --tunl-dev tun7"],
     ["--auth-by-remote-port --fou-remote :777"],
+    ["--tunl-mtu 1372"],
     ["--endpoint 198.51.100.9:77 --client-dev wan0"],
     ["", `${HUB}reply-on-auth-ok = true\n`],
     ["", HUB.replace(":10001", "192.0.2.1:20000").replace("number = 1", "number = 60000")],
@@ -69,6 +70,7 @@ Deno.test("addPeer() returns a client's file that matches the peer, whatever its
     const [server] = client.peers;
     assert.deepEqual(server!.tunnel.ip, peer!.tunnel.peerIp, words);
     assert.deepEqual(server!.tunnel.peerIp, peer!.tunnel.ip, words);
+    assert.equal(server!.tunnel.mtu, peer!.tunnel.mtu, words);
     assert.equal(server!.reply, peer!.reply, words);
     assert.ok(server!.scheme.kind === "ed25519" && peer!.scheme.kind === "ed25519");
     assert.equal(server!.scheme.secret, peer!.scheme.secret, words);

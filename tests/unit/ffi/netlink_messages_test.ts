@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRouteNews, parseTableNews, tableName } from "../../../ffi/netlink_messages.ts";
+import {
+  parseRouteAnswer,
+  parseRouteNews,
+  parseTableNews,
+  tableName,
+} from "../../../ffi/netlink_messages.ts";
 import type { KernelChange } from "../../../lib/ports.ts";
 import * as samples from "./netlink_samples.ts";
 
@@ -136,6 +141,7 @@ Deno.test("the parsers never throw, and parseRouteNews() reports something for e
   fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
     assert.notEqual(parseRouteNews(datagram).length, 0);
     parseTableNews(datagram, tableName(OURS), isTouched);
+    parseRouteAnswer(datagram);
   }));
 });
 

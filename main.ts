@@ -58,7 +58,8 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   using signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
   using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
-  const files = { ...DISK, read: withCredentials(DISK.read, process.env["CREDENTIALS_DIRECTORY"]) };
+  const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
+  const files = { ...DISK, read: withCredentials(DISK.read, CREDENTIALS_DIRECTORY, Boolean(NOTIFY_SOCKET)) };
   const load = () => loadSettings(invocation, files);
   const { settings, warnings } = load();
   const log = makeLog(settings.log);

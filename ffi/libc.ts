@@ -102,6 +102,20 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  read: {
+    parameters: [
+      "i32", // int fd
+      "buffer", // void *buf
+      "usize", // size_t count
+    ],
+    result: "isize", // ssize_t
+  },
+  uname: {
+    parameters: [
+      "buffer", // struct utsname *buf
+    ],
+    result: "i32",
+  },
   fcntl: {
     parameters: [
       "i32", // int fd

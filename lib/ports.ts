@@ -7,8 +7,9 @@ import type { BpfInstruction } from "./reply_filter.ts";
 export interface System {
   readonly clock: Clock;
   readonly random: Random;
-  /** Runs `ip`, `nft` or `modprobe` to its end. */
+  /** Runs `ip`, `nft`, `modprobe` or `ss` to its end. */
   readonly runProgram: RunProgram;
+  readonly surroundings: Surroundings;
   readonly locks: Locks;
   /** @param table the nftables table (family ip) to watch; null: none @throws {SysError} */
   readonly openNews: (table: string | null) => KernelNews;
@@ -60,7 +61,15 @@ export interface Random {
   fraction(): number;
 }
 
-export type ProgramName = "ip" | "nft" | "modprobe";
+/** What explains why the kernel refuses something. It is looked at only then. */
+export interface Surroundings {
+  /** Whether this is another user namespace than the first: root of an unprivileged container is not the machine's. */
+  isInnerUserNamespace(): boolean;
+  /** The running kernel's release, if its modules are gone while those of another are here; null: not so, as far as seen. */
+  releaseWithoutModules(): string | null;
+}
+
+export type ProgramName = "ip" | "nft" | "modprobe" | "ss";
 
 /** How a program ended. */
 export interface ProgramEnd {

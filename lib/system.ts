@@ -7,6 +7,7 @@ import { PacketQueue } from "../ffi/packet_queue.ts";
 import { signalLockHolder, takeProcessLock } from "../ffi/process_lock.ts";
 import { RawSocket } from "../ffi/raw_socket.ts";
 import { ReplySocket } from "../ffi/reply_socket.ts";
+import { isInnerUserNamespace, releaseWithoutModules } from "../ffi/surroundings.ts";
 import { CLOCK, RANDOM } from "./clock.ts";
 import type { ServiceManager, System } from "./ports.ts";
 import { lookUpHost } from "./resolve_host.ts";
@@ -21,6 +22,7 @@ export const SYSTEM: System = {
   clock: CLOCK,
   random: RANDOM,
   runProgram,
+  surroundings: { isInnerUserNamespace, releaseWithoutModules },
   locks: {
     namespace: () => lockFileInherited("/proc/self/ns/net"),
     folder: lockFile,

@@ -26,7 +26,7 @@ export const ENVIRONMENT = [
 /** What the executable may do. Anything else is an error, never a prompt. */
 const PERMISSIONS = [
   "--allow-ffi", // libc and libnetfilter_queue, wherever they are
-  "--allow-run=ip,nft,modprobe",
+  "--allow-run=ip,nft,modprobe,ss",
   "--allow-read", // configuration and keys, wherever they are
   // For ipipou convert and ipipou peer; for the lock that marks a run; for what one run leaves to the next.
   "--allow-write=/etc/ipipou,/run/ipipou,/var/lib/ipipou,/var/lib/private/ipipou",

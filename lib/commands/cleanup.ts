@@ -15,7 +15,7 @@ import type { Identification } from "../settings/resolve.ts";
  */
 export async function cleanup(
   { mode, name, ports, queue, table }: Identification,
-  { clock, locks, runProgram }: Pick<System, "clock" | "locks" | "runProgram">,
+  { clock, locks, runProgram, surroundings }: Pick<System, "clock" | "locks" | "runProgram" | "surroundings">,
   log: Log,
 ): Promise<string> {
   const identity = {
@@ -27,7 +27,11 @@ export async function cleanup(
     made: new Set<string>(),
   };
   const nft = mode === "server" ? "needed" : "if-installed";
-  const access = { runner: new Runner(runProgram, log), lock: () => locks.namespace(), clock };
+  const access = {
+    runner: new Runner({ runProgram, surroundings }, log),
+    lock: () => locks.namespace(),
+    clock,
+  };
   const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
   const removed = describeRemoved(await instance.remove());
   return removed.length === 0

@@ -41,7 +41,7 @@ interface RunContext {
 export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
   const { clock, locks, openNews, openServiceManager } = system;
   const { stop } = orders;
-  const runner = new Runner(system.runProgram, log);
+  const runner = new Runner(system, log);
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   using routes = system.openRoutes();
   const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, routes, log });

@@ -36,8 +36,24 @@ export interface IpDevice {
 export interface IpFou {
   readonly port: number;
   readonly family: string;
+  /** Missing where it takes packets in GUE. */
+  readonly ipproto?: number;
   readonly local?: string;
+  readonly peer?: string;
+  readonly "peer_port"?: number;
   readonly dev?: string;
+}
+
+/** A FOU port in the words of `ip fou add` and `ip fou del`. */
+export function wordsOfFou({ port, family, ipproto, local, peer, peer_port: peerPort, dev }: IpFou): string {
+  return [
+    ...(family === "inet6" ? ["-6"] : []),
+    `port ${port}`,
+    ipproto === undefined ? "gue" : `ipproto ${ipproto}`,
+    ...(local === undefined ? [] : [`local ${local}`]),
+    ...(peer === undefined ? [] : [`peer ${peer} peer_port ${peerPort}`]),
+    ...(dev === undefined ? [] : [`dev ${dev}`]),
+  ].join(" ");
 }
 
 /** One route of the main table as `ip -j route show` prints it. */

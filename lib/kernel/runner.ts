@@ -1,9 +1,16 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { ProgramName, RunProgram } from "../ports.ts";
+import type { ProgramName, RunProgram, Surroundings, System } from "../ports.ts";
+import { ipCure, lacksSupport, nftCure, NO_FOU, portCure, type PortRefusal, takenPort } from "./cures.ts";
+import type { IpFou } from "./listing.ts";
 
 /** The Debian package that has a program. */
-const PACKAGES: Readonly<Record<ProgramName, string>> = { ip: "iproute2", nft: "nftables", modprobe: "kmod" };
+const PACKAGES: Readonly<Record<ProgramName, string>> = {
+  ip: "iproute2",
+  nft: "nftables",
+  modprobe: "kmod",
+  ss: "iproute2",
+};
 /** Milliseconds after which a program is killed. */
 const TIME_LIMIT = 60_000;
 
@@ -28,10 +35,12 @@ export class MissingProgramError extends IpipouError {}
 /** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
 export class Runner {
   readonly #runProgram: RunProgram;
+  readonly #surroundings: Surroundings;
   readonly #log: Log;
 
-  constructor(runProgram: RunProgram, log: Log) {
+  constructor({ runProgram, surroundings }: Pick<System, "runProgram" | "surroundings">, log: Log) {
     this.#runProgram = runProgram;
+    this.#surroundings = surroundings;
     this.#log = log;
   }
 
@@ -46,7 +55,7 @@ export class Runner {
     try {
       return await this.#run("ip", [...options, "-batch", "-"], commands);
     } catch (error) {
-      throw error instanceof CommandError ? ipError(error, commands) : error;
+      throw error instanceof CommandError ? await this.#ipError(error, commands) : error;
     }
   }
 
@@ -63,7 +72,8 @@ export class Runner {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       const said = linesOf(error.stderr).filter((line) => !line.includes(done));
-      if (said.length > 0) throw ipError(new CommandError(error.argv, error.code, said.join("\n")), commands);
+      if (said.length === 0) return;
+      throw await this.#ipError(new CommandError(error.argv, error.code, said.join("\n")), commands);
     }
   }
 
@@ -73,7 +83,7 @@ export class Runner {
     try {
       await this.#run("nft", ["-f", "-"], commands);
     } catch (error) {
-      throw nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
+      throw this.#nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
     }
   }
 
@@ -85,13 +95,42 @@ export class Runner {
       return (parseJson("nft", listing) as { nftables: unknown[] }).nftables;
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
-      throw nftError(error, `list table ip ${table}`);
+      throw this.#nftError(error, `list table ip ${table}`);
     }
   }
 
   async modprobe(modules: readonly string[]): Promise<void> {
     this.#log.command(`modprobe -a ${modules.join(" ")}`);
     await this.#run("modprobe", ["-a", ...modules], []);
+  }
+
+  async #ipError(cause: CommandError, commands: readonly string[]): Promise<IpipouError> {
+    const command = failedIpCommand(cause, commands);
+    const refusal = { command, said: linesOf(cause.stderr).join("; ") };
+    const taken = takenPort(refusal);
+    const cure = taken === null ? ipCure(refusal, this.#surroundings) : await this.#portCure(taken);
+    const message = withCure(`Cannot run 'ip ${command}': ${reason(cause)}`, cure);
+    return new IpipouError(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), { cause });
+  }
+
+  async #portCure(port: PortRefusal): Promise<string> {
+    const listing = this.#run("ip", ["-json", "-details", "-batch", "-"], ["fou show"]);
+    const sockets = this.#run("ss", ["-H", "-lunp", "sport", "=", `:${port.port}`], []);
+    const [fou, taken] = await Promise.allSettled([listing, sockets]);
+    return portCure(
+      port,
+      fou.status === "fulfilled" ? parseJson("ip", fou.value) as IpFou[] : [],
+      taken.status === "fulfilled" ? taken.value : "",
+    );
+  }
+
+  #nftError(error: unknown, command: string): unknown {
+    if (!(error instanceof CommandError)) return error;
+    const said = /Error: (.*)/.exec(error.stderr)?.[1] ?? error.stderr.trim();
+    const cure = nftCure({ command, said }, this.#surroundings);
+    return new IpipouError(withCure(`Cannot run nft '${command}': ${said}`, cure), EXIT.nft, {
+      cause: error,
+    });
   }
 
   async #run(program: ProgramName, args: readonly string[], input: readonly string[]): Promise<string> {
@@ -122,16 +161,6 @@ export function parseJson(program: ProgramName, text: string): unknown {
   }
 }
 
-/** What `ip fou` says, without naming the line, when the kernel has no FOU. */
-const NO_FOU = "Error talking to the kernel";
-
-function ipError(cause: CommandError, commands: readonly string[]): IpipouError {
-  const command = failedIpCommand(cause, commands);
-  return new IpipouError(`Cannot run 'ip ${command}': ${reason(cause)}`, ipExitCode(cause, command), {
-    cause,
-  });
-}
-
 /** The command that failed. Without a line number from `ip`, a guess. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
@@ -142,7 +171,7 @@ function failedIpCommand({ stderr }: CommandError, commands: readonly string[]):
 
 function reason({ stderr, code }: CommandError): string {
   const said = linesOf(stderr).map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
-  return withCure(said || `exit code ${code}`);
+  return said || `exit code ${code}`;
 }
 
 /** What `ip` said, without the lines that only name the command's line. */
@@ -150,13 +179,11 @@ function linesOf(stderr: string): string[] {
   return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
 }
 
-function withCure(said: string): string {
-  return said.includes("Operation not permitted") ? `${said}; run as root, or with CAP_NET_ADMIN` : said;
+function withCure(message: string, cure: string): string {
+  return cure === "" ? message : `${message}; ${cure}`;
 }
 
-function ipExitCode(error: CommandError, command: string): ExitCode {
-  if (/Unknown device type|Operation not supported/.test(error.stderr)) return EXIT.modprobe;
-  if (error.stderr.includes(NO_FOU)) return EXIT.modprobe;
+function ipExitCode(command: string): ExitCode {
   if (command.startsWith("fou")) return EXIT.ipFou;
   return command.startsWith("address") ? EXIT.ipAddress : EXIT.ipLink;
 }
@@ -164,10 +191,4 @@ function ipExitCode(error: CommandError, command: string): ExitCode {
 function failedNftCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = Number(/^\S+:(\d+):\d+-\d+: Error/m.exec(stderr)?.[1] ?? 1);
   return commands[line - 1] ?? "";
-}
-
-function nftError(error: unknown, command: string): unknown {
-  if (!(error instanceof CommandError)) return error;
-  const message = /Error: (.*)/.exec(error.stderr)?.[1] ?? error.stderr.trim();
-  return new IpipouError(`Cannot run nft '${command}': ${withCure(message)}`, EXIT.nft, { cause: error });
 }

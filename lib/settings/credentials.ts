@@ -5,11 +5,24 @@ import type { ReadFile } from "./files.ts";
  * has no permission to read. A blank credential stands for a missing file.
  *
  * @param folder the service's $CREDENTIALS_DIRECTORY; undefined: there are no credentials
+ * @param isService whether systemd started the program as a service
  */
-export function withCredentials(read: ReadFile, folder: string | undefined): ReadFile {
-  if (!folder) return read;
+export function withCredentials(read: ReadFile, folder: string | undefined, isService: boolean): ReadFile {
+  if (!folder && !isService) return read;
   return (path) => {
-    const credential = read(`${folder}/${path.slice(path.lastIndexOf("/") + 1)}`);
-    return credential.ok && credential.text.trim() !== "" ? credential : read(path);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const credential = folder ? read(`${folder}/${name}`) : null;
+    if (credential?.ok && credential.text.trim() !== "") return credential;
+    const file = read(path);
+    // Settings are for all to read, and no credentials.
+    const isWithheld = !file.ok && file.reason.startsWith("Permission denied") && !name.endsWith(".toml");
+    return isWithheld ? { ...file, cure: credentialCure(name, path) } : file;
   };
+}
+
+/** Images of systems for LXC have a drop-in for all services that takes away their credentials. */
+function credentialCure(name: string, path: string): string {
+  return "a service gets it as a credential, and systemd handed none over: restart the service if the file is new; " +
+    "if a drop-in empties LoadCredential= (systemctl cat), as in images for LXC, put " +
+    `LoadCredential=${name}:${path}, or else DynamicUser=no, into a drop-in that sorts after that`;
 }

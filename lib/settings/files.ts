@@ -1,10 +1,11 @@
 import { SettingsError, showPath } from "./errors.ts";
 
-/** A file or folder that cannot be read. `reason`: the system's error message. */
+/** A file or folder that cannot be read. `reason`: the system's error message; `cure`: what to do, where that is known. */
 export interface Unread {
   readonly ok: false;
   readonly missing: boolean;
   readonly reason: string;
+  readonly cure?: string;
 }
 
 /** Result of reading a file. `mode`: its permission bits. */
@@ -59,7 +60,7 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
   if (file.ok) return { path, text: file.text, isPublic: (file.mode & OTHERS_CAN_READ) !== 0 };
   const cure = file.missing
     ? "make it, or name another"
-    : "make it a UTF-8 text file that this user can read";
+    : file.cure ?? "make it a UTF-8 text file that this user can read";
   throw new SettingsError(`Cannot read ${showPath(path)} (${place}): ${file.reason}; ${cure}`);
 }
 

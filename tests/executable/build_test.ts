@@ -87,7 +87,7 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
     allow_ffi: [],
     allow_net: [],
     allow_read: [],
-    allow_run: ["ip", "nft", "modprobe"],
+    allow_run: ["ip", "nft", "modprobe", "ss"],
     allow_write: ["/etc/ipipou", "/run/ipipou", "/var/lib/ipipou", "/var/lib/private/ipipou"],
     deny_import: [],
     prompt: false,

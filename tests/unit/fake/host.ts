@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Surroundings } from "../../../lib/ports.ts";
 import type { VirtualClock } from "./clock.ts";
 import { DataPath, type Fate, type Sending } from "./data_path.ts";
 import { FakeKernel, type KernelOptions } from "./kernel.ts";
@@ -39,6 +40,8 @@ export class FakeHost implements RawSocketHost {
   readonly writes: string[] = [];
   /** Why files cannot be written; null: they can. */
   failWrites: string | null = null;
+  /** What its surroundings say. */
+  surroundings: Surroundings = { isInnerUserNamespace: () => false, releaseWithoutModules: () => null };
   readonly replySockets = new Set<FakeReplySocket>();
   readonly onSent: (packet: Uint8Array) => void;
   /** Whether the kernel has nftables, as far as news of it go. */

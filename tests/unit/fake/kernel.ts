@@ -173,6 +173,12 @@ export class FakeKernel {
     return this.fou.listed(this.#options.fouPortsPerMessage).map((listener) => listFou(this.links, listener));
   }
 
+  /** As `ss -H -lunp` does: the sockets of FOU ports. */
+  listSockets(port: number): string[] {
+    return this.fou.all.filter((listener) => listener.port === port)
+      .map(({ ip }) => `UNCONN 0      0      ${ip}:${port} 0.0.0.0:*`);
+  }
+
   listRoutes(): Listing["routes"] {
     return listRoutes(this.links, this.fib.routes);
   }

@@ -56,6 +56,7 @@ export class FakeProcess implements Parent {
       random,
       runProgram: (program, args, input, timeLimit) =>
         this.#live(() => programs.run(this, { program, args, input }, timeLimit)),
+      surroundings: this.#host.surroundings,
       locks: {
         namespace: () => this.#live(() => lock.take(this)),
         folder: unavailable,

@@ -39,7 +39,7 @@ interface Run {
 /** Exit code of a program ended by SIGTERM. */
 const KILLED = 143;
 
-/** `ip`, `nft` and `modprobe` on a fake kernel. */
+/** `ip`, `nft`, `modprobe` and `ss` on a fake kernel. */
 export class FakePrograms {
   /** Programs that are not installed. */
   readonly missing = new Set<ProgramName>();
@@ -183,6 +183,9 @@ class Execution {
     }
     if (program === "nft" && args.slice(0, -1).join(" ") === "-j list table ip") {
       return [() => this.#stdout.push(JSON.stringify({ nftables: this.#listTable(args.at(-1)!) }))];
+    }
+    if (program === "ss" && args.slice(0, -1).join(" ") === "-H -lunp sport =") {
+      return [() => this.#stdout.push(...this.#kernel.listSockets(Number(args.at(-1)!.slice(1))))];
     }
     if (program === "modprobe" && args[0] === "-a") return [() => this.#loadModules(args.slice(1))];
     throw new TypeError(`Unknown arguments: ${program} ${args.join(" ")}`);

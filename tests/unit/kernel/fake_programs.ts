@@ -1,5 +1,6 @@
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
+import type { Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 
 /** How a fake program ends. */
@@ -49,9 +50,15 @@ export class FakePrograms implements Disposable {
   }
 }
 
+/** Root of the machine, whose kernel has its modules. */
+export const USUAL_SURROUNDINGS: Surroundings = {
+  isInnerUserNamespace: () => false,
+  releaseWithoutModules: () => null,
+};
+
 /** A runner whose log goes to `lines`. */
-export function newRunner(lines: string[] = []): Runner {
+export function newRunner(lines: string[] = [], surroundings: Partial<Surroundings> = {}): Runner {
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  return new Runner(runProgram, log);
+  return new Runner({ runProgram, surroundings: { ...USUAL_SURROUNDINGS, ...surroundings } }, log);
 }

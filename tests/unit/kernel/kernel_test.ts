@@ -46,7 +46,7 @@ class Bench {
     const { clock, locks, openNews, openRoutes } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
-    const runner = new Runner((...args) => system.runProgram(...args), log);
+    const runner = new Runner(system, log);
     const [news, routes] = [openNews("ipipou"), openRoutes()];
     return new Kernel(HUB, { runner, lock: () => locks.namespace(), clock, news, routes, log });
   }

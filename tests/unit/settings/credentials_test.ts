@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type FileRead, type ReadFile, readText } from "../../../lib/settings/files.ts";
 import { withCredentials } from "../../../lib/settings/credentials.ts";
 import { filesInMemory } from "./memory_files.ts";
 
@@ -10,7 +11,7 @@ const FILES = {
 };
 
 function read(path: string, folder: string | undefined): string {
-  const file = withCredentials(filesInMemory(FILES).read, folder)(path);
+  const file = withCredentials(filesInMemory(FILES).read, folder, false)(path);
   return file.ok ? file.text : file.reason;
 }
 
@@ -26,4 +27,40 @@ Deno.test("withCredentials() reads the file if there are no credentials", () => 
   for (const folder of [undefined, "", "/run/credentials/other"]) {
     assert.equal(read("/etc/ipipou/office.key", folder), "old");
   }
+});
+
+Deno.test("withCredentials() says of a file that a service may not read how it gets it as a credential", () => {
+  const denied = { ok: false, missing: false, reason: "Permission denied" } as const;
+  const readOf = (folder: string | undefined, isService: boolean, file: FileRead = denied) => {
+    const blank = { ok: true, text: "\n", mode: 0o400 } as const;
+    return withCredentials((path) => path.startsWith("/run/") ? blank : file, folder, isService);
+  };
+  const error = (read: ReadFile, path: string) => {
+    try {
+      return readText(read, path, "--auth-key-file").text;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const words =
+    "Cannot read /etc/ipipou/office.key (--auth-key-file): Permission denied; a service gets it as a " +
+    "credential, and systemd handed none over: restart the service if the file is new; if a drop-in empties " +
+    "LoadCredential= (systemctl cat), as in images for LXC, put LoadCredential=office.key:/etc/ipipou/office.key, or " +
+    "else DynamicUser=no, into a drop-in that sorts after that";
+  for (
+    const [folder, isService] of [["/run/credentials/unit", true], ["/run/credentials/unit", false], [
+      undefined,
+      true,
+    ]] as const
+  ) {
+    assert.equal(error(readOf(folder, isService), "/etc/ipipou/office.key"), words);
+  }
+  const other = /^Cannot read .*: Permission denied; make it a UTF-8 text file that this user can read$/;
+  assert.match(error(readOf(undefined, false), "/etc/ipipou/office.key"), other);
+  assert.match(error(readOf(undefined, true), "/etc/ipipou/office.toml"), other);
+  const folder = { ok: false, missing: false, reason: "Is a directory" } as const;
+  assert.match(
+    error(readOf(undefined, true, folder), "/etc/ipipou/office.key"),
+    /; make it a UTF-8 text file/,
+  );
 });

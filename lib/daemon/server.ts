@@ -74,6 +74,9 @@ export class Server implements Daemon {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
+      log.notice("UDP checksums are for peers with an address of their own: not for several behind one");
+    }
     await server.#apply();
     server.#hosts.lookFor(missingOf(server.#setup));
     log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);

@@ -107,7 +107,8 @@ function makeTunnel(
     alias,
     remote: ip === null ? { ip: parked.remote, port } : remote!,
     local,
-    checksum: settings.encapCsum,
+    // A packet whose inner checksum is left to the device has an outer one that the gate's rewriting would spoil.
+    checksum: isPrivate && settings.encapCsum ? false : settings.encapCsum,
     header: outerHeader(ttl === "inherit" ? 0 : ttl, tos === "inherit" ? 1 : tos, pmtudisc),
     mtu,
     link: settings.local.device,

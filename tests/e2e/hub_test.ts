@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 import { endUnharmed } from "../lab/pings.ts";
+import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
 /** The server's address in every tunnel. */
@@ -77,14 +78,32 @@ Deno.test("peers of a hub share an address and a port, and move without disturbi
   };
   await t.step("every peer reaches the hub, and the hub reaches every peer", async () => {
     await pingAll();
-    assert.match(await deviceOf(scenario, "b"), / encap-csum /);
+    assert.match(await deviceOf(scenario, "a"), / encap-csum /);
+    // Its packets are rewritten.
+    assert.match(await deviceOf(scenario, "b"), / noencap-csum /);
     assert.match(await deviceOf(scenario, "b"), / remote 198\.51\.100\.2 local 172\.29\.0\.1 /);
     assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
   });
-  await t.step("without UDP checksums too", async () => {
+  const exchangeAll = async () => {
+    for (const { host, inner } of [PEERS.a, PEERS.b]) {
+      await exchange(scenario, host, HUB);
+      await exchange(scenario, "server", inner);
+    }
+  };
+  await t.step(
+    "TCP works both ways where the kernel makes the checksums of what leaves the server",
+    async () => {
+      for (const host of ["server", "client", "client2"] as const) await serveTcp(scenario, host);
+      await turnOffOffloads(scenario, "server");
+      await exchangeAll();
+    },
+  );
+  await t.step("and of what leaves the clients, and without UDP checksums too", async () => {
+    for (const host of ["client", "client2"] as const) await turnOffOffloads(scenario, host);
+    await exchangeAll();
     await scenario.reload(hub, "hub.toml", hubToml(PEERS, "encap.csum = false"));
-    assert.match(await deviceOf(scenario, "b"), / noencap-csum /);
-    await pingAll();
+    assert.match(await deviceOf(scenario, "a"), / noencap-csum /);
+    await exchangeAll();
   });
   await t.step("one peer's moves do not disturb the others", async () => {
     const floods = await Promise.all([flood(scenario, "client2"), flood(scenario, "direct")]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Host } from "../lab/network.ts";
 import { secondOriginalClient } from "./original.ts";
 import { PATIENCE, Scenario } from "./scenario.ts";
+import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -40,6 +41,14 @@ Deno.test("two clients behind one address reach their own servers, which track n
   }
   for (const { host, server } of PAIRS) await scenario.ping(host, server);
   for (const { inner } of PAIRS) await scenario.ping("server", inner);
+  for (const host of ["server", "client", "client2"] as const) {
+    await serveTcp(scenario, host);
+    await turnOffOffloads(scenario, host);
+  }
+  for (const { host, server, inner } of PAIRS) {
+    await exchange(scenario, host, server);
+    await exchange(scenario, "server", inner);
+  }
   assert.equal((await scenario.network.must("server", ["conntrack", "-C"])).trim(), "0");
   for (const server of servers) assert.equal((await server.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), before);

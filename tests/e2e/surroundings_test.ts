@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ADDRESS } from "../lab/network.ts";
 import { INNER, IPIPOU, linkPrograms, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -35,9 +36,13 @@ Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main 
   const bothWays = async (local: string) => {
     const device = await scenario.network.must("server", ["ip", "-d", "link", "show", "dev", "ipipou1"]);
     assert.match(device, new RegExp(` local ${local} `));
-    await scenario.ping("client");
-    await scenario.ping("server", INNER.client);
+    await exchange(scenario, "client", INNER.server);
+    await exchange(scenario, "server", INNER.client);
   };
+  for (const host of ["server", "client"] as const) {
+    await serveTcp(scenario, host);
+    await turnOffOffloads(scenario, host);
+  }
   await t.step("the main address", () => bothWays("192\\.0\\.2\\.1"));
   await t.step("a private address", async () => {
     await scenario.reload(server, "server.toml", settings(true));

@@ -40,7 +40,9 @@ export const OUTER_ENDPOINTS: OptionGroup = {
     },
     "--encap-csum": {
       ...turnsOn("encapCsum"),
-      help: "Send tunnel packets with UDP checksums",
+      help:
+        "Send tunnel packets with UDP checksums; a server has none for peers that share their address with " +
+        "another, as it rewrites what it sends to them",
       default: "the kernel's",
     },
     "--no-encap-csum": { ...turnsOff("encapCsum"), help: "Send tunnel packets without UDP checksums" },

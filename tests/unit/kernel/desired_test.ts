@@ -156,6 +156,17 @@ Deno.test("desiredState() passes the settings on", () => {
   assert.deepEqual([table, queue, counter], ["mine", 42, false]);
 });
 
+Deno.test("desiredState() has no UDP checksums for a peer whose packets are rewritten", () => {
+  const neighbour = { ...HERE, remote: { ...HOME, port: 40002 } };
+  for (const [encapCsum, second] of [[true, false], [false, false], [null, null]]) {
+    const settings = { ...HUB, encapCsum: encapCsum! };
+    const { tunnels } = desire(settings, { a: HERE, b: neighbour });
+    const checksums = ["a", "b"].map((name) => tunnels.get(name)!.checksum);
+    assert.deepEqual(checksums, [encapCsum, second]);
+    assert.notEqual(tunnels.get("b")!.local.ip, OUTSIDE.ip);
+  }
+});
+
 Deno.test("desiredState() of a client is a tunnel, its listener, and a gate where nft can be used", () => {
   const settings = sampleSettings({ mode: "client" });
   const { tunnels, listeners, gate } = desire(settings, { ipipou0: HERE });

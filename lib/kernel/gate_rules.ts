@@ -186,7 +186,8 @@ function definitions(rules: GateRules, comment: string): string[] {
     // Nor may what such a peer sends pass for ours at the far side.
     rule(names.forward, `ip daddr . udp dport @${names.endpoints} ${count}drop`),
     rule(names.forward, `ip protocol 4 ip daddr @${names.addresses} ${count}drop`),
-    // What is redirected to our ports comes past the rules above.
+    ...(rules.readdresses ? readdressing(rules) : []),
+    // What is redirected to our ports comes past the rules above, and so may fragments, which are put together by now.
     rule(names.input, `${ours} ${REMOTE} vmap @${names.remotes}`),
     rule(names.input, `${ours} ${count}drop`),
     // A peer could have forged it, from inside its tunnel.
@@ -206,7 +207,6 @@ function definitions(rules: GateRules, comment: string): string[] {
     rule(names.auth, `update @${names.limits} { ip saddr limit rate over ${limits.source} } ${count}drop`),
     rule(names.auth, `limit rate over ${limits.total} ${count}drop`),
     rule(names.auth, `${count}queue num ${queue}`),
-    ...(rules.readdresses ? readdressing(rules) : []),
     ...(rules.filters ? filtering(rules) : []),
     ...clamping(rules, gateNames(rules.name)),
   ];
@@ -228,20 +228,24 @@ function authMatches(length: number): string[] {
   return [`${exact} @th,64,4 != 4`, `${exact} @th,80,16 != ${length}`];
 }
 
-/** Rules for remotes with a private address. Rewriting is stateless both ways. */
+/**
+ * Rules for remotes with a private address. Rewriting is stateless both ways: last of all on the way in, as only the
+ * first fragment of a packet has ports, and the firewall's rules are for our main address.
+ */
 function readdressing(rules: GateRules): string[] {
   const { table, name, ip } = rules;
   const names = gateNames(name);
   const count = rules.counter ? "counter " : "";
+  const arriving = `ip daddr ${ip} ${ownPort("dport", rules)}`;
   const leaving = `${ownPort("sport", rules)} ip saddr @${names.alts}`;
   const toAlt = `${ownPort("dport", rules)} ip daddr @${names.alts}`;
   return [
     `add map ip ${table} ${names.locals} ` +
     "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     `add chain ip ${table} ${names.rewrite} { type filter hook postrouting priority -150; policy accept; }`,
-    `add rule ip ${table} ${names.alt} ip daddr set ${REMOTE} map @${names.locals} accept`,
+    `add rule ip ${table} ${names.alt} accept`,
+    `add rule ip ${table} ${names.input} ${arriving} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
-    `add rule ip ${table} ${names.input} ${toAlt} ${REMOTE} vmap @${names.remotes}`,
     `add rule ip ${table} ${names.input} ${toAlt} ${count}drop`,
     `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}`,
   ];

@@ -5,6 +5,7 @@ import { endUnharmed } from "../lab/pings.ts";
 import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 import { eventually, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
+const FRAGMENTS = new URL("fragments.py", import.meta.url).pathname;
 /** The server's address in every tunnel. */
 const HUB = "172.28.0.2";
 /** One peer of a hub, and its client's host. */
@@ -118,6 +119,17 @@ Deno.test("peers of a hub share an address and a port, and move without disturbi
     await hub.waitForLine(/ a: moved from 203\.0\.113\.2:7003/, PATIENCE);
     for (const pings of floods) await endUnharmed(pings);
     await scenario.ping("client");
+  });
+  await t.step("fragments of outer packets come together, with a private address too", async () => {
+    for (const [name, { host, inner }] of Object.entries({ a: PEERS.a, b: PEERS.b })) {
+      const args = ["7011", `the token of ${name}`, inner, HUB];
+      assert.equal(
+        await scenario.network.must(host, ["/usr/bin/python3", "-B", FRAGMENTS, ...args]),
+        "answered\n",
+      );
+    }
+    const locals = await Promise.all(["a", "b"].map((name) => deviceOf(scenario, name)));
+    assert.equal(locals.filter((device) => / local 172\.29\./.test(device)).length, 1);
   });
   await t.step("the hub stops and leaves nothing behind", async () => {
     assert.equal((await hub.kill()).code, 0);

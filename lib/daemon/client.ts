@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { describeLeftovers } from "../kernel/leftovers.ts";
+import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Authentication, AuthSender, type Setup } from "./authentication.ts";
@@ -34,6 +34,7 @@ export class ClientDaemon implements Daemon {
     const { settings, kernel, log } = context;
     const { name, remote: { host, port }, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
     const { observed, outside } = await awaitOutside(context);
+    refuseBoundElsewhere(observed, outside, settings);
     const remote = { ip: await awaitHost(host!, context), port: port! };
     const setup = { settings, outside, remote };
     using resources = new DisposableStack();

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isLive, isSamePlace } from "../admission.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
 import type { Faults } from "../kernel/kernel.ts";
-import { describeLeftovers } from "../kernel/leftovers.ts";
+import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
 import type { Admitted, Outcome } from "../registrar/outcome.ts";
@@ -60,6 +60,7 @@ export class Server implements Daemon {
     const { system, settings, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
+    refuseBoundElsewhere(observed, outside, settings);
     const hosts = await unlessStopped(findHosts(hostsOf(settings.peers), new Map(), context), stop);
     const record = await ReplayRecord.open(system.openState(`${settings.name}.replays.json`), context);
     const { replays } = record;

@@ -1,3 +1,4 @@
+import { EXIT, IpipouError } from "../errors.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Outside } from "./member.ts";
@@ -43,6 +44,25 @@ export function describeLeftovers(
       }'`,
     ]),
   ];
+}
+
+/**
+ * Refuses to work at a FOU port that is foreign and bound to a device that our packets do not come by.
+ *
+ * @throws {IpipouError}
+ */
+export function refuseBoundElsewhere({ foreign }: Observed, outside: Outside, { local }: Settings): void {
+  const devices = [null, outside.device, local.device];
+  const useless = [...foreign.listeners.values()].find((listener) =>
+    local.ports.includes(listener.local.port) && [ANY_ADDRESS, outside.ip].includes(listener.local.ip) &&
+    !foreign.claims.has(listenerKey(listener.local)) && !devices.includes(listener.device)
+  );
+  if (useless === undefined) return;
+  throw new IpipouError(
+    `Cannot use FOU port ${formatEndpoint(useless.local)}: it is not ours, and bound to ${useless.device}, ` +
+      `by which our packets do not come; remove it: ${removal(useless)}; or choose another --fou-local-port`,
+    EXIT.ipFou,
+  );
 }
 
 /** Claims on our FOU ports, and the instances that have them. */

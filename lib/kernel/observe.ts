@@ -18,6 +18,9 @@ import {
   type Tunnel,
 } from "./state.ts";
 
+/** IP protocol number of IPv4 in IPv4. */
+const IPIP = 4;
+
 /** Device groups from this number on are normally unused. */
 const FIRST_GROUP = 0x6900_0000;
 
@@ -121,7 +124,7 @@ function sortListeners(
   claims: ReadonlyMap<string, string>,
   made: Identity["made"],
 ) {
-  const listeners = fou.filter(({ family }) => family === "inet").map(toListener);
+  const listeners = fou.filter(isForTunnels).map(toListener);
   const entries = listeners.map((listener) => [listenerKey(listener.local), listener] as const);
   const isOwn = ownListeners(tunnels, gate, claims, made);
   return {
@@ -195,6 +198,11 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
 
 function toLink({ ifname, mtu, flags }: IpDevice): Link {
   return { name: ifname, mtu, isUp: flags.includes("UP") };
+}
+
+/** Whether a FOU port takes IPIP in IPv4 from anywhere. Another kind at our port is in the way, and of no use. */
+function isForTunnels({ family, ipproto, peer }: IpFou): boolean {
+  return family === "inet" && ipproto === IPIP && peer === undefined;
 }
 
 function toListener({ port, local, dev }: IpFou): Listener {

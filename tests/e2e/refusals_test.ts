@@ -15,7 +15,7 @@ Deno.test("the program that has our port is named, and so is a FOU port of anoth
     const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
     const server = network.spawn("server", ["env", "-i", path, IPIPOU, "-s", "-n1", "-b@eth0", ...TOKEN]);
     assert.equal((await server.exit).code, 53, server.lines.join("\n"));
-    return server.lines.at(-1)!.replace(/^.*?': /, "");
+    return server.lines.at(-1)!.replace(/^ipipou: (Cannot run '.*?': )?/, "");
   };
   assert.equal(
     await refused(),
@@ -23,6 +23,19 @@ Deno.test("the program that has our port is named, and so is a FOU port of anoth
       "choose another --fou-local-port, or stop that",
   );
   await holder.kill();
+  const kinds = ["gue", "ipproto 47", "ipproto 4 local 192.0.2.1 dev lo"];
+  for (const kind of [...kinds, "ipproto 4 local 192.0.2.1 peer 192.0.2.9 peer_port 5"]) {
+    await network.must("server", ["ip", "fou", "add", "port", "10001", ...kind.split(" ")]);
+    const words = await refused();
+    assert.match(words, / not ours/);
+    const cure = /remove it: ([^;]*)/.exec(words)![1]!;
+    assert.equal(
+      cure,
+      `ip fou del port 10001 ${kind.replace("ipproto 4 local 192.0.2.1 dev", "local 192.0.2.1 dev")}`,
+    );
+    await network.must("server", cure.split(" "));
+  }
+  assert.equal(await network.must("server", ["ip", "fou", "show"]), "");
 });
 
 Deno.test("root of an unprivileged container is told what it lacks, and what it is told to do helps", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
+import { describeLeftovers, refuseBoundElsewhere } from "../../../lib/kernel/leftovers.ts";
 import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
@@ -34,6 +34,24 @@ Deno.test("describeLeftovers() has the command for a FOU port at each of our add
     const lines = describe({ listeners: listeners(listener) });
     assert.deepEqual(lines.map(cure), [`ip fou del port 10001${words}`]);
     assert.match(lines[0]!, /^FOU port \S+:10001 is foreign: it is used, but not removed at the end; /);
+  }
+});
+
+Deno.test("refuseBoundElsewhere() refuses a FOU port on another device than the one our packets come by", () => {
+  const check = (ip: string, port: number, device: string | null) => {
+    const observed = sampleObserved({ foreign: { listeners: listeners({ local: { ip, port }, device }) } });
+    refuseBoundElsewhere(observed, OUTSIDE, SETTINGS);
+  };
+  for (const device of [null, "eth0"]) check("192.0.2.1", 10_001, device);
+  check("192.0.2.9", 10_001, "eth1");
+  check("192.0.2.1", 10_002, "eth1");
+  for (const [ip, words] of [["192.0.2.1", " local 192.0.2.1"], ["0.0.0.0", ""]] as const) {
+    assert.throws(() => check(ip, 10_001, "if8"), {
+      message:
+        `Cannot use FOU port ${ip}:10001: it is not ours, and bound to if8, by which our packets do not come; ` +
+        `remove it: ip fou del port 10001${words} dev if8; or choose another --fou-local-port`,
+      exitCode: 53,
+    });
   }
 });
 

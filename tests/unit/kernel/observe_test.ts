@@ -103,11 +103,24 @@ Deno.test("sortOut() tells our listeners and private addresses from foreign ones
     device: "eth0",
   });
   assert.deepEqual(own.altAddresses, new Map([["172.29.0.2", "eth0"], ["172.29.0.3", "eth0"]]));
-  assert.deepEqual(new Set(foreign.listeners.keys()), new Set(["0.0.0.0:7777", "0.0.0.0:7778"]));
+  assert.deepEqual(new Set(foreign.listeners.keys()), new Set(["0.0.0.0:7777"]));
   assert.deepEqual(
     foreign.addresses,
     new Map([["127.0.0.1", "lo"], ["192.0.2.1", "eth0"], ["192.0.2.77", "eth0"]]),
   );
+});
+
+Deno.test("sortOut() takes no FOU port for ours or usable that takes other packets, or those of one sender alone", () => {
+  const others = [
+    { port: 10_000, family: "inet", local: "192.0.2.1" },
+    { port: 10_000, ipproto: 47, family: "inet", local: "192.0.2.1" },
+    { port: 10_000, ipproto: 4, family: "inet6" },
+    { port: 10_000, ipproto: 4, family: "inet", local: "192.0.2.1", peer: "192.0.2.2", peer_port: 5 },
+  ];
+  for (const other of others) {
+    const { own, foreign } = sortOut({ ...hub(), fou: [other] }, HUB, NOW);
+    assert.deepEqual([own.listeners.size, foreign.listeners.size], [0, 0]);
+  }
 });
 
 Deno.test("sortOut() names foreign devices and their address pairs", () => {

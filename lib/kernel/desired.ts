@@ -7,6 +7,7 @@ import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
 import { USUAL_MTU } from "./mtu.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
+import { findRecursions } from "./recursion.ts";
 import {
   endpointKey,
   type Gate,
@@ -50,7 +51,10 @@ export function desiredState(
 ): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {
   const { own, foreign } = observed;
   const { peers, mode } = settings;
-  const { unhindered, faults } = findFaults(peers, admissions, foreign);
+  const hindrances = findFaults(peers, admissions, foreign);
+  const { unhindered, faults } = settings.local.device === null
+    ? withoutRecursions(hindrances, admissions, outside)
+    : hindrances;
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
   const firstAlt = mode === "server" ? settings.firstAltIp : null;
   const addresses = { main: outside.ip, firstAlt, reserved, foreign };
@@ -95,6 +99,27 @@ function findFaults(peers: readonly Peer[], admissions: ReadonlyMap<string, Admi
     return false;
   });
   return { unhindered, faults };
+}
+
+/** Leaves out the peers whose outer packets would be routed into a tunnel. */
+function withoutRecursions(
+  { unhindered, faults }: ReturnType<typeof findFaults>,
+  admissions: Wanted["admissions"],
+  outside: Outside,
+): ReturnType<typeof findFaults> {
+  const recursions = findRecursions(unhindered, admissions);
+  const more = [...recursions].map(([name, { network, owner }]) => {
+    const whose = owner === name ? "" : ` of ${owner}`;
+    const message =
+      `Cannot make the tunnel to ${admissions.get(name)!.remote!.ip}: that address is in the network ` +
+      `${network}${whose} (--routes), so the tunnel's own packets would be routed into a tunnel; ` +
+      `give networks without it, or a device to send by: --fou-local ${outside.ip}@${outside.device}`;
+    return [name, new IpipouError(message, EXIT.ipLink)] as const;
+  });
+  return {
+    unhindered: unhindered.filter(({ name }) => !recursions.has(name)),
+    faults: new Map([...faults, ...more]),
+  };
 }
 
 function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): string | null {

@@ -284,6 +284,30 @@ Deno.test("desiredState() has no tunnel where a foreign object is in the way, an
   assert.deepEqual(added.tunnels.get("a")?.routes, []);
 });
 
+Deno.test("desiredState() keeps out peers whose own packets would be routed into a tunnel, unless that has a device", () => {
+  const peers = HUB.peers.map((peer) => peer.name === "a" ? { ...peer, routes: ["198.51.100.0/24"] } : peer);
+  const local = { ip: OUTSIDE.ip, device: null, ports: [10_000] as const };
+  const settings = { ...HUB, peers, local };
+  const inside = { a: HERE, b: { ...HERE, remote: { ip: "198.51.100.9", port: 1 } } };
+  const { faults, state } = desireAll(settings, inside);
+  const words = (ip: string, of: string) =>
+    `Cannot make the tunnel to ${ip}: that address is in the network 198.51.100.0/24${of} (--routes), so the ` +
+    "tunnel's own packets would be routed into a tunnel; give networks without it, or a device to send by: " +
+    "--fou-local 192.0.2.1@eth0";
+  assert.deepEqual([...faults].map(([name, { message }]) => [name, message]), [
+    ["a", words("198.51.100.2", "")],
+    ["b", words("198.51.100.9", " of a")],
+  ]);
+  assert.deepEqual([state.tunnels.size, state.gate?.remotes.size], [0, 0]);
+  const outside = { a: { ...HERE, remote: { ip: "203.0.113.2", port: 1 } }, b: inside.b };
+  assert.deepEqual([...desireAll(settings, outside).faults.keys()], ["b"]);
+  assert.equal(desire({ ...settings, local: { ...local, device: "eth0" } }, inside).tunnels.size, 2);
+  assert.equal(
+    desire(settings, { a: { ...HERE, remote: null }, b: { ...HERE, remote: null } }).tunnels.size,
+    2,
+  );
+});
+
 Deno.test("desiredState() of a hub without peers is a gate that lets nobody in", () => {
   const { gate } = desire(sampleSettings({ peers: [], name: "hub" }));
   assert.deepEqual([gate?.name, gate?.rules.authLengths, gate?.rules.capacity], ["hub", [], 1]);

@@ -1,11 +1,11 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Identity } from "./identity.ts";
-import type { IpFou, Listing, NftObject } from "./listing.ts";
+import type { IpFou, IpRoute, Listing, NftObject } from "./listing.ts";
 import { sortOut, withListeners } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
-import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
+import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
 
 /** The kernel's answer when a FOU port that is to be added exists. */
 const IN_USE = "Address already in use";
@@ -87,15 +87,15 @@ export class Instance {
   }
 
   async #lists(): Promise<Omit<Listing, "nft">> {
-    const routing = this.#options.routes ? ["route show"] : [];
+    const routing = this.#options.routes ? ["route show", `route show proto ${ROUTE_PROTOCOL}`] : [];
     try {
-      const [devices, fou, routes = []] = await this.#list(["address show", "fou show", ...routing]);
-      return { devices, fou, routes } as Omit<Listing, "nft">;
+      const [devices, fou, ...routes] = await this.#list(["address show", "fou show", ...routing]);
+      return { devices, fou, routes: withProtocols(routes as IpRoute[][]) } as Omit<Listing, "nft">;
     } catch (error) {
       const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
       if (this.#options.needsFou || !isWithoutFou) throw error;
-      const [devices, routes = []] = await this.#list(["address show", ...routing]);
-      return { devices, fou: [], routes } as Omit<Listing, "nft">;
+      const [devices, ...routes] = await this.#list(["address show", ...routing]);
+      return { devices, fou: [], routes: withProtocols(routes as IpRoute[][]) } as Omit<Listing, "nft">;
     }
   }
 
@@ -126,4 +126,11 @@ export class Instance {
     const isInUse = objects.some(({ chain, rule, set, map }) => chain ?? rule ?? set ?? map);
     if (objects.length > 0 && !isInUse) await runner.nft([`delete table ip ${table}`]);
   }
+}
+
+/** Gives our protocol its number again, for which somebody may have given `ip` a name. */
+function withProtocols([routes = [], ours = []]: IpRoute[][]): IpRoute[] {
+  const keyOf = ({ dst, dev, metric, tos }: IpRoute) => [dst, dev, metric, tos].join(" ");
+  const keys = new Set(ours.map(keyOf));
+  return routes.map((route) => keys.has(keyOf(route)) ? { ...route, protocol: `${ROUTE_PROTOCOL}` } : route);
 }

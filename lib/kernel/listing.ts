@@ -2,6 +2,7 @@
 export interface IpDevice {
   readonly ifindex: number;
   readonly ifname: string;
+  readonly altnames?: readonly string[];
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly link?: string | null;
@@ -62,6 +63,8 @@ export interface IpRoute {
   readonly dev?: string;
   readonly protocol?: string;
   readonly metric?: number;
+  /** For packets of one type of service alone. */
+  readonly tos?: string;
 }
 
 /** The answers of `ip` and `nft`. */

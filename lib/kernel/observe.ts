@@ -48,9 +48,12 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       obsoleteRules,
     },
     foreign: {
-      devices: new Map(
-        foreign.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type]),
-      ),
+      devices: new Map([
+        ...devices.flatMap(({ ifname, altnames = [] }) =>
+          altnames.map((name) => [name, `an alternative name of ${ifname}`] as const)
+        ),
+        ...foreign.map((device) => [device.ifname, device.linkinfo?.info_kind ?? device.link_type] as const),
+      ]),
       pairs: new Set(foreign.flatMap(addressPairOf)),
       listeners: listeners.foreign,
       claims,
@@ -100,10 +103,10 @@ function isOwnTunnel(device: IpDevice, { name, devices, ports }: Identity): bool
 function sortRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
   const ownRoutes = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
   const foreignRoutes = new Map<string, string>();
-  for (const { dst, dev = "", protocol, metric } of routes) {
+  for (const { dst, dev = "", protocol, metric, tos } of routes) {
     const list = protocol === String(ROUTE_PROTOCOL) ? ownRoutes.get(dev) : undefined;
     if (list !== undefined) list.push(dst);
-    else if (metric === undefined) foreignRoutes.set(dst, dev);
+    else if (metric === undefined && tos === undefined) foreignRoutes.set(dst, dev);
   }
   return { ownRoutes, foreignRoutes };
 }

@@ -251,6 +251,8 @@ class Execution {
         return this.#kernel.listFou();
       case "route show":
         return this.#kernel.listRoutes();
+      case "route show proto 201":
+        return this.#kernel.listRoutes().filter(({ protocol }) => protocol === "201");
     }
     throw new TypeError(`Unknown command: ip -json -details ${line}`);
   }

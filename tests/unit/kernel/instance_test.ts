@@ -88,8 +88,24 @@ Deno.test("Instance.look() treats a kernel without FOU as one without FOU ports,
 
 Deno.test("Instance.look() lists routes if asked to", async () => {
   const route = { dst: "10.1.0.0/16", dev: "eth1" };
-  using programs = new FakePrograms({ ip: { stdout: `[]\n[]\n${JSON.stringify([route])}\n` } });
+  using programs = new FakePrograms({ ip: { stdout: `[]\n[]\n${JSON.stringify([route])}\n[]\n` } });
   const { foreign } = await newInstance({ nft: "none", routes: true, needsFou: true }).look();
-  assert.equal(programs.given("ip", "input"), "address show\nfou show\nroute show\n");
+  assert.equal(programs.given("ip", "input"), "address show\nfou show\nroute show\nroute show proto 201\n");
   assert.deepEqual(foreign.routes, new Map([["10.1.0.0/16", "eth1"]]));
+});
+
+Deno.test("Instance.look() knows our routes by the protocol's number, also where ip prints a name for it", async () => {
+  const outer = { remote: "198.51.100.2", local: "192.0.2.1" };
+  const encap = { type: "fou", sport: 10_001, dport: 40_001, csum: false };
+  const tunnel = {
+    ...{ ifindex: 5, ifname: "ipipou1", flags: ["UP"], ifalias: "ipipou:ipipou1", addr_info: [] },
+    linkinfo: { info_kind: "ipip", info_data: { ...outer, encap } },
+  };
+  const ours = { dst: "10.1.0.0/16", dev: "ipipou1" };
+  const all = [{ ...ours, protocol: "vpn" }, { ...ours, dst: "10.2.0.0/16", protocol: "static" }];
+  const stdout = [[tunnel], [], all, [ours]].map((list) => `${JSON.stringify(list)}\n`).join("");
+  using _programs = new FakePrograms({ ip: { stdout } });
+  const { own, foreign } = await newInstance({ nft: "none", routes: true, needsFou: true }).look();
+  assert.deepEqual(own.tunnels.get("ipipou1")?.routes, ["10.1.0.0/16"]);
+  assert.deepEqual([...foreign.routes.keys()], ["10.2.0.0/16"]);
 });

@@ -133,6 +133,13 @@ Deno.test("sortOut() names foreign devices and their address pairs", () => {
   );
 });
 
+Deno.test("sortOut() knows that an alternative name of a device is taken", () => {
+  const listing = hubWith((device) => ({ ...device, altnames: [`${device.ifname}-wan`] }));
+  const { foreign } = sortOut(listing, HUB, NOW);
+  assert.equal(foreign.devices.get("eth0-wan"), "an alternative name of eth0");
+  assert.equal(foreign.devices.get("p1-wan"), "an alternative name of p1");
+});
+
 Deno.test("sortOut() keeps the kernel's order of addresses", () => {
   const { hostAddresses } = sortOut(hub(), HUB, NOW);
   assert.deepEqual(hostAddresses.get("eth0"), ["192.0.2.1", "172.29.0.2", "172.29.0.3", "192.0.2.77"]);
@@ -291,6 +298,7 @@ Deno.test("sortOut() reads our routes, and foreign ones that ours would clash wi
     { dst: "10.2.0.0/16", dev: "p1", protocol: "static" },
     { dst: "10.3.0.0/16", dev: "eth0", protocol: "201" },
     { dst: "10.4.0.0/16", dev: "eth0", protocol: "static", metric: 100 },
+    { dst: "10.5.0.0/16", dev: "eth0", protocol: "static", tos: "0x08" },
     { dst: "default", protocol: "static" },
   ];
   const { own, foreign } = sortOut({ ...hub(), routes }, HUB, NOW);

@@ -72,10 +72,10 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Changes the unit of one instance, as `systemctl edit` does. */
-  async edit(instance: string, lines: string): Promise<void> {
+  async edit(instance: string, lines: string, file = "override.conf"): Promise<void> {
     const directory = `${UNITS}/ipipou@${instance}.service.d`;
-    await Deno.mkdir(directory);
-    await Deno.writeTextFile(`${directory}/override.conf`, lines);
+    await Deno.mkdir(directory, { recursive: true });
+    await Deno.writeTextFile(`${directory}/${file}`, lines);
     await must(["systemctl", "daemon-reload"]);
   }
 

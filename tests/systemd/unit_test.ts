@@ -119,6 +119,31 @@ async function checkHub(machine: Machine): Promise<void> {
   assert.equal(await hub.property("Result"), "success");
 }
 
+/** A drop-in takes an instance's credentials away, as images for LXC do. Either cure that it names helps. */
+async function checkCredentials(machine: Machine, { publicKey }: Keys): Promise<void> {
+  const settings = officeSettings({ publicKey, privateKey: "" }).replace("office", "bare");
+  await machine.write("bare.toml", settings.replace("number = 1", "number = 5"), 0o644);
+  await machine.write("bare.secret", `${SECRET}\n`, 0o600);
+  const bare = new Instance(machine, "bare");
+  await machine.edit("bare", "[Service]\nLoadCredential=\n", "zzz-lxc-service.conf");
+  await run(["systemctl", "start", bare.unit]);
+  const credential = "LoadCredential=bare.secret:/etc/ipipou/bare.secret";
+  const { MESSAGE } = await bare.waitForMessage(
+    /Cannot read \/etc\/ipipou\/bare\.secret .*Permission denied; a service/,
+  );
+  assert.match(
+    MESSAGE,
+    new RegExp(`put ${credential}, or else DynamicUser=no, into a drop-in that sorts after that$`),
+  );
+  for (const cure of [credential, "DynamicUser=no"]) {
+    await machine.edit("bare", `[Service]\n${cure}\n`, "zzzz.conf");
+    await must(["systemctl", "start", bare.unit]);
+    await bare.waitForMessage(/waiting for clients/);
+    await must(["systemctl", "stop", bare.unit]);
+    assert.equal(await bare.property("Result"), "success");
+  }
+}
+
 Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
   const keys = makeKeys();
   await using machine = await Machine.create();
@@ -242,6 +267,9 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
       await checkHub(machine);
     },
   );
+  await t.step("a service without its credentials says so, and how to give it them", async () => {
+    await checkCredentials(machine, keys);
+  });
   await t.step("a stop removes everything", async () => {
     await must(["systemctl", "stop", office.unit]);
     assert.equal(await office.property("Result"), "success");

@@ -11,6 +11,8 @@ export interface Identity {
   readonly queue: number;
   /** `listenerKey` or private address of what this process made: ours even if others deleted the device with the mark. */
   readonly made: ReadonlySet<string>;
+  /** The outer device's name in the settings, which may be an alternative one. */
+  readonly outer?: string | null;
 }
 
 /** The identity of an instance with these settings. */
@@ -24,5 +26,6 @@ export function identityOf(settings: Settings): Identity {
     // A client reads none: rules with it are somebody else's.
     queue: settings.mode === "server" ? queue.number : -1,
     made: new Set(),
+    outer: local.device,
   };
 }

@@ -58,7 +58,7 @@ export class Instance {
   async lookAtListeners(known: Observed): Promise<Observed> {
     using _lock = await this.#context.lock();
     const [fou] = await this.#list(["fou show"]);
-    return withListeners(known, fou as IpFou[], this.#identity.made);
+    return withListeners(known, fou as IpFou[], this.#identity);
   }
 
   /** Carries out a plan. @throws {IpipouError} naming the command that failed */

@@ -4,6 +4,7 @@ import { outerHeader } from "../outer_header.ts";
 import { parseMark } from "./mark.ts";
 import type { Identity } from "./identity.ts";
 import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
+import { realNameOf, renameDevice, renameInFou } from "./names.ts";
 import { findGate } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
@@ -25,7 +26,11 @@ const IPIP = 4;
 const FIRST_GROUP = 0x6900_0000;
 
 /** Sorts what was found in the kernel into own and foreign objects. @param now milliseconds of `Clock.now()` */
-export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identity, now: number): Observed {
+export function sortOut(listing: Listing, identity: Identity, now: number): Observed {
+  const { outer = null } = identity;
+  const outerName = realNameOf(listing.devices, outer);
+  const { devices, fou, routes } = outerName === null ? listing : renameDevice(listing, outerName, outer!);
+  const { nft } = listing;
   const { own = [], foreign = [] } = Object.groupBy(
     devices,
     (device) => isOwnTunnel(device, identity) ? "own" : "foreign",
@@ -62,6 +67,7 @@ export function sortOut({ devices, fou, routes, nft }: Listing, identity: Identi
       emptyChains: findEmptyChains(objects, obsoleteRules),
     },
     hasNft: nft !== null,
+    outerName,
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     vrfMembers: findVrfMembers(devices),
     links: new Map(devices.map((device) => [device.ifindex, toLink(device)])),
@@ -79,8 +85,13 @@ function findVrfMembers(devices: readonly IpDevice[]): Set<string> {
 }
 
 /** Replaces the FOU ports in what is known. */
-export function withListeners(known: Observed, fou: readonly IpFou[], made: Identity["made"]): Observed {
-  const { tunnels, gate } = known.own;
+export function withListeners(
+  known: Observed,
+  listed: readonly IpFou[],
+  { made, outer = null }: Pick<Identity, "made" | "outer">,
+): Observed {
+  const { own: { tunnels, gate }, outerName } = known;
+  const fou = outerName === null ? listed : renameInFou(listed, outerName, outer!);
   const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,

@@ -206,7 +206,8 @@ export class Picture {
     const { local } = this.#settings;
     switch (change.kind) {
       case "device":
-        return this.#indexes.has(change.index) || tunnels.has(change.name) || change.name === local.device ||
+        return this.#indexes.has(change.index) || tunnels.has(change.name) ||
+          change.name === (this.#observed?.outerName ?? local.device) ||
           this.#ways.isChangedBy(change);
       case "address":
         return this.#indexes.has(change.index) || altAddresses.has(change.ip) || change.ip === local.ip;
@@ -222,7 +223,7 @@ export class Picture {
   #needsFullLook(settings: Settings): boolean {
     const [known, next] = [this.#identity, identityOf(settings)];
     const isTaken = (name: string) => !known.devices.has(name) && this.#observed?.foreign.devices.has(name);
-    return known.queue !== next.queue || !next.ports.isSubsetOf(known.ports) ||
+    return known.queue !== next.queue || known.outer !== next.outer || !next.ports.isSubsetOf(known.ports) ||
       next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
   }
 }

@@ -137,6 +137,8 @@ export interface Observed {
   };
   /** Whether nft can be used. A client does without. */
   readonly hasNft: boolean;
+  /** The kernel's name of the outer device, if the settings and all that is seen call it by another; else null. */
+  readonly outerName: string | null;
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
   /** Devices in a VRF. Only a socket that is bound to one may have its addresses. */

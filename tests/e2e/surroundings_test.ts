@@ -181,6 +181,32 @@ Deno.test("a server in a VRF has its FOU port bound to its device, without which
   assert.equal(await network.must("server", ["ip", "fou", "show"]), "");
 });
 
+Deno.test("a device may be given by an alternative name, and a standing tunnel on it is taken over and kept", async () => {
+  await using scenario = await Scenario.create();
+  const { network } = scenario;
+  for (const host of ["server", "client"] as const) {
+    await network.must(host, ["ip", "link", "property", "add", "dev", "eth0", "altname", "wan0"]);
+  }
+  const start = (host: "server" | "client", ...args: string[]) =>
+    scenario.start(host, "-n1", "-b@wan0", ...TOKEN, ...args);
+  const server = start("server", "-s", "--force-fou-local-ip-alt");
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+  const client = start("client", ...remote);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  const indexes = () => network.must("server", ["sh", "-c", "cat /sys/class/net/ipipou1/ifindex"]);
+  const before = await indexes();
+  await server.kill("SIGKILL");
+  const next = start("server", "-s", "--force-fou-local-ip-alt");
+  await next.waitForLine(/waiting for clients/, PATIENCE);
+  assert.equal(await indexes(), before);
+  await network.must("server", ["ip", "address", "delete", "172.29.0.1/32", "dev", "eth0"]);
+  await next.waitForLine(/ip address add 172\.29\.0\.1\/32/, PATIENCE);
+  await scenario.ping("client");
+  for (const process of [client, next]) assert.equal((await process.kill()).code, 0);
+});
+
 Deno.test("the program needs no other programs or environment, and a client neither nft nor libnetfilter_queue", async () => {
   await using scenario = await Scenario.create();
   const server = await scenario.server(...TOKEN);

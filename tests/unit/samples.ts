@@ -67,6 +67,7 @@ export function sampleObserved(
     },
     hostAddresses: new Map(),
     hasNft: true,
+    outerName: null,
     vrfMembers: new Set(),
     links: new Map(),
     paths: new Map(),

@@ -140,6 +140,25 @@ Deno.test("sortOut() knows that an alternative name of a device is taken", () =>
   assert.equal(foreign.devices.get("p1-wan"), "an alternative name of p1");
 });
 
+Deno.test("sortOut() and withListeners() call the outer device as the settings do", () => {
+  const identity = { ...HUB, outer: "wan0" };
+  const named = hubWith((device) =>
+    device.ifname === "eth0" ? { ...device, altnames: ["wan0", "enp1s0"] } : device
+  );
+  const listing = { ...named, routes: [{ dst: "10.9.0.0/16", dev: "eth0" }] };
+  const found = sortOut(listing, identity, NOW);
+  const usual = sortOut(hub(), HUB, NOW);
+  assert.deepEqual(found.hostAddresses.get("wan0"), usual.hostAddresses.get("eth0"));
+  assert.deepEqual([found.outerName, found.hostAddresses.has("eth0")], ["eth0", false]);
+  assert.deepEqual([...found.own.altAddresses.values()], ["wan0", "wan0"]);
+  assert.equal(found.own.tunnels.get("p2")?.link, "wan0");
+  assert.equal(found.own.listeners.get("192.0.2.1:10000")?.device, "wan0");
+  assert.deepEqual(withListeners(found, listing.fou, identity), found);
+  assert.equal(found.foreign.routes.get("10.9.0.0/16"), "wan0");
+  for (const name of ["eth0", "wan0", "enp1s0"]) assert.ok(found.foreign.devices.has(name), name);
+  assert.deepEqual(sortOut(named, { ...HUB, outer: "eth0" }, NOW).own, usual.own);
+});
+
 Deno.test("sortOut() keeps the kernel's order of addresses", () => {
   const { hostAddresses } = sortOut(hub(), HUB, NOW);
   assert.deepEqual(hostAddresses.get("eth0"), ["192.0.2.1", "172.29.0.2", "172.29.0.3", "192.0.2.77"]);
@@ -196,7 +215,10 @@ Deno.test("sortOut() and withListeners() treat a FOU port that another instance 
     );
     const found = sortOut(listing, HUB, NOW);
     assert.deepEqual([found.foreign.claims.has(key), found.own.listeners.has(key)], [isShared, !isShared]);
-    assert.deepEqual(withListeners(found, listing.fou, new Set()).own.listeners, found.own.listeners);
+    assert.deepEqual(
+      withListeners(found, listing.fou, { made: new Set() }).own.listeners,
+      found.own.listeners,
+    );
   }
 });
 

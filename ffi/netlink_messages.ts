@@ -20,6 +20,8 @@ const RTM = {
   newRoute: 24,
   delRoute: 25,
   getRoute: 26,
+  newRule: 32,
+  delRule: 33,
 } as const;
 /** Offsets in the headers of its messages. */
 const LINK_INDEX = 4;
@@ -37,7 +39,7 @@ const IFLA_INFO_DATA = 2; // in IFLA_LINKINFO
 const IPTUN = { local: 2, remote: 3, ttl: 4, tos: 5, pmtudisc: 10, encapSport: 17, encapDport: 18 } as const;
 const IFF_UP = 1;
 const IFA_LOCAL = 2;
-const RTA = { dst: 1, src: 2, oif: 4, metrics: 8, cacheInfo: 12 } as const;
+const RTA = { dst: 1, src: 2, oif: 4, metrics: 8, cacheInfo: 12, mark: 16 } as const;
 const RTAX_MTU = 2; // in RTA_METRICS
 const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
 /** Flag of struct rtmsg: asks for a route as it is in the table. */
@@ -52,7 +54,7 @@ const NFTA_TABLE = 1;
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
-interface Message {
+export interface Message {
   readonly type: number;
   /** What follows struct nlmsghdr. */
   readonly body: DataView;
@@ -131,6 +133,9 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
       const protocol = body.getUint8(RTM_PROTOCOL);
       return { kind: "route", network, protocol, isGone: type === RTM.delRoute };
     }
+    case RTM.newRule:
+    case RTM.delRule:
+      return { kind: "rule" };
   }
   return UNKNOWN;
 }
@@ -176,7 +181,7 @@ function subjectOf({ type, body }: Message, table: Uint8Array): "table" | "other
 }
 
 /** Yields the messages of a datagram, and null for a remainder that is no message. */
-function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
+export function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
   const { buffer, byteOffset, byteLength } = datagram;
   const view = new DataView(buffer, byteOffset, byteLength);
   let offset = 0;
@@ -214,7 +219,7 @@ function findText(body: DataView, header: number, type: number): string | null {
 }
 
 /** The IPv4 address in an attribute; null when there is none. */
-function findAddress(body: DataView, header: number, type: number): string | null {
+export function findAddress(body: DataView, header: number, type: number): string | null {
   const bytes = findAttribute(body, header, type);
   return bytes?.length === 4 ? bytes.join(".") : null;
 }
@@ -230,18 +235,21 @@ function findNumber(body: DataView, header: number, type: number): number | null
  *
  * @param to 4 bytes, as `from`
  * @param device number of the device that packets are bound to; null: none
+ * @param mark their firewall mark; 0: none
  * @param isFromTable whether to ask for the route as it is in the table, without what was learned of the path since
  */
 export function routeRequest(
-  { to, from, device, isFromTable }: {
+  { to, from, device, mark, isFromTable }: {
     readonly to: Uint8Array;
     readonly from: Uint8Array;
     readonly device: number | null;
+    readonly mark: number;
     readonly isFromTable: boolean;
   },
 ): Uint8Array<ArrayBuffer> {
   const attributes: [number, Uint8Array][] = [[RTA.dst, to], [RTA.src, from]];
   if (device !== null) attributes.push([RTA.oif, new Uint8Array(Uint32Array.of(device).buffer)]);
+  if (mark !== 0) attributes.push([RTA.mark, new Uint8Array(Uint32Array.of(mark).buffer)]);
   const request = new Uint8Array(HEADER + ROUTE_HEADER + attributes.length * (ATTRIBUTE_HEADER + 4));
   const view = new DataView(request.buffer);
   view.setUint32(0, request.length, IS_LITTLE_ENDIAN);

@@ -21,8 +21,8 @@ export class NetlinkRoutes implements Routes {
     this.#resources = resources.move();
   }
 
-  find(to: string, from: string, device: number | null): Way | null {
-    const ends = { to: bytesOf(to), from: bytesOf(from), device };
+  find(to: string, from: string, device: number | null, mark: number): Way | null {
+    const ends = { to: bytesOf(to), from: bytesOf(from), device, mark };
     const answer = this.#ask(routeRequest({ ...ends, isFromTable: false }));
     if (answer === null) return null;
     const { index, isLearned } = answer;

@@ -1,24 +1,28 @@
 import type * as ports from "../lib/ports.ts";
-import { AF_INET, openSocket, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
-import { Libc, MSG_DONTWAIT } from "./libc.ts";
+import { constants } from "node:os";
+import { AF_INET, openSocket, setIntOption, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
+import { Libc, MSG_DONTWAIT, SysError } from "./libc.ts";
+import { RouteLookup } from "./route_lookup.ts";
 
 const IPPROTO_RAW = 255;
 const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };
 const IPPROTO_IP = 0;
 const IP_TTL = 2;
 const SO_BINDTODEVICE = 25;
+const SO_MARK = 36;
 
 /** Sends whole IPv4 packets, header included. Needs CAP_NET_RAW. */
 export class RawSocket implements ports.RawSocket {
   readonly #resources: DisposableStack;
   readonly #libc: Libc;
   readonly #fd: number;
+  readonly #way: ports.RawSocketOptions;
+  /** Null: the socket is bound to no device. */
+  readonly #routes: RouteLookup | null;
 
-  /**
-   * @param options.device the network device all packets leave by; null: as the routes say
-   * @throws {SysError} EPERM without CAP_NET_RAW, ENODEV when there is no such device
-   */
-  constructor({ device }: { readonly device: string | null }) {
+  /** @throws {SysError} EPERM without CAP_NET_RAW, ENODEV without the device, EADDRNOTAVAIL without the source */
+  constructor(way: ports.RawSocketOptions) {
+    const { source, device, mark } = way;
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
     this.#fd = openSocket(libc, "open a raw socket", KIND, resources);
@@ -27,6 +31,16 @@ export class RawSocket implements ports.RawSocket {
       const bound = libc.symbols.setsockopt(this.#fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
       libc.check(`bind the raw socket to device ${device}`, "setsockopt", bound);
     }
+    if (mark !== 0) {
+      const marked = setIntOption(libc, this.#fd, SOL_SOCKET, SO_MARK, mark);
+      libc.check(`give the raw socket the mark ${mark}`, "setsockopt", marked);
+    }
+    // A packet's own header does not count when the kernel looks for its route; the socket's address does.
+    const address = this.#socketAddress(source);
+    const bound = libc.symbols.bind(this.#fd, address, address.length);
+    libc.check(`bind the raw socket to ${source}`, "bind", bound);
+    this.#way = way;
+    this.#routes = device === null ? null : new RouteLookup(resources);
     this.#resources = resources.move();
   }
 
@@ -36,21 +50,25 @@ export class RawSocket implements ports.RawSocket {
    *
    * @param packet a whole IPv4 packet
    * @param destination IPv4 address to route by, usually the packet's own destination
-   * @throws {SysError} such as ENETUNREACH, EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
+   * @throws {SysError} such as ENETUNREACH (also without a route by the device: the kernel would take any destination
+   * for a neighbour), EPERM (a firewall dropped it), EMSGSIZE, EAGAIN (the send buffer is full)
    * @throws {TypeError} when the socket is closed or `destination` is no IPv4 address
    */
   send(packet: Uint8Array, destination: string): void {
     if (this.#resources.disposed) {
       throw new TypeError(`Cannot send to ${destination} as the raw socket is closed`);
     }
-    const { symbols } = this.#libc;
-    const address = new Uint8Array(16); // struct sockaddr_in: family, port, address, padding
-    new Uint16Array(address.buffer)[0] = AF_INET;
-    if (symbols.inet_pton(AF_INET, new TextEncoder().encode(`${destination}\0`), address.subarray(4)) !== 1) {
-      throw new TypeError(`Cannot send to ${destination} as it is no IPv4 address`);
-    }
+    const address = this.#socketAddress(destination);
+    this.#refuseWithoutRoute(destination);
     const bytes = packet.slice(); // FFI takes no memory that other threads may share
-    const sent = symbols.sendto(this.#fd, bytes, BigInt(bytes.length), MSG_DONTWAIT, address, address.length);
+    const sent = this.#libc.symbols.sendto(
+      this.#fd,
+      bytes,
+      BigInt(bytes.length),
+      MSG_DONTWAIT,
+      address,
+      address.length,
+    );
     this.#libc.check(`send to ${destination}`, "sendto", sent);
   }
 
@@ -64,5 +82,23 @@ export class RawSocket implements ports.RawSocket {
 
   [Symbol.dispose](): void {
     this.#resources.dispose();
+  }
+
+  #refuseWithoutRoute(destination: string): void {
+    const { source, device } = this.#way;
+    if (this.#routes === null || this.#routes.find({ ...this.#way, destination }) !== null) return;
+    const why = `no route from ${source} by ${device}`;
+    throw new SysError(`send to ${destination}`, "sendto", constants.errno.ENETUNREACH, why);
+  }
+
+  /** A struct sockaddr_in with port 0. @throws {TypeError} */
+  #socketAddress(ip: string): Uint8Array<ArrayBuffer> {
+    const address = new Uint8Array(16); // family, port, address, padding
+    new Uint16Array(address.buffer)[0] = AF_INET;
+    const text = new TextEncoder().encode(`${ip}\0`);
+    if (this.#libc.symbols.inet_pton(AF_INET, text, address.subarray(4)) !== 1) {
+      throw new TypeError(`Cannot use ${ip} as it is no IPv4 address`);
+    }
+    return address;
   }
 }

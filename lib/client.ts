@@ -4,12 +4,17 @@ import { Backoff } from "./backoff.ts";
 const REPLY_MILLISECONDS = 3_000;
 /** Least milliseconds between two auth packets when replies are expected. */
 const LEAST_GAP_MILLISECONDS = 1_000;
+/**
+ * Seconds between auth packets when replies are expected and nothing else is said: a server that lost the client, as by
+ * a restart, does not tell.
+ */
+const HEARTBEAT_SECONDS = 25;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
 
 interface ClientOptions {
-  /** Seconds between auth packets; 0: only on request. */
-  readonly keepalive: number;
+  /** Seconds between auth packets; 0: only on request; null: 0, or a slow heartbeat if replies are expected. */
+  readonly keepalive: number | null;
   /** The server replies to accepted auth packets. */
   readonly expectsReplies: boolean;
 }
@@ -66,7 +71,8 @@ export class Client {
   }
 
   handleSent(now: number): void {
-    const { keepalive, expectsReplies } = this.#options;
+    const { expectsReplies } = this.#options;
+    const keepalive = this.#options.keepalive ?? (expectsReplies ? HEARTBEAT_SECONDS : 0);
     this.#failures.reset();
     this.#lastSent = now;
     this.#sendDue = keepalive === 0 ? null : now + keepalive * 1000;

@@ -17,8 +17,12 @@ export interface System {
   readonly openRoutes: () => Routes;
   /** @throws {IpipouError} exit code 20 when the queue cannot be opened */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
-  /** @param options.device the network device all packets leave by; null: as the routes say @throws {SysError} */
-  readonly openRawSocket: (options: { readonly device: string | null }) => RawSocket;
+  /** @throws {SysError} */
+  readonly openRawSocket: (options: RawSocketOptions) => RawSocket;
+  /** How the kernel would send now; null: it has no route, or not that device or source. @throws {SysError} */
+  readonly findRoute: (query: RouteQuery) => Route | null;
+  /** Whether some routing rule asks for this source address. @throws {SysError} */
+  readonly hasRuleFor: (source: string) => boolean;
   /** @throws {SysError} */
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
   /** A file for what one run leaves to the next. */
@@ -120,6 +124,8 @@ export type KernelChange =
     readonly protocol: number;
     readonly isGone: boolean;
   }
+  /** A routing rule. */
+  | { readonly kind: "rule" }
   /** One nftables transaction that touched the table that was asked for. Those that touched others are not told. */
   | { readonly kind: "table" }
   /** Anything: there was more news than the kernel keeps for us, or some that cannot be read. */
@@ -150,10 +156,11 @@ export interface Routes extends Disposable {
    *
    * @param from own address that the packets come from
    * @param device number of the device that they are bound to; null: none
+   * @param mark their firewall mark; 0: none
    * @returns null: there is none
    * @throws {SysError}
    */
-  find(to: string, from: string, device: number | null): Way | null;
+  find(to: string, from: string, device: number | null, mark: number): Way | null;
 }
 
 /** A netfilter queue to open. */
@@ -180,6 +187,29 @@ export interface StateFile {
   read(): string | null;
   /** Replaces the text in one step. One at a time. Rejects when it cannot be written. */
   write(text: string): Promise<void>;
+}
+
+/** By which way packets leave. */
+export interface RawSocketOptions {
+  /** Own IPv4 address, by which the kernel chooses the route. Packets have it as their source. */
+  readonly source: string;
+  /** The network device all packets leave by; null: as the routes say. */
+  readonly device: string | null;
+  /** Firewall mark (fwmark) of the packets, 0 to 2^32 - 1; 0: none. */
+  readonly mark: number;
+}
+
+/** What to find a route for. */
+export interface RouteQuery extends Omit<RawSocketOptions, "source"> {
+  /** IPv4 address. */
+  readonly destination: string;
+  /** Own IPv4 address; null: the kernel chooses one. */
+  readonly source: string | null;
+}
+
+export interface Route {
+  /** The source address of what is sent by it; null: the kernel has none. */
+  readonly source: string | null;
 }
 
 /** Sends whole IPv4 packets, header included. */

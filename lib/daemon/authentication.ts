@@ -2,10 +2,11 @@ import { makeAuthPayload } from "../auth/scheme.ts";
 import { Client, type ReplyState } from "../client.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Log } from "../log.ts";
-import { buildUdpPacket, type Endpoint, formatEndpoint } from "../packet.ts";
-import type { Clock, RawSocket, System } from "../ports.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
+import type { Clock, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Replies } from "./replies.ts";
+import { Sender, socketOptions } from "./sender.ts";
 
 /** Where a client's tunnel leads, and its settings. */
 export interface Setup {
@@ -18,13 +19,13 @@ export interface Setup {
 export class AuthSender implements Disposable {
   readonly #setup: Setup;
   readonly #system: System;
-  readonly #socket: RawSocket;
+  readonly #sender: Sender;
 
   /** @throws {SysError} when no raw socket can be opened */
   constructor(setup: Setup, system: System) {
     this.#setup = setup;
     this.#system = system;
-    this.#socket = system.openRawSocket({ device: setup.settings.local.device });
+    this.#sender = new Sender(system, socketOptions(setup.outside, setup.settings));
   }
 
   /** @param prepare called with the payload before it is sent @throws {SysError} when it cannot be sent */
@@ -35,12 +36,11 @@ export class AuthSender implements Disposable {
     const payload = makeAuthPayload(scheme, clock.unixTime(), (length) => random.bytes(length));
     prepare(payload);
     const source = { ip: outside.ip, port: settings.local.ports[0] };
-    const ttl = settings.authPacketTtl ?? this.#socket.defaultTtl;
-    this.#socket.send(buildUdpPacket({ source, destination: remote, payload }, ttl), remote.ip);
+    this.#sender.send({ source, destination: remote, payload }, settings.authPacketTtl);
   }
 
   [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.#sender[Symbol.dispose]();
   }
 }
 
@@ -55,6 +55,7 @@ export class Authentication implements Disposable {
   /** The newest time of an auth packet, Unix seconds. */
   #newestTime = 0;
   #isBehind = false;
+  #fault: string | null = null;
   readonly #wake: () => void;
   /** How the log names the client and its server. */
   readonly #peer: { readonly name: string; readonly remote: string };
@@ -79,6 +80,11 @@ export class Authentication implements Disposable {
 
   get replyState(): ReplyState {
     return this.#client.replyState;
+  }
+
+  /** Why the last auth packet could not be sent; null: it was. */
+  get fault(): string | null {
+    return this.#fault;
   }
 
   /** When `act()` is due, in milliseconds of `Clock.now()`; null: only on request. */
@@ -109,10 +115,11 @@ export class Authentication implements Disposable {
     try {
       this.#sender.send((payload) => this.#replies?.expect(payload));
       client.handleSent(this.#clock.now());
+      this.#fault = null;
       this.#log.info("sent auth packet");
     } catch (error) {
       client.handleSendFailure(this.#clock.now());
-      const message = (error as Error).message;
+      const message = this.#fault = (error as Error).message;
       this.#log.warning(`${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`);
     }
   }

@@ -27,9 +27,12 @@ export interface Daemon extends Disposable {
    * Changes to new settings of the same mode, name and table, and repairs what others changed. The rest of the kernel's
    * state is not touched. The caller calls `authenticate()` afterwards.
    *
+   * It looks anew at what the settings name: own device and address, and hosts.
+   *
+   * @returns what is new of that, a line each
    * @throws when it cannot; then it keeps the previous settings
    */
-  reload(settings: Settings): Promise<void>;
+  reload(settings: Settings): Promise<readonly string[]>;
 
   /** A client sends an auth packet now; a server does nothing. */
   authenticate(): void;

@@ -79,6 +79,12 @@ export async function findHosts(
   return new Map((await Promise.all(found)).flat());
 }
 
+/** Describes, a line each, which hosts have another address than before. */
+export function describeHosts(before: HostAddresses, after: HostAddresses): string[] {
+  return [...after].filter(([host, ip]) => (before.get(host) ?? ip) !== ip)
+    .map(([host, ip]) => `the address of ${host} changed from ${before.get(host)} to ${ip}`);
+}
+
 /** Keeps looking up hosts, each until it is found or no longer wanted, or the program stops. */
 export class HostSearch {
   readonly #onFound: () => void;

@@ -1,64 +1,163 @@
+import { isDeepStrictEqual } from "node:util";
 import { EXIT, IpipouError } from "../errors.ts";
+import { parseIpv4 } from "../ipv4.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
+import type { System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 
-/** The device or address in the settings is missing, or the device has no address. */
+/** The device or address in the settings is missing, or the device has no address to use. */
 class UnusableOutsideError extends IpipouError {
   readonly missing: string;
 
-  constructor(what: string, why: string) {
-    super(`Cannot use the ${what} (--fou-local): ${why}`, EXIT.usage);
+  constructor(what: string, why: string, cure = "") {
+    super(`Cannot use the ${what} (--fou-local): ${why}${cure}`, EXIT.usage);
     this.missing = `${what}: ${why}`;
   }
 }
 
 /**
- * Finds the outside: the configured address, or the first address of the configured device.
+ * Finds the outside: the configured address, or one of the configured device. Link-local and deprecated ones, and the
+ * like, are not taken.
  *
+ * @param preferred the address to take of those that can be, wherever it is; null: the first one of the device
  * @throws {IpipouError} exit code 2 when there is no such device or address
  */
-export function findOutside({ local }: Settings, { hostAddresses, own }: Observed): Outside {
+export function findOutside(
+  { hasRuleFor }: Pick<System, "hasRuleFor">,
+  settings: Settings,
+  observed: Observed,
+  preferred: string | null = null,
+): Outside {
+  const { local } = settings;
+  const { hostAddresses, vrfMembers } = observed;
   if (local.device !== null && !hostAddresses.has(local.device)) {
     const present = [...hostAddresses.keys()].filter((device) => device !== "lo").join(", ");
     const why = `there is no such device; there are: ${present}`;
     throw new UnusableOutsideError(`network device ${local.device}`, why);
   }
-  if (local.ip === null) {
-    const device = local.device!;
-    const ip = hostAddresses.get(device)?.find((address) => !own.altAddresses.has(address));
-    if (ip === undefined) {
-      throw new UnusableOutsideError(`network device ${device}`, "it has no IPv4 address");
-    }
-    return { ip, device };
+  const ip = local.ip ?? chooseAddress(settings, observed, preferred);
+  const holder = holderOf(ip, observed);
+  if (holder === undefined) {
+    throw new UnusableOutsideError(`local address ${ip}`, "no network device here has it");
   }
-  const device = [...hostAddresses].find(([, addresses]) => addresses.includes(local.ip!))?.[0];
-  if (device === undefined) {
-    throw new UnusableOutsideError(`local address ${local.ip}`, "no network device here has it");
+  // A VRF has routes of its own, which only what is bound to it or to a device in it takes.
+  const link = local.device ?? (vrfMembers.has(holder) ? holder : null);
+  return { ip, device: holder, link, isRuled: hasRuleFor(ip) };
+}
+
+function chooseAddress(settings: Settings, observed: Observed, preferred: string | null): string {
+  const { hostAddresses, unfitAddresses, own } = observed;
+  const device = settings.local.device!;
+  const isFit = (ip: string) => !unfitAddresses.has(ip);
+  const isLeft = (ip: string) => mayBeLeft(ip, settings, observed);
+  const holder = preferred === null ? undefined : holderOf(preferred, observed);
+  const isOwn = own.altAddresses.has(preferred ?? "") || own.tunnels.has(holder ?? "");
+  if (holder !== undefined && isFit(preferred!) && !isOwn && !isLeft(preferred!)) return preferred!;
+  const addresses = hostAddresses.get(device)!.filter((address) => !own.altAddresses.has(address));
+  const fit = addresses.filter(isFit);
+  const usable = fit.filter((address) => !isLeft(address));
+  // What a killed run left leads to its address.
+  const ip = usable.find((address) => address === own.gate?.ip) ?? usable[0] ?? fit[0];
+  if (ip !== undefined) return ip;
+  if (addresses.length === 0) {
+    throw new UnusableOutsideError(`network device ${device}`, "it has no IPv4 address");
   }
-  return { ip: local.ip, device };
+  const list = addresses.map((address) => `${address} (${unfitAddresses.get(address)})`).join(", ");
+  const cure = `; give it another address, or give --fou-local ${addresses[0]}@${device} to use that one`;
+  throw new UnusableOutsideError(`network device ${device}`, `it has only ${list}`, cure);
+}
+
+/** Whether an address looks like a private one that a killed run left, though nothing marks it. */
+function mayBeLeft(ip: string, { firstAltIp, peers }: Settings, { loneAddresses }: Observed): boolean {
+  const networkOf = (address: string) => parseIpv4(address)! >>> 16;
+  const isPrivate = networkOf(ip) === networkOf(firstAltIp) || peers.some(({ altIp }) => altIp === ip);
+  return loneAddresses.has(ip) && isPrivate;
+}
+
+/** The device that has an address; one in front where several have it. */
+function holderOf(ip: string, { hostAddresses }: Observed): string | undefined {
+  return [...hostAddresses].find(([, addresses]) => addresses.includes(ip))?.[0];
+}
+
+/** The address that the kernel would send from to a client's server; null: it has no route by the device, or no choice. */
+export function preferredSource(
+  system: Pick<System, "findRoute">,
+  { local, fouMark }: Settings,
+  server: string | null,
+): string | null {
+  if (server === null || local.ip !== null) return null;
+  const query = { destination: server, source: null, device: local.device, mark: fouMark };
+  return system.findRoute(query)?.source ?? null;
+}
+
+/** Whether an outside is still as good as when it was found. */
+function isGood({ ip, device }: Outside, { local }: Settings, observed: Observed): boolean {
+  return local.ip === ip || holderOf(ip, observed) === device && !observed.unfitAddresses.has(ip);
+}
+
+/** Where an instance is now, and what it lacks; null: nothing. */
+export interface Whereabouts {
+  readonly outside: Outside;
+  readonly lack: string | null;
+}
+
+/**
+ * Finds the outside of a running instance, which stays where it was if there is none. The result is the same object if
+ * it is equal.
+ *
+ * @param choose finds another one; throws like `findOutside()`
+ * @param isFixed whether to stay as long as that is possible
+ */
+export function followOutside(
+  system: Pick<System, "hasRuleFor">,
+  previous: Outside,
+  settings: Settings,
+  observed: Observed,
+  choose: () => Outside,
+  isFixed: boolean,
+): Whereabouts {
+  try {
+    const stays = isFixed && isGood(previous, settings, observed);
+    const outside = stays ? findOutside(system, settings, observed, previous.ip) : choose();
+    return { outside: isDeepStrictEqual(outside, previous) ? previous : outside, lack: null };
+  } catch (error) {
+    if (!(error instanceof IpipouError)) throw error;
+    return { outside: previous, lack: error.message };
+  }
+}
+
+/** Describes what a move of the outside is; null: its address is the same. */
+export function describeMove(from: Outside, to: Outside): string | null {
+  return from.ip === to.ip ? null : `the own address changed from ${from.ip} to ${to.ip}`;
 }
 
 /**
  * Finds the outside. As a service it waits as long as it takes: at boot, devices and addresses may appear after the
  * program starts.
  *
+ * @param server the address of a client's server, if that is known
  * @throws {IpipouError} exit code 2 when there is no such device or address, and no service manager started the program
  * @throws the reason of `stop`
  */
 export async function awaitOutside(
-  { settings, kernel, log, service, stop }: Pick<DaemonContext, "settings" | "log" | "service" | "stop"> & {
-    readonly kernel: Pick<Kernel, "observe" | "changed">;
-  },
+  { system, settings, kernel, log, service, stop }:
+    & Pick<DaemonContext, "settings" | "log" | "service" | "stop">
+    & {
+      readonly system: Pick<System, "findRoute" | "hasRuleFor">;
+      readonly kernel: Pick<Kernel, "observe" | "changed">;
+    },
+  server: string | null = null,
 ): Promise<{ readonly observed: Observed; readonly outside: Outside }> {
   let told = "";
   while (true) {
     stop.throwIfAborted();
     const observed = await kernel.observe();
     try {
-      return { observed, outside: findOutside(settings, observed) };
+      const outside = findOutside(system, settings, observed, preferredSource(system, settings, server));
+      return { observed, outside };
     } catch (error) {
       if (!(error instanceof UnusableOutsideError) || !service.isManaged) throw error;
       if (error.message !== told) log.warning(`${error.message}; waiting for it`);

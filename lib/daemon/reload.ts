@@ -62,7 +62,8 @@ export class Reloader {
   /** Repairs what others changed in the kernel, even when the new settings cannot be used. */
   async #repair(): Promise<void> {
     try {
-      await this.#daemon.reload(this.#settings);
+      const news = await this.#daemon.reload(this.#settings);
+      for (const line of news) this.#log.notice(line);
     } catch (error) {
       this.#log.error((error as Error).message);
     }
@@ -74,7 +75,7 @@ export class Reloader {
     const restart = describeRestart(this.#settings, settings);
     if (restart !== null) throw new IpipouError(restart, EXIT.usage);
     const changes = describeChanges(this.#settings, settings);
-    await this.#daemon.reload(settings);
+    changes.push(...await this.#daemon.reload(settings));
     this.#settings = settings;
     this.#log.configure(logStyle(settings.log));
     for (const change of changes) this.#log.notice(`reload: ${change}`);

@@ -4,14 +4,15 @@ import { makeReplyPayload } from "../auth/scheme.ts";
 import type { Faults } from "../kernel/kernel.ts";
 import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
-import { buildUdpPacket, type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
+import type { Observed } from "../kernel/state.ts";
+import { type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
 import type { Admitted, Outcome } from "../registrar/outcome.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import { Alarm } from "./alarm.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { findHosts, HostSearch, hostsOf } from "./hosts.ts";
-import { awaitOutside, findOutside } from "./outside.ts";
+import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
+import { awaitOutside, describeMove, findOutside, followOutside, type Whereabouts } from "./outside.ts";
 import { PeerLog } from "./peer_log.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ReplayRecord } from "./replay_record.ts";
@@ -24,6 +25,7 @@ import {
   release,
   type ServerSetup,
   withHosts,
+  withOutside,
 } from "./server_setup.ts";
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
@@ -42,6 +44,8 @@ export class Server implements Daemon {
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
+  /** What the outside lacks; null: nothing. */
+  #lack: string | null = null;
 
   private constructor(context: DaemonContext, setup: ServerSetup, record: ReplayRecord) {
     const { system: { clock }, log, stop } = context;
@@ -94,6 +98,7 @@ export class Server implements Daemon {
       peers: peers.length,
       admitted: admissions.values().filter((admission) => isLive(admission, now)).toArray().length,
       missingHosts: this.#hosts.missing,
+      problem: this.#lack,
     };
   }
 
@@ -110,28 +115,40 @@ export class Server implements Daemon {
     await this.#record.close();
   }
 
-  reload(settings: Settings): Promise<void> {
+  reload(settings: Settings): Promise<string[]> {
     return this.#inTurn(async () => {
+      const hosts = await findHosts(hostsOf(settings.peers), this.#setup.hosts, this.#context);
+      const observed = await this.#context.kernel.glance();
+      // A repair may have replaced it meanwhile.
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-      const outside = isHere ? previous.outside : await this.#findOutside(settings);
-      const { system } = this.#context;
-      const hosts = await findHosts(hostsOf(settings.peers), previous.hosts, this.#context);
-      const next = makeSetup(system, { ...previous, settings, outside, hosts }, previous);
-      try {
-        this.#switchTo(next);
-        await this.#reconciler.attempt(() => {
-          previous.registrar.resume(next.registrar, system.clock.now());
-          this.#switchTo(previous);
-        });
-      } catch (error) {
-        release(next, previous);
-        throw error;
-      }
-      release(previous, next);
-      this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
-      this.#hosts.lookFor(missingOf(next));
+      const outside = isHere
+        ? this.#whereabouts(settings, observed).outside
+        : this.#chooseOutside(settings, observed);
+      await this.#replace(
+        makeSetup(this.#context.system, { ...previous, settings, outside, hosts }, previous),
+      );
+      const move = isHere ? describeMove(previous.outside, outside) : null;
+      return [...move === null ? [] : [move], ...describeHosts(previous.hosts, hosts)];
     });
+  }
+
+  async #replace(next: ServerSetup): Promise<void> {
+    const previous = this.#setup;
+    try {
+      this.#switchTo(next);
+      await this.#reconciler.attempt(() => {
+        release(this.#setup, previous);
+        previous.registrar.resume(next.registrar, this.#context.system.clock.now());
+        this.#switchTo(previous);
+      });
+    } catch (error) {
+      release(next, previous);
+      throw error;
+    }
+    release(previous, this.#setup);
+    this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
+    this.#hosts.lookFor(missingOf(next));
   }
 
   /** Does nothing: only clients authenticate. */
@@ -140,7 +157,7 @@ export class Server implements Daemon {
   [Symbol.dispose](): void {
     this.#hosts.lookFor(new Set());
     this.#setup.queue[Symbol.dispose]();
-    this.#setup.socket[Symbol.dispose]();
+    this.#setup.sender[Symbol.dispose]();
   }
 
   async #readQueue(): Promise<void> {
@@ -152,9 +169,9 @@ export class Server implements Daemon {
   }
 
   /** Runs changes of the setup one after the other. */
-  #inTurn(change: () => void | Promise<void>): Promise<void> {
+  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
     const done = this.#change.then(change);
-    this.#change = done.catch(() => {});
+    this.#change = done.then(() => {}, () => {});
     return done;
   }
 
@@ -174,16 +191,51 @@ export class Server implements Daemon {
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
     const admissions = new Map(registrar.admissions);
-    const faults = await this.#context.kernel.apply({ settings, outside, admissions });
+    const locate = (observed: Observed) =>
+      this.#setup.settings === settings ? this.#followAddress(observed) : outside;
+    const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
     for (const [name, { message }] of faults) {
       if (this.#faults.get(name)?.message !== message) this.#context.log.error(`${name}: ${message}`);
     }
     this.#faults = faults;
   }
 
-  async #findOutside(settings: Settings): Promise<Outside> {
-    const observed = await this.#context.kernel.look();
-    const outside = findOutside(settings, observed);
+  /** Follows the own address if it has changed. */
+  #followAddress(observed: Observed): Outside {
+    const previous = this.#setup;
+    const { outside } = this.#whereabouts(previous.settings, observed);
+    if (outside === previous.outside) return outside;
+    const { system, log } = this.#context;
+    this.#setup = withOutside(system, previous, outside);
+    release(previous, this.#setup);
+    const move = describeMove(previous.outside, outside);
+    if (move !== null) log.notice(`${move}: following it`);
+    this.#context.service.update();
+    return outside;
+  }
+
+  /** A server stays at its address while it has that. */
+  #whereabouts(settings: Settings, observed: Observed): Whereabouts {
+    const choose = () => this.#chooseOutside(settings, observed);
+    const found = followOutside(
+      this.#context.system,
+      this.#setup.outside,
+      settings,
+      observed,
+      choose,
+      true,
+    );
+    if (found.lack !== null && found.lack !== this.#lack) {
+      this.#context.log.warning(`${found.lack}; keeping ${found.outside.ip} until there is one`);
+    }
+    const isNews = found.lack !== this.#lack;
+    this.#lack = found.lack;
+    if (isNews) this.#context.service.update();
+    return found;
+  }
+
+  #chooseOutside(settings: Settings, observed: Observed): Outside {
+    const outside = findOutside(this.#context.system, settings, observed);
     refuseShared(settings, outside, observed);
     return outside;
   }
@@ -245,12 +297,12 @@ export class Server implements Daemon {
   }
 
   #reply({ source, destination, payload }: Datagram, { scheme }: Peer): void {
-    const { settings, socket } = this.#setup;
+    const { settings, sender } = this.#setup;
     const { clock, random } = this.#context.system;
     const reply = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
     const datagram = { source: destination, destination: source, payload: reply };
     try {
-      socket.send(buildUdpPacket(datagram, settings.authPacketTtl ?? socket.defaultTtl), source.ip);
+      sender.send(datagram, settings.authPacketTtl);
     } catch (error) {
       this.#context.log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }

@@ -4,11 +4,12 @@ import { claimsOf } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { type Endpoint, MAX_HEADERS_LENGTH } from "../packet.ts";
-import type { PacketQueue, RawSocket, System } from "../ports.ts";
+import type { PacketQueue, System } from "../ports.ts";
 import { Registrar } from "../registrar.ts";
 import type { Replays } from "../registrar/replays.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type HostAddresses, hostsOf, remotesOf } from "./hosts.ts";
+import { Sender, socketOptions } from "./sender.ts";
 
 /** What follows from a server's settings. It is replaced as a whole when they change. */
 export interface ServerSetup {
@@ -20,7 +21,7 @@ export interface ServerSetup {
   /** Which auth packets were used; the registrar changes it. */
   readonly replays: Replays;
   readonly queue: PacketQueue;
-  readonly socket: RawSocket;
+  readonly sender: Sender;
 }
 
 /**
@@ -33,7 +34,7 @@ export function makeSetup(
   { settings, outside, hosts, replays }: Pick<ServerSetup, "settings" | "outside" | "hosts" | "replays">,
   previous: ServerSetup | null = null,
 ): ServerSetup {
-  const { local: { device }, queue: { number, maxLength }, peers } = settings;
+  const { queue: { number, maxLength }, peers } = settings;
   const copyRange = MAX_HEADERS_LENGTH + LONGEST_PAYLOAD;
   const remotes = remotesOf(peers, hosts);
   using resources = new DisposableStack();
@@ -46,12 +47,17 @@ export function makeSetup(
       system.openPacketQueue({ number, maxLength, copyRange }),
     ),
     // A socket stays bound to the device it was opened for, not to a later one of the same name.
-    socket: resources.use(system.openRawSocket({ device })),
+    sender: resources.use(new Sender(system, socketOptions(outside, settings))),
     registrar: previous?.registrar.withSettings(settings, remotes, system.clock.now()) ??
       new Registrar(settings, remotes, replays),
   };
   resources.move();
   return setup;
+}
+
+/** Makes a setup from one with the same settings, for another outside. @throws {SysError} */
+export function withOutside(system: System, previous: ServerSetup, outside: Outside): ServerSetup {
+  return { ...previous, outside, sender: new Sender(system, socketOptions(outside, previous.settings)) };
 }
 
 /** Makes a setup from one with the same settings and more hosts found. It shares everything that is open. */
@@ -68,7 +74,7 @@ export function withHosts(system: System, previous: ServerSetup, found: HostAddr
 /** Closes what one setup has open and the other does not share. */
 export function release(setup: ServerSetup, other: ServerSetup): void {
   if (setup.queue !== other.queue) setup.queue[Symbol.dispose]();
-  if (setup.socket !== other.socket) setup.socket[Symbol.dispose]();
+  if (setup.sender !== other.sender) setup.sender[Symbol.dispose]();
 }
 
 /** Refuses a gate in front of a FOU port that another instance claims: it would cut off a tunnel. @throws {IpipouError} */

@@ -9,19 +9,24 @@ export interface ServerStatus {
   readonly admitted: number;
   /** Hosts that identify peers and are not found. */
   readonly missingHosts: readonly string[];
+  /** What keeps it from working; null: nothing that is known. */
+  readonly problem: string | null;
 }
 
 export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
   readonly replyState: ReplyState;
+  /** What keeps it from working; null: nothing that is known. */
+  readonly problem: string | null;
 }
 
 export type Status = ServerStatus | ClientStatus;
 
 /** Describes a status in one line. */
 export function describeStatus(status: Status): string {
-  return status.role === "server" ? describeServer(status) : describeClient(status);
+  const line = status.role === "server" ? describeServer(status) : describeClient(status);
+  return status.problem === null ? line : `${status.problem}; ${line}`;
 }
 
 function describeServer({ places, peers, admitted, missingHosts: [first, ...more] }: ServerStatus): string {

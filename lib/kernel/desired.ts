@@ -52,7 +52,7 @@ export function desiredState(
   const { own, foreign } = observed;
   const { peers, mode } = settings;
   const hindrances = findFaults(peers, admissions, foreign);
-  const { unhindered, faults } = settings.local.device === null
+  const { unhindered, faults } = goesByMainTable(settings, outside)
     ? withoutRecursions(hindrances, admissions, outside)
     : hindrances;
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
@@ -101,6 +101,11 @@ function findFaults(peers: readonly Peer[], admissions: ReadonlyMap<string, Admi
   return { unhindered, faults };
 }
 
+/** Whether nothing but the destination decides by which way outer packets leave. */
+function goesByMainTable({ fouMark }: Settings, { link, isRuled }: Outside): boolean {
+  return link === null && fouMark === 0 && !isRuled;
+}
+
 /** Leaves out the peers whose outer packets would be routed into a tunnel. */
 function withoutRecursions(
   { unhindered, faults }: ReturnType<typeof findFaults>,
@@ -141,7 +146,7 @@ function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): 
  * One that is bound already may stay so.
  */
 function desiredListeners(
-  { mode, local: { ports, device } }: Settings,
+  { mode, local: { ports } }: Settings,
   outside: Outside,
   members: readonly Member[],
   { own, foreign, vrfMembers }: Observed,
@@ -150,10 +155,11 @@ function desiredListeners(
   const used = members.map(({ tunnel }) => tunnel)
     .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
     .map(({ local }) => local);
-  const bound = device !== null && vrfMembers.has(device) ? device : null;
+  const { link } = outside;
+  const bound = link !== null && vrfMembers.has(link) ? link : null;
   const byKey = new Map([...main, ...used].map((local) => {
     const key = listenerKey(local);
-    return [key, { local, device: own.listeners.get(key)?.device === device ? device : bound }];
+    return [key, { local, device: own.listeners.get(key)?.device === link ? link : bound }];
   }));
   return new Map(
     [...byKey].filter(([key, { local }]) =>
@@ -215,8 +221,8 @@ function gateOf(rules: GateRules): DesiredGate {
 }
 
 function desiredRules(
-  { name, local: { ports }, nft, queue, peers, mssClamp }: Settings,
-  { ip }: Outside,
+  { name, local: { ports }, fouMark, nft, queue, peers, mssClamp }: Settings,
+  { ip, isRuled }: Outside,
   foreign: Foreign,
 ): GateRules {
   const foreignPorts = ports.filter((port) => isForeignListener(foreign, { ip, port }));
@@ -231,6 +237,7 @@ function desiredRules(
     queue: queue.number,
     counter: nft.counter,
     readdresses: false,
+    reroutes: isRuled ? fouMark : null,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
     clamp: mssClamp,
     mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),

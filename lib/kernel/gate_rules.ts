@@ -239,15 +239,19 @@ function readdressing(rules: GateRules): string[] {
   const arriving = `ip daddr ${ip} ${ownPort("dport", rules)}`;
   const leaving = `${ownPort("sport", rules)} ip saddr @${names.alts}`;
   const toAlt = `${ownPort("dport", rules)} ip daddr @${names.alts}`;
+  // A private address has other routes than ours, if there are rules for ours: only this type of chain looks again.
+  const [type, mark] = rules.reroutes === null
+    ? ["filter hook postrouting", ""]
+    : ["route hook output", ` meta mark set ${rules.reroutes}`];
   return [
     `add map ip ${table} ${names.locals} ` +
     "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
-    `add chain ip ${table} ${names.rewrite} { type filter hook postrouting priority -150; policy accept; }`,
+    `add chain ip ${table} ${names.rewrite} { type ${type} priority -150; policy accept; }`,
     `add rule ip ${table} ${names.alt} accept`,
     `add rule ip ${table} ${names.input} ${arriving} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
     `add rule ip ${table} ${names.input} ${toAlt} ${count}drop`,
-    `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}`,
+    `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}${mark}`,
   ];
 }
 

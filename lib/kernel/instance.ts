@@ -61,8 +61,11 @@ export class Instance {
     return withListeners(known, fou as IpFou[], this.#identity);
   }
 
-  /** Carries out a plan. @throws {IpipouError} naming the command that failed */
-  async carryOut({ confirm, withdraw, close, ip, open }: Transition): Promise<void> {
+  /** Carries out a plan. @param onMade called after `ip` @throws {IpipouError} naming the command that failed */
+  async carryOut(
+    { confirm, withdraw, close, ip, open }: Transition,
+    onMade: () => void = () => {},
+  ): Promise<void> {
     if ([...confirm, ...withdraw, ...close, ...ip, ...open].length === 0) return;
     const { runner, lock } = this.#context;
     using _lock = await lock();
@@ -70,6 +73,7 @@ export class Instance {
     if (withdraw.length > 0) await runner.ip(withdraw);
     if (close.length > 0) await runner.nft(close);
     if (ip.length > 0) await runner.ip(ip);
+    onMade();
     if (open.length > 0) await runner.nft(open);
   }
 

@@ -4,6 +4,7 @@ import type { Clock, KernelNews, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
 import { CLAMP } from "./clamp_rules.ts";
+import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { Picture } from "./picture.ts";
 import { planTransition } from "./plan.ts";
@@ -30,6 +31,8 @@ export class Kernel {
   /** Whether segment sizes can be changed, as far as is known. */
   #canClamp = true;
   readonly #picture: Picture;
+  /** Whether `observe()` looks just now, so that the picture may be out of date. */
+  #isLooking = false;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
@@ -43,9 +46,16 @@ export class Kernel {
     this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
-  /** Looks at everything, even what is known. @throws {IpipouError} when `ip` or `nft` fails */
-  async look(): Promise<Observed> {
-    return await this.#instance().look();
+  /**
+   * Tells what is known of devices and addresses, or looks. Unlike `observe()` it may be called while a change runs.
+   *
+   * @throws {IpipouError} when `ip` or `nft` fails
+   */
+  async glance(): Promise<Observed> {
+    this.#takeNews();
+    const { need, observed } = this.#picture;
+    const isKnown = need !== "all" && observed !== null && !this.#isLooking;
+    return isKnown ? observed : await this.#instance().look();
   }
 
   /** Looks at what is not known. @throws {IpipouError} when `ip` or `nft` fails */
@@ -55,12 +65,15 @@ export class Kernel {
     const { need, observed } = picture;
     if (need === "nothing") return observed!;
     picture.beginLook(this.#context.clock.now());
+    this.#isLooking = true;
     try {
       if (need === "all") picture.handleLook(await this.#instance().look());
       else picture.handleListeners(await this.#instance().lookAtListeners(observed!));
     } catch (error) {
       picture.handleFailure();
       throw error;
+    } finally {
+      this.#isLooking = false;
     }
     return picture.observed!;
   }
@@ -69,14 +82,19 @@ export class Kernel {
    * Brings the kernel to what is wanted. When a step fails, the rest is skipped, and the next call looks first.
    *
    * @param wanted a snapshot: what changes while this runs takes another call
+   * @param locate says what the outside is now, by what was seen
    * @returns why some tunnels cannot be made; everything else is done
    * @throws {IpipouError} naming the command that failed
    */
-  async apply(wanted: Wanted): Promise<Faults> {
+  async apply(
+    { settings, outside, admissions }: Wanted,
+    locate: (observed: Observed) => Outside = () => outside,
+  ): Promise<Faults> {
     const { clock, news, log } = this.#context;
     const picture = this.#picture;
-    picture.handleSettings(wanted.settings);
-    await this.observe();
+    picture.handleSettings(settings);
+    const wanted = { settings, outside: locate(await this.observe()), admissions };
+    picture.handleOutside(wanted.outside);
     this.#findWays(wanted);
     const observed = picture.observed!;
     const now = clock.now();
@@ -88,7 +106,7 @@ export class Kernel {
     this.#takeNews();
     picture.beginChange(plan);
     try {
-      await this.#instance().carryOut(plan);
+      await this.#instance().carryOut(plan, () => picture.handleMade(state));
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
@@ -101,7 +119,7 @@ export class Kernel {
       }
       throw error;
     }
-    picture.handleChange(state, faults.size > 0);
+    picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
     if (state.gate !== null) this.#nft = "needed";
     news.makeRoom(0);
     return faults;
@@ -129,15 +147,15 @@ export class Kernel {
   }
 
   /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
-  #findWays({ settings: { peers, local: { device } }, outside, admissions }: Wanted): void {
+  #findWays({ settings: { peers, fouMark }, outside, admissions }: Wanted): void {
     const { links } = this.#picture.observed!;
-    const [index = null] = device === null
+    const [index = null] = outside.link === null
       ? []
-      : links.entries().find(([, { name }]) => name === device) ?? [];
+      : links.entries().find(([, { name }]) => name === outside.link) ?? [];
     const far = peers.flatMap(({ name, tunnel }) =>
       tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
     );
-    this.#picture.findWays(far, outside, (ip) => this.#context.routes.find(ip, outside.ip, index));
+    this.#picture.findWays(far, outside, (ip) => this.#context.routes.find(ip, outside.ip, index, fouMark));
   }
 
   /** Resolves when someone else's change calls for a repair, at most once a second, or when `stop` is aborted. */
@@ -172,4 +190,10 @@ export class Kernel {
     const { identity, hasRoutes } = this.#picture;
     return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#context);
   }
+}
+
+/** Whether the outer address is there and good to use; if not, any news may bring another one. */
+function isThere({ settings: { local }, outside: { ip } }: Wanted, observed: Observed): boolean {
+  const isHere = observed.hostAddresses.values().some((addresses) => addresses.includes(ip));
+  return isHere && (local.ip === ip || !observed.unfitAddresses.has(ip));
 }

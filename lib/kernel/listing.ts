@@ -23,6 +23,8 @@ export interface IpDevice {
       /** In hexadecimal digits after 0x; 1: inherit. */
       readonly tos?: string;
       readonly pmtudisc?: boolean;
+      /** Hexadecimal, after 0x. */
+      readonly fwmark?: string;
       readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
     };
   };
@@ -30,6 +32,11 @@ export interface IpDevice {
     readonly family: string;
     readonly local: string;
     readonly address?: string;
+    readonly prefixlen?: number;
+    readonly scope?: string;
+    readonly deprecated?: true;
+    readonly tentative?: true;
+    readonly dadfailed?: true;
   }[];
 }
 

@@ -20,14 +20,16 @@ export interface Outside {
   readonly ip: string;
   /** The device that has the address; private addresses are added to it. */
   readonly device: string;
+  /** The device that tunnels and sockets are bound to; null: none, they leave by the routes of the address. */
+  readonly link: string | null;
+  /** Whether routing rules ask for the address: they must see it also where a tunnel has a private one. */
+  readonly isRuled: boolean;
 }
 
 export type Foreign = Observed["foreign"];
 
 interface Grounds {
-  readonly settings: Pick<Settings, "name" | "encapCsum"> & {
-    readonly local: Pick<Settings["local"], "device">;
-  };
+  readonly settings: Pick<Settings, "name" | "encapCsum" | "fouMark">;
   readonly outside: Outside;
   readonly peer: Peer;
   readonly admission: Admission;
@@ -70,7 +72,7 @@ function isSame({ grounds: a, member }: { grounds: Grounds; member: Member }, b:
   const isFound = b.found === member.tunnel || b.found === a.found;
   return isFound && a.path === b.path && a.deviceMtu === b.deviceMtu &&
     a.settings.name === b.settings.name && a.settings.encapCsum === b.settings.encapCsum &&
-    a.settings.local.device === b.settings.local.device && a.outside === b.outside &&
+    a.settings.fouMark === b.settings.fouMark && a.outside === b.outside &&
     a.admission === b.admission && a.local === b.local && a.foreign === b.foreign;
 }
 
@@ -111,7 +113,9 @@ function makeTunnel(
     checksum: isPrivate && settings.encapCsum ? false : settings.encapCsum,
     header: outerHeader(ttl === "inherit" ? 0 : ttl, tos === "inherit" ? 1 : tos, pmtudisc),
     mtu,
-    link: settings.local.device,
+    fwmark: settings.fouMark,
+    // The rewriting that leads to the rules comes after a first look for a route, which may find none but on a device.
+    link: isPrivate && outside.isRuled ? outside.device : outside.link,
     inner: { ip: innerIp, peerIp },
     up: true,
     routes: peer.routes.map(routeKey).filter((route) => !foreign.routes.has(route)),

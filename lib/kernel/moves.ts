@@ -49,9 +49,10 @@ export function moveTunnels(tunnels: readonly Move[]): string[] {
 }
 
 /** The outer half of a tunnel in the words of `ip link`. */
-export function outerWords({ remote, local, checksum, header }: Tunnel): string {
+export function outerWords({ remote, local, fwmark, checksum, header }: Tunnel): string {
+  const markWord = fwmark === 0 ? "" : ` fwmark ${fwmark}`;
   const checksumWord = checksum === null ? "" : checksum ? " encap-csum" : " noencap-csum";
-  return `remote ${remote.ip} local ${local.ip} ${header} ` +
+  return `remote ${remote.ip} local ${local.ip} ${header}${markWord} ` +
     `encap fou encap-sport ${local.port} encap-dport ${remote.port}${checksumWord}`;
 }
 
@@ -59,9 +60,11 @@ export function outerWords({ remote, local, checksum, header }: Tunnel): string 
 function moveTunnel(found: Tunnel, tunnel: Tunnel): string {
   // `ip link set` leaves the checksum on unless told to turn it off.
   const checksum = found.checksum ? tunnel.checksum ?? false : tunnel.checksum;
+  // It leaves the mark, too.
+  const noMark = found.fwmark !== 0 && tunnel.fwmark === 0 ? " fwmark 0" : "";
   return `link set dev ${tunnel.name}${deviceWords(found, tunnel)} type ipip ${
     outerWords({ ...tunnel, checksum })
-  }`;
+  }${noMark}`;
 }
 
 /** The words for what changes besides the outer half; each follows a space. */
@@ -86,6 +89,6 @@ function pairOf({ local, remote }: Tunnel): string {
 
 function isSameOutside(found: Tunnel, wanted: Tunnel): boolean {
   return placeKey(found.remote, found.local.port) === placeKey(wanted.remote, wanted.local.port) &&
-    found.local.ip === wanted.local.ip && found.header === wanted.header &&
+    found.local.ip === wanted.local.ip && found.header === wanted.header && found.fwmark === wanted.fwmark &&
     (found.checksum ?? false) === (wanted.checksum ?? false);
 }

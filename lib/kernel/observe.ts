@@ -69,6 +69,8 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
     hasNft: nft !== null,
     outerName,
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
+    unfitAddresses: findUnfitAddresses(devices),
+    loneAddresses: new Set(devices.flatMap(loneAddressesOf)),
     vrfMembers: findVrfMembers(devices),
     links: new Map(devices.map((device) => [device.ifindex, toLink(device)])),
     paths: new Map(),
@@ -77,11 +79,34 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
   };
 }
 
+function findUnfitAddresses(devices: readonly IpDevice[]): Map<string, string> {
+  const unfit = devices.flatMap(({ addr_info, flags }) =>
+    addr_info.filter(({ family }) => family === "inet").flatMap((address) => {
+      const why = describeUnfit(address, flags.includes("LOOPBACK"));
+      return why === null ? [] : [[address.local, why] as const];
+    })
+  );
+  const isPrivate = ({ ifalias = "" }: IpDevice) => (parseMark(ifalias)?.privateAddress ?? null) !== null;
+  const ofTunnels = devices.filter(isPrivate).flatMap(({ linkinfo }) => linkinfo?.info_data?.local ?? []);
+  return new Map([...unfit, ...ofTunnels.map((ip) => [ip, "private to a tunnel"] as const)]);
+}
+
+function describeUnfit(
+  { local, scope, deprecated, tentative, dadfailed }: IpDevice["addr_info"][number],
+  isOnLoopback: boolean,
+): string | null {
+  if (dadfailed || tentative) return dadfailed ? "in use by another host" : "tentative";
+  if (deprecated) return "deprecated";
+  if (scope === "link" || local.startsWith("169.254.")) return "link-local";
+  return scope === "host" && !isOnLoopback ? "of this host alone" : null;
+}
+
 function findVrfMembers(devices: readonly IpDevice[]): Set<string> {
   const vrfs = new Set(
     devices.filter(({ linkinfo }) => linkinfo?.info_kind === "vrf").map(({ ifname }) => ifname),
   );
-  return new Set(devices.filter(({ master }) => vrfs.has(master ?? "")).map(({ ifname }) => ifname));
+  const members = devices.filter(({ master }) => vrfs.has(master ?? "")).map(({ ifname }) => ifname);
+  return new Set([...vrfs, ...members]);
 }
 
 /** Replaces the FOU ports in what is known. */
@@ -193,7 +218,8 @@ function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
 }
 
 function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
-  const { remote, local, link, encap, ttl = 0, tos = "0", pmtudisc = true } = device.linkinfo!.info_data!;
+  const { remote, local, link, fwmark = "0", encap, ttl = 0, tos = "0", pmtudisc = true } = device.linkinfo!
+    .info_data!;
   const inner = device.addr_info.find(({ family }) => family === "inet");
   return {
     name: device.ifname,
@@ -203,6 +229,7 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
     checksum: encap!.csum,
     header: outerHeader(ttl, Number(tos), pmtudisc),
     mtu: device.mtu,
+    fwmark: Number(fwmark),
     link: link ?? device.link ?? null,
     inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address ?? inner.local },
     up: device.flags.includes("UP"),
@@ -227,6 +254,11 @@ function addressPairOf(device: IpDevice): string[] {
   const { remote, local } = device.linkinfo?.info_data ?? {};
   const isIpip = device.linkinfo?.info_kind === "ipip";
   return isIpip && remote !== undefined && local !== undefined ? [pairKey(local, remote)] : [];
+}
+
+function loneAddressesOf(device: IpDevice): string[] {
+  return device.addr_info.filter(({ prefixlen, address }) => prefixlen === 32 && address === undefined)
+    .map(({ local }) => local);
 }
 
 function ipv4Of(device: IpDevice): string[] {

@@ -1,4 +1,5 @@
 import { formatEndpoint } from "../packet.ts";
+import type { Outside } from "./member.ts";
 import type { DeviceChange, KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
@@ -32,11 +33,14 @@ interface Expected {
  */
 export class Picture {
   #settings: Settings;
+  #outside: Outside | null = null;
   #identity: Identity;
   #hasRoutes: boolean;
   #observed: Observed | null = null;
   /** The result of the last change that succeeded. */
   #written: KernelState | null = null;
+  /** Listeners and private addresses of a change that failed after they were made: nothing else may tell whose they are. */
+  #made: ReadonlySet<string> = new Set();
   #need: Need = "all";
   #expected: Expected | null = null;
   /** Numbers of our devices: the news of a renamed device has only its new name. */
@@ -58,7 +62,10 @@ export class Picture {
   /** What our own objects are recognized by, also those of earlier settings until they are removed. */
   get identity(): Identity {
     const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
-    return { ...this.#identity, made: new Set([...listeners.keys(), ...altAddresses.keys()]) };
+    return {
+      ...this.#identity,
+      made: this.#made.union(new Set([...listeners.keys(), ...altAddresses.keys()])),
+    };
   }
 
   get hasRoutes(): boolean {
@@ -94,10 +101,14 @@ export class Picture {
     this.#hasRoutes ||= hasRoutes(settings);
   }
 
+  /** The instance works on this outside from here on. */
+  handleOutside(outside: Outside): void {
+    this.#outside = outside;
+  }
+
   /** Makes the next change look at least at this first. */
   distrust(what: Exclude<Need, "nothing">): void {
     if (this.#need !== "all") this.#need = what;
-    // Of rules for routes there is no news.
     this.#ways = NO_WAYS;
   }
 
@@ -132,11 +143,17 @@ export class Picture {
     this.#expected = expectedOf(this.#observed!.own, plan);
   }
 
+  /** Of the change that runs, all of `ip` succeeded. */
+  handleMade({ listeners, altAddresses }: KernelState): void {
+    this.#made = new Set([...listeners.keys(), ...altAddresses.keys()]);
+  }
+
   /** The change succeeded. @param isHindered whether foreign objects keep some tunnel from being made */
   handleChange(desired: KernelState, isHindered: boolean): void {
     const { devices } = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
     this.#written = desired;
+    this.#made = new Set();
     this.#expected = null;
     // Others may have changed one of the very devices that we changed.
     this.handleNews([...devices.values()].filter((news) => !isAsWanted(news, desired)));
@@ -161,6 +178,7 @@ export class Picture {
   handleRemoval(): void {
     this.handleFailure();
     this.#written = null;
+    this.#made = new Set();
   }
 
   /** The kernel sent news of changes, by us or by others. */
@@ -189,7 +207,7 @@ export class Picture {
   /** Whether a change follows from our own. Notes it if so. */
   #isExpected(change: KernelChange): boolean {
     const expected = this.#expected;
-    if (expected === null || change.kind === "unknown") return false;
+    if (expected === null || change.kind === "unknown" || change.kind === "rule") return false;
     if (change.kind === "table") return --expected.transactions >= 0;
     const isOurs = expected.keys.has(changeKey(change));
     if (isOurs && change.kind === "device") {
@@ -204,15 +222,18 @@ export class Picture {
   #concerns(change: KernelChange): boolean {
     const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
     const { local } = this.#settings;
+    const own = this.#outside;
     switch (change.kind) {
       case "device":
         return this.#indexes.has(change.index) || tunnels.has(change.name) ||
-          change.name === (this.#observed?.outerName ?? local.device) ||
+          [this.#observed?.outerName ?? local.device, own?.device].includes(change.name) ||
           this.#ways.isChangedBy(change);
       case "address":
-        return this.#indexes.has(change.index) || altAddresses.has(change.ip) || change.ip === local.ip;
+        return this.#indexes.has(change.index) || altAddresses.has(change.ip) ||
+          change.ip === local.ip || change.ip === own?.ip;
       case "route":
         return change.protocol === ROUTE_PROTOCOL || this.#ways.isIn(change.network);
+      case "rule":
       case "table":
       case "unknown":
         return true;
@@ -229,7 +250,7 @@ export class Picture {
 }
 
 /** Key of a change: its object, and whether that is gone. */
-function changeKey(change: Exclude<KernelChange, { kind: "table" | "unknown" }>): string {
+function changeKey(change: Exclude<KernelChange, { kind: "rule" | "table" | "unknown" }>): string {
   const prefix = change.isGone ? "gone " : "";
   switch (change.kind) {
     case "device":

@@ -15,6 +15,8 @@ export interface Tunnel {
   /** Its outer header; see `outerHeader`. */
   readonly header: string;
   readonly mtu: number;
+  /** Firewall mark by which its packets are routed; 0: none. */
+  readonly fwmark: number;
   /** Outer device it is bound to. */
   readonly link: string | null;
   /** Inner addresses; null while the device has none. */
@@ -66,6 +68,8 @@ export interface GateRules {
   readonly counter: boolean;
   /** Whether some remote has a private address. */
   readonly readdresses: boolean;
+  /** Firewall mark for the route of what has been rewritten; null: it keeps the route it has. */
+  readonly reroutes: number | null;
   /** Whether some peer may use only certain inner source addresses. */
   readonly filters: boolean;
   /** What segment sizes in TCP connections through the tunnels are lowered to; null: nothing. */
@@ -141,7 +145,11 @@ export interface Observed {
   readonly outerName: string | null;
   /** All IPv4 addresses by device, in the kernel's order. */
   readonly hostAddresses: ReadonlyMap<string, readonly string[]>;
-  /** Devices in a VRF. Only a socket that is bound to one may have its addresses. */
+  /** IPv4 addresses that nobody should choose to be reached at, and why. */
+  readonly unfitAddresses: ReadonlyMap<string, string>;
+  /** Those of all IPv4 addresses that have no network: IP/32. Private ones are such. */
+  readonly loneAddresses: ReadonlySet<string>;
+  /** VRFs, and devices in one. Only a socket that is bound to one may have its addresses. */
   readonly vrfMembers: ReadonlySet<string>;
   /** All devices, by the kernel's numbers. */
   readonly links: ReadonlyMap<number, Link>;

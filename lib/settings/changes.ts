@@ -22,6 +22,7 @@ const COMMON: readonly Row<Settings>[] = [
   ["--fou-local-ip", ({ local }) => local.ip],
   ["--fou-local-port", ({ local }) => local.ports.join(",")],
   ["--fou-dev", ({ local }) => local.device],
+  ["--fou-mark", ({ fouMark }) => fouMark],
   ["--encap-csum", ({ encapCsum }) => encapCsum],
   ["--tunl-mss-clamp", ({ mssClamp }) => mssClamp ?? "off"],
   ["--queue-number", ({ queue }) => queue.number],

@@ -85,7 +85,7 @@ function readLine(line: string, place: string, given: GivenValues): Setting {
   if (takesValue(option) && value === "" && attached === undefined) {
     throw new SettingsError(`Cannot use ${name} without a value: give ${option.metavar} after one space`);
   }
-  const isNumber = ["integer", "duration", "ports"].includes(option.kind);
+  const isNumber = ["integer", "mark", "duration", "ports"].includes(option.kind);
   const setting = { option, text: isNumber ? value.trim() : value };
   if (option.kind !== "config" && option.kind !== "switch") assignOption(given, option, setting.text, name);
   return setting;

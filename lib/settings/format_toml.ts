@@ -23,6 +23,7 @@ export function formatSetting({ option, text }: Setting, given: Readonly<GivenVa
     case "ports":
       return formatKey(key, portsValue(given[option.slot]!.value));
     case "numberOrWord":
+    case "mark":
     case "duration":
     case "networks":
       return formatKey(key, given[option.slot]!.value);

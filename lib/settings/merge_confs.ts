@@ -24,6 +24,7 @@ const LONGEST_NAME = 15;
 const MUST_MATCH: readonly { slot: Slot; valueOf: (settings: Settings) => unknown }[] = [
   { slot: "localIp", valueOf: ({ local }) => local.ip },
   { slot: "device", valueOf: ({ local }) => local.device },
+  { slot: "fouMark", valueOf: ({ fouMark }) => fouMark },
   { slot: "encapCsum", valueOf: ({ encapCsum }) => encapCsum },
   { slot: "authPacketTtl", valueOf: ({ authPacketTtl }) => authPacketTtl },
   { slot: "nftTable", valueOf: ({ nft }) => nft.table },
@@ -118,7 +119,7 @@ function namePeers(servers: readonly SingleServer[]): string[] {
 
 function commonLines(named: readonly NamedServer[], ports: readonly number[]): string[] {
   const [{ settings }] = named as [NamedServer];
-  const { number, local, queue, encapCsum, authPacketTtl, nft } = settings;
+  const { number, local, queue, fouMark, encapCsum, authPacketTtl, nft } = settings;
   const all = named.map((server) => server.settings);
   const verbosity = Math.max(...all.map(({ log }) => log.verbosity));
   const lengths = named.flatMap(({ conf }) => conf.given.queueMaxLength?.value ?? []);
@@ -132,6 +133,7 @@ function commonLines(named: readonly NamedServer[], ports: readonly number[]): s
     "fou.local-ip": local.ip,
     "fou.dev": local.device,
     "fou.local-port": portsValue(ports),
+    "fou.mark": fouMark === 0 ? null : fouMark,
     "encap.csum": encapCsum,
     "auth.packet-ttl": authPacketTtl,
     "nft.table": nft.table === DEFAULT_NFT_TABLE ? null : nft.table,

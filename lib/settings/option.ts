@@ -20,6 +20,7 @@ export interface Values {
   /** At least one. */
   localPorts: readonly number[];
   device: string;
+  fouMark: number;
   encapCsum: boolean;
   remoteHost: string;
   remotePort: number;
@@ -92,6 +93,8 @@ export type Kind =
   | { readonly kind: "tos"; readonly slot: "tunnelTos" }
   /** Whole seconds, or whole seconds, minutes or hours with their unit: `25s`, `5m`, `2h`. */
   | { readonly kind: "duration"; readonly slot: SlotFor<number> }
+  /** A firewall mark: decimal, or hexadecimal after 0x. */
+  | { readonly kind: "mark"; readonly slot: "fouMark" }
   /** UDP ports separated by commas; in TOML one port or a list. */
   | { readonly kind: "ports"; readonly slot: "localPorts" }
   | { readonly kind: "text"; readonly slot: "token" | "secret" }

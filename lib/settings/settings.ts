@@ -70,14 +70,16 @@ export interface Settings {
   };
   /** The first of the private local addresses handed out to peers that are not given one. */
   readonly firstAltIp: string;
+  /** Firewall mark of auth packets, replies and tunnel packets, 0 to 2^32 - 1; 0: none. */
+  readonly fouMark: number;
   /** UDP checksums of tunnel packets: on, off, or the kernel's default. */
   readonly encapCsum: boolean | null;
   /** What segment sizes in TCP connections through the tunnels are lowered to: what fits, bytes, or nothing (null). */
   readonly mssClamp: number | "auto" | null;
   readonly queue: { readonly number: number; /** packets */ readonly maxLength: number };
   readonly nft: { readonly table: string; readonly counter: boolean };
-  /** Client: seconds between auth packets; 0: only one at start. */
-  readonly keepalive: number;
+  /** Client: seconds between auth packets; 0: only one at start; null: as fits, see `lib/client.ts`. */
+  readonly keepalive: number | null;
   /** IP TTL of auth packets and replies; null: the system's default. */
   readonly authPacketTtl: number | null;
   /** Client: send one auth packet and exit, changing nothing. */

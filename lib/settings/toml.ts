@@ -41,6 +41,7 @@ const TYPES: { readonly [K in TomlOption["kind"]]?: readonly Scalar["type"][] } 
   integer: ["integer"],
   numberOrWord: ["integer", "string"],
   ports: ["integer"],
+  mark: ["integer", "string"],
   duration: ["integer", "string"],
 };
 

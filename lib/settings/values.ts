@@ -16,6 +16,8 @@ const LONGEST_HOST = 253;
 /** The highest UDP port. */
 export const LAST_PORT = 65_535;
 const MOST_PORTS = 64;
+/** The highest firewall mark. */
+const LAST_MARK = 0xffff_ffff;
 
 const IPV4_FORM = "an IPv4 address of a host, like 192.0.2.1";
 const KEY_FORM = `${KEY_LENGTH} bytes in standard base64`;
@@ -31,6 +33,7 @@ export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" 
 type ValueKind = Exclude<LastingKind, { kind: "flag" }>;
 
 const FORMS = {
+  mark: `a whole number from 0 to ${LAST_MARK}, or from 0x0 to 0x${LAST_MARK.toString(16)}`,
   duration: `whole seconds from 0 to ${LONGEST_DURATION}, or a time like 25s, 5m or 2h`,
   ports: `a UDP port from 1 to ${LAST_PORT}, or up to ${MOST_PORTS} different ones`,
   networks: "networks like 10.1.0.0/16",
@@ -80,6 +83,8 @@ export function readValue(kind: ValueKind, text: string, folder: string, assign:
       return assign(kind.slot, readNumberOrWord(kind, text));
     case "tos":
       return assign(kind.slot, readTos(text) ?? refuseValue(kind));
+    case "mark":
+      return assign(kind.slot, readMark(kind, text));
     case "duration":
       return assign(kind.slot, readDuration(kind, text));
     case "ports":
@@ -141,6 +146,11 @@ function readTos(text: string): number | "inherit" | null {
   if (selector !== undefined) return 32 * Number(selector);
   if (group !== undefined) return 32 * Number(group) + 8 * Number(drop);
   return text.toUpperCase() === "EF" ? 0xb8 : null;
+}
+
+function readMark(kind: { kind: "mark" } & Kind, text: string): number {
+  const value = /^(?:\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : NaN;
+  return value <= LAST_MARK ? value : refuseValue(kind);
 }
 
 function readDuration(kind: { kind: "duration" } & Kind, text: string): number {

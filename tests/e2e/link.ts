@@ -92,7 +92,7 @@ export function udpPacket(options: { ttl: number; payload: Uint8Array }): Uint8A
 /** Opens a raw socket in NEAR. */
 export function openSocket(device: string | null = null): RawSocket {
   using _ = enter(NEAR.namespace);
-  return new RawSocket({ device });
+  return new RawSocket({ source: NEAR.ip, device, mark: 0 });
 }
 
 /** A UDP socket in FAR, bound to PORT. */

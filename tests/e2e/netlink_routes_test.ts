@@ -20,7 +20,7 @@ Deno.test("find() returns the device of a route and the MTU that the route has, 
     listed.find(({ ifname }: { ifname: string }) => ifname === name).ifindex;
   const [near, other] = [indexOf(NEAR.device), indexOf("other")];
   using routes = enterAnd(() => new NetlinkRoutes());
-  const find = (to: string, device: number | null = null) => routes.find(to, NEAR.ip, device);
+  const find = (to: string, device: number | null = null) => routes.find(to, NEAR.ip, device, 0);
   assert.deepEqual(find(FAR.ip), { index: near, mtu: null });
   assert.equal(find("198.51.100.1"), null, "no route");
   await ip(

@@ -161,24 +161,41 @@ Deno.test("beside rulesets of every usual form", async (t) => {
   }
 });
 
-Deno.test("a server in a VRF has its FOU port bound to its device, without which the kernel refuses it there", async () => {
-  await using scenario = await Scenario.create();
-  const { network } = scenario;
+/** Puts a host's only device into a VRF, its default route with it. */
+async function enslave({ network }: Scenario, host: "server" | "client", gateway: string): Promise<void> {
   const commands = [
     "ip link add vrf1 type vrf table 10",
     "ip link set dev vrf1 up",
     "ip link set dev eth0 master vrf1",
-    "ip route add default via 192.0.2.254 vrf vrf1",
+    `ip route add default via ${gateway} vrf vrf1`,
   ];
-  await network.must("server", ["sh", "-ec", commands.join("\n")]);
-  const server = await scenario.server(...TOKEN);
-  assert.match(await network.must("server", ["ip", "fou", "show"]), / local 192\.0\.2\.1 dev eth0 *$/m);
-  await scenario.client("client", ...TOKEN);
-  await server.waitForLine(/tunnel up/, PATIENCE);
-  await scenario.ping("client");
-  await scenario.ping("server", INNER.client);
-  assert.equal((await server.kill()).code, 0);
-  assert.equal(await network.must("server", ["ip", "fou", "show"]), "");
+  await network.must(host, ["sh", "-ec", commands.join("\n")]);
+}
+
+Deno.test("in a VRF, FOU port, tunnel and auth packets are bound to its device, without which nothing works there", async (t) => {
+  await using scenario = await Scenario.create();
+  const { network } = scenario;
+  await enslave(scenario, "server", "192.0.2.254");
+  await enslave(scenario, "client", "10.0.1.1");
+  for (const [own, far] of [["@eth0", ADDRESS.client], [ADDRESS.server, "@vrf1"]] as const) {
+    await t.step(`server -b ${own}, client -b ${far}`, async () => {
+      const replies = [...TOKEN, "--reply-on-auth-ok"];
+      const server = scenario.start("server", "-s", "-n1", "-b", own, ...replies);
+      await server.waitForLine(/waiting for clients/, PATIENCE);
+      assert.match(
+        await network.must("server", ["ip", "fou", "show"]),
+        / local 192\.0\.2\.1 dev (eth0|vrf1) *$/m,
+      );
+      const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+      const client = scenario.start("client", "-n1", "-b", far, ...remote, ...replies);
+      await client.waitForLine(/accepted by/, PATIENCE);
+      await scenario.ping("client");
+      await scenario.ping("server", INNER.client);
+      assert.equal((await client.kill()).code, 0);
+      assert.equal((await server.kill()).code, 0);
+      assert.equal(await network.must("server", ["ip", "fou", "show"]), "");
+    });
+  }
 });
 
 Deno.test("a device may be given by an alternative name, and a standing tunnel on it is taken over and kept", async () => {

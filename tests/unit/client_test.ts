@@ -5,12 +5,12 @@ import { Client } from "../../lib/client.ts";
 const NOW = 1_795_219_200_000;
 
 /** A client that expects no replies. */
-function plain(keepalive: number): Client {
+function plain(keepalive: number | null): Client {
   return new Client({ keepalive, expectsReplies: false }, NOW, Math.random);
 }
 
 /** A client that expects replies, with pauses of mean length unless `random` is given. */
-function expecting(keepalive: number, random = () => 0.5): Client {
+function expecting(keepalive: number | null, random = () => 0.5): Client {
   return new Client({ keepalive, expectsReplies: true }, NOW, random);
 }
 
@@ -44,6 +44,20 @@ Deno.test("handleSent() leaves nothing due without keepalive", () => {
   const client = plain(0);
   client.handleSent(NOW);
   assert.equal(client.nextSend, null);
+});
+
+Deno.test("handleSent() makes a heartbeat due if replies are expected and no keepalive is given", () => {
+  const client = expecting(null);
+  client.handleSent(NOW);
+  client.handleAccepted();
+  assert.equal(client.nextSend, NOW + 25_000);
+  const lost = expecting(null);
+  const sent = withoutReply(lost, NOW + 300_000);
+  const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
+  assert.ok(gaps.every((gap) => gap <= 25_000), String(gaps));
+  const silent = plain(null);
+  silent.handleSent(NOW);
+  assert.equal(silent.nextSend, null);
 });
 
 Deno.test("handleRequest() makes a packet due now, with or without keepalive", () => {

@@ -46,6 +46,14 @@ const CASES: Record<string, readonly Event[]> = {
     ["settle"],
     ["delete element", 19],
   ],
+  "the ruleset is flushed while a reload adds a port": [
+    ["reload", 2],
+    ["pass", 1],
+    ["reload", 1],
+    ["authenticate", 0],
+    ["flush ruleset"],
+    ["pass", 1],
+  ],
   "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],

@@ -74,6 +74,7 @@ function valueOf(option: Keyed): string {
     case "flag":
       return `${bold("true")} | ${bold("false")}`;
     case "integer":
+    case "mark":
     case "duration":
       return one;
     case "ports":

@@ -12,7 +12,7 @@ export const CLIENT: OptionGroup = {
     "--keepalive SEC": {
       ...duration("keepalive"),
       help: "Authenticate again every SEC seconds; 0 is never",
-      default: "0",
+      default: "25 with --reply-on-auth-ok, else 0",
       mode: "client",
     },
     "--reauth-only": {

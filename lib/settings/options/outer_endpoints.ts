@@ -38,6 +38,14 @@ export const OUTER_ENDPOINTS: OptionGroup = {
       help: "The peer's UDP port; required on a client",
       perPeer: true,
     },
+    "--fou-mark MARK": {
+      kind: "mark",
+      slot: "fouMark",
+      help:
+        "Firewall mark by which routing rules choose the way of auth packets, replies and data, like 0x66",
+      default: "0, which is none",
+      neverAbbreviated: true,
+    },
     "--encap-csum": {
       ...turnsOn("encapCsum"),
       help:

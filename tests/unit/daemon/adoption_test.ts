@@ -43,6 +43,7 @@ function left(
     checksum: null,
     header: "",
     mtu: 1472,
+    fwmark: 0,
     link: null,
     inner: null,
     up: true,

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { CLOCK } from "../../../lib/clock.ts";
-import { awaitOutside, findOutside } from "../../../lib/daemon/outside.ts";
+import { awaitOutside, findOutside, followOutside } from "../../../lib/daemon/outside.ts";
 import { Service } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
-import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
+import { EMPTY_STATE, type Gate, type Observed, type Tunnel } from "../../../lib/kernel/state.ts";
+import type { Outside } from "../../../lib/kernel/member.ts";
 import { Log } from "../../../lib/log.ts";
 import type { ServiceManager } from "../../../lib/ports.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { sampleObserved, sampleSettings } from "../samples.ts";
+
+/** There is a routing rule for one address. */
+const SYSTEM = { hasRuleFor: (source: string) => source === "192.0.2.77" };
 
 function settingsOf(local: Partial<Settings["local"]>): Settings {
   return sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
@@ -15,17 +19,37 @@ function settingsOf(local: Partial<Settings["local"]>): Settings {
 
 function observedWith(alts: readonly string[]): Observed {
   return sampleObserved({
-    own: { ...EMPTY_STATE, altAddresses: new Map(alts.map((ip) => [ip, "eth0"])) },
+    own: {
+      ...EMPTY_STATE,
+      altAddresses: new Map(alts.map((ip) => [ip, "eth0"])),
+      tunnels: new Map([["ipipou1", {} as Tunnel]]),
+    },
     hostAddresses: new Map([
       ["lo", ["127.0.0.1"]],
       ["eth0", [...alts, "192.0.2.1", "192.0.2.77"]],
       ["eth1", []],
+      ["eth2", ["169.254.7.7", "192.0.2.78", "192.0.2.79"]],
+      ["eth4", ["172.29.0.9", "192.0.2.90"]],
+      ["eth5", ["172.29.0.9"]],
+      ["eth3", ["169.254.8.8", "192.0.2.80"]],
+      ["ipipou1", ["172.28.0.3"]],
     ]),
+    unfitAddresses: new Map([
+      ["169.254.7.7", "link-local"],
+      ["169.254.8.8", "link-local"],
+      ["192.0.2.78", "deprecated"],
+      ["192.0.2.80", "deprecated"],
+    ]),
+    loneAddresses: new Set(["172.29.0.9"]),
+    vrfMembers: new Set(["eth2"]),
   });
 }
 
-function find(local: Partial<Settings["local"]>, alts: readonly string[] = []) {
-  return findOutside(settingsOf(local), observedWith(alts));
+function find(
+  local: Partial<Settings["local"]>,
+  { alts = [], preferred = null }: { alts?: readonly string[]; preferred?: string | null } = {},
+) {
+  return findOutside(SYSTEM, settingsOf(local), observedWith(alts), preferred);
 }
 
 /** Waits for a device that never appears, until stopped. */
@@ -39,7 +63,8 @@ function awaitDevice(manager: ServiceManager | null) {
     new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
   const kernel = { observe: () => Promise.resolve(observedWith([])), changed };
   const settings = settingsOf({ device: "eth9" });
-  const waiting = awaitOutside({ settings, kernel, log, service, stop: stop.signal })
+  const system = { ...SYSTEM, findRoute: () => null };
+  const waiting = awaitOutside({ system, settings, kernel, log, service, stop: stop.signal })
     .finally(() => service[Symbol.dispose]());
   return { lines, stop, waiting };
 }
@@ -54,7 +79,7 @@ Deno.test("awaitOutside() as a service waits until it is to stop, and says for w
   const told = Promise.withResolvers<string>();
   const manager = { send: told.resolve, time: 0n, period: 60_000, [Symbol.dispose]() {} };
   const { lines, stop, waiting } = awaitDevice(manager);
-  const why = "there is no such device; there are: eth0, eth1";
+  const why = "there is no such device; there are: eth0, eth1, eth2, eth4, eth5, eth3, ipipou1";
   assert.equal(await told.promise, `STATUS=waiting for the network device eth9: ${why}`);
   stop.abort("SIGTERM");
   await assert.rejects(waiting, (reason) => reason === "SIGTERM");
@@ -64,27 +89,99 @@ Deno.test("awaitOutside() as a service waits until it is to stop, and says for w
 });
 
 Deno.test("findOutside() takes the first address of the device", () => {
-  assert.deepEqual(find({ device: "eth0" }), { ip: "192.0.2.1", device: "eth0" });
+  assert.deepEqual(find({ device: "eth0" }), {
+    ip: "192.0.2.1",
+    device: "eth0",
+    link: "eth0",
+    isRuled: false,
+  });
+});
+
+Deno.test("findOutside() skips addresses that are link-local, deprecated and the like", () => {
+  assert.equal(find({ device: "eth2" }).ip, "192.0.2.79");
+  assert.equal(find({ device: "eth2" }, { preferred: "192.0.2.78" }).ip, "192.0.2.79");
+  assert.throws(() => find({ device: "eth3" }), {
+    exitCode: EXIT.usage,
+    message: "Cannot use the network device eth3 (--fou-local): it has only 169.254.8.8 (link-local), " +
+      "192.0.2.80 (deprecated); give it another address, or give --fou-local 169.254.8.8@eth3 to use that one",
+  });
+  assert.equal(find({ device: "eth3", ip: "169.254.8.8" }).ip, "169.254.8.8", "it is asked for");
+});
+
+Deno.test("findOutside() takes the address that the kernel prefers, wherever it is, but none of ours", () => {
+  const ipOf = (device: string, preferred: string) =>
+    find({ device }, { preferred, alts: ["172.29.0.2"] }).ip;
+  assert.equal(ipOf("eth0", "192.0.2.77"), "192.0.2.77");
+  assert.equal(ipOf("eth1", "192.0.2.77"), "192.0.2.77");
+  for (const own of ["172.29.0.2", "172.28.0.3", "192.0.2.99"]) assert.equal(ipOf("eth0", own), "192.0.2.1");
+});
+
+Deno.test("findOutside() takes an address that may be a private one only if there is no other", () => {
+  assert.equal(find({ device: "eth4" }).ip, "192.0.2.90");
+  assert.equal(find({ device: "eth4" }, { preferred: "172.29.0.9" }).ip, "192.0.2.90");
+  assert.equal(find({ device: "eth5" }).ip, "172.29.0.9");
+});
+
+Deno.test("findOutside() takes the address of a gate that a killed run left, if the device has it", () => {
+  const observed = observedWith([]);
+  const gateAt = (ip: string) => ({ ...observed, own: { ...observed.own, gate: { ip } as Gate } });
+  const ipOf = (ip: string) => findOutside(SYSTEM, settingsOf({ device: "eth0" }), gateAt(ip)).ip;
+  assert.equal(ipOf("192.0.2.77"), "192.0.2.77");
+  for (const other of ["192.0.2.90", "192.0.2.99"]) assert.equal(ipOf(other), "192.0.2.1");
+});
+
+Deno.test("findOutside() binds to the device in the settings, or in a VRF to that of the address", () => {
+  assert.equal(find({ ip: "192.0.2.79" }).link, "eth2");
+  assert.equal(find({ ip: "192.0.2.1" }).link, null);
+  assert.equal(find({ ip: "192.0.2.1", device: "eth1" }).link, "eth1");
+});
+
+Deno.test("followOutside() stays at an address while it is there and fit, unless asked to choose anew", () => {
+  const settings = settingsOf({ device: "eth0" });
+  const observed = observedWith([]);
+  const follow = (previous: Outside, isFixed: boolean, seen = observed) =>
+    followOutside(SYSTEM, previous, settings, seen, () => findOutside(SYSTEM, settings, seen), isFixed);
+  const at = (ip: string) => ({ ip, device: "eth0", link: "eth0", isRuled: ip === "192.0.2.77" });
+  const second = at("192.0.2.77");
+  assert.equal(follow(second, true).outside, second);
+  assert.deepEqual(follow(second, false), { outside: at("192.0.2.1"), lack: null });
+  assert.deepEqual(follow(at("192.0.2.9"), true), { outside: at("192.0.2.1"), lack: null });
+  const unfit = { ...observed, unfitAddresses: new Map([["192.0.2.77", "deprecated"]]) };
+  assert.deepEqual(follow(second, true, unfit).outside, at("192.0.2.1"));
+  const bare = { ...observed, hostAddresses: new Map([["eth0", []]]) };
+  const { outside, lack } = follow(second, true, bare);
+  assert.equal(outside, second);
+  assert.equal(lack, "Cannot use the network device eth0 (--fou-local): it has no IPv4 address");
 });
 
 Deno.test("findOutside() skips private addresses that an earlier run left", () => {
-  assert.deepEqual(find({ device: "eth0" }, ["172.29.0.2"]), { ip: "192.0.2.1", device: "eth0" });
+  assert.equal(find({ device: "eth0" }, { alts: ["172.29.0.2"] }).ip, "192.0.2.1");
 });
 
 Deno.test("findOutside() takes the configured address and the device that has it", () => {
-  assert.deepEqual(find({ ip: "192.0.2.77" }), { ip: "192.0.2.77", device: "eth0" });
-  assert.deepEqual(find({ ip: "127.0.0.1", device: "eth1" }), { ip: "127.0.0.1", device: "lo" });
+  assert.deepEqual(find({ ip: "192.0.2.77" }), {
+    ip: "192.0.2.77",
+    device: "eth0",
+    link: null,
+    isRuled: true,
+  });
+  const loopback = { ip: "127.0.0.1", device: "lo", link: "eth1", isRuled: false };
+  assert.deepEqual(find({ ip: "127.0.0.1", device: "eth1" }), loopback);
 });
 
 Deno.test("findOutside() says what is wrong with the settings", () => {
   const refused = (why: string) => ({ exitCode: EXIT.usage, message: `Cannot use the ${why}` });
   assert.throws(
     () => find({ device: "eth9" }),
-    refused("network device eth9 (--fou-local): there is no such device; there are: eth0, eth1"),
+    refused(
+      "network device eth9 (--fou-local): there is no such device; there are: eth0, eth1, eth2, eth4, eth5, eth3, ipipou1",
+    ),
   );
   assert.throws(
     () => find({ device: "eth9", ip: "192.0.2.1" }),
-    refused("network device eth9 (--fou-local): there is no such device; there are: eth0, eth1"),
+    refused(
+      "network device eth9 (--fou-local): there is no such device; there are: eth0, eth1, eth2, eth4, eth5, eth3, ipipou1",
+    ),
   );
   assert.throws(
     () => find({ device: "eth1" }),

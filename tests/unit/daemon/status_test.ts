@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeStatus, type ServerStatus } from "../../../lib/daemon/status.ts";
+import { type ClientStatus, describeStatus, type ServerStatus } from "../../../lib/daemon/status.ts";
 
 const SERVER: ServerStatus = {
   role: "server",
@@ -7,7 +7,23 @@ const SERVER: ServerStatus = {
   peers: 3,
   admitted: 2,
   missingHosts: [],
+  problem: null,
 };
+
+const CLIENT: ClientStatus = {
+  role: "client",
+  remote: { ip: "192.0.2.1", port: 10_001 },
+  replyState: "unknown",
+  problem: null,
+};
+
+Deno.test("describeStatus() says first what is wrong", () => {
+  assert.equal(
+    describeStatus({ ...CLIENT, problem: "Cannot send to 192.0.2.1" }),
+    "Cannot send to 192.0.2.1; tunnel to 192.0.2.1:10001 set up",
+  );
+  assert.match(describeStatus({ ...SERVER, problem: "No address" }), /^No address; waiting for clients at /);
+});
 
 Deno.test("describeStatus() says where a server waits, and how many of its peers are admitted", () => {
   assert.equal(describeStatus(SERVER), "waiting for clients at 192.0.2.1:10001; 2 of 3 peers admitted");
@@ -27,7 +43,7 @@ Deno.test("describeStatus() names one missing host, and counts the others", () =
 
 Deno.test("describeStatus() says whether a client's server replies", () => {
   const words = (["unknown", "accepted", "no reply"] as const).map((replyState) =>
-    describeStatus({ role: "client", remote: { ip: "192.0.2.1", port: 10_001 }, replyState })
+    describeStatus({ ...CLIENT, replyState })
   );
   assert.deepEqual(words, [
     "tunnel to 192.0.2.1:10001 set up",

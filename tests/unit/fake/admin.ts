@@ -67,6 +67,13 @@ export class Admin {
     return this.#deleteAddresses(device, (local) => local === ip);
   }
 
+  /** Adds a routing rule for a source address, or deletes it if there is one. */
+  changeSourceRule(ip: string): void {
+    const { sourceRules, changes } = this.#kernel;
+    if (!sourceRules.delete(ip)) sourceRules.add(ip);
+    changes.tell({ kind: "rule" });
+  }
+
   flushAddresses(device: string): boolean {
     return this.#deleteAddresses(device, () => true);
   }

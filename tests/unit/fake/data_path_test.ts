@@ -20,6 +20,7 @@ const RULES: GateRules = {
   queue: 7,
   counter: true,
   readdresses: true,
+  reroutes: null,
   filters: true,
   clamp: null,
   mark: formatMark({ name: "hub", foreignPorts: [], privateAddress: null, mtu: null }),

@@ -98,11 +98,12 @@ export class Fib {
     this.#tellRoute(protocol, dst, true);
   }
 
-  /** The route that a packet to `ip` takes, among those whose devices are up. */
-  lookup(ip: string): FakeRoute | null {
+  /** The route that a packet to `ip` takes, among those whose devices are up. @param link its device; null: any */
+  lookup(ip: string, link: number | null = null): FakeRoute | null {
     const address = parseIpv4(ip)!;
     let [best, bestLength] = [null as FakeRoute | null, -1];
     for (const route of this.routes) {
+      if (link !== null && route.device !== link) continue;
       const [network, length] = networkOf(route.dst);
       const isBetter = length > bestLength ||
         length === bestLength && (route.metric ?? 0) < (best!.metric ?? 0);

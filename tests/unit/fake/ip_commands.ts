@@ -73,7 +73,17 @@ class Words {
   }
 }
 
-const OUTER_NAMES = ["type", "remote", "local", "ttl", "tos", "encap", "encap-sport", "encap-dport"];
+const OUTER_NAMES = [
+  "type",
+  "remote",
+  "local",
+  "ttl",
+  "tos",
+  "encap",
+  "encap-sport",
+  "encap-dport",
+  "fwmark",
+];
 const OUTER_FLAGS = ["encap-csum", "noencap-csum", "pmtudisc", "nopmtudisc"];
 
 function addLink({ links, fib }: IpTargets, words: Words): void {
@@ -112,7 +122,9 @@ function readOuter(words: Words, found: ReadonlyMap<string, string>, before: Out
     : before?.encap ?? null;
   const csum = found.has("encap-csum") || !found.has("noencap-csum") && (before?.csum ?? false);
   const header = readHeader(words, found, before?.header ?? USUAL_HEADER);
-  return { remote: words.value(found, "remote"), local: words.value(found, "local"), encap, csum, header };
+  const fwmark = Number(found.get("fwmark") ?? before?.fwmark ?? 0);
+  const [remote, local] = ["remote", "local"].map((name) => words.value(found, name));
+  return { remote: remote!, local: local!, encap, csum, header, fwmark };
 }
 
 function readHeader(words: Words, found: ReadonlyMap<string, string>, before: string): string {

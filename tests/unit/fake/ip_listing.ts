@@ -35,7 +35,7 @@ function flagsOf({ kind, outer }: FakeDevice): string[] {
 }
 
 function listOuter({ outer }: FakeDevice, link: string | null): Record<string, unknown> {
-  const { remote, local, encap, csum, header } = outer!;
+  const { remote, local, encap, csum, header, fwmark } = outer!;
   const [, ttl, tos, flag] = /^ttl (\S+) tos (\S+) (\S+)$/.exec(header)!;
   const tosByte = tos === "inherit" ? 1 : Number(tos);
   return {
@@ -46,6 +46,7 @@ function listOuter({ outer }: FakeDevice, link: string | null): Record<string, u
     ttl: ttl === "inherit" ? 0 : Number(ttl),
     ...(tosByte === 0 ? {} : { tos: `0x${tosByte.toString(16)}` }),
     pmtudisc: flag === "pmtudisc",
+    ...(fwmark === 0 ? {} : { fwmark: `0x${fwmark.toString(16)}` }),
     ...(encap === null ? {} : { encap: { ...encap, csum, csum6: false, remcsum: false } }),
   };
 }

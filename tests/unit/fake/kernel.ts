@@ -1,9 +1,10 @@
 import type { Listing, NftObject } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
+import type { Route, RouteQuery } from "../../../lib/ports.ts";
 import { Changes } from "./changes.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
-import { Fib } from "./fib.ts";
+import { Fib, isIn } from "./fib.ts";
 import { type FakeListener, FouPorts } from "./fou_ports.ts";
 import { runIpCommand } from "./ip_commands.ts";
 import { listDevice, listFou, listRoutes } from "./ip_listing.ts";
@@ -35,6 +36,8 @@ export class FakeKernel {
   readonly fib = new Fib(this.changes);
   readonly links = new Links(this.changes, this.fib);
   readonly fou = new FouPorts();
+  /** Source addresses that routing rules ask for; their routes are not modelled. */
+  readonly sourceRules = new Set<string>();
   readonly nftables: FakeNft;
   /** The modules for FOU and ipip devices. */
   modules: "loaded" | "loadable" | "missing" = "loadable";
@@ -89,7 +92,8 @@ export class FakeKernel {
   loadModules(): void {
     this.modules = "loaded";
     if (this.devices.has("tunl0")) return;
-    const outer = { remote: "any", local: "any", encap: null, csum: false, header: outerHeader(0, 0, false) };
+    const header = outerHeader(0, 0, false);
+    const outer = { remote: "any", local: "any", encap: null, csum: false, header, fwmark: 0 };
     this.addDevice("tunl0", { mtu: 1480, kind: "ipip", outer, up: false });
   }
 
@@ -97,6 +101,19 @@ export class FakeKernel {
   isLocal(ip: string): boolean {
     const isIn = (device: FakeDevice) => device.addresses.some(({ local }) => local === ip);
     return this.devices.values().some(isIn) || ip.startsWith("127.") && this.devices.has("lo");
+  }
+
+  /** How the kernel would send to an address, see `lib/ports.ts`. */
+  findRoute({ destination, source, device }: RouteQuery): Route | null {
+    const link = device === null ? null : this.devices.get(device)?.index;
+    if (link === undefined || source !== null && !this.isLocal(source)) return null;
+    const route = this.fib.lookup(destination, link);
+    if (route === null) return null;
+    const { addresses = [] } = this.links.byIndex(route.device) ?? {};
+    const usable = addresses.filter(({ isSecondary, scope }) => !isSecondary && scope !== "host");
+    const gateway = parseIpv4(route.via ?? destination)!;
+    const chosen = usable.find(({ peer, length }) => isIn(gateway, parseIpv4(peer)!, length)) ?? usable[0];
+    return { source: source ?? route.source ?? chosen?.local ?? null };
   }
 
   /** What kind of address one is to this host, as `fib` tells it. */

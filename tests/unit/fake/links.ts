@@ -22,6 +22,7 @@ export interface Outer {
   readonly csum: boolean;
   /** In the words of `ip link`. */
   readonly header: string;
+  readonly fwmark: number;
 }
 
 /** The header of a tunnel for which none is given. */

@@ -91,6 +91,8 @@ function listStatement(statement: Statement): unknown {
       return { vmap: { key: listFields(statement.fields), data: `@${statement.set}` } };
     case "mangle":
       return { mangle: { key: listFields([statement.field]), value: listNewValue(statement.value) } };
+    case "mark":
+      return { mangle: { key: { meta: { key: "mark" } }, value: statement.value } };
     case "nat":
       return { [statement.nat]: { addr: statement.ip } };
     case "queue":

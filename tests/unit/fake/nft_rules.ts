@@ -22,6 +22,8 @@ export type Statement =
     readonly field: Field;
     readonly value: string | { readonly fields: readonly Field[]; readonly set: string };
   }
+  /** Marks the packet. Routing rules for marks are not modelled. */
+  | { readonly kind: "mark"; readonly value: number }
   | { readonly kind: "nat"; readonly nat: "dnat" | "snat"; readonly ip: string }
   | { readonly kind: "queue"; readonly number: number }
   | { readonly kind: "jump" | "goto"; readonly target: string }
@@ -124,6 +126,10 @@ class RuleReader {
         return { kind: "limit", set: this.#set(), isOver: this.next().includes(" rate over ") };
       case "tcp":
         return this.#tcp();
+      case "meta":
+        if (this.#tokens[this.#at] !== "mark" || this.#tokens[this.#at + 1] !== "set") break;
+        this.#at += 2;
+        return { kind: "mark", value: Number(this.next()) };
       case "dnat":
       case "snat":
         this.#expect("to");

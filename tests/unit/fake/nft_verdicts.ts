@@ -103,6 +103,8 @@ class Walk {
         const ip = typeof value === "string" ? value : this.#find(value.set, value.fields)?.data;
         return this.#rewrite(field, ip ?? null);
       }
+      case "mark":
+        return "next";
       case "nat":
         this.#rewrite(statement.nat === "dnat" ? "ip daddr" : "ip saddr", statement.ip);
         return ACCEPT;

@@ -79,6 +79,8 @@ export class FakeProcess implements Parent {
       }),
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
+      findRoute: (query) => kernel.findRoute(query),
+      hasRuleFor: (source) => kernel.sourceRules.has(source),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
       openState: (name) => this.#stateFile(`/var/lib/ipipou/${name}`),
       resolve: (host) => this.#live(() => resolver.resolve(host)),

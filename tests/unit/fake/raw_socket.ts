@@ -1,4 +1,4 @@
-import type { RawSocket } from "../../../lib/ports.ts";
+import type { RawSocket, RawSocketOptions } from "../../../lib/ports.ts";
 import type { DataPath } from "./data_path.ts";
 import type { FakeKernel } from "./kernel.ts";
 import { type ErrorCode, FakeSysError } from "./sys_error.ts";
@@ -19,16 +19,22 @@ export class FakeRawSocket implements RawSocket {
   readonly #host: RawSocketHost;
   /** Number of the device by which packets leave. It does not change when the device is recreated. */
   readonly #device: number | null;
+  readonly #way: RawSocketOptions;
   #isClosed = false;
   #isAbandoned = false;
 
-  /** @throws {FakeSysError} when there is no such device */
-  constructor(host: RawSocketHost, { device }: { readonly device: string | null }) {
+  /** @throws {FakeSysError} when there is no such device or source */
+  constructor(host: RawSocketHost, way: RawSocketOptions) {
+    const { source, device } = way;
     const found = device === null ? null : host.kernel.devices.get(device);
     if (found === undefined) {
       throw new FakeSysError(`bind the raw socket to device ${device}`, "setsockopt", "ENODEV");
     }
+    if (!host.kernel.isLocal(source)) {
+      throw new FakeSysError(`bind the raw socket to ${source}`, "bind", "EADDRNOTAVAIL");
+    }
     this.#host = host;
+    this.#way = way;
     this.#device = found?.index ?? null;
   }
 
@@ -39,6 +45,12 @@ export class FakeRawSocket implements RawSocket {
     const isGone = this.#device !== null && kernel.links.byIndex(this.#device) === undefined;
     const code = sendError ?? (isGone ? "ENODEV" : null);
     if (code !== null) throw new FakeSysError(`send to ${destination}`, "sendto", code);
+    const { source } = this.#way;
+    const isLost = this.#device !== null && kernel.fib.lookup(destination, this.#device) === null;
+    if (isLost) {
+      const why = `no route from ${source} by ${kernel.links.nameOf(this.#device!)}`;
+      throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH", why);
+    }
     if (path.outputFor(destination, this.#device) === null) {
       throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH");
     }

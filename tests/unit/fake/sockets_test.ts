@@ -9,6 +9,7 @@ import { ADDRESS, newHost } from "./scene.ts";
 import { FakeServiceManager, SeededRandom } from "./surroundings.ts";
 
 const QUEUE = { number: 7, maxLength: 2, copyRange: 100 };
+const OWN = ADDRESS;
 const SERVER = { ip: "198.51.100.1", port: 10_001 };
 
 function datagram(payload: Uint8Array, source = SERVER): Uint8Array {
@@ -51,25 +52,29 @@ Deno.test("FakeRawSocket sends by routes or by its device, and fails as the kern
   const host = newHost({ onSent: (packet) => sent.push(packet) });
   const { system } = host.start();
   const packet = datagram(new Uint8Array(5));
-  const [bound, free] = ["eth0", null].map((device) => system.openRawSocket({ device }));
-  assert.throws(() => system.openRawSocket({ device: "nope" }), { name: "SysError", code: "ENODEV" });
-  bound!.send(packet, SERVER.ip);
-  free!.send(packet, SERVER.ip);
+  const open = (device: string | null, source = OWN) => system.openRawSocket({ source, device, mark: 0 });
+  const [bound, free] = [open("eth0"), open(null)];
+  assert.throws(() => open("nope"), { name: "SysError", code: "ENODEV" });
+  assert.throws(() => open("eth0", "10.9.9.9"), { name: "SysError", code: "EADDRNOTAVAIL" });
+  bound.send(packet, SERVER.ip);
+  free.send(packet, SERVER.ip);
   assert.deepEqual(sent, [packet, packet]);
   host.kernel.ip("route delete default dev eth0 proto boot");
-  bound!.send(packet, SERVER.ip);
-  assert.throws(() => free!.send(packet, SERVER.ip), {
+  assert.throws(() => bound.send(packet, SERVER.ip), {
+    message: `Cannot send to ${SERVER.ip}: ENETUNREACH (no route from ${OWN} by eth0)`,
+  });
+  assert.throws(() => free.send(packet, SERVER.ip), {
     message: `Cannot send to ${SERVER.ip}: ENETUNREACH (Network is unreachable)`,
   });
   host.sendError = "ENOBUFS";
-  assert.throws(() => bound!.send(packet, SERVER.ip), { code: "ENOBUFS" });
+  assert.throws(() => bound.send(packet, SERVER.ip), { code: "ENOBUFS" });
   host.sendError = null;
   host.kernel.ip("link delete dev eth0");
   host.kernel.addDevice("eth0");
-  assert.throws(() => bound!.send(packet, SERVER.ip), { code: "ENODEV" }, "it is another device");
-  bound![Symbol.dispose]();
-  assert.throws(() => bound!.send(packet, SERVER.ip), TypeError);
-  assert.equal(sent.length, 3);
+  assert.throws(() => bound.send(packet, SERVER.ip), { code: "ENODEV" }, "it is another device");
+  bound[Symbol.dispose]();
+  assert.throws(() => bound.send(packet, SERVER.ip), TypeError);
+  assert.equal(sent.length, 2);
 });
 
 Deno.test("FakeReplySocket reads the datagrams that its filter accepts, truncated to its length", async () => {
@@ -147,7 +152,7 @@ Deno.test("a killed process receives nothing and has no effect", async () => {
   const { system } = process;
   const log: string[] = [];
   const queue = system.openPacketQueue(QUEUE);
-  const socket = system.openRawSocket({ device: null });
+  const socket = system.openRawSocket({ source: OWN, device: null, mark: 0 });
   (async () => {
     for await (const _ of queue.packets(new AbortController().signal)) log.push("packet");
     log.push("end of packets");

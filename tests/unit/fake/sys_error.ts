@@ -3,6 +3,7 @@ import { constants } from "node:os";
 const DESCRIPTIONS = {
   EPERM: "Operation not permitted",
   ENODEV: "No such device",
+  EADDRNOTAVAIL: "Cannot assign requested address",
   ENETUNREACH: "Network is unreachable",
   ENOBUFS: "No buffer space available",
   EAGAIN: "Resource temporarily unavailable",
@@ -18,9 +19,9 @@ export class FakeSysError extends Error {
   readonly errno: number;
   readonly code: ErrorCode;
 
-  /** @param action what failed, in words that follow "Cannot" */
-  constructor(action: string, call: string, code: ErrorCode) {
-    super(`Cannot ${action}: ${code} (${DESCRIPTIONS[code]})`);
+  /** @param action what failed, in words that follow "Cannot" @param why if it is not the C library's text */
+  constructor(action: string, call: string, code: ErrorCode, why: string = DESCRIPTIONS[code]) {
+    super(`Cannot ${action}: ${code} (${why})`);
     this.name = "SysError";
     this.call = call;
     this.errno = constants.errno[code];

@@ -7,7 +7,7 @@ import { ed25519 } from "../auth/vectors.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const NOW = 1_795_219_200_000;
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
 const HOME = { ip: "198.51.100.2", port: 40_001 };
 const HERE: Admission = { remote: HOME, port: 10_000, expiresAt: null };
 
@@ -26,7 +26,11 @@ function desireAll(
   foreign: Partial<Observed["foreign"]> = {},
 ) {
   return desiredState(
-    { settings, outside: OUTSIDE, admissions: new Map(Object.entries(admissions)) },
+    {
+      settings,
+      outside: { ...OUTSIDE, link: settings.local.device },
+      admissions: new Map(Object.entries(admissions)),
+    },
     sampleObserved({ foreign }),
     NOW,
   );
@@ -82,6 +86,7 @@ Deno.test("desiredState() has a tunnel for each admitted peer", () => {
     checksum: null,
     header: "ttl 64 tos 0x00 pmtudisc",
     mtu: 1472,
+    fwmark: 0,
     link: "eth0",
     inner: { ip: "172.28.0.2", peerIp: "172.28.0.3" },
     up: true,
@@ -144,13 +149,14 @@ Deno.test("desiredState() has each auth length once, ascending", () => {
 Deno.test("desiredState() passes the settings on", () => {
   const settings = sampleSettings({
     local: { ip: "192.0.2.1", device: null, ports: [7] },
+    fouMark: 0x66,
     encapCsum: true,
     queue: { number: 42, maxLength: 1 },
     nft: { table: "mine", counter: false },
   });
   const { tunnels, listeners, gate } = desire(settings, { ipipou0: { ...HERE, port: 7 } });
   const tunnel = tunnels.get("ipipou0")!;
-  assert.deepEqual([tunnel.local.port, tunnel.link, tunnel.checksum], [7, null, true]);
+  assert.deepEqual([tunnel.local.port, tunnel.link, tunnel.checksum, tunnel.fwmark], [7, null, true, 0x66]);
   assert.equal(listeners.get("192.0.2.1:7")?.device, null);
   const { table, queue, counter } = gate!.rules;
   assert.deepEqual([table, queue, counter], ["mine", 42, false]);
@@ -302,6 +308,7 @@ Deno.test("desiredState() keeps out peers whose own packets would be routed into
   const outside = { a: { ...HERE, remote: { ip: "203.0.113.2", port: 1 } }, b: inside.b };
   assert.deepEqual([...desireAll(settings, outside).faults.keys()], ["b"]);
   assert.equal(desire({ ...settings, local: { ...local, device: "eth0" } }, inside).tunnels.size, 2);
+  assert.equal(desire({ ...settings, fouMark: 0x66 }, inside).tunnels.size, 2, "rules may lead it elsewhere");
   assert.equal(
     desire(settings, { a: { ...HERE, remote: null }, b: { ...HERE, remote: null } }).tunnels.size,
     2,

@@ -21,6 +21,7 @@ const RULES: GateRules = {
   queue: 7,
   counter: false,
   readdresses: false,
+  reroutes: null,
   filters: false,
   clamp: null,
   mark: "ipipou:t0",
@@ -142,6 +143,16 @@ Deno.test("defineGate() rewrites both ways, without connection tracking, for rem
   assert.match(input[0]!, / map @locals-t0 accept$/, "before the rules for those that are not rewritten");
 });
 
+Deno.test("defineGate() rewrites where the kernel looks for a route again, if there are routing rules for our address", () => {
+  const plain = defineGate({ ...RULES, readdresses: true });
+  const lines = defineGate({ ...RULES, readdresses: true, reroutes: 0x66 });
+  assert.deepEqual(lines.filter((line) => !plain.includes(line)).slice(-2), [
+    "add chain ip ipipou rewrite-t0 { type route hook output priority -150; policy accept; }",
+    "add rule ip ipipou rewrite-t0 udp sport 10000 ip saddr @alts-t0 ip saddr set 192.0.2.1 meta mark set 102",
+  ]);
+  assert.equal(lines.length, plain.length);
+});
+
 Deno.test("defineGate() drops foreign inner source addresses before all other rules", () => {
   const lines = defineGate({ ...RULES, filters: true });
   assert.deepEqual(lines.slice(defineGate(RULES).length), [
@@ -256,6 +267,8 @@ Deno.test("fingerprintOf() changes with everything the rules say, and with nothi
     { queue: 8 },
     { counter: true },
     { readdresses: true },
+    { readdresses: true, reroutes: 0 },
+    { readdresses: true, reroutes: 7 },
     { server: { ip: "203.0.113.9", port: 10_007 } },
     { server: { ip: "203.0.113.9", port: 10_008 } },
   ];

@@ -9,7 +9,7 @@ import { FakeHost } from "../fake/host.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
 /** More FOU ports than the kernel lists in one message. */
 const MANY = 100;
 

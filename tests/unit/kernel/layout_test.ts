@@ -27,7 +27,10 @@ function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<s
     const remote = admissions.get(name)!.remote!;
     const privateAddress = ip === MAIN ? null : "own" as const;
     const alias = formatMark({ name: "a", foreignPorts: [], privateAddress, mtu: null });
-    const rest = { checksum: null, header: "", mtu: 1472, link: null, inner: null, up: true, routes: [] };
+    const rest = {
+      ...{ checksum: null, header: "", mtu: 1472, fwmark: 0 },
+      ...{ link: null, inner: null, up: true, routes: [] },
+    };
     return [name, { name, alias, remote, local: { ip, port: 10_000 }, ...rest }];
   }));
 }

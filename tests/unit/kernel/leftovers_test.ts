@@ -3,7 +3,7 @@ import { describeLeftovers, refuseBoundElsewhere } from "../../../lib/kernel/lef
 import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
 const SETTINGS = sampleSettings({
   nft: { table: "vpn", counter: true },
   local: { ip: null, device: "eth0", ports: [10_001] },

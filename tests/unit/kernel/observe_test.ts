@@ -78,6 +78,7 @@ Deno.test("sortOut() reads our tunnels", () => {
     checksum: false,
     header: "ttl inherit tos 0x00 pmtudisc",
     mtu: 1472,
+    fwmark: 0,
     link: "eth0",
     inner: { ip: "172.28.0.4", peerIp: "172.28.0.5" },
     up: true,

@@ -17,6 +17,7 @@ const TUNNEL: Tunnel = {
   checksum: null,
   header: "ttl 64 tos 0x00 pmtudisc",
   mtu: 1472,
+  fwmark: 0,
   link: null,
   inner: { ip: "172.28.0.0", peerIp: "172.28.0.1" },
   up: true,

@@ -9,7 +9,7 @@ import { FakeKernel } from "../fake/kernel.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
 export const NOW = 1_700_000_000_000;
-export const OUTSIDE = { ip: "192.0.2.1", device: "eth0" };
+export const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
 
 /** A kernel with one network device, and the device that the ipip module makes. */
 export function newKernel(options: ConstructorParameters<typeof FakeKernel>[0] = {}): FakeKernel {
@@ -27,7 +27,8 @@ export function plan(
   now = NOW,
 ): Transition {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, observed, now);
+  const outside = { ...OUTSIDE, link: settings.local.device };
+  const { state } = desiredState({ settings, outside, admissions }, observed, now);
   return planTransition(observed, state, now);
 }
 

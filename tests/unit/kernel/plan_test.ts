@@ -142,6 +142,10 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
   const set = "link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 " +
     "ttl 64 tos 0x00 pmtudisc encap fou encap-sport 10000 encap-dport 40001";
   assert.deepEqual(change({ encapCsum: false }), []);
+  const marked = (mark: number) => set.replace("encap", `fwmark ${mark} encap`);
+  assert.deepEqual(change({ fouMark: 0x66 }), [marked(102)]);
+  assert.deepEqual(change({ fouMark: 7, encapCsum: true }), [`${marked(7)} encap-csum`]);
+  assert.deepEqual(change({ fouMark: 0, encapCsum: false }), [`${set} noencap-csum fwmark 0`]);
   assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
   assert.deepEqual(change({ encapCsum: null }), [`${set} noencap-csum`]);
   assert.deepEqual(change({ encapCsum: true }), [`${set} encap-csum`]);
@@ -156,6 +160,35 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
     "address delete 172.28.0.0 peer 172.28.0.9 dev ipipou0",
     "address add 172.28.0.8 peer 172.28.0.9 dev ipipou0",
   ]);
+});
+
+Deno.test("planTransition() follows routing rules that come and go, by one transaction and a device", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40001)]]);
+  const settings = sampleSettings({
+    local: { ip: "192.0.2.1", device: null, ports: [10_000] },
+    peers: [samplePeer({ forceAlt: true })],
+  });
+  const planFor = (isRuled: boolean) => {
+    const outside = { ip: "192.0.2.1", device: "eth0", link: null, isRuled };
+    const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
+    const { state } = desiredState({ settings, outside, admissions }, observed, NOW);
+    return planTransition(observed, state, NOW);
+  };
+  const chain = () => kernel.tables.get("ipipou")?.chains.get("rewrite-ipipou0")?.hook;
+  for (
+    const [isRuled, type, hook] of [[false, "filter", "postrouting"], [true, "route", "output"]] as const
+  ) {
+    for (const _ of ["there", "and back"]) {
+      kernel.run(planFor(isRuled));
+      assert.deepEqual([chain()?.type, chain()?.hook], [type, hook]);
+      assert.deepEqual(acceptedRemotes(kernel, "ipipou0"), ["198.51.100.2:40001 10000"]);
+      const { link } = kernel.devices.get("ipipou0")!;
+      assert.equal(link, isRuled ? kernel.devices.get("eth0")!.index : null);
+      const { withdraw, close, ip, open } = planFor(isRuled);
+      assert.deepEqual([withdraw, close, ip, open], [[], [], [], []]);
+    }
+  }
 });
 
 Deno.test("planTransition() remakes a tunnel that is to be bound to another device", () => {
@@ -223,7 +256,7 @@ Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a
     const settings = sampleSettings({ local });
     const observed = look();
     const came = new Map([["ipipou0", { ...admission("198.51.100.2", 40001), port: local.ports[0] }]]);
-    const outside = { ip: local.ip!, device: "eth0" };
+    const outside = { ip: local.ip!, device: "eth0", link: "eth0", isRuled: false };
     const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
     kernel.run(planTransition(observed, state, NOW), check);
     check();

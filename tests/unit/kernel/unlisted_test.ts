@@ -23,6 +23,7 @@ function tunnel(number: number, fields: Partial<Tunnel> = {}): Tunnel {
     checksum: null,
     header: "",
     mtu: 1472,
+    fwmark: 0,
     link: "eth0",
     inner: null,
     up: true,

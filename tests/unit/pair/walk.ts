@@ -11,7 +11,7 @@ import {
   UNMARKING,
   VARIANTS,
 } from "./walk_events.ts";
-import { packetBetween, World } from "./world.ts";
+import { packetBetween, SERVER, World } from "./world.ts";
 
 /** Applies events to a world, and checks what must hold whatever happens. */
 export class Walk {
@@ -132,7 +132,7 @@ export class Walk {
     for (const node of world.nodes) {
       const admin = world.admin(node);
       admin.raise("eth0");
-      admin.addRoute(`default dev eth0 via ${node === world.server ? "192.0.2.254" : "10.0.0.254"}`);
+      this.#addRoute(node);
       for (const [name, { alias, kind }] of node.host.kernel.devices) {
         if (alias === "somebodys" || kind !== "ipip" && /^(p0|ipipou1)$/.test(name)) admin.deleteDevice(name);
       }
@@ -261,7 +261,7 @@ export class Walk {
         return void admin.lower("eth0");
       case "uplink up":
         admin.raise("eth0");
-        return void admin.addRoute(`default dev eth0 via ${isServer ? "192.0.2.254" : "10.0.0.254"}`);
+        return this.#addRoute(node);
       case "delete device":
         return void admin.deleteDevice(tunnel);
       case "lower":
@@ -293,11 +293,38 @@ export class Walk {
         return void admin.deleteFouPort(this.#fouPort(node));
       case "add address":
         return void admin.addAddress("eth0", `10.99.0.${++this.#counter % 250 + 1}/32`);
+      case "renew address":
+        return this.#renewAddress(node);
+      case "change rule":
+        return admin.changeSourceRule(this.#addressOf(node));
       case "add device of a tunnel's name":
         return void admin.addDevice(isServer ? "p0" : "ipipou1");
       default:
         assert.fail(`unknown event ${event[0]}`);
     }
+  }
+
+  /** What a DHCP client does that starts again: no program looks in between. */
+  #renewAddress(node: Node): void {
+    const admin = this.world.admin(node);
+    const ip = this.#addressOf(node);
+    const { addresses = [] } = node.host.kernel.devices.get("eth0") ?? {};
+    // Of several that are as good, a start takes the first one: these are to stay behind it.
+    const others = addresses.map(({ local }) => local).filter((local) => local.startsWith("10.99."));
+    for (const local of [ip, ...others]) admin.deleteAddress("eth0", local);
+    admin.addAddress("eth0", `${ip}/24`);
+    for (const local of others) admin.addAddress("eth0", `${local}/32`);
+    this.#addRoute(node);
+  }
+
+  #addressOf(node: Node): string {
+    const { clients } = this.world;
+    return clients.includes(node) ? this.world.insideOf(clients.indexOf(node)).ip : SERVER.ip;
+  }
+
+  #addRoute(node: Node): void {
+    const gateway = node === this.world.server ? "192.0.2.254" : "10.0.0.254";
+    this.world.admin(node).addRoute(`default dev eth0 via ${gateway}`);
   }
 
   #fouPort(node: Node): string {

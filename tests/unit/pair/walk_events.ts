@@ -24,7 +24,12 @@ export type Event =
     tunnel: number,
   ]
   | readonly [
-    "delete route" | "delete FOU port" | "add address" | "add device of a tunnel's name",
+    | "delete route"
+    | "delete FOU port"
+    | "add address"
+    | "renew address"
+    | "change rule"
+    | "add device of a tunnel's name",
     node: number,
   ]
   | readonly ["add table" | "names gone" | "queue overflows"]
@@ -36,7 +41,7 @@ export type Event =
 
 /** Events that someone else causes. They may change what is foreign. */
 export const BY_SOMEONE_ELSE: ReadonlySet<string> = new Set([
-  ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address"],
+  ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address", "renew address"],
   ...["add device of a tunnel's name", "add table", "delete device", "lower", "move", "flush addresses"],
   ...["uplink MTU"],
 ]);
@@ -153,6 +158,7 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
       node,
     ),
   },
+  { weight: 3, arbitrary: named(["renew address", "change rule"], node) },
   { weight: 4, arbitrary: named(["add table", "names gone", "queue overflows"]) },
   { weight: 2, arbitrary: named(["clock jumps"], node, fc.integer({ min: -100_000, max: 100_000 })) },
   {

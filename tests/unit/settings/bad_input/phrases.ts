@@ -10,6 +10,7 @@ export const IP = "must be an IPv4 address of a host, like 192.0.2.1";
 export const DEVICE = "must be a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 export const LOCAL = "must be [IP][:PORT][@DEV] with at least one of them";
 export const REMOTE = "must be [HOST|IP][:PORT] with at least one of them";
+export const MARK = "must be a whole number from 0 to 4294967295, or from 0x0 to 0xffffffff";
 export const DURATION = "must be whole seconds from 0 to 2147483, or a time like 25s, 5m or 2h";
 export const KEY = "must be 32 bytes in standard base64";
 

@@ -1,5 +1,5 @@
 import { type BadInput, onCommandLine } from "./input.ts";
-import { DEVICE, DURATION, IP, KEY, LOCAL, PORTS, REMOTE, THE_PORT, WEAK_KEY } from "./phrases.ts";
+import { DEVICE, DURATION, IP, KEY, LOCAL, MARK, PORTS, REMOTE, THE_PORT, WEAK_KEY } from "./phrases.ts";
 
 const PORT = "must be a whole number from 1 to 65535";
 const NET = "must be a network like 172.28.16.0/20, of length 8 to 30";
@@ -121,6 +121,8 @@ export const VALUES: readonly BadInput[] = ([
   ],
   ["--auth-packet-ttl 0", 'Cannot use "0" as --auth-packet-ttl: must be a whole number from 1 to 255'],
   ["--auth-packet-ttl 256", 'Cannot use "256" as --auth-packet-ttl: must be a whole number from 1 to 255'],
+  ["--fou-mark 4294967296", `Cannot use "4294967296" as --fou-mark: ${MARK}`],
+  ["--fou-mark 66h", `Cannot use "66h" as --fou-mark: ${MARK}`],
   ["--keepalive -5", `Cannot use "-5" as --keepalive: ${DURATION}`],
   ["--keepalive 5d", `Cannot use "5d" as --keepalive: ${DURATION}`],
   ["--keepalive 2147484", `Cannot use "2147484" as --keepalive: ${DURATION}`],

@@ -79,6 +79,20 @@ export const OUTER_ENDPOINTS: readonly GoodInput[] = [
     gives: { "peers.0.remote.port": 77 },
   },
   {
+    option: "fou-mark",
+    mode: "client",
+    argv: ["--fou-mark", "0x66"],
+    toml: "fou.mark = 102",
+    gives: { fouMark: 102 },
+  },
+  {
+    option: "fou-mark",
+    mode: "server",
+    argv: ["--fou-mark", "4294967295"],
+    toml: 'fou.mark = "0xffffffff"',
+    gives: { fouMark: 4294967295 },
+  },
+  {
     option: "encap-csum",
     mode: "client",
     argv: ["--encap-csum"],

@@ -1,0 +1,47 @@
+import { buildUdpPacket, type Datagram } from "../packet.ts";
+import type { RawSocket, RawSocketOptions, System } from "../ports.ts";
+
+/** Sends auth packets or replies by one socket. */
+export class Sender implements Disposable {
+  readonly #system: Pick<System, "openRawSocket">;
+  readonly #options: RawSocketOptions;
+  /** Null: it failed, and has to be opened again. */
+  #socket: RawSocket | null;
+
+  /** @throws {SysError} when no raw socket can be opened */
+  constructor(system: Pick<System, "openRawSocket">, options: RawSocketOptions) {
+    this.#system = system;
+    this.#options = options;
+    this.#socket = system.openRawSocket(options);
+  }
+
+  /**
+   * After a failure the next call opens the socket again: it would stay bound to a device that another one of the same
+   * name has replaced.
+   *
+   * @param ttl of the IPv4 header; null: the system's
+   * @throws {SysError} when it cannot be sent
+   */
+  send(datagram: Datagram, ttl: number | null): void {
+    const socket = this.#socket ??= this.#system.openRawSocket(this.#options);
+    try {
+      socket.send(buildUdpPacket(datagram, ttl ?? socket.defaultTtl), datagram.destination.ip);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.[Symbol.dispose]();
+    this.#socket = null;
+  }
+}
+
+/** What leads an instance's packets by the routes that its tunnels take. */
+export function socketOptions(
+  { ip, link }: { readonly ip: string; readonly link: string | null },
+  { fouMark }: { readonly fouMark: number },
+): RawSocketOptions {
+  return { source: ip, device: link, mark: fouMark };
+}

@@ -7,8 +7,8 @@ import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts
 import { Waiter } from "./waiter.ts";
 
 const NETLINK = { route: NETLINK_ROUTE, netfilter: 12 } as const;
-/** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses and IPv4 routes. */
-const ROUTE_GROUPS = 0x1 | 0x10 | 0x40;
+/** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses, routes and routing rules. */
+const ROUTE_GROUPS = 0x1 | 0x10 | 0x40 | 0x80;
 /** NFNLGRP_NFTABLES of NETLINK_NETFILTER, number 7. */
 const NFTABLES_GROUP = 1 << 6;
 

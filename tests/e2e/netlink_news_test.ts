@@ -92,9 +92,9 @@ Deno.test("changes() reports devices, addresses and routes that are added, chang
     assertTold(news, route(true));
   }
   await ip("rule add from 10.99.0.1 lookup 102");
-  assert.deepEqual(news.changes(), [{ kind: "rule" }]);
+  assertTold(news, { kind: "rule" });
   await ip("rule del from 10.99.0.1 lookup 102");
-  assert.deepEqual(news.changes(), [{ kind: "rule" }]);
+  assertTold(news, { kind: "rule" });
   await ip(`address delete 10.99.0.1/24 dev news1`);
   const prefix = { kind: "route", network: "10.99.0.0/24", protocol: 2, isGone: true } as const;
   assertTold(news, { kind: "address", index, ip: "10.99.0.1", isGone: true }, prefix);

@@ -12,6 +12,8 @@ const USAGE = `Usage: deno task fuzz [OPTION]...
   --list         print the targets`;
 
 const COUNT = 50_000;
+/** Most characters of a failure's input that are shown. */
+const LONGEST_INPUT = 4_000;
 /** Milliseconds without another input after which one is taken to have no end: long, as others may need all processors. */
 const STUCK_MILLISECONDS = 180_000;
 
@@ -92,7 +94,7 @@ function watch(count: Int32Array, onStuck: (count: number) => void): () => void 
 function report({ name, inputs, seconds, failure }: Result, seed: number): void {
   print(row(name, inputs, seconds.toFixed(1), failure === null ? 0 : 1));
   if (failure === null) return;
-  print(`  input: ${failure.input}\n  ${failure.reason.replaceAll("\n", "\n  ")}`);
+  print(`  input: ${failure.input.slice(0, LONGEST_INPUT)}\n  ${failure.reason.replaceAll("\n", "\n  ")}`);
   print(`  again: deno task fuzz --only '${name}' --seed ${seed} --path ${failure.path}`);
 }
 

@@ -371,6 +371,12 @@ Deno.test("Runner shortens a command about thousands of peers", async () => {
   assert.ok(error.message.length < 500, `${error.message.length}`);
 });
 
+Deno.test("Runner shortens what a program said, as it is shown", async () => {
+  const stderr = "\0".repeat(5_000);
+  const error = await failure({ code: 1, stderr }, (runner) => runner.ip(["address show"]));
+  assert.ok(error.message.length < 500, `${error.message.length}`);
+});
+
 Deno.test("ip() blames no fou command where there is none", async () => {
   const ending = { code: 1, stderr: "Error talking to the kernel\n" };
   const error = await failure(ending, (runner) => runner.ip(["address show"]));

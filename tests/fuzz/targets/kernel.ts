@@ -196,7 +196,7 @@ const marks = textLike(
     "ipipou:p0",
     "ipipou:p0:foreign-listener-10000-10001",
     "ipipou:p0:foreign-listener-1:private-address",
-    "ipipou:hub:foreign-address",
+    "ipipou:hub:foreign-address:mtu-1472",
   ],
   [":", "-", ".", "ipipou:", "foreign-listener-", "70000", "0"],
 );

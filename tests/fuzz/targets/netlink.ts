@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseAnswer, parseRouteNews, parseTableNews, tableName } from "../../../ffi/netlink_messages.ts";
+import {
+  parseAnswer,
+  parseRouteAnswer,
+  parseRouteNews,
+  parseTableNews,
+  tableName,
+} from "../../../ffi/netlink_messages.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { KernelChange } from "../../../lib/ports.ts";
@@ -61,5 +67,17 @@ const answers = target(
   },
 );
 
+const routeAnswers = target(
+  "netlink: answers about routes",
+  ["ffi/netlink_messages.ts parseRouteAnswer"],
+  bytesLike([samples.ROUTE_ADDED, ...Object.values(samples)]),
+  (message) => {
+    const way = parseRouteAnswer(message);
+    if (way === null) return;
+    assert.ok(Number.isInteger(way.index) && way.index >= 0);
+    assert.ok(way.mtu === null || Number.isInteger(way.mtu) && way.mtu >= 0);
+  },
+);
+
 /** What the kernel says by netlink. */
-export const NETLINK_TARGETS: readonly Target[] = [route, table, answers];
+export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, routeAnswers];

@@ -47,7 +47,7 @@ Deno.test("parseMark() refuses what is no mark", () => {
 });
 
 Deno.test("parseMark() ignores words that mean nothing, and what is no port", () => {
-  const bare = { name: "a", foreignPorts: [], privateAddress: null };
+  const bare = { name: "a", foreignPorts: [], privateAddress: null, mtu: null };
   for (
     const words of [
       "x",
@@ -56,6 +56,9 @@ Deno.test("parseMark() ignores words that mean nothing, and what is no port", ()
       "foreign-listener-x",
       "foreign-listener1",
       "foreign-listener-1-",
+      "mtu-",
+      "mtu-x",
+      "mtu-1e3",
     ]
   ) {
     assert.deepEqual(parseMark(`ipipou:a:${words}`), bare, words);

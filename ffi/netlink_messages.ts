@@ -134,7 +134,7 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
     }
     case RTM.newRoute:
     case RTM.delRoute: {
-      if (body.byteLength < ROUTE_HEADER) break;
+      if (body.byteLength < ROUTE_HEADER || body.getUint8(RTM_DST_LEN) > 32) break;
       // The default route has no address.
       const network = `${findAddress(body, ROUTE_HEADER, RTA.dst) ?? "0.0.0.0"}/${
         body.getUint8(RTM_DST_LEN)

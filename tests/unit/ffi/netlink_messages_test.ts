@@ -170,3 +170,9 @@ Deno.test("parseAnswer() reads the errno of an answer, and takes nothing else fo
   for (const length of [0, 5, 16, 19]) assert.equal(parseAnswer(answer(2).subarray(0, length)), null);
   assert.equal(parseAnswer(DEVICE_GONE), null);
 });
+
+Deno.test("parseRouteNews() reports a route to no IPv4 network as unknown", () => {
+  const message = Uint8Array.from(ROUTE_ADDED);
+  message[17] = 33; // rtm_dst_len
+  assert.deepEqual(parseRouteNews(message), [UNKNOWN]);
+});

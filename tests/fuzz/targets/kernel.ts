@@ -14,6 +14,7 @@ import { Runner } from "../../../lib/kernel/runner.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { ProgramEnd } from "../../../lib/ports.ts";
+import { USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
 import { samplePeer, sampleSettings } from "../../unit/samples.ts";
 import { ADMIN_TABLE } from "../../unit/kernel/fixtures/admin_table.ts";
 import { jsonLike, textLike } from "../mutate.ts";
@@ -47,7 +48,8 @@ function runnerFor(ends: Ends): Runner {
   const end = { code: 0, stdout: "", stderr: "", isLate: false };
   const write = (line: string) => assertLine(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
-  return new Runner((program) => Promise.resolve({ ...end, ...ends[program] }), log);
+  const runProgram = (program: string) => Promise.resolve({ ...end, ...ends[program] });
+  return new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS }, log);
 }
 
 function look(ends: Ends, identity: Identity = IDENTITY): Promise<Observed> {
@@ -62,8 +64,10 @@ const NO_WORDS = /undefined|NaN|null|\[object|Infinity|\.\.\.| {2}/;
 
 /** Whatever was found, the way from there is made of commands that `ip` and `nft` can read. */
 function assertSound(observed: Observed): void {
-  const outside = outcomeOf(() => findOutside(SETTINGS, observed));
-  const place = "value" in outside ? outside.value : { ip: MAIN, device: "eth0" };
+  const outside = outcomeOf(() => findOutside({ hasRuleFor: () => false }, SETTINGS, observed));
+  const place = "value" in outside
+    ? outside.value
+    : { ip: MAIN, device: "eth0", link: "eth0", isRuled: false };
   for (const line of describeLeftovers(observed, place, SETTINGS)) assertLine(line);
   const admissions = findAdmissions(SETTINGS.peers, observed.own, place.ip);
   const { state, faults } = desiredState({ settings: SETTINGS, outside: place, admissions }, observed, NOW);
@@ -117,6 +121,7 @@ const ipLists = target(
     }),
     jsonLike([FOU, [], FOU.slice(0, 1)], ipKeys),
     jsonLike([ROUTES, []], ipKeys),
+    jsonLike([ROUTES.slice(1, 2), []], ipKeys),
   ),
   async (lists) => {
     const outcome = await outcomeOfAsync(() =>
@@ -137,14 +142,14 @@ const nftList = target(
   ],
   jsonLike([TABLE, TABLE, ADMIN_TABLE], nftKeys),
   async (table) => {
-    const lists = [DEVICES, FOU, ROUTES].map(line).join("");
+    const lists = [DEVICES, FOU, ROUTES, []].map(line).join("");
     const outcome = await outcomeOfAsync(() => look({ ip: { stdout: lists }, nft: { stdout: line(table) } }));
     if ("value" in outcome) assertSound(outcome.value);
   },
 );
 
 const printed = textLike(
-  ["[]\n[]\n[]\n", line(ROUTES), line({ nftables: [] }), "null\n", "{}\n", ""],
+  ["[]\n[]\n[]\n[]\n", line(ROUTES), line({ nftables: [] }), "null\n", "{}\n", ""],
   ["[", "]", "{", "}", ",", ":", '"', "\n", "1e999", "-", "{},"],
 );
 const output = target(
@@ -158,6 +163,7 @@ const output = target(
 );
 
 const complaints = textLike([
+  "RTNETLINK answers: Address already in use\nCommand failed -:1\n",
   "RTNETLINK answers: File exists\nCommand failed -:2\n",
   'Cannot find device "eth9"\nCommand failed -:1\n',
   "RTNETLINK answers: No such file or directory\nError talking to the kernel\n",
@@ -165,16 +171,23 @@ const complaints = textLike([
   "Error: No such file or directory\nlist table ip ipipou\n",
   "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed\n",
 ], ["Error: ", "Command failed -:", "0", "99999999999999999999", ":", "\n", "\x1b[2J"]);
+const SOCKETS = 'UNCONN 0 0 192.0.2.1:1 0.0.0.0:* users:(("dns",pid=5,fd=3))\n';
 const COMMANDS = ["link set dev p0 up", "address add 10.0.0.1/32 dev p0", "route add 10.1.0.0/16 dev p0"];
 
 const failures = target(
   "failures of ip, nft and modprobe",
-  ["lib/kernel/runner.ts Runner"],
-  fc.tuple(complaints, fc.integer({ min: 1, max: 255 }), fc.boolean(), fc.boolean()),
-  async ([stderr, code, isLate, hasFou]) => {
+  ["lib/kernel/runner.ts Runner", "lib/kernel/cures.ts portCure"],
+  fc.tuple(
+    complaints,
+    textLike([SOCKETS], ["%eth0", ":1 ", "\n", '"']),
+    fc.integer({ min: 1, max: 255 }),
+    fc.boolean(),
+    fc.boolean(),
+  ),
+  async ([stderr, sockets, code, isLate, hasFou]) => {
     const end = { code, stderr, isLate };
-    const runner = runnerFor({ ip: end, nft: end, modprobe: end });
-    const commands = hasFou ? [...COMMANDS, "fou add port 1 ipproto 4"] : COMMANDS;
+    const runner = runnerFor({ ip: end, nft: end, modprobe: end, ss: { stdout: sockets } });
+    const commands = hasFou ? ["fou add port 1 ipproto 4 local 192.0.2.1", ...COMMANDS] : COMMANDS;
     const runs = [
       () => runner.ip(commands),
       () => runner.ipEach(commands, "Address already in use"),

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  findAddress,
+  messagesIn,
   parseAnswer,
   parseRouteAnswer,
   parseRouteNews,
   parseTableNews,
   tableName,
 } from "../../../ffi/netlink_messages.ts";
+import { isRuleFor, readLink } from "../../../ffi/route_lookup.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { KernelChange } from "../../../lib/ports.ts";
@@ -15,7 +18,7 @@ import { sampleSettings } from "../../unit/samples.ts";
 import { bytesLike } from "../mutate.ts";
 import { type Target, target } from "../target.ts";
 
-const KINDS = ["device", "address", "route", "table", "unknown"];
+const KINDS = ["device", "address", "route", "rule", "table", "unknown"];
 const datagrams = bytesLike(Object.values(samples));
 const TABLE = tableName("ipipou");
 
@@ -79,5 +82,30 @@ const routeAnswers = target(
   },
 );
 
+const lookUps = target(
+  "netlink: devices and rules that were asked for",
+  [
+    "ffi/netlink_messages.ts findAddress",
+    "ffi/netlink_messages.ts messagesIn",
+    "ffi/route_lookup.ts readLink",
+    "ffi/route_lookup.ts isRuleFor",
+  ],
+  bytesLike([...Object.values(samples), ANSWER]),
+  (datagram) => {
+    for (const message of messagesIn(datagram)) {
+      if (message === null) continue;
+      const link = readLink(message);
+      assert.ok(link === null || Number.isInteger(link.index));
+      // A rule for some addresses is none for an address and one that differs from it in the first bit.
+      const [isFor, isForOther] = [0xc000_0201, 0x4000_0201].map((address) =>
+        isRuleFor(message.body, address)
+      );
+      assert.ok(!(isFor && isForOther));
+      const address = findAddress(message.body, 12, 1);
+      assert.ok(address === null || parseIpv4(address) !== null);
+    }
+  },
+);
+
 /** What the kernel says by netlink. */
-export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, routeAnswers];
+export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, routeAnswers, lookUps];

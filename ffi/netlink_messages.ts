@@ -11,6 +11,8 @@ const NFT_HEADER = 4; // struct nfgenmsg
 /** Bytes of struct nlattr; messages and attributes begin at multiples of it. */
 const ATTRIBUTE_HEADER = 4;
 
+const NLMSG_ERROR = 2;
+
 /** Message types of NETLINK_ROUTE. */
 const RTM = {
   newLink: 16,
@@ -104,6 +106,13 @@ export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouche
   return { changes, isTouched };
 }
 
+/** The errno in a netlink answer, 0 for success; null: the message is no answer. */
+export function parseAnswer(message: Uint8Array): number | null {
+  const view = viewOf(message);
+  if (message.length < HEADER + 4 || view.getUint16(4, IS_LITTLE_ENDIAN) !== NLMSG_ERROR) return null;
+  return Math.abs(view.getInt32(HEADER, IS_LITTLE_ENDIAN)); // struct nlmsgerr begins with the errno, negative
+}
+
 /** Encodes a table's name as the kernel does. */
 export function tableName(name: string): Uint8Array {
   return new TextEncoder().encode(`${name}\0`);
@@ -125,7 +134,7 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
     }
     case RTM.newRoute:
     case RTM.delRoute: {
-      if (body.byteLength < ROUTE_HEADER) break;
+      if (body.byteLength < ROUTE_HEADER || body.getUint8(RTM_DST_LEN) > 32) break;
       // The default route has no address.
       const network = `${findAddress(body, ROUTE_HEADER, RTA.dst) ?? "0.0.0.0"}/${
         body.getUint8(RTM_DST_LEN)

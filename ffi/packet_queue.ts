@@ -4,13 +4,13 @@ import type * as ports from "../lib/ports.ts";
 import { IS_LITTLE_ENDIAN, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
+import { parseAnswer } from "./netlink_messages.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
 const NFQNL_COPY_PACKET = 2;
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
-const NLMSG_ERROR = 2;
 const NLM_F_REQUEST = 1;
 const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
@@ -162,7 +162,7 @@ export class PacketQueue implements ports.PacketQueue {
     const action = `read ${this.#name}`;
     const length = this.#libc.receive(action, this.#fd, this.#message);
     if (length === null) return false;
-    const errno = errorIn(this.#message);
+    const errno = parseAnswer(this.#message.subarray(0, length));
     // ENOENT answers the verdict on a packet that the kernel has dropped itself, as when its device goes down.
     if (errno === constants.errno.ENOENT || errno === 0) return true;
     if (errno !== null) throw this.#libc.error(action, "recv", errno);
@@ -205,12 +205,6 @@ function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffe
   view.setUint16(22, NFQA_CFG_QUEUE_MAXLEN, IS_LITTLE_ENDIAN);
   view.setUint32(24, maxLength);
   return bytes;
-}
-
-/** The errno in a netlink answer (struct nlmsghdr, then a negative errno), 0 for success; null: it is no answer. */
-function errorIn(message: Uint8Array<ArrayBuffer>): number | null {
-  const type = new Uint16Array(message.buffer, 4, 1)[0]; // of one number, as the buffer's length may be odd
-  return type === NLMSG_ERROR ? Math.abs(new Int32Array(message.buffer, 16, 1)[0]!) : null;
 }
 
 function asQueueError(cause: unknown): unknown {

@@ -96,7 +96,8 @@ export class RouteLookup {
     this.#send(request);
     const message = messagesIn(this.#receive()).next().value ?? null;
     if (message === null) throw this.#libc.error(ACTION, "recv", constants.errno.EPROTO);
-    return message.type === NLMSG_ERROR ? -message.body.getInt32(0, IS_LITTLE_ENDIAN) : message;
+    if (message.type !== NLMSG_ERROR) return message;
+    return message.body.byteLength < 4 ? constants.errno.EPROTO : -message.body.getInt32(0, IS_LITTLE_ENDIAN);
   }
 
   #send(request: Uint8Array<ArrayBuffer>): void {
@@ -128,8 +129,11 @@ export function findRoute(query: RouteQuery): Route | null {
   return new RouteLookup(resources).find(query);
 }
 
-function readLink(answer: Answer): { readonly index: number; readonly isDirect: boolean } | null {
-  if (typeof answer === "number" || answer.type !== RTM.newLink) return null;
+/** Reads the answer to a request for a device. @returns null: there is none, or it cannot be read */
+export function readLink(answer: Answer): { readonly index: number; readonly isDirect: boolean } | null {
+  if (typeof answer === "number" || answer.type !== RTM.newLink || answer.body.byteLength < LINK_HEADER) {
+    return null;
+  }
   const flags = answer.body.getUint32(LINK_FLAGS, IS_LITTLE_ENDIAN);
   return {
     index: answer.body.getInt32(LINK_INDEX, IS_LITTLE_ENDIAN),
@@ -137,10 +141,12 @@ function readLink(answer: Answer): { readonly index: number; readonly isDirect: 
   };
 }
 
-function isRuleFor(body: DataView, address: number): boolean {
+/** Whether a routing rule asks for a source address. @param body of the message about it @param address as a number */
+export function isRuleFor(body: DataView, address: number): boolean {
   const length = body.byteLength < RULE_HEADER ? 0 : body.getUint8(RULE_SOURCE_LENGTH);
   const source = findAddress(body, RULE_HEADER, FRA_SRC);
-  return length > 0 && source !== null && (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
+  return length > 0 && length <= 32 && source !== null &&
+    (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
 }
 
 function linkRequest(device: string): Uint8Array<ArrayBuffer> {

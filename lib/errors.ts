@@ -16,6 +16,19 @@ export const EXIT = {
 /** One of the documented exit codes. */
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
+// Would break the line, hide text in a terminal, or be obeyed by it.
+const INVISIBLE_REGEXP =
+  // deno-lint-ignore no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Replaces what cannot be seen in a line by its number, as `\u000a`. */
+export function showInvisible(text: string): string {
+  return text.replace(
+    INVISIBLE_REGEXP,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /**
  * A failure with a documented exit code. Its message is one line for the administrator: what failed, why, and the cure
  * if there is one. It never contains a secret.
@@ -24,7 +37,7 @@ export class IpipouError extends Error {
   readonly exitCode: ExitCode;
 
   constructor(message: string, exitCode: ExitCode, options?: ErrorOptions) {
-    super(message, options);
+    super(showInvisible(message), options);
     this.name = new.target.name;
     this.exitCode = exitCode;
   }

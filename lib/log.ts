@@ -1,3 +1,5 @@
+import { showInvisible } from "./errors.ts";
+
 /** How much the log says, by the number of `-v`. Each level includes those before. */
 export const VERBOSITY = {
   /** Errors, warnings, and changes of tunnels. */
@@ -65,7 +67,7 @@ export class Log {
     if (level > verbosity) return;
     const prefix = [...(time ? [formatTime(now())] : []), ...(pid === null ? [] : [`[${pid}]`])];
     const start = priorities ? `<${priority}>` : "";
-    for (const line of message.split("\n")) write(start + [...prefix, line].join(" "));
+    for (const line of message.split("\n")) write(start + [...prefix, showInvisible(line)].join(" "));
   }
 }
 

@@ -5,6 +5,14 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** The highest UDP port. */
+export const LAST_PORT = 65_535;
+
+/** Whether a value is the number of a UDP port. */
+export function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && value as number >= 1 && value as number <= LAST_PORT;
+}
+
 /** A UDP datagram with its addresses. */
 export interface Datagram {
   readonly source: Endpoint;

@@ -8,7 +8,8 @@ const FILE_MODE = 0o600;
 
 /** A file for what one run leaves to the next. Nothing is made before it is written. */
 export function stateFile(name: string): StateFile {
-  const folder = env["STATE_DIRECTORY"] || STATE_FOLDER;
+  // A unit may be given more folders; its own comes first.
+  const folder = env["STATE_DIRECTORY"]?.split(":")[0] || STATE_FOLDER;
   const path = `${folder}/${name}`;
   return { path, read: () => readIfThere(path), write: (text) => replaceFile(folder, path, text) };
 }

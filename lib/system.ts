@@ -13,10 +13,8 @@ import { CLOCK, RANDOM } from "./clock.ts";
 import type { ServiceManager, System } from "./ports.ts";
 import { lookUpHost } from "./resolve_host.ts";
 import { runProgram } from "./run_program.ts";
+import { readManager } from "./service_manager.ts";
 import { stateFile } from "./state_file.ts";
-
-/** Milliseconds between signs of life that a service manager gets by default. */
-const DEFAULT_PERIOD = 30_000;
 
 /** The real system. Nothing is opened before it is asked for. */
 export const SYSTEM: System = {
@@ -43,12 +41,11 @@ export const SYSTEM: System = {
 };
 
 function openServiceManager(): ServiceManager | null {
-  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = env;
-  if (!NOTIFY_SOCKET) return null;
-  const isWatched = WATCHDOG_USEC !== undefined && (WATCHDOG_PID ?? `${pid}`) === `${pid}`;
-  const socket = new NotifySocket(NOTIFY_SOCKET);
+  const manager = readManager(env, pid);
+  if (manager === null) return null;
+  const socket = new NotifySocket(manager.socket);
   return {
-    period: isWatched ? Number(WATCHDOG_USEC) / 1000 : DEFAULT_PERIOD,
+    period: manager.period,
     send: (message) => socket.send(message),
     get time() {
       return socket.time;

@@ -35,6 +35,8 @@ const MACHINE_SECONDS = 1200;
 const SILENCE_SECONDS = 300;
 /** How many machines run the end-to-end tests side by side, at most: each takes up to 2 GiB. */
 const MAX_MACHINES = 4;
+/** How long the readers of outside input are fuzzed, in seconds. */
+const FUZZ_SECONDS = 30;
 
 interface Options {
   kernel?: string;
@@ -83,15 +85,17 @@ function stages(options: Options): Stage[][] {
   const products = tests("executable, manual, completions, lab", () => testHere(made, options, labEnv));
   const e2e = tests("end-to-end tests", () => testInMachines(E2E, options));
   const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
+  const fuzz = checks("fuzz", fuzzPatiently);
   const both = tests("end-to-end and under systemd", () => testInMachines([...E2E, SYSTEMD], options));
   switch (only) {
     case undefined: {
-      // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs.
+      // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs. The last
+      // takes what processor time they leave.
       return [
         ...inTurn(packages, ...sourceStages(), executable),
         [unit, router],
         ...inTurn(...labKernel),
-        [here ? e2e : both, products],
+        [here ? e2e : both, products, fuzz],
       ];
     }
     case "unit":
@@ -148,6 +152,17 @@ async function done(work: Promise<unknown>): Promise<Counts> {
 async function deno(args: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
   const command = new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, env, stdin: "null" });
   return (await command.spawn().status).success;
+}
+
+/** Fuzzes with other inputs in each run. It says the seed that gives them again. */
+async function fuzzPatiently(): Promise<Counts> {
+  const args = ["run", "-A", "--no-check", "tests/fuzz/main.ts", "--seconds", `${FUZZ_SECONDS}`];
+  const command = new Deno.Command("nice", {
+    args: ["-n", "19", Deno.execPath(), ...args],
+    cwd: ROOT,
+    stdin: "null",
+  });
+  return (await command.spawn().status).success ? PASSED : FAILED;
 }
 
 async function check(args: readonly string[]): Promise<Counts> {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { parseIpv4 } from "../ipv4.ts";
 import type { Endpoint } from "../packet.ts";
 import { clamping } from "./clamp_rules.ts";
+import { parseMark } from "./mark.ts";
 import type { Gate, GateRules, Remote } from "./state.ts";
 
 /** How many source addresses the rate limits remember, and for how long after the last packet of each. */
@@ -98,8 +100,8 @@ function gateComment(rules: GateRules): string {
 export function parseGateComment(comment: string): { mark: string; ip: string; fingerprint: string } | null {
   const match = /^(\S+) ([\d.]+) ([0-9a-f]+\.\d+)$/.exec(comment);
   if (match === null) return null;
-  const [, mark, ip, fingerprint] = match;
-  return { mark: mark!, ip: ip!, fingerprint: fingerprint! };
+  const [, mark = "", ip = "", fingerprint = ""] = match;
+  return parseMark(mark) === null || parseIpv4(ip) === null ? null : { mark, ip, fingerprint };
 }
 
 /** Commands for `nft -f` that define a gate with empty sets. */

@@ -1,10 +1,11 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import type { Identity } from "./identity.ts";
-import type { IpFou, IpRoute, Listing, NftObject } from "./listing.ts";
+import type { IpRoute, Listing } from "./listing.ts";
 import { sortOut, withListeners } from "./observe.ts";
 import { planTransition, type Transition } from "./plan.ts";
-import { MissingProgramError, parseJson, type Runner } from "./runner.ts";
+import { isEmptyTable, readRoutes } from "./read_listing.ts";
+import { MissingProgramError, parseIpLists, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
 
 /** The kernel's answer when a FOU port that is to be added exists. */
@@ -57,8 +58,8 @@ export class Instance {
   /** Looks at the FOU ports only; the rest is as known. @throws {IpipouError} when `ip` fails */
   async lookAtListeners(known: Observed): Promise<Observed> {
     using _lock = await this.#context.lock();
-    const [fou] = await this.#list(["fou show"]);
-    return withListeners(known, fou as IpFou[], this.#identity);
+    const [fou = []] = await this.#list(["fou show"]);
+    return withListeners(known, fou, this.#identity);
   }
 
   /** Carries out a plan. @param onMade called after `ip` @throws {IpipouError} naming the command that failed */
@@ -93,26 +94,27 @@ export class Instance {
   async #lists(): Promise<Omit<Listing, "nft">> {
     const routing = this.#options.routes ? ["route show", `route show proto ${ROUTE_PROTOCOL}`] : [];
     try {
-      const [devices, fou, ...routes] = await this.#list(["address show", "fou show", ...routing]);
-      return { devices, fou, routes: withProtocols(routes as IpRoute[][]) } as Omit<Listing, "nft">;
+      const lists = await this.#list(["address show", "fou show", ...routing]);
+      const [devices = [], fou = [], ...routes] = lists;
+      return { devices, fou, routes: withProtocols(routes) };
     } catch (error) {
       const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
       if (this.#options.needsFou || !isWithoutFou) throw error;
-      const [devices, ...routes] = await this.#list(["address show", ...routing]);
-      return { devices, fou: [], routes: withProtocols(routes as IpRoute[][]) } as Omit<Listing, "nft">;
+      const [devices = [], ...routes] = await this.#list(["address show", ...routing]);
+      return { devices, fou: [], routes: withProtocols(routes) };
     }
   }
 
-  async #list(commands: readonly string[]): Promise<unknown[]> {
-    const lists = await this.#context.runner.ip(commands, ["-json", "-details"]);
-    return lists.trimEnd().split("\n").map((line) => parseJson("ip", line));
+  /** @returns what each command listed */
+  async #list(commands: readonly string[]): Promise<(readonly unknown[])[]> {
+    return parseIpLists(await this.#context.runner.ip(commands, ["-json", "-details"]), commands.length);
   }
 
-  async #table(): Promise<NftObject[] | null> {
+  async #table(): Promise<readonly unknown[] | null> {
     const { nft } = this.#options;
     if (nft === "none") return null;
     try {
-      return await this.#context.runner.nftTable(this.#identity.table) as NftObject[];
+      return await this.#context.runner.nftTable(this.#identity.table);
     } catch (error) {
       const isOptional = nft === "if-usable" && error instanceof IpipouError ||
         nft === "if-installed" && error instanceof MissingProgramError;
@@ -126,14 +128,13 @@ export class Instance {
     const { table } = this.#identity;
     const { runner, lock } = this.#context;
     using _lock = await lock();
-    const objects = await runner.nftTable(table) as NftObject[];
-    const isInUse = objects.some(({ chain, rule, set, map }) => chain ?? rule ?? set ?? map);
-    if (objects.length > 0 && !isInUse) await runner.nft([`delete table ip ${table}`]);
+    if (isEmptyTable(await runner.nftTable(table))) await runner.nft([`delete table ip ${table}`]);
   }
 }
 
 /** Gives our protocol its number again, for which somebody may have given `ip` a name. */
-function withProtocols([routes = [], ours = []]: IpRoute[][]): IpRoute[] {
+function withProtocols(lists: readonly (readonly unknown[])[]): IpRoute[] {
+  const [routes = [], ours = []] = lists.map(readRoutes);
   const keyOf = ({ dst, dev, metric, tos }: IpRoute) => [dst, dev, metric, tos].join(" ");
   const keys = new Set(ours.map(keyOf));
   return routes.map((route) => keys.has(keyOf(route)) ? { ...route, protocol: `${ROUTE_PROTOCOL}` } : route);

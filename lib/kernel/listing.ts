@@ -1,55 +1,64 @@
-/** One device as `ip -j -d address show` prints it, as far as it matters here. */
+/** The answers of `ip -json` and `nft -j`, not checked yet; see `read_listing.ts`. */
+export interface Listing {
+  readonly devices: readonly unknown[];
+  readonly fou: readonly unknown[];
+  readonly routes: readonly unknown[];
+  /** Empty when the table does not exist; null: nft cannot be used. */
+  readonly nft: readonly unknown[] | null;
+}
+
+/** One device of `ip -j -d address show`, as far as it matters here. */
 export interface IpDevice {
   readonly ifindex: number;
   readonly ifname: string;
-  readonly altnames?: readonly string[];
+  readonly altnames?: readonly string[] | undefined;
   readonly flags: readonly string[];
   readonly mtu: number;
-  readonly link?: string | null;
+  readonly link?: string | null | undefined;
   /** The bridge, bond or VRF that it belongs to. */
-  readonly master?: string;
-  readonly ifalias?: string;
+  readonly master?: string | undefined;
+  readonly ifalias?: string | undefined;
   /** Number, or name where it has one. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   readonly "link_type": string;
   readonly linkinfo?: {
-    readonly "info_kind"?: string;
+    readonly "info_kind"?: string | undefined;
     readonly "info_data"?: {
-      readonly remote?: string;
-      readonly local?: string;
-      readonly link?: string;
+      readonly remote?: string | undefined;
+      readonly local?: string | undefined;
+      readonly link?: string | undefined;
       /** 0: inherit. */
-      readonly ttl?: number;
+      readonly ttl?: number | undefined;
       /** In hexadecimal digits after 0x; 1: inherit. */
-      readonly tos?: string;
-      readonly pmtudisc?: boolean;
+      readonly tos?: string | undefined;
+      readonly pmtudisc?: boolean | undefined;
       /** Hexadecimal, after 0x. */
-      readonly fwmark?: string;
-      readonly encap?: { type: string; sport: number; dport: number; csum: boolean };
-    };
-  };
+      readonly fwmark?: string | undefined;
+      readonly encap?: { type: string; sport: number; dport: number; csum: boolean } | undefined;
+    } | undefined;
+  } | undefined;
+  /** IPv4 addresses. */
   readonly "addr_info": readonly {
-    readonly family: string;
     readonly local: string;
-    readonly address?: string;
-    readonly prefixlen?: number;
-    readonly scope?: string;
-    readonly deprecated?: true;
-    readonly tentative?: true;
-    readonly dadfailed?: true;
+    readonly address?: string | undefined;
+    readonly prefixlen?: number | undefined;
+    readonly scope?: string | undefined;
+    readonly deprecated?: boolean | undefined;
+    readonly tentative?: boolean | undefined;
+    readonly dadfailed?: boolean | undefined;
   }[];
 }
 
-/** One listener as `ip -j fou show` prints it. */
+/** One listener of `ip -j fou show`. */
 export interface IpFou {
   readonly port: number;
   readonly family: string;
   /** Missing where it takes packets in GUE. */
-  readonly ipproto?: number;
-  readonly local?: string;
-  readonly peer?: string;
-  readonly "peer_port"?: number;
-  readonly dev?: string;
+  readonly ipproto?: number | undefined;
+  readonly local?: string | undefined;
+  readonly peer?: string | undefined;
+  readonly "peer_port"?: number | undefined;
+  readonly dev?: string | undefined;
 }
 
 /** A FOU port in the words of `ip fou add` and `ip fou del`. */
@@ -64,53 +73,60 @@ export function wordsOfFou({ port, family, ipproto, local, peer, peer_port: peer
   ].join(" ");
 }
 
-/** One route of the main table as `ip -j route show` prints it. */
+/** One route of the main table, of `ip -j route show`. */
 export interface IpRoute {
   readonly dst: string;
-  readonly dev?: string;
-  readonly protocol?: string;
-  readonly metric?: number;
+  readonly dev?: string | undefined;
+  readonly protocol?: string | undefined;
+  readonly metric?: number | undefined;
   /** For packets of one type of service alone. */
-  readonly tos?: string;
+  readonly tos?: string | undefined;
 }
 
-/** The answers of `ip` and `nft`. */
-export interface Listing {
+/** What `ip` listed. */
+export interface IpLists {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
   readonly routes: readonly IpRoute[];
-  /** Empty when the table does not exist; null: nft cannot be used. */
-  readonly nft: readonly NftObject[] | null;
 }
 
-/** One element of a map or set as `nft -j` prints it: bare, or with its timeout. */
-type NftKey = { concat: readonly NftPart[] } | string;
-export type NftPart = string | number | { readonly prefix: { readonly addr: string; readonly len: number } };
-export type NftTimed = NftKey | { elem: { val: NftKey; timeout: number; expires: number } };
-
-/** One object of `nft -j list table`. */
-export interface NftObject {
-  readonly chain?: { readonly name: string };
-  readonly rule?: {
-    readonly chain: string;
-    readonly handle?: number;
-    readonly comment?: string;
-    readonly expr?: readonly NftExpression[];
-  };
-  readonly set?: { readonly name: string; readonly elem?: readonly NftTimed[] };
-  readonly map?: { readonly name: string; readonly elem?: readonly [NftTimed, unknown][] };
+/** One element of a map or set. */
+export interface NftElement {
+  /** The parts of its key, each as `nft` reads it: an address, a number, a network IP/LENGTH, a range, a name. */
+  readonly key: readonly string[];
+  /** What a map has for it. */
+  readonly data: unknown;
+  /** Seconds until it times out; null: never. */
+  readonly expires: number | null;
 }
 
-/** One match or statement of a rule as `nft -j` prints it, as far as version 0.1 used it. */
+/** A map or set. */
+export interface NftSet {
+  readonly name: string;
+  readonly elements: readonly NftElement[];
+  /** Whether there are elements that cannot be read. */
+  readonly isUnclear: boolean;
+}
+
+/** One rule. */
+export interface NftRule {
+  readonly chain: string;
+  readonly handle: number | null;
+  readonly comment: string;
+  readonly expressions: readonly NftExpression[];
+}
+
+/** What is in a table, each kind in the order of `nft -j list table`. */
+export interface NftTable {
+  /** Their names. */
+  readonly chains: readonly string[];
+  readonly rules: readonly NftRule[];
+  /** Maps too. */
+  readonly sets: readonly NftSet[];
+}
+
+/** A match or statement of a rule, as far as it matters here, by name: `{ name: "udp dport", value: 10001 }`. */
 export interface NftExpression {
-  readonly match?: { readonly left: NftField; readonly right: unknown };
-  readonly counter?: unknown;
-  readonly queue?: { readonly num: unknown };
-  readonly dnat?: { readonly addr: unknown };
-  readonly snat?: { readonly addr: unknown };
-}
-
-interface NftField {
-  readonly payload?: { readonly protocol: string; readonly field: string };
-  readonly meta?: { readonly key: string };
+  readonly name: string;
+  readonly value: unknown;
 }

@@ -1,6 +1,4 @@
-import type { IpDevice, IpFou, Listing } from "./listing.ts";
-
-type Lists = Omit<Listing, "nft">;
+import type { IpDevice, IpFou, IpLists } from "./listing.ts";
 
 /** The kernel's name of a device that the settings call by one of its alternative names; null: they do not. */
 export function realNameOf(devices: readonly IpDevice[], called: string | null): string | null {
@@ -11,7 +9,7 @@ export function realNameOf(devices: readonly IpDevice[], called: string | null):
  * Calls a device everywhere as the settings do. All that is asked of the kernel by an alternative name works; just what
  * is listed has to agree with it.
  */
-export function renameDevice({ devices, fou, routes }: Lists, real: string, called: string): Lists {
+export function renameDevice({ devices, fou, routes }: IpLists, real: string, called: string): IpLists {
   return {
     devices: devices.map((device) => ({
       ...device,

@@ -7,6 +7,7 @@ import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
 import { realNameOf, renameDevice, renameInFou } from "./names.ts";
 import { findGate } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
+import { readDevices, readFou, readRoutes, readTable } from "./read_listing.ts";
 import {
   ANY_ADDRESS,
   type Gate,
@@ -24,26 +25,32 @@ const IPIP = 4;
 
 /** Device groups from this number on are normally unused. */
 const FIRST_GROUP = 0x6900_0000;
+/** What `ip` prints for an outer address that a device does not have. */
+const NO_ADDRESS = "any";
 
 /** Sorts what was found in the kernel into own and foreign objects. @param now milliseconds of `Clock.now()` */
 export function sortOut(listing: Listing, identity: Identity, now: number): Observed {
   const { outer = null } = identity;
-  const outerName = realNameOf(listing.devices, outer);
-  const { devices, fou, routes } = outerName === null ? listing : renameDevice(listing, outerName, outer!);
-  const { nft } = listing;
+  const lists = {
+    devices: readDevices(listing.devices),
+    fou: readFou(listing.fou),
+    routes: readRoutes(listing.routes),
+  };
+  const outerName = realNameOf(lists.devices, outer);
+  const { devices, fou, routes } = outerName === null ? lists : renameDevice(lists, outerName, outer!);
+  const table = readTable(listing.nft ?? []);
   const { own = [], foreign = [] } = Object.groupBy(
     devices,
     (device) => isOwnTunnel(device, identity) ? "own" : "foreign",
   );
   const { ownRoutes, foreignRoutes } = sortRoutes(routes, own);
   const tunnels = own.map((device) => toTunnel(device, ownRoutes.get(device.ifname) ?? []));
-  const objects = nft ?? [];
-  const gate = findGate(objects, identity, now);
+  const gate = findGate(table, identity, now);
   const claims = new Map(foreign.flatMap(claimOf));
   const listeners = sortListeners(fou, tunnels, gate, claims, identity.made);
   const addresses = foreign.flatMap((device) => ipv4Of(device).map((ip) => [ip, device.ifname] as const));
   const isOwnAlt = ownAlts(tunnels, identity.made);
-  const obsoleteRules = findObsoleteRules(objects, identity);
+  const obsoleteRules = findObsoleteRules(table, identity);
   return {
     own: {
       tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])),
@@ -64,9 +71,9 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
       claims,
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
       routes: foreignRoutes,
-      emptyChains: findEmptyChains(objects, obsoleteRules),
+      emptyChains: findEmptyChains(table, obsoleteRules),
     },
-    hasNft: nft !== null,
+    hasNft: listing.nft !== null,
     outerName,
     hostAddresses: new Map(devices.map((device) => [device.ifname, ipv4Of(device)])),
     unfitAddresses: findUnfitAddresses(devices),
@@ -81,7 +88,7 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
 
 function findUnfitAddresses(devices: readonly IpDevice[]): Map<string, string> {
   const unfit = devices.flatMap(({ addr_info, flags }) =>
-    addr_info.filter(({ family }) => family === "inet").flatMap((address) => {
+    addr_info.flatMap((address) => {
       const why = describeUnfit(address, flags.includes("LOOPBACK"));
       return why === null ? [] : [[address.local, why] as const];
     })
@@ -112,10 +119,11 @@ function findVrfMembers(devices: readonly IpDevice[]): Set<string> {
 /** Replaces the FOU ports in what is known. */
 export function withListeners(
   known: Observed,
-  listed: readonly IpFou[],
+  list: Listing["fou"],
   { made, outer = null }: Pick<Identity, "made" | "outer">,
 ): Observed {
   const { own: { tunnels, gate }, outerName } = known;
+  const listed = readFou(list);
   const fou = outerName === null ? listed : renameInFou(listed, outerName, outer!);
   const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
@@ -218,14 +226,15 @@ function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
 }
 
 function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
-  const { remote, local, link, fwmark = "0", encap, ttl = 0, tos = "0", pmtudisc = true } = device.linkinfo!
-    .info_data!;
-  const inner = device.addr_info.find(({ family }) => family === "inet");
+  const info = device.linkinfo!.info_data!;
+  const { remote = NO_ADDRESS, local = NO_ADDRESS, link, encap } = info;
+  const { fwmark = "0", ttl = 0, tos = "0", pmtudisc = true } = info;
+  const [inner] = device.addr_info;
   return {
     name: device.ifname,
     alias: device.ifalias ?? "",
-    remote: { ip: remote!, port: encap!.dport },
-    local: { ip: local!, port: encap!.sport },
+    remote: { ip: remote, port: encap!.dport },
+    local: { ip: local, port: encap!.sport },
     checksum: encap!.csum,
     header: outerHeader(ttl, Number(tos), pmtudisc),
     mtu: device.mtu,
@@ -262,5 +271,5 @@ function loneAddressesOf(device: IpDevice): string[] {
 }
 
 function ipv4Of(device: IpDevice): string[] {
-  return device.addr_info.filter(({ family }) => family === "inet").map(({ local }) => local);
+  return device.addr_info.map(({ local }) => local);
 }

@@ -1,93 +1,103 @@
 import { isDeepStrictEqual } from "node:util";
-import { placeKey } from "../packet.ts";
+import { parseIpv4 } from "../ipv4.ts";
+import { isPort, placeKey } from "../packet.ts";
 import { gateNames, parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
-import type { NftExpression, NftObject, NftPart, NftTimed } from "./listing.ts";
+import type { NftElement, NftExpression, NftTable } from "./listing.ts";
 import { type Gate, type Remote, sourceKey } from "./state.ts";
 
 /**
  * Finds an instance's gate in its table.
  *
  * @param now milliseconds of `Clock.now()`
- * @returns null when nothing of it is there; its fingerprint is empty when rules are missing or elements contradict each other
+ * @returns null when nothing of it is there; its fingerprint is empty when rules are missing or not ours, or elements
+ * cannot be read or contradict each other
  */
-export function findGate(objects: readonly NftObject[], { name, table }: Identity, now: number): Gate | null {
+export function findGate(
+  { chains, rules, sets }: NftTable,
+  { name, table }: Identity,
+  now: number,
+): Gate | null {
   const names = gateNames(name);
   const ours = new Set(Object.values(names));
-  const found = objects.map(({ chain, set, map }) => chain?.name ?? set?.name ?? map?.name ?? "");
-  const parts = new Set(found.filter((part) => ours.has(part)));
+  const ourSets = sets.filter((set) => ours.has(set.name));
+  const parts = new Set([...chains.filter((chain) => ours.has(chain)), ...ourSets.map((set) => set.name)]);
   if (parts.size === 0) return null;
-  const first = objects.find(({ rule }) => rule?.chain === names.gate && rule.comment)?.rule;
-  const parsed = parseGateComment(first?.comment ?? "");
-  const elements = (wanted: string) =>
-    objects.flatMap(({ set }) => set?.name === wanted ? set.elem ?? [] : []);
-  const pairs = (wanted: string) => objects.flatMap(({ map }) => map?.name === wanted ? map.elem ?? [] : []);
-  const locals = new Map(pairs(names.locals).map(([key, alt]) => [partsOfKey(key).join(" "), String(alt)]));
-  const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
-  const verdicts = pairs(names.remotes);
-  const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) === true &&
+  const ourRules = rules.filter(({ chain }) => parts.has(chain));
+  // Others may have put a rule before it.
+  const [[first, said] = []] = ourRules.filter(({ chain }) => chain === names.gate)
+    .map((rule) => [rule, parseGateComment(rule.comment)] as const).filter(([, said]) => said !== null);
+  const elements = (wanted: string) => ourSets.flatMap((set) => set.name === wanted ? set.elements : []);
+  const keysOf = (wanted: string) => new Set(elements(wanted).map(({ key }) => key.join(" . ")));
+  const alts = elements(names.locals);
+  const locals = new Map(
+    alts.flatMap(({ key, data }) => isAddress(data) ? [[key.join(" "), data]] : []),
+  );
+  const verdicts = elements(names.remotes);
+  const remotes = verdicts.map((element) => toRemote(element, locals, now));
+  const isWhole = said?.fingerprint.endsWith(`.${ourRules.length}`) === true &&
+    !ourSets.some(({ isUnclear }) => isUnclear) && !remotes.includes(null) &&
+    alts.every(({ data }) => isAddress(data)) &&
     fit(verdicts, locals, names.alt);
-  const remotes = verdicts.map(([key]) => toRemote(key, locals, now));
   return {
     table,
     name,
-    fingerprint: isWhole ? parsed!.fingerprint : "",
-    mark: parsed?.mark ?? "",
-    ip: parsed?.ip ?? "0.0.0.0",
-    ports: portsIn(first?.expr ?? []),
-    remotes: new Map(remotes.map((remote) => [placeKey(remote.endpoint, remote.port), remote])),
-    addresses: new Set(elements(names.addresses).map(String)),
-    endpoints: new Set(elements(names.endpoints).map((key) => partsOfKey(key).join(" . "))),
-    alts: new Set(elements(names.alts).map(String)),
-    devices: new Set(elements(names.devices).map(String)),
-    sources: new Set(elements(names.sources).map(toSource)),
-    clamped: new Set(elements(names.clamped).map(String)),
+    fingerprint: isWhole ? said!.fingerprint : "",
+    mark: said?.mark ?? "",
+    ip: said?.ip ?? "0.0.0.0",
+    ports: portsIn(first?.expressions ?? []),
+    remotes: new Map(
+      remotes.filter((remote) => remote !== null)
+        .map((remote) => [placeKey(remote.endpoint, remote.port), remote]),
+    ),
+    addresses: keysOf(names.addresses),
+    endpoints: keysOf(names.endpoints),
+    alts: keysOf(names.alts),
+    devices: keysOf(names.devices),
+    sources: new Set(elements(names.sources).map(({ key }) => sourceKey(key[0]!, key[1] ?? ""))),
+    clamped: keysOf(names.clamped),
     parts,
   };
 }
 
 /** The ports in the gate's first rule: one, or a set. */
 function portsIn(expressions: readonly NftExpression[]): number[] {
-  const match = expressions.map((expression) => expression.match)
-    .find((match) => match?.left.payload?.field === "dport");
-  const right = match?.right;
-  const ports = typeof right === "object" ? (right as { set: unknown[] }).set : [right];
-  return ports.filter((port) => typeof port === "number");
+  const value = expressions.find(({ name }) => name === "udp dport")?.value;
+  const isSet = typeof value === "object" && value !== null && "set" in value && Array.isArray(value.set);
+  const ports: unknown[] = isSet ? value.set as unknown[] : [value];
+  return ports.filter(isPort);
 }
 
-function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: number): Remote {
-  const timed = typeof key === "object" && "elem" in key ? key.elem : null;
-  const [ip, port, ownPort] = partsOfKey(key);
+function isAddress(value: unknown): value is string {
+  return typeof value === "string" && parseIpv4(value) !== null;
+}
+
+/** @returns null: it is no remote's */
+function toRemote(
+  { key, expires }: NftElement,
+  locals: ReadonlyMap<string, string>,
+  now: number,
+): Remote | null {
+  const [ip = "", ...numbers] = key;
+  const [port, ownPort] = numbers.map(Number);
+  if (parseIpv4(ip) === null || numbers.length !== 2 || !isPort(port) || !isPort(ownPort)) return null;
   return {
-    endpoint: { ip: String(ip), port: Number(port) },
-    port: Number(ownPort),
-    alt: locals.get(partsOfKey(key).join(" ")) ?? null,
-    expiresAt: timed === null ? null : now + timed.expires * 1000,
+    endpoint: { ip, port },
+    port: ownPort,
+    alt: locals.get(key.join(" ")) ?? null,
+    expiresAt: expires === null ? null : now + expires * 1000,
   };
 }
 
 /** Whether the two maps say the same: remotes with a private address go to the chain that rewrites it, others pass. */
 function fit(
-  verdicts: readonly [NftTimed, unknown][],
+  verdicts: readonly NftElement[],
   locals: ReadonlyMap<string, string>,
   altChain: string,
 ): boolean {
-  const keys = verdicts.map(([key]) => partsOfKey(key).join(" "));
-  const fitting = verdicts.filter(([, verdict], index) =>
-    isDeepStrictEqual(verdict, locals.has(keys[index]!) ? { goto: { target: altChain } } : { accept: null })
+  const keys = verdicts.map(({ key }) => key.join(" "));
+  const areFitting = verdicts.every(({ data }, index) =>
+    isDeepStrictEqual(data, locals.has(keys[index]!) ? { goto: { target: altChain } } : { accept: null })
   );
-  return fitting.length === verdicts.length && new Set(locals.keys()).isSubsetOf(new Set(keys));
-}
-
-function toSource(key: NftTimed): string {
-  const [device, network] = partsOfKey(key);
-  return sourceKey(
-    String(device),
-    typeof network === "object" ? `${network.prefix.addr}/${network.prefix.len}` : String(network),
-  );
-}
-
-function partsOfKey(key: NftTimed): readonly NftPart[] {
-  const bare = typeof key === "object" && "elem" in key ? key.elem.val : key;
-  return typeof bare === "string" ? [bare] : bare.concat;
+  return areFitting && new Set(locals.keys()).isSubsetOf(new Set(keys));
 }

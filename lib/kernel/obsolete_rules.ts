@@ -1,5 +1,5 @@
 import type { Identity } from "./identity.ts";
-import type { NftExpression, NftObject } from "./listing.ts";
+import type { NftExpression, NftTable } from "./listing.ts";
 
 const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
 
@@ -9,12 +9,11 @@ const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
  * program drops everything in its queue. As this program has the queue, no such server runs any more.
  */
 export function findObsoleteRules(
-  objects: readonly NftObject[],
+  table: Pick<NftTable, "rules">,
   { ports, queue }: Identity,
 ): ReadonlySet<string> {
-  const rules = objects.flatMap(({ rule }) =>
-    rule === undefined ? [] : [{ rule, does: read(rule.expr ?? []) }]
-  );
+  const rules = table.rules.filter(({ handle }) => handle !== null)
+    .map((rule) => ({ rule, does: actionsOf(rule.expressions) }));
   const queueRules = rules.filter(({ rule: { chain }, does }) =>
     chain === "nfq" && ports.has(does["udp dport"] as number) && does.queue === queue
   );
@@ -30,22 +29,18 @@ export function findObsoleteRules(
 }
 
 /** Finds the chains of version 0.1, unless one has a rule that is not obsolete: a running server always has one. */
-export function findEmptyChains(objects: readonly NftObject[], obsoleteRules: ReadonlySet<string>): string[] {
-  const isInUse = objects.some(({ rule }) =>
-    rule !== undefined && CHAINS.includes(rule.chain) &&
-    !obsoleteRules.has(`${rule.chain} handle ${rule.handle}`)
+export function findEmptyChains(
+  { chains, rules }: Pick<NftTable, "chains" | "rules">,
+  obsoleteRules: ReadonlySet<string>,
+): string[] {
+  const isInUse = rules.some(({ chain, handle }) =>
+    CHAINS.includes(chain) && !obsoleteRules.has(`${chain} handle ${handle}`)
   );
-  const chains = objects.flatMap(({ chain }) => chain === undefined ? [] : [chain.name]);
   return isInUse ? [] : chains.filter((chain) => CHAINS.includes(chain));
 }
 
 /** A rule's matches and statements by name: "ip daddr", "queue". */
-function read(expressions: readonly NftExpression[]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(expressions.flatMap(({ match, queue, dnat, snat }) => {
-    const { payload } = match?.left ?? {};
-    if (payload !== undefined) return [[`${payload.protocol} ${payload.field}`, match!.right]];
-    if (queue !== undefined) return [["queue", queue.num]];
-    if (dnat !== undefined) return [["dnat", dnat.addr]];
-    return snat === undefined ? [] : [["snat", snat.addr]];
-  }));
+function actionsOf(expressions: readonly NftExpression[]): Readonly<Record<string, unknown>> {
+  const simple = expressions.filter(({ value }) => ["string", "number"].includes(typeof value));
+  return Object.fromEntries(simple.map(({ name, value }) => [name, value]));
 }

@@ -1,8 +1,9 @@
-import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
+import { EXIT, type ExitCode, IpipouError, showInvisible } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ProgramName, RunProgram, Surroundings, System } from "../ports.ts";
 import { ipCure, lacksSupport, nftCure, NO_FOU, portCure, type PortRefusal, takenPort } from "./cures.ts";
 import type { IpFou } from "./listing.ts";
+import { readFou } from "./read_listing.ts";
 
 /** The Debian package that has a program. */
 const PACKAGES: Readonly<Record<ProgramName, string>> = {
@@ -13,6 +14,8 @@ const PACKAGES: Readonly<Record<ProgramName, string>> = {
 };
 /** Milliseconds after which a program is killed. */
 const TIME_LIMIT = 60_000;
+/** Most characters of a command, and of what a program said about it, in a message. */
+const LONGEST_SHOWN = 400;
 
 /** A program that failed: its arguments, exit code and standard error. */
 export class CommandError extends Error {
@@ -88,20 +91,27 @@ export class Runner {
   }
 
   /** Lists a table as `nft -j` does; an empty list when it does not exist. */
-  async nftTable(table: string): Promise<unknown[]> {
+  async nftTable(table: string): Promise<readonly unknown[]> {
     this.#log.command(`nft -j list table ip ${table}`);
     try {
       const listing = await this.#run("nft", ["-j", "list", "table", "ip", table], []);
-      return (parseJson("nft", listing) as { nftables: unknown[] }).nftables;
+      return parseNftTable(listing);
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
       throw this.#nftError(error, `list table ip ${table}`);
     }
   }
 
+  /** Loads kernel modules. @throws {IpipouError} exit code 10 when one cannot be loaded */
   async modprobe(modules: readonly string[]): Promise<void> {
-    this.#log.command(`modprobe -a ${modules.join(" ")}`);
-    await this.#run("modprobe", ["-a", ...modules], []);
+    const command = `modprobe -a ${modules.join(" ")}`;
+    this.#log.command(command);
+    try {
+      await this.#run("modprobe", ["-a", ...modules], []);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      throw new IpipouError(`Cannot run '${command}': ${reason(error)}`, EXIT.modprobe, { cause: error });
+    }
   }
 
   async #ipError(cause: CommandError, commands: readonly string[]): Promise<IpipouError> {
@@ -109,7 +119,7 @@ export class Runner {
     const refusal = { command, said: linesOf(cause.stderr).join("; ") };
     const taken = takenPort(refusal);
     const cure = taken === null ? ipCure(refusal, this.#surroundings) : await this.#portCure(taken);
-    const message = withCure(`Cannot run 'ip ${command}': ${reason(cause)}`, cure);
+    const message = withCure(`Cannot run 'ip ${shorten(command)}': ${reason(cause)}`, cure);
     return new IpipouError(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), { cause });
   }
 
@@ -119,16 +129,17 @@ export class Runner {
     const [fou, taken] = await Promise.allSettled([listing, sockets]);
     return portCure(
       port,
-      fou.status === "fulfilled" ? parseJson("ip", fou.value) as IpFou[] : [],
+      fou.status === "fulfilled" ? fouPortsIn(fou.value) : [],
       taken.status === "fulfilled" ? taken.value : "",
     );
   }
 
   #nftError(error: unknown, command: string): unknown {
     if (!(error instanceof CommandError)) return error;
-    const said = /Error: (.*)/.exec(error.stderr)?.[1] ?? error.stderr.trim();
-    const cure = nftCure({ command, said }, this.#surroundings);
-    return new IpipouError(withCure(`Cannot run nft '${command}': ${said}`, cure), EXIT.nft, {
+    const said = /Error: (.+)/.exec(error.stderr)?.[1];
+    const why = said === undefined ? reason(error) : shorten(said);
+    const cure = nftCure({ command, said: why }, this.#surroundings);
+    return new IpipouError(withCure(`Cannot run nft '${shorten(command)}': ${why}`, cure), EXIT.nft, {
       cause: error,
     });
   }
@@ -151,32 +162,70 @@ function missing(program: ProgramName, cause: Error): MissingProgramError {
   return new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
 }
 
-/** Reads a program's JSON. @throws {IpipouError} when it is none: the program is too old */
-export function parseJson(program: ProgramName, text: string): unknown {
+/**
+ * Reads what `ip -json -batch` printed: a list in each line.
+ *
+ * @param count how many there must be
+ * @throws {IpipouError} when it is anything else: the program is too old
+ */
+export function parseIpLists(text: string, count: number): (readonly unknown[])[] {
+  const lists = text.trimEnd().split("\n").map(parseJson);
+  if (lists.length === count && lists.every(Array.isArray)) return lists;
+  throw unreadableError("ip", EXIT.failure);
+}
+
+/** Reads what `nft -j list table` printed. @throws {IpipouError} when it is anything else: the program is too old */
+function parseNftTable(text: string): readonly unknown[] {
+  const listing = parseJson(text);
+  const isTable = typeof listing === "object" && listing !== null && "nftables" in listing;
+  if (isTable && Array.isArray(listing.nftables)) return listing.nftables;
+  throw unreadableError("nft", EXIT.nft);
+}
+
+/** Reads what `ip -json fou show` printed; empty when it is anything else. */
+function fouPortsIn(text: string): IpFou[] {
+  const list = parseJson(text);
+  return Array.isArray(list) ? readFou(list) : [];
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    const message = `Cannot read what ${program} printed as JSON: install a newer ${PACKAGES[program]}`;
-    throw new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
+  } catch {
+    return undefined;
   }
+}
+
+function unreadableError(program: "ip" | "nft", exitCode: ExitCode): IpipouError {
+  return new IpipouError(
+    `Cannot read what ${program} printed as JSON: install a newer ${PACKAGES[program]}`,
+    exitCode,
+  );
 }
 
 /** The command that failed. Without a line number from `ip`, a guess. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
   const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
   if (line !== undefined) return commands[Number(line) - 1] ?? "-batch -";
-  if (stderr.includes(NO_FOU)) return commands.find((command) => command.startsWith("fou"))!;
+  const fou = stderr.includes(NO_FOU) && commands.find((command) => command.startsWith("fou"));
+  if (fou) return fou;
   return commands.length === 1 ? commands[0]! : "-batch -";
 }
 
 function reason({ stderr, code }: CommandError): string {
-  const said = linesOf(stderr).map((line) => line.replace(/^(RTNETLINK answers|Error): /, "")).join("; ");
-  return said || `exit code ${code}`;
+  const lines = linesOf(stderr).map((line) => line.replace(/^(RTNETLINK answers|Error): /, ""));
+  return shorten([...new Set(lines)].join("; ")) || `exit code ${code}`;
+}
+
+/** One command may be about thousands of peers, and each of thousands may fail. */
+function shorten(text: string): string {
+  const shown = showInvisible(text);
+  return shown.length > LONGEST_SHOWN ? `${shown.slice(0, LONGEST_SHOWN)}…` : shown;
 }
 
 /** What `ip` said, without the lines that only name the command's line. */
 function linesOf(stderr: string): string[] {
-  return stderr.split("\n").filter((line) => line !== "" && !line.startsWith("Command failed "));
+  return stderr.split(/[\r\n]+/).filter((line) => line.trim() !== "" && !line.startsWith("Command failed "));
 }
 
 function withCure(message: string, cure: string): string {

@@ -61,11 +61,16 @@ export class Replays {
   static parse(text: string | null, start: number): Replays {
     const stored = text === null ? null : readStored(text);
     if (stored === null) return new Replays(new Map(), "lost", start);
-    const uses = new Map(stored.keys.map(([key, { packets, ...rest }]) => [
-      key,
-      { ...rest, packets: new Map(packets) },
-    ]));
-    if (!stored.isWhole) { for (const use of uses.values()) catchUp(use, start); }
+    const uses = new Map(
+      stored.keys.slice(-MOST_KEYS).map(([key, { floor, newest, ahead, offset, packets }]) => [
+        key,
+        { floor, newest, ahead, offset, packets: new Map(packets) },
+      ]),
+    );
+    for (const use of uses.values()) {
+      if (stored.isWhole) forget(use);
+      else catchUp(use, start);
+    }
     return new Replays(uses, stored.isWhole ? "whole" : "cut short", start);
   }
 
@@ -150,13 +155,13 @@ function packetId(payload: Uint8Array): string {
   return `${saltOf(payload).toHex()} ${signedTime(payload)}`;
 }
 
-/** Forgets single packets that the floor stands for, and raises it while there are too many. */
+/** Forgets single packets that the floor stands for, and raises it if there are too many. */
 function forget(uses: Uses): void {
-  while (true) {
-    for (const [id, time] of uses.packets) if (time <= uses.floor) uses.packets.delete(id);
-    if (uses.packets.size <= MOST_PACKETS) return;
-    uses.floor = Math.min(...uses.packets.values());
+  if (uses.packets.size > MOST_PACKETS) {
+    const latestFirst = [...uses.packets.values()].sort((a, b) => b - a);
+    uses.floor = Math.max(uses.floor, latestFirst[MOST_PACKETS]!);
   }
+  for (const [id, time] of uses.packets) if (time <= uses.floor) uses.packets.delete(id);
 }
 
 /** Takes as used all that a client with this clock may have sent before our start. */
@@ -184,9 +189,17 @@ function readStored(text: string): { isWhole: boolean; keys: [string, StoredUses
 function isStoredKey(value: unknown): boolean {
   if (!Array.isArray(value) || typeof value[0] !== "string" || typeof value[1] !== "object") return false;
   const { floor, newest, ahead, offset, packets } = value[1] ?? {};
-  const isPair = (pair: unknown, ...types: string[]) =>
-    Array.isArray(pair) && pair.length === 2 && pair.every((item, index) => typeof item === types[index]);
-  return [floor, newest, offset].every(Number.isFinite) &&
-    (ahead === null || isPair(ahead, "number", "number")) &&
-    Array.isArray(packets) && packets.every((packet) => isPair(packet, "string", "number"));
+  return [floor, newest, offset].every(isTime) &&
+    (ahead === null || isPair(ahead) && isTime(ahead[0]) && isTime(ahead[1])) &&
+    Array.isArray(packets) &&
+    packets.every((packet) => isPair(packet) && typeof packet[0] === "string" && isTime(packet[1]));
+}
+
+function isPair(value: unknown): value is readonly [unknown, unknown] {
+  return Array.isArray(value) && value.length === 2;
+}
+
+/** Whether a value is whole seconds. They may be later than any auth packet: see `catchUp`. */
+function isTime(value: unknown): boolean {
+  return Number.isSafeInteger(value);
 }

@@ -88,7 +88,11 @@ export function parseInvocation(argv: readonly string[]): Invocation {
   if (family.length === 0) throw unknownCommandError(first, COMMANDS);
   if (second === "--help" || second === "-h") return { kind: "help", commands: family };
   const command = family.find(({ name }) => name === `${first} ${second}`);
-  if (command === undefined) throw unknownCommandError([first, second ?? []].flat().join(" "), family);
+  if (command === undefined) {
+    // An option may have a secret attached.
+    const words = second === undefined || second.startsWith("-") ? first : `${first} ${second}`;
+    throw unknownCommandError(words, family);
+  }
   return parseCommand(command, rest);
 }
 

@@ -46,14 +46,25 @@ export function readConf(text: string, path: string): Conf {
 
 /** Formats its lines as TOML: comments, blank lines, and the wanted settings that are not overridden. */
 export function formatConf({ lines, given }: Conf, isWanted: (option: Option) => boolean): string[] {
+  const overridden = overriddenIn(lines);
   return lines.flatMap((line, index) => {
     if (typeof line === "string") {
       return line.includes("#") ? line.replace(CONTROL_REGEXP, "\ufffd").trimEnd() : "";
     }
-    const later = lines.slice(index + 1);
-    const isLast = !later.some((other) => typeof other !== "string" && replaces(other.option, line.option));
-    return isLast && isWanted(line.option) ? formatSetting(line, given) : [];
+    return !overridden.has(index) && isWanted(line.option) ? formatSetting(line, given) : [];
   });
+}
+
+/** Numbers of the lines that a later one overrides. */
+function overriddenIn(lines: Conf["lines"]): Set<number> {
+  const later = new Set<Option>();
+  const overridden = new Set<number>();
+  for (const [index, line] of [...lines.entries()].reverse()) {
+    if (typeof line === "string") continue;
+    if ([...later].some((option) => replaces(option, line.option))) overridden.add(index);
+    later.add(line.option);
+  }
+  return overridden;
 }
 
 /** Tells whether the file contains a secret, rather than the name of a secret's file. */

@@ -1,4 +1,4 @@
-import { EXIT, IpipouError } from "../errors.ts";
+import { EXIT, IpipouError, showInvisible } from "../errors.ts";
 
 /**
  * An error in the command line or in a configuration file (exit code 2). The message is one line: the value (or
@@ -14,8 +14,6 @@ export class SettingsError extends IpipouError {
 export const HIDDEN = "(hidden)";
 
 const LONGEST_SHOWN = 80;
-// Would break the line or hide text in a terminal, and JSON.stringify does not escape it.
-const INVISIBLE_REGEXP = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 const PLAIN_PATH_REGEXP = /^[\w./:@%+=,~-]+$/;
 
 /** Formats text in double quotes on one line, truncating long text. */
@@ -39,8 +37,5 @@ export function showPath(path: string): string {
 }
 
 function escape(text: string): string {
-  return JSON.stringify(text).replace(
-    INVISIBLE_REGEXP,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return showInvisible(JSON.stringify(text));
 }

@@ -1,3 +1,4 @@
+import { LAST_PORT } from "../packet.ts";
 import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Input } from "./given.ts";
@@ -5,7 +6,6 @@ import { DEFAULT_NFT_TABLE } from "./option.ts";
 import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
-import { LAST_PORT } from "./values.ts";
 
 const FIRST_PORT = 10_000;
 const LAST_QUEUE_FOR_NUMBER = 999;

@@ -1,5 +1,5 @@
 import { suggestKey } from "./did_you_mean.ts";
-import { HIDDEN, quote, SettingsError } from "./errors.ts";
+import { cutLong, HIDDEN, quote, SettingsError } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
@@ -126,7 +126,7 @@ function takeValue(
     read(option, value, folder, assignTo(given, option, place, false));
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    const shown = value.type === "string" ? quote(value.text) : value.text;
+    const shown = value.type === "string" ? quote(value.text) : cutLong(value.text);
     throw new SettingsError(`Cannot use ${option.secret ? HIDDEN : shown} as ${place}: ${error.message}`);
   }
 }

@@ -17,7 +17,8 @@ const PLAIN_PEER_REGEXP = new RegExp(String.raw`^([ \t]*)\[\[peer\]\]${END}`);
 const PLAIN_ENTRY_REGEXP = new RegExp(String.raw`^(([ \t]*)(${KEY})[ \t]*=[ \t]*)(${VALUE})${END}`);
 
 // What the parser has read when it misses the end of a table's name, or reads a value without quotes.
-const OPEN_TABLE_REGEXP = /(?<![^\n])[ \t]*\[\[?[^[\]{}=#\n]*\]?(?=(?:\s|#[^\n]*\n)*$)/;
+const OPEN_TABLE_REGEXP = /^[ \t]*\[\[?[^[\]{}=#]*/;
+const OPEN_TABLE_END_REGEXP = /^(\]?)\s*(?:#.*)?$/s;
 const UNQUOTED_REGEXP = /[=[,][ \t]*[^\s"'=[\]{},#]+$/;
 
 /** A piece of a TOML file that can be parsed on its own. */
@@ -160,17 +161,23 @@ function parse(piece: Piece): AST.TOMLTopLevelTable {
 
 /** Where the mistake is, and what it is. Shows none of the text, which may be secret. */
 function explain({ message, index, lineNumber, column }: ParseError, text: string): [Position, string] {
-  const open = /table-key|same line/.test(message) && OPEN_TABLE_REGEXP.exec(text.slice(0, index));
-  if (open) {
-    const lines = text.slice(0, open.index + open[0].trimEnd().length).split("\n");
-    const end = { line: lines.length, column: lines.at(-1)!.length };
-    return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
-  }
+  const end = /table-key|same line/.test(message) ? endOfOpenTable(text.slice(0, index)) : null;
+  if (end !== null) return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
   const isText = /character$|newline$|comma/.test(message) && UNQUOTED_REGEXP.test(text.slice(0, index + 1));
   const what = isText
     ? "text must be in quotes; only numbers, true and false go without"
     : lowerFirst(message);
   return [{ line: lineNumber, column }, what];
+}
+
+/** Where the last line ends, if that is the name of a table that does not end. Blank lines and comments do not count. */
+function endOfOpenTable(text: string): Position | null {
+  const lines = text.split("\n");
+  const line = lines.findLastIndex((content) => !/^\s*(?:#|$)/.test(content));
+  const content = lines[line] ?? "";
+  const [name] = OPEN_TABLE_REGEXP.exec(content) ?? [];
+  const end = name === undefined ? null : OPEN_TABLE_END_REGEXP.exec(content.slice(name.length));
+  return end === null ? null : { line: line + 1, column: `${name}${end[1]}`.trimEnd().length };
 }
 
 /** Formats a position as `/etc/ipipou/x.toml:3:14`. */

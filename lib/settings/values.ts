@@ -1,5 +1,6 @@
-import { isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
+import { isPoint, isWeakPublicKey, KEY_LENGTH } from "../auth/keys.ts";
 import { formatNetwork, isHostIpv4, parseIpv4, parseNetwork } from "../ipv4.ts";
+import { isPort, LAST_PORT } from "../packet.ts";
 import { quote } from "./errors.ts";
 import type { Assign } from "./given.ts";
 import type { Kind } from "./option.ts";
@@ -13,8 +14,6 @@ const DEVICE_REGEXP = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,15}$/;
 const NFT_TABLE_REGEXP = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
 const HOST_LABEL_REGEXP = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 const LONGEST_HOST = 253;
-/** The highest UDP port. */
-export const LAST_PORT = 65_535;
 const MOST_PORTS = 64;
 /** The highest firewall mark. */
 const LAST_MARK = 0xffff_ffff;
@@ -181,15 +180,16 @@ function readPublicKey(text: string): Uint8Array<ArrayBuffer> {
   if (isWeakPublicKey(key)) {
     throw new ValueError("must be a key made with --auth-keygen: this one is weak, anyone can sign for it");
   }
+  if (!isPoint(key)) {
+    throw new ValueError(
+      "must be a key made with --auth-keygen: no private key has this one, check each character",
+    );
+  }
   return key;
 }
 
 function readDigits(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : NaN;
-}
-
-function isPort(port: number): boolean {
-  return port >= 1 && port <= LAST_PORT;
 }
 
 function readPort(text: string): number {

@@ -94,9 +94,10 @@ export function assignOption(
 }
 
 function* occurrences(argv: readonly string[], grammar: Grammar): Generator<Setting<Option | null>> {
-  const rest = [...argv];
+  // The next one is at the end, where it can be taken at no cost.
+  const rest = argv.toReversed();
   let last: Option | undefined;
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+  for (let word = rest.pop(); word !== undefined; word = rest.pop()) {
     if (word === "--") return refuseAfterEnd(rest);
     if (word === "-" || !word.startsWith("-")) {
       if (!grammar.takesWords || last?.secret) throw strayWordError(word, last);
@@ -190,7 +191,7 @@ export function takesValue(option: Option): boolean {
 
 /** The next word, unless it looks like an option. As in version 0.1, negative numbers and phrases do not. */
 function nextValue(option: Option, rest: string[]): string {
-  const word = rest.shift();
+  const word = rest.pop();
   const isOption = word?.startsWith("-") && word !== "-" && !NEGATIVE_REGEXP.test(word) &&
     !PHRASE_REGEXP.test(word);
   if (word !== undefined && !isOption) return word;

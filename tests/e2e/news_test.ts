@@ -58,6 +58,10 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     "a deleted address": `ip address flush dev ipipou1`,
     "a deleted route": "ip route delete 10.77.0.0/16 dev ipipou1",
     "a deleted element": "nft flush map ip ipipou remotes-ipipou1",
+    "an element of others, with a comment":
+      'nft add element ip ipipou addresses-ipipou1 { 198.51.100.77 comment "mine" }',
+    "a rule of others before the first":
+      'nft insert rule ip ipipou gate-ipipou1 udp dport 1-9 accept comment "mine"',
     "a deleted rule": "nft flush chain ip ipipou gate-ipipou1",
     "a flushed ruleset": "nft flush ruleset",
   };

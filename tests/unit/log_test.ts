@@ -73,3 +73,8 @@ Deno.test("configure() changes what the log says and how its lines begin", () =>
   };
   assert.deepEqual(linesOf({}, say), ["before", "[42] after"]);
 });
+
+Deno.test("Log shows what a terminal would obey or hide, and begins each line of its own", () => {
+  const say = (log: Log) => log.notice("a\x1b[2Jb\r\u202ec\nd é");
+  assert.deepEqual(linesOf({}, say), ["a\\u001b[2Jb\\u000d\\u202ec", "d é"]);
+});

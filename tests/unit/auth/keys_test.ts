@@ -3,6 +3,7 @@ import * as noble from "@noble/ed25519";
 import fc from "fast-check";
 import { parseSignedPayload } from "../../../lib/auth/ed25519.ts";
 import {
+  isPoint,
   isWeakPublicKey,
   KEY_LENGTH,
   keyPairOf,
@@ -126,3 +127,28 @@ Deno.test("isWeakPublicKey() finds points of small order with either sign, and n
     for (const sign of [0, 1] as const) assert.equal(isWeakPublicKey(encode(y, sign)), false, String(y));
   }
 });
+
+Deno.test("isPoint() tells what can be verified by from half of all bytes", () => {
+  let points = 0;
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: KEY_LENGTH, maxLength: KEY_LENGTH }), (bytes) => {
+      const isValid = isReferencePoint(bytes);
+      if (!isWeakPublicKey(bytes)) assert.equal(isPoint(bytes), isValid);
+      if (!isPoint(bytes)) return;
+      points++;
+      assert.equal(makeVerifier(bytes)(bytes, new Uint8Array(SIGNATURE_LENGTH)), false);
+    }),
+    { numRuns: 200 },
+  );
+  assert.ok(points > 50 && points < 150, `${points}`);
+  for (const { publicKey } of ACCEPTED) assert.equal(isPoint(publicKey), true);
+});
+
+function isReferencePoint(bytes: Uint8Array): boolean {
+  try {
+    noble.Point.fromBytes(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

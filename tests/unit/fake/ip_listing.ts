@@ -1,9 +1,10 @@
-import type { IpDevice, IpFou, IpRoute } from "../../../lib/kernel/listing.ts";
+import type { IpDevice, IpRoute } from "../../../lib/kernel/listing.ts";
 import { ANY_ADDRESS } from "../../../lib/kernel/state.ts";
 import { type FakeRoute, networkOf } from "./fib.ts";
 import type { FakeListener } from "./fou_ports.ts";
 import { PROTOCOLS } from "./ip_commands.ts";
 import type { FakeAddress, FakeDevice, Links } from "./links.ts";
+import type { Listed } from "./listed.ts";
 
 /** A device as `ip -j -d address show` prints it, with most of the fields. */
 export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
@@ -66,7 +67,7 @@ function listAddress({ local, peer, length, scope, isSecondary }: FakeAddress, n
 }
 
 /** A listener as `ip -j fou show` prints it. */
-export function listFou(links: Links, { ip, port, device }: FakeListener): IpFou {
+export function listFou(links: Links, { ip, port, device }: FakeListener): Listed["fou"][number] {
   return {
     port,
     ...{ ipproto: 4 },

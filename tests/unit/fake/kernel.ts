@@ -1,4 +1,3 @@
-import type { Listing, NftObject } from "../../../lib/kernel/listing.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import type { Route, RouteQuery } from "../../../lib/ports.ts";
 import { Changes } from "./changes.ts";
@@ -8,6 +7,7 @@ import { Fib, isIn } from "./fib.ts";
 import { type FakeListener, FouPorts } from "./fou_ports.ts";
 import { runIpCommand } from "./ip_commands.ts";
 import { listDevice, listFou, listRoutes } from "./ip_listing.ts";
+import type { Listed, ListedObject } from "./listed.ts";
 import { type FakeAddress, type FakeDevice, Links } from "./links.ts";
 import { FakeNft, type NftOptions } from "./nft.ts";
 import { listTable } from "./nft_listing.ts";
@@ -173,7 +173,7 @@ export class FakeKernel {
   }
 
   /** What `ip -j -d` and `nft -j` print: devices, FOU ports, routes, and the objects of a table. */
-  list(table: string): Listing {
+  list(table: string): Listed {
     return {
       devices: this.listDevices(),
       fou: this.listFou(),
@@ -182,11 +182,11 @@ export class FakeKernel {
     };
   }
 
-  listDevices(): Listing["devices"] {
+  listDevices(): Listed["devices"] {
     return [...this.devices.values()].map((device) => listDevice(this.links, device));
   }
 
-  listFou(): Listing["fou"] {
+  listFou(): Listed["fou"] {
     return this.fou.listed(this.#options.fouPortsPerMessage).map((listener) => listFou(this.links, listener));
   }
 
@@ -196,13 +196,13 @@ export class FakeKernel {
       .map(({ ip }) => `UNCONN 0      0      ${ip}:${port} 0.0.0.0:*`);
   }
 
-  listRoutes(): Listing["routes"] {
+  listRoutes(): Listed["routes"] {
     return listRoutes(this.links, this.fib.routes);
   }
 
   /** The objects of a table; empty if there is no such table. */
-  listTable(name: string): NftObject[] {
+  listTable(name: string): ListedObject[] {
     const table = this.tables.get(name);
-    return table === undefined ? [] : listTable(name, table, this.now) as NftObject[];
+    return table === undefined ? [] : listTable(name, table, this.now) as ListedObject[];
   }
 }

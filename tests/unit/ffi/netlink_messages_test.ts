@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  parseAnswer,
   parseRouteAnswer,
   parseRouteNews,
   parseTableNews,
@@ -155,4 +156,23 @@ Deno.test("parseTableNews() reports a change however its transaction is split in
     }
     assert.deepEqual(tableNews(OURS, ...datagrams).flat(), [TABLE]);
   }));
+});
+
+Deno.test("parseAnswer() reads the errno of an answer, and takes nothing else for one", () => {
+  const answer = (errno: number) => {
+    const bytes = new Uint8Array(36);
+    new DataView(bytes.buffer).setUint16(4, 2, true);
+    new DataView(bytes.buffer).setInt32(16, -errno, true);
+    return bytes;
+  };
+  assert.equal(parseAnswer(answer(0)), 0);
+  assert.equal(parseAnswer(answer(2)), 2);
+  for (const length of [0, 5, 16, 19]) assert.equal(parseAnswer(answer(2).subarray(0, length)), null);
+  assert.equal(parseAnswer(DEVICE_GONE), null);
+});
+
+Deno.test("parseRouteNews() reports a route to no IPv4 network as unknown", () => {
+  const message = Uint8Array.from(ROUTE_ADDED);
+  message[17] = 33; // rtm_dst_len
+  assert.deepEqual(parseRouteNews(message), [UNKNOWN]);
 });

@@ -297,8 +297,17 @@ Deno.test("parseGateComment() reads what defineGate() wrote", () => {
 Deno.test("parseGateComment() refuses comments that are not ours", () => {
   const good = "ipipou:t0 192.0.2.1 0123456789ab.11";
   assert.notEqual(parseGateComment(good), null);
+  const others = [good.replace("ipipou:", "web:"), good.replace("192", "999"), good.replace("192.0", "192")];
   for (
-    const bad of ["", "web", `${good} more`, ` ${good}`, good.slice(0, -3), good.replace(" 192", ":192")]
+    const bad of [
+      "",
+      "web",
+      `${good} more`,
+      ` ${good}`,
+      good.slice(0, -3),
+      good.replace(" 192", ":192"),
+      ...others,
+    ]
   ) {
     assert.equal(parseGateComment(bad), null, bad);
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CLOCK } from "../../../lib/clock.ts";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { Instance, type LookOptions } from "../../../lib/kernel/instance.ts";
+import { isEmptyTable } from "../../../lib/kernel/read_listing.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
 
@@ -108,4 +109,22 @@ Deno.test("Instance.look() knows our routes by the protocol's number, also where
   const { own, foreign } = await newInstance({ nft: "none", routes: true, needsFou: true }).look();
   assert.deepEqual(own.tunnels.get("ipipou1")?.routes, ["10.1.0.0/16"]);
   assert.deepEqual([...foreign.routes.keys()], ["10.2.0.0/16"]);
+});
+
+Deno.test("Instance.look() fails when ip prints fewer lists than asked for", async () => {
+  using _programs = new FakePrograms({ ip: { stdout: "[]\n" } });
+  await assert.rejects(newInstance({ nft: "none", routes: false, needsFou: true }).look(), {
+    message: "Cannot read what ip printed as JSON: install a newer iproute2",
+  });
+});
+
+Deno.test("isEmptyTable() takes no table for empty in which someone has an object of any kind", () => {
+  const table = [{ metainfo: {} }, { table: { name: "ipipou" } }];
+  assert.equal(isEmptyTable(table), true);
+  for (
+    const kind of ["chain", "rule", "set", "map", "counter", "quota", "flowtable", "ct helper", "future"]
+  ) {
+    assert.equal(isEmptyTable([...table, { [kind]: {} }]), false, kind);
+  }
+  assert.equal(isEmptyTable([]), false, "there is none");
 });

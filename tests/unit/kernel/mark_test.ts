@@ -28,7 +28,40 @@ Deno.test("formatMark() and parseMark() are inverse, for any device name", () =>
 });
 
 Deno.test("parseMark() refuses what is no mark", () => {
-  for (const text of ["", "ipipou", "ipipou:", "uplink", "IPIPOU:a", " ipipou:a", "ipipou2:a", "ipipou a"]) {
+  const badNames = ["ipipou:a\nb", "ipipou:a b", "ipipou:0123456789abcdef", "ipipou:\x1b[2J", "ipipou:é"];
+  for (
+    const text of [
+      "",
+      "ipipou",
+      "ipipou:",
+      "uplink",
+      "IPIPOU:a",
+      " ipipou:a",
+      "ipipou2:a",
+      "ipipou a",
+      ...badNames,
+    ]
+  ) {
     assert.equal(parseMark(text), null, text);
   }
+});
+
+Deno.test("parseMark() ignores words that mean nothing, and what is no port", () => {
+  const bare = { name: "a", foreignPorts: [], privateAddress: null, mtu: null };
+  for (
+    const words of [
+      "x",
+      "",
+      "foreign-listener",
+      "foreign-listener-x",
+      "foreign-listener1",
+      "foreign-listener-1-",
+      "mtu-",
+      "mtu-x",
+      "mtu-1e3",
+    ]
+  ) {
+    assert.deepEqual(parseMark(`ipipou:a:${words}`), bare, words);
+  }
+  assert.deepEqual(parseMark("ipipou:a:foreign-listener-0-7-70000"), { ...bare, foreignPorts: [7] });
 });

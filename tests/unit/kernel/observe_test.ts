@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type Identity, identityOf } from "../../../lib/kernel/identity.ts";
+import type { Listed, ListedObject } from "../fake/listed.ts";
 import { sampleSettings } from "../samples.ts";
-import type { IpDevice, Listing } from "../../../lib/kernel/listing.ts";
+import type { IpDevice } from "../../../lib/kernel/listing.ts";
 import { sortOut, withListeners } from "../../../lib/kernel/observe.ts";
-import type { NftObject } from "../../../lib/kernel/listing.ts";
+import { ADMIN_TABLE } from "./fixtures/admin_table.ts";
 import { partsOf } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 
@@ -22,7 +23,7 @@ function fixture(name: string): string {
 }
 
 /** What `ip -json -details -batch -` printed for `address show` and `fou show`: a line for each. */
-function ipListing(name: string): Omit<Listing, "nft"> {
+function ipListing(name: string): Omit<Listed, "nft"> {
   const [devices, fou] = fixture(name).trimEnd().split("\n").map((line) => JSON.parse(line));
   return { devices, fou, routes: [] };
 }
@@ -31,17 +32,17 @@ function ipListing(name: string): Omit<Listing, "nft"> {
  * What a real kernel showed (Linux 6.1, iproute2 6.1, nftables 1.0.6) of a hub `p0` with four peers behind two
  * addresses, two of them with a lifetime of 300 seconds, beside foreign devices and listeners.
  */
-function hub(): Listing {
+function hub(): Listed {
   return { ...ipListing("hub_ip.txt"), nft: JSON.parse(fixture("hub_nft.txt")).nftables };
 }
 
 /** The hub with changed devices; without those for which `change` returns null. */
-function hubWith(change: (device: IpDevice) => IpDevice | null): Listing {
+function hubWith(change: (device: IpDevice) => IpDevice | null): Listed {
   const listing = hub();
   return { ...listing, devices: listing.devices.map(change).filter((device) => device !== null) };
 }
 
-function withoutNft(isGone: (object: NftObject) => boolean): Listing {
+function withoutNft(isGone: (object: ListedObject) => boolean): Listed {
   const listing = hub();
   return { ...listing, nft: listing.nft!.filter((object) => !isGone(object)) };
 }
@@ -191,7 +192,8 @@ Deno.test("sortOut() reads the gate", () => {
 });
 
 Deno.test("sortOut() sees that a gate lost a rule, its first rule, or everything but a set", () => {
-  const gateOf = (isGone: (object: NftObject) => boolean) => sortOut(withoutNft(isGone), HUB, NOW).own.gate;
+  const gateOf = (isGone: (object: ListedObject) => boolean) =>
+    sortOut(withoutNft(isGone), HUB, NOW).own.gate;
   assert.equal(gateOf(({ rule }) => rule?.chain === "untrack-p0")?.fingerprint, "");
   assert.equal(gateOf(({ rule }) => rule?.comment !== undefined)?.fingerprint, "");
   assert.deepEqual(gateOf((object) => object.set?.name !== "alts-p0")?.parts, new Set(["alts-p0"]));
@@ -343,7 +345,7 @@ Deno.test("sortOut() finds an unused device group", () => {
 
 Deno.test("sortOut() reads the allowed source addresses, and several ports of a gate", () => {
   const ports = { match: { left: { payload: { protocol: "udp", field: "dport" } }, right: { set: [1, 2] } } };
-  const nft: NftObject[] = [
+  const nft: ListedObject[] = [
     { chain: { name: "gate-p0" } },
     { rule: { chain: "gate-p0", comment: "ipipou:p0 192.0.2.1 0123456789ab.1", expr: [ports] } },
     { set: { name: "devices-p0", elem: ["p0", "p1"] } },
@@ -361,4 +363,85 @@ Deno.test("sortOut() reads the allowed source addresses, and several ports of a 
   assert.deepEqual(gate?.devices, new Set(["p0", "p1"]));
   assert.deepEqual(gate?.sources, new Set(['"p0" . 10.0.0.0/8', '"p1" . 172.28.0.3']));
   assert.deepEqual([gate?.ports, gate?.fingerprint], [[1, 2], "0123456789ab.1"]);
+});
+
+Deno.test("sortOut() reads elements with comments, and ranges that others added", () => {
+  const { gate } = sortOut({ ...hub(), nft: ADMIN_TABLE.nftables }, HUB, NOW).own;
+  assert.deepEqual(gate?.addresses, new Set(["198.51.100.2", "198.51.100.3"]));
+  assert.deepEqual(gate?.endpoints, new Set(["198.51.100.2 . 40000"]));
+  assert.deepEqual(gate?.devices, new Set(["p0"]));
+  assert.deepEqual(
+    gate?.sources,
+    new Set(['"p0" . 10.0.0.1-10.0.0.9', '"p1" . 10.1.0.0/16', '"p2" . 10.2.0.0/16']),
+  );
+  const [one, other] = [...gate!.remotes.values()];
+  assert.deepEqual([one?.alt, one?.expiresAt], ["172.29.0.1", null]);
+  assert.deepEqual([other?.alt, other?.expiresAt], [null, NOW + 299_000]);
+  // No rule in it is ours.
+  assert.deepEqual([gate?.fingerprint, gate?.ports], ["", []]);
+});
+
+Deno.test("sortOut() finds the gate's own first rule behind one that others put before it", () => {
+  const { nft, ...listing } = hub();
+  const port = {
+    match: { left: { payload: { protocol: "udp", field: "dport" } }, right: { range: [1, 9] } },
+  };
+  const added = { rule: { chain: "gate-p0", handle: 99, comment: "mine", expr: [port] } };
+  const { gate } = sortOut({ ...listing, nft: [added, ...nft] }, HUB, NOW).own;
+  assert.deepEqual([gate?.mark, gate?.ip, gate?.ports], ["ipipou:p0", "192.0.2.1", [10_000]]);
+  assert.equal(gate?.fingerprint, "", "and sees that there is one too many");
+});
+
+Deno.test("sortOut() takes a gate for damaged that has elements it cannot read", () => {
+  const { nft, ...listing } = hub();
+  const withElement = (name: string, element: unknown) =>
+    nft.map((object) => {
+      if (object.map?.name === name) {
+        return { map: { ...object.map, elem: [...object.map.elem ?? [], element] } };
+      }
+      if (object.set?.name !== name) return object;
+      return { set: { ...object.set, elem: [...object.set.elem ?? [], element] } };
+    });
+  const strange = [
+    ["addresses-p0", { future: 1 }],
+    ["addresses-p0", null],
+    ["endpoints-p0", { concat: [] }],
+    ["endpoints-p0", { concat: ["198.51.100.9", { set: [1] }] }],
+    ["addresses-p0", "1.2.3.4 } ; flush ruleset"],
+    ["remotes-p0", [{ concat: ["198.51.100.9", 1] }, { accept: null }]],
+    ["remotes-p0", [{ concat: ["198.51.100.9", 0, 1] }, { accept: null }]],
+    ["remotes-p0", null],
+    ["locals-p0", [{ concat: ["198.51.100.2", 40_000, 10_000] }, { toString: 1 }]],
+  ] as const;
+  for (const [name, element] of strange) {
+    const { gate } = sortOut({ ...listing, nft: withElement(name, element) }, HUB, NOW).own;
+    assert.equal(gate?.fingerprint, "", JSON.stringify(element));
+    assert.equal(gate?.remotes.size, 4);
+  }
+});
+
+Deno.test("sortOut() ignores what lacks what every device, FOU port, route and object of a table has", () => {
+  const strange = [null, 1, "x", [], {}, { ifname: 1 }, { ifindex: 7, ifname: "a\nb" }, { dst: "x y" }, {
+    port: "1",
+  }];
+  const { devices, fou, routes, nft } = hub();
+  const listing = {
+    devices: [...strange, ...devices],
+    fou: [...strange, ...fou],
+    routes: [...strange, ...routes],
+    nft: [...strange, ...nft, { rule: null }, { set: { elem: 1 } }, { chain: {} }],
+  };
+  assert.deepEqual(sortOut(listing, HUB, NOW), sortOut(hub(), HUB, NOW));
+});
+
+Deno.test("sortOut() reads a tunnel of ours without outer addresses", () => {
+  const listing = hubWith((device) => {
+    const info = {
+      "info_kind": "ipip",
+      "info_data": { encap: { type: "fou", sport: 10_000, dport: 1, csum: false } },
+    };
+    return device.ifname === "p0" ? { ...device, linkinfo: info } : device;
+  });
+  const { local, remote } = sortOut(listing, HUB, NOW).own.tunnels.get("p0")!;
+  assert.deepEqual([local, remote], [{ ip: "any", port: 10_000 }, { ip: "any", port: 1 }]);
 });

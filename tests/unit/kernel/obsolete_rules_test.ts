@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { findEmptyChains, findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
 import type { Identity } from "../../../lib/kernel/identity.ts";
+import { readTable } from "../../../lib/kernel/read_listing.ts";
 
 const IDENTITY: Identity = {
   name: "ipipou1",
@@ -41,7 +42,7 @@ function leftovers() {
 }
 
 Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and not those of another", () => {
-  const found = findObsoleteRules(leftovers(), IDENTITY);
+  const found = findObsoleteRules(readTable(leftovers()), IDENTITY);
   assert.deepEqual(
     found,
     new Set(["nfq handle 4", "nat-prerouting handle 6", "nat-postrouting handle 7"]),
@@ -49,25 +50,28 @@ Deno.test("findObsoleteRules() finds the rules of one server of version 0.1, and
 });
 
 Deno.test("findObsoleteRules() ignores a server with another queue or port", () => {
-  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, queue: 2 }), new Set());
-  assert.deepEqual(findObsoleteRules(leftovers(), { ...IDENTITY, ports: new Set([10_003]) }), new Set());
+  assert.deepEqual(findObsoleteRules(readTable(leftovers()), { ...IDENTITY, queue: 2 }), new Set());
+  assert.deepEqual(
+    findObsoleteRules(readTable(leftovers()), { ...IDENTITY, ports: new Set([10_003]) }),
+    new Set(),
+  );
 });
 
 Deno.test("findObsoleteRules() ignores NAT rules without a queue rule that proves their server gone", () => {
   const withoutQueueRule = leftovers().filter((object) => !("rule" in object) || object.rule.handle !== 4);
-  assert.deepEqual(findObsoleteRules(withoutQueueRule, IDENTITY), new Set());
+  assert.deepEqual(findObsoleteRules(readTable(withoutQueueRule), IDENTITY), new Set());
 });
 
 Deno.test("findEmptyChains() finds the chains of version 0.1 once all rules in them are obsolete", () => {
-  const ours = findObsoleteRules(leftovers(), IDENTITY);
-  assert.deepEqual(findEmptyChains(leftovers(), ours), []);
-  const others = findObsoleteRules(leftovers(), {
+  const ours = findObsoleteRules(readTable(leftovers()), IDENTITY);
+  assert.deepEqual(findEmptyChains(readTable(leftovers()), ours), []);
+  const others = findObsoleteRules(readTable(leftovers()), {
     ...IDENTITY,
     ports: new Set([10_002]),
     queue: 2,
     made: new Set(),
   });
-  assert.deepEqual(findEmptyChains(leftovers(), ours.union(others)), ["nfq"]);
+  assert.deepEqual(findEmptyChains(readTable(leftovers()), ours.union(others)), ["nfq"]);
   const foreign = [{ chain: { name: "gate-ipipou2" } }, { rule: { chain: "gate-ipipou2", handle: 20 } }];
-  assert.deepEqual(findEmptyChains([{ chain: { name: "nfq" } }, ...foreign], new Set()), ["nfq"]);
+  assert.deepEqual(findEmptyChains(readTable([{ chain: { name: "nfq" } }, ...foreign]), new Set()), ["nfq"]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { CommandError, Runner } from "../../../lib/kernel/runner.ts";
+import { CommandError, parseIpLists, Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { RunProgram, Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
@@ -292,8 +292,9 @@ Deno.test("modprobe() loads all modules in one run, and names the command if tha
   }
   using _programs = new FakePrograms({ modprobe: { code: 1, stderr: "modprobe: FATAL: no fou\n" } });
   await assert.rejects(newRunner().modprobe(["fou"]), {
-    name: "CommandError",
-    message: "modprobe -a fou: exit code 1: modprobe: FATAL: no fou",
+    name: "IpipouError",
+    message: "Cannot run 'modprobe -a fou': modprobe: FATAL: no fou",
+    exitCode: EXIT.modprobe,
   });
 });
 
@@ -344,4 +345,61 @@ Deno.test("runProgram() kills a program that takes too long", async () => {
   Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nexec /bin/sleep 1000\n", { mode: 0o755 });
   const { code, isLate } = await runProgram("ip", [], "", 100);
   assert.deepEqual([code === 0, isLate], [false, true]);
+});
+
+Deno.test("Runner says in one line what a program said in several, and what it did not say", async () => {
+  const lines = "nft: symbol lookup error\nnft: version not found\n";
+  const several = await failure({ code: 127, stderr: lines }, (runner) => runner.nft(["add table ip x"]));
+  assert.equal(
+    several.message,
+    "Cannot run nft 'add table ip x': nft: symbol lookup error; nft: version not found",
+  );
+  const silent = await failure({ code: 139 }, (runner) => runner.nft(["add table ip x"]));
+  assert.equal(silent.message, "Cannot run nft 'add table ip x': exit code 139");
+  const again = "Operation not permitted\n".repeat(1_000);
+  const each = await failure({ code: 1, stderr: again }, (runner) => runner.ipEach(MAKE_TUNNEL, "done"));
+  assert.equal(
+    each.message,
+    "Cannot run 'ip -batch -': Operation not permitted; run as root, or with CAP_NET_ADMIN",
+  );
+});
+
+Deno.test("Runner shortens a command about thousands of peers", async () => {
+  const command = `add element ip x y { ${"192.0.2.1, ".repeat(5_000)} }`;
+  const error = await failure({ code: 1, stderr: "Error: no\n" }, (runner) => runner.nft([command]));
+  assert.match(error.message, /^Cannot run nft 'add element ip x y \{ (192\.0\.2\.1, )+.*…': no$/);
+  assert.ok(error.message.length < 500, `${error.message.length}`);
+});
+
+Deno.test("Runner shortens what a program said, as it is shown", async () => {
+  const stderr = "\0".repeat(5_000);
+  const error = await failure({ code: 1, stderr }, (runner) => runner.ip(["address show"]));
+  assert.ok(error.message.length < 500, `${error.message.length}`);
+});
+
+Deno.test("ip() blames no fou command where there is none", async () => {
+  const ending = { code: 1, stderr: "Error talking to the kernel\n" };
+  const error = await failure(ending, (runner) => runner.ip(["address show"]));
+  assert.match(
+    error.message,
+    /^Cannot run 'ip address show': Error talking to the kernel; load the modules: /,
+  );
+});
+
+Deno.test("nftTable() and parseIpLists() refuse JSON that is not what was asked for", async () => {
+  for (const stdout of ["", "null", "[]", "{}", '{"nftables":{}}', '{"nftables":']) {
+    using _programs = new FakePrograms({ nft: { stdout } });
+    await assert.rejects(newRunner().nftTable("x"), {
+      name: "IpipouError",
+      message: "Cannot read what nft printed as JSON: install a newer nftables",
+      exitCode: EXIT.nft,
+    });
+  }
+  for (const text of ["", "[]", "[]\n[]\n[]", "[]\nnull", "[]\n{}", "[]\n[", "{}\n[]"]) {
+    assert.throws(() => parseIpLists(text, 2), {
+      name: "IpipouError",
+      message: "Cannot read what ip printed as JSON: install a newer iproute2",
+    });
+  }
+  assert.deepEqual(parseIpLists("[1]\n[]\n", 2), [[1], []]);
 });

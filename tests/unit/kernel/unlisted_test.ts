@@ -17,7 +17,7 @@ const PORT = 10_000;
 function tunnel(number: number, fields: Partial<Tunnel> = {}): Tunnel {
   return {
     name: `p${number}`,
-    alias: "ipipou:hub private-address",
+    alias: "ipipou:hub:private-address",
     remote: { ip: "198.51.100.2", port: 1000 + number },
     local: { ip: `172.29.0.${number}`, port: PORT },
     checksum: null,

@@ -260,3 +260,61 @@ Deno.test("handle() never accepts a packet twice, and every new one of a client 
     { numRuns: 200 },
   );
 });
+
+Deno.test("Replays.parse() takes a record with numbers that no run writes for lost", () => {
+  const uses = { floor: 1, newest: 2, ahead: null, offset: 0, packets: [] };
+  const past = (fields: string) =>
+    Replays.parse(
+      `{"isWhole":true,"keys":[["k",${JSON.stringify(uses).replace(/}$/, `,${fields}}`)}]]}`,
+      UNIX,
+    ).past;
+  assert.equal(past('"offset":-5'), "whole");
+  for (
+    const wrong of [
+      ...[
+        '"floor":1e999',
+        '"floor":0.5',
+        '"newest":1e300',
+        '"offset":"1"',
+        '"ahead":[1,1e999]',
+        '"ahead":[null,2]',
+      ],
+      ...[
+        '"ahead":{}',
+        '"packets":[["a",1e999]]',
+        '"packets":[["a",0.5]]',
+        '"packets":[["a",null]]',
+        '"packets":[[1,1]]',
+      ],
+    ]
+  ) assert.equal(past(wrong), "lost", wrong);
+});
+
+Deno.test("Replays.parse() keeps no more than a run would, however much a record holds", () => {
+  const packets = Array.from({ length: 200_000 }, (_, index) => [`p${index}`, index]);
+  const keys = Array.from({ length: 20_000 }, (_, index) => [
+    `k${index}`,
+    { floor: -1, newest: 5, ahead: null, offset: 0, packets: index === 19_999 ? packets : [], more: "x" },
+  ]);
+  for (const isWhole of [true, false]) {
+    const replays = Replays.parse(JSON.stringify({ isWhole, keys }), 100);
+    assert.equal(replays.size, 16_384);
+    const kept = JSON.parse(replays.format(true)).keys;
+    const [key, last] = kept.at(-1);
+    assert.equal(key, "k19999");
+    assert.deepEqual(Object.keys(last), ["floor", "newest", "ahead", "offset", "packets"]);
+    assert.ok(last.packets.length <= 64);
+    assert.ok(last.floor >= 199_900, "what it forgot counts as used");
+  }
+});
+
+Deno.test("Replays.parse() reads what a killed run left of a client with the last time there is", () => {
+  const runs = new Runs();
+  assert.equal(runs.take(authPacket(SIGNING, HOME, 2 ** 40 - 1)), "ipipou0");
+  for (const later of [100, 200]) {
+    const text = runs.save(false);
+    assert.equal(Replays.parse(text, UNIX + later).past, "cut short");
+    runs.start(text, UNIX + later);
+  }
+  assert.equal(runs.take(authPacket(SIGNING, HOME, 2 ** 40 - 1), UNIX + 300), OLD);
+});

@@ -206,3 +206,10 @@ Deno.test("parseInvocation() defaults to the client device eth0, and warns of a 
     /^The value of --auth-secret is visible to every user of this host in the process list: use [^\n]*$/,
   );
 });
+
+Deno.test("parseInvocation() takes no longer than linear time for many words", () => {
+  const start = performance.now();
+  const invocation = parseInvocation(Array.from({ length: 400_000 }, () => "-v"));
+  assert.ok(invocation.kind === "run" && invocation.given.verbose?.value === 400_000);
+  assert.ok(performance.now() - start < 30_000, "the square of it took minutes");
+});

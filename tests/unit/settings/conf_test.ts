@@ -279,3 +279,10 @@ Deno.test("convertConf() turns any text into TOML with all its comments, or one 
     { numRuns: 2000 },
   );
 });
+
+Deno.test("convertConf() takes no longer than linear time for a file of many lines", () => {
+  const start = performance.now();
+  const { toml } = convertConf("number 1\nverb 2\n".repeat(150_000), PATH);
+  assert.equal(toml, "number = 1\nverb = 2\n");
+  assert.ok(performance.now() - start < 30_000, "the square of it took minutes");
+});

@@ -122,3 +122,16 @@ Deno.test("piecesOf() does not split a file that would need parsing", () => {
     assert.equal(piecesOf(`[[peer]]\n[[peer]]\n${line}`, PATH).length, 1, line);
   }
 });
+
+Deno.test("parseToml() takes no longer than linear time for a table's name that does not end", () => {
+  const spaces = " ".repeat(400_000);
+  const at = (text: string, place: string) =>
+    assert.throws(() => parseToml(text, "/x.toml"), {
+      message: `Cannot read /x.toml:${place} as TOML: a table's name ends with ], as in [fou] or [[peer]]`,
+    });
+  const start = performance.now();
+  at(`x = [\n[${spaces}1],\n]\n[fou\nlocal = 3\n`, "4:5");
+  at(`[fou #${spaces}\n\n# remark\n \nlocal = 3\n`, "1:5");
+  at("[[peer] # remark\nlocal = 3\n", "1:8");
+  assert.ok(performance.now() - start < 20_000, "the square of it took minutes");
+});

@@ -5,6 +5,10 @@ import { BOTH, BRACKET, DURATION, IP, KEY, LOCAL, PORTS, QUOTES, REMOTE } from "
 /** Errors in a configuration file about a single tunnel. */
 export const TOML: readonly BadInput[] = ([
   ["a = 1", "Unknown key a at @:1:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
+  [
+    `keepalive = ${"9".repeat(1000)}`,
+    `Cannot use ${"9".repeat(80)}… as keepalive at @:1:13: ${DURATION}`,
+  ],
   ["\n[fou]\nlocal_port = 1", "Unknown key fou.local_port at @:3:1: did you mean `local-port`?"],
   ["[fou]\n  localPort = 1", "Unknown key fou.localPort at @:2:3: did you mean `local-port`?"],
   ["[fou]\nlokal-port = 1", "Unknown key fou.lokal-port at @:2:1: did you mean `local-port`?"],

@@ -12,6 +12,8 @@ const TOS =
   "must be inherit, a value like 0x20 (from 0x00 to 0xfc, in steps of 4), or a name: CS0 to CS7, AF11 to AF43, EF";
 const MTU = "must be auto, or a whole number from 68 to 65507";
 const SHORT_KEY = "AAAA";
+/** The key of `PUBLIC_KEY` with one character changed, so that it is no point of the curve. */
+const NO_POINT = "AQYNhD/Xwl6Zaq+z3QXDzNI77x8CEKqY1n5kt9bKeEI=";
 
 /** Values that are invalid whatever else is given. */
 export const VALUES: readonly BadInput[] = ([
@@ -95,6 +97,10 @@ export const VALUES: readonly BadInput[] = ([
   [
     `--auth-remote-pubkey-b64 ${SHORT_KEY}`,
     `Cannot use "AAAA" as --auth-remote-pubkey-b64: ${KEY}, but it is 3 bytes`,
+  ],
+  [
+    `--auth-remote-pubkey-b64 ${NO_POINT}`,
+    `Cannot use "${NO_POINT}" as --auth-remote-pubkey-b64: must be a key made with --auth-keygen: no private key has this one, check each character`,
   ],
   ["--auth-remote-pubkey-b64 x", `Cannot use "x" as --auth-remote-pubkey-b64: ${KEY}`],
   [

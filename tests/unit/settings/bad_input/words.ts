@@ -24,6 +24,7 @@ export const WORDS: readonly BadInput[] = ([
     "Cannot read /etc/ipipou/nonexistent.conf (ipipou convert): No such file or directory; make it, or name another",
   ],
   ["peer", 'Unknown command "peer": ipipou peer --help lists the commands'],
+  ["peer --auth-token=hunter2 add", 'Unknown command "peer": ipipou peer --help lists the commands'],
   ["peer ad hub a", 'Unknown command "peer ad": did you mean ipipou peer add?'],
   ["peer add", "Cannot run ipipou peer add without HUB: give ipipou peer add HUB PEER [OPTIONS]"],
   ["peer add hub", "Cannot run ipipou peer add without PEER: give ipipou peer add HUB PEER [OPTIONS]"],

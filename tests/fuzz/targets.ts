@@ -1,0 +1,17 @@
+import type { Target } from "./target.ts";
+import { KERNEL_TARGETS } from "./targets/kernel.ts";
+import { NETLINK_TARGETS } from "./targets/netlink.ts";
+import { PACKET_TARGETS } from "./targets/packets.ts";
+import { SETTINGS_TARGETS } from "./targets/settings.ts";
+import { STATE_TARGETS } from "./targets/state.ts";
+import { VALUE_TARGETS } from "./targets/values.ts";
+
+/** Everything of the program that reads what others wrote. */
+export const TARGETS: readonly Target[] = [
+  ...PACKET_TARGETS,
+  ...NETLINK_TARGETS,
+  ...SETTINGS_TARGETS,
+  ...VALUE_TARGETS,
+  ...KERNEL_TARGETS,
+  ...STATE_TARGETS,
+];

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  findAddress,
+  messagesIn,
+  parseAnswer,
+  parseRouteAnswer,
+  parseRouteNews,
+  parseTableNews,
+  tableName,
+} from "../../../ffi/netlink_messages.ts";
+import { isRuleFor, readLink } from "../../../ffi/route_lookup.ts";
+import { parseIpv4 } from "../../../lib/ipv4.ts";
+import { Picture } from "../../../lib/kernel/picture.ts";
+import type { KernelChange } from "../../../lib/ports.ts";
+import * as samples from "../../unit/ffi/netlink_samples.ts";
+import { sampleSettings } from "../../unit/samples.ts";
+import { bytesLike } from "../mutate.ts";
+import { type Target, target } from "../target.ts";
+
+const KINDS = ["device", "address", "route", "rule", "table", "unknown"];
+const datagrams = bytesLike(Object.values(samples));
+const TABLE = tableName("ipipou");
+
+function assertNews(changes: readonly KernelChange[]): void {
+  for (const change of changes) {
+    assert.ok(KINDS.includes(change.kind), change.kind);
+    if (change.kind === "address") assert.notEqual(parseIpv4(change.ip), null);
+    if ("index" in change) assert.ok(Number.isInteger(change.index));
+  }
+  new Picture(sampleSettings()).handleNews(changes);
+}
+
+const route = target(
+  "netlink: devices, addresses, routes",
+  ["ffi/netlink_messages.ts parseRouteNews"],
+  datagrams,
+  (datagram) => {
+    const changes = parseRouteNews(datagram);
+    assert.ok(changes.length > 0);
+    assert.ok(changes.length <= datagram.length / 16 + 1);
+    assertNews(changes);
+  },
+);
+
+const table = target(
+  "netlink: nftables",
+  ["ffi/netlink_messages.ts parseTableNews"],
+  fc.tuple(datagrams, fc.boolean()),
+  ([datagram, isTouched]) => {
+    const news = parseTableNews(datagram, TABLE, isTouched);
+    assert.ok(news.changes.length <= datagram.length / 16 + 1);
+    assertNews(news.changes);
+    // What came before says whether the transaction touched the table, and nothing else.
+    const other = parseTableNews(datagram, TABLE, !isTouched);
+    assert.ok(Math.abs(news.changes.length - other.changes.length) <= 1);
+  },
+);
+
+/** The answer to a verdict on a packet that is gone: struct nlmsghdr, struct nlmsgerr with -ENOENT. */
+const ANSWER = Uint8Array.from([36, 0, 0, 0, 2, 0, 0, 0, ...new Array(8).fill(0), 254, 255, 255, 255]);
+
+const answers = target(
+  "netlink: answers",
+  ["ffi/netlink_messages.ts parseAnswer"],
+  bytesLike([ANSWER, ...Object.values(samples)]),
+  (message) => {
+    const errno = parseAnswer(message);
+    assert.ok(errno === null || Number.isInteger(errno) && errno >= 0);
+  },
+);
+
+const routeAnswers = target(
+  "netlink: answers about routes",
+  ["ffi/netlink_messages.ts parseRouteAnswer"],
+  bytesLike([samples.ROUTE_ADDED, ...Object.values(samples)]),
+  (message) => {
+    const way = parseRouteAnswer(message);
+    if (way === null) return;
+    assert.ok(Number.isInteger(way.index) && way.index >= 0);
+    assert.ok(way.mtu === null || Number.isInteger(way.mtu) && way.mtu >= 0);
+  },
+);
+
+const lookUps = target(
+  "netlink: devices and rules that were asked for",
+  [
+    "ffi/netlink_messages.ts findAddress",
+    "ffi/netlink_messages.ts messagesIn",
+    "ffi/route_lookup.ts readLink",
+    "ffi/route_lookup.ts isRuleFor",
+  ],
+  bytesLike([...Object.values(samples), ANSWER]),
+  (datagram) => {
+    for (const message of messagesIn(datagram)) {
+      if (message === null) continue;
+      const link = readLink(message);
+      assert.ok(link === null || Number.isInteger(link.index));
+      // A rule for some addresses is none for an address and one that differs from it in the first bit.
+      const [isFor, isForOther] = [0xc000_0201, 0x4000_0201].map((address) =>
+        isRuleFor(message.body, address)
+      );
+      assert.ok(!(isFor && isForOther));
+      const address = findAddress(message.body, 12, 1);
+      assert.ok(address === null || parseIpv4(address) !== null);
+    }
+  },
+);
+
+/** What the kernel says by netlink. */
+export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, routeAnswers, lookUps];

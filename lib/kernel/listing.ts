@@ -6,6 +6,8 @@ export interface IpDevice {
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly link?: string | null;
+  /** Of a device that was moved here from another network namespace, or is bound to one there. */
+  readonly "link_netnsid"?: number;
   /** The bridge, bond or VRF that it belongs to. */
   readonly master?: string;
   readonly ifalias?: string;

@@ -26,7 +26,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
   const rules = objects.filter(({ rule }) => rule !== undefined && parts.has(rule.chain));
   const verdicts = pairs(names.remotes);
   const isWhole = parsed?.fingerprint.endsWith(`.${rules.length}`) === true &&
-    fit(verdicts, locals, names.alt);
+    fit(verdicts, locals);
   const remotes = verdicts.map(([key]) => toRemote(key, locals, now));
   return {
     table,
@@ -37,6 +37,7 @@ export function findGate(objects: readonly NftObject[], { name, table }: Identit
     ports: portsIn(first?.expr ?? []),
     remotes: new Map(remotes.map((remote) => [placeKey(remote.endpoint, remote.port), remote])),
     addresses: new Set(elements(names.addresses).map(String)),
+    shared: new Set(elements(names.shared).map(String)),
     endpoints: new Set(elements(names.endpoints).map((key) => partsOfKey(key).join(" . "))),
     alts: new Set(elements(names.alts).map(String)),
     devices: new Set(elements(names.devices).map(String)),
@@ -66,17 +67,11 @@ function toRemote(key: NftTimed, locals: ReadonlyMap<string, string>, now: numbe
   };
 }
 
-/** Whether the two maps say the same: remotes with a private address go to the chain that rewrites it, others pass. */
-function fit(
-  verdicts: readonly [NftTimed, unknown][],
-  locals: ReadonlyMap<string, string>,
-  altChain: string,
-): boolean {
+/** Whether all remotes pass, and only remotes have a private address. */
+function fit(verdicts: readonly [NftTimed, unknown][], locals: ReadonlyMap<string, string>): boolean {
   const keys = verdicts.map(([key]) => partsOfKey(key).join(" "));
-  const fitting = verdicts.filter(([, verdict], index) =>
-    isDeepStrictEqual(verdict, locals.has(keys[index]!) ? { goto: { target: altChain } } : { accept: null })
-  );
-  return fitting.length === verdicts.length && new Set(locals.keys()).isSubsetOf(new Set(keys));
+  return verdicts.every(([, verdict]) => isDeepStrictEqual(verdict, { accept: null })) &&
+    new Set(locals.keys()).isSubsetOf(new Set(keys));
 }
 
 function toSource(key: NftTimed): string {

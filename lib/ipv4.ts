@@ -55,3 +55,8 @@ export function formatNetwork({ first, length }: Network): string {
 export function networkOf(address: number, length: number): Network {
   return { first: address - address % 2 ** (32 - length), length };
 }
+
+/** Whether an address is in a network. */
+export function isInNetwork(ip: string, { first, length }: Network): boolean {
+  return networkOf(parseIpv4(ip)!, length).first === first;
+}

@@ -58,7 +58,7 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   await daemon.serve();
   service.stopping();
   log.notice(`${stop.reason}: stopping`);
-  await kernel.remove();
+  await kernel.removeEverywhere();
 }
 
 /** A client goes without a gate, and news of it, where the kernel has no nftables. */

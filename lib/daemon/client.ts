@@ -54,12 +54,14 @@ export class ClientDaemon implements Daemon {
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
     for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    const clashes = kernel.describeClashes(settings, observed);
     if (!observed.hasNft) {
       log.notice(
         `without nft, whatever comes from ${remote.ip} gets into the tunnel, from any port, and bare IPIP`,
       );
     }
     await applySetup(kernel, setup);
+    for (const clash of await clashes) log.warning(clash);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     if (!settings.keepalive && !reply) {
       log.notice(

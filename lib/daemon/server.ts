@@ -44,6 +44,8 @@ export class Server implements Daemon {
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
   #faults: Faults = new Map();
+  /** Peers that a reload under way changes; if it keeps one out, it failed. */
+  #onTrial: ReadonlySet<string> = new Set();
   /** What the outside lacks; null: nothing. */
   #lack: string | null = null;
 
@@ -61,7 +63,7 @@ export class Server implements Daemon {
 
   /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
   static async start(context: DaemonContext): Promise<Server> {
-    const { system, settings, log, stop } = context;
+    const { system, settings, kernel, log, stop } = context;
     const { observed, outside } = await awaitOutside(context);
     refuseShared(settings, outside, observed);
     refuseBoundElsewhere(observed, outside, settings);
@@ -79,10 +81,12 @@ export class Server implements Daemon {
       log.notice("removing the nftables rules that version 0.1 left for this port and queue");
     }
     for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    const clashes = kernel.describeClashes(settings, observed);
     if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
       log.notice("UDP checksums are for peers with an address of their own: not for several behind one");
     }
     await server.#apply();
+    for (const clash of await clashes) log.warning(clash);
     server.#hosts.lookFor(missingOf(server.#setup));
     log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);
     resources.move();
@@ -96,8 +100,11 @@ export class Server implements Daemon {
       role: "server",
       places: placesOf(this.#setup),
       peers: peers.length,
-      admitted: admissions.values().filter((admission) => isLive(admission, now)).toArray().length,
+      admitted:
+        admissions.entries().filter(([name, admission]) => isLive(admission, now) && !this.#faults.has(name))
+          .toArray().length,
       missingHosts: this.#hosts.missing,
+      faults: this.#faults,
       problem: this.#lack,
     };
   }
@@ -137,14 +144,18 @@ export class Server implements Daemon {
     const previous = this.#setup;
     try {
       this.#switchTo(next);
+      this.#onTrial = changedPeers(previous.settings, next.settings).difference(this.#faults);
       await this.#reconciler.attempt(() => {
         release(this.#setup, previous);
         previous.registrar.resume(next.registrar, this.#context.system.clock.now());
         this.#switchTo(previous);
+        this.#onTrial = new Set();
       });
     } catch (error) {
       release(next, previous);
       throw error;
+    } finally {
+      this.#onTrial = new Set();
     }
     release(previous, this.#setup);
     this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
@@ -194,10 +205,19 @@ export class Server implements Daemon {
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
-    for (const [name, { message }] of faults) {
-      if (this.#faults.get(name)?.message !== message) this.#context.log.error(`${name}: ${message}`);
+    const { log, service } = this.#context;
+    const failed = [...faults].find(([name]) => this.#onTrial.has(name));
+    if (failed !== undefined) throw failed[1];
+    for (const [name, fault] of faults) {
+      if (!isSameTrouble(fault, this.#faults.get(name))) {
+        log.error(`${name}: ${fault.message}; kept out, and tried again when something changes`);
+      }
+    }
+    for (const name of this.#faults.keys()) {
+      if (!faults.has(name) && admissions.has(name)) log.notice(`${name}: nothing is in its way any more`);
     }
     this.#faults = faults;
+    service.update();
   }
 
   /** Follows the own address if it has changed. */
@@ -313,4 +333,17 @@ export class Server implements Daemon {
 function isUnchanged({ previous, admission }: Admitted): boolean {
   return previous !== null && isSamePlace(previous, admission) &&
     previous.expiresAt === null && admission.expiresAt === null;
+}
+
+/** Whether two faults differ at most in the command that was refused: it has the peer's place. */
+function isSameTrouble(a: Error, b: Error | undefined): boolean {
+  const reason = ({ message }: Error) => message.replace(/'.*'/, "");
+  return b !== undefined && reason(a) === reason(b);
+}
+
+/** Names of the peers whose own settings differ. */
+function changedPeers({ peers: before }: Settings, { peers: after }: Settings): Set<string> {
+  const known = new Map(before.map((peer) => [peer.name, peer]));
+  const isChanged = (peer: Peer) => known.has(peer.name) && !isDeepStrictEqual(known.get(peer.name), peer);
+  return new Set(after.filter(isChanged).map(({ name }) => name));
 }

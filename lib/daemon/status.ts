@@ -1,4 +1,5 @@
 import type { ReplyState } from "../client.ts";
+import type { Faults } from "../kernel/kernel.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 
 export interface ServerStatus {
@@ -9,6 +10,8 @@ export interface ServerStatus {
   readonly admitted: number;
   /** Hosts that identify peers and are not found. */
   readonly missingHosts: readonly string[];
+  /** Why some peers are kept out, by name. */
+  readonly faults: Faults;
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
 }
@@ -29,11 +32,16 @@ export function describeStatus(status: Status): string {
   return status.problem === null ? line : `${status.problem}; ${line}`;
 }
 
-function describeServer({ places, peers, admitted, missingHosts: [first, ...more] }: ServerStatus): string {
+function describeServer({ places, peers, admitted, missingHosts, faults }: ServerStatus): string {
   const where = places.map(formatEndpoint).join(", ");
-  const others = more.length === 0 ? "" : ` and ${more.length} more`;
-  const shortage = first === undefined ? "" : `; cannot find ${first}${others}`;
-  return `waiting for clients at ${where}; ${admitted} of ${peers} peers admitted${shortage}`;
+  const shortage = missingHosts.length === 0 ? "" : `; cannot find ${firstOf(missingHosts)}`;
+  const [fault] = faults.values();
+  const trouble = fault === undefined ? "" : `; kept out: ${firstOf([...faults.keys()])}: ${fault.message}`;
+  return `waiting for clients at ${where}; ${admitted} of ${peers} peers admitted${shortage}${trouble}`;
+}
+
+function firstOf([first, ...more]: readonly string[]): string {
+  return more.length === 0 ? first! : `${first} and ${more.length} more`;
 }
 
 function describeClient({ remote, replyState }: ClientStatus): string {

@@ -1,8 +1,10 @@
 import { authPayloadLength } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import { type Admission, isLive } from "../admission.ts";
+import { type Network, parseNetwork } from "../ipv4.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
+import type { KeptOut, Refusals } from "./kept_out.ts";
 import { assignLocals } from "./layout.ts";
 import { formatMark } from "./mark.ts";
 import { USUAL_MTU } from "./mtu.ts";
@@ -12,12 +14,15 @@ import {
   endpointKey,
   type Gate,
   type GateRules,
+  HIDING_DEVICE,
   isParked,
   type KernelState,
   type Listener,
   listenerKey,
   type Observed,
+  pairKey,
   routeKey,
+  type Tunnel,
 } from "./state.ts";
 
 /** A gate as it should be, with the input of its rules. */
@@ -38,26 +43,40 @@ export interface Wanted {
   readonly admissions: ReadonlyMap<string, Admission>;
 }
 
+const NOBODY: Pick<KeptOut, "faults" | "stuck" | "elsewhere"> = {
+  ...{ faults: new Map(), stuck: new Map(), elsewhere: new Map() },
+};
+
 /**
  * Derives the state the kernel should have. It depends on the foreign objects that were observed.
  *
  * @param now milliseconds of `Clock.now()`
- * @returns the state, and by peer name why some peers have no tunnel in it: foreign objects are in the way
+ * @param keptOut devices of which the kernel refused something
+ * @param inUse networks of which no private address may be
+ * @returns the state, and by peer name why some peers have no tunnel in it: foreign objects are in the way, or the kernel
+ *   refused it
  */
 export function desiredState(
   { settings, outside, admissions }: Wanted,
   observed: Observed,
   now: number,
+  keptOut = NOBODY,
+  inUse: readonly Network[] = [],
 ): { readonly state: DesiredState; readonly faults: ReadonlyMap<string, IpipouError> } {
   const { own, foreign } = observed;
   const { peers, mode } = settings;
-  const hindrances = findFaults(peers, admissions, foreign);
+  const hindrances = findFaults(peers, admissions, foreign, keptOut.faults);
   const { unhindered, faults } = goesByMainTable(settings, outside)
     ? withoutRecursions(hindrances, admissions, outside)
     : hindrances;
+  const stuck = [...keptOut.stuck.keys()].flatMap((device) => own.tunnels.get(device) ?? []);
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
-  const firstAlt = mode === "server" ? settings.firstAltIp : null;
-  const addresses = { main: outside.ip, firstAlt, reserved, foreign };
+  const isReaddressing = mode === "server" || observed.hasNft && peers.some(({ sharedIpip }) => sharedIpip);
+  const firstAlt = isReaddressing ? settings.firstAltIp : null;
+  const taken = stuck.map(({ local, remote }) => pairKey(local.ip, remote.ip));
+  const { elsewhere } = keptOut;
+  const privateNet = parseNetwork(settings.privateNet)!;
+  const addresses = { main: outside.ip, firstAlt, privateNet, inUse, reserved, foreign, taken, elsewhere };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
   const deviceMtu = mtuOf(outside, observed);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
@@ -67,17 +86,28 @@ export function desiredState(
     const found = own.tunnels.get(peer.tunnel.device);
     return memberOf({ settings, outside, peer, admission, local, foreign, path, deviceMtu, found });
   });
-  const tunnels = new Map(members.map(({ tunnel }) => [tunnel.name, tunnel]));
-  const alts = new Set([...layout.locals.values()].filter((ip) => ip !== outside.ip));
+  const tunnels = new Map(
+    [...stuck, ...members.map(({ tunnel }) => tunnel)].map((tunnel) => [tunnel.name, tunnel]),
+  );
+  const alts = new Set(
+    [
+      ...layout.locals.values(),
+      ...stuck.map(({ local }) => local.ip).filter((ip) => own.altAddresses.has(ip)),
+    ]
+      .filter((ip) => ip !== outside.ip),
+  );
+  // A FOU port in a VRF can only be at an address there.
+  const isHiding = observed.isLoopbackUp && !observed.vrfMembers.has(outside.device);
+  const altDevice = isHiding ? HIDING_DEVICE : outside.device;
   const state = {
     tunnels,
-    listeners: desiredListeners(settings, outside, members, observed),
+    listeners: desiredListeners(settings, outside, members, stuck, observed),
     altAddresses: new Map(
-      [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, outside.device]),
+      [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, altDevice]),
     ),
     gate: mode === "server"
-      ? desiredGate(settings, outside, members, alts, foreign, now)
-      : desiredClientGate({ settings, outside, admissions }, observed),
+      ? desiredGate(settings, outside, members, [...tunnels.values()], alts, foreign, now)
+      : desiredClientGate({ settings, outside, admissions }, [...alts][0] ?? null, observed),
     obsoleteRules: new Set<string>(),
   };
   return { state, faults: new Map([...faults, ...layout.faults]) };
@@ -87,10 +117,21 @@ function mtuOf({ device }: Outside, { links }: Observed): number {
   return links.values().find(({ name }) => name === device)?.mtu ?? USUAL_MTU;
 }
 
-/** Finds the admitted peers that no foreign object hinders, and why the others are hindered. */
-function findFaults(peers: readonly Peer[], admissions: ReadonlyMap<string, Admission>, foreign: Foreign) {
-  const faults = new Map<string, IpipouError>();
+/** Finds the admitted peers that nothing hinders, and why the others are hindered. */
+function findFaults(
+  peers: readonly Peer[],
+  admissions: ReadonlyMap<string, Admission>,
+  foreign: Foreign,
+  refused: Refusals,
+) {
+  const faults = new Map(refused);
   const unhindered = peers.filter((peer) => {
+    const refusal = refused.get(peer.tunnel.device);
+    if (refusal !== undefined) {
+      faults.delete(peer.tunnel.device);
+      if (admissions.has(peer.name)) faults.set(peer.name, refusal);
+      return false;
+    }
     if (!admissions.has(peer.name)) return false;
     const hindrance = findHindrance(peer, foreign);
     if (hindrance === null) return true;
@@ -149,15 +190,20 @@ function desiredListeners(
   { mode, local: { ports } }: Settings,
   outside: Outside,
   members: readonly Member[],
+  stuck: readonly Tunnel[],
   { own, foreign, vrfMembers }: Observed,
 ): Map<string, Listener> {
-  const main = mode === "server" ? ports.map((port) => ({ ip: outside.ip, port })) : [];
+  // A client that has a private address holds the port at its main one all the same, or any user could.
+  const isAtMain = mode === "server" || members.some(({ remote }) => remote.alt !== null);
+  const main = isAtMain ? ports.map((port) => ({ ip: outside.ip, port })) : [];
   const used = members.map(({ tunnel }) => tunnel)
     .filter((tunnel) => !isParked(tunnel) && ports.includes(tunnel.local.port))
     .map(({ local }) => local);
+  // What stays as it is gets nothing new.
+  const kept = stuck.map(({ local }) => local).filter((local) => own.listeners.has(listenerKey(local)));
   const { link } = outside;
   const bound = link !== null && vrfMembers.has(link) ? link : null;
-  const byKey = new Map([...main, ...used].map((local) => {
+  const byKey = new Map([...main, ...used, ...kept].map((local) => {
     const key = listenerKey(local);
     return [key, { local, device: own.listeners.get(key)?.device === link ? link : bound }];
   }));
@@ -172,21 +218,32 @@ function desiredGate(
   settings: Settings,
   outside: Outside,
   members: readonly Member[],
+  tunnels: readonly Tunnel[],
   alts: ReadonlySet<string>,
   foreign: Foreign,
   now: number,
 ): DesiredGate {
   const rules = { ...desiredRules(settings, outside, foreign), readdresses: alts.size > 0 };
+  const sharing = new Set(
+    settings.peers.filter(({ sharedIpip }) => sharedIpip).map(({ tunnel }) => tunnel.device),
+  );
   const present = members.filter(({ tunnel }) => !isParked(tunnel));
   const live = present.filter(({ admission }) =>
     isLive(admission, now) && rules.ports.includes(admission.port)
   );
+  /** What stays although it was to go is shut out too. */
+  const standing = tunnels.filter((tunnel) => !isParked(tunnel));
+  const taken = new Set(
+    standing.filter(({ local }) => local.ip === outside.ip).map(({ remote }) => remote.ip),
+  );
+  const shared = present.filter(({ tunnel }) => sharing.has(tunnel.name) && !taken.has(tunnel.remote.ip));
   const filtered = members.filter(({ sources }) => sources !== null);
   return {
     ...gateOf(rules),
     remotes: new Map(live.map(({ key, remote }) => [key, remote])),
-    addresses: new Set(present.map(({ tunnel }) => tunnel.remote.ip)),
-    endpoints: new Set(present.map(({ tunnel }) => endpointKey(tunnel.remote))),
+    addresses: new Set(standing.map(({ remote }) => remote.ip)),
+    shared: new Set(shared.map(({ tunnel }) => tunnel.remote.ip)),
+    endpoints: new Set(standing.map(({ remote }) => endpointKey(remote))),
     alts,
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
@@ -197,13 +254,15 @@ function desiredGate(
 /** A client goes without a gate where nft cannot be used. */
 function desiredClientGate(
   { settings, outside, admissions }: Wanted,
+  alt: string | null,
   { hasNft, foreign }: Observed,
 ): DesiredGate | null {
   const server = admissions.values().next().value?.remote ?? null;
   if (!hasNft || server === null) return null;
   const { mssClamp, peers } = settings;
   const devices = mssClamp === null ? [] : peers.map(({ tunnel }) => tunnel.device);
-  return { ...gateOf({ ...desiredRules(settings, outside, foreign), server }), clamped: new Set(devices) };
+  const rules = { ...desiredRules(settings, outside, foreign), server, alt };
+  return { ...gateOf(rules), clamped: new Set(devices) };
 }
 
 /** A gate with empty sets. */
@@ -214,7 +273,7 @@ function gateOf(rules: GateRules): DesiredGate {
     fingerprint: fingerprintOf(rules),
     rules,
     remotes: new Map(),
-    ...{ addresses: new Set(), endpoints: new Set(), alts: new Set() },
+    ...{ addresses: new Set(), shared: new Set(), endpoints: new Set(), alts: new Set() },
     ...{ devices: new Set(), sources: new Set(), clamped: new Set() },
     parts: partsOf(rules),
   };
@@ -239,6 +298,8 @@ function desiredRules(
     readdresses: false,
     reroutes: isRuled ? fouMark : null,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
+    shares: peers.some(({ sharedIpip }) => sharedIpip),
+    alt: null,
     clamp: mssClamp,
     mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),
   };

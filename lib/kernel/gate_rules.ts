@@ -39,6 +39,7 @@ const GATE_SETS = [
   "remotes",
   "locals",
   "addresses",
+  "shared",
   "endpoints",
   "alts",
   "devices",
@@ -72,15 +73,19 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 }
 
 /** Names of everything a gate of these rules consists of. */
-export function partsOf({ name, server, readdresses, filters, clamp }: GateRules): Set<string> {
-  const { rewrite, locals, filter, devices, sources, clamped, ...names } = gateNames(name);
+export function partsOf(rules: GateRules): Set<string> {
+  const { name, server, alt, readdresses, filters, shares, clamp } = rules;
+  // Until version 0.2 there was a chain "alt": such a gate is replaced.
+  const { alt: _old, rewrite, locals, filter, devices, sources, shared, clamped, ...names } = gateNames(name);
   const { clamp: forwarded, clampout, clampin, ...always } = names;
   return new Set([
     ...(server === null ? Object.values(always) : [always.gate]),
+    ...(alt === null ? [] : [always.input, always.untrack]),
     ...(clamp === null ? [] : [forwarded, clampout, clamped]),
     ...(typeof clamp === "number" ? [clampin] : []),
     ...(readdresses ? [rewrite, locals] : []),
     ...(filters ? [filter, devices, sources] : []),
+    ...(shares && server === null ? [shared] : []),
   ]);
 }
 
@@ -140,14 +145,35 @@ function clientDefinitions(server: Endpoint, rules: GateRules, comment: string):
   const { table, name, ip } = rules;
   const { gate } = gateNames(name);
   const far = `ip saddr ${server.ip} ip daddr ${ip}`;
+  const wayOfIpip = rules.alt === null
+    ? [`add rule ip ${table} ${gate} ${far} ip protocol 4 drop`]
+    : clientReaddressing(server, rules.alt, rules);
   return [
     `add table ip ${table}`,
     `add chain ip ${table} ${gate} { type filter hook prerouting priority -150; policy accept; }`,
     `add rule ip ${table} ${gate} ${far} ${
       ownPort("dport", rules)
     } udp sport != ${server.port} drop${comment}`,
-    `add rule ip ${table} ${gate} ${far} ip protocol 4 drop`,
+    ...wayOfIpip,
     ...clamping(rules, gateNames(rules.name)),
+  ];
+}
+
+/**
+ * Rules of a client whose tunnel has a private address, so that IPIP without FOU goes to other devices. Packets are
+ * rewritten where connection tracking and firewalls do not see it.
+ */
+function clientReaddressing(server: Endpoint, alt: string, rules: GateRules): string[] {
+  const { table, name, ip } = rules;
+  const { input, untrack } = gateNames(name);
+  return [
+    `add chain ip ${table} ${input} { type filter hook input priority 150; policy accept; }`,
+    `add chain ip ${table} ${untrack} { type filter hook output priority -300; policy accept; }`,
+    `add rule ip ${table} ${input} ip protocol 4 ip daddr ${alt} drop`,
+    `add rule ip ${table} ${input} ${ownPort("dport", rules)} ip daddr ${alt} drop`,
+    `add rule ip ${table} ${input} ip saddr ${server.ip} ip daddr ${ip} ${ownPort("dport", rules)} ` +
+    `udp sport ${server.port} ip daddr set ${alt}`,
+    `add rule ip ${table} ${untrack} ip saddr ${alt} ${ownPort("sport", rules)} ip saddr set ${ip}`,
   ];
 }
 
@@ -167,9 +193,9 @@ function definitions(rules: GateRules, comment: string): string[] {
     `add chain ip ${table} ${names.input} { type filter hook input priority 150; policy accept; }`,
     `add chain ip ${table} ${names.fou}`,
     `add chain ip ${table} ${names.auth}`,
-    `add chain ip ${table} ${names.alt}`,
     `add map ip ${table} ${names.remotes} { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }`,
     `add set ip ${table} ${names.addresses} { type ipv4_addr; }`,
+    ...(rules.shares ? [`add set ip ${table} ${names.shared} { type ipv4_addr; }`] : []),
     `add set ip ${table} ${names.endpoints} { type ipv4_addr . inet_service; }`,
     `add set ip ${table} ${names.alts} { type ipv4_addr; }`,
     `add set ip ${table} ${names.places} { type ipv4_addr . inet_service . inet_service; size ${SOURCES}; ` +
@@ -178,16 +204,21 @@ function definitions(rules: GateRules, comment: string): string[] {
     `timeout ${MEMORY}; }`,
     rule(names.gate, `${ours} jump ${names.fou}${comment}`),
     // Without FOU around it the kernel would hand the far side's IPIP to the same device, past the port check.
-    rule(names.gate, `ip daddr ${ip} ip protocol 4 ip saddr @${names.addresses} ${count}drop`),
-    // Nothing reaches a private address but through the gate: a peer's packet could pass for one of another.
-    rule(names.gate, `ip protocol 4 ip daddr @${names.alts} ${count}drop`),
-    rule(names.gate, `${ownPort("dport", rules)} ip daddr @${names.alts} ${count}drop`),
+    rule(
+      names.gate,
+      `ip daddr ${ip} ip protocol 4 ip saddr @${names.addresses} ` +
+        `${rules.shares ? `ip saddr != @${names.shared} ` : ""}${count}drop`,
+    ),
     // Connection tracking must not know our datagrams: or a peer that this host masquerades could have those of another.
     rule(names.receive, `${ours} notrack`),
     rule(names.untrack, `ip saddr ${ip} ${ownPort("sport", rules)} notrack`),
     // Nor may what such a peer sends pass for ours at the far side.
     rule(names.forward, `ip daddr . udp dport @${names.endpoints} ${count}drop`),
     rule(names.forward, `ip protocol 4 ip daddr @${names.addresses} ${count}drop`),
+    // Nothing reaches a private address but through the gate: a peer's packet could pass for one of another. Another host
+    // may have the same address: what is for that one is forwarded.
+    rule(names.input, `ip protocol 4 ip daddr @${names.alts} ${count}drop`),
+    rule(names.input, `${ownPort("dport", rules)} ip daddr @${names.alts} ${count}drop`),
     ...(rules.readdresses ? readdressing(rules) : []),
     // What is redirected to our ports comes past the rules above, and so may fragments, which are put together by now.
     rule(names.input, `${ours} ${REMOTE} vmap @${names.remotes}`),
@@ -231,16 +262,15 @@ function authMatches(length: number): string[] {
 }
 
 /**
- * Rules for remotes with a private address. Rewriting is stateless both ways: last of all on the way in, as only the
- * first fragment of a packet has ports, and the firewall's rules are for our main address.
+ * Rules for remotes with a private address. Rewriting is stateless both ways: last of all on the way in. Only then the
+ * kernel has decided that a packet is for this host, which it could not by a private address, and has put fragments
+ * together, of which only the first has ports. And the firewall's rules are for our main address.
  */
 function readdressing(rules: GateRules): string[] {
   const { table, name, ip } = rules;
   const names = gateNames(name);
-  const count = rules.counter ? "counter " : "";
-  const arriving = `ip daddr ${ip} ${ownPort("dport", rules)}`;
   const leaving = `${ownPort("sport", rules)} ip saddr @${names.alts}`;
-  const toAlt = `${ownPort("dport", rules)} ip daddr @${names.alts}`;
+  const coming = `ip daddr ${ip} ${ownPort("dport", rules)}`;
   // A private address has other routes than ours, if there are rules for ours: only this type of chain looks again.
   const [type, mark] = rules.reroutes === null
     ? ["filter hook postrouting", ""]
@@ -249,10 +279,8 @@ function readdressing(rules: GateRules): string[] {
     `add map ip ${table} ${names.locals} ` +
     "{ type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     `add chain ip ${table} ${names.rewrite} { type ${type} priority -150; policy accept; }`,
-    `add rule ip ${table} ${names.alt} accept`,
-    `add rule ip ${table} ${names.input} ${arriving} ip daddr set ${REMOTE} map @${names.locals} accept`,
+    `add rule ip ${table} ${names.input} ${coming} ip daddr set ${REMOTE} map @${names.locals} accept`,
     `add rule ip ${table} ${names.untrack} ${leaving} notrack`,
-    `add rule ip ${table} ${names.input} ${toAlt} ${count}drop`,
     `add rule ip ${table} ${names.rewrite} ${leaving} ip saddr set ${ip}${mark}`,
   ];
 }
@@ -289,9 +317,7 @@ export function addRemotes(table: string, name: string, remotes: readonly Remote
   const element = (remote: Remote, value: string) =>
     `${elementKey(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
   const locals = remotes.flatMap((remote) => remote.alt === null ? [] : element(remote, remote.alt));
-  const verdicts = remotes.map((remote) =>
-    element(remote, remote.alt === null ? "accept" : `goto ${names.alt}`)
-  );
+  const verdicts = remotes.map((remote) => element(remote, "accept"));
   return [
     ...changeElements("add", table, names.locals, locals),
     ...changeElements("add", table, names.remotes, verdicts),

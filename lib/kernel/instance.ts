@@ -1,15 +1,15 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
+import { carryOut } from "./carry_out.ts";
 import type { Identity } from "./identity.ts";
+import type { Refusals } from "./kept_out.ts";
 import type { IpRoute, Listing } from "./listing.ts";
 import { sortOut, withListeners } from "./observe.ts";
+import { Owners } from "./owners.ts";
 import { planTransition, type Transition } from "./plan.ts";
 import { isEmptyTable, readRoutes } from "./read_listing.ts";
 import { MissingProgramError, parseIpLists, type Runner } from "./runner.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
-
-/** The kernel's answer when a FOU port that is to be added exists. */
-const IN_USE = "Address already in use";
 
 /** What Instance needs from the system. */
 export interface InstanceContext {
@@ -62,27 +62,34 @@ export class Instance {
     return withListeners(known, fou, this.#identity);
   }
 
-  /** Carries out a plan. @param onMade called after `ip` @throws {IpipouError} naming the command that failed */
+  /**
+   * Carries out a plan.
+   *
+   * @param from the state that it starts from
+   * @param to the state that it leads to
+   * @param onMade called after `ip`, if nothing was refused
+   * @returns what the kernel refused of single devices
+   * @throws {IpipouError} naming the command that failed, if that was for all
+   */
   async carryOut(
-    { confirm, withdraw, close, ip, open }: Transition,
+    plan: Transition,
+    from: KernelState,
+    to: KernelState,
     onMade: () => void = () => {},
-  ): Promise<void> {
-    if ([...confirm, ...withdraw, ...close, ...ip, ...open].length === 0) return;
+  ): Promise<Refusals> {
+    if (Object.values(plan).every(({ length }) => length === 0)) return new Map();
     const { runner, lock } = this.#context;
     using _lock = await lock();
-    if (confirm.length > 0) await runner.ipEach(confirm, IN_USE);
-    if (withdraw.length > 0) await runner.ip(withdraw);
-    if (close.length > 0) await runner.nft(close);
-    if (ip.length > 0) await runner.ip(ip);
-    onMade();
-    if (open.length > 0) await runner.nft(open);
+    return await carryOut(plan, new Owners(from, to, plan), runner, onMade);
   }
 
   /** Removes everything of the instance. @returns what that was @throws {IpipouError} exit code 200 */
   async remove(): Promise<KernelState> {
     try {
       const observed = await this.look();
-      await this.carryOut(planTransition(observed, EMPTY_STATE, this.#context.clock.now()));
+      const plan = planTransition(observed, EMPTY_STATE, this.#context.clock.now());
+      const [refusal] = (await this.carryOut(plan, observed.own, EMPTY_STATE)).values();
+      if (refusal !== undefined) throw refusal;
       if (observed.own.gate !== null) await this.#deleteEmptyTable();
       return observed.own;
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Admission } from "../admission.ts";
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, KernelNews, Routes } from "../ports.ts";
@@ -6,9 +7,12 @@ import { desiredState, type Wanted } from "./desired.ts";
 import { CLAMP } from "./clamp_rules.ts";
 import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
+import { KeptOut, type Refusals } from "./kept_out.ts";
+import { describeInnerClashes, NetworksInUse } from "./networks_in_use.ts";
 import { Picture } from "./picture.ts";
+import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
-import type { Observed } from "./state.ts";
+import { type KernelState, type Observed, pairKey } from "./state.ts";
 
 interface KernelContext extends InstanceContext {
   readonly clock: Clock;
@@ -17,7 +21,7 @@ interface KernelContext extends InstanceContext {
   readonly log: Log;
 }
 
-/** Why some peers have no tunnel, by peer name: foreign objects are in the way. */
+/** Why some peers have no tunnel, by peer name, or by that of a device that belongs to none any more. */
 export type Faults = ReadonlyMap<string, IpipouError>;
 
 /**
@@ -31,6 +35,11 @@ export class Kernel {
   /** Whether segment sizes can be changed, as far as is known. */
   #canClamp = true;
   readonly #picture: Picture;
+  readonly #keptOut = new KeptOut();
+  readonly #inUse = new NetworksInUse();
+  /** Names of the devices that take plain IPIP, at the last look. */
+  #wildcards: ReadonlySet<string> = new Set();
+  readonly #elsewhere: Elsewhere;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
 
@@ -38,6 +47,7 @@ export class Kernel {
     this.#context = context;
     this.#nft = settings.mode === "server" ? "needed" : "if-usable";
     this.#picture = new Picture(settings);
+    this.#elsewhere = new Elsewhere(context.log);
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
@@ -79,7 +89,8 @@ export class Kernel {
   }
 
   /**
-   * Brings the kernel to what is wanted. When a step fails, the rest is skipped, and the next call looks first.
+   * Brings the kernel to what is wanted. When a step fails, the rest is skipped, and the next call looks first. What the
+   * kernel refuses of a single peer keeps out that peer alone; it is tried again when something changes.
    *
    * @param wanted a snapshot: what changes while this runs takes another call
    * @param locate says what the outside is now, by what was seen
@@ -90,39 +101,77 @@ export class Kernel {
     { settings, outside, admissions }: Wanted,
     locate: (observed: Observed) => Outside = () => outside,
   ): Promise<Faults> {
-    const { clock, news, log } = this.#context;
     const picture = this.#picture;
+    const keptOut = this.#keptOut;
     picture.handleSettings(settings);
-    const wanted = { settings, outside: locate(await this.observe()), admissions };
-    picture.handleOutside(wanted.outside);
+    this.#takeNews();
+    if (picture.need === "all") this.#inUse.forget();
+    const isDue = (keptOut.retryAt ?? Infinity) <= this.#context.clock.now();
+    if (picture.need !== "nothing" || isDue) keptOut.retry();
+    keptOut.follow((device) => findPlace(settings, admissions, device));
+    while (true) {
+      const wanted = { settings, outside: locate(await this.observe()), admissions };
+      const faults = await this.#attempt(wanted);
+      if (faults !== null) return faults;
+    }
+  }
+
+  /** Changes the kernel. @returns null: meanwhile it told something that changes what is wanted */
+  async #attempt(wanted: Wanted): Promise<Faults | null> {
+    const { clock, news, log, runner } = this.#context;
+    const { settings, admissions, outside } = wanted;
+    const picture = this.#picture;
+    const inUse = this.#inUse;
+    picture.handleOutside(outside);
     this.#findWays(wanted);
     const observed = picture.observed!;
     const now = clock.now();
-    const { state, faults } = desiredState(this.#possible(wanted), observed, now);
+    const networks = inUse.of(settings);
+    const { state, faults } = desiredState(this.#possible(wanted), observed, now, this.#keptOut, networks);
+    if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
     for (const loss of picture.lossesOf(state)) log.warning(loss);
-    const plan = planTransition(observed, state, now);
+    this.#tellOfWildcards(settings, observed);
+    const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
     const { confirm, withdraw, ip } = plan;
     news.makeRoom(confirm.length + withdraw.length + ip.length);
     this.#takeNews();
     picture.beginChange(plan);
     try {
-      await this.#instance().carryOut(plan, () => picture.handleMade(state));
+      const onMade = () => picture.handleMade(state);
+      const refusals = await this.#instance().carryOut(plan, observed.own, state, onMade);
+      if (refusals.size > 0) return this.#takeRefusals(refusals);
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
-      if (error instanceof IpipouError && error.exitCode === EXIT.nft && error.message.includes(CLAMP)) {
-        return await this.#applyWithoutClamp(wanted, error);
-      }
-      if (this.#nft === "if-usable" && error instanceof IpipouError && error.exitCode === EXIT.nft) {
-        log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
-        return await this.#applyWithoutNft(wanted);
-      }
-      throw error;
+      return await this.#applyWithout(wanted, error);
     }
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
+    inUse.hid();
+    const placeOf = (device: string) => findPlace(settings, admissions, device);
+    this.#keptOut.settle(placeOf, faults.size === 0, clock.now());
     if (state.gate !== null) this.#nft = "needed";
     news.makeRoom(0);
     return faults;
+  }
+
+  #takeRefusals(refusals: Refusals): null {
+    const keptOut = this.#keptOut;
+    const [refusal] = refusals.values();
+    const isNew = !refusals.keys().every((device) => keptOut.isKnown(device));
+    this.#picture.handleFailure();
+    if (!keptOut.add(refusals)) throw refusal;
+    this.#elsewhere.note(keptOut.elsewhere);
+    if (isNew) this.#context.log.info(`${refusal!.message}; looking at the kernel again`);
+    return null;
+  }
+
+  /** Goes on without what the kernel or nft cannot do, if it is not needed. @throws the error */
+  async #applyWithout(wanted: Wanted, error: unknown): Promise<Faults> {
+    if (!(error instanceof IpipouError) || error.exitCode !== EXIT.nft) throw error;
+    if (error.message.includes(CLAMP)) return await this.#applyWithoutClamp(wanted, error);
+    if (this.#nft !== "if-usable") throw error;
+    this.#context.log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
+    return await this.#applyWithoutNft(wanted);
   }
 
   /** What the kernel was not seen to refuse. */
@@ -158,16 +207,41 @@ export class Kernel {
     this.#picture.findWays(far, outside, (ip) => this.#context.routes.find(ip, outside.ip, index, fouMark));
   }
 
-  /** Resolves when someone else's change calls for a repair, at most once a second, or when `stop` is aborted. */
+  /**
+   * Resolves when someone else's change calls for a repair, at most once a second, when what was refused is to be tried
+   * again, or when `stop` is aborted.
+   */
   async repairDue(stop: AbortSignal): Promise<void> {
     const { news, clock } = this.#context;
     while (!stop.aborted) {
       this.#takeNews();
-      const due = this.#picture.repairDue;
-      if (due === null) await news.wait(stop);
-      else if (due <= clock.now()) return;
-      else await clock.waitUntil(due, stop);
+      const [due, retryAt] = [this.#picture.repairDue, this.#keptOut.retryAt];
+      if (Math.min(due ?? Infinity, retryAt ?? Infinity) <= clock.now()) return;
+      if (due !== null) await clock.waitUntil(due, stop);
+      else if (retryAt === null) await news.wait(stop);
+      else await this.#newsUntil(retryAt, stop);
     }
+  }
+
+  /** Describes which tunnel addresses clash with networks that are in use here, a line each, as far as that is known. */
+  async describeClashes(settings: Settings, { own }: Observed): Promise<string[]> {
+    try {
+      return await describeInnerClashes(settings, new Set(own.tunnels.keys()), this.#context.runner);
+    } catch {
+      return [];
+    }
+  }
+
+  /** Resolves when there are news, at a moment of the clock, or when `stop` is aborted. */
+  async #newsUntil(moment: number, stop: AbortSignal): Promise<void> {
+    const { news, clock } = this.#context;
+    const over = new AbortController();
+    const end = () => over.abort();
+    stop.addEventListener("abort", end, { signal: over.signal });
+    await Promise.all([
+      news.wait(over.signal).then(end),
+      clock.waitUntil(moment, over.signal).then(end),
+    ]);
   }
 
   /** Resolves when something changed that `observe()` would show, or when `stop` is aborted. */
@@ -175,11 +249,41 @@ export class Kernel {
     await this.#context.news.wait(stop);
   }
 
-  /** Removes everything of this instance. @throws {IpipouError} exit code 200 */
+  /** Removes everything of this instance that is in this network namespace. @throws {IpipouError} exit code 200 */
   async remove(): Promise<void> {
+    await this.#remove();
+  }
+
+  /**
+   * Removes everything of this instance; of what was moved to other network namespaces, what it can.
+   *
+   * @throws {IpipouError} exit code 200
+   */
+  async removeEverywhere(): Promise<void> {
+    const made = this.#picture.tunnels;
+    const { tunnels } = await this.#remove();
+    const lost = [...made.values()].filter(({ name }) => !tunnels.has(name))
+      .map(({ local, remote }) => pairKey(local.ip, remote.ip));
+    await this.#elsewhere.remove(this.#picture.identity.name, new Set(lost), this.#context.runner);
+  }
+
+  /** Says once of each device that takes plain IPIP that our tunnels take some of it away. */
+  #tellOfWildcards({ peers }: Settings, { foreign: { wildcards }, hasNft }: Observed): void {
+    const isAllShared = hasNft && peers.every(({ sharedIpip }) => sharedIpip);
+    for (const device of isAllShared ? [] : wildcards) {
+      if (this.#wildcards.has(device)) continue;
+      this.#context.log.warning(
+        `${device} is up: plain IPIP between this host's outer address and that of a peer does not get to it while there ` +
+          "is a tunnel to that peer; if Calico, LVS or the like needs it, give --tunl-shared-ipip at both ends (with nft)",
+      );
+    }
+    this.#wildcards = new Set(wildcards);
+  }
+
+  async #remove(): Promise<KernelState> {
     const instance = this.#instance();
     this.#picture.handleRemoval();
-    await instance.remove();
+    return await instance.remove();
   }
 
   #takeNews(): void {
@@ -190,6 +294,16 @@ export class Kernel {
     const { identity, hasRoutes } = this.#picture;
     return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#context);
   }
+}
+
+/** Where the peer of a tunnel device is. */
+function findPlace(
+  { peers }: Settings,
+  admissions: Wanted["admissions"],
+  device: string,
+): Admission | undefined {
+  const peer = peers.find(({ tunnel }) => tunnel.device === device);
+  return peer === undefined ? undefined : admissions.get(peer.name);
 }
 
 /** Whether the outer address is there and good to use; if not, any news may bring another one. */

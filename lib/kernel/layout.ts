@@ -1,20 +1,25 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Admission } from "../admission.ts";
-import { formatIpv4, parseIpv4 } from "../ipv4.ts";
+import { formatIpv4, formatNetwork, isInNetwork, type Network, parseIpv4 } from "../ipv4.ts";
 import type { Peer } from "../settings/settings.ts";
 import { parseMark } from "./mark.ts";
 import { type Observed, pairKey, type Tunnel } from "./state.ts";
 
-/** Addresses in the network of the private addresses, a /16. */
-const ALT_NETWORK_SIZE = 0x1_0000;
-
 interface AvailableAddresses {
   readonly main: string;
-  /** The first of the private addresses; the last is that of its /16. Null: a client, which has no gate to rewrite. */
+  /** The first of the private addresses. Null: a client, which has no gate to rewrite. */
   readonly firstAlt: string | null;
+  /** The network of the private addresses. */
+  readonly privateNet: Network;
+  /** Networks that are in use: other hosts may have their addresses. */
+  readonly inUse: readonly Network[];
   /** Private addresses that belong to one peer by the settings, admitted or not. */
   readonly reserved: ReadonlySet<string>;
   readonly foreign: Pick<Observed["foreign"], "pairs" | "addresses">;
+  /** `pairKey` of tunnels of ours that stay as they are. */
+  readonly taken?: readonly string[];
+  /** By `pairKey`: those that devices in other network namespaces have. */
+  readonly elsewhere?: ReadonlyMap<string, unknown>;
 }
 
 /** Local addresses, and why some peers have none, by peer name. */
@@ -49,7 +54,7 @@ export function assignLocals(
     else newcomers.push({ peer, remote });
   }
   for (const { peer, remote } of newcomers) {
-    const isAltForced = peer.forceAlt && addresses.firstAlt !== null;
+    const isAltForced = needsAlt(peer) && addresses.firstAlt !== null;
     const local = !isAltForced && pairs.take(addresses.main, remote)
       ? addresses.main
       : pairs.takeAlt(peer, remote);
@@ -59,26 +64,39 @@ export function assignLocals(
   return { locals, faults };
 }
 
-/** The local address that a peer's tunnel has and may keep; null: it has none. */
-function addressKept(
-  { altIp, forceAlt }: Peer,
-  remote: string,
-  tunnel: Tunnel | undefined,
-  { main, firstAlt, foreign }: AvailableAddresses,
-): string | null {
-  if (tunnel?.remote.ip !== remote || firstAlt === null) return null;
-  const { ip } = tunnel.local;
-  if (ip === main) return forceAlt ? null : main;
-  const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
-  // Others may have given the tunnel any address since it was marked.
-  const isFromPool = isPrivate && !foreign.addresses.has(ip) && altNetworkOf(ip) === altNetworkOf(firstAlt);
-  return (altIp === null ? isFromPool : ip === altIp) ? ip : null;
+/** With the main address its device would take the IPIP without FOU that is to be left to others. */
+function needsAlt({ forceAlt, sharedIpip }: Peer): boolean {
+  return forceAlt || sharedIpip;
 }
 
-/** The first address of the /16 that an address is in. */
-function altNetworkOf(ip: string): number {
-  const address = parseIpv4(ip)!;
-  return address - address % ALT_NETWORK_SIZE;
+/** The local address that a peer's tunnel has and may keep; null: it has none. */
+function addressKept(
+  peer: Peer,
+  remote: string,
+  tunnel: Tunnel | undefined,
+  addresses: AvailableAddresses,
+): string | null {
+  const { main, firstAlt, privateNet, foreign } = addresses;
+  const altIp = ownAlt(peer, addresses);
+  if (tunnel?.remote.ip !== remote || firstAlt === null) return null;
+  const { ip } = tunnel.local;
+  if (ip === main) return needsAlt(peer) ? null : main;
+  const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
+  // Others may have given the tunnel any address since it was marked.
+  const isFromPool = isPrivate && !foreign.addresses.has(ip) && isInNetwork(ip, privateNet);
+  const isKept = (altIp === null ? isFromPool : ip === altIp) && networkInUse(ip, addresses) === undefined;
+  return isKept ? ip : null;
+}
+
+/** The network in use that an address is in. What others gave this host is not looked up. */
+function networkInUse(ip: string, { inUse }: AvailableAddresses): Network | undefined {
+  return inUse.find((network) => isInNetwork(ip, network));
+}
+
+/** The private address that is a peer's own; null: any will do, also where the first one is in use. */
+function ownAlt({ altIp }: Peer, addresses: AvailableAddresses): string | null {
+  const isFirst = altIp === addresses.firstAlt;
+  return altIp !== null && isFirst && networkInUse(altIp, addresses) !== undefined ? null : altIp;
 }
 
 /** Gives out pairs of outer addresses, each to one device. */
@@ -90,7 +108,8 @@ class AddressPairs {
   readonly #next = new Map<string, number>();
 
   constructor(addresses: AvailableAddresses) {
-    this.#taken = new Set(addresses.foreign.pairs);
+    const { foreign, taken = [], elsewhere = new Map() } = addresses;
+    this.#taken = new Set([...foreign.pairs, ...taken, ...elsewhere.keys()]);
     this.#addresses = addresses;
     this.#firstAlt = addresses.firstAlt === null ? null : parseIpv4(addresses.firstAlt);
   }
@@ -104,13 +123,19 @@ class AddressPairs {
   }
 
   /** Takes a pair with a private address: the peer's own, or the first free one. */
-  takeAlt({ altIp }: Peer, remote: string): string | null {
+  takeAlt(peer: Peer, remote: string): string | null {
     if (this.#firstAlt === null) return null;
-    if (altIp !== null) return this.take(altIp, remote) ? altIp : null;
-    const end = altNetworkOf(formatIpv4(this.#firstAlt)) + ALT_NETWORK_SIZE;
+    const altIp = ownAlt(peer, this.#addresses);
+    if (altIp !== null) {
+      return networkInUse(altIp, this.#addresses) === undefined && this.take(altIp, remote) ? altIp : null;
+    }
+    const end = lastOf(this.#addresses.privateNet) + 1;
     for (let address = this.#next.get(remote) ?? this.#firstAlt; address < end; address++) {
       const ip = formatIpv4(address);
+      const network = networkInUse(ip, this.#addresses);
+      if (network !== undefined) address = lastOf(network);
       this.#next.set(remote, address + 1);
+      if (network !== undefined) continue;
       if (this.#isGivenOut(ip) && this.take(ip, remote)) return ip;
     }
     return null;
@@ -122,16 +147,27 @@ class AddressPairs {
   }
 }
 
-function noLocalError(
-  { name, altIp }: Peer,
-  remote: string,
-  { main, firstAlt }: AvailableAddresses,
-): IpipouError {
-  const why = firstAlt === null
+/** The last address of a network, as a number. */
+function lastOf({ first, length }: Network): number {
+  return first + 2 ** (32 - length) - 1;
+}
+
+function noLocalError(peer: Peer, remote: string, addresses: AvailableAddresses): IpipouError {
+  const { name } = peer;
+  const { main, firstAlt, elsewhere, privateNet } = addresses;
+  const altIp = ownAlt(peer, addresses);
+  const network = altIp === null ? undefined : networkInUse(altIp, addresses);
+  const why = firstAlt === null && elsewhere?.has(pairKey(main, remote))
+    ? `a tunnel device from ${main} was moved to another network namespace, and the kernel allows one for each pair of ` +
+      "addresses; delete it there (ip -n NETNS link delete NAME), or move it back"
+    : firstAlt === null
     ? `another tunnel leads there from ${main}, and the kernel allows one for each pair of addresses; ` +
       "choose another --fou-local-ip"
     : altIp === null
-    ? "all private addresses are in use"
+    ? `all private addresses of ${formatNetwork(privateNet)} are in use; choose another --fou-private-net`
+    : network !== undefined
+    ? `its private address ${altIp} is in ${formatNetwork(network)}, which is in use here; choose another ` +
+      "--fou-local-ip-alt"
     : `another tunnel leads there from its private address ${altIp}; choose another --fou-local-ip-alt`;
   return new IpipouError(`Cannot make the tunnel of ${name} to ${remote}: ${why}`, EXIT.ipLink);
 }

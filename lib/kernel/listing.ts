@@ -15,6 +15,8 @@ export interface IpDevice {
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly link?: string | null | undefined;
+  /** Of a device that was moved here from another network namespace, or is bound to one there. */
+  readonly "link_netnsid"?: number | undefined;
   /** The bridge, bond or VRF that it belongs to. */
   readonly master?: string | undefined;
   readonly ifalias?: string | undefined;
@@ -88,6 +90,15 @@ export interface IpLists {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
   readonly routes: readonly IpRoute[];
+}
+
+/** One route of `ip -json route get fibmatch`. */
+export interface FoundRoute {
+  /** "unicast", "local" … */
+  readonly type: string;
+  readonly dst: string;
+  /** "" where it has none, or several. */
+  readonly device: string;
 }
 
 /** One element of a map or set. */

@@ -11,6 +11,7 @@ import { readDevices, readFou, readRoutes, readTable } from "./read_listing.ts";
 import {
   ANY_ADDRESS,
   type Gate,
+  HIDING_DEVICE,
   type Link,
   type Listener,
   listenerKey,
@@ -72,6 +73,7 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
       routes: foreignRoutes,
       emptyChains: findEmptyChains(table, obsoleteRules),
+      wildcards: foreign.filter(isWildcard).map(({ ifname }) => ifname),
     },
     hasNft: listing.nft !== null,
     outerName,
@@ -79,6 +81,7 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
     unfitAddresses: findUnfitAddresses(devices),
     loneAddresses: new Set(devices.flatMap(loneAddressesOf)),
     vrfMembers: findVrfMembers(devices),
+    isLoopbackUp: devices.some(({ ifname, flags }) => ifname === HIDING_DEVICE && flags.includes("UP")),
     links: new Map(devices.map((device) => [device.ifindex, toLink(device)])),
     paths: new Map(),
     ownIndexes: new Set(own.map(({ ifindex }) => ifindex)),
@@ -263,6 +266,12 @@ function addressPairOf(device: IpDevice): string[] {
   const { remote, local } = device.linkinfo?.info_data ?? {};
   const isIpip = device.linkinfo?.info_kind === "ipip";
   return isIpip && remote !== undefined && local !== undefined ? [pairKey(local, remote)] : [];
+}
+
+/** Whether a device takes IPIP from any address, where no other device takes it. */
+function isWildcard({ flags, linkinfo }: IpDevice): boolean {
+  const { remote = "any" } = linkinfo?.info_data ?? {};
+  return linkinfo?.info_kind === "ipip" && remote === "any" && flags.includes("UP");
 }
 
 function loneAddressesOf(device: IpDevice): string[] {

@@ -38,7 +38,7 @@ export function findGate(
   const isWhole = said?.fingerprint.endsWith(`.${ourRules.length}`) === true &&
     !ourSets.some(({ isUnclear }) => isUnclear) && !remotes.includes(null) &&
     alts.every(({ data }) => isAddress(data)) &&
-    fit(verdicts, locals, names.alt);
+    fit(verdicts, locals);
   return {
     table,
     name,
@@ -51,6 +51,7 @@ export function findGate(
         .map((remote) => [placeKey(remote.endpoint, remote.port), remote]),
     ),
     addresses: keysOf(names.addresses),
+    shared: keysOf(names.shared),
     endpoints: keysOf(names.endpoints),
     alts: keysOf(names.alts),
     devices: keysOf(names.devices),
@@ -89,15 +90,9 @@ function toRemote(
   };
 }
 
-/** Whether the two maps say the same: remotes with a private address go to the chain that rewrites it, others pass. */
-function fit(
-  verdicts: readonly NftElement[],
-  locals: ReadonlyMap<string, string>,
-  altChain: string,
-): boolean {
+/** Whether all remotes pass, and only remotes have a private address. */
+function fit(verdicts: readonly NftElement[], locals: ReadonlyMap<string, string>): boolean {
   const keys = verdicts.map(({ key }) => key.join(" "));
-  const areFitting = verdicts.every(({ data }, index) =>
-    isDeepStrictEqual(data, locals.has(keys[index]!) ? { goto: { target: altChain } } : { accept: null })
-  );
-  return areFitting && new Set(locals.keys()).isSubsetOf(new Set(keys));
+  return verdicts.every(({ data }) => isDeepStrictEqual(data, { accept: null })) &&
+    new Set(locals.keys()).isSubsetOf(new Set(keys));
 }

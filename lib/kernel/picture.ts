@@ -1,9 +1,11 @@
+import { isInNetwork, parseNetwork } from "../ipv4.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Outside } from "./member.ts";
 import type { DeviceChange, KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { recallExpiry } from "./expiry.ts";
+import { SHORTEST_IN_USE } from "./networks_in_use.ts";
 import type { Transition } from "./plan.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL, routeKey } from "./state.ts";
 import { NO_WAYS, Ways } from "./ways.ts";
@@ -13,6 +15,9 @@ type Need = "nothing" | "listeners" | "all";
 
 /** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
+
+/** Takes the IPIP that no other device takes, once it is up. */
+const WILDCARD_DEVICE = "tunl0";
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
@@ -75,6 +80,11 @@ export class Picture {
   /** What was seen, with our changes since; null when everything must be looked at. */
   get observed(): Observed | null {
     return this.#observed;
+  }
+
+  /** The tunnels after the last change that succeeded. */
+  get tunnels(): KernelState["tunnels"] {
+    return (this.#written ?? EMPTY_STATE).tunnels;
   }
 
   /** What must be looked at before `observed` can be relied on. */
@@ -187,7 +197,7 @@ export class Picture {
       // Such routes follow from an address, of which there is news too.
       if (
         change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL &&
-        !this.#ways.isIn(change.network)
+        !this.#ways.isIn(change.network) && !this.#coversPrivate(change.network)
       ) continue;
       if (this.#isExpected(change)) continue;
       this.#need = "all";
@@ -227,17 +237,29 @@ export class Picture {
       case "device":
         return this.#indexes.has(change.index) || tunnels.has(change.name) ||
           [this.#observed?.outerName ?? local.device, own?.device].includes(change.name) ||
-          this.#ways.isChangedBy(change);
+          this.#ways.isChangedBy(change) ||
+          change.name === WILDCARD_DEVICE && change.isUp &&
+            !this.#observed?.foreign.wildcards.includes(change.name);
       case "address":
         return this.#indexes.has(change.index) || altAddresses.has(change.ip) ||
           change.ip === local.ip || change.ip === own?.ip;
       case "route":
-        return change.protocol === ROUTE_PROTOCOL || this.#ways.isIn(change.network);
+        return change.protocol === ROUTE_PROTOCOL || this.#ways.isIn(change.network) ||
+          this.#coversPrivate(change.network);
       case "rule":
       case "table":
       case "unknown":
         return true;
     }
+  }
+
+  /** Whether a private address is in a network, but is not all of it, and so may be another host's. */
+  #coversPrivate(network: string): boolean {
+    const { altAddresses } = this.#written ?? EMPTY_STATE;
+    if (altAddresses.size === 0 || network.endsWith("/32")) return false;
+    const parsed = parseNetwork(network);
+    return parsed !== null && parsed.length >= SHORTEST_IN_USE &&
+      altAddresses.keys().some((ip) => isInNetwork(ip, parsed));
   }
 
   /** Whether a look under these settings might sort objects in another way. */

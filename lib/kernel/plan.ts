@@ -1,5 +1,5 @@
 import type { DesiredState } from "./desired.ts";
-import { listenerWords, planDevices } from "./plan_devices.ts";
+import { addListeners, listenerWords, planDevices } from "./plan_devices.ts";
 import { planGate } from "./plan_gate.ts";
 import { type KernelState, type Listener, listenerKey, type Observed } from "./state.ts";
 import { unlistedListeners } from "./unlisted.ts";
@@ -25,26 +25,32 @@ export interface Transition {
   readonly open: readonly string[];
 }
 
-/** Plans the way from what was observed to `desired`. @param now milliseconds of `Clock.now()` */
+/**
+ * Plans the way from what was observed to `desired`.
+ *
+ * @param now milliseconds of `Clock.now()`
+ * @param told private addresses that are to be hidden again
+ */
 export function planTransition(
   observed: Pick<Observed, "own" | "foreign" | "vrfMembers" | "unusedGroup">,
   desired: DesiredState,
   now: number,
+  told: readonly string[] = [],
 ): Transition {
   const unlisted = unlistedListeners(observed);
-  const current = addListeners(observed.own, unlisted);
+  const current = withListeners(observed.own, unlisted);
   const exposed = exposedListeners(current, desired);
   const remaining = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
-  const ip = planDevices({ ...current, listeners: remaining }, desired, observed.unusedGroup);
+  const ip = planDevices({ ...current, listeners: remaining }, desired, observed.unusedGroup, told);
   const { close, open } = planGate(current, desired, now);
   return {
-    confirm: unlisted.map((listener) => `fou add ${listenerWords(listener)}`),
+    confirm: addListeners(unlisted, [], current.altAddresses),
     withdraw: [...exposed.values()].map((listener) => `fou del ${listenerWords(listener)}`),
     ...(ip.length > 0 ? { close, ip, open } : { close: [], ip, open: [...close, ...open] }),
   };
 }
 
-function addListeners(state: KernelState, more: readonly Listener[]): KernelState {
+function withListeners(state: KernelState, more: readonly Listener[]): KernelState {
   if (more.length === 0) return state;
   const added = more.map((listener) => [listenerKey(listener.local), listener] as const);
   return { ...state, listeners: new Map([...state.listeners, ...added]) };

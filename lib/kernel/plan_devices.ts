@@ -1,9 +1,26 @@
 import type { DesiredState } from "./desired.ts";
 import { type Move, moveTunnels, outerWords } from "./moves.ts";
-import { type KernelState, type Listener, listenerKey, ROUTE_PROTOCOL, type Tunnel } from "./state.ts";
+import {
+  HIDING_DEVICE,
+  type KernelState,
+  type Listener,
+  listenerKey,
+  ROUTE_PROTOCOL,
+  type Tunnel,
+} from "./state.ts";
 
-/** Commands for `ip -batch`. @param unusedGroup number of an empty device group */
-export function planDevices(current: KernelState, desired: DesiredState, unusedGroup: number): string[] {
+/**
+ * Commands for `ip -batch`.
+ *
+ * @param unusedGroup number of an empty device group
+ * @param told private addresses that are to be hidden again
+ */
+export function planDevices(
+  current: KernelState,
+  desired: DesiredState,
+  unusedGroup: number,
+  told: readonly string[] = [],
+): string[] {
   const changing = [...desired.tunnels.values()].filter((tunnel) =>
     current.tunnels.get(tunnel.name) !== tunnel
   );
@@ -32,8 +49,14 @@ export function planDevices(current: KernelState, desired: DesiredState, unusedG
     ...tunnels.flatMap(({ tunnel, found }) => found === null ? [] : changeRoutes("delete", found, tunnel)),
     ...moveTunnels(tunnels.filter((entry): entry is Move => entry.found !== null)),
     ...tunnels.flatMap(({ tunnel, found }) => found === null ? createTunnel(tunnel) : []),
-    ...newAddresses.map(([ip, device]) => `address add ${ip}/32 dev ${device} scope global`),
-    ...newListeners.map(([, listener]) => `fou add ${listenerWords(listener)}`),
+    ...newAddresses.map(([ip, device]) =>
+      `address add ${ip}/32 dev ${device} scope ${device === HIDING_DEVICE ? "host" : "global"}`
+    ),
+    ...addListeners(
+      newListeners.map(([, listener]) => listener),
+      [...newAddresses.map(([ip]) => ip), ...told],
+      desired.altAddresses,
+    ),
     ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
     ...tunnels.flatMap(({ tunnel, found }) =>
       // With a device's last address the kernel drops its routes. Someone may have added another address.
@@ -123,6 +146,29 @@ function changeRoutes(
 ): string[] {
   return routes.filter((route) => !other?.routes.includes(route))
     .map((route) => `route ${verb} ${route} dev ${name} proto ${ROUTE_PROTOCOL}`);
+}
+
+/**
+ * Commands that add listeners. For that, a private address needs its route in the local table for a moment.
+ *
+ * @param told private addresses that have that route
+ */
+export function addListeners(
+  listeners: readonly Listener[],
+  told: readonly string[],
+  altAddresses: KernelState["altAddresses"],
+): string[] {
+  const isHidden = (ip: string) => altAddresses.get(ip) === HIDING_DEVICE;
+  const hidden = new Set([
+    ...told,
+    ...listeners.map(({ local }) => local.ip),
+  ].filter(isHidden));
+  const route = (ip: string) => `local ${ip} dev ${HIDING_DEVICE} proto kernel table local`;
+  return [
+    ...[...hidden].map((ip) => `route replace ${route(ip)}`),
+    ...listeners.map((listener) => `fou add ${listenerWords(listener)}`),
+    ...[...hidden].map((ip) => `route delete ${route(ip)}`),
+  ];
 }
 
 /** A listener in the words of `ip fou`. */

@@ -102,8 +102,9 @@ function install(
 /**
  * What keeps IPIP without FOU out while devices change: a device takes such packets from its first moment to its last.
  */
-function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses" | "alts"> {
+function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses" | "alts" | "shared"> {
   return {
+    shared: gate.shared.intersection(old?.shared ?? NONE),
     addresses: gate.addresses.union(old?.addresses ?? NONE),
     alts: gate.alts.union(old?.alts ?? NONE),
   };
@@ -111,7 +112,7 @@ function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses"
 
 const NONE: ReadonlySet<string> = new Set();
 
-const SETS = ["addresses", "endpoints", "alts", "devices", "sources", "clamped"] as const;
+const SETS = ["addresses", "shared", "endpoints", "alts", "devices", "sources", "clamped"] as const;
 type Elements = Pick<Gate, typeof SETS[number]>;
 
 function keptElements(old: Elements | null, gate: Elements): Elements {
@@ -119,6 +120,7 @@ function keptElements(old: Elements | null, gate: Elements): Elements {
     new Set([...gate[set]].filter((element) => old?.[set].has(element)));
   return {
     addresses: of("addresses"),
+    shared: of("shared"),
     endpoints: of("endpoints"),
     alts: of("alts"),
     devices: of("devices"),

@@ -1,6 +1,7 @@
 import { parseIpv4 } from "../ipv4.ts";
 import { isPort } from "../packet.ts";
 import type {
+  FoundRoute,
   IpDevice,
   IpFou,
   IpRoute,
@@ -18,6 +19,8 @@ import type {
  */
 
 // As the kernel takes them, but for what would break a line or be obeyed by a terminal.
+// deno-lint-ignore no-control-regex
+const NAMESPACE_REGEXP = /^[^\s/\u0000-\u001f\u007f-\u009f-][^\s/\u0000-\u001f\u007f-\u009f]{0,254}$/;
 // deno-lint-ignore no-control-regex
 const DEVICE_REGEXP = /^[^\s/:\u0000-\u001f\u007f-\u009f]{1,15}$/;
 const NETWORK_REGEXP = /^(?:default|[\d.]+(?:\/\d+)?)$/;
@@ -39,6 +42,7 @@ export function readDevices(list: readonly unknown[]): IpDevice[] {
       flags: listIn(device["flags"]).filter((flag) => typeof flag === "string"),
       mtu: numberIn(device["mtu"]) ?? 0,
       link: deviceIn(device["link"]),
+      "link_netnsid": numberIn(device["link_netnsid"]),
       master: deviceIn(device["master"]),
       ifalias: textIn(device["ifalias"]),
       group: textIn(device["group"]),
@@ -110,6 +114,22 @@ export function readRoutes(list: readonly unknown[]): IpRoute[] {
     typeof dst === "string" && NETWORK_REGEXP.test(dst)
       ? [{ dst, dev: deviceIn(dev), protocol: textIn(protocol), metric: numberIn(metric), tos: textIn(tos) }]
       : []
+  );
+}
+
+/** Reads `ip -json route get fibmatch`. */
+export function readFoundRoutes(list: readonly unknown[]): FoundRoute[] {
+  return list.map(fieldsOf).flatMap(({ type, dst, dev }) =>
+    typeof dst === "string" && NETWORK_REGEXP.test(dst)
+      ? [{ type: textIn(type) ?? "unicast", dst, device: deviceIn(dev) ?? "" }]
+      : []
+  );
+}
+
+/** Reads `ip -json netns list-id`. @returns names */
+export function readNamespaces(list: readonly unknown[]): string[] {
+  return list.map(fieldsOf).flatMap(({ name }) =>
+    typeof name === "string" && NAMESPACE_REGEXP.test(name) ? name : []
   );
 }
 

@@ -35,6 +35,17 @@ export class CommandError extends Error {
 /** A program that is not installed. */
 export class MissingProgramError extends IpipouError {}
 
+/** The kernel or a program refused commands. */
+export class RefusedError extends IpipouError {
+  /** Indexes of these commands in those that were run: for `ip` of the first, which also was the last to run. */
+  readonly lines: readonly number[];
+
+  constructor(message: string, exitCode: ExitCode, lines: readonly number[], options: ErrorOptions) {
+    super(message, exitCode, options);
+    this.lines = lines;
+  }
+}
+
 /** Runs `ip`, `nft` and `modprobe`, and logs each command as an administrator would type it. */
 export class Runner {
   readonly #runProgram: RunProgram;
@@ -66,7 +77,8 @@ export class Runner {
    * Runs commands with one `ip -batch`, all of them even if some fail.
    *
    * @param done the kernel's answer to a command that changes nothing; not a failure
-   * @throws {IpipouError} when one fails for another reason
+   * @throws {RefusedError} with all lines that failed for another reason
+   * @throws {IpipouError} when the program failed
    */
   async ipEach(commands: readonly string[], done: string): Promise<void> {
     for (const command of commands) this.#log.command(`ip ${command}`);
@@ -74,10 +86,18 @@ export class Runner {
       await this.#run("ip", ["-force", "-batch", "-"], commands);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      const said = linesOf(error.stderr).filter((line) => !line.includes(done));
-      if (said.length === 0) return;
-      throw await this.#ipError(new CommandError(error.argv, error.code, said.join("\n")), commands);
+      // What is said of a command comes before the line that names it.
+      const said = error.stderr.split(/(?<=^Command failed .*\n)/m).filter((part) => !part.includes(done))
+        .join("");
+      if (said.trim() === "") return;
+      throw await this.#ipError(new CommandError(error.argv, error.code, said), commands);
     }
+  }
+
+  /** Asks with one `ip -json`. What there is no answer to is left out. @returns the answers, a line each */
+  async ask(commands: readonly string[]): Promise<string> {
+    for (const command of commands) this.#log.command(`ip -json ${command}`);
+    return await this.#run("ip", ["-force", "-json", "-batch", "-"], commands, (code) => code <= 1);
   }
 
   /** Runs commands with one `nft -f`, as one transaction: all take effect or none. */
@@ -86,7 +106,7 @@ export class Runner {
     try {
       await this.#run("nft", ["-f", "-"], commands);
     } catch (error) {
-      throw this.#nftError(error, error instanceof CommandError ? failedNftCommand(error, commands) : "");
+      throw this.#nftError(error, commands);
     }
   }
 
@@ -98,7 +118,7 @@ export class Runner {
       return parseNftTable(listing);
     } catch (error) {
       if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
-      throw this.#nftError(error, `list table ip ${table}`);
+      throw this.#nftError(error, [`list table ip ${table}`]);
     }
   }
 
@@ -115,12 +135,13 @@ export class Runner {
   }
 
   async #ipError(cause: CommandError, commands: readonly string[]): Promise<IpipouError> {
-    const command = failedIpCommand(cause, commands);
+    const lines = failedLines(/^Command failed -:(\d+)/gm, cause, commands);
+    const command = commands[lines[0] ?? -1] ?? failedIpCommand(cause, commands);
     const refusal = { command, said: linesOf(cause.stderr).join("; ") };
     const taken = takenPort(refusal);
     const cure = taken === null ? ipCure(refusal, this.#surroundings) : await this.#portCure(taken);
     const message = withCure(`Cannot run 'ip ${shorten(command)}': ${reason(cause)}`, cure);
-    return new IpipouError(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), { cause });
+    return errorOf(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), lines, cause);
   }
 
   async #portCure(port: PortRefusal): Promise<string> {
@@ -134,21 +155,26 @@ export class Runner {
     );
   }
 
-  #nftError(error: unknown, command: string): unknown {
+  #nftError(error: unknown, commands: readonly string[]): unknown {
     if (!(error instanceof CommandError)) return error;
+    const lines = failedLines(/^\S+:(\d+):\d+-\d+: Error/gm, error, commands);
+    const command = commands[lines[0] ?? 0] ?? "";
     const said = /Error: (.+)/.exec(error.stderr)?.[1];
     const why = said === undefined ? reason(error) : shorten(said);
     const cure = nftCure({ command, said: why }, this.#surroundings);
-    return new IpipouError(withCure(`Cannot run nft '${shorten(command)}': ${why}`, cure), EXIT.nft, {
-      cause: error,
-    });
+    return errorOf(withCure(`Cannot run nft '${shorten(command)}': ${why}`, cure), EXIT.nft, lines, error);
   }
 
-  async #run(program: ProgramName, args: readonly string[], input: readonly string[]): Promise<string> {
+  async #run(
+    program: ProgramName,
+    args: readonly string[],
+    input: readonly string[],
+    isFine: (code: number) => boolean = (code) => code === 0,
+  ): Promise<string> {
     const text = input.map((line) => `${line}\n`).join("");
     try {
       const { code, stdout, stderr, isLate } = await this.#runProgram(program, args, text, TIME_LIMIT);
-      if (code === 0) return stdout;
+      if (isFine(code)) return stdout;
       const late = `Error: killed, as it took more than ${TIME_LIMIT / 1000} s`;
       throw new CommandError([program, ...args], code, isLate ? late : stderr);
     } catch (error) {
@@ -203,10 +229,28 @@ function unreadableError(program: "ip" | "nft", exitCode: ExitCode): IpipouError
   );
 }
 
-/** The command that failed. Without a line number from `ip`, a guess. */
+/** A program may fail without naming a line, for instance when it is killed. */
+function errorOf(
+  message: string,
+  code: ExitCode,
+  lines: readonly number[],
+  cause: CommandError,
+): IpipouError {
+  return lines.length > 0
+    ? new RefusedError(message, code, lines, { cause })
+    : new IpipouError(message, code, { cause });
+}
+
+function failedLines(
+  pattern: RegExp,
+  { stderr }: CommandError,
+  commands: readonly string[],
+): number[] {
+  return [...stderr.matchAll(pattern)].map(([, line]) => Number(line) - 1).filter((line) => line in commands);
+}
+
+/** The command that failed, where `ip` does not name it: a guess. */
 function failedIpCommand({ stderr }: CommandError, commands: readonly string[]): string {
-  const line = /^Command failed -:(\d+)/m.exec(stderr)?.[1];
-  if (line !== undefined) return commands[Number(line) - 1] ?? "-batch -";
   const fou = stderr.includes(NO_FOU) && commands.find((command) => command.startsWith("fou"));
   if (fou) return fou;
   return commands.length === 1 ? commands[0]! : "-batch -";
@@ -235,9 +279,4 @@ function withCure(message: string, cure: string): string {
 function ipExitCode(command: string): ExitCode {
   if (command.startsWith("fou")) return EXIT.ipFou;
   return command.startsWith("address") ? EXIT.ipAddress : EXIT.ipLink;
-}
-
-function failedNftCommand({ stderr }: CommandError, commands: readonly string[]): string {
-  const line = Number(/^\S+:(\d+):\d+-\d+: Error/m.exec(stderr)?.[1] ?? 1);
-  return commands[line - 1] ?? "";
 }

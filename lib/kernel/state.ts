@@ -72,6 +72,10 @@ export interface GateRules {
   readonly reroutes: number | null;
   /** Whether some peer may use only certain inner source addresses. */
   readonly filters: boolean;
+  /** Whether some peer leaves IPIP without FOU to other devices. */
+  readonly shares: boolean;
+  /** Of a client: the private address of its tunnel; null: it has none. */
+  readonly alt: string | null;
   /** What segment sizes in TCP connections through the tunnels are lowered to; null: nothing. */
   readonly clamp: number | "auto" | null;
   /** See `mark.ts`. */
@@ -86,6 +90,8 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly remotes: ReadonlyMap<string, Remote>;
   /** Outer far addresses of all tunnels that are not parked. */
   readonly addresses: ReadonlySet<string>;
+  /** Of those, the ones whose IPIP without FOU goes to other devices: none of our tunnels takes it. */
+  readonly shared: ReadonlySet<string>;
   /** Outer far ends of all tunnels that are not parked; see `endpointKey`. */
   readonly endpoints: ReadonlySet<string>;
   /** Private addresses in use. */
@@ -113,7 +119,7 @@ export interface KernelState {
   readonly tunnels: ReadonlyMap<string, Tunnel>;
   /** By `listenerKey`. */
   readonly listeners: ReadonlyMap<string, Listener>;
-  /** Private addresses, and the device that each is on. */
+  /** Private addresses, and the device that each is on; see `HIDING_DEVICE`. */
   readonly altAddresses: ReadonlyMap<string, string>;
   readonly gate: Gate | null;
   /** Rules in the gate's table that version 0.1 left for this port and queue: "CHAIN handle N". */
@@ -138,6 +144,8 @@ export interface Observed {
     readonly routes: ReadonlyMap<string, string>;
     /** Chains of version 0.1 in the gate's table; none while one of its servers has a rule there. */
     readonly emptyChains: readonly string[];
+    /** Names of the ipip devices that are up and take IPIP from any address, such as tunl0. */
+    readonly wildcards: readonly string[];
   };
   /** Whether nft can be used. A client does without. */
   readonly hasNft: boolean;
@@ -151,6 +159,8 @@ export interface Observed {
   readonly loneAddresses: ReadonlySet<string>;
   /** VRFs, and devices in one. Only a socket that is bound to one may have its addresses. */
   readonly vrfMembers: ReadonlySet<string>;
+  /** Whether the loopback device is up. */
+  readonly isLoopbackUp: boolean;
   /** All devices, by the kernel's numbers. */
   readonly links: ReadonlyMap<number, Link>;
   /** MTU of the route to each far address, as far as it was asked for. */
@@ -160,6 +170,12 @@ export interface Observed {
   /** Number of an empty device group. */
   readonly unusedGroup: number;
 }
+
+/**
+ * The loopback device. A private address on it has no route in the local table: so no one gets an answer to an ARP request
+ * for it, and a host that has the same one can be reached. The kernel still takes it as the source of a tunnel.
+ */
+export const HIDING_DEVICE = "lo";
 
 /** The state of an instance that has nothing. */
 export const EMPTY_STATE: KernelState & { readonly gate: null } = {

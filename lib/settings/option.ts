@@ -35,6 +35,7 @@ export interface Values {
   mssClamp: number | "auto" | "off";
   /** IP/LENGTH, as the other networks. */
   tunnelNet: string;
+  privateNet: string;
   allowedIps: readonly string[];
   routes: readonly string[];
   /** Text or bytes. */
@@ -51,6 +52,7 @@ export interface Values {
   authPacketTtl: number;
   altIp: string;
   forceAlt: boolean;
+  sharedIpip: boolean;
   queueNumber: number;
   queueMaxLength: number;
   nftTable: string;
@@ -105,7 +107,12 @@ export type Kind =
   | { readonly kind: "secretFile"; readonly slot: SlotFor<SecretFile> }
   | { readonly kind: "ipv4"; readonly slot: SlotFor<string> }
   /** `IP/LENGTH`, or an address for a network of one. */
-  | { readonly kind: "network"; readonly slot: "tunnelNet"; readonly min: number; readonly max: number }
+  | {
+    readonly kind: "network";
+    readonly slot: "tunnelNet" | "privateNet";
+    readonly min: number;
+    readonly max: number;
+  }
   /** Networks separated by commas; in TOML a list. */
   | { readonly kind: "networks"; readonly slot: "allowedIps" | "routes" }
   | { readonly kind: "device"; readonly slot: "device" | "tunnelDevice" | "peerName" }

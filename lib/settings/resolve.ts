@@ -3,7 +3,7 @@ import { SettingsError } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Input } from "./given.ts";
 import { DEFAULT_NFT_TABLE } from "./option.ts";
-import { chooseAltIp, choosePeers } from "./resolve_peers.ts";
+import { choosePeers, choosePrivate } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
 
@@ -50,7 +50,7 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     name,
     number,
     local,
-    firstAltIp: chooseAltIp(given, number),
+    ...choosePrivate(given, number),
     fouMark: given.fouMark?.value ?? 0,
     encapCsum: given.encapCsum?.value ?? null,
     mssClamp: chooseMssClamp(input),

@@ -1,4 +1,4 @@
-import { formatIpv4, parseNetwork } from "../ipv4.ts";
+import { formatIpv4, formatNetwork, networkOf, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { refuseClashes } from "./clashes.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
@@ -7,8 +7,7 @@ import { chooseScheme, type SchemeContext } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
 
-/** 172.29.0.0 */
-const FIRST_ALT_IP = 0xac1d_0000;
+const PRIVATE_NET = "172.29.0.0/16";
 
 /** What is needed to choose a peer's settings. */
 type PeerContext = SchemeContext & TunnelContext;
@@ -24,7 +23,10 @@ type PeersContext = Omit<PeerContext, "isNamed" | "net">;
  */
 export function choosePeers({ given, peers }: Input, context: PeersContext): Peer[] {
   const { mode, number } = context;
-  const altIps = [chooseAltIp(given, number), ...(peers ?? []).map((peer) => peer.given.altIp?.value)];
+  const altIps = [
+    choosePrivate(given, number).firstAltIp,
+    ...(peers ?? []).map((peer) => peer.given.altIp?.value),
+  ];
   if (mode === "server") refuseOwnAddressAsAlt(given, altIps, context);
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
@@ -78,8 +80,9 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     replay: given.replay?.value ?? "strict",
     lifetime: given.lifetime?.value ?? 0,
     reply: given.reply?.value ?? false,
-    altIp: isNamed ? given.altIp?.value ?? null : chooseAltIp(given, number),
+    altIp: isNamed ? given.altIp?.value ?? null : choosePrivate(given, number).firstAltIp,
     forceAlt: given.forceAlt?.value ?? false,
+    sharedIpip: given.sharedIpip?.value ?? false,
     allowedIps: mode === "server" ? chooseAllowedIps(given, tunnel.peerIp, isNamed ? routes : null) : null,
     routes,
     moveInterval: given.moveInterval?.value ?? 0,
@@ -102,9 +105,26 @@ function nobodyError({ tunnelNet }: Readonly<GivenValues>): SettingsError {
   );
 }
 
-/** The private local address, or the first one. @param number N */
-export function chooseAltIp(given: Readonly<GivenValues>, number: number): string {
-  return given.altIp?.value ?? formatIpv4(FIRST_ALT_IP + number);
+/**
+ * Chooses the first of the private local addresses, and the network they come from.
+ *
+ * @param number N
+ * @throws {SettingsError} when the one is not in the other
+ */
+export function choosePrivate(
+  { altIp, privateNet }: Readonly<GivenValues>,
+  number: number,
+): Pick<Settings, "firstAltIp" | "privateNet"> {
+  const given = parseNetwork(privateNet?.value ?? PRIVATE_NET)!;
+  const first = parseIpv4(altIp?.value ?? "") ?? given.first + number % 2 ** (32 - given.length);
+  const firstAltIp = formatIpv4(first);
+  const net = networkOf(first, given.length);
+  if (net.first === given.first || privateNet === undefined) {
+    return { firstAltIp, privateNet: formatNetwork(net) };
+  }
+  throw new SettingsError(
+    `Cannot use ${firstAltIp} as ${altIp?.place}: it is not in ${privateNet.value} (${privateNet.place})`,
+  );
 }
 
 function refuseOwnAddressAsAlt(

@@ -45,6 +45,8 @@ export interface Peer {
   readonly altIp: string | null;
   /** Use a private local address even if the public address is not shared. */
   readonly forceAlt: boolean;
+  /** Leave IPIP without FOU between the two outer addresses to other devices. It takes a private local address. */
+  readonly sharedIpip: boolean;
   /** Server: source networks, IP/LENGTH, accepted from its tunnel; null: any. */
   readonly allowedIps: readonly string[] | null;
   /** Networks, IP/LENGTH, routed into its tunnel. */
@@ -70,6 +72,8 @@ export interface Settings {
   };
   /** The first of the private local addresses handed out to peers that are not given one. */
   readonly firstAltIp: string;
+  /** The network that they come from, IP/LENGTH. */
+  readonly privateNet: string;
   /** Firewall mark of auth packets, replies and tunnel packets, 0 to 2^32 - 1; 0: none. */
   readonly fouMark: number;
   /** UDP checksums of tunnel packets: on, off, or the kernel's default. */

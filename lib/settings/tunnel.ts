@@ -1,4 +1,4 @@
-import { addIpv4, formatIpv4, isHostIpv4, type Network } from "../ipv4.ts";
+import { addIpv4, formatIpv4, isHostIpv4, type Network, parseNetwork } from "../ipv4.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues } from "./given.ts";
 import { ownPoolAddress, poolAddress } from "./pool.ts";
@@ -6,8 +6,9 @@ import type { OuterHeader, Peer, Settings } from "./settings.ts";
 
 /** A tunnel is one hop, whatever TTL the packet inside has left. */
 const DEFAULT_TTL = 64;
-/** 172.28.0.0 */
-const FIRST_TUNNEL_IP = 0xac1c_0000;
+/** The network of the tunnel addresses that a server takes by default. */
+export const DEFAULT_TUNNEL_NET = "172.28.0.0/16";
+const FIRST_TUNNEL_IP = parseNetwork(DEFAULT_TUNNEL_NET)!.first;
 /**
  * tunl0 is the kernel's own device, which receives packets that no other ipip device matches. The others have a meaning
  * in /proc/sys/net/ipv4/conf, and the kernel refuses devices with these names.

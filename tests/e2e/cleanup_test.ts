@@ -41,7 +41,7 @@ Deno.test("cleanup removes and lists everything that a killed server and client 
       code: 0,
       stdout: `removed device ipipou1, tunnel to ${ADDRESS.nat}:${PORT}\n` +
         `removed FOU port 172.29.0.1:${PORT}\nremoved FOU port ${ADDRESS.server}:${PORT}\n` +
-        "removed address 172.29.0.1 of eth0\nremoved gate gate-ipipou1 in table ip ipipou\n",
+        "removed address 172.29.0.1 of lo\nremoved gate gate-ipipou1 in table ip ipipou\n",
       stderr: "",
     });
     assert.deepEqual(await cleanUp(scenario, "client", "-s", "-n1"), {

@@ -20,8 +20,9 @@ Deno.test("a server with a private address killed during its start, an admission
   const mortal = await Mortal.create(scenario, "server", args, SERVER_UP);
   const before = await scenario.snapshot("server");
   await scenario.client("client", ...TOKEN, "--keepalive", "1");
-  // Gate, FOU port, gate with the private address | device, alias, address, FOU port, inner address, up, remote.
-  await t.step("start and admission", async () => assert.equal(await mortal.startUntilUp(4), 2));
+  // Gate, FOU port, gate with the private address | device, alias, address, its route, FOU port, its route again, inner
+  // address, up, remote.
+  await t.step("start and admission", async () => assert.equal(await mortal.startUntilUp(4), 3));
   const standing = comparable(await scenario.snapshot("server"));
   await t.step("move, after the device has moved", async () => {
     const server = await mortal.startWithoutDeath();

@@ -53,6 +53,17 @@ export const SERVER: OptionGroup = {
         "--tunl-peer-ip one derived from its name",
       neverAbbreviated: true,
     },
+    "--fou-private-net NET/LEN": {
+      kind: "network",
+      slot: "privateNet",
+      min: 8,
+      max: 30,
+      help:
+        "Network of the private local addresses, for clients that share their public address: one that is " +
+        "not in use at this host",
+      default: "172.29.0.0/16",
+      neverAbbreviated: true,
+    },
     "--fou-local-ip-alt IP": {
       ...ipv4("altIp"),
       help: "Private local address for a client that shares its public address with another client",

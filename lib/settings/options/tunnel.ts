@@ -19,6 +19,11 @@ export const TUNNEL: OptionGroup = {
       help: "The peer's tunnel address",
       default: "--tunl-ip plus 1 on a server, minus 1 on a client",
     },
+    "--tunl-shared-ipip": {
+      ...turnsOn("sharedIpip"),
+      help: "Leave plain IPIP between the two outer addresses to tunl0, for Calico, LVS and the like",
+      neverAbbreviated: true,
+    },
     "--tunl-ttl TTL": {
       ...numberOrWord("tunnelTtl", 1, 255, "inherit"),
       help: "IP TTL of tunnel packets outside the tunnel, 1 to 255; inherit is that of the packet inside",

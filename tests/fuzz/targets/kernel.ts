@@ -4,11 +4,13 @@ import { findAdmissions } from "../../../lib/daemon/adoption.ts";
 import { findOutside } from "../../../lib/daemon/outside.ts";
 import { IpipouError } from "../../../lib/errors.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
+import { Elsewhere } from "../../../lib/kernel/elsewhere.ts";
 import { parseGateComment } from "../../../lib/kernel/gate_rules.ts";
 import { type Identity, identityOf } from "../../../lib/kernel/identity.ts";
 import { Instance } from "../../../lib/kernel/instance.ts";
 import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
 import { formatMark, parseMark } from "../../../lib/kernel/mark.ts";
+import { describeInnerClashes, NetworksInUse } from "../../../lib/kernel/networks_in_use.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
@@ -204,6 +206,33 @@ const failures = target(
   },
 );
 
+const foundRoutes = jsonLike([
+  [{ dst: "172.28.0.0/16", dev: "br1", flags: [] }],
+  [{ type: "local", dst: "172.29.0.1", dev: "lo" }],
+  [{ dst: "default", dev: "eth0", nexthops: [] }],
+], ["dst", "dev", "type"]);
+const answers = target(
+  "routes and namespaces that ip finds",
+  [
+    "lib/kernel/read_listing.ts readFoundRoutes",
+    "lib/kernel/read_listing.ts readNamespaces",
+    "lib/kernel/networks_in_use.ts NetworksInUse.ask",
+    "lib/kernel/networks_in_use.ts describeInnerClashes",
+    "lib/kernel/elsewhere.ts Elsewhere.remove",
+  ],
+  fc.tuple(foundRoutes, jsonLike([[{ nsid: 0, name: "box" }, { nsid: 1 }]], ["name", "nsid"])),
+  async ([routes, namespaces]) => {
+    const runner = runnerFor({ ip: { stdout: line(routes) } });
+    const clashes = await outcomeOfAsync(() => describeInnerClashes(SETTINGS, new Set(), runner));
+    if ("value" in clashes) { for (const said of clashes.value) assertLine(said); }
+    await outcomeOfAsync(() => new NetworksInUse().ask(["172.29.0.1"], runner));
+    const write = (said: string) => assertLine(said);
+    const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
+    const lost = new Set(["192.0.2.1 198.51.100.2"]);
+    await new Elsewhere(log).remove("p0", lost, runnerFor({ ip: { stdout: line(namespaces) } }));
+  },
+);
+
 const marks = textLike(
   [
     "ipipou:p0",
@@ -239,4 +268,4 @@ const comment = target(
 );
 
 /** What the kernel's programs print. */
-export const KERNEL_TARGETS: readonly Target[] = [ipLists, nftList, output, failures, mark, comment];
+export const KERNEL_TARGETS: readonly Target[] = [ipLists, nftList, output, failures, answers, mark, comment];

@@ -29,6 +29,7 @@ function left(
     remotes,
     addresses: new Set<string>(),
     endpoints: new Set<string>(),
+    shared: new Set<string>(),
     alts: new Set<string>(),
     devices: new Set<string>(),
     sources: new Set<string>(),

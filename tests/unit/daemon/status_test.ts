@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { type ClientStatus, describeStatus, type ServerStatus } from "../../../lib/daemon/status.ts";
 
 const SERVER: ServerStatus = {
@@ -7,6 +8,7 @@ const SERVER: ServerStatus = {
   peers: 3,
   admitted: 2,
   missingHosts: [],
+  faults: new Map(),
   problem: null,
 };
 
@@ -39,6 +41,15 @@ Deno.test("describeStatus() names one missing host, and counts the others", () =
     describeStatus({ ...SERVER, missingHosts }).split("; ").slice(2);
   assert.deepEqual(words("a.example"), ["cannot find a.example"]);
   assert.deepEqual(words("a.example", "b.example", "c.example"), ["cannot find a.example and 2 more"]);
+});
+
+Deno.test("describeStatus() names one peer that is kept out and why, and counts the others", () => {
+  const words = (...names: string[]) => {
+    const faults = new Map(names.map((name) => [name, new IpipouError(`Cannot make ${name}`, EXIT.ipLink)]));
+    return describeStatus({ ...SERVER, faults }).split("; ").slice(2);
+  };
+  assert.deepEqual(words("a"), ["kept out: a: Cannot make a"]);
+  assert.deepEqual(words("a", "b", "c"), ["kept out: a and 2 more: Cannot make a"]);
 });
 
 Deno.test("describeStatus() says whether a client's server replies", () => {

@@ -23,6 +23,13 @@ export class Admin {
     return this.ip(`link delete dev ${name}`);
   }
 
+  /** Moves a device to another network namespace. */
+  moveElsewhere(name: string): boolean {
+    const device = this.#kernel.devices.get(name);
+    if (device !== undefined) this.#kernel.links.moveElsewhere(device);
+    return device !== undefined;
+  }
+
   renameDevice(name: string, to: string): boolean {
     return this.ip(`link set dev ${name} name ${to}`);
   }

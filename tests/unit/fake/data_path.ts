@@ -53,7 +53,7 @@ export class DataPath {
     if (!device?.up || device.outer === null) return dropped(`${deviceName} is no tunnel that is up`);
     const { local, remote, encap } = device.outer;
     if (/^(0|127)\./.test(remote) || local.startsWith("127.")) return dropped("it leads nowhere");
-    if (!this.#kernel.isLocal(local)) return dropped(`${local} is no address of this host`);
+    if (!this.#kernel.hasAddress(local)) return dropped(`${local} is no address of this host`);
     const packet = encap === null ? IpPacket.wrap(local, remote, inner) : IpPacket.copy(buildUdpPacket({
       source: { ip: local, port: encap.sport },
       destination: { ip: remote, port: encap.dport },

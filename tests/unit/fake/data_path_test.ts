@@ -22,6 +22,8 @@ const RULES: GateRules = {
   readdresses: true,
   reroutes: null,
   filters: true,
+  shares: false,
+  alt: null,
   clamp: null,
   mark: formatMark({ name: "hub", foreignPorts: [], privateAddress: null, mtu: null }),
 };

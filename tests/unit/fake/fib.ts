@@ -25,6 +25,8 @@ const SCOPES = { global: 0, link: 253, host: 254 } as const;
 export class Fib {
   /** In the order in which they were made. */
   readonly routes: FakeRoute[] = [];
+  /** Addresses of this host that have no route in the local table. */
+  readonly hidden = new Set<string>();
   readonly #changes: Changes;
 
   constructor(changes: Changes) {
@@ -43,6 +45,7 @@ export class Fib {
       address.isSecondary || !isSecondary && SCOPES[fields.scope] <= SCOPES[scope]
     );
     addresses.splice(before + 1, 0, address);
+    this.hidden.delete(address.local);
     this.#changes.tell({ kind: "address", index: device.index, ip: address.local, isGone: false });
     this.#tellRoute(KERNEL, address.local); // the kernel's route in the local table
     if (device.up) this.#addPrefix(device, address);
@@ -65,7 +68,18 @@ export class Fib {
 
   /** Adds the routes that come with a device's addresses once it is up. */
   raised(device: FakeDevice): void {
-    for (const address of device.addresses) this.#addPrefix(device, address);
+    for (const address of device.addresses) {
+      this.hidden.delete(address.local);
+      this.#addPrefix(device, address);
+    }
+  }
+
+  /** Adds the route of an address to the local table, or deletes it. @throws {Refused} */
+  changeLocalRoute(verb: string, ip: string): void {
+    if (verb === "delete" && this.hidden.has(ip)) throw Refused.answer("No such process");
+    if (verb === "delete") this.hidden.add(ip);
+    else this.hidden.delete(ip);
+    this.#tellRoute(KERNEL, ip, verb === "delete");
   }
 
   /** Drops a device's routes. The kernel sends no notifications about these. */

@@ -149,6 +149,15 @@ function deleteLinks({ links }: IpTargets, words: Words): void {
 }
 
 function changeRoute({ links, fib }: IpTargets, verb: string, words: Words): void {
+  if (words.first === "local") {
+    const found = words.read(0, ["local", "dev", "proto", "table"]);
+    const ip = words.value(found, "local");
+    const device = links.find(words.value(found, "dev"));
+    if (found.get("proto") !== "kernel" || found.get("table") !== "local") words.fail("another route");
+    if (verb !== "delete" && !device.up) throw new Refused("Error: Device for nexthop is not up.");
+    if (!device.addresses.some(({ local }) => local === ip)) words.fail("no address of the device");
+    return fib.changeLocalRoute(verb, ip);
+  }
   const found = words.read(1, ["dev", "proto", "metric", "via", "mtu"]);
   const { index } = links.find(words.value(found, "dev"));
   const [protocol, metric, via] = ["proto", "metric", "via"].map((name) => found.get(name));
@@ -176,7 +185,8 @@ function readProtocol(text: string): number {
 function changeAddress({ links, fib }: IpTargets, verb: string, words: Words): void {
   const found = words.read(1, ["peer", "dev", "scope"]);
   const device = links.find(words.value(found, "dev"));
-  const address = readAddress(words.first, found.get("peer"));
+  const scope = found.get("scope") === "host" ? "host" : "global";
+  const address = { ...readAddress(words.first, found.get("peer")), scope } as const;
   if (verb === "add") return fib.addAddress(device, address);
   if (!words.first.includes("/") && !found.has("peer")) words.fail("deletes whatever there is");
   fib.deleteAddress(device, address);

@@ -8,12 +8,13 @@ import type { Listed } from "./listed.ts";
 
 /** A device as `ip -j -d address show` prints it, with most of the fields. */
 export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
-  const { index, name, kind, alias, mtu, outer, link, up, group, addresses } = device;
+  const { index, name, altnames, kind, alias, mtu, outer, link, up, group, addresses } = device;
   const under = link === null ? null : links.nameOf(link);
   return {
     ifindex: index,
     ...(kind === "ipip" || under !== null ? { link: under } : {}),
     ifname: name,
+    ...(altnames.length === 0 ? {} : { altnames }),
     flags: [...flagsOf(device), ...up ? ["UP", "LOWER_UP"] : []],
     mtu,
     operstate: up ? "UNKNOWN" : "DOWN",

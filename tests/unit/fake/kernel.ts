@@ -41,6 +41,11 @@ export class FakeKernel {
   readonly nftables: FakeNft;
   /** The modules for FOU and ipip devices. */
   modules: "loaded" | "loadable" | "missing" = "loadable";
+  /**
+   * Why it refuses a command though nothing above is in the way; null: it does not. The command is a line of `ip`, or of
+   * `nft` in the form `add element SET { ELEMENT }`.
+   */
+  refuses: (command: string) => string | null = () => null;
   /** How many `ip` commands and `nft` transactions were carried out so far. */
   count = 0;
   readonly #options: KernelOptions;
@@ -53,7 +58,7 @@ export class FakeKernel {
       canClamp: true,
       ...options,
     };
-    this.nftables = new FakeNft(this.changes, this.#options.now, this.#options);
+    this.nftables = new FakeNft(this.changes, this.#options.now, this.#options, (line) => this.refuses(line));
   }
 
   get tables(): FakeNft["tables"] {
@@ -97,10 +102,14 @@ export class FakeKernel {
     this.addDevice("tunl0", { mtu: 1480, kind: "ipip", outer, up: false });
   }
 
-  /** Whether an address is one of this host's. */
+  /** Whether what is sent to an address is for this host. */
   isLocal(ip: string): boolean {
-    const isIn = (device: FakeDevice) => device.addresses.some(({ local }) => local === ip);
-    return this.devices.values().some(isIn) || ip.startsWith("127.") && this.devices.has("lo");
+    return this.hasAddress(ip) && !this.fib.hidden.has(ip) || ip.startsWith("127.") && this.devices.has("lo");
+  }
+
+  /** Whether an address is one of this host's, so that it may send from it. */
+  hasAddress(ip: string): boolean {
+    return this.devices.values().some(({ addresses }) => addresses.some(({ local }) => local === ip));
   }
 
   /** How the kernel would send to an address, see `lib/ports.ts`. */
@@ -160,6 +169,8 @@ export class FakeKernel {
   /** Carries out one line of `ip -batch`. @throws {Refused} */
   ip(line: string): void {
     this.count++;
+    const why = this.refuses(line);
+    if (why !== null) throw Refused.answer(why);
     runIpCommand(
       { links: this.links, fib: this.fib, fou: this.fou, isLocal: (ip) => this.isLocal(ip) },
       line,
@@ -184,6 +195,29 @@ export class FakeKernel {
 
   listDevices(): Listed["devices"] {
     return [...this.devices.values()].map((device) => listDevice(this.links, device));
+  }
+
+  /** What `ip -j route get fibmatch` prints. @throws {Refused} */
+  routeTo(ip: string): readonly { readonly type?: string; readonly dst: string; readonly dev: string }[] {
+    if (this.isLocal(ip)) return [{ type: "local", dst: ip, dev: "lo" }];
+    const route = this.fib.lookup(ip);
+    if (route === null) throw Refused.answer("Network is unreachable");
+    return [{ dst: route.dst, dev: this.links.nameOf(route.device) }];
+  }
+
+  /** The devices in the namespace "box" that were moved there. */
+  listElsewhere(): Listed["devices"] {
+    return [...this.links.elsewhere].map((device) => ({
+      ...listDevice(this.links, device),
+      link_netnsid: 0,
+    }));
+  }
+
+  /** @throws {Refused} */
+  deleteElsewhere(name: string): void {
+    const device = this.links.elsewhere.values().find((device) => device.name === name);
+    if (device === undefined) throw new Refused(`Cannot find device "${name}"`);
+    this.links.elsewhere.delete(device);
   }
 
   listFou(): Listed["fou"] {

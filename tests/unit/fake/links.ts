@@ -32,6 +32,8 @@ export const USUAL_HEADER = outerHeader(0, 0, true);
 export interface FakeDevice {
   readonly index: number;
   name: string;
+  /** Other names, which no other device can have either. */
+  readonly altnames: string[];
   /** "" for the loopback device. */
   readonly kind: string;
   alias: string | null;
@@ -57,6 +59,8 @@ export interface Followers {
 /** The network devices of a fake kernel. */
 export class Links {
   readonly byName = new Map<string, FakeDevice>();
+  /** Devices that were moved to another network namespace. Nobody else here can have their outer addresses. */
+  readonly elsewhere = new Set<FakeDevice>();
   readonly #changes: Changes;
   readonly #followers: Followers;
   #lastIndex = 0;
@@ -84,11 +88,12 @@ export class Links {
 
   /** @throws {Refused} when its name or its outer addresses are taken */
   add(name: string, fields: Partial<Omit<FakeDevice, "name" | "index">>): FakeDevice {
-    if (this.byName.has(name)) throw Refused.answer("File exists");
+    this.#checkName(name);
     const { addresses, ...rest } = fields;
     const device: FakeDevice = {
       index: this.#lastIndex + 1,
       name,
+      altnames: [],
       kind: "dummy",
       alias: null,
       mtu: 1500,
@@ -119,7 +124,7 @@ export class Links {
     },
   ): void {
     if (outer !== undefined) this.#checkPair(device, outer);
-    if (name !== undefined && this.byName.has(name)) throw Refused.answer("File exists");
+    if (name !== undefined) this.#checkName(name);
     const wasUp = device.up;
     if (outer !== undefined) device.outer = outer;
     if (alias !== undefined) device.alias = alias;
@@ -142,6 +147,11 @@ export class Links {
     }
   }
 
+  moveElsewhere(device: FakeDevice): void {
+    this.delete([device]);
+    this.elsewhere.add(device);
+  }
+
   #switch(device: FakeDevice, up: boolean): void {
     device.up = up;
     this.#tell(device);
@@ -160,9 +170,15 @@ export class Links {
     }
   }
 
+  /** @throws {Refused} */
+  #checkName(name: string): void {
+    const hasIt = ({ altnames }: FakeDevice) => altnames.includes(name);
+    if (this.byName.has(name) || this.byName.values().some(hasIt)) throw Refused.answer("File exists");
+  }
+
   /** No two ipip devices may have the same outer addresses and be bound to the same device. @throws {Refused} */
   #checkPair(device: FakeDevice, { local, remote }: Outer): void {
-    for (const other of this.byName.values()) {
+    for (const other of [...this.byName.values(), ...this.elsewhere]) {
       const isSame = other !== device && other.kind === device.kind && other.link === device.link &&
         other.outer?.local === local && other.outer.remote === remote;
       if (isSame) throw Refused.answer("File exists");

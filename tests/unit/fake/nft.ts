@@ -42,29 +42,49 @@ export class FakeNft {
   readonly #changes: Changes;
   readonly #now: () => number;
   readonly #options: NftOptions;
+  readonly #refuses: (command: string) => string | null;
   #lastHandle = 0;
   /** Tables as they were before the current transaction, by name; null: there was no such table. */
   #before = new Map<string, FakeTable | null>();
   #touched = new Set<string>();
 
-  /** @param now milliseconds of the monotonic clock */
-  constructor(changes: Changes, now: () => number, options: NftOptions) {
+  /**
+   * @param now milliseconds of the monotonic clock
+   * @param refuses why a command with one element is refused; null: it is not
+   */
+  constructor(
+    changes: Changes,
+    now: () => number,
+    options: NftOptions,
+    refuses: (command: string) => string | null = () => null,
+  ) {
     this.#changes = changes;
     this.#now = now;
     this.#options = options;
+    this.#refuses = refuses;
   }
 
   /** One transaction: all or nothing. @throws {Refused} in the words of `nft -f -` */
   run(lines: readonly string[]): void {
     this.#before = new Map();
     this.#touched = new Set();
+    const errors: string[] = [];
     for (const [index, line] of lines.entries()) {
       try {
         this.#command(line);
       } catch (error) {
-        this.#rollBack();
-        throw error instanceof NftError ? describe(error, index + 1, line) : error;
+        if (!(error instanceof NftError)) {
+          this.#rollBack();
+          throw error;
+        }
+        errors.push(describe(error, index + 1, line));
+        // It tells of all elements that are refused. Of other errors one would lead to the next.
+        if (!line.includes(" element ")) break;
       }
+    }
+    if (errors.length > 0) {
+      this.#rollBack();
+      throw new Refused(errors.join("\n"));
     }
     if (this.#touched.size > 0) this.#changes.tell({ kind: "nft", tables: this.#touched });
   }
@@ -196,6 +216,8 @@ export class FakeNft {
     for (const element of list.split(", ")) {
       const [, key, seconds, milliseconds, data] = ELEMENT.exec(element) ?? [];
       if (key === undefined) throw new TypeError(`Cannot read the element ${element} of ${name}`);
+      const why = this.#refuses(`${verb} element ${name} { ${element} }`);
+      if (why !== null) throw new NftError(why, key);
       if (verb === "delete") this.#deleteElement(table, set, key);
       else {
         const timeout = seconds === undefined ? null : Number(seconds) * 1000 + Number(milliseconds);
@@ -287,9 +309,9 @@ function parseSet(text: string, kind: string, line: string): Omit<FakeSet, "hand
 }
 
 /** The error as `nft -f -` prints it. */
-function describe({ message, word }: NftError, number: number, line: string): Refused {
+function describe({ message, word }: NftError, number: number, line: string): string {
   const start = Math.max(0, line.lastIndexOf(word));
   const place = `/dev/stdin:${number}:${start + 1}-${start + word.length}`;
   const carets = " ".repeat(start) + "^".repeat(word.length);
-  return new Refused(`${place}: Error: Could not process rule: ${message}\n${line}\n${carets}`);
+  return `${place}: Error: Could not process rule: ${message}\n${line}\n${carets}`;
 }

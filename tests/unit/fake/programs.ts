@@ -178,6 +178,15 @@ class Execution {
         });
       case "ip -json -details -batch -":
         return lines.map((line) => () => this.#stdout.push(JSON.stringify(this.#list(line))));
+      case "ip -force -json -batch -":
+        return lines.map((line) => () => {
+          const ip = line.replace("route get fibmatch ", "");
+          this.#stdout.push(JSON.stringify(kernel.routeTo(ip)));
+        });
+      case "ip -netns box -json -details -batch -":
+        return [() => this.#stdout.push(JSON.stringify(kernel.listElsewhere()))];
+      case "ip -netns box -batch -":
+        return lines.map((line) => () => kernel.deleteElsewhere(line.replace("link delete dev ", "")));
       case "nft -f -":
         return [() => kernel.nft(lines)];
     }
@@ -249,6 +258,8 @@ class Execution {
       case "fou show":
         this.#requireModules(line);
         return this.#kernel.listFou();
+      case "netns list-id":
+        return this.#kernel.links.elsewhere.size > 0 ? [{ nsid: 0, name: "box" }, { nsid: 1 }] : [];
       case "route show":
         return this.#kernel.listRoutes();
       case "route show proto 201":

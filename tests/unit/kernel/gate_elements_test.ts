@@ -28,7 +28,7 @@ Deno.test("addRemotes() readdresses before it lets in", () => {
   const private_ = remote({ alt: "172.29.0.1", expiresAt: NOW + 1_500 });
   assert.deepEqual(addRemotes("ipipou", "t0", [private_], NOW), [
     "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 timeout 1s500ms : 172.29.0.1 }",
-    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 timeout 1s500ms : goto alt-t0 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 timeout 1s500ms : accept }",
   ]);
 });
 
@@ -62,7 +62,7 @@ Deno.test("deleteRemotes() first adds what may have expired, and only that", () 
   const expired = remote({ alt: "172.29.0.1", expiresAt: NOW });
   assert.deepEqual(deleteRemotes("ipipou", "t0", [expired, remote({ port: 10_001 })]), [
     "add element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 : 172.29.0.1 }",
-    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 : goto alt-t0 }",
+    "add element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000 : accept }",
     "delete element ip ipipou remotes-t0 { 198.51.100.2 . 40001 . 10000, 198.51.100.2 . 40001 . 10001 }",
     "delete element ip ipipou locals-t0 { 198.51.100.2 . 40001 . 10000 }",
   ]);

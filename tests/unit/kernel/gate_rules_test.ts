@@ -23,6 +23,8 @@ const RULES: GateRules = {
   readdresses: false,
   reroutes: null,
   filters: false,
+  shares: false,
+  alt: null,
   clamp: null,
   mark: "ipipou:t0",
 };
@@ -45,7 +47,6 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add chain ip ipipou input-t0 { type filter hook input priority 150; policy accept; }",
     "add chain ip ipipou fou-t0",
     "add chain ip ipipou auth-t0",
-    "add chain ip ipipou alt-t0",
     "add map ip ipipou remotes-t0 { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }",
     "add set ip ipipou addresses-t0 { type ipv4_addr; }",
     "add set ip ipipou endpoints-t0 { type ipv4_addr . inet_service; }",
@@ -56,12 +57,12 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 jump fou-t0 " +
     `comment "ipipou:t0 192.0.2.1 ${fingerprint}"`,
     "add rule ip ipipou gate-t0 ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 drop",
-    "add rule ip ipipou gate-t0 ip protocol 4 ip daddr @alts-t0 drop",
-    "add rule ip ipipou gate-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou receive-t0 ip daddr 192.0.2.1 udp dport 10000 notrack",
     "add rule ip ipipou untrack-t0 ip saddr 192.0.2.1 udp sport 10000 notrack",
     "add rule ip ipipou forward-t0 ip daddr . udp dport @endpoints-t0 drop",
     "add rule ip ipipou forward-t0 ip protocol 4 ip daddr @addresses-t0 drop",
+    "add rule ip ipipou input-t0 ip protocol 4 ip daddr @alts-t0 drop",
+    "add rule ip ipipou input-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou input-t0 ip daddr 192.0.2.1 udp dport 10000 " +
     "ip saddr . udp sport . udp dport vmap @remotes-t0",
     "add rule ip ipipou input-t0 ip daddr 192.0.2.1 udp dport 10000 drop",
@@ -121,26 +122,33 @@ Deno.test("defineGate() counts what it drops and queues if the settings say so",
   assert.equal(rulesIn("fou", { counter: true }).at(-1), "counter drop");
   assert.deepEqual(rulesIn("gate", { counter: true }).slice(1), [
     "ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 counter drop",
+  ]);
+  assert.deepEqual(rulesIn("input", { counter: true }).filter((rule) => rule.includes("drop")), [
     "ip protocol 4 ip daddr @alts-t0 counter drop",
     "udp dport 10000 ip daddr @alts-t0 counter drop",
+    "ip daddr 192.0.2.1 udp dport 10000 counter drop",
   ]);
 });
 
 Deno.test("defineGate() rewrites both ways, without connection tracking, for remotes with a private address", () => {
   const plain = new Set(defineGate(RULES));
-  const lines = defineGate({ ...RULES, readdresses: true });
-  assert.deepEqual(lines.filter((line) => !plain.has(line)).filter((line) => !line.includes(" comment ")), [
+  const lines = defineGate({ ...RULES, readdresses: true }).filter((line) => !line.includes("comment"));
+  assert.deepEqual(lines.filter((line) => !plain.has(line)), [
     "add map ip ipipou locals-t0 { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
     "add chain ip ipipou rewrite-t0 { type filter hook postrouting priority -150; policy accept; }",
-    "add rule ip ipipou alt-t0 accept",
     "add rule ip ipipou input-t0 ip daddr 192.0.2.1 udp dport 10000 " +
     "ip daddr set ip saddr . udp sport . udp dport map @locals-t0 accept",
     "add rule ip ipipou untrack-t0 udp sport 10000 ip saddr @alts-t0 notrack",
-    "add rule ip ipipou input-t0 udp dport 10000 ip daddr @alts-t0 drop",
     "add rule ip ipipou rewrite-t0 udp sport 10000 ip saddr @alts-t0 ip saddr set 192.0.2.1",
   ]);
-  const input = lines.filter((line) => line.startsWith("add rule ip ipipou input-t0 "));
-  assert.match(input[0]!, / map @locals-t0 accept$/, "before the rules for those that are not rewritten");
+  const input = rulesIn("input", { readdresses: true });
+  assert.deepEqual(input.map((rule) => / (drop|vmap|set) ?/.exec(rule)![1]), [
+    "drop",
+    "drop",
+    "set",
+    "vmap",
+    "drop",
+  ]);
 });
 
 Deno.test("defineGate() rewrites where the kernel looks for a route again, if there are routing rules for our address", () => {
@@ -205,12 +213,32 @@ Deno.test("defineGate() of a client drops what its server sends from other ports
   ]);
 });
 
+Deno.test("defineGate() leaves IPIP without FOU to other devices where no tunnel of ours would take it", () => {
+  const shares = rulesIn("gate", { shares: true });
+  assert.equal(
+    shares[1],
+    "ip daddr 192.0.2.1 ip protocol 4 ip saddr @addresses-t0 ip saddr != @shared-t0 drop",
+  );
+  assert.ok(partsOf({ ...RULES, shares: true }).has("shared-t0"));
+  const rules = { ...RULES, server: { ip: "203.0.113.9", port: 10_007 }, alt: "172.29.0.1" };
+  assert.deepEqual(defineGate(rules).slice(3), [
+    "add chain ip ipipou input-t0 { type filter hook input priority 150; policy accept; }",
+    "add chain ip ipipou untrack-t0 { type filter hook output priority -300; policy accept; }",
+    "add rule ip ipipou input-t0 ip protocol 4 ip daddr 172.29.0.1 drop",
+    "add rule ip ipipou input-t0 udp dport 10000 ip daddr 172.29.0.1 drop",
+    "add rule ip ipipou input-t0 ip saddr 203.0.113.9 ip daddr 192.0.2.1 udp dport 10000 " +
+    "udp sport 10007 ip daddr set 172.29.0.1",
+    "add rule ip ipipou untrack-t0 ip saddr 172.29.0.1 udp sport 10000 ip saddr set 192.0.2.1",
+  ]);
+  assert.deepEqual(partsOf(rules), new Set(["gate-t0", "input-t0", "untrack-t0"]));
+});
+
 Deno.test("defineGate() names several ports in one match", () => {
   const lines = defineGate({ ...RULES, ports: [10_000, 10_007], readdresses: true });
   const matches = lines.flatMap((line) => /udp [sd]port \{.*?\}/.exec(line) ?? []);
   const both = "{ 10000, 10007 }";
   const [from, to] = [`udp sport ${both}`, `udp dport ${both}`];
-  assert.deepEqual(matches, [to, to, to, from, to, from, to, from, to, to]);
+  assert.deepEqual(matches, [to, to, from, to, to, from, from, to, to]);
 });
 
 Deno.test("defineGate() of a gate without peers queues nothing", () => {
@@ -314,7 +342,7 @@ Deno.test("parseGateComment() refuses comments that are not ours", () => {
 });
 
 Deno.test("deleteGate() flushes chains before it deletes what they refer to", () => {
-  const chains = ["gate", "receive", "input", "forward", "untrack", "fou", "auth", "alt"];
+  const chains = ["gate", "receive", "input", "forward", "untrack", "fou", "auth"];
   assert.deepEqual(deleteGate({ table: "ipipou", name: "t0", parts: partsOf(RULES) }), [
     ...chains.map((chain) => `flush chain ip ipipou ${chain}-t0`),
     "delete map ip ipipou remotes-t0",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/admission.ts";
+import { parseNetwork } from "../../../lib/ipv4.ts";
 import { assignLocals } from "../../../lib/kernel/layout.ts";
 import { formatMark } from "../../../lib/kernel/mark.ts";
 import { pairKey, type Tunnel } from "../../../lib/kernel/state.ts";
@@ -38,7 +39,8 @@ function standing(locals: ReadonlyMap<string, string>, admissions: ReadonlyMap<s
 /** Addresses with foreign `pairs` and `others`. */
 function addressesBut(pairs: readonly string[] = [], others: readonly string[] = []) {
   const foreign = { pairs: new Set(pairs), addresses: new Map(others.map((ip) => [ip, "eth0"])) };
-  return { main: MAIN, firstAlt: "172.29.0.0", reserved: new Set<string>(), foreign };
+  const privateNet = parseNetwork("172.29.0.0/16")!;
+  return { main: MAIN, firstAlt: "172.29.0.0", privateNet, inUse: [], reserved: new Set<string>(), foreign };
 }
 
 function assign(
@@ -153,7 +155,35 @@ Deno.test("assignLocals() stops at the end of the private addresses", () => {
   const addresses = { ...addressesBut(), firstAlt: "172.29.255.254" };
   const { locals, faults } = assignLocals(peers, together, new Map(), addresses);
   assert.deepEqual(Object.fromEntries(locals), { a: "172.29.255.254", b: "172.29.255.255" });
-  assert.match(faults.get("c")!.message, /tunnel of c .*: all private addresses are in use$/);
+  assert.match(
+    faults.get("c")!.message,
+    /tunnel of c .*: all private addresses of 172\.29\.0\.0\/16 are in use; choose another --fou-private-net$/,
+  );
+});
+
+Deno.test("assignLocals() gives no private address of a network in use, and takes it from a peer that has one", () => {
+  const together = at({ a: "198.51.100.1", b: "198.51.100.1", c: "198.51.100.1", d: "198.51.100.1" });
+  const inUse = (...networks: string[]) => networks.map((network) => parseNetwork(network)!);
+  const addresses = { ...addressesBut(), inUse: inUse("172.29.0.0/24", "172.29.1.0/31", "172.29.2.0/23") };
+  const peers = NAMES.map((name) =>
+    samplePeer({ name, altIp: { a: null, b: "172.29.0.0", c: null, d: "172.29.0.3" }[name]! })
+  );
+  const { locals, faults } = assignLocals(peers, together, new Map(), addresses);
+  assert.deepEqual(Object.fromEntries(locals), { a: MAIN, b: "172.29.1.2", c: "172.29.1.3" });
+  const why =
+    /private address 172\.29\.0\.3 is in 172\.29\.0\.0\/24, which is in use here; choose another --fou-local-ip-alt$/;
+  assert.match(faults.get("d")!.message, why);
+  const tunnels = standing(locals, together);
+  assert.deepEqual(assignLocals(peers, together, tunnels, addresses).locals, locals);
+  const moved = { ...addresses, inUse: [...addresses.inUse, ...inUse("172.29.1.2/32")] };
+  const after = assignLocals(peers, together, tunnels, moved).locals;
+  assert.deepEqual(Object.fromEntries(after), { a: MAIN, b: "172.29.1.4", c: "172.29.1.3" });
+  const full = { ...addresses, inUse: inUse("172.16.0.0/12") };
+  const { message } = assignLocals(peers, together, new Map(), full).faults.get("c")!;
+  assert.match(
+    message,
+    /all private addresses of 172\.29\.0\.0\/16 are in use; choose another --fou-private-net$/,
+  );
 });
 
 Deno.test("assignLocals() gives no two tunnels the same pair, and moves none that stays", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { CommandError, parseIpLists, Runner } from "../../../lib/kernel/runner.ts";
+import { CommandError, parseIpLists, RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { RunProgram, Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
@@ -56,7 +56,10 @@ Deno.test("ipEach() runs all commands, ignores those that change nothing, and re
   }
   const { programs, run } = each(answer(done, 2) + answer("Operation not permitted", 3));
   using _ = programs;
-  await assert.rejects(run, /^IpipouError: Cannot run 'ip -batch -': Operation not permitted; run as root/);
+  const error: unknown = await run().catch((error) => error);
+  assert.ok(error instanceof RefusedError);
+  assert.deepEqual(error.lines, [2]);
+  assert.match(error.message, /^Cannot run 'ip address add .*': Operation not permitted; run as root/);
 });
 
 Deno.test("ip() fails with the exit code of the failed action", async () => {

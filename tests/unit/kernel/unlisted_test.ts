@@ -42,6 +42,7 @@ const GATE: Gate = {
   remotes: new Map(),
   addresses: new Set(),
   endpoints: new Set(),
+  shared: new Set(),
   alts: new Set(),
   devices: new Set(),
   sources: new Set(),

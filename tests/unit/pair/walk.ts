@@ -8,6 +8,7 @@ import {
   HUB_NAME,
   NEED_TUNNEL,
   OTHER_KEY,
+  REFUSALS,
   UNMARKING,
   VARIANTS,
 } from "./walk_events.ts";
@@ -131,6 +132,8 @@ export class Walk {
     this.#updateResolver();
     for (const node of world.nodes) {
       const admin = world.admin(node);
+      node.host.kernel.refuses = () => null;
+      node.host.kernel.links.elsewhere.clear();
       admin.raise("eth0");
       this.#addRoute(node);
       for (const [name, { alias, kind }] of node.host.kernel.devices) {
@@ -240,6 +243,14 @@ export class Walk {
         });
       case "hang":
         return node.host.programs.failNext(event[2], { kind: "hangs", after: event[3] });
+      case "refuse": {
+        const pattern = REFUSALS[event[3]]!(this.#tunnelOf(node, event[2]));
+        node.host.kernel.refuses = (line) => pattern.test(line) ? "Cannot allocate memory" : null;
+        return;
+      }
+      case "relent":
+        node.host.kernel.refuses = () => null;
+        return;
       case "clock jumps":
         this.#latestTime = Math.max(this.#latestTime, this.world.clock.unixTime());
         return this.world.clock.jump(event[2]);
@@ -252,7 +263,7 @@ export class Walk {
   #byAdmin(event: Event, node: Node): void {
     const admin = this.world.admin(node);
     const isServer = node === this.world.server;
-    const tunnel = isServer ? `p${event[2]}` : "ipipou1";
+    const tunnel = this.#tunnelOf(node, event[2] as number);
     const device = node.host.kernel.devices.get(tunnel);
     // A device that is renamed before it has its mark counts as foreign.
     if (NEED_TUNNEL.has(event[0]) && (device?.kind !== "ipip" || device.alias === null)) return;
@@ -286,6 +297,8 @@ export class Walk {
         return void admin.ip(`link set dev eth0 mtu ${event[2]}`);
       case "flush addresses":
         return void admin.flushAddresses(tunnel);
+      case "move elsewhere":
+        return void admin.moveElsewhere(tunnel);
       case "delete route":
         return void admin.deleteRoute("10.7.0.0/16");
       case "delete FOU port":
@@ -302,6 +315,10 @@ export class Walk {
       default:
         assert.fail(`unknown event ${event[0]}`);
     }
+  }
+
+  #tunnelOf(node: Node, number: number): string {
+    return node === this.world.server ? `p${number}` : "ipipou1";
   }
 
   /** What a DHCP client does that starts again: no program looks in between. */

@@ -19,10 +19,20 @@ export type Event =
   | readonly ["flush ruleset"]
   | readonly ["delete rule" | "delete chain" | "delete set" | "delete element", number: number]
   | readonly [
-    "delete device" | "lower" | "rename" | "remark" | "move" | "flush addresses" | "set header" | "set MTU",
+    | "delete device"
+    | "lower"
+    | "rename"
+    | "remark"
+    | "move"
+    | "flush addresses"
+    | "set header"
+    | "set MTU"
+    | "move elsewhere",
     node: number,
     tunnel: number,
   ]
+  | readonly ["refuse", node: number, tunnel: number, what: number]
+  | readonly ["relent", node: number]
   | readonly [
     | "delete route"
     | "delete FOU port"
@@ -43,6 +53,7 @@ export type Event =
 export const BY_SOMEONE_ELSE: ReadonlySet<string> = new Set([
   ...["uplink down", "uplink up", "flush ruleset", "remark", "rename", "add address", "renew address"],
   ...["add device of a tunnel's name", "add table", "delete device", "lower", "move", "flush addresses"],
+  "move elsewhere",
   ...["uplink MTU"],
 ]);
 /** Events that need a tunnel device. */
@@ -52,6 +63,7 @@ export const NEED_TUNNEL: ReadonlySet<string> = new Set([
   "remark",
   "move",
   "flush addresses",
+  "move elsewhere",
   "set header",
   "set MTU",
 ]);
@@ -66,12 +78,24 @@ export const UNMARKING: ReadonlySet<string> = new Set([
     "remark",
     "rename",
     "move",
+    "move elsewhere",
   ],
 ]);
 /** Events that may damage the gate, until it is repaired. */
 export const DAMAGING: ReadonlySet<string> = new Set([
   ...["flush ruleset", "delete rule", "delete chain", "delete set", "delete element"],
 ]);
+
+/** What the kernel may refuse of a tunnel device. */
+export const REFUSALS: readonly ((device: string) => RegExp)[] = [
+  (device) => RegExp(`^link add name ${device} `),
+  (device) => RegExp(`^link set dev ${device} .*type`),
+  (device) => RegExp(`^link set dev ${device} (alias|group|up)`),
+  (device) => RegExp(`^(address|route) .* dev ${device}\\b`),
+  (device) => RegExp(`^add element .* \\{ "${device}"`),
+  () => /^(fou|address) add .*172\.29\./,
+  () => /^add element (remotes|endpoints)-.* 40001\b/,
+];
 
 /** A name that one of the settings has for a client. */
 export const HUB_NAME = "c2.example";
@@ -146,11 +170,16 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 12,
     arbitrary: named(
-      ["delete device", "lower", "rename", "remark", "move", "flush addresses", "set header", "set MTU"],
+      [
+        ...["delete device", "lower", "rename", "remark", "move", "flush addresses", "set header", "set MTU"],
+        "move elsewhere",
+      ] as const,
       node,
       client,
     ),
   },
+  { weight: 4, arbitrary: named(["refuse"], node, client, fc.nat(REFUSALS.length - 1)) },
+  { weight: 2, arbitrary: named(["relent"], node) },
   {
     weight: 6,
     arbitrary: named(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
+import { BID_MILLISECONDS } from "../../../lib/registrar/roll.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "../auth/vectors.ts";
 import { Admin } from "../fake/admin.ts";
@@ -243,6 +244,8 @@ export class World {
       await this.pass(PATIENCE);
     }
     for (const client of this.clients) client.authenticate();
+    // A place of a peer that comes no more is another's only then.
+    await this.clock.advance(BID_MILLISECONDS);
     await this.pass(5);
   }
 

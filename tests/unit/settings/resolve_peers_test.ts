@@ -65,6 +65,7 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
     reply: false,
     altIp: null,
     forceAlt: false,
+    sharedIpip: false,
     allowedIps: [`${peerIp}/32`],
     routes: [],
     moveInterval: 0,

@@ -8,6 +8,10 @@ export const FIT: readonly BadInput[] = ([
   [[], "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   ["-b :10000", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
+    [...OK_SERVER, "--fou-private-net", "198.18.0.0/16", "--fou-local-ip-alt", "172.29.0.1"],
+    "Cannot use 172.29.0.1 as --fou-local-ip-alt: it is not in 198.18.0.0/16 (--fou-private-net)",
+  ],
+  [
     "-b 192.0.2.1 --tunl-ip 10.0.0.2",
     "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT",
   ],

@@ -67,6 +67,7 @@ export const VALUES: readonly BadInput[] = ([
   [["--tunl-dev", "a\nb"], `Cannot use "a\\nb" as --tunl-dev: ${DEVICE}`],
   ["--tunl-ip 172.28.0", `Cannot use "172.28.0" as --tunl-ip: ${IP}`],
   ["--tunl-peer-ip 255.255.255.255", `Cannot use "255.255.255.255" as --tunl-peer-ip: ${IP}`],
+  ["--fou-private-net 172.29.0.0/31", `Cannot use "172.29.0.0/31" as --fou-private-net: ${NET}`],
   ["--tunl-net 172.28.16.0", `Cannot use "172.28.16.0" as --tunl-net: ${NET}`],
   ["--tunl-net 172.28.16.0/31", `Cannot use "172.28.16.0/31" as --tunl-net: ${NET}`],
   ["--tunl-net 0.0.0.0/7", `Cannot use "0.0.0.0/7" as --tunl-net: ${NET}`],

@@ -51,6 +51,13 @@ export const SERVER: readonly GoodInput[] = [
     gives: { "peers.0.tunnel.ip": "10.9.0.1", "peers.0.tunnel.peerIp": "10.9.0.2" },
   },
   {
+    option: "fou-private-net",
+    mode: "server",
+    argv: ["--fou-private-net", "198.18.0.0/24", "-n300"],
+    toml: 'fou.private-net = "198.18.0.0/24"\nnumber = 300',
+    gives: { privateNet: "198.18.0.0/24", firstAltIp: "198.18.0.44", "peers.0.altIp": "198.18.0.44" },
+  },
+  {
     option: "fou-local-ip-alt",
     mode: "server",
     argv: ["--fou-local-ip-alt", "172.29.9.9"],

@@ -23,6 +23,13 @@ export const TUNNEL: readonly GoodInput[] = [
     gives: { "peers.0.tunnel.peerIp": "10.0.0.9" },
   },
   {
+    option: "tunl-shared-ipip",
+    mode: "server",
+    argv: ["--tunl-shared-ipip"],
+    toml: "tunl.shared-ipip = true",
+    gives: { "peers.0.sharedIpip": true },
+  },
+  {
     option: "routes",
     mode: "client",
     argv: ["--routes", "10.1.0.0/16,10.2.3.4"],

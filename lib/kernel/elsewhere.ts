@@ -1,0 +1,87 @@
+import type { Log } from "../log.ts";
+import type { IpDevice } from "./listing.ts";
+import { parseMark } from "./mark.ts";
+import { readDevices, readNamespaces } from "./read_listing.ts";
+import { parseIpLists, type Runner } from "./runner.ts";
+import { pairKey } from "./state.ts";
+
+const CURE = "delete it there (ip -n NETNS link delete NAME)";
+
+/** The tunnel devices of an instance that were moved to other network namespaces, as far as they are known. */
+export class Elsewhere {
+  readonly #log: Log;
+  /** `pairKey` of their outer addresses, which no other device here can have. */
+  readonly #pairs = new Set<string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Notes what was found, and says it once. @param pairs `pairKey`, and the device that was refused them */
+  note(pairs: ReadonlyMap<string, string>): void {
+    for (const [pair, device] of pairs) {
+      if (this.#pairs.has(pair)) continue;
+      this.#pairs.add(pair);
+      const what = `${describe(pair)}, and the kernel allows one for each pair of addresses`;
+      this.#log.warning(`${device}: ${what}: ${CURE}, or move it back`);
+    }
+  }
+
+  /**
+   * Deletes the devices, in namespaces that have a name and that we may enter. A device is known by its outer addresses,
+   * its mark, and that it was moved where it is.
+   *
+   * @param name the instance's
+   * @param lost `pairKey` of what was here, and may have been moved
+   */
+  async remove(name: string, lost: ReadonlySet<string>, runner: Runner): Promise<void> {
+    const pairs = this.#pairs.union(lost);
+    if (pairs.size === 0) return;
+    try {
+      for (const namespace of await listNamespaces(runner)) {
+        await this.#removeIn(namespace, name, pairs, runner);
+      }
+    } catch (error) {
+      this.#log.warning((error as Error).message);
+    }
+    for (const pair of this.#pairs) this.#log.warning(`${describe(pair)} stays there: ${CURE}`);
+  }
+
+  async #removeIn(
+    namespace: string,
+    name: string,
+    pairs: ReadonlySet<string>,
+    runner: Runner,
+  ): Promise<void> {
+    const within = ["-netns", namespace];
+    const printed = await runner.ip(["link show type ipip"], [...within, "-json", "-details"]);
+    const [devices = []] = parseIpLists(printed || "[]", 1);
+    const ours = readDevices(devices).filter((device) =>
+      device.link_netnsid !== undefined && parseMark(device.ifalias ?? "")?.name === name &&
+      pairs.has(pairOf(device))
+    );
+    if (ours.length > 0) await runner.ip(ours.map(({ ifname }) => `link delete dev ${ifname}`), within);
+    for (const device of ours) {
+      this.#pairs.delete(pairOf(device));
+      this.#log.notice(
+        `removed ${device.ifname} from the network namespace ${namespace}, where it was moved to`,
+      );
+    }
+  }
+}
+
+function describe(pair: string): string {
+  return `a tunnel device from ${pair.replace(" ", " to ")} was moved to another network namespace`;
+}
+
+/** Names of the namespaces that the kernel has numbers for here: those that something was moved to are among them. */
+async function listNamespaces(runner: Runner): Promise<string[]> {
+  const printed = await runner.ip(["netns list-id"], ["-json", "-details"]);
+  const [namespaces = []] = parseIpLists(printed || "[]", 1);
+  return readNamespaces(namespaces);
+}
+
+function pairOf({ linkinfo }: IpDevice): string {
+  const { local, remote } = linkinfo?.info_data ?? {};
+  return pairKey(local ?? "", remote ?? "");
+}

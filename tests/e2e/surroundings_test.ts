@@ -172,6 +172,25 @@ async function enslave({ network }: Scenario, host: "server" | "client", gateway
   await network.must(host, ["sh", "-ec", commands.join("\n")]);
 }
 
+Deno.test("what a client sends is forwarded beside Docker's rules once DOCKER-USER lets it", async () => {
+  await using scenario = await Scenario.create({ direct: true });
+  const { network } = scenario;
+  const server = await scenario.server(...TOKEN);
+  await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const masquerade =
+    "add table ip admin; add chain ip admin out { type nat hook postrouting priority 90; }; " +
+    "add rule ip admin out oifname eth0 masquerade";
+  await network.must("server", ["sh", "-ec", `echo 1 > /proc/sys/net/ipv4/ip_forward; nft '${masquerade}'`]);
+  await network.must("server", ["nft", "-f", "-"], { stdin: `${FIREWALLS["of Docker"]}\n` });
+  await network.must("client", ["ip", "route", "add", `${ADDRESS.direct}/32`, "dev", "ipipou1"]);
+  assert.equal(await scenario.answers("client", ADDRESS.direct), false);
+  const rules = 'add rule ip fw user iifname "ipipou*" accept; ' +
+    'add rule ip fw user oifname "ipipou*" ct state established,related accept';
+  await network.must("server", ["nft", rules]);
+  await scenario.ping("client", ADDRESS.direct);
+});
+
 Deno.test("in a VRF, FOU port, tunnel and auth packets are bound to its device, without which nothing works there", async (t) => {
   await using scenario = await Scenario.create();
   const { network } = scenario;

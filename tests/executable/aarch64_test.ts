@@ -4,7 +4,7 @@ import { build } from "../../tools/build.ts";
 
 /** What `ip -json` prints on a host with eth0 and no FOU ports. */
 const IP = `#!/bin/sh
-echo '[{"ifname":"eth0","addr_info":[{"family":"inet","local":"192.0.2.7","prefixlen":24}]}]'
+echo '[{"ifindex":2,"ifname":"eth0","flags":["UP"],"addr_info":[{"family":"inet","local":"192.0.2.7","prefixlen":24}]}]'
 echo '[]'
 `;
 

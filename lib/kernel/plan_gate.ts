@@ -1,5 +1,6 @@
 import { placeKey } from "../packet.ts";
-import type { DesiredGate, DesiredState } from "./desired.ts";
+import type { DesiredState } from "./desired.ts";
+import type { DesiredGate } from "./desired_gate.ts";
 import { addRemotes, changeElements, deleteRemotes } from "./gate_elements.ts";
 import { gateNames } from "./gate_names.ts";
 import { defineGate, deleteGate } from "./gate_rules.ts";

@@ -104,7 +104,7 @@ export function desiredState(
   return { state, faults: new Map([...faults, ...layout.faults]) };
 }
 
-/** Where a client's server is; null: it has no tunnel to it. */
+/** Where a client's server is; null: there is to be no tunnel. */
 function serverIn(admissions: Wanted["admissions"]): Endpoint | null {
   return admissions.values().next().value?.remote ?? null;
 }

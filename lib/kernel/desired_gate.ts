@@ -61,7 +61,7 @@ export function desiredGate(
 /**
  * The gate of a client; null: it goes without one where nft cannot be used.
  *
- * @param server where its server is
+ * @param server where its server is; null: there is to be no tunnel
  * @param alt the tunnel's private address, if it has one
  */
 export function desiredClientGate(

@@ -30,7 +30,7 @@ export class ExpectedNews {
     return isOurs;
   }
 
-  /** The latest news of our devices that show them in another way than we left them: others changed them just then. */
+  /** The latest news of each of our devices that does not show it as we left it. */
   differencesFrom(desired: KernelState): DeviceChange[] {
     return [...this.#devices.values()].filter((news) => !isAsWanted(news, desired));
   }

@@ -13,6 +13,7 @@ import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
 import { type KernelState, type Observed, pairKey } from "./state.ts";
+import { WildcardWarnings } from "./wildcards.ts";
 
 interface KernelContext extends InstanceContext {
   readonly clock: Clock;
@@ -37,8 +38,7 @@ export class Kernel {
   readonly #picture: Picture;
   readonly #keptOut = new KeptOut();
   readonly #inUse = new NetworksInUse();
-  /** Names of the devices that take plain IPIP, at the last look. */
-  #wildcards: ReadonlySet<string> = new Set();
+  readonly #wildcards: WildcardWarnings;
   readonly #elsewhere: Elsewhere;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
@@ -48,6 +48,7 @@ export class Kernel {
     this.#nft = settings.mode === "server" ? "needed" : "if-usable";
     this.#picture = new Picture(settings);
     this.#elsewhere = new Elsewhere(context.log);
+    this.#wildcards = new WildcardWarnings(context.log);
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
@@ -108,7 +109,7 @@ export class Kernel {
     if (picture.need === "all") this.#inUse.forget();
     const isDue = (keptOut.retryAt ?? Infinity) <= this.#context.clock.now();
     if (picture.need !== "nothing" || isDue) keptOut.retry();
-    keptOut.follow((device) => findPlace(settings, admissions, device));
+    keptOut.follow(placesIn(settings, admissions));
     while (true) {
       const wanted = { settings, outside: locate(await this.observe()), admissions };
       const faults = await this.#attempt(wanted);
@@ -130,7 +131,7 @@ export class Kernel {
     const { state, faults } = desiredState(this.#possible(wanted), observed, now, this.#keptOut, networks);
     if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
     for (const loss of picture.lossesOf(state)) log.warning(loss);
-    this.#tellOfWildcards(settings, observed);
+    this.#wildcards.tell(settings, observed);
     const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
     const { confirm, withdraw, ip } = plan;
     news.makeRoom(confirm.length + withdraw.length + ip.length);
@@ -147,8 +148,7 @@ export class Kernel {
     }
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
     inUse.hid();
-    const placeOf = (device: string) => findPlace(settings, admissions, device);
-    this.#keptOut.settle(placeOf, faults.size === 0, clock.now());
+    this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
     if (state.gate !== null) this.#nft = "needed";
     news.makeRoom(0);
     return faults;
@@ -267,19 +267,6 @@ export class Kernel {
     await this.#elsewhere.remove(this.#picture.identity.name, new Set(lost), this.#context.runner);
   }
 
-  /** Says once of each device that takes plain IPIP that our tunnels take some of it away. */
-  #tellOfWildcards({ peers }: Settings, { foreign: { wildcards }, hasNft }: Observed): void {
-    const isAllShared = hasNft && peers.every(({ sharedIpip }) => sharedIpip);
-    for (const device of isAllShared ? [] : wildcards) {
-      if (this.#wildcards.has(device)) continue;
-      this.#context.log.warning(
-        `${device} is up: plain IPIP between this host's outer address and that of a peer does not get to it while there ` +
-          "is a tunnel to that peer; if Calico, LVS or the like needs it, give --tunl-shared-ipip at both ends (with nft)",
-      );
-    }
-    this.#wildcards = new Set(wildcards);
-  }
-
   async #remove(): Promise<KernelState> {
     const instance = this.#instance();
     this.#picture.handleRemoval();
@@ -296,14 +283,15 @@ export class Kernel {
   }
 }
 
-/** Where the peer of a tunnel device is. */
-function findPlace(
+/** Tells where the peer of a tunnel device is. */
+function placesIn(
   { peers }: Settings,
   admissions: Wanted["admissions"],
-  device: string,
-): Admission | undefined {
-  const peer = peers.find(({ tunnel }) => tunnel.device === device);
-  return peer === undefined ? undefined : admissions.get(peer.name);
+): (device: string) => Admission | undefined {
+  return (device) => {
+    const peer = peers.find(({ tunnel }) => tunnel.device === device);
+    return peer === undefined ? undefined : admissions.get(peer.name);
+  };
 }
 
 /** Whether the outer address is there and good to use; if not, any news may bring another one. */

@@ -9,15 +9,13 @@ import { SHORTEST_IN_USE } from "./networks_in_use.ts";
 import type { Transition } from "./plan.ts";
 import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
 import { NO_WAYS, Ways } from "./ways.ts";
+import { WILDCARD_DEVICE } from "./wildcards.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
 
 /** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
-
-/** Takes the IPIP that no other device takes, once it is up. */
-const WILDCARD_DEVICE = "tunl0";
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;

@@ -1,14 +1,14 @@
 import type { Admission } from "../admission.ts";
-import { EXIT, IpipouError } from "../errors.ts";
+import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, KernelNews, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
-import { CLAMP } from "./clamp_rules.ts";
 import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { KeptOut, type Refusals } from "./kept_out.ts";
 import { describeInnerClashes, NetworksInUse } from "./networks_in_use.ts";
+import { NftUse } from "./nft_use.ts";
 import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
@@ -31,10 +31,7 @@ export type Faults = ReadonlyMap<string, IpipouError>;
  */
 export class Kernel {
   readonly #context: KernelContext;
-  /** A client whose gate stood once needs it from then on. */
-  #nft: "needed" | "if-usable" | "none";
-  /** Whether segment sizes can be changed, as far as is known. */
-  #canClamp = true;
+  readonly #nft: NftUse;
   readonly #picture: Picture;
   readonly #keptOut = new KeptOut();
   readonly #inUse = new NetworksInUse();
@@ -45,7 +42,7 @@ export class Kernel {
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
-    this.#nft = settings.mode === "server" ? "needed" : "if-usable";
+    this.#nft = new NftUse(settings.mode === "server", context.log);
     this.#picture = new Picture(settings);
     this.#elsewhere = new Elsewhere(context.log);
     this.#wildcards = new WildcardWarnings(context.log);
@@ -53,7 +50,7 @@ export class Kernel {
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
-    this.#canClamp = true;
+    this.#nft.retryClamp();
     this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
@@ -128,7 +125,8 @@ export class Kernel {
     const observed = picture.observed!;
     const now = clock.now();
     const networks = inUse.of(settings);
-    const { state, faults } = desiredState(this.#possible(wanted), observed, now, this.#keptOut, networks);
+    const possible = { ...wanted, settings: this.#nft.possible(settings) };
+    const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
     if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
     for (const loss of picture.lossesOf(state)) log.warning(loss);
     this.#wildcards.tell(settings, observed);
@@ -144,12 +142,12 @@ export class Kernel {
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
-      return await this.#applyWithout(wanted, error);
+      return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
     inUse.hid();
     this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
-    if (state.gate !== null) this.#nft = "needed";
+    if (state.gate !== null) this.#nft.need();
     news.makeRoom(0);
     return faults;
   }
@@ -163,36 +161,6 @@ export class Kernel {
     this.#elsewhere.note(keptOut.elsewhere);
     if (isNew) this.#context.log.info(`${refusal!.message}; looking at the kernel again`);
     return null;
-  }
-
-  /** Goes on without what the kernel or nft cannot do, if it is not needed. @throws the error */
-  async #applyWithout(wanted: Wanted, error: unknown): Promise<Faults> {
-    if (!(error instanceof IpipouError) || error.exitCode !== EXIT.nft) throw error;
-    if (error.message.includes(CLAMP)) return await this.#applyWithoutClamp(wanted, error);
-    if (this.#nft !== "if-usable") throw error;
-    this.#context.log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
-    return await this.#applyWithoutNft(wanted);
-  }
-
-  /** What the kernel was not seen to refuse. */
-  #possible(wanted: Wanted): Wanted {
-    return this.#canClamp ? wanted : { ...wanted, settings: { ...wanted.settings, mssClamp: null } };
-  }
-
-  /** A kernel that cannot change segment sizes must have its gate all the same. */
-  async #applyWithoutClamp(wanted: Wanted, { message }: IpipouError): Promise<Faults> {
-    this.#canClamp = false;
-    this.#context.log.warning(`${message}: going on without --tunl-mss-clamp, until the next reload`);
-    return await this.apply(wanted);
-  }
-
-  async #applyWithoutNft(wanted: Wanted): Promise<Faults> {
-    this.#nft = "none";
-    try {
-      return await this.apply(wanted);
-    } finally {
-      this.#nft = "if-usable";
-    }
   }
 
   /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
@@ -279,7 +247,7 @@ export class Kernel {
 
   #instance(): Instance {
     const { identity, hasRoutes } = this.#picture;
-    return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#context);
+    return new Instance(identity, { nft: this.#nft.mode, routes: hasRoutes, needsFou: true }, this.#context);
   }
 }
 

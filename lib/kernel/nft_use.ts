@@ -16,11 +16,12 @@ export class NftUse {
     this.#mode = isNeeded ? "needed" : "if-usable";
   }
 
+  /** How to look at its table: see `LookOptions`. */
   get mode(): "needed" | "if-usable" | "none" {
     return this.#mode;
   }
 
-  /** A gate stands: even a client needs it from then on. */
+  /** A gate stands: even a client needs it from here on. */
   need(): void {
     this.#mode = "needed";
   }

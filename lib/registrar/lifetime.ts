@@ -1,7 +1,7 @@
 import { type Admission, isLive } from "../admission.ts";
 import type { Peer } from "../settings/settings.ts";
 
-/** When an admission of a peer ends that begins now; null: never. */
+/** When an admission ends that begins now, milliseconds of `Clock.now()`; null: never. */
 export function expiryOf({ lifetime }: Peer, now: number): number | null {
   return lifetime === 0 ? null : now + lifetime * 1000;
 }

@@ -3,10 +3,11 @@ import { Candidates } from "./registrar/candidates.ts";
 import { type Credential, Credentials } from "./registrar/credentials.ts";
 import { Failures } from "./registrar/failures.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
+import { earlier, expiryOf, renew } from "./registrar/lifetime.ts";
 import { type Admitted, type Outcome, refused } from "./registrar/outcome.ts";
 import type { Replays } from "./registrar/replays.ts";
 import { Roll, type Seat } from "./registrar/roll.ts";
-import { type AuthPacket, type Search, SearchQueue } from "./registrar/search.ts";
+import { type AuthPacket, Search, SearchQueue } from "./registrar/search.ts";
 import { Sightings } from "./registrar/sightings.ts";
 import { isRemoteIpv4 } from "./ipv4.ts";
 import type { Datagram, Endpoint } from "./packet.ts";
@@ -189,34 +190,16 @@ export class Registrar {
   }
 
   #newSearch(packet: AuthPacket, refusal: Refusal, now: number): Search {
-    const { keys } = this.#credentials;
-    return { packet, refusal, candidates: this.#candidates.of(packet, now), untried: keys.length };
+    return new Search(packet, refusal, this.#candidates.of(packet, now), this.#credentials.keys.length);
   }
 
-  /**
-   * Verifies up to `most` signatures.
-   *
-   * @param groups how many groups of keys to try
-   * @returns null when more keys are left
-   */
+  /** Lets a search verify up to `most` signatures. @returns null when more keys are left */
   #tryKeys(search: Search, most: number, now: number, groups = Infinity): Outcome | null {
-    const { packet, candidates, refusal } = search;
-    const { datagram, timestamp } = packet;
-    for (let count = 0; count < most && search.untried > 0;) {
-      const credential = candidates.next().value!;
-      if (credential === null) {
-        if (--groups === 0) return null;
-        continue;
-      }
-      count++;
-      search.untried--;
-      this.#verifications++;
-      if (!credential.proof.verify(datagram.payload)) continue;
-      const sender = credential.senderOf(datagram.payload, datagram.source, timestamp);
-      if (typeof sender !== "string") return this.#admit(sender, packet, now);
-      return refused(packet, closerRefusal(sender, refusal));
-    }
-    return search.untried > 0 ? null : refused(packet, refusal);
+    const { packet, untried } = search;
+    const sender = search.tryKeys(most, groups);
+    this.#verifications += untried - search.untried;
+    if (sender === null) return null;
+    return typeof sender === "string" ? refused(packet, sender) : this.#admit(sender, packet, now);
   }
 
   #isInUse(credential: Credential, now: number): boolean {
@@ -308,18 +291,4 @@ export class Registrar {
 /** Whether a datagram may come from another host. A signature does not cover the source, so anyone can forge that. */
 function isFarEnd({ source, destination }: Datagram): boolean {
   return isRemoteIpv4(source.ip) && source.ip !== destination.ip;
-}
-
-function expiryOf({ lifetime }: Peer, now: number): number | null {
-  return lifetime === 0 ? null : now + lifetime * 1000;
-}
-
-/** The earlier of two moments; null: never. */
-function earlier(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? a ?? b : Math.min(a, b);
-}
-
-function renew<A extends Admission>(admission: A, old: Peer, peer: Peer, now: number): A {
-  if (old.lifetime === peer.lifetime || !isLive(admission, now)) return admission;
-  return { ...admission, expiresAt: expiryOf(peer, now) };
 }

@@ -1,5 +1,5 @@
 import { Instance } from "../kernel/instance.ts";
-import { gateNames } from "../kernel/gate_rules.ts";
+import { gateNames } from "../kernel/gate_names.ts";
 import { Runner } from "../kernel/runner.ts";
 import { isParked, type KernelState, type Tunnel } from "../kernel/state.ts";
 import type { Log } from "../log.ts";

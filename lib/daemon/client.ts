@@ -10,33 +10,27 @@ import type { Settings } from "../settings/settings.ts";
 import { Authentication, AuthSender, type Setup } from "./authentication.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { awaitHost, describeHosts, findHosts, resolveHost } from "./hosts.ts";
-import {
-  awaitOutside,
-  describeMove,
-  findOutside,
-  followOutside,
-  preferredSource,
-  type Whereabouts,
-} from "./outside.ts";
+import { awaitOutside, describeMove, findOutside, preferredSource } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
 import type { ClientStatus } from "./status.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 /** The client: keeps a tunnel to its server, and sends auth packets when they are due. */
 export class ClientDaemon implements Daemon {
   readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
+  readonly #whereabouts: Whereabouts;
   #setup: Setup;
   #authentication: Authentication;
   #woken = new AbortController();
-  /** What the outside lacks; null: nothing. */
-  #lack: string | null = null;
 
   /** @throws {SysError} when no raw socket can be opened */
   private constructor(context: DaemonContext, setup: Setup) {
     const { system: { clock }, log, stop } = context;
     this.#context = context;
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
+    this.#whereabouts = new Whereabouts(context);
     this.#setup = setup;
     this.#authentication = this.#newAuthentication(setup);
   }
@@ -75,7 +69,12 @@ export class ClientDaemon implements Daemon {
 
   get status(): ClientStatus {
     const { replyState, fault } = this.#authentication;
-    return { role: "client", remote: this.#setup.remote, replyState, problem: this.#lack ?? fault };
+    return {
+      role: "client",
+      remote: this.#setup.remote,
+      replyState,
+      problem: this.#whereabouts.lack ?? fault,
+    };
   }
 
   async serve(): Promise<void> {
@@ -135,7 +134,7 @@ export class ClientDaemon implements Daemon {
     const observed = await kernel.glance();
     const isHere = isDeepStrictEqual(settings.local, this.#setup.settings.local);
     const outside = isHere
-      ? this.#whereabouts({ settings, server: ip, observed, isFixed: false }).outside
+      ? this.#locate({ settings, server: ip, observed, isFixed: false })
       : findOutside(system, settings, observed, preferredSource(system, settings, ip));
     return { settings, outside, remote: { ip, port: port! } };
   }
@@ -158,36 +157,27 @@ export class ClientDaemon implements Daemon {
   #followAddress(observed: Observed): Outside {
     const previous = this.#setup;
     const { settings, remote } = previous;
-    const { outside } = this.#whereabouts({ settings, server: remote.ip, observed, isFixed: true });
+    const outside = this.#locate({ settings, server: remote.ip, observed, isFixed: true });
     if (outside === previous.outside) return outside;
     const setup = { ...previous, outside };
     const authentication = this.#newAuthentication(setup);
     this.#setup = setup;
     this.#authenticateBy(authentication);
-    const move = describeMove(previous.outside, outside);
-    if (move !== null) this.#context.log.notice(`${move}: following it`);
-    this.#context.service.update();
+    this.#whereabouts.moved(previous.outside, outside);
     return outside;
   }
 
-  #whereabouts({ settings, server, observed, isFixed }: {
+  #locate({ settings, server, observed, isFixed }: {
     readonly settings: Settings;
     readonly server: string;
     readonly observed: Observed;
     readonly isFixed: boolean;
-  }): Whereabouts {
-    const { system, log } = this.#context;
-    const { ip } = this.#setup.outside;
+  }): Outside {
+    const { system } = this.#context;
+    const { outside } = this.#setup;
     const choose = () =>
-      findOutside(system, settings, observed, preferredSource(system, settings, server) ?? ip);
-    const found = followOutside(system, this.#setup.outside, settings, observed, choose, isFixed);
-    if (found.lack !== null && found.lack !== this.#lack) {
-      log.warning(`${found.lack}; keeping ${found.outside.ip} until there is one`);
-    }
-    const isNews = found.lack !== this.#lack;
-    this.#lack = found.lack;
-    if (isNews) this.#context.service.update();
-    return found;
+      findOutside(system, settings, observed, preferredSource(system, settings, server) ?? outside.ip);
+    return this.#whereabouts.find(outside, settings, observed, choose, isFixed);
   }
 
   #switchTo(setup: Setup): void {

@@ -98,18 +98,13 @@ function isGood({ ip, device }: Outside, { local }: Settings, observed: Observed
   return local.ip === ip || holderOf(ip, observed) === device && !observed.unfitAddresses.has(ip);
 }
 
-/** Where an instance is now, and what it lacks; null: nothing. */
-export interface Whereabouts {
-  readonly outside: Outside;
-  readonly lack: string | null;
-}
-
 /**
  * Finds the outside of a running instance, which stays where it was if there is none. The result is the same object if
  * it is equal.
  *
  * @param choose finds another one; throws like `findOutside()`
  * @param isFixed whether to stay as long as that is possible
+ * @returns the outside, and what it lacks; null: nothing
  */
 export function followOutside(
   system: Pick<System, "hasRuleFor">,
@@ -118,7 +113,7 @@ export function followOutside(
   observed: Observed,
   choose: () => Outside,
   isFixed: boolean,
-): Whereabouts {
+): { readonly outside: Outside; readonly lack: string | null } {
   try {
     const stays = isFixed && isGood(previous, settings, observed);
     const outside = stays ? findOutside(system, settings, observed, previous.ip) : choose();

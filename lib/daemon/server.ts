@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
 import { isLive, isSamePlace } from "../admission.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
-import type { Faults } from "../kernel/kernel.ts";
-import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
+import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
-import type { Admitted, Outcome } from "../registrar/outcome.ts";
+import { type Admitted, isUnchanged, type Outcome } from "../registrar/outcome.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import { Alarm } from "./alarm.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
-import { awaitOutside, describeMove, findOutside, followOutside, type Whereabouts } from "./outside.ts";
+import { awaitOutside, describeMove, findOutside } from "./outside.ts";
+import { PeerFaults } from "./peer_faults.ts";
 import { PeerLog } from "./peer_log.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ReplayRecord } from "./replay_record.ts";
@@ -24,12 +24,14 @@ import {
   refuseShared,
   release,
   type ServerSetup,
+  tellOfStart,
   withHosts,
   withOutside,
 } from "./server_setup.ts";
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 /** The server: reads auth packets from the gate's queue, and makes the kernel follow the admissions. */
 export class Server implements Daemon {
@@ -37,17 +39,14 @@ export class Server implements Daemon {
   readonly #reconciler: Reconciler;
   readonly #searches: Turns;
   readonly #hosts: HostSearch;
+  readonly #whereabouts: Whereabouts;
+  readonly #faults: PeerFaults;
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
   /** Rings when a peer has waited long enough for a place that another one had. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
-  #faults: Faults = new Map();
-  /** Peers that a reload under way changes; if it keeps one out, it failed. */
-  #onTrial: ReadonlySet<string> = new Set();
-  /** What the outside lacks; null: nothing. */
-  #lack: string | null = null;
 
   private constructor(context: DaemonContext, setup: ServerSetup, record: ReplayRecord) {
     const { system: { clock }, log, stop } = context;
@@ -56,6 +55,8 @@ export class Server implements Daemon {
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
     this.#searches = new Turns(() => this.#search(), clock, stop);
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
+    this.#whereabouts = new Whereabouts(context);
+    this.#faults = new PeerFaults(log);
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
     this.#alarm = new Alarm(() => this.#setup.registrar.due, () => this.#settle(), clock);
@@ -77,14 +78,8 @@ export class Server implements Daemon {
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) registrar.adopt(name, admission, system.clock.now());
     server.#peerLog.tookOver(registrar.admissions);
-    if (observed.own.obsoleteRules.size > 0) {
-      log.notice("removing the nftables rules that version 0.1 left for this port and queue");
-    }
-    for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    tellOfStart(settings, outside, observed, log);
     const clashes = kernel.describeClashes(settings, observed);
-    if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
-      log.notice("UDP checksums are for peers with an address of their own: not for several behind one");
-    }
     await server.#apply();
     for (const clash of await clashes) log.warning(clash);
     server.#hosts.lookFor(missingOf(server.#setup));
@@ -104,8 +99,8 @@ export class Server implements Daemon {
         admissions.entries().filter(([name, admission]) => isLive(admission, now) && !this.#faults.has(name))
           .toArray().length,
       missingHosts: this.#hosts.missing,
-      faults: this.#faults,
-      problem: this.#lack,
+      faults: this.#faults.current,
+      problem: this.#whereabouts.lack,
     };
   }
 
@@ -129,9 +124,7 @@ export class Server implements Daemon {
       // A repair may have replaced it meanwhile.
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
-      const outside = isHere
-        ? this.#whereabouts(settings, observed).outside
-        : this.#chooseOutside(settings, observed);
+      const outside = isHere ? this.#locate(settings, observed) : this.#chooseOutside(settings, observed);
       await this.#replace(
         makeSetup(this.#context.system, { ...previous, settings, outside, hosts }, previous),
       );
@@ -144,18 +137,18 @@ export class Server implements Daemon {
     const previous = this.#setup;
     try {
       this.#switchTo(next);
-      this.#onTrial = changedPeers(previous.settings, next.settings).difference(this.#faults);
+      this.#faults.beginTrial(previous.settings, next.settings);
       await this.#reconciler.attempt(() => {
         release(this.#setup, previous);
         previous.registrar.resume(next.registrar, this.#context.system.clock.now());
         this.#switchTo(previous);
-        this.#onTrial = new Set();
+        this.#faults.endTrial();
       });
     } catch (error) {
       release(next, previous);
       throw error;
     } finally {
-      this.#onTrial = new Set();
+      this.#faults.endTrial();
     }
     release(previous, this.#setup);
     this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
@@ -205,53 +198,25 @@ export class Server implements Daemon {
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
-    const { log, service } = this.#context;
-    const failed = [...faults].find(([name]) => this.#onTrial.has(name));
-    if (failed !== undefined) throw failed[1];
-    for (const [name, fault] of faults) {
-      if (!isSameTrouble(fault, this.#faults.get(name))) {
-        log.error(`${name}: ${fault.message}; kept out, and tried again when something changes`);
-      }
-    }
-    for (const name of this.#faults.keys()) {
-      if (!faults.has(name) && admissions.has(name)) log.notice(`${name}: nothing is in its way any more`);
-    }
-    this.#faults = faults;
-    service.update();
+    this.#faults.update(faults, admissions);
+    this.#context.service.update();
   }
 
   /** Follows the own address if it has changed. */
   #followAddress(observed: Observed): Outside {
     const previous = this.#setup;
-    const { outside } = this.#whereabouts(previous.settings, observed);
+    const outside = this.#locate(previous.settings, observed);
     if (outside === previous.outside) return outside;
-    const { system, log } = this.#context;
-    this.#setup = withOutside(system, previous, outside);
+    this.#setup = withOutside(this.#context.system, previous, outside);
     release(previous, this.#setup);
-    const move = describeMove(previous.outside, outside);
-    if (move !== null) log.notice(`${move}: following it`);
-    this.#context.service.update();
+    this.#whereabouts.moved(previous.outside, outside);
     return outside;
   }
 
   /** A server stays at its address while it has that. */
-  #whereabouts(settings: Settings, observed: Observed): Whereabouts {
+  #locate(settings: Settings, observed: Observed): Outside {
     const choose = () => this.#chooseOutside(settings, observed);
-    const found = followOutside(
-      this.#context.system,
-      this.#setup.outside,
-      settings,
-      observed,
-      choose,
-      true,
-    );
-    if (found.lack !== null && found.lack !== this.#lack) {
-      this.#context.log.warning(`${found.lack}; keeping ${found.outside.ip} until there is one`);
-    }
-    const isNews = found.lack !== this.#lack;
-    this.#lack = found.lack;
-    if (isNews) this.#context.service.update();
-    return found;
+    return this.#whereabouts.find(this.#setup.outside, settings, observed, choose, true);
   }
 
   #chooseOutside(settings: Settings, observed: Observed): Outside {
@@ -327,23 +292,4 @@ export class Server implements Daemon {
       this.#context.log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
     }
   }
-}
-
-/** Whether the kernel need not change: same place, and no lifetime before or after. */
-function isUnchanged({ previous, admission }: Admitted): boolean {
-  return previous !== null && isSamePlace(previous, admission) &&
-    previous.expiresAt === null && admission.expiresAt === null;
-}
-
-/** Whether two faults differ at most in the command that was refused: it has the peer's place. */
-function isSameTrouble(a: Error, b: Error | undefined): boolean {
-  const reason = ({ message }: Error) => message.replace(/'.*'/, "");
-  return b !== undefined && reason(a) === reason(b);
-}
-
-/** Names of the peers whose own settings differ. */
-function changedPeers({ peers: before }: Settings, { peers: after }: Settings): Set<string> {
-  const known = new Map(before.map((peer) => [peer.name, peer]));
-  const isChanged = (peer: Peer) => known.has(peer.name) && !isDeepStrictEqual(known.get(peer.name), peer);
-  return new Set(after.filter(isChanged).map(({ name }) => name));
 }

@@ -1,8 +1,9 @@
 import { LONGEST_PAYLOAD } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { claimsOf } from "../kernel/leftovers.ts";
+import { claimsOf, describeLeftovers } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
+import type { Log } from "../log.ts";
 import { type Endpoint, MAX_HEADERS_LENGTH } from "../packet.ts";
 import type { PacketQueue, System } from "../ports.ts";
 import { Registrar } from "../registrar.ts";
@@ -87,6 +88,17 @@ export function refuseShared({ local: { ports } }: Settings, outside: Outside, o
       `choose another --fou-local-port, or stop ${name} (if it was killed: ipipou cleanup --tunl-dev ${name})`,
     EXIT.ipFou,
   );
+}
+
+/** Logs what of the settings and of what was found a user should know. */
+export function tellOfStart(settings: Settings, outside: Outside, observed: Observed, log: Log): void {
+  if (observed.own.obsoleteRules.size > 0) {
+    log.notice("removing the nftables rules that version 0.1 left for this port and queue");
+  }
+  for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+  if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
+    log.notice("UDP checksums are for peers with an address of their own: not for several behind one");
+  }
 }
 
 export function placesOf({ outside, settings }: ServerSetup): Endpoint[] {

@@ -1,19 +1,15 @@
-import { authPayloadLength } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { type Admission, isLive } from "../admission.ts";
+import type { Admission } from "../admission.ts";
 import { type Network, parseNetwork } from "../ipv4.ts";
+import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-import { capacityFor, fingerprintOf, partsOf } from "./gate_rules.ts";
+import { desiredClientGate, type DesiredGate, desiredGate } from "./desired_gate.ts";
 import type { KeptOut, Refusals } from "./kept_out.ts";
 import { assignLocals } from "./layout.ts";
-import { formatMark } from "./mark.ts";
 import { USUAL_MTU } from "./mtu.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
 import { findRecursions } from "./recursion.ts";
 import {
-  endpointKey,
-  type Gate,
-  type GateRules,
   HIDING_DEVICE,
   isParked,
   type KernelState,
@@ -24,11 +20,6 @@ import {
   routeKey,
   type Tunnel,
 } from "./state.ts";
-
-/** A gate as it should be, with the input of its rules. */
-export interface DesiredGate extends Gate {
-  readonly rules: GateRules;
-}
 
 /** The state of the kernel that one instance wants. */
 export interface DesiredState extends KernelState {
@@ -107,10 +98,15 @@ export function desiredState(
     ),
     gate: mode === "server"
       ? desiredGate(settings, outside, members, [...tunnels.values()], alts, foreign, now)
-      : desiredClientGate({ settings, outside, admissions }, [...alts][0] ?? null, observed),
+      : desiredClientGate(settings, outside, serverIn(admissions), [...alts][0] ?? null, observed),
     obsoleteRules: new Set<string>(),
   };
   return { state, faults: new Map([...faults, ...layout.faults]) };
+}
+
+/** Where a client's server is; null: there is to be no tunnel. */
+function serverIn(admissions: Wanted["admissions"]): Endpoint | null {
+  return admissions.values().next().value?.remote ?? null;
 }
 
 function mtuOf({ device }: Outside, { links }: Observed): number {
@@ -212,95 +208,4 @@ function desiredListeners(
       !foreign.listeners.has(key) && !isForeignListener(foreign, local)
     ),
   );
-}
-
-function desiredGate(
-  settings: Settings,
-  outside: Outside,
-  members: readonly Member[],
-  tunnels: readonly Tunnel[],
-  alts: ReadonlySet<string>,
-  foreign: Foreign,
-  now: number,
-): DesiredGate {
-  const rules = { ...desiredRules(settings, outside, foreign), readdresses: alts.size > 0 };
-  const sharing = new Set(
-    settings.peers.filter(({ sharedIpip }) => sharedIpip).map(({ tunnel }) => tunnel.device),
-  );
-  const present = members.filter(({ tunnel }) => !isParked(tunnel));
-  const live = present.filter(({ admission }) =>
-    isLive(admission, now) && rules.ports.includes(admission.port)
-  );
-  /** What stays although it was to go is shut out too. */
-  const standing = tunnels.filter((tunnel) => !isParked(tunnel));
-  const taken = new Set(
-    standing.filter(({ local }) => local.ip === outside.ip).map(({ remote }) => remote.ip),
-  );
-  const shared = present.filter(({ tunnel }) => sharing.has(tunnel.name) && !taken.has(tunnel.remote.ip));
-  const filtered = members.filter(({ sources }) => sources !== null);
-  return {
-    ...gateOf(rules),
-    remotes: new Map(live.map(({ key, remote }) => [key, remote])),
-    addresses: new Set(standing.map(({ remote }) => remote.ip)),
-    shared: new Set(shared.map(({ tunnel }) => tunnel.remote.ip)),
-    endpoints: new Set(standing.map(({ remote }) => endpointKey(remote))),
-    alts,
-    devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
-    sources: new Set(filtered.flatMap(({ sources }) => sources!)),
-    clamped: new Set(rules.clamp === null ? [] : members.map(({ tunnel }) => tunnel.name)),
-  };
-}
-
-/** A client goes without a gate where nft cannot be used. */
-function desiredClientGate(
-  { settings, outside, admissions }: Wanted,
-  alt: string | null,
-  { hasNft, foreign }: Observed,
-): DesiredGate | null {
-  const server = admissions.values().next().value?.remote ?? null;
-  if (!hasNft || server === null) return null;
-  const { mssClamp, peers } = settings;
-  const devices = mssClamp === null ? [] : peers.map(({ tunnel }) => tunnel.device);
-  const rules = { ...desiredRules(settings, outside, foreign), server, alt };
-  return { ...gateOf(rules), clamped: new Set(devices) };
-}
-
-/** A gate with empty sets. */
-function gateOf(rules: GateRules): DesiredGate {
-  const { table, name, mark, ip, ports } = rules;
-  return {
-    ...{ table, name, mark, ip, ports },
-    fingerprint: fingerprintOf(rules),
-    rules,
-    remotes: new Map(),
-    ...{ addresses: new Set(), shared: new Set(), endpoints: new Set(), alts: new Set() },
-    ...{ devices: new Set(), sources: new Set(), clamped: new Set() },
-    parts: partsOf(rules),
-  };
-}
-
-function desiredRules(
-  { name, local: { ports }, fouMark, nft, queue, peers, mssClamp }: Settings,
-  { ip, isRuled }: Outside,
-  foreign: Foreign,
-): GateRules {
-  const foreignPorts = ports.filter((port) => isForeignListener(foreign, { ip, port }));
-  return {
-    server: null,
-    table: nft.table,
-    name,
-    ip,
-    ports,
-    capacity: capacityFor(peers.length),
-    authLengths: [...new Set(peers.map((peer) => authPayloadLength(peer.scheme)))].sort((a, b) => a - b),
-    queue: queue.number,
-    counter: nft.counter,
-    readdresses: false,
-    reroutes: isRuled ? fouMark : null,
-    filters: peers.some(({ allowedIps }) => allowedIps !== null),
-    shares: peers.some(({ sharedIpip }) => sharedIpip),
-    alt: null,
-    clamp: mssClamp,
-    mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),
-  };
 }

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Endpoint } from "../packet.ts";
 import { clamping } from "./clamp_rules.ts";
+import { GATE_CHAINS, GATE_SETS, gateNames } from "./gate_names.ts";
 import { parseMark } from "./mark.ts";
-import type { Gate, GateRules, Remote } from "./state.ts";
+import type { Gate, GateRules } from "./state.ts";
 
 /** How many source addresses the rate limits remember, and for how long after the last packet of each. */
 const SOURCES = 65_535;
@@ -35,60 +36,6 @@ function limitsFor(capacity: number) {
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
-const GATE_SETS = [
-  "remotes",
-  "locals",
-  "addresses",
-  "shared",
-  "endpoints",
-  "alts",
-  "devices",
-  "sources",
-  "clamped",
-  "limits",
-  "places",
-] as const;
-/** Chains of a gate, in an order in which they can be deleted once all are flushed. */
-const GATE_CHAINS = [
-  "gate",
-  "receive",
-  "input",
-  "forward",
-  "untrack",
-  "rewrite",
-  "filter",
-  "clamp",
-  "clampout",
-  "clampin",
-  "fou",
-  "auth",
-  "alt",
-] as const;
-type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
-
-/** Names of the chains, sets and maps of a gate. */
-export function gateNames(name: string): Readonly<Record<GatePart, string>> {
-  const names = [...GATE_CHAINS, ...GATE_SETS].map((part) => [part, `${part}-${name}`]);
-  return Object.fromEntries(names) as Record<GatePart, string>;
-}
-
-/** Names of everything a gate of these rules consists of. */
-export function partsOf(rules: GateRules): Set<string> {
-  const { name, server, alt, readdresses, filters, shares, clamp } = rules;
-  // Until version 0.2 there was a chain "alt": such a gate is replaced.
-  const { alt: _old, rewrite, locals, filter, devices, sources, shared, clamped, ...names } = gateNames(name);
-  const { clamp: forwarded, clampout, clampin, ...always } = names;
-  return new Set([
-    ...(server === null ? Object.values(always) : [always.gate]),
-    ...(alt === null ? [] : [always.input, always.untrack]),
-    ...(clamp === null ? [] : [forwarded, clampout, clamped]),
-    ...(typeof clamp === "number" ? [clampin] : []),
-    ...(readdresses ? [rewrite, locals] : []),
-    ...(filters ? [filter, devices, sources] : []),
-    ...(shares && server === null ? [shared] : []),
-  ]);
-}
-
 /** A short text that is equal exactly where the rules are equal. It ends with their number. */
 export function fingerprintOf(rules: GateRules): string {
   const commands = definitionsOf(rules, "");
@@ -118,16 +65,16 @@ export function defineGate(rules: GateRules): string[] {
 export function deleteGate({ table, name, parts }: Pick<Gate, "table" | "name" | "parts">): string[] {
   const names = gateNames(name);
   const chains = GATE_CHAINS.map((chain) => names[chain]).filter((chain) => parts.has(chain));
-  const sets = GATE_SETS.map((set) => names[set]).filter((set) => parts.has(set));
+  const sets = GATE_SETS.filter((set) => parts.has(names[set]));
   return [
     ...chains.map((chain) => `flush chain ip ${table} ${chain}`),
-    ...sets.map((set) => `delete ${isMap(set) ? "map" : "set"} ip ${table} ${set}`),
+    ...sets.map((set) => `delete ${isMap(set) ? "map" : "set"} ip ${table} ${names[set]}`),
     ...chains.map((chain) => `delete chain ip ${table} ${chain}`),
   ];
 }
 
-function isMap(set: string): boolean {
-  return set.startsWith("remotes-") || set.startsWith("locals-");
+function isMap(set: typeof GATE_SETS[number]): boolean {
+  return set === "remotes" || set === "locals";
 }
 
 function definitionsOf(rules: GateRules, comment: string): string[] {
@@ -297,53 +244,5 @@ function filtering({ table, name, counter }: GateRules): string[] {
     `add rule ip ${table} ${names.filter} ${wrong} ${count}drop`,
     // Any source does not mean none: the kernel takes 0.0.0.0 in a broadcast, as of a host that wants an address.
     `add rule ip ${table} ${names.filter} iifname @${names.devices} ip saddr 0.0.0.0/8 ${count}drop`,
-  ];
-}
-
-/** A command that adds elements to a set or map or deletes them; none for no elements. */
-export function changeElements(
-  verb: "add" | "delete",
-  table: string,
-  set: string,
-  elements: Iterable<string>,
-): string[] {
-  const list = [...elements].join(", ");
-  return list === "" ? [] : [`${verb} element ip ${table} ${set} { ${list} }`];
-}
-
-/** Commands that let remotes in. @param now milliseconds of `Clock.now()` */
-export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): string[] {
-  const names = gateNames(name);
-  const element = (remote: Remote, value: string) =>
-    `${elementKey(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
-  const locals = remotes.flatMap((remote) => remote.alt === null ? [] : element(remote, remote.alt));
-  const verdicts = remotes.map((remote) => element(remote, "accept"));
-  return [
-    ...changeElements("add", table, names.locals, locals),
-    ...changeElements("add", table, names.remotes, verdicts),
-  ];
-}
-
-function elementKey({ endpoint, port }: Remote): string {
-  return `${endpoint.ip} . ${endpoint.port} . ${port}`;
-}
-
-/** `nft` takes at most eight digits before a unit: milliseconds alone would end at 27 hours. */
-function timeoutFor(expiresAt: number | null, now: number): string {
-  if (expiresAt === null) return "";
-  const whole = Math.max(1, Math.round(expiresAt - now));
-  return ` timeout ${Math.floor(whole / 1000)}s${whole % 1000}ms`;
-}
-
-/** Commands that shut remotes out. */
-export function deleteRemotes(table: string, name: string, remotes: readonly Remote[]): string[] {
-  const names = gateNames(name);
-  // An element with a timeout may have expired meanwhile. Adding it first keeps its deletion from failing.
-  const timed = remotes.filter(({ expiresAt }) => expiresAt !== null);
-  const readdressed = remotes.filter(({ alt }) => alt !== null);
-  return [
-    ...addRemotes(table, name, timed.map((remote) => ({ ...remote, expiresAt: null })), 0),
-    ...changeElements("delete", table, names.remotes, remotes.map(elementKey)),
-    ...changeElements("delete", table, names.locals, readdressed.map(elementKey)),
   ];
 }

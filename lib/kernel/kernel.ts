@@ -1,18 +1,19 @@
 import type { Admission } from "../admission.ts";
-import { EXIT, IpipouError } from "../errors.ts";
+import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, KernelNews, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
-import { CLAMP } from "./clamp_rules.ts";
 import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { KeptOut, type Refusals } from "./kept_out.ts";
 import { describeInnerClashes, NetworksInUse } from "./networks_in_use.ts";
+import { NftUse } from "./nft_use.ts";
 import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
 import { type KernelState, type Observed, pairKey } from "./state.ts";
+import { WildcardWarnings } from "./wildcards.ts";
 
 interface KernelContext extends InstanceContext {
   readonly clock: Clock;
@@ -30,29 +31,26 @@ export type Faults = ReadonlyMap<string, IpipouError>;
  */
 export class Kernel {
   readonly #context: KernelContext;
-  /** A client whose gate stood once needs it from then on. */
-  #nft: "needed" | "if-usable" | "none";
-  /** Whether segment sizes can be changed, as far as is known. */
-  #canClamp = true;
+  readonly #nft: NftUse;
   readonly #picture: Picture;
   readonly #keptOut = new KeptOut();
   readonly #inUse = new NetworksInUse();
-  /** Names of the devices that take plain IPIP, at the last look. */
-  #wildcards: ReadonlySet<string> = new Set();
+  readonly #wildcards: WildcardWarnings;
   readonly #elsewhere: Elsewhere;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
-    this.#nft = settings.mode === "server" ? "needed" : "if-usable";
+    this.#nft = new NftUse(settings.mode === "server", context.log);
     this.#picture = new Picture(settings);
     this.#elsewhere = new Elsewhere(context.log);
+    this.#wildcards = new WildcardWarnings(context.log);
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
-    this.#canClamp = true;
+    this.#nft.retryClamp();
     this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
@@ -108,7 +106,7 @@ export class Kernel {
     if (picture.need === "all") this.#inUse.forget();
     const isDue = (keptOut.retryAt ?? Infinity) <= this.#context.clock.now();
     if (picture.need !== "nothing" || isDue) keptOut.retry();
-    keptOut.follow((device) => findPlace(settings, admissions, device));
+    keptOut.follow(placesIn(settings, admissions));
     while (true) {
       const wanted = { settings, outside: locate(await this.observe()), admissions };
       const faults = await this.#attempt(wanted);
@@ -127,10 +125,11 @@ export class Kernel {
     const observed = picture.observed!;
     const now = clock.now();
     const networks = inUse.of(settings);
-    const { state, faults } = desiredState(this.#possible(wanted), observed, now, this.#keptOut, networks);
+    const possible = { ...wanted, settings: this.#nft.possible(settings) };
+    const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
     if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
     for (const loss of picture.lossesOf(state)) log.warning(loss);
-    this.#tellOfWildcards(settings, observed);
+    this.#wildcards.tell(settings, observed);
     const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
     const { confirm, withdraw, ip } = plan;
     news.makeRoom(confirm.length + withdraw.length + ip.length);
@@ -143,13 +142,12 @@ export class Kernel {
       this.#takeNews();
     } catch (error) {
       picture.handleFailure();
-      return await this.#applyWithout(wanted, error);
+      return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
     inUse.hid();
-    const placeOf = (device: string) => findPlace(settings, admissions, device);
-    this.#keptOut.settle(placeOf, faults.size === 0, clock.now());
-    if (state.gate !== null) this.#nft = "needed";
+    this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
+    if (state.gate !== null) this.#nft.need();
     news.makeRoom(0);
     return faults;
   }
@@ -163,36 +161,6 @@ export class Kernel {
     this.#elsewhere.note(keptOut.elsewhere);
     if (isNew) this.#context.log.info(`${refusal!.message}; looking at the kernel again`);
     return null;
-  }
-
-  /** Goes on without what the kernel or nft cannot do, if it is not needed. @throws the error */
-  async #applyWithout(wanted: Wanted, error: unknown): Promise<Faults> {
-    if (!(error instanceof IpipouError) || error.exitCode !== EXIT.nft) throw error;
-    if (error.message.includes(CLAMP)) return await this.#applyWithoutClamp(wanted, error);
-    if (this.#nft !== "if-usable") throw error;
-    this.#context.log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
-    return await this.#applyWithoutNft(wanted);
-  }
-
-  /** What the kernel was not seen to refuse. */
-  #possible(wanted: Wanted): Wanted {
-    return this.#canClamp ? wanted : { ...wanted, settings: { ...wanted.settings, mssClamp: null } };
-  }
-
-  /** A kernel that cannot change segment sizes must have its gate all the same. */
-  async #applyWithoutClamp(wanted: Wanted, { message }: IpipouError): Promise<Faults> {
-    this.#canClamp = false;
-    this.#context.log.warning(`${message}: going on without --tunl-mss-clamp, until the next reload`);
-    return await this.apply(wanted);
-  }
-
-  async #applyWithoutNft(wanted: Wanted): Promise<Faults> {
-    this.#nft = "none";
-    try {
-      return await this.apply(wanted);
-    } finally {
-      this.#nft = "if-usable";
-    }
   }
 
   /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
@@ -267,19 +235,6 @@ export class Kernel {
     await this.#elsewhere.remove(this.#picture.identity.name, new Set(lost), this.#context.runner);
   }
 
-  /** Says once of each device that takes plain IPIP that our tunnels take some of it away. */
-  #tellOfWildcards({ peers }: Settings, { foreign: { wildcards }, hasNft }: Observed): void {
-    const isAllShared = hasNft && peers.every(({ sharedIpip }) => sharedIpip);
-    for (const device of isAllShared ? [] : wildcards) {
-      if (this.#wildcards.has(device)) continue;
-      this.#context.log.warning(
-        `${device} is up: plain IPIP between this host's outer address and that of a peer does not get to it while there ` +
-          "is a tunnel to that peer; if Calico, LVS or the like needs it, give --tunl-shared-ipip at both ends (with nft)",
-      );
-    }
-    this.#wildcards = new Set(wildcards);
-  }
-
   async #remove(): Promise<KernelState> {
     const instance = this.#instance();
     this.#picture.handleRemoval();
@@ -292,18 +247,19 @@ export class Kernel {
 
   #instance(): Instance {
     const { identity, hasRoutes } = this.#picture;
-    return new Instance(identity, { nft: this.#nft, routes: hasRoutes, needsFou: true }, this.#context);
+    return new Instance(identity, { nft: this.#nft.mode, routes: hasRoutes, needsFou: true }, this.#context);
   }
 }
 
-/** Where the peer of a tunnel device is. */
-function findPlace(
+/** Tells where the peer of a tunnel device is. */
+function placesIn(
   { peers }: Settings,
   admissions: Wanted["admissions"],
-  device: string,
-): Admission | undefined {
-  const peer = peers.find(({ tunnel }) => tunnel.device === device);
-  return peer === undefined ? undefined : admissions.get(peer.name);
+): (device: string) => Admission | undefined {
+  return (device) => {
+    const peer = peers.find(({ tunnel }) => tunnel.device === device);
+    return peer === undefined ? undefined : admissions.get(peer.name);
+  };
 }
 
 /** Whether the outer address is there and good to use; if not, any news may bring another one. */

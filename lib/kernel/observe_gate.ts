@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseIpv4 } from "../ipv4.ts";
 import { isPort, placeKey } from "../packet.ts";
-import { gateNames, parseGateComment } from "./gate_rules.ts";
+import { gateNames } from "./gate_names.ts";
+import { parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
 import type { NftElement, NftExpression, NftTable } from "./listing.ts";
 import { type Gate, type Remote, sourceKey } from "./state.ts";

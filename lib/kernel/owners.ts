@@ -1,4 +1,4 @@
-import { gateNames } from "./gate_rules.ts";
+import { gateNames } from "./gate_names.ts";
 import type { Transition } from "./plan.ts";
 import { endpointKey, type KernelState, listenerKey, pairKey, type Tunnel } from "./state.ts";
 

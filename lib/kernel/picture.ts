@@ -1,14 +1,15 @@
 import { isInNetwork, parseNetwork } from "../ipv4.ts";
-import { formatEndpoint } from "../packet.ts";
 import type { Outside } from "./member.ts";
-import type { DeviceChange, KernelChange, Way } from "../ports.ts";
+import type { KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
+import { ExpectedNews } from "./expected_news.ts";
 import { recallExpiry } from "./expiry.ts";
 import { SHORTEST_IN_USE } from "./networks_in_use.ts";
 import type { Transition } from "./plan.ts";
-import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL, routeKey } from "./state.ts";
+import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
 import { NO_WAYS, Ways } from "./ways.ts";
+import { WILDCARD_DEVICE } from "./wildcards.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
@@ -16,21 +17,8 @@ type Need = "nothing" | "listeners" | "all";
 /** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
 
-/** Takes the IPIP that no other device takes, once it is up. */
-const WILDCARD_DEVICE = "tunl0";
-
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
-
-/** The news that the kernel will send because of our own change. */
-interface Expected {
-  /** Keys of devices, addresses and routes: see `changeKey`. */
-  readonly keys: ReadonlySet<string>;
-  /** The latest news of each such device that exists, by name. */
-  readonly devices: Map<string, DeviceChange>;
-  /** nftables transactions of which there was no news yet. */
-  transactions: number;
-}
 
 /**
  * What one instance knows of the kernel, as a state machine without I/O. It is told of looks, of our changes and of the
@@ -47,7 +35,7 @@ export class Picture {
   /** Listeners and private addresses of a change that failed after they were made: nothing else may tell whose they are. */
   #made: ReadonlySet<string> = new Set();
   #need: Need = "all";
-  #expected: Expected | null = null;
+  #expected: ExpectedNews | null = null;
   /** Numbers of our devices: the news of a renamed device has only its new name. */
   readonly #indexes = new Set<number>();
   /** The ways to the far ends of our tunnels. */
@@ -150,7 +138,7 @@ export class Picture {
 
   /** We are about to change the kernel. */
   beginChange(plan: Transition): void {
-    this.#expected = expectedOf(this.#observed!.own, plan);
+    this.#expected = new ExpectedNews(this.#observed!.own, plan);
   }
 
   /** Of the change that runs, all of `ip` succeeded. */
@@ -160,13 +148,13 @@ export class Picture {
 
   /** The change succeeded. @param isHindered whether foreign objects keep some tunnel from being made */
   handleChange(desired: KernelState, isHindered: boolean): void {
-    const { devices } = this.#expected!;
+    const expected = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
     this.#written = desired;
     this.#made = new Set();
     this.#expected = null;
     // Others may have changed one of the very devices that we changed.
-    this.handleNews([...devices.values()].filter((news) => !isAsWanted(news, desired)));
+    this.handleNews(expected.differencesFrom(desired));
     this.#isHindered = isHindered;
   }
 
@@ -199,7 +187,10 @@ export class Picture {
         change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL &&
         !this.#ways.isIn(change.network) && !this.#coversPrivate(change.network)
       ) continue;
-      if (this.#isExpected(change)) continue;
+      if (this.#expected?.take(change)) {
+        if (change.kind === "device") this.#indexes.add(change.index);
+        continue;
+      }
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || this.#concerns(change);
     }
@@ -212,20 +203,6 @@ export class Picture {
     this.#ways.find(far, find);
     if (this.#observed!.paths === this.#ways.mtus) return;
     this.#observed = { ...this.#observed!, paths: this.#ways.mtus };
-  }
-
-  /** Whether a change follows from our own. Notes it if so. */
-  #isExpected(change: KernelChange): boolean {
-    const expected = this.#expected;
-    if (expected === null || change.kind === "unknown" || change.kind === "rule") return false;
-    if (change.kind === "table") return --expected.transactions >= 0;
-    const isOurs = expected.keys.has(changeKey(change));
-    if (isOurs && change.kind === "device") {
-      this.#indexes.add(change.index);
-      if (change.isGone) expected.devices.delete(change.name);
-      else expected.devices.set(change.name, change);
-    }
-    return isOurs;
   }
 
   /** Whether a change by others may concern our objects, or the outside they depend on. */
@@ -269,55 +246,6 @@ export class Picture {
     return known.queue !== next.queue || known.outer !== next.outer || !next.ports.isSubsetOf(known.ports) ||
       next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
   }
-}
-
-/** Key of a change: its object, and whether that is gone. */
-function changeKey(change: Exclude<KernelChange, { kind: "rule" | "table" | "unknown" }>): string {
-  const prefix = change.isGone ? "gone " : "";
-  switch (change.kind) {
-    case "device":
-      return `${prefix}device ${change.name}`;
-    case "address":
-      return `${prefix}address ${change.ip}`;
-    case "route":
-      return `${prefix}route ${routeKey(change.network)}`;
-  }
-}
-
-function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }: KernelState): boolean {
-  const tunnel = tunnels.get(name);
-  if (tunnel === undefined) return true;
-  const { local, remote, header } = tunnel;
-  return isUp && alias === tunnel.alias && mtu === tunnel.mtu &&
-    outer === `${formatEndpoint(local)} ${formatEndpoint(remote)} ${header}`;
-}
-
-/** The news that the kernel sends while the commands of a plan run. */
-function expectedOf(from: KernelState, { close, ip, open }: Transition): Expected {
-  const keys = ip.flatMap((line): string[] => {
-    const [object, verb, ...words] = line.split(" ");
-    const prefix = verb === "delete" ? "gone " : "";
-    switch (object) {
-      case "link":
-        return words[0] === "group" ? [] : linkKeys(words, from);
-      case "address":
-        return [`${prefix}address ${words[0]!.split("/")[0]}`];
-      default:
-        return [`${prefix}${object} ${words[0]}`];
-    }
-  });
-  return {
-    keys: new Set(keys),
-    devices: new Map(),
-    transactions: [close, open].filter(({ length }) => length > 0).length,
-  };
-}
-
-/** What `link add` and `link set` change. What is put into a group goes with it, and its address with it. */
-function linkKeys([, name, ...words]: readonly string[], from: KernelState): string[] {
-  const inner = from.tunnels.get(name!)?.inner;
-  const gone = words[0] === "group" ? [`gone device ${name}`, `gone address ${inner?.ip}`] : [];
-  return [`device ${name}`, ...gone];
 }
 
 function describeMissing([first, ...others]: readonly string[]): string {

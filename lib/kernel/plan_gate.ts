@@ -1,13 +1,9 @@
 import { placeKey } from "../packet.ts";
-import type { DesiredGate, DesiredState } from "./desired.ts";
-import {
-  addRemotes,
-  changeElements,
-  defineGate,
-  deleteGate,
-  deleteRemotes,
-  gateNames,
-} from "./gate_rules.ts";
+import type { DesiredState } from "./desired.ts";
+import type { DesiredGate } from "./desired_gate.ts";
+import { addRemotes, changeElements, deleteRemotes } from "./gate_elements.ts";
+import { gateNames } from "./gate_names.ts";
+import { defineGate, deleteGate } from "./gate_rules.ts";
 import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
 
 /** Commands for `nft`, for before devices change and for after it. @param now milliseconds of `Clock.now()` */

@@ -1,4 +1,4 @@
-import type { Admission } from "../admission.ts";
+import { type Admission, isSamePlace } from "../admission.ts";
 import type { Datagram, Endpoint } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
 import type { Peer } from "../settings/settings.ts";
@@ -32,4 +32,10 @@ export type Outcome = Admitted | Refused | { readonly kind: "searching" };
 
 export function refused({ datagram }: AuthPacket, refusal: Refusal): Refused {
   return { kind: "refused", datagram, refusal };
+}
+
+/** Whether the kernel need not change for an admission: same place, and no lifetime before or after. */
+export function isUnchanged({ previous, admission }: Admitted): boolean {
+  return previous !== null && isSamePlace(previous, admission) &&
+    previous.expiresAt === null && admission.expiresAt === null;
 }

@@ -1,5 +1,6 @@
 import { type Datagram, placeKey } from "../packet.ts";
-import type { Refusal } from "../refusals.ts";
+import { closerRefusal, type Refusal } from "../refusals.ts";
+import type { Peer } from "../settings/settings.ts";
 import type { Credential } from "./credentials.ts";
 
 /** Most searches that may wait. */
@@ -15,13 +16,56 @@ export interface AuthPacket {
 }
 
 /** The search for the key that a packet is signed with. */
-export interface Search {
+export class Search {
   readonly packet: AuthPacket;
-  /** The keys not tried yet: the likeliest ones, null, likely ones, null, the rest. */
-  readonly candidates: Iterator<Credential | null, void>;
-  untried: number;
-  /** The refusal if no key fits. */
-  readonly refusal: Refusal;
+  readonly #refusal: Refusal;
+  readonly #candidates: Iterator<Credential | null, void>;
+  #untried: number;
+
+  /**
+   * @param refusal the one if no key fits
+   * @param candidates all keys: the likeliest ones, null, likely ones, null, the rest
+   * @param untried how many keys there are
+   */
+  constructor(
+    packet: AuthPacket,
+    refusal: Refusal,
+    candidates: Iterator<Credential | null, void>,
+    untried: number,
+  ) {
+    this.packet = packet;
+    this.#refusal = refusal;
+    this.#candidates = candidates;
+    this.#untried = untried;
+  }
+
+  /** Number of keys not tried yet. */
+  get untried(): number {
+    return this.#untried;
+  }
+
+  /**
+   * Verifies up to `most` signatures.
+   *
+   * @param groups how many groups of keys to try
+   * @returns who sent the packet, or why it is refused; null when more keys are left
+   */
+  tryKeys(most: number, groups: number): Peer | Refusal | null {
+    const { datagram: { source, payload }, timestamp } = this.packet;
+    for (let count = 0; count < most && this.#untried > 0;) {
+      const credential = this.#candidates.next().value!;
+      if (credential === null) {
+        if (--groups === 0) return null;
+        continue;
+      }
+      count++;
+      this.#untried--;
+      if (!credential.proof.verify(payload)) continue;
+      const sender = credential.senderOf(payload, source, timestamp);
+      return typeof sender === "string" ? closerRefusal(sender, this.#refusal) : sender;
+    }
+    return this.#untried > 0 ? null : this.#refusal;
+  }
 }
 
 /**

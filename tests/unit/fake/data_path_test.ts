@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { formatMark } from "../../../lib/kernel/mark.ts";
-import { addRemotes, changeElements, defineGate, gateNames } from "../../../lib/kernel/gate_rules.ts";
+import { addRemotes, changeElements } from "../../../lib/kernel/gate_elements.ts";
+import { gateNames } from "../../../lib/kernel/gate_names.ts";
+import { defineGate } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules, Remote } from "../../../lib/kernel/state.ts";
 import { buildUdpPacket } from "../../../lib/packet.ts";
 import { VirtualClock } from "./clock.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addRemotes, changeElements, deleteRemotes } from "../../../lib/kernel/gate_rules.ts";
+import { addRemotes, changeElements, deleteRemotes } from "../../../lib/kernel/gate_elements.ts";
 import type { Remote } from "../../../lib/kernel/state.ts";
 
 const NOW = 1_795_219_200_000;

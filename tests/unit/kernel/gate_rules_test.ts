@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { partsOf } from "../../../lib/kernel/gate_names.ts";
 import {
   capacityFor,
   defineGate,
   deleteGate,
   fingerprintOf,
   parseGateComment,
-  partsOf,
 } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 

@@ -5,7 +5,7 @@ import { sampleSettings } from "../samples.ts";
 import type { IpDevice } from "../../../lib/kernel/listing.ts";
 import { sortOut, withListeners } from "../../../lib/kernel/observe.ts";
 import { ADMIN_TABLE } from "./fixtures/admin_table.ts";
-import { partsOf } from "../../../lib/kernel/gate_rules.ts";
+import { partsOf } from "../../../lib/kernel/gate_names.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
 
 const NOW = 1_795_219_200_000;

@@ -1,0 +1,56 @@
+import type { GateRules } from "./state.ts";
+
+/** Sets and maps of a gate. */
+export const GATE_SETS = [
+  "remotes",
+  "locals",
+  "addresses",
+  "shared",
+  "endpoints",
+  "alts",
+  "devices",
+  "sources",
+  "clamped",
+  "limits",
+  "places",
+] as const;
+/** Chains of a gate, in an order in which they can be deleted once all are flushed. */
+export const GATE_CHAINS = [
+  "gate",
+  "receive",
+  "input",
+  "forward",
+  "untrack",
+  "rewrite",
+  "filter",
+  "clamp",
+  "clampout",
+  "clampin",
+  "fou",
+  "auth",
+  "alt",
+] as const;
+type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
+
+/** Names of the chains, sets and maps of a gate. */
+export function gateNames(name: string): Readonly<Record<GatePart, string>> {
+  const names = [...GATE_CHAINS, ...GATE_SETS].map((part) => [part, `${part}-${name}`]);
+  return Object.fromEntries(names) as Record<GatePart, string>;
+}
+
+/** Names of everything a gate of these rules consists of. */
+export function partsOf(rules: GateRules): Set<string> {
+  const { name, server, alt, readdresses, filters, shares, clamp } = rules;
+  // Until version 0.2 there was a chain "alt": such a gate is replaced.
+  const { alt: _old, rewrite, locals, filter, devices, sources, shared, clamped, ...names } = gateNames(name);
+  const { clamp: forwarded, clampout, clampin, ...always } = names;
+  return new Set([
+    ...(server === null ? Object.values(always) : [always.gate]),
+    ...(alt === null ? [] : [always.input, always.untrack]),
+    ...(clamp === null ? [] : [forwarded, clampout, clamped]),
+    ...(typeof clamp === "number" ? [clampin] : []),
+    ...(readdresses ? [rewrite, locals] : []),
+    ...(filters ? [filter, devices, sources] : []),
+    ...(shares && server === null ? [shared] : []),
+  ]);
+}

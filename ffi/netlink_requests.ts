@@ -20,11 +20,15 @@ const RTM_F_FIB_MATCH = 0x2000;
 
 type Attribute = readonly [type: number, value: Uint8Array];
 
-/** What packets to find a route for: IPv4 addresses, number of the device they are bound to, firewall mark; 0: none. */
+/** What to find a route for. */
 interface RouteRequest {
+  /** IPv4 address. */
   readonly destination: string;
+  /** Own IPv4 address; null: the kernel chooses one. */
   readonly source: string | null;
+  /** Number of the device that packets are bound to; null: none. */
   readonly device: number | null;
+  /** Their firewall mark; 0: none. */
   readonly mark: number;
 }
 

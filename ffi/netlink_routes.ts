@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { RouteQuery, Routes, Way } from "../lib/ports.ts";
 import { NETLINK_ROUTE, openNetlink, sendToKernel } from "./descriptors.ts";
-import { Libc } from "./libc.ts";
+import { Libc, type SysError } from "./libc.ts";
 import {
   isRuleFor,
   type Message,
@@ -100,7 +100,7 @@ export class NetlinkRoutes implements Routes {
     return messagesIn(this.#buffer.subarray(0, length));
   }
 
-  #noAnswer(): Error {
+  #noAnswer(): SysError {
     return this.#libc.error(`read ${NAME}`, "recv", constants.errno.EPROTO);
   }
 }

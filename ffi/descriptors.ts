@@ -3,7 +3,7 @@ import type { Libc } from "./libc.ts";
 /** Constants of the C headers, under their names there; Linux has the same on x86-64 and AArch64, but for one. */
 export const AF_UNIX = 1;
 export const AF_INET = 2;
-export const AF_NETLINK = 16;
+const AF_NETLINK = 16;
 /** The protocol of AF_NETLINK for devices, addresses and routes. */
 export const NETLINK_ROUTE = 0;
 export const SOCK_DGRAM = 2;
@@ -81,6 +81,13 @@ export function openNetlink(
   const address = new Uint32Array([AF_NETLINK, 0, groups]); // struct sockaddr_nl
   libc.check(action, "bind", libc.symbols.bind(fd, address, address.byteLength));
   return fd;
+}
+
+/** Sends a netlink message to the kernel. @param action its purpose, in words that follow "Cannot" @throws {SysError} */
+export function sendToKernel(libc: Libc, action: string, fd: number, message: Uint8Array<ArrayBuffer>): void {
+  const kernel = new Uint32Array([AF_NETLINK, 0, 0]); // struct sockaddr_nl
+  const length = BigInt(message.length);
+  libc.check(action, "sendto", libc.symbols.sendto(fd, message, length, 0, kernel, kernel.byteLength));
 }
 
 function closeWith(resources: DisposableStack, libc: Libc, fd: number): number {

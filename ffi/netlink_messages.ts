@@ -1,27 +1,28 @@
+import { parseIpv4 } from "../lib/ipv4.ts";
 import { outerHeader } from "../lib/outer_header.ts";
 import type { DeviceChange, KernelChange, Way } from "../lib/ports.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 
-/** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes and nftables. */
-const HEADER = 16;
-const LINK_HEADER = 16; // struct ifinfomsg
+/** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes, rules and nftables. */
+export const HEADER = 16;
+export const LINK_HEADER = 16; // struct ifinfomsg
 const ADDRESS_HEADER = 8; // struct ifaddrmsg
-const ROUTE_HEADER = 12; // struct rtmsg
+export const ROUTE_HEADER = 12; // struct rtmsg
+export const RULE_HEADER = 12; // struct fib_rule_hdr
 const NFT_HEADER = 4; // struct nfgenmsg
 /** Bytes of struct nlattr; messages and attributes begin at multiples of it. */
-const ATTRIBUTE_HEADER = 4;
+export const ATTRIBUTE_HEADER = 4;
 
 const NLMSG_ERROR = 2;
 
-/** Message types of NETLINK_ROUTE. */
-const RTM = {
+/** Types of what NETLINK_ROUTE tells. */
+export const RTM = {
   newLink: 16,
   delLink: 17,
   newAddress: 20,
   delAddress: 21,
   newRoute: 24,
   delRoute: 25,
-  getRoute: 26,
   newRule: 32,
   delRule: 33,
 } as const;
@@ -31,8 +32,8 @@ const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
 const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
-const RTM_FLAGS = 8;
-const IFLA_IFNAME = 3;
+const RULE_SOURCE_LENGTH = 2;
+export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
@@ -40,13 +41,13 @@ const IFLA_INFO_DATA = 2; // in IFLA_LINKINFO
 /** In IFLA_INFO_DATA. */
 const IPTUN = { local: 2, remote: 3, ttl: 4, tos: 5, pmtudisc: 10, encapSport: 17, encapDport: 18 } as const;
 const IFF_UP = 1;
+const IFF_POINTOPOINT = 0x10;
+const IFF_NOARP = 0x80;
 const IFA_LOCAL = 2;
-const RTA = { dst: 1, src: 2, oif: 4, metrics: 8, cacheInfo: 12, mark: 16 } as const;
+export const RTA = { dst: 1, src: 2, oif: 4, prefsrc: 7, metrics: 8, cacheInfo: 12, mark: 16 } as const;
 const RTAX_MTU = 2; // in RTA_METRICS
 const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
-/** Flag of struct rtmsg: asks for a route as it is in the table. */
-const RTM_F_FIB_MATCH = 0x2000;
-const NLM_F_REQUEST = 1;
+const FRA_SRC = 2;
 
 /** The high byte of the type of all nftables messages, and the low byte of the one that ends a transaction. */
 const NFNL_SUBSYS_NFTABLES = 10;
@@ -228,7 +229,7 @@ function findText(body: DataView, header: number, type: number): string | null {
 }
 
 /** The IPv4 address in an attribute; null when there is none. */
-export function findAddress(body: DataView, header: number, type: number): string | null {
+function findAddress(body: DataView, header: number, type: number): string | null {
   const bytes = findAttribute(body, header, type);
   return bytes?.length === 4 ? bytes.join(".") : null;
 }
@@ -239,47 +240,34 @@ function findNumber(body: DataView, header: number, type: number): number | null
   return bytes?.length === 4 ? viewOf(bytes).getUint32(0, IS_LITTLE_ENDIAN) : null;
 }
 
-/**
- * Makes a request for the route to an address.
- *
- * @param to 4 bytes, as `from`
- * @param device number of the device that packets are bound to; null: none
- * @param mark their firewall mark; 0: none
- * @param isFromTable whether to ask for the route as it is in the table, without what was learned of the path since
- */
-export function routeRequest(
-  { to, from, device, mark, isFromTable }: {
-    readonly to: Uint8Array;
-    readonly from: Uint8Array;
-    readonly device: number | null;
-    readonly mark: number;
-    readonly isFromTable: boolean;
-  },
-): Uint8Array<ArrayBuffer> {
-  const attributes: [number, Uint8Array][] = [[RTA.dst, to], [RTA.src, from]];
-  if (device !== null) attributes.push([RTA.oif, new Uint8Array(Uint32Array.of(device).buffer)]);
-  if (mark !== 0) attributes.push([RTA.mark, new Uint8Array(Uint32Array.of(mark).buffer)]);
-  const request = new Uint8Array(HEADER + ROUTE_HEADER + attributes.length * (ATTRIBUTE_HEADER + 4));
-  const view = new DataView(request.buffer);
-  view.setUint32(0, request.length, IS_LITTLE_ENDIAN);
-  view.setUint16(4, RTM.getRoute, IS_LITTLE_ENDIAN);
-  view.setUint16(6, NLM_F_REQUEST, IS_LITTLE_ENDIAN);
-  request.set([AF_INET, 32, 32], HEADER); // the lengths of destination and source
-  if (isFromTable) view.setUint32(HEADER + RTM_FLAGS, RTM_F_FIB_MATCH, IS_LITTLE_ENDIAN);
-  for (const [number, [type, value]] of attributes.entries()) {
-    const offset = HEADER + ROUTE_HEADER + number * (ATTRIBUTE_HEADER + 4);
-    view.setUint16(offset, ATTRIBUTE_HEADER + 4, IS_LITTLE_ENDIAN);
-    view.setUint16(offset + 2, type, IS_LITTLE_ENDIAN);
-    request.set(value, offset + ATTRIBUTE_HEADER);
-  }
-  return request;
+/** A device that was asked for. */
+interface LinkAnswer {
+  readonly index: number;
+  /** Whether there are no neighbours to ask for on it. */
+  readonly isDirect: boolean;
 }
 
-/** Reads the answer to a `routeRequest`. @returns null: there is no route; whether its MTU was learned of the path */
-export function parseRouteAnswer(datagram: Uint8Array): Way & { readonly isLearned: boolean } | null {
-  const [message = null] = messagesIn(datagram);
-  if (message?.type !== RTM.newRoute || message.body.byteLength < ROUTE_HEADER) return null;
-  const { body } = message;
+/** Reads the answer to a request for a device. @returns null: there is none, or it cannot be read */
+export function parseLinkAnswer({ type, body }: Message): LinkAnswer | null {
+  if (type !== RTM.newLink || body.byteLength < LINK_HEADER) return null;
+  const flags = body.getUint32(LINK_FLAGS, IS_LITTLE_ENDIAN);
+  return {
+    index: body.getInt32(LINK_INDEX, IS_LITTLE_ENDIAN),
+    isDirect: (flags & (IFF_POINTOPOINT | IFF_NOARP)) !== 0,
+  };
+}
+
+/** A route that was asked for. */
+export interface RouteAnswer extends Way {
+  /** The source address of what is sent by it; null: the kernel names none. */
+  readonly source: string | null;
+  /** Whether its MTU was learned of the path. */
+  readonly isLearned: boolean;
+}
+
+/** Reads the answer to a request for a route. @returns null: there is none, or it cannot be read */
+export function parseRouteAnswer({ type, body }: Message): RouteAnswer | null {
+  if (type !== RTM.newRoute || body.byteLength < ROUTE_HEADER) return null;
   const metrics = findAttribute(body, ROUTE_HEADER, RTA.metrics);
   const cache = findAttribute(body, ROUTE_HEADER, RTA.cacheInfo);
   const expires = cache !== null && cache.length >= RTA_EXPIRES + 4
@@ -288,11 +276,20 @@ export function parseRouteAnswer(datagram: Uint8Array): Way & { readonly isLearn
   return {
     index: findNumber(body, ROUTE_HEADER, RTA.oif) ?? 0,
     mtu: metrics && findNumber(viewOf(metrics), 0, RTAX_MTU),
+    source: findAddress(body, ROUTE_HEADER, RTA.prefsrc),
     isLearned: expires !== 0,
   };
 }
 
+/** Whether a routing rule asks for a source address. @param body of the message about it @param address as a number */
+export function isRuleFor(body: DataView, address: number): boolean {
+  const length = body.byteLength < RULE_HEADER ? 0 : body.getUint8(RULE_SOURCE_LENGTH);
+  const source = findAddress(body, RULE_HEADER, FRA_SRC);
+  return length > 0 && length <= 32 && source !== null &&
+    (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
+}
+
 /** Rounds a length up to where the next message or attribute begins. */
-function align(length: number): number {
+export function align(length: number): number {
   return Math.ceil(length / 4) * 4;
 }

@@ -1,17 +1,30 @@
+import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
-import type { Routes, Way } from "../lib/ports.ts";
-import { AF_NETLINK, NETLINK_ROUTE, openNetlink } from "./descriptors.ts";
-import { Libc } from "./libc.ts";
-import { parseRouteAnswer, routeRequest } from "./netlink_messages.ts";
+import type { RouteQuery, Routes, Way } from "../lib/ports.ts";
+import { NETLINK_ROUTE, openNetlink, sendToKernel } from "./descriptors.ts";
+import { Libc, type SysError } from "./libc.ts";
+import {
+  isRuleFor,
+  type Message,
+  messagesIn,
+  parseLinkAnswer,
+  parseRouteAnswer,
+  type RouteAnswer,
+  RTM,
+} from "./netlink_messages.ts";
+import { linkRequest, routeRequest, rulesRequest, tableRequest } from "./netlink_requests.ts";
 
+/** What it is opened for, in words that follow "ask for". */
 const NAME = "the kernel's routes";
+/** Longer than any answer; the kernel's dumps come in parts of at most 32 KiB. */
+const ANSWER_LENGTH = 64 * 1024;
 
 /** Asks the kernel for routes, in the network namespace it was opened in. The kernel answers while it is asked. */
 export class NetlinkRoutes implements Routes {
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #resources: DisposableStack;
-  readonly #buffer = new Uint8Array(16 * 1024);
+  readonly #buffer = new Uint8Array(ANSWER_LENGTH);
 
   /** @throws {SysError} */
   constructor() {
@@ -21,32 +34,73 @@ export class NetlinkRoutes implements Routes {
     this.#resources = resources.move();
   }
 
-  find(to: string, from: string, device: number | null, mark: number): Way | null {
-    const ends = { to: bytesOf(to), from: bytesOf(from), device, mark };
-    const answer = this.#ask(routeRequest({ ...ends, isFromTable: false }));
+  findWay(destination: string, source: string, device: number | null, mark: number): Way | null {
+    const request = { destination, source, device, mark };
+    const answer = parseRouteAnswer(this.#ask(routeRequest(request)));
     if (answer === null) return null;
     const { index, isLearned } = answer;
-    const mtu = isLearned ? this.#ask(routeRequest({ ...ends, isFromTable: true }))?.mtu ?? null : answer.mtu;
+    const mtu = isLearned ? parseRouteAnswer(this.#ask(tableRequest(request)))?.mtu ?? null : answer.mtu;
     return { index, mtu };
+  }
+
+  findSource(query: RouteQuery): string | null {
+    return this.#findRoute({ ...query, source: null })?.source ?? null;
+  }
+
+  /** Whether there is a route from an own address; not so where there is no such device or address. @throws {SysError} */
+  hasRoute(query: RouteQuery & { readonly source: string }): boolean {
+    return this.#findRoute(query) !== null;
+  }
+
+  hasRuleFor(source: string): boolean {
+    const address = parseIpv4(source)!;
+    this.#send(rulesRequest());
+    let [found, isDone] = [false, false];
+    while (!isDone) {
+      for (const message of this.#receive()) {
+        if (message?.type !== RTM.newRule) isDone = true;
+        else if (isRuleFor(message.body, address)) found = true;
+      }
+    }
+    return found;
   }
 
   [Symbol.dispose](): void {
     this.#resources.dispose();
   }
 
-  #ask(request: Uint8Array<ArrayBuffer>) {
-    const action = `ask for ${NAME}`;
-    const kernel = new Uint32Array([AF_NETLINK, 0, 0]); // struct sockaddr_nl
-    const { sendto } = this.#libc.symbols;
-    const length = BigInt(request.length);
-    this.#libc.check(action, "sendto", sendto(this.#fd, request, length, 0, kernel, kernel.byteLength));
-    const answer = this.#libc.receive(`read ${NAME}`, this.#fd, this.#buffer);
-    return answer === null ? null : parseRouteAnswer(this.#buffer.subarray(0, answer));
+  /**
+   * Finds the route by a device. Of one that has none, the kernel says that every host is its neighbour. That counts
+   * only where there are no neighbours to ask for: on devices like PPP.
+   */
+  #findRoute(query: RouteQuery & { readonly source: string | null }): RouteAnswer | null {
+    const link = query.device === null ? null : parseLinkAnswer(this.#ask(linkRequest(query.device)));
+    if (query.device !== null && link === null) return null;
+    const request = { ...query, device: link?.index ?? null };
+    const exists = parseRouteAnswer(this.#ask(tableRequest(request))) !== null;
+    if (!exists && !link?.isDirect) return null;
+    return parseRouteAnswer(this.#ask(routeRequest(request)));
   }
-}
 
-function bytesOf(ip: string): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, parseIpv4(ip)!);
-  return bytes;
+  /** Sends a request. @returns the first message of the answer, until the next request */
+  #ask(request: Uint8Array<ArrayBuffer>): Message {
+    this.#send(request);
+    const [message = null] = this.#receive();
+    if (message === null) throw this.#noAnswer();
+    return message;
+  }
+
+  #send(request: Uint8Array<ArrayBuffer>): void {
+    sendToKernel(this.#libc, `ask for ${NAME}`, this.#fd, request);
+  }
+
+  #receive(): Iterable<Message | null> {
+    const length = this.#libc.receive(`read ${NAME}`, this.#fd, this.#buffer);
+    if (length === null) throw this.#noAnswer();
+    return messagesIn(this.#buffer.subarray(0, length));
+  }
+
+  #noAnswer(): SysError {
+    return this.#libc.error(`read ${NAME}`, "recv", constants.errno.EPROTO);
+  }
 }

@@ -1,21 +1,19 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import type * as ports from "../lib/ports.ts";
-import { IS_LITTLE_ENDIAN, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
+import { sendToKernel, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { parseAnswer } from "./netlink_messages.ts";
+import { makeRequest, networkWord } from "./netlink_requests.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
 const NFQNL_COPY_PACKET = 2;
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
-const NLM_F_REQUEST = 1;
 const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;
-/** The kernel's address, as a `struct sockaddr_nl`. */
-const KERNEL = Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 /** Bytes of a message besides the packet; the kernel sends about 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
@@ -139,10 +137,7 @@ export class PacketQueue implements ports.PacketQueue {
     if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
       this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
     }
-    const message = lengthMessage(this.#number, maxLength);
-    const length = BigInt(message.length);
-    const sent = this.#libc.symbols.sendto(this.#fd, message, length, 0, KERNEL, KERNEL.length);
-    this.#libc.check(action, "sendto", sent);
+    sendToKernel(this.#libc, action, this.#fd, lengthMessage(this.#number, maxLength));
     this.#maxLength = maxLength;
   }
 
@@ -191,20 +186,13 @@ export class PacketQueue implements ports.PacketQueue {
 }
 
 /**
- * The message that sets a queue's length: struct nlmsghdr, struct nfgenmsg, one attribute. It asks for no answer. The
- * library's own function waits for one, and sometimes fails when packets arrive in between.
+ * The message that sets a queue's length. It asks for no answer. The library's own function waits for one, and sometimes
+ * fails when packets arrive in between.
  */
 function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(28);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, IS_LITTLE_ENDIAN);
-  view.setUint16(4, NFQNL_MSG_CONFIG, IS_LITTLE_ENDIAN);
-  view.setUint16(6, NLM_F_REQUEST, IS_LITTLE_ENDIAN);
-  view.setUint16(18, number);
-  view.setUint16(20, 8, IS_LITTLE_ENDIAN);
-  view.setUint16(22, NFQA_CFG_QUEUE_MAXLEN, IS_LITTLE_ENDIAN);
-  view.setUint32(24, maxLength);
-  return bytes;
+  const header = new Uint8Array(4); // struct nfgenmsg
+  new DataView(header.buffer).setUint16(2, number);
+  return makeRequest(NFQNL_MSG_CONFIG, header, [[NFQA_CFG_QUEUE_MAXLEN, networkWord(maxLength)]]);
 }
 
 function asQueueError(cause: unknown): unknown {

@@ -2,7 +2,7 @@ import type * as ports from "../lib/ports.ts";
 import { constants } from "node:os";
 import { AF_INET, openSocket, setIntOption, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_DONTWAIT, SysError } from "./libc.ts";
-import { RouteLookup } from "./route_lookup.ts";
+import { NetlinkRoutes } from "./netlink_routes.ts";
 
 const IPPROTO_RAW = 255;
 const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };
@@ -18,7 +18,7 @@ export class RawSocket implements ports.RawSocket {
   readonly #fd: number;
   readonly #way: ports.RawSocketOptions;
   /** Null: the socket is bound to no device. */
-  readonly #routes: RouteLookup | null;
+  readonly #routes: NetlinkRoutes | null;
 
   /** @throws {SysError} EPERM without CAP_NET_RAW, ENODEV without the device, EADDRNOTAVAIL without the source */
   constructor(way: ports.RawSocketOptions) {
@@ -40,7 +40,7 @@ export class RawSocket implements ports.RawSocket {
     const bound = libc.symbols.bind(this.#fd, address, address.length);
     libc.check(`bind the raw socket to ${source}`, "bind", bound);
     this.#way = way;
-    this.#routes = device === null ? null : new RouteLookup(resources);
+    this.#routes = device === null ? null : resources.use(new NetlinkRoutes());
     this.#resources = resources.move();
   }
 
@@ -86,7 +86,7 @@ export class RawSocket implements ports.RawSocket {
 
   #refuseWithoutRoute(destination: string): void {
     const { source, device } = this.#way;
-    if (this.#routes === null || this.#routes.find({ ...this.#way, destination }) !== null) return;
+    if (this.#routes === null || this.#routes.hasRoute({ ...this.#way, destination })) return;
     const why = `no route from ${source} by ${device}`;
     throw new SysError(`send to ${destination}`, "sendto", constants.errno.ENETUNREACH, why);
   }

@@ -19,10 +19,6 @@ export interface System {
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
   /** @throws {SysError} */
   readonly openRawSocket: (options: RawSocketOptions) => RawSocket;
-  /** How the kernel would send now; null: it has no route, or not that device or source. @throws {SysError} */
-  readonly findRoute: (query: RouteQuery) => Route | null;
-  /** Whether some routing rule asks for this source address. @throws {SysError} */
-  readonly hasRuleFor: (source: string) => boolean;
   /** @throws {SysError} */
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
   /** A file for what one run leaves to the next. */
@@ -149,18 +145,27 @@ export interface Way {
   readonly mtu: number | null;
 }
 
-/** Asks the kernel for its routes. */
+/** Asks the kernel for its routes; never waits. */
 export interface Routes extends Disposable {
   /**
-   * Finds the way to an IPv4 address; never waits.
+   * Finds the way to an IPv4 address. By a device that has no route there, it is a neighbour.
    *
-   * @param from own address that the packets come from
+   * @param source own address that the packets come from
    * @param device number of the device that they are bound to; null: none
    * @param mark their firewall mark; 0: none
    * @returns null: there is none
    * @throws {SysError}
    */
-  find(to: string, from: string, device: number | null, mark: number): Way | null;
+  findWay(destination: string, source: string, device: number | null, mark: number): Way | null;
+  /**
+   * Finds the own address that the kernel would send from.
+   *
+   * @returns null: it has no route by the device, no such device, or no address
+   * @throws {SysError}
+   */
+  findSource(query: RouteQuery): string | null;
+  /** Whether some routing rule asks for this source address. A kernel without rules has none. @throws {SysError} */
+  hasRuleFor(source: string): boolean;
 }
 
 /** A netfilter queue to open. */
@@ -203,13 +208,6 @@ export interface RawSocketOptions {
 export interface RouteQuery extends Omit<RawSocketOptions, "source"> {
   /** IPv4 address. */
   readonly destination: string;
-  /** Own IPv4 address; null: the kernel chooses one. */
-  readonly source: string | null;
-}
-
-export interface Route {
-  /** The source address of what is sent by it; null: the kernel has none. */
-  readonly source: string | null;
 }
 
 /** Sends whole IPv4 packets, header included. */

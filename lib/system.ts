@@ -7,7 +7,6 @@ import { PacketQueue } from "../ffi/packet_queue.ts";
 import { signalLockHolder, takeProcessLock } from "../ffi/process_lock.ts";
 import { RawSocket } from "../ffi/raw_socket.ts";
 import { ReplySocket } from "../ffi/reply_socket.ts";
-import { findRoute, hasRuleFor } from "../ffi/route_lookup.ts";
 import { isInnerUserNamespace, releaseWithoutModules } from "../ffi/surroundings.ts";
 import { CLOCK, RANDOM } from "./clock.ts";
 import type { ServiceManager, System } from "./ports.ts";
@@ -32,8 +31,6 @@ export const SYSTEM: System = {
   openRoutes: () => new NetlinkRoutes(),
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),
-  findRoute,
-  hasRuleFor,
   openReplySocket: (options) => new ReplySocket(options),
   openState: stateFile,
   resolve: lookUpHost,

@@ -26,7 +26,7 @@ class UnusableOutsideError extends IpipouError {
  * @throws {IpipouError} exit code 2 when there is no such device or address
  */
 export function findOutside(
-  { hasRuleFor }: Pick<System, "hasRuleFor">,
+  { openRoutes }: Pick<System, "openRoutes">,
   settings: Settings,
   observed: Observed,
   preferred: string | null = null,
@@ -45,7 +45,8 @@ export function findOutside(
   }
   // A VRF has routes of its own, which only what is bound to it or to a device in it takes.
   const link = local.device ?? (vrfMembers.has(holder) ? holder : null);
-  return { ip, device: holder, link, isRuled: hasRuleFor(ip) };
+  using routes = openRoutes();
+  return { ip, device: holder, link, isRuled: routes.hasRuleFor(ip) };
 }
 
 function chooseAddress(settings: Settings, observed: Observed, preferred: string | null): string {
@@ -84,13 +85,13 @@ function holderOf(ip: string, { hostAddresses }: Observed): string | undefined {
 
 /** The address that the kernel would send from to a client's server; null: it has no route by the device, or no choice. */
 export function preferredSource(
-  system: Pick<System, "findRoute">,
+  { openRoutes }: Pick<System, "openRoutes">,
   { local, fouMark }: Settings,
   server: string | null,
 ): string | null {
   if (server === null || local.ip !== null) return null;
-  const query = { destination: server, source: null, device: local.device, mark: fouMark };
-  return system.findRoute(query)?.source ?? null;
+  using routes = openRoutes();
+  return routes.findSource({ destination: server, device: local.device, mark: fouMark });
 }
 
 /** Whether an outside is still as good as when it was found. */
@@ -107,7 +108,7 @@ function isGood({ ip, device }: Outside, { local }: Settings, observed: Observed
  * @returns the outside, and what it lacks; null: nothing
  */
 export function followOutside(
-  system: Pick<System, "hasRuleFor">,
+  system: Pick<System, "openRoutes">,
   previous: Outside,
   settings: Settings,
   observed: Observed,
@@ -141,7 +142,7 @@ export async function awaitOutside(
   { system, settings, kernel, log, service, stop }:
     & Pick<DaemonContext, "settings" | "log" | "service" | "stop">
     & {
-      readonly system: Pick<System, "findRoute" | "hasRuleFor">;
+      readonly system: Pick<System, "openRoutes">;
       readonly kernel: Pick<Kernel, "observe" | "changed">;
     },
   server: string | null = null,

@@ -165,6 +165,7 @@ export class Kernel {
 
   /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
   #findWays({ settings: { peers, fouMark }, outside, admissions }: Wanted): void {
+    const { routes } = this.#context;
     const { links } = this.#picture.observed!;
     const [index = null] = outside.link === null
       ? []
@@ -172,7 +173,7 @@ export class Kernel {
     const far = peers.flatMap(({ name, tunnel }) =>
       tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
     );
-    this.#picture.findWays(far, outside, (ip) => this.#context.routes.find(ip, outside.ip, index, fouMark));
+    this.#picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
   }
 
   /**

@@ -1,8 +1,11 @@
-// Asks a real kernel for routes in a network namespace. Needs root: the lab, or a disposable machine.
+// Asks a real kernel for routes and rules in a network namespace. Needs root: the lab, or a disposable machine.
 import assert from "node:assert/strict";
 import { NetlinkRoutes } from "../../ffi/netlink_routes.ts";
 import { must } from "../../tools/command.ts";
+import type { RouteQuery } from "../../lib/ports.ts";
 import { enter, FAR, makeLink, NEAR, removeLink } from "./link.ts";
+
+const FARTHER = "203.0.113.1";
 
 async function ip(...commands: readonly string[]): Promise<void> {
   await must(["ip", "-netns", NEAR.namespace, "-batch", "-"], {
@@ -10,17 +13,34 @@ async function ip(...commands: readonly string[]): Promise<void> {
   });
 }
 
-Deno.test.beforeAll(makeLink);
-Deno.test.afterAll(removeLink);
+/** Asks in NEAR. */
+function openRoutes(): NetlinkRoutes {
+  using _ = enter(NEAR.namespace);
+  return new NetlinkRoutes();
+}
 
-Deno.test("find() returns the device of a route and the MTU that the route has, not one learned of the path", async () => {
+/** @returns the source address; "none" for no route */
+function sourceTo(destination: string, query: Partial<RouteQuery> = {}): string {
+  using routes = openRoutes();
+  return routes.findSource({ destination, device: null, mark: 0, ...query }) ?? "none";
+}
+
+function hasRoute(destination: string, source: string, device: string | null): boolean {
+  using routes = openRoutes();
+  return routes.hasRoute({ destination, source, device, mark: 0 });
+}
+
+Deno.test.beforeEach(makeLink);
+Deno.test.afterEach(removeLink);
+
+Deno.test("findWay() returns the device of a route and the MTU that the route has, not one learned of the path", async () => {
   await ip("link add name other type dummy", "link set dev other up", "address add 10.8.0.1/24 dev other");
   const listed = JSON.parse(await must(["ip", "-netns", NEAR.namespace, "-json", "link"]));
   const indexOf = (name: string): number =>
     listed.find(({ ifname }: { ifname: string }) => ifname === name).ifindex;
   const [near, other] = [indexOf(NEAR.device), indexOf("other")];
-  using routes = enterAnd(() => new NetlinkRoutes());
-  const find = (to: string, device: number | null = null) => routes.find(to, NEAR.ip, device, 0);
+  using routes = openRoutes();
+  const find = (to: string, device: number | null = null) => routes.findWay(to, NEAR.ip, device, 0);
   assert.deepEqual(find(FAR.ip), { index: near, mtu: null });
   assert.equal(find("198.51.100.1"), null, "no route");
   await ip(
@@ -62,7 +82,56 @@ ip link add name narrow type dummy
 ip link set dev narrow mtu 1280 up
 ip address add 192.0.2.254/24 dev narrow`;
 
-function enterAnd<T>(open: () => T): T {
-  using _ = enter(NEAR.namespace);
-  return open();
-}
+Deno.test("findSource() and hasRoute() tell how the kernel would send, by device, own address and mark", async () => {
+  const { device } = NEAR;
+  assert.equal(sourceTo(FAR.ip), NEAR.ip);
+  assert.equal(sourceTo(FAR.ip, { device }), NEAR.ip);
+  assert.equal(sourceTo(FARTHER), "none");
+  assert.equal(sourceTo(FARTHER, { device }), "none", "it is no neighbour");
+  assert.equal(sourceTo(FAR.ip, { device: "none0" }), "none");
+  assert.equal(hasRoute(FAR.ip, NEAR.ip, null), true);
+  assert.equal(hasRoute(FAR.ip, NEAR.ip, device), true);
+  assert.equal(hasRoute(FAR.ip, NEAR.ip, "none0"), false);
+  assert.equal(hasRoute(FAR.ip, "10.9.0.99", null), false);
+  await ip(
+    `address add 10.9.7.1/32 dev ${device}`,
+    `route add default via ${FAR.ip} dev ${device} table 102 src 10.9.7.1`,
+    "rule add fwmark 0x66 lookup 102",
+  );
+  assert.equal(sourceTo(FARTHER, { device }), "none");
+  assert.equal(sourceTo(FARTHER, { device, mark: 0x66 }), "10.9.7.1");
+  assert.equal(sourceTo(FARTHER, { mark: 0x66 }), "10.9.7.1");
+  assert.equal(hasRoute(FARTHER, NEAR.ip, device), false);
+  await ip(`rule add from ${NEAR.ip} lookup 102`);
+  assert.equal(hasRoute(FARTHER, NEAR.ip, device), true);
+});
+
+Deno.test("findSource() takes every host for reachable by a device without neighbours", async () => {
+  await ip(
+    `link add p0 type ipip remote ${FAR.ip} local ${NEAR.ip}`,
+    "address add 10.9.8.1/32 dev p0",
+    "link set p0 up",
+  );
+  assert.equal(sourceTo(FARTHER, { device: "p0" }), "10.9.8.1");
+});
+
+Deno.test("hasRuleFor() tells whether routing rules ask for a source address, among many", async () => {
+  using routes = openRoutes();
+  const has = (source: string) => routes.hasRuleFor(source);
+  assert.equal(has("10.9.200.77"), false);
+  await ip("rule add from 10.9.200.64/26 lookup 102", "rule add to 10.9.201.1 lookup 102");
+  assert.deepEqual(["10.9.200.63", "10.9.200.64", "10.9.200.127", "10.9.200.128", "10.9.201.1"].map(has), [
+    ...[false, true, true, false, false],
+  ]);
+  const others = Array.from(
+    { length: 700 },
+    (_, index) => `rule add to 10.8.${index >> 8}.${index & 255} lookup 102`,
+  );
+  await ip(...others, "rule add from 10.9.202.1 lookup 102");
+  assert.deepEqual(["10.9.202.1", "10.9.202.2"].map(has), [true, false]);
+  assert.equal(
+    routes.findSource({ destination: FAR.ip, device: null, mark: 0 }),
+    NEAR.ip,
+    "nothing is left over",
+  );
+});

@@ -1,4 +1,5 @@
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
+import type { Routes } from "../../lib/ports.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 
 const HEADER = { ttl: 64, tos: 0, pmtudisc: true } as const;
@@ -48,6 +49,17 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     log: { verbosity: 0, time: false, pid: false },
     isOfMany: false,
     peers: [samplePeer()],
+    ...fields,
+  };
+}
+
+/** A kernel without routes or rules, but for `fields`. */
+export function sampleRoutes(fields: Partial<Routes> = {}): Routes {
+  return {
+    findWay: () => null,
+    findSource: () => null,
+    hasRuleFor: () => false,
+    [Symbol.dispose]: () => {},
     ...fields,
   };
 }

@@ -17,7 +17,7 @@ import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { ProgramEnd } from "../../../lib/ports.ts";
 import { USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
-import { samplePeer, sampleSettings } from "../../unit/samples.ts";
+import { samplePeer, sampleRoutes, sampleSettings } from "../../unit/samples.ts";
 import { ADMIN_TABLE } from "../../unit/kernel/fixtures/admin_table.ts";
 import { jsonLike, textLike } from "../mutate.ts";
 import { assertLine, outcomeOf, outcomeOfAsync, type Target, target } from "../target.ts";
@@ -64,9 +64,11 @@ function look(ends: Ends, identity: Identity = IDENTITY): Promise<Observed> {
 /** Words that are no command's, but those of values that were not there or not what they should be. */
 const NO_WORDS = /undefined|NaN|null|\[object|Infinity|\.\.\.| {2}/;
 
+const SYSTEM = { openRoutes: () => sampleRoutes() };
+
 /** Whatever was found, the way from there is made of commands that `ip` and `nft` can read. */
 function assertSound(observed: Observed): void {
-  const outside = outcomeOf(() => findOutside({ hasRuleFor: () => false }, SETTINGS, observed));
+  const outside = outcomeOf(() => findOutside(SYSTEM, SETTINGS, observed));
   const place = "value" in outside
     ? outside.value
     : { ip: MAIN, device: "eth0", link: "eth0", isRuled: false };

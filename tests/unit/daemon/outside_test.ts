@@ -8,10 +8,10 @@ import type { Outside } from "../../../lib/kernel/member.ts";
 import { Log } from "../../../lib/log.ts";
 import type { ServiceManager } from "../../../lib/ports.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
-import { sampleObserved, sampleSettings } from "../samples.ts";
+import { sampleObserved, sampleRoutes, sampleSettings } from "../samples.ts";
 
 /** There is a routing rule for one address. */
-const SYSTEM = { hasRuleFor: (source: string) => source === "192.0.2.77" };
+const SYSTEM = { openRoutes: () => sampleRoutes({ hasRuleFor: (source) => source === "192.0.2.77" }) };
 
 function settingsOf(local: Partial<Settings["local"]>): Settings {
   return sampleSettings({ local: { ip: null, device: null, ports: [10_000], ...local } });
@@ -63,8 +63,7 @@ function awaitDevice(manager: ServiceManager | null) {
     new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
   const kernel = { observe: () => Promise.resolve(observedWith([])), changed };
   const settings = settingsOf({ device: "eth9" });
-  const system = { ...SYSTEM, findRoute: () => null };
-  const waiting = awaitOutside({ system, settings, kernel, log, service, stop: stop.signal })
+  const waiting = awaitOutside({ system: SYSTEM, settings, kernel, log, service, stop: stop.signal })
     .finally(() => service[Symbol.dispose]());
   return { lines, stop, waiting };
 }

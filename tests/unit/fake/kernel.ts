@@ -1,5 +1,5 @@
 import type { Transition } from "../../../lib/kernel/plan.ts";
-import type { Route, RouteQuery } from "../../../lib/ports.ts";
+import type { RouteQuery } from "../../../lib/ports.ts";
 import { Changes } from "./changes.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
@@ -112,17 +112,17 @@ export class FakeKernel {
     return this.devices.values().some(({ addresses }) => addresses.some(({ local }) => local === ip));
   }
 
-  /** How the kernel would send to an address, see `lib/ports.ts`. */
-  findRoute({ destination, source, device }: RouteQuery): Route | null {
+  /** The address that the kernel would send from, see `lib/ports.ts`. */
+  findSource({ destination, device }: RouteQuery): string | null {
     const link = device === null ? null : this.devices.get(device)?.index;
-    if (link === undefined || source !== null && !this.isLocal(source)) return null;
+    if (link === undefined) return null;
     const route = this.fib.lookup(destination, link);
     if (route === null) return null;
     const { addresses = [] } = this.links.byIndex(route.device) ?? {};
     const usable = addresses.filter(({ isSecondary, scope }) => !isSecondary && scope !== "host");
     const gateway = parseIpv4(route.via ?? destination)!;
     const chosen = usable.find(({ peer, length }) => isIn(gateway, parseIpv4(peer)!, length)) ?? usable[0];
-    return { source: source ?? route.source ?? chosen?.local ?? null };
+    return route.source ?? chosen?.local ?? null;
   }
 
   /** What kind of address one is to this host, as `fib` tells it. */

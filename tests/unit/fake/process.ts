@@ -70,17 +70,17 @@ export class FakeProcess implements Parent {
         return news;
       },
       openRoutes: () => ({
-        find: (to, _from, device) => {
-          const route = kernel.fib.lookup(to);
+        findWay: (destination, _source, device) => {
+          const route = kernel.fib.lookup(destination);
           const index = route?.device ?? device;
           return index === null ? null : { index, mtu: route?.mtu ?? null };
         },
+        findSource: (query) => kernel.findSource(query),
+        hasRuleFor: (source) => kernel.sourceRules.has(source),
         [Symbol.dispose]: () => {},
       }),
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
-      findRoute: (query) => kernel.findRoute(query),
-      hasRuleFor: (source) => kernel.sourceRules.has(source),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
       openState: (name) => this.#stateFile(`/var/lib/ipipou/${name}`),
       resolve: (host) => this.#live(() => resolver.resolve(host)),

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  isRuleFor,
+  messagesIn,
   parseAnswer,
+  parseLinkAnswer,
   parseRouteAnswer,
   parseRouteNews,
   parseTableNews,
@@ -142,7 +145,12 @@ Deno.test("the parsers never throw, and parseRouteNews() reports something for e
   fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
     assert.notEqual(parseRouteNews(datagram).length, 0);
     parseTableNews(datagram, tableName(OURS), isTouched);
-    parseRouteAnswer(datagram);
+    for (const message of messagesIn(datagram)) {
+      if (message === null) continue;
+      parseLinkAnswer(message);
+      parseRouteAnswer(message);
+      isRuleFor(message.body, 0x0a09_0001);
+    }
   }));
 });
 

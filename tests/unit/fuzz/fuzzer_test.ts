@@ -17,7 +17,6 @@ const READER_REGEXP = /^export (?:async )?function\*? ((?:parse|read|decode|find
 const NO_READERS = new Set([
   "lib/commands/convert.ts convert",
   "lib/commands/hub.ts findHub",
-  "ffi/route_lookup.ts findRoute",
   "lib/daemon/hosts.ts findHosts",
   "lib/kernel/recursion.ts findRecursions",
   "lib/settings/words.ts findLong",

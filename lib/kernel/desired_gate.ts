@@ -74,7 +74,11 @@ export function desiredClientGate(
   if (!hasNft || server === null) return null;
   const { mssClamp, peers } = settings;
   const devices = mssClamp === null ? [] : peers.map(({ tunnel }) => tunnel.device);
-  const rules = { ...desiredRules(settings, outside, foreign), server, alt };
+  const known = desiredRules(settings, outside, foreign);
+  const isShared = known.ports.some((port) =>
+    foreign.tunnelPorts.has(port) || isForeignListener(foreign, { ip: known.ip, port })
+  );
+  const rules = { ...known, server, alt, excludes: foreign.wildcards.length > 0 && !isShared };
   return { ...gateOf(rules), clamped: new Set(devices) };
 }
 
@@ -112,6 +116,7 @@ function desiredRules(
     reroutes: isRuled ? fouMark : null,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
     shares: peers.some(({ sharedIpip }) => sharedIpip),
+    excludes: false,
     alt: null,
     clamp: mssClamp,
     mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),

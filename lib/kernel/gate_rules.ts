@@ -85,8 +85,8 @@ function definitionsOf(rules: GateRules, comment: string): string[] {
 
 /**
  * A client's gate. The kernel gives a tunnel all that comes from its far address, from any port, and also without FOU
- * around it. Packets from other addresses are not judged: another client may have the same port. There are no counters,
- * so as to need little of nftables.
+ * around it. Packets from other addresses are left to what else there is, as another client may have the same port, unless
+ * they would come out of tunl0. There are no counters, so as to need little of nftables.
  */
 function clientDefinitions(server: Endpoint, rules: GateRules, comment: string): string[] {
   const { table, name, ip } = rules;
@@ -101,6 +101,13 @@ function clientDefinitions(server: Endpoint, rules: GateRules, comment: string):
     `add rule ip ${table} ${gate} ${far} ${
       ownPort("dport", rules)
     } udp sport != ${server.port} drop${comment}`,
+    ...(rules.excludes
+      ? [
+        `add rule ip ${table} ${gate} ip daddr ${ip} ${
+          ownPort("dport", rules)
+        } ip saddr != ${server.ip} drop`,
+      ]
+      : []),
     ...wayOfIpip,
     ...clamping(rules, gateNames(rules.name)),
   ];

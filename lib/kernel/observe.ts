@@ -74,6 +74,7 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
       routes: foreignRoutes,
       emptyChains: findEmptyChains(table, obsoleteRules),
       wildcards: foreign.filter(isWildcard).map(({ ifname }) => ifname),
+      tunnelPorts: new Set(foreign.flatMap((device) => device.linkinfo?.info_data?.encap?.sport ?? [])),
     },
     hasNft: listing.nft !== null,
     outerName,

@@ -1,6 +1,6 @@
 import { isInNetwork, parseNetwork } from "../ipv4.ts";
 import type { Outside } from "./member.ts";
-import type { KernelChange, Way } from "../ports.ts";
+import type { DeviceChange, KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { ExpectedNews } from "./expected_news.ts";
@@ -205,6 +205,12 @@ export class Picture {
     this.#observed = { ...this.#observed!, paths: this.#ways.mtus };
   }
 
+  /** Whether it is another tunnel that uses a FOU port of ours. */
+  #mayShare({ outer }: DeviceChange): boolean {
+    const port = Number(/^[\d.]+:(\d+) /.exec(outer)?.[1]);
+    return this.#settings.local.ports.includes(port) && !this.#observed?.foreign.tunnelPorts.has(port);
+  }
+
   /** Whether a change by others may concern our objects, or the outside they depend on. */
   #concerns(change: KernelChange): boolean {
     const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
@@ -216,7 +222,8 @@ export class Picture {
           [this.#observed?.outerName ?? local.device, own?.device].includes(change.name) ||
           this.#ways.isChangedBy(change) ||
           change.name === WILDCARD_DEVICE && change.isUp &&
-            !this.#observed?.foreign.wildcards.includes(change.name);
+            !this.#observed?.foreign.wildcards.includes(change.name) ||
+          this.#mayShare(change);
       case "address":
         return this.#indexes.has(change.index) || altAddresses.has(change.ip) ||
           change.ip === local.ip || change.ip === own?.ip;

@@ -74,6 +74,8 @@ export interface GateRules {
   readonly filters: boolean;
   /** Whether some peer leaves IPIP without FOU to other devices. */
   readonly shares: boolean;
+  /** Of a client: whether its FOU port is for its server alone, as some other device would take what others send there. */
+  readonly excludes: boolean;
   /** Of a client: the private address of its tunnel; null: it has none. */
   readonly alt: string | null;
   /** What segment sizes in TCP connections through the tunnels are lowered to; null: nothing. */
@@ -146,6 +148,8 @@ export interface Observed {
     readonly emptyChains: readonly string[];
     /** Names of the ipip devices that are up and take IPIP from any address, such as tunl0. */
     readonly wildcards: readonly string[];
+    /** Own UDP ports of FOU tunnels. */
+    readonly tunnelPorts: ReadonlySet<number>;
   };
   /** Whether nft can be used. A client does without. */
   readonly hasNft: boolean;

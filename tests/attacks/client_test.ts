@@ -5,11 +5,12 @@ import { ADDRESS } from "../lab/network.ts";
 /** An IPv4 packet of protocol 253 without content, from the server's inner address to the client's, in hexadecimal. */
 const INNER_PACKET = "450000140000000040fd21b0ac1c0002ac1c0003";
 
-/** Counts the packets of protocol 253 that come out of the client's tunnel. */
-const WATCH = `table ip watch {
+/** Counts the packets of protocol 253 that come out of a device. */
+const watch = (device: string) =>
+  `table ip watch {
   chain in {
     type filter hook prerouting priority filter;
-    iifname ipipou1 ip protocol 253 counter
+    iifname ${device} ip protocol 253 counter
   }
 }
 `;
@@ -33,21 +34,30 @@ Deno.test("a client takes nothing from its server's address but from its port", 
     const argv = [ADDRESS.server, ADDRESS.direct, INNER_PACKET];
     await network.must("server", ["/usr/bin/python3", "-I", "-S", "-c", SEND_IPIP, ...argv]);
   };
-  /** How many of two intruders get in. */
-  const intruders = async () => {
-    await network.must("direct", ["nft", "-f", "-"], { stdin: WATCH });
-    await intrude();
+  /** How many packets come out of a device meanwhile. */
+  const counted = async (device: string, send: () => Promise<void>) => {
+    await network.must("direct", ["nft", "-f", "-"], { stdin: watch(device) });
+    await send();
     // Its own tunnel's packets come after those, on the same way.
     await scenario.ping("direct");
     const table = await network.must("direct", ["nft", "list", "table", "ip", "watch"]);
     await network.must("direct", ["nft", "delete", "table", "ip", "watch"]);
     return Number(/counter packets (\d+)/.exec(table)![1]);
   };
+  /** How many of two intruders get in. */
+  const intruders = () => counted("ipipou1", intrude);
   await t.step("with its gate", async () => assert.equal(await intruders(), 0));
   await t.step("also soon after the gate was flushed", async () => {
     await network.must("direct", ["nft", "flush", "ruleset"]);
     await client.waitForLine(/the gate is gone from nftables: restoring it/, PATIENCE);
     await eventually("the gate is back", async () => await intruders() === 0);
+  });
+  await t.step("a stranger's packets do not come out of tunl0 by the client's port", async () => {
+    const ends = ["--from", "203.0.113.66:9", "--to", `${ADDRESS.direct}:10001`];
+    const ofStranger = () => counted("tunl0", () => scenario.send("router", ...ends, "--hex", INNER_PACKET));
+    await network.must("direct", ["ip", "link", "set", "tunl0", "up"]);
+    await eventually("the gate knows of tunl0", async () => await ofStranger() === 0);
+    await network.must("direct", ["ip", "link", "set", "tunl0", "down"]);
   });
   await t.step("without the gate both would get in, when nobody puts it back", async () => {
     await client.kill("SIGKILL");

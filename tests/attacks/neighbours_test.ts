@@ -175,12 +175,12 @@ Deno.test("a flood with a client's address, or its very address and port, does n
     return await scenario.counted("ip saddr @addresses-ipipou1 limit rate") > 40;
   });
   await eventually("many come from its place", async () => {
-    return await scenario.counted("udp sport @endpoints-ipipou1 counter") > 1000;
+    return await scenario.counted("udp sport @endpoints-ipipou1 counter") > 200;
   });
   const { length } = server.lines;
   const { stdout } = await network.run("server", ["ping", "-qi0.5", "-c50", ENDS.client]);
   assert.match(stdout, / [0-9]% packet loss/);
   const renewals = server.lines.slice(length).filter((line) => line.includes("authenticated again"));
-  assert.ok(renewals.length >= 4, `${renewals.length} renewals in 25 s`);
+  assert.ok(renewals.length >= 3, `${renewals.length} renewals in 25 s`);
   for (const flood of floods) await flood.kill("SIGKILL");
 });

@@ -79,6 +79,7 @@ export function sampleObserved(
       routes: new Map(),
       emptyChains: [],
       wildcards: [],
+      tunnelPorts: new Set(),
       ...foreign,
     },
     hostAddresses: new Map(),

@@ -25,6 +25,7 @@ const RULES: GateRules = {
   reroutes: null,
   filters: true,
   shares: false,
+  excludes: false,
   alt: null,
   clamp: null,
   mark: formatMark({ name: "hub", foreignPorts: [], privateAddress: null, mtu: null }),

@@ -187,6 +187,18 @@ Deno.test("desiredState() of a client is a tunnel, its listener, and a gate wher
   assert.deepEqual([[...faults.keys()], state.tunnels.size, state.altAddresses.size], [["ipipou0"], 0, 0]);
 });
 
+Deno.test("desiredState() of a client has its port for its server alone while tunl0 is up, unless another tunnel uses it", () => {
+  const settings = sampleSettings({ mode: "client" });
+  const excludes = (foreign: Partial<Observed["foreign"]>) =>
+    desire(settings, { ipipou0: HERE }, foreign).gate!.rules.excludes;
+  const wildcards = ["tunl0"];
+  assert.equal(excludes({}), false);
+  assert.equal(excludes({ wildcards }), true);
+  assert.equal(excludes({ wildcards, tunnelPorts: new Set([10_001]) }), true);
+  assert.equal(excludes({ wildcards, tunnelPorts: new Set([10_000]) }), false);
+  assert.equal(excludes({ wildcards, listeners: listening("192.0.2.1:10000") }), false);
+});
+
 Deno.test("desiredState() leaves a foreign listener alone and says so in its marks", () => {
   for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
     const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });

@@ -24,6 +24,7 @@ const RULES: GateRules = {
   reroutes: null,
   filters: false,
   shares: false,
+  excludes: false,
   alt: null,
   clamp: null,
   mark: "ipipou:t0",
@@ -231,6 +232,14 @@ Deno.test("defineGate() leaves IPIP without FOU to other devices where no tunnel
     "add rule ip ipipou untrack-t0 ip saddr 172.29.0.1 udp sport 10000 ip saddr set 192.0.2.1",
   ]);
   assert.deepEqual(partsOf(rules), new Set(["gate-t0", "input-t0", "untrack-t0"]));
+});
+
+Deno.test("defineGate() of a client leaves its port to its server alone where another device would take the rest", () => {
+  const rules = { ...RULES, server: { ip: "203.0.113.9", port: 10_007 }, excludes: true };
+  assert.deepEqual(
+    defineGate(rules).filter((line) => line.includes("!= 203.0.113.9")),
+    ["add rule ip ipipou gate-t0 ip daddr 192.0.2.1 udp dport 10000 ip saddr != 203.0.113.9 drop"],
+  );
 });
 
 Deno.test("defineGate() names several ports in one match", () => {

@@ -290,6 +290,15 @@ Deno.test("Picture needs a look at everything when a foreign device has a peer's
   assert.equal(picture.need, "all");
 });
 
+Deno.test("Picture calls for a repair when a tunnel of others begins to use a FOU port of ours", () => {
+  for (const [port, isNews] of [[10_000, true], [10_001, false]] as const) {
+    const picture = newPicture();
+    const outer = `192.0.2.1:${port} 203.0.113.9:7 ttl 64 tos 0x00 pmtudisc`;
+    picture.handleNews([device("other", { alias: "", outer })]);
+    assert.equal(picture.repairDue !== null, isNews);
+  }
+});
+
 Deno.test("Picture still recognizes what was ours under earlier settings", () => {
   const picture = newPicture();
   const peers = [samplePeer({ name: "c" })];

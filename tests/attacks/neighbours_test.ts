@@ -168,7 +168,7 @@ Deno.test("a flood with a client's address, or its very address and port, does n
   await server.waitForLine(/tunnel up/, PATIENCE);
   const ends = [`${ADDRESS.server}:10001`, `${ADDRESS.direct}:10001`];
   // As fast as the emulated processor can take them, and many times what all of one address may send.
-  const floods = [["address", "100"], ["place", "200"]].map(([kind, rate]) =>
+  const floods = [["address", "60"], ["place", "80"]].map(([kind, rate]) =>
     network.spawn("router", ["/usr/bin/python3", "-B", FLOODER, kind!, ...ends, rate!, "600"])
   );
   await eventually("what is let through from its address is used up", async () => {

@@ -163,24 +163,24 @@ Deno.test("a flood with a client's address, or its very address and port, does n
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
   const keys = makeKeys();
-  const server = await scenario.server("--auth-remote-pubkey-b64", keys.publicKey, "--auth-lifetime", "20");
-  await scenario.client("direct", "--auth-key-b64", keys.privateKey, "--keepalive", "4");
+  const server = await scenario.server("--auth-remote-pubkey-b64", keys.publicKey, "--auth-lifetime", "30");
+  await scenario.client("direct", "--auth-key-b64", keys.privateKey, "--keepalive", "6");
   await server.waitForLine(/tunnel up/, PATIENCE);
   const ends = [`${ADDRESS.server}:10001`, `${ADDRESS.direct}:10001`];
-  // As fast as the emulated processor can take them, and many times what all of one address may send.
-  const floods = [["address", "60"], ["place", "80"]].map(([kind, rate]) =>
+  // More than all of one address together may send, and no more than a busy emulated processor can take.
+  const floods = [["address", "30"], ["place", "40"]].map(([kind, rate]) =>
     network.spawn("router", ["/usr/bin/python3", "-B", FLOODER, kind!, ...ends, rate!, "600"])
   );
   await eventually("what is let through from its address is used up", async () => {
     return await scenario.counted("ip saddr @addresses-ipipou1 limit rate") > 40;
   });
   await eventually("many come from its place", async () => {
-    return await scenario.counted("udp sport @endpoints-ipipou1 counter") > 200;
+    return await scenario.counted("udp sport @endpoints-ipipou1 counter") > 100;
   });
   const { length } = server.lines;
   const { stdout } = await network.run("server", ["ping", "-qi0.5", "-c50", ENDS.client]);
   assert.match(stdout, / [0-9]% packet loss/);
   const renewals = server.lines.slice(length).filter((line) => line.includes("authenticated again"));
-  assert.ok(renewals.length >= 3, `${renewals.length} renewals in 25 s`);
+  assert.ok(renewals.length >= 2, `${renewals.length} renewals in 25 s`);
   for (const flood of floods) await flood.kill("SIGKILL");
 });

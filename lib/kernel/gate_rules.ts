@@ -23,7 +23,7 @@ function limitsFor(capacity: number) {
   const limit = (rate: number, burst: number) => `${rate}/second burst ${burst} packets`;
   return {
     /** For each place that a tunnel goes to: the program can tell its client's packets from so many forged ones. */
-    place: limit(100, 200),
+    place: limit(100, 20),
     /** For other ports of all addresses that tunnels go to: junk from other addresses does not count. */
     known: limit(Math.max(20, capacity / 16), Math.max(40, 2 * capacity)),
     /** For each other source address. */

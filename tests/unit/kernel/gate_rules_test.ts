@@ -75,7 +75,7 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add rule ip ipipou auth-t0 ip saddr 0.0.0.0/8 drop",
     "add rule ip ipipou auth-t0 fib saddr type != unicast drop",
     "add rule ip ipipou auth-t0 ip saddr . udp sport @endpoints-t0 update @places-t0 " +
-    "{ ip saddr . udp sport . udp dport limit rate over 100/second burst 200 packets } drop",
+    "{ ip saddr . udp sport . udp dport limit rate over 100/second burst 20 packets } drop",
     "add rule ip ipipou auth-t0 ip saddr . udp sport @endpoints-t0 queue num 7",
     "add rule ip ipipou auth-t0 ip saddr @addresses-t0 limit rate 20/second burst 40 packets queue num 7",
     "add rule ip ipipou auth-t0 update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } drop",
@@ -113,7 +113,7 @@ Deno.test("defineGate() counts what it drops and queues if the settings say so",
     "ip saddr 0.0.0.0/8 counter drop",
     "fib saddr type != unicast counter drop",
     "ip saddr . udp sport @endpoints-t0 update @places-t0 " +
-    "{ ip saddr . udp sport . udp dport limit rate over 100/second burst 200 packets } counter drop",
+    "{ ip saddr . udp sport . udp dport limit rate over 100/second burst 20 packets } counter drop",
     "ip saddr . udp sport @endpoints-t0 counter queue num 7",
     "ip saddr @addresses-t0 limit rate 20/second burst 40 packets counter queue num 7",
     "update @limits-t0 { ip saddr limit rate over 5/second burst 20 packets } counter drop",
@@ -262,8 +262,8 @@ Deno.test("defineGate() limits auth packets so that all peers get through at onc
   const limitsOf = (peers: number) =>
     rulesIn("auth", { capacity: capacityFor(peers) })
       .flatMap((rule) => /(\d+)\/second burst (\d+)/.exec(rule)?.slice(1).map(Number) ?? []);
-  for (const peers of [0, 1, 8]) assert.deepEqual(limitsOf(peers), [100, 200, 20, 40, 5, 20, 200, 200]);
-  assert.deepEqual(limitsOf(1000), [100, 200, 64, 2048, 5, 2048, 200, 2048]);
+  for (const peers of [0, 1, 8]) assert.deepEqual(limitsOf(peers), [100, 20, 20, 40, 5, 20, 200, 200]);
+  assert.deepEqual(limitsOf(1000), [100, 20, 64, 2048, 5, 2048, 200, 2048]);
   fc.assert(fc.property(fc.integer({ min: 1, max: 5000 }), (peers) => {
     const [, , knownRate, knownBurst, , sourceBurst, totalRate, totalBurst] = limitsOf(peers);
     assert.ok(knownRate! > peers / 25 && totalRate! <= 200);

@@ -81,7 +81,7 @@ export interface ProgramEnd {
 }
 
 /**
- * Runs a program from PATH with LC_ALL=C and `input` on its standard input.
+ * Runs a program from PATH with LC_ALL=C, no other variable, and `input` on its standard input.
  *
  * @param timeLimit milliseconds after which it is killed
  * @throws {Deno.errors.NotFound} when it is not installed

@@ -1,5 +1,7 @@
 import type { ProgramEnd, ProgramName } from "./ports.ts";
 
+const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** Runs a program of PATH; see {@linkcode RunProgram}. */
 export async function runProgram(
   program: ProgramName,
@@ -10,7 +12,9 @@ export async function runProgram(
   const limit = AbortSignal.timeout(timeLimit);
   const child = new Deno.Command(program, {
     args: [...args],
-    env: { LC_ALL: "C" },
+    // The runtime refuses to pass on variables of the dynamic linker.
+    clearEnv: true,
+    env: { LC_ALL: "C", PATH: Deno.env.get("PATH") ?? USUAL_PATH },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -11,7 +11,7 @@ const SOURCES = ["main.ts", "lib", "ffi", "deno.json", "deno.lock"];
 
 /** The environment variables that the program reads. */
 export const ENVIRONMENT = [
-  ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+  ...["PATH", "IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
   // Set by systemd for a service.
   ...[
     "NOTIFY_SOCKET",

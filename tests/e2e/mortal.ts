@@ -14,7 +14,8 @@ export const SIGKILLED = { code: 128 + 9 };
  * A step is a line of `ip -batch` or a transaction of `nft -f`. After the fatal step, the program and its child are
  * dead. An orphan's program dies alone, before the first step; the child goes on when it is told to.
  */
-const STEP = `step() {
+const STEP = `STEPS="\${0%/*}/steps"
+step() {
   read -r left < "$STEPS"
   echo $((left - 1)) > "$STEPS"
   [ "$left" -ne 1 ] || { kill -KILL "$PPID"; exit 1; }
@@ -89,7 +90,7 @@ export class Mortal {
 
   spawn(): Process {
     const { directory, network } = this.#scenario;
-    const env = { PATH: `${directory}:/usr/sbin:/usr/bin:/sbin:/bin`, STEPS: `${directory}/steps` };
+    const env = { PATH: `${directory}:/usr/sbin:/usr/bin:/sbin:/bin` };
     return network.spawn(this.#host, [IPIPOU, "-vv", ...this.#args], env);
   }
 

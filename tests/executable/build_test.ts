@@ -80,7 +80,7 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
   const permissions = Object.entries(metadata.permissions as object).filter(([, value]) => value !== null);
   assert.deepEqual(Object.fromEntries(permissions.filter(([name]) => name !== "allow_import")), {
     allow_env: [
-      ...["IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
+      ...["PATH", "IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
       ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
       ...["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "JOURNAL_STREAM"],
     ],

@@ -45,6 +45,17 @@ Deno.test("log lines have the requested prefix, and the log the requested verbos
   }
 });
 
+Deno.test("variables of the dynamic linker in the environment do not keep it from running programs", async () => {
+  const traps = await makeTraps();
+  const env = { PATH: `${traps}:${Deno.env.get("PATH")}`, LD_LIBRARY_PATH: "/nowhere" };
+  try {
+    const { stderr } = await run([IPIPOU, "-s", "-b@eth0", "--auth-token", "x"], { env });
+    assert.match(stderr, /^ipipou: Cannot read what \w+ printed as JSON/m);
+  } finally {
+    await Deno.remove(traps, { recursive: true });
+  }
+});
+
 Deno.test("log lines begin with just their priority when they go to the journal", async (t) => {
   const traps = await makeTraps();
   const file = `${traps}/log`;

@@ -32,6 +32,8 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
 };
 
 const ENVIRONMENT = {
+  PATH:
+    "Where `ip`, `nft`, `modprobe` and `ss` are looked for. They get no other variable than this, and a locale of C.",
   IPIPOU_LIBC: "Path of the C library, if it has an unusual name.",
   IPIPOU_LIBNETFILTER_QUEUE: "Path of libnetfilter_queue, if it has an unusual name; used only by a server.",
   "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID":

@@ -59,7 +59,7 @@ export class ClientDaemon implements Daemon {
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     if (!settings.keepalive && !reply) {
       log.notice(
-        `${name}: it will not be noticed when the server loses this client, by a restart or otherwise: ` +
+        `${name}: nothing will tell when the server has lost this client, for instance by a restart: ` +
           "give --keepalive, or --reply-on-auth-ok on both sides",
       );
     }

@@ -73,7 +73,9 @@ export class PeerLog {
   refused({ datagram: { source }, refusal, peer, holder }: Refused): void {
     if (peer !== undefined && holder !== undefined) {
       const why =
-        `${holder} has ${BID_MILLISECONDS / 1000} s to authenticate there again, else ${peer} is there; ` +
+        `${holder} keeps the place if it authenticates there within ${
+          BID_MILLISECONDS / 1000
+        } s, else ${peer} gets it; ` +
         "if both go on, one of them forges its address";
       return this.#noteOf(this.#waiting, peer, source, refusal, why);
     }

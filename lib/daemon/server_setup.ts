@@ -97,7 +97,9 @@ export function tellOfStart(settings: Settings, outside: Outside, observed: Obse
   }
   for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
   if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
-    log.notice("UDP checksums are for peers with an address of their own: not for several behind one");
+    log.notice(
+      "peers that share an address have no UDP checksums (--encap-csum), except for the first one there",
+    );
   }
 }
 

@@ -22,23 +22,23 @@ export async function carryOut(
 ): Promise<Refusals> {
   const { confirm, withdraw, close, ip, open } = plan;
   const refusals = new Map<string, IpipouError>();
-  const steps: (() => Promise<void>)[] = [
-    () => attribute(() => runner.ipEach(confirm, IN_USE), confirm, (line) => owners.ofIp(line), refusals),
-    () => runIp(withdraw, owners, runner, refusals),
-    () => runNft(close, owners, runner, refusals),
-    () => runIp(ip, owners, runner, refusals),
-    () => runNft(open, owners, runner, refusals),
+  const steps: [lines: readonly string[], run: () => Promise<void>][] = [
+    [
+      confirm,
+      () => attribute(() => runner.ipEach(confirm, IN_USE), confirm, (line) => owners.ofIp(line), refusals),
+    ],
+    [withdraw, () => runIp(withdraw, owners, runner, refusals)],
+    [close, () => runNft(close, owners, runner, refusals)],
+    [ip, () => runIp(ip, owners, runner, refusals)],
+    [open, () => runNft(open, owners, runner, refusals)],
   ];
-  for (const [index, step] of steps.entries()) {
-    if ([confirm, withdraw, close, ip, open][index]!.length > 0) await step();
+  for (const [lines, run] of steps) {
+    if (lines.length > 0) await run();
     if (refusals.size > 0) break;
-    if (index === IP) onMade();
+    if (lines === ip) onMade();
   }
   return refusals;
 }
-
-/** Which step makes the devices. */
-const IP = 3;
 
 /** Runs commands up to the last: those of a device only up to the first that is refused. */
 async function runIp(

@@ -47,7 +47,7 @@ function permissionCure(command: string, surroundings: Surroundings): string {
   if (!command.startsWith("fou ")) {
     return "in a container, run as root or with CAP_NET_ADMIN, with a network namespace of its own";
   }
-  return "FOU ports need CAP_NET_ADMIN in the first user namespace, which root of an unprivileged container has not; " +
+  return "FOU ports need CAP_NET_ADMIN in the first user namespace, which root of an unprivileged container lacks; " +
     "make the container privileged, or have the host's root add the port: " +
     `nsenter --net=/proc/PID/ns/net ip ${command} (PID: of a process in the container)`;
 }
@@ -96,5 +96,5 @@ function ownerOf({ ip, port }: PortRefusal, sockets: string): string {
   const owners = (taker?.[5] ?? "").matchAll(/\("([^"]*)",pid=(\d+)/g);
   const [owner] = Array.from(owners, ([, name, pid]) => `${name} (process ${pid})`);
   return owner ??
-    `a program that is not to be seen from here, or the kernel; as root, see: ss -lunp sport = :${port}`;
+    `a program that cannot be seen from here, or the kernel; as root, see: ss -lunp sport = :${port}`;
 }

@@ -18,13 +18,13 @@ interface Entry {
 }
 
 /**
- * The tunnel devices of which the kernel refused something. The first time, usually someone else had changed the kernel:
+ * The tunnel devices of which the kernel refused something. The first time, usually someone else has changed the kernel:
  * another look helps. The second time the device is left out of what is wanted, so that all others are served. If even
- * its removal is refused, it stays as it is, behind the gate. All are tried again once something changed, and after 1,
- * 2, 4 … 30 s: not all that may be in the way is told.
+ * its removal is refused, it stays as it is, behind the gate. All are tried again when something changes, and after 1, 2,
+ * 4 … 30 s, as the kernel does not tell of everything that can be in the way.
  *
- * Where nobody to be seen has the outer addresses that are refused, a device has them that was moved to another network
- * namespace. Once for each device, others are tried.
+ * If no device here has the outer addresses that are refused, one that was moved to another network namespace has them.
+ * Then other addresses are tried, once for each device.
  */
 export class KeptOut {
   readonly #entries = new Map<string, Entry>();

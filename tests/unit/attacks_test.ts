@@ -58,7 +58,10 @@ Deno.test("a peer that says once a second that it is where another one is has no
   }
   const told = world.server.lines.filter((line) => line.includes("another peer is there"));
   assert.ok(told.length >= 3 && told.length <= 5, told.join("\n"));
-  assert.match(told[0]!, /Warning: p1: .* another peer is there \(p0 has 55 s to authenticate there again, /);
+  assert.match(
+    told[0]!,
+    /Warning: p1: .* another peer is there \(p0 keeps the place if it authenticates there within 55 s, /,
+  );
   for (const client of world.clients) client.kill();
   for (let second = 0; second < 62; second++) await claim();
   assert.equal(world.placeOf(1), `${ip}:${port} 10000`);

@@ -103,7 +103,7 @@ Deno.test("root of an unprivileged container is told what FOU ports need, and ho
   assert.equal(
     port.words,
     "Operation not permitted; FOU ports need CAP_NET_ADMIN in the first user namespace, which root of an " +
-      "unprivileged container has not; make the container privileged, or have the host's root add the port: " +
+      "unprivileged container lacks; make the container privileged, or have the host's root add the port: " +
       `nsenter --net=/proc/PID/ns/net ip ${ADD_PORT} (PID: of a process in the container)`,
   );
   assert.equal(port.exitCode, EXIT.ipFou);
@@ -184,7 +184,7 @@ Deno.test("who has our FOU port is told by name, as far as that is to be seen", 
     });
   }
   const hidden =
-    "Address already in use; it belongs to a program that is not to be seen from here, or the kernel; " +
+    "Address already in use; it belongs to a program that cannot be seen from here, or the kernel; " +
     `as root, see: ss -lunp sport = :10001; ${choice} stop that`;
   for (const sockets of [socket("192.0.2.1:10001"), "", null]) {
     assert.equal((await words("[]", sockets)).words, hidden);

@@ -22,6 +22,22 @@ export function share(files: readonly Timed[], count: number): string[][] {
   return shares.map(({ paths }) => paths);
 }
 
+/** How much of the time the first batches take. */
+const FIRST = 2 / 3;
+
+/**
+ * Lists of paths for so many workers, each of which takes the next when it is done: first a large one for each, of the
+ * files that take the longest, then small ones that make up for what took longer than expected.
+ */
+export function batches(files: readonly Timed[], workers: number): string[][] {
+  const total = files.reduce((sum, { seconds }) => sum + seconds, 0);
+  let before = 0;
+  const isFirst = ({ seconds }: Timed) => (before += seconds) - seconds < FIRST * total;
+  const sorted = files.toSorted((a, b) => b.seconds - a.seconds);
+  const { first = [], rest = [] } = Object.groupBy(sorted, (file) => isFirst(file) ? "first" : "rest");
+  return [...share(first, workers), ...share(rest, workers)];
+}
+
 /** The test files of directories. All paths are relative to the checkout. */
 export async function testFiles(directories: readonly string[]): Promise<Timed[]> {
   const times = await readTimes();

@@ -1,0 +1,163 @@
+import { runInLab, SilentLabError } from "../tests/lab/lab.ts";
+import { add, type Counts, countTests, timesOf } from "./junit.ts";
+import { batches, testFiles, type Timed, writeTimes } from "./share.ts";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+/** How long the tests of one machine of the lab may take, boot included, in seconds. */
+const MACHINE_SECONDS = 1200;
+/** How long they may say nothing, in seconds: more than any step is waited for. */
+const SILENCE_SECONDS = 300;
+/** How many machines run the end-to-end tests side by side, at most: each takes up to 2 GiB. */
+const MAX_MACHINES = 4;
+
+/** What of `deno task test` its stages look at. */
+export interface Options {
+  kernel?: string;
+  here: boolean;
+  "write-times": boolean;
+  only?: string;
+  filter?: string;
+}
+
+/** Tests of the program on a real kernel. */
+export const E2E = ["tests/e2e", "tests/attacks"];
+
+/** Tests that need a machine with another process 1. */
+export const SYSTEMD = "tests/systemd";
+
+const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
+export const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
+export const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
+
+/** Runs Deno with its output on ours. */
+export async function deno(args: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
+  const command = new Deno.Command(Deno.execPath(), { args: [...args], cwd: ROOT, env, stdin: "null" });
+  return (await command.spawn().status).success;
+}
+
+/** Runs test files on this machine. */
+export async function testHere(
+  paths: readonly string[],
+  options: Options,
+  env: Record<string, string> = {},
+): Promise<Counts> {
+  const report = await Deno.makeTempFile({ prefix: "ipipou-junit-" });
+  try {
+    const args = [
+      "test",
+      "-A",
+      "--no-check",
+      `--junit-path=${report}`,
+      ...filter(options),
+      "--parallel",
+      ...paths,
+    ];
+    const success = await deno(args, env);
+    return judge(success, await Deno.readTextFile(report), options);
+  } finally {
+    await Deno.remove(report);
+  }
+}
+
+/**
+ * Runs the test files of directories on machines of the lab, side by side. Each takes the next batch when it is done
+ * with one: how long a file takes differs from machine to machine, and a late one would make the others wait.
+ */
+export async function testInMachines(directories: readonly string[], options: Options): Promise<Counts> {
+  const files = await testFiles(directories);
+  const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
+  const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
+  // Those need another process 1, and run one after the other.
+  const services = files.filter(isService).map(({ path }) => path);
+  const left = [...batches(files.filter((file) => !isService(file)), count), services]
+    .filter(({ length }) => length > 0);
+  const times = new Map<string, number>();
+  const ofMachines = Array.from({ length: count }, async () => {
+    let counts = NONE;
+    for (let batch = left.shift(); batch !== undefined; batch = left.shift()) {
+      const paths = batch;
+      counts = add(counts, await attempt(() => testInMachine(paths, options, times)));
+    }
+    return counts;
+  });
+  const counts = (await Promise.all(ofMachines)).reduce(add);
+  if (options["write-times"]) await writeTimes(times);
+  return counts;
+}
+
+/** Runs test files on one machine of the lab, or on another where that falls silent. */
+async function testInMachine(...args: Parameters<typeof testInLab>): Promise<Counts> {
+  try {
+    return await testInLab(...args);
+  } catch (error) {
+    if (!(error instanceof SilentLabError)) throw error;
+    print(`${error.message}\nAll its tests run once more, on another machine`);
+    return await testInLab(...args);
+  }
+}
+
+/** Runs test files on one machine of the lab, and adds to `times` how long each took. */
+async function testInLab(
+  paths: readonly string[],
+  options: Options,
+  times: Map<string, number>,
+): Promise<Counts> {
+  // The lab has no network: all modules must be in Deno's cache before.
+  if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
+  const systemd = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
+  const parallel = systemd ? [] : ["--parallel"];
+  const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
+  // More than there are processors, since tests also wait.
+  const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
+  const { code, result } = await runInLab(["sh", "-c", script, "sh", Deno.execPath(), ...args], {
+    cwd: ROOT,
+    here: options.here,
+    systemd,
+    processors: 1,
+    timeoutSeconds: MACHINE_SECONDS,
+    silenceSeconds: SILENCE_SECONDS,
+    stdout: wholeLines(),
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+  });
+  for (const [path, seconds] of timesOf(result)) times.set(path, seconds);
+  return judge(code === 0, result, options);
+}
+
+function filter(options: Options): string[] {
+  return options.filter === undefined ? [] : [`--filter=/${options.filter}/`];
+}
+
+/** Counts a stage that failed, whatever its report says, or that ran no test though all were asked for, as failed. */
+function judge(success: boolean, report: string, options: Options): Counts {
+  const counts = countTests(report);
+  const empty = counts.passed + counts.failed === 0 && options.filter === undefined;
+  if (empty) print("No test ran");
+  return (empty || !success) && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+/** Counts work that throws as failed, and prints why. */
+export async function attempt(work: () => Promise<Counts>): Promise<Counts> {
+  try {
+    return await work();
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    return FAILED;
+  }
+}
+
+/** Prints what comes, a line at a time, so that several may come side by side. */
+function wholeLines(): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) print(line);
+  };
+}
+
+/** Prints a line whole, whatever else prints. */
+export function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}

@@ -205,7 +205,7 @@ export function* messagesIn(datagram: Uint8Array): Generator<Message | null, voi
 }
 
 /** Finds the first attribute of this type after a message's header. @returns its value, or null */
-function findAttribute(body: DataView, header: number, type: number): Uint8Array | null {
+export function findAttribute(body: DataView, header: number, type: number): Uint8Array | null {
   for (let offset = header; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
     const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
     if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) return null;
@@ -218,7 +218,8 @@ function findAttribute(body: DataView, header: number, type: number): Uint8Array
   return null;
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+/** Views bytes as they are in memory. */
+export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 

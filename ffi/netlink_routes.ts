@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
-import type { RouteQuery, Routes, Way } from "../lib/ports.ts";
+import type { PacketCounts, RouteQuery, Routes, Way } from "../lib/ports.ts";
 import { NETLINK_ROUTE, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
+import { parseCounts } from "./netlink_counts.ts";
 import {
   isRuleFor,
   type Message,
@@ -19,7 +20,7 @@ const NAME = "the kernel's routes";
 /** Longer than any answer; the kernel's dumps come in parts of at most 32 KiB. */
 const ANSWER_LENGTH = 64 * 1024;
 
-/** Asks the kernel for routes, in the network namespace it was opened in. The kernel answers while it is asked. */
+/** Asks the kernel for routes and counts, in the network namespace it was opened in. The kernel answers while it is asked. */
 export class NetlinkRoutes implements Routes {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -32,6 +33,10 @@ export class NetlinkRoutes implements Routes {
     this.#libc = resources.use(new Libc());
     this.#fd = openNetlink(this.#libc, NAME, NETLINK_ROUTE, 0, resources);
     this.#resources = resources.move();
+  }
+
+  findCounts(device: string): PacketCounts | null {
+    return parseCounts(this.#ask(linkRequest(device)));
   }
 
   findWay(destination: string, source: string, device: number | null, mark: number): Way | null {

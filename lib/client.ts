@@ -1,4 +1,7 @@
 import { Backoff } from "./backoff.ts";
+import { Hearing } from "./client/hearing.ts";
+import { Ladder, type Step } from "./client/ladder.ts";
+import type { PacketCounts } from "./ports.ts";
 
 /** Milliseconds to wait for a reply. */
 const REPLY_MILLISECONDS = 3_000;
@@ -11,26 +14,49 @@ const LEAST_GAP_MILLISECONDS = 1_000;
 const HEARTBEAT_SECONDS = 25;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
-
-interface ClientOptions {
+/** The first keepalive after a silence comes earlier by up to this share, as the silence has brought clients in step. */
+const SPREAD = 0.5;
+export interface ClientOptions {
   /** Seconds between auth packets; 0: only on request; null: 0, or a slow heartbeat if replies are expected. */
   readonly keepalive: number | null;
   /** The server replies to accepted auth packets. */
   readonly expectsReplies: boolean;
+  /** What can be done about silence, in this order. */
+  readonly steps: readonly Step[];
+  /** Each auth packet comes with a ping through the tunnel. */
+  readonly pings: boolean;
 }
 
 /** What is known of the server's replies; "unknown" until the first one arrives or is missed. */
 export type ReplyState = "unknown" | "accepted" | "no reply";
 
+/** What is known of the tunnel, each for itself; milliseconds of `Clock.now()`, null: never. */
+export interface Knowledge {
+  readonly sentAt: number | null;
+  readonly acceptedAt: number | null;
+  /** When it was last seen that data had come. */
+  readonly heardAt: number | null;
+}
+
+/** A step to take, and whether this silence has led to it before. */
+export interface DueStep {
+  readonly step: Step;
+  readonly isRepeated: boolean;
+}
+
 /**
- * The client's state machine: when to send an auth packet, and whether the server replies. It is told what happened
- * (`handle…`) and says when to call it again (`nextDeadline`). Packets are made and verified elsewhere.
+ * The client's state machine: when to send an auth packet, whether the server replies, and what to do about silence. It
+ * is told what happened (`handle…`) and says when to call it again (`nextDeadline`). Packets are made and verified
+ * elsewhere. Silence is an auth packet without a reply while nothing comes out of the tunnel; where no replies are
+ * expected, keepalives between which something was sent and nothing came.
  */
 export class Client {
   readonly #options: ClientOptions;
   readonly #random: () => number;
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
+  readonly #hearing = new Hearing();
+  readonly #ladder: Ladder;
   #replyState: ReplyState = "unknown";
   /** When the first, next regular or requested packet is due; null: never. */
   #sendDue: number | null;
@@ -39,6 +65,10 @@ export class Client {
   /** When an awaited reply counts as missing; null: none is awaited. */
   #replyDue: number | null = null;
   #lastSent = -Infinity;
+  #acceptedAt: number | null = null;
+  /** Since when data would show that the server is not silent. */
+  #listensSince = -Infinity;
+  #step: Step | null = null;
 
   /**
    * @param now milliseconds of `Clock.now()`; the first packet is due at once
@@ -46,12 +76,24 @@ export class Client {
    */
   constructor(options: ClientOptions, now: number, random: () => number) {
     this.#options = options;
+    this.#ladder = new Ladder(options.steps);
     this.#sendDue = now;
     this.#random = random;
   }
 
   get replyState(): ReplyState {
     return this.#replyState;
+  }
+
+  get knowledge(): Knowledge {
+    const sentAt = this.#lastSent === -Infinity ? null : this.#lastSent;
+    return { sentAt, acceptedAt: this.#acceptedAt, heardAt: this.#hearing.heardAt };
+  }
+
+  /** Milliseconds between regular packets; 0: there are none. */
+  get #keepalive(): number {
+    const { keepalive, expectsReplies } = this.#options;
+    return 1000 * (keepalive ?? (expectsReplies ? HEARTBEAT_SECONDS : 0));
   }
 
   /** When the next auth packet is due, in milliseconds of `Clock.now()`; null: only on request. */
@@ -61,21 +103,32 @@ export class Client {
     return Math.max(due, this.#lastSent + LEAST_GAP_MILLISECONDS);
   }
 
-  /** When a packet or `handleTime()` is due; null: not until something happens. */
+  /** When a packet or `handleMissingReply()` is due; null: not until something happens. */
   get nextDeadline(): number | null {
     return earliest(this.nextSend, this.#replyDue);
+  }
+
+  /** The step to take about silence, once; null: none. */
+  takeStep(): DueStep | null {
+    const step = this.#step;
+    this.#step = null;
+    return step === null ? null : { step, isRepeated: this.#ladder.isRepeated };
   }
 
   handleRequest(now: number): void {
     this.#sendDue = now;
   }
 
-  handleSent(now: number): void {
+  /** A packet was sent. @param counts of the tunnel's device, before it; null: there is none */
+  handleSent(now: number, counts: PacketCounts | null): void {
     const { expectsReplies } = this.#options;
-    const keepalive = this.#options.keepalive ?? (expectsReplies ? HEARTBEAT_SECONDS : 0);
+    const keepalive = this.#keepalive;
+    const traffic = this.#hearing.note(counts, now);
+    if (!expectsReplies) this.#judge(traffic);
+    else if (this.#replyState !== "no reply") this.#listensSince = now;
     this.#failures.reset();
     this.#lastSent = now;
-    this.#sendDue = keepalive === 0 ? null : now + keepalive * 1000;
+    this.#sendDue = keepalive === 0 ? null : now + keepalive;
     this.#retryDue = null;
     if (expectsReplies) this.#replyDue ??= now + REPLY_MILLISECONDS;
   }
@@ -86,21 +139,57 @@ export class Client {
     this.#retryDue = null;
   }
 
-  handleAccepted(): void {
+  handleAccepted(now: number): void {
+    if (this.#replyState === "no reply" && this.#sendDue !== null) {
+      const early = Math.round(this.#keepalive * (1 - SPREAD * this.#random()));
+      this.#sendDue = Math.min(this.#sendDue, now + early);
+    }
     this.#replyState = "accepted";
+    this.#acceptedAt = now;
     this.#retries.reset();
+    this.#ladder.reset();
+    this.#step = null;
     this.#retryDue = null;
     this.#replyDue = null;
   }
 
-  /** Time has passed. @returns whether a reply is missing; then another packet is due, after growing pauses */
-  handleTime(now: number): boolean {
-    if (this.#replyDue === null || now < this.#replyDue) return false;
+  /** Whether a reply is missing. Then `handleMissingReply()` is due. */
+  isReplyMissing(now: number): boolean {
+    return this.#replyDue !== null && now >= this.#replyDue;
+  }
+
+  /** A reply is missing: another packet is due, after growing pauses. @param counts of the tunnel's device; null: there is none */
+  handleMissingReply(now: number, counts: PacketCounts | null): void {
     this.#replyState = "no reply";
     this.#replyDue = null;
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     this.#retryDue = now + Math.round(this.#retries.next() * jitter);
-    return true;
+    this.#hearing.note(counts, now);
+    // Whoever sends data is there: it may send no replies, or they may be lost.
+    if ((this.#hearing.heardAt ?? -Infinity) <= this.#listensSince) this.#step = this.#ladder.miss();
+    this.#listensSince = now;
+  }
+
+  /** A step was taken. Where replies are expected, the next packet keeps its pause: servers must not be stormed. */
+  handleStepTaken(now: number): void {
+    if (!this.#options.expectsReplies) this.#sendDue = now;
+  }
+
+  /** The own address is another one: an auth packet is due at once, and what was learned by the way before is void. */
+  handleMoved(now: number): void {
+    this.#sendDue = now;
+    this.#retries.reset();
+    this.#ladder.reset();
+    this.#step = null;
+    this.#retryDue = null;
+    this.#replyDue = null;
+  }
+
+  /** Without replies. Who has never been heard may be one that never sends. */
+  #judge(traffic: ReturnType<Hearing["note"]>): void {
+    if (traffic === "heard") this.#ladder.reset();
+    const canTell = this.#options.pings || this.#hearing.heardAt !== null;
+    if (traffic === "unanswered" && canTell) this.#step = this.#ladder.miss();
   }
 }
 

@@ -23,6 +23,9 @@ export interface Datagram {
 const IP_HEADER_LENGTH = 20;
 const UDP_HEADER_LENGTH = 8;
 const UDP_PROTOCOL = 17;
+const ICMP_HEADER_LENGTH = 8;
+const ICMP_PROTOCOL = 1;
+const ECHO_REQUEST = 8;
 
 /** Most bytes of headers before a UDP payload: an IPv4 header with all options, and the UDP header. */
 export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
@@ -79,6 +82,26 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
   const pseudoHeader = [...packet.subarray(12, 20), 0, UDP_PROTOCOL, udpLength >> 8, udpLength & 0xff];
   const checksum = internetChecksum([...pseudoHeader, ...packet.subarray(IP_HEADER_LENGTH)]);
   view.setUint16(IP_HEADER_LENGTH + 6, checksum === 0 ? 0xffff : checksum);
+  return packet;
+}
+
+/**
+ * Makes the IPv4 packet of an ICMP echo request without data.
+ *
+ * @param id identifier and sequence number, 4 bytes
+ */
+export function buildPing(source: string, destination: string, id: Uint8Array, ttl: number): Uint8Array {
+  const packet = new Uint8Array(IP_HEADER_LENGTH + ICMP_HEADER_LENGTH);
+  const view = new DataView(packet.buffer);
+  view.setUint8(0, 0x45);
+  view.setUint16(2, packet.length);
+  view.setUint8(8, ttl);
+  view.setUint8(9, ICMP_PROTOCOL);
+  packet.set(addressBytes(source), 12);
+  packet.set(addressBytes(destination), 16);
+  view.setUint8(IP_HEADER_LENGTH, ECHO_REQUEST);
+  packet.set(id, IP_HEADER_LENGTH + 4);
+  view.setUint16(IP_HEADER_LENGTH + 2, internetChecksum([...packet.subarray(IP_HEADER_LENGTH)]));
   return packet;
 }
 

@@ -145,8 +145,16 @@ export interface Way {
   readonly mtu: number | null;
 }
 
-/** Asks the kernel for its routes; never waits. */
+/** Packets through a network device since it was made. */
+export interface PacketCounts {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** Asks the kernel for its routes, and for counts of devices; never waits. */
 export interface Routes extends Disposable {
+  /** @returns null: there is no such device @throws {SysError} */
+  findCounts(device: string): PacketCounts | null;
   /**
    * Finds the way to an IPv4 address. By a device that has no route there, it is a neighbour.
    *

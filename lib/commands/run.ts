@@ -1,5 +1,6 @@
-import { ClientDaemon, reauthenticate } from "../daemon/client.ts";
+import { ClientDaemon } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
+import { reauthenticate } from "../daemon/reauthenticate.ts";
 import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
 import { Service } from "../daemon/service.ts";

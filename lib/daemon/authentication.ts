@@ -1,19 +1,13 @@
 import { makeAuthPayload } from "../auth/scheme.ts";
-import { Client, type ReplyState } from "../client.ts";
-import type { Outside } from "../kernel/member.ts";
+import type { Client, DueStep } from "../client.ts";
 import type { Log } from "../log.ts";
-import { type Endpoint, formatEndpoint } from "../packet.ts";
-import type { Clock, System } from "../ports.ts";
+import { formatEndpoint } from "../packet.ts";
+import type { Clock, PacketCounts, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { Setup } from "./client_setup.ts";
+import { pingThrough } from "./ping.ts";
 import { Replies } from "./replies.ts";
 import { Sender, socketOptions } from "./sender.ts";
-
-/** Where a client's tunnel leads, and its settings. */
-export interface Setup {
-  readonly settings: Settings;
-  readonly outside: Outside;
-  readonly remote: Endpoint;
-}
 
 /** Sends a client's auth packets. */
 export class AuthSender implements Disposable {
@@ -44,33 +38,42 @@ export class AuthSender implements Disposable {
   }
 }
 
-/** Keeps a client authenticated, and logs whether the server replies. */
+interface AuthenticationContext {
+  readonly system: System;
+  readonly log: Log;
+  /** Packets through the tunnel; null: it has no device. */
+  readonly counts: () => PacketCounts | null;
+  /** Called when `nextDeadline` may have become earlier. */
+  readonly wake: () => void;
+}
+
+/** Keeps a client authenticated by one way, and logs whether the server replies. */
 export class Authentication implements Disposable {
   readonly #sender: AuthSender;
-  readonly #log: Log;
-  readonly #clock: Clock;
+  readonly #settings: Settings;
   readonly #client: Client;
+  readonly #context: AuthenticationContext;
+  readonly #clock: Clock;
   readonly #replies: Replies | null;
   readonly #signs: boolean;
   /** The newest time of an auth packet, Unix seconds. */
   #newestTime = 0;
   #isBehind = false;
   #fault: string | null = null;
-  readonly #wake: () => void;
   /** How the log names the client and its server. */
   readonly #peer: { readonly name: string; readonly remote: string };
 
-  /** @param wake called when `nextDeadline` may have become earlier @throws {SysError} */
-  constructor(setup: Setup, system: System, log: Log, wake: () => void) {
+  /** @param client says what is due @throws {SysError} */
+  constructor(setup: Setup, client: Client, context: AuthenticationContext) {
     const { settings, remote } = setup;
+    const { system, log } = context;
     const peer = settings.peers[0]!;
-    const options = { keepalive: settings.keepalive, expectsReplies: peer.reply };
     this.#sender = new AuthSender(setup, system);
-    this.#signs = peer.scheme.kind === "ed25519";
-    this.#log = log;
+    this.#settings = settings;
+    this.#client = client;
+    this.#context = context;
     this.#clock = system.clock;
-    this.#wake = wake;
-    this.#client = new Client(options, system.clock.now(), () => system.random.fraction());
+    this.#signs = peer.scheme.kind === "ed25519";
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply
@@ -78,30 +81,22 @@ export class Authentication implements Disposable {
       : null;
   }
 
-  get replyState(): ReplyState {
-    return this.#client.replyState;
-  }
-
   /** Why the last auth packet could not be sent; null: it was. */
   get fault(): string | null {
     return this.#fault;
   }
 
-  /** When `act()` is due, in milliseconds of `Clock.now()`; null: only on request. */
-  get nextDeadline(): number | null {
-    return this.#client.nextDeadline;
-  }
-
   request(): void {
     this.#client.handleRequest(this.#clock.now());
-    this.#wake();
+    this.#context.wake();
   }
 
-  /** Does what is due. */
-  act(): void {
+  /** Does what is due. @returns the step to take about silence; null: none */
+  act(): DueStep | null {
     const { nextSend } = this.#client;
     if (nextSend !== null && nextSend <= this.#clock.now()) this.#send();
     this.#noticeMissingReply();
+    return this.#client.takeStep();
   }
 
   [Symbol.dispose](): void {
@@ -114,13 +109,24 @@ export class Authentication implements Disposable {
     this.#noticeClock();
     try {
       this.#sender.send((payload) => this.#replies?.expect(payload));
-      client.handleSent(this.#clock.now());
+      client.handleSent(this.#clock.now(), this.#context.counts());
       this.#fault = null;
-      this.#log.info("sent auth packet");
+      this.#context.log.info("sent auth packet");
+      if (this.#settings.monitor.ping) this.#ping();
     } catch (error) {
       client.handleSendFailure(this.#clock.now());
       const message = this.#fault = (error as Error).message;
-      this.#log.warning(`${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`);
+      this.#context.log.warning(
+        `${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`,
+      );
+    }
+  }
+
+  #ping(): void {
+    try {
+      pingThrough(this.#settings, this.#context.system);
+    } catch (error) {
+      this.#context.log.info((error as Error).message);
     }
   }
 
@@ -130,7 +136,7 @@ export class Authentication implements Disposable {
     const behind = this.#newestTime - time;
     if (this.#signs && behind > 0 && !this.#isBehind) {
       const line = `this host's clock went back by ${behind} s`;
-      this.#log.warning(
+      this.#context.log.warning(
         `${this.#peer.name}: ${line}: the server may refuse auth packets until it has caught up`,
       );
     }
@@ -140,20 +146,24 @@ export class Authentication implements Disposable {
 
   #handleAccepted(): void {
     const isNews = this.#client.replyState !== "accepted";
-    this.#client.handleAccepted();
+    this.#client.handleAccepted(this.#clock.now());
     const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
-    if (isNews) this.#log.notice(line);
-    else this.#log.info(line);
-    this.#wake();
+    if (isNews) this.#context.log.notice(line);
+    else this.#context.log.info(line);
+    this.#context.wake();
   }
 
   #noticeMissingReply(): void {
     const isNews = this.#client.replyState !== "no reply";
-    if (!this.#client.handleTime(this.#clock.now())) return;
+    if (!this.#client.isReplyMissing(this.#clock.now())) return;
+    this.#client.handleMissingReply(this.#clock.now(), this.#context.counts());
     const { name, remote } = this.#peer;
     const why = "refused, unreachable, or a server that sends none";
-    if (isNews) this.#log.warning(`${name}: no reply from ${remote}: ${why}; trying until there is one`);
-    else this.#log.info(`${name}: no reply from ${remote}; trying again in ${this.#secondsToSend()} s`);
+    if (isNews) {
+      this.#context.log.warning(`${name}: no reply from ${remote}: ${why}; trying until there is one`);
+    } else {this.#context.log.info(
+        `${name}: no reply from ${remote}; trying again in ${this.#secondsToSend()} s`,
+      );}
   }
 
   #secondsToSend(): number {

@@ -1,50 +1,75 @@
 import { isDeepStrictEqual } from "node:util";
-import { EXIT, IpipouError } from "../errors.ts";
-import type { Kernel } from "../kernel/kernel.ts";
+import type { Client, DueStep } from "../client.ts";
 import { isHostIpv4 } from "../ipv4.ts";
 import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
-import { formatEndpoint } from "../packet.ts";
 import type { Observed } from "../kernel/state.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
-import { Authentication, AuthSender, type Setup } from "./authentication.ts";
+import { Authentication } from "./authentication.ts";
+import {
+  applySetup,
+  describeNews,
+  isSameWay,
+  makeClient,
+  serversOf,
+  type Setup,
+  withPort,
+} from "./client_setup.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { awaitHost, describeHosts, findHosts, resolveHost } from "./hosts.ts";
-import { awaitOutside, describeMove, findOutside, preferredSource } from "./outside.ts";
+import { Homing } from "./homing.ts";
+import { awaitHosts, findHosts, resolveHost } from "./hosts.ts";
+import { awaitOutside, findOutside, preferredSource } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
+import { Sequence } from "./sequence.ts";
 import type { ClientStatus } from "./status.ts";
+import { findMove, type Move } from "./steps.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
-/** The client: keeps a tunnel to its server, and sends auth packets when they are due. */
+/** The client: keeps a tunnel to its server, sends auth packets when they are due, and looks for a server that is silent. */
 export class ClientDaemon implements Daemon {
   readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
   readonly #whereabouts: Whereabouts;
+  /** As they were given. */
+  #settings: Settings;
   #setup: Setup;
+  #client: Client;
   #authentication: Authentication;
+  /** Null: it is at its first server. */
+  #homing: Homing | null = null;
   #woken = new AbortController();
+  #isStepping = false;
+  /** Reloads and moves. */
+  readonly #changes = new Sequence();
 
   /** @throws {SysError} when no raw socket can be opened */
   private constructor(context: DaemonContext, setup: Setup) {
-    const { system: { clock }, log, stop } = context;
+    const { system, settings, log, stop } = context;
     this.#context = context;
-    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
+    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock: system.clock, stop });
     this.#whereabouts = new Whereabouts(context);
+    this.#settings = settings;
     this.#setup = setup;
-    this.#authentication = this.#newAuthentication(setup);
+    this.#client = makeClient(settings, system);
+    this.#authentication = this.#newAuthentication(setup, this.#client);
+    this.#homing = this.#newHoming(setup);
   }
 
   /** Sets up the tunnel. @throws {IpipouError} when it cannot */
   static async start(context: DaemonContext): Promise<ClientDaemon> {
     const { settings, kernel, log } = context;
-    const { name, remote: { host, port }, reply, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
+    const { name, reply, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
+    const servers = serversOf(settings);
+    const hosts = servers.map(({ host }) => host);
     // A name is looked up once there is an address to do it from.
-    if (!isHostIpv4(host!)) await awaitOutside(context);
-    const remote = { ip: await awaitHost(host!, context), port: port! };
+    if (!isHostIpv4(hosts[0]!)) await awaitOutside(context);
+    const found = await awaitHosts(hosts, context);
+    const remote = { ip: found.ip, port: servers[found.index]!.port };
     const { observed, outside } = await awaitOutside(context, remote.ip);
     refuseBoundElsewhere(observed, outside, settings);
-    const setup = { settings, outside, remote };
+    const setup = { settings, outside, remote, server: found.index };
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
     for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
@@ -68,12 +93,13 @@ export class ClientDaemon implements Daemon {
   }
 
   get status(): ClientStatus {
-    const { replyState, fault } = this.#authentication;
+    const { replyState, knowledge } = this.#client;
     return {
       role: "client",
       remote: this.#setup.remote,
       replyState,
-      problem: this.#whereabouts.lack ?? fault,
+      knowledge,
+      problem: this.#whereabouts.lack ?? this.#authentication.fault,
     };
   }
 
@@ -83,19 +109,16 @@ export class ClientDaemon implements Daemon {
     await this.#reconciler.settled();
   }
 
-  async reload(settings: Settings): Promise<string[]> {
-    const next = await this.#nextSetup(settings);
-    const previous = this.#setup;
-    using resources = new DisposableStack();
-    const authentication = resources.use(this.#newAuthentication(next));
-    this.#switchTo(next);
-    await this.#reconciler.attempt(() => this.#switchTo(previous));
-    // Else a repair has followed the own address meanwhile, with an authentication of its own.
-    if (this.#setup === next) {
-      resources.move();
-      this.#authenticateBy(authentication);
-    }
-    return describeNews(previous, next);
+  reload(settings: Settings): Promise<string[]> {
+    return this.#changes.run(async () => {
+      const next = await this.#nextSetup(settings);
+      const previous = this.#setup;
+      const isHere = isDeepStrictEqual(settings.local, this.#settings.local);
+      const client = makeClient(settings, this.#context.system);
+      await this.#goTo(next, client);
+      this.#settings = settings;
+      return describeNews(previous, next, isHere);
+    });
   }
 
   authenticate(): void {
@@ -103,6 +126,7 @@ export class ClientDaemon implements Daemon {
   }
 
   [Symbol.dispose](): void {
+    this.#homing?.[Symbol.dispose]();
     this.#authentication[Symbol.dispose]();
   }
 
@@ -110,33 +134,108 @@ export class ClientDaemon implements Daemon {
     const { system: { clock }, service, stop } = this.#context;
     while (!stop.aborted) {
       this.#woken = new AbortController();
-      this.#authentication.act();
+      const step = this.#authentication.act();
+      if (step !== null) this.#take(step);
+      this.#homing?.act();
       service.update();
-      await clock.waitUntil(this.#authentication.nextDeadline, stop, this.#woken.signal);
+      const deadlines = [this.#client.nextDeadline, this.#homing?.nextDeadline ?? null];
+      const next = Math.min(...deadlines.map((deadline) => deadline ?? Infinity));
+      await clock.waitUntil(next === Infinity ? null : next, stop, this.#woken.signal);
     }
   }
 
-  #newAuthentication(setup: Setup): Authentication {
+  /** Takes a step about silence, unless one is being taken. */
+  async #take({ step, isRepeated }: DueStep): Promise<void> {
+    if (this.#isStepping) return;
+    this.#isStepping = true;
     const { system, log } = this.#context;
-    return new Authentication(setup, system, log, () => this.#woken.abort());
+    const [from, port] = [this.#setup, this.#settings.local.ports[0]];
+    try {
+      const move = await findMove(step, from, port, system);
+      if (move !== null) await this.#move(from, move, isRepeated);
+    } catch (error) {
+      log.info((error as Error).message);
+    }
+    this.#isStepping = false;
+  }
+
+  /** Moves the tunnel, unless it was moved meanwhile. */
+  async #move(from: Setup, { to, line }: Move, isRepeated = false): Promise<void> {
+    const { system: { clock }, log } = this.#context;
+    const { name } = this.#settings.peers[0]!;
+    await this.#changes.run(async () => {
+      if (!isSameWay(from, this.#setup)) return;
+      // The own address may have changed meanwhile.
+      await this.#goTo({ ...to, outside: this.#setup.outside }, this.#client);
+      this.#client.handleStepTaken(clock.now());
+      const words = `${name}: no reply from ${formatEndpoint(from.remote)}: ${line}`;
+      if (isRepeated) log.info(words);
+      else log.notice(words);
+    });
+    this.#woken.abort();
+  }
+
+  /** Makes the kernel as another setup says. @throws when that cannot be; then all is as it was */
+  async #goTo(next: Setup, client: Client): Promise<void> {
+    const previous = this.#setup;
+    using resources = new DisposableStack();
+    const authentication = resources.use(this.#newAuthentication(next, client));
+    this.#switchTo(next);
+    await this.#reconciler.attempt(() => this.#switchTo(previous));
+    this.#client = client;
+    // Else a repair has followed the own address meanwhile, with an authentication of its own.
+    if (this.#setup === next) {
+      resources.move();
+      this.#authenticateBy(authentication);
+    } else this.#authenticateBy(this.#newAuthentication(this.#setup, client));
+  }
+
+  #newAuthentication(setup: Setup, client: Client): Authentication {
+    const { system, kernel, log } = this.#context;
+    const { device } = setup.settings.peers[0]!.tunnel;
+    const counts = () => kernel.countsOf(device);
+    return new Authentication(setup, client, { system, log, counts, wake: () => this.#woken.abort() });
+  }
+
+  #newHoming(setup: Setup): Homing | null {
+    if (setup.server === 0 || !setup.settings.peers[0]!.reply) return null;
+    return new Homing(setup, this.#context, (remote) => this.#goHome(remote));
+  }
+
+  #goHome(remote: Endpoint): void {
+    const from = this.#setup;
+    const line = `going back to ${formatEndpoint(remote)}, which answers again`;
+    this.#move(from, { to: { ...from, server: 0, remote }, line })
+      .catch(({ message }) => this.#context.log.info(message));
   }
 
   #authenticateBy(authentication: Authentication): void {
     this.#authentication[Symbol.dispose]();
     this.#authentication = authentication;
+    this.#homing?.[Symbol.dispose]();
+    this.#homing = this.#newHoming(this.#setup);
     this.#woken.abort();
   }
 
   async #nextSetup(settings: Settings): Promise<Setup> {
     const { kernel, system } = this.#context;
-    const [before, { host, port }] = [this.#setup.settings.peers[0]!.remote, settings.peers[0]!.remote];
-    const ip = host === before.host ? await this.#findAgain(host!) : await resolveHost(host!, system);
+    const before = this.#setup;
+    const { server } = before;
+    const [was, is] = [serversOf(this.#settings), serversOf(settings)].map((servers) => servers[server]);
+    const stays = isDeepStrictEqual(was, is);
+    const { host, port } = stays ? is! : serversOf(settings)[0]!;
+    const ip = host === was!.host ? await this.#findAgain(host) : await resolveHost(host, system);
     const observed = await kernel.glance();
-    const isHere = isDeepStrictEqual(settings.local, this.#setup.settings.local);
+    const isHere = isDeepStrictEqual(settings.local, this.#settings.local);
     const outside = isHere
       ? this.#locate({ settings, server: ip, observed, isFixed: false })
       : findOutside(system, settings, observed, preferredSource(system, settings, ip));
-    return { settings, outside, remote: { ip, port: port! } };
+    return {
+      settings: isHere ? withPort(settings, before.settings.local.ports[0]) : settings,
+      outside,
+      remote: { ip, port },
+      server: stays ? server : 0,
+    };
   }
 
   /** A server that is not found has its address still. */
@@ -160,8 +259,9 @@ export class ClientDaemon implements Daemon {
     const outside = this.#locate({ settings, server: remote.ip, observed, isFixed: true });
     if (outside === previous.outside) return outside;
     const setup = { ...previous, outside };
-    const authentication = this.#newAuthentication(setup);
+    const authentication = this.#newAuthentication(setup, this.#client);
     this.#setup = setup;
+    this.#client.handleMoved(this.#context.system.clock.now());
     this.#authenticateBy(authentication);
     this.#whereabouts.moved(previous.outside, outside);
     return outside;
@@ -184,39 +284,4 @@ export class ClientDaemon implements Daemon {
     this.#setup = setup;
     this.#context.kernel.distrust();
   }
-}
-
-/** What is new though the settings are as before, a line each. */
-function describeNews(before: Setup, after: Setup): string[] {
-  const [{ host }, { host: newHost }] = [before.settings.peers[0]!.remote, after.settings.peers[0]!.remote];
-  const isHere = isDeepStrictEqual(before.settings.local, after.settings.local);
-  const move = isHere ? describeMove(before.outside, after.outside) : null;
-  const hosts = [[host!, before.remote.ip], [newHost!, after.remote.ip]] as const;
-  return [...move === null ? [] : [move], ...describeHosts(new Map([hosts[0]]), new Map([hosts[1]]))];
-}
-
-async function applySetup(
-  kernel: Kernel,
-  { settings, outside, remote }: Setup,
-  locate?: (observed: Observed) => Outside,
-): Promise<void> {
-  const admission = { remote, port: settings.local.ports[0], expiresAt: null };
-  const admissions = new Map([[settings.peers[0]!.name, admission]]);
-  const faults = await kernel.apply({ settings, outside, admissions }, locate);
-  for (const fault of faults.values()) throw fault;
-}
-
-/** Sends one auth packet and changes nothing. @throws {IpipouError} exit code 120 when it cannot be sent */
-export async function reauthenticate({ system, settings, kernel, log }: DaemonContext): Promise<void> {
-  const peer = settings.peers[0]!;
-  const remote = { ip: await resolveHost(peer.remote.host!, system), port: peer.remote.port! };
-  const preferred = preferredSource(system, settings, remote.ip);
-  const outside = findOutside(system, settings, await kernel.observe(), preferred);
-  try {
-    using sender = new AuthSender({ settings, outside, remote }, system);
-    sender.send();
-  } catch (cause) {
-    throw new IpipouError((cause as Error).message, EXIT.send, { cause });
-  }
-  log.notice(`sent auth packet to ${formatEndpoint(remote)}`);
 }

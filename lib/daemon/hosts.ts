@@ -32,13 +32,22 @@ export async function resolveHost(host: string, { resolve }: Pick<System, "resol
   }
 }
 
-/** Like {@linkcode resolveHost}, but retries until it succeeds: at boot, name resolution may start after us. */
-export function awaitHost(
-  host: string,
+/**
+ * Like {@linkcode resolveHost}, for the first of several hosts that has an address, but retries until there is one: at
+ * boot, name resolution may start after us.
+ */
+export function awaitHosts(
+  hosts: readonly string[],
   { system, log, service, stop }: Pick<DaemonContext, "system" | "log" | "service" | "stop">,
-): Promise<string> {
-  return keepLooking(host, system, stop, ({ message }, delay) => {
-    service.waitingFor(`the IPv4 address of ${host}`);
+): Promise<{ readonly index: number; readonly ip: string }> {
+  const look = async () => {
+    const [first, ...others] = await Promise.allSettled(hosts.map((host) => resolveHost(host, system)));
+    const index = [first!, ...others].findIndex(({ status }) => status === "fulfilled");
+    if (index < 0) throw (first as PromiseRejectedResult).reason;
+    return { index, ip: ([first, ...others][index] as PromiseFulfilledResult<string>).value };
+  };
+  return keepLooking(look, system, stop, ({ message }, delay) => {
+    service.waitingFor(`the IPv4 address of ${hosts[0]}`);
     log.warning(`${message}; trying again in ${delay / 1000} s`);
   });
 }
@@ -131,7 +140,7 @@ export class HostSearch {
     const onFailure = ({ message }: Error, delay: number) =>
       log.debug(`${message}; trying again in ${delay / 1000} s`);
     try {
-      const ip = await keepLooking(host, system, stop, onFailure);
+      const ip = await keepLooking(() => resolveHost(host, system), system, stop, onFailure);
       if (stop.aborted) return;
       this.#searches.delete(host);
       this.#found.set(host, ip);
@@ -143,17 +152,17 @@ export class HostSearch {
   }
 }
 
-/** Looks up a host, with growing pauses, until it is found. @throws the reason of `stop` when that is aborted */
-async function keepLooking(
-  host: string,
-  system: SearchContext["system"],
+/** Looks, with growing pauses, until something is found. @throws the reason of `stop` when that is aborted */
+async function keepLooking<T>(
+  look: () => Promise<T>,
+  system: Pick<System, "clock">,
   stop: AbortSignal,
   onFailure: (error: IpipouError, delay: number) => void,
-): Promise<string> {
+): Promise<T> {
   const backoff = new Backoff();
   while (true) {
     try {
-      return await unlessStopped(resolveHost(host, system), stop);
+      return await unlessStopped(look(), stop);
     } catch (error) {
       if (!(error instanceof IpipouError)) throw error;
       const delay = backoff.next();

@@ -1,4 +1,4 @@
-import type { ReplyState } from "../client.ts";
+import type { Knowledge, ReplyState } from "../client.ts";
 import type { Faults } from "../kernel/kernel.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 
@@ -20,6 +20,7 @@ export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
   readonly replyState: ReplyState;
+  readonly knowledge: Knowledge;
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
 }

@@ -78,7 +78,10 @@ export function desiredClientGate(
   const isShared = known.ports.some((port) =>
     foreign.tunnelPorts.has(port) || isForeignListener(foreign, { ip: known.ip, port })
   );
-  const rules = { ...known, server, alt, excludes: foreign.wildcards.length > 0 && !isShared };
+  const serverPorts = [peers[0]!.remote, ...settings.fallbacks].flatMap(({ port }) => port ?? [])
+    .filter((port, index, all) => port !== server.port && all.indexOf(port) === index)
+    .sort((a, b) => a - b);
+  const rules = { ...known, server, serverPorts, alt, excludes: foreign.wildcards.length > 0 && !isShared };
   return { ...gateOf(rules), clamped: new Set(devices) };
 }
 
@@ -104,6 +107,7 @@ function desiredRules(
   const foreignPorts = ports.filter((port) => isForeignListener(foreign, { ip, port }));
   return {
     server: null,
+    serverPorts: [],
     table: nft.table,
     name,
     ip,

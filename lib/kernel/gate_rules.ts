@@ -98,9 +98,8 @@ function clientDefinitions(server: Endpoint, rules: GateRules, comment: string):
   return [
     `add table ip ${table}`,
     `add chain ip ${table} ${gate} { type filter hook prerouting priority -150; policy accept; }`,
-    `add rule ip ${table} ${gate} ${far} ${
-      ownPort("dport", rules)
-    } udp sport != ${server.port} drop${comment}`,
+    `add rule ip ${table} ${gate} ${far} ${ownPort("dport", rules)} ` +
+    `udp sport != ${anyOf([server.port, ...rules.serverPorts])} drop${comment}`,
     ...(rules.excludes
       ? [
         `add rule ip ${table} ${gate} ip daddr ${ip} ${
@@ -205,7 +204,11 @@ const REMOTE = "ip saddr . udp sport . udp dport";
 const KNOWN = "ip saddr . udp sport";
 
 function ownPort(field: "sport" | "dport", { ports }: GateRules): string {
-  return `udp ${field} ${ports.length === 1 ? ports[0] : `{ ${ports.join(", ")} }`}`;
+  return `udp ${field} ${anyOf(ports)}`;
+}
+
+function anyOf(ports: readonly number[]): string {
+  return ports.length === 1 ? `${ports[0]}` : `{ ${ports.join(", ")} }`;
 }
 
 /** Matches datagrams whose payload has `length` bytes and is not an IPv4 packet of exactly that length. */

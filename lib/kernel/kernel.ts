@@ -1,7 +1,7 @@
 import type { Admission } from "../admission.ts";
 import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, KernelNews, Routes } from "../ports.ts";
+import type { Clock, KernelNews, PacketCounts, Routes } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
 import type { Outside } from "./member.ts";
@@ -174,6 +174,15 @@ export class Kernel {
       tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
     );
     this.#picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
+  }
+
+  /** Packets through one of our devices; null: it is gone, or the kernel does not say. */
+  countsOf(device: string): PacketCounts | null {
+    try {
+      return this.#context.routes.findCounts(device);
+    } catch {
+      return null;
+    }
   }
 
   /**

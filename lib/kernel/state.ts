@@ -51,8 +51,10 @@ export interface Remote {
 
 /** The input of a gate's rules. Everything else is an element of its sets and maps. */
 export interface GateRules {
-  /** Of a client: its server, whose address may send from this port alone. Null: the gate is a server's. */
+  /** Of a client: its server, whose address may send from this port and `serverPorts`. Null: the gate is a server's. */
   readonly server: Endpoint | null;
+  /** Of a client: the other ports of its servers, ascending. One that is silent for now may answer from there. */
+  readonly serverPorts: readonly number[];
   readonly table: string;
   /** Last part of the names of its chains and sets. */
   readonly name: string;

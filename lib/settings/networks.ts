@@ -9,13 +9,14 @@ const ANY = "0.0.0.0/0";
  *
  * @throws {SettingsError} when one contains the peer's outer address
  */
-export function chooseRoutes({ routes, remoteHost }: Readonly<GivenValues>): readonly string[] {
+export function chooseRoutes({ routes, remoteHost, fallbacks }: Readonly<GivenValues>): readonly string[] {
   if (routes === undefined) return [];
-  const remote = parseIpv4(remoteHost?.value ?? "");
+  const hosts = [remoteHost?.value ?? "", ...(fallbacks?.value ?? []).map(({ host }) => host)];
+  const remotes = hosts.filter((host) => parseIpv4(host) !== null);
   for (const route of routes.value) {
-    const isOnTheWay = route === ANY || remote !== null && isWithin(remote, route);
-    if (!isOnTheWay) continue;
-    const address = remote === null ? "" : ` ${remoteHost?.value}`;
+    const remote = remotes.find((ip) => isWithin(parseIpv4(ip)!, route));
+    if (route !== ANY && remote === undefined) continue;
+    const address = remote === undefined ? "" : ` ${remote}`;
     throw new SettingsError(
       `Cannot use ${route} as ${routes.place}: it contains the peer's address${address}, so the tunnel's own ` +
         "packets would be routed into the tunnel; give networks without that address",

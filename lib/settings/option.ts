@@ -24,6 +24,8 @@ export interface Values {
   encapCsum: boolean;
   remoteHost: string;
   remotePort: number;
+  /** More remotes after the first one; a port is null where it is not given. */
+  fallbacks: readonly { readonly host: string; readonly port: number | null }[];
   tunnelDevice: string;
   tunnelIp: string;
   tunnelPeerIp: string;
@@ -58,6 +60,8 @@ export interface Values {
   nftTable: string;
   nftCounter: boolean;
   keepalive: number;
+  monitorPort: boolean;
+  monitorPing: boolean;
   reauthOnly: boolean;
   moveInterval: number;
   /** Name of one of several peers. Not an option of the command line. */
@@ -123,7 +127,7 @@ export type Kind =
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   /** `[IP][:PORT][@DEV]` */
   | { readonly kind: "local" }
-  /** `[HOST|IP][:PORT]` */
+  /** `[HOST|IP][:PORT]`, and more of them after commas; in TOML one text or a list. */
   | { readonly kind: "remote" };
 
 /** How an option is written. */
@@ -177,7 +181,7 @@ export function optionsOf(
 }
 
 /** The tables a TOML file can have. */
-export const TOML_TABLES = ["fou", "tunl", "auth", "nft", "nfq", "log", "encap"] as const;
+export const TOML_TABLES = ["fou", "tunl", "auth", "nft", "nfq", "log", "encap", "monitor"] as const;
 
 /** The option's name in messages, as `-n/--number`. */
 export function nameOf(option: Option): string {

@@ -57,6 +57,8 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
     nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? null,
+    fallbacks: chooseFallbacks(input, mode),
+    monitor: { port: given.monitorPort?.value ?? true, ping: given.monitorPing?.value ?? false },
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
     log: chooseLog(given),
@@ -70,6 +72,23 @@ export function resolve(input: Input, read: ReadFile): Resolved {
 function chooseMssClamp({ given, peers }: Input): Settings["mssClamp"] {
   const value = given.mssClamp?.value ?? (peers === null ? "off" : "auto");
   return value === "off" ? null : value;
+}
+
+/** Of a server's peers, each is at one place. */
+function chooseFallbacks({ given, peers }: Input, mode: Mode): Settings["fallbacks"] {
+  if (mode === "client") {
+    return (given.fallbacks?.value ?? []).map(({ host, port }) => ({
+      host,
+      port: port ?? given.remotePort!.value,
+    }));
+  }
+  const several = [given, ...(peers ?? []).map((peer) => peer.given)].find(({ fallbacks }) =>
+    (fallbacks?.value.length ?? 0) > 0
+  );
+  if (several === undefined) return [];
+  throw new SettingsError(
+    `Cannot use several addresses as ${several.fallbacks!.place} on a server: a peer has one`,
+  );
 }
 
 /** Reads each file only once: peers can share a secret file. */

@@ -55,6 +55,13 @@ export interface Peer {
   readonly moveInterval: number;
 }
 
+/** Where a server can be reached. */
+export interface Remote {
+  /** A name or an IPv4 address. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** All settings, checked and with defaults filled in. */
 export interface Settings {
   readonly mode: "client" | "server";
@@ -84,6 +91,14 @@ export interface Settings {
   readonly nft: { readonly table: string; readonly counter: boolean };
   /** Client: seconds between auth packets; 0: only one at start; null: as fits, see `lib/client.ts`. */
   readonly keepalive: number | null;
+  /** Client: where else its server, or one that stands in for it, can be reached: in this order after the peer's `remote`. */
+  readonly fallbacks: readonly Remote[];
+  readonly monitor: {
+    /** Client: whether it may go to another local UDP port when the server is silent. */
+    readonly port: boolean;
+    /** Client: whether it pings the server through the tunnel with each auth packet. */
+    readonly ping: boolean;
+  };
   /** IP TTL of auth packets and replies; null: the system's default. */
   readonly authPacketTtl: number | null;
   /** Client: send one auth packet and exit, changing nothing. */

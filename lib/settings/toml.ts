@@ -136,7 +136,8 @@ function read(option: TomlOption, value: Value, folder: string, assign: Assign):
     if (value.type !== "list") throw wrongTypeError(option, value);
     return assign(option.slot, readNetworks(option, value.items.map((item) => textOf(option, item))));
   }
-  const items = option.kind === "ports" && value.type === "list" ? value.items : [value];
+  const isList = ["ports", "remote"].includes(option.kind) && value.type === "list";
+  const items = isList ? value.items : [value];
   const text = items.map((item) => textOf(option, item)).join(",");
   if (option.kind !== "flag") return readValue(option, text, folder, assign);
   // `--no-KEY` is `KEY = false`.

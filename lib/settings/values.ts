@@ -48,7 +48,7 @@ const FORMS = {
   device: DEVICE_FORM,
   nftTable: "a table name: A-Z a-z 0-9 _ . - beginning with a letter or _",
   local: "[IP][:PORT][@DEV] with at least one of them",
-  remote: "[HOST|IP][:PORT] with at least one of them",
+  remote: "[HOST|IP][:PORT] with at least one of them, or several separated by commas",
 };
 
 /** Describes what a value of this kind must be, to follow "must be". */
@@ -255,11 +255,18 @@ function readLocal(text: string, assign: Assign): void {
 }
 
 function readRemote(text: string, assign: Assign): void {
-  if (text === "") refuseValue({ kind: "remote" });
-  const [host, port] = splitAt(text, ":");
-  if (host !== "" && !isHost(host)) throw new ValueError("the host must be an IPv4 address or a host name");
+  const [first, ...others] = text.split(",").map((remote) => {
+    if (remote === "") refuseValue({ kind: "remote" });
+    const [host, port] = splitAt(remote, ":");
+    if (host !== "" && !isHost(host)) throw new ValueError("the host must be an IPv4 address or a host name");
+    return { host, port: port === null ? null : readPort(port) };
+  });
+  const { host, port } = first!;
+  const isIncomplete = others.length > 0 && [host, ...others.map(({ host }) => host)].includes("");
+  if (isIncomplete) throw new ValueError("each of several must have a host, as in a.example:10000,b.example");
   if (host !== "") assign("remoteHost", host);
-  if (port !== null) assign("remotePort", readPort(port));
+  if (port !== null) assign("remotePort", port);
+  assign("fallbacks", others);
 }
 
 function isHost(text: string): boolean {

@@ -4,14 +4,23 @@ import { Client } from "../../lib/client.ts";
 
 const NOW = 1_795_219_200_000;
 
+const OPTIONS = { steps: [], pings: false } as const;
+
 /** A client that expects no replies. */
 function plain(keepalive: number | null): Client {
-  return new Client({ keepalive, expectsReplies: false }, NOW, Math.random);
+  return new Client({ ...OPTIONS, keepalive, expectsReplies: false }, NOW, Math.random);
 }
 
 /** A client that expects replies, with pauses of mean length unless `random` is given. */
 function expecting(keepalive: number | null, random = () => 0.5): Client {
-  return new Client({ keepalive, expectsReplies: true }, NOW, random);
+  return new Client({ ...OPTIONS, keepalive, expectsReplies: true }, NOW, random);
+}
+
+/** Tells a client that time has passed. @returns whether a reply is missing */
+function missReply(client: Client, now: number): boolean {
+  const isMissing = client.isReplyMissing(now);
+  if (isMissing) client.handleMissingReply(now, null);
+  return isMissing;
 }
 
 /** Runs a client that never gets a reply until `end`. @returns when it sent, in milliseconds from NOW */
@@ -19,9 +28,9 @@ function withoutReply(client: Client, end: number): number[] {
   const sent: number[] = [];
   while (client.nextDeadline !== null && client.nextDeadline <= end) {
     const now = client.nextDeadline;
-    client.handleTime(now);
+    missReply(client, now);
     if (client.nextSend === null || client.nextSend > now) continue;
-    client.handleSent(now);
+    client.handleSent(now, null);
     sent.push(now - NOW);
   }
   return sent;
@@ -34,36 +43,36 @@ Deno.test("Client has an auth packet due at once", () => {
 
 Deno.test("handleSent() makes the next packet due a keepalive later", () => {
   const client = plain(25);
-  client.handleSent(NOW + 3);
+  client.handleSent(NOW + 3, null);
   assert.equal(client.nextSend, NOW + 3 + 25_000);
-  client.handleSent(NOW + 25_009);
+  client.handleSent(NOW + 25_009, null);
   assert.equal(client.nextSend, NOW + 50_009);
 });
 
 Deno.test("handleSent() leaves nothing due without keepalive", () => {
   const client = plain(0);
-  client.handleSent(NOW);
+  client.handleSent(NOW, null);
   assert.equal(client.nextSend, null);
 });
 
 Deno.test("handleSent() makes a heartbeat due if replies are expected and no keepalive is given", () => {
   const client = expecting(null);
-  client.handleSent(NOW);
-  client.handleAccepted();
+  client.handleSent(NOW, null);
+  client.handleAccepted(NOW);
   assert.equal(client.nextSend, NOW + 25_000);
   const lost = expecting(null);
   const sent = withoutReply(lost, NOW + 300_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.ok(gaps.every((gap) => gap <= 25_000), String(gaps));
   const silent = plain(null);
-  silent.handleSent(NOW);
+  silent.handleSent(NOW, null);
   assert.equal(silent.nextSend, null);
 });
 
 Deno.test("handleRequest() makes a packet due now, with or without keepalive", () => {
   for (const keepalive of [0, 25]) {
     const client = plain(keepalive);
-    client.handleSent(NOW);
+    client.handleSent(NOW, null);
     client.handleRequest(NOW + 7);
     assert.equal(client.nextSend, NOW + 7);
   }
@@ -83,47 +92,47 @@ Deno.test("handleSendFailure() starts with a short pause again once a packet was
   const client = plain(25);
   client.handleSendFailure(NOW);
   client.handleSendFailure(NOW);
-  client.handleSent(NOW);
+  client.handleSent(NOW, null);
   client.handleSendFailure(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
 Deno.test("handleSent() awaits no reply when none is expected", () => {
   const client = plain(0);
-  client.handleSent(NOW);
+  client.handleSent(NOW, null);
   assert.equal(client.nextDeadline, null);
-  assert.equal(client.handleTime(NOW + 1e9), false);
+  assert.equal(missReply(client, NOW + 1e9), false);
   assert.equal(client.replyState, "unknown");
 });
 
-Deno.test("handleTime() misses the reply after 3 seconds, and not before", () => {
+Deno.test("isReplyMissing() misses the reply after 3 seconds, and not before", () => {
   const client = expecting(0);
-  client.handleSent(NOW);
+  client.handleSent(NOW, null);
   assert.deepEqual([client.nextSend, client.nextDeadline], [null, NOW + 3_000]);
-  assert.equal(client.handleTime(NOW + 2_999), false);
+  assert.equal(missReply(client, NOW + 2_999), false);
   assert.equal(client.replyState, "unknown");
-  assert.equal(client.handleTime(NOW + 3_000), true);
+  assert.equal(missReply(client, NOW + 3_000), true);
   assert.equal(client.replyState, "no reply");
   assert.equal(client.nextSend, NOW + 4_000);
-  assert.equal(client.handleTime(NOW + 3_001), false);
+  assert.equal(missReply(client, NOW + 3_001), false);
 });
 
-Deno.test("handleTime() makes auth packets due for ever, after pauses that grow to 30 seconds", () => {
+Deno.test("handleMissingReply() makes auth packets due for ever, after pauses that grow to 30 seconds", () => {
   const sent = withoutReply(expecting(0), NOW + 200_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 11_000, 19_000, 33_000, 33_000, 33_000, 33_000]);
 });
 
-Deno.test("handleTime() varies pauses by up to a quarter", () => {
+Deno.test("handleMissingReply() varies pauses by up to a quarter", () => {
   for (const [random, due] of [[0, 3_750], [0.5, 4_000], [0.999_999, 4_250]] as const) {
     const client = expecting(0, () => random);
-    client.handleSent(NOW);
-    client.handleTime(NOW + 3_000);
+    client.handleSent(NOW, null);
+    missReply(client, NOW + 3_000);
     assert.equal(client.nextSend, NOW + due);
   }
 });
 
-Deno.test("handleTime() never delays a keepalive", () => {
+Deno.test("handleMissingReply() never delays a keepalive", () => {
   const sent = withoutReply(expecting(10), NOW + 60_000);
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.deepEqual(gaps, [4_000, 5_000, 7_000, 10_000, 10_000, 10_000, 10_000]);
@@ -133,8 +142,8 @@ Deno.test("handleTime() never delays a keepalive", () => {
 Deno.test("handleAccepted() returns to the keepalive, counted from the accepted packet", () => {
   for (const [keepalive, due] of [[25, NOW + 25_000], [0, null]] as const) {
     const client = expecting(keepalive);
-    client.handleSent(NOW);
-    client.handleAccepted();
+    client.handleSent(NOW, null);
+    client.handleAccepted(NOW);
     assert.deepEqual([client.replyState, client.nextSend, client.nextDeadline], ["accepted", due, due]);
   }
 });
@@ -143,28 +152,28 @@ Deno.test("handleAccepted() accepts a late reply, and makes the next pauses shor
   const client = expecting(0);
   withoutReply(client, NOW + 30_000);
   assert.equal(client.replyState, "no reply");
-  client.handleAccepted();
+  client.handleAccepted(NOW);
   assert.deepEqual([client.replyState, client.nextSend, client.nextDeadline], ["accepted", null, null]);
   client.handleRequest(NOW + 60_000);
-  client.handleSent(NOW + 60_000);
+  client.handleSent(NOW + 60_000, null);
   assert.equal(client.replyState, "accepted");
-  client.handleTime(NOW + 63_000);
+  missReply(client, NOW + 63_000);
   assert.deepEqual([client.replyState, client.nextSend], ["no reply", NOW + 64_000]);
 });
 
 Deno.test("handleAccepted() does not forget a requested packet", () => {
   const client = expecting(0);
-  client.handleSent(NOW);
+  client.handleSent(NOW, null);
   client.handleRequest(NOW + 300);
   assert.equal(client.nextSend, NOW + 1_000);
-  client.handleAccepted();
+  client.handleAccepted(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
 });
 
 Deno.test("handleSendFailure() keeps its own pauses when replies are expected", () => {
   const client = expecting(0);
-  client.handleSent(NOW);
-  client.handleTime(NOW + 3_000);
+  client.handleSent(NOW, null);
+  missReply(client, NOW + 3_000);
   client.handleSendFailure(NOW + 4_000);
   client.handleSendFailure(NOW + 5_000);
   assert.deepEqual([client.nextSend, client.nextDeadline], [NOW + 7_000, NOW + 7_000]);
@@ -185,11 +194,11 @@ Deno.test("Client never sends twice in a second when replies are expected, whate
       sent.push(...withoutReply(client, now + wait).map((at) => at + NOW));
       now += wait;
       if (kind === "request") client.handleRequest(now);
-      if (kind === "accepted") client.handleAccepted();
+      if (kind === "accepted") client.handleAccepted(NOW);
       if (kind === "failure" && client.nextSend !== null && client.nextSend <= now) {
         client.handleSendFailure(now);
       }
-      if (kind === "time") client.handleTime(now);
+      if (kind === "time") missReply(client, now);
     }
     for (const [index, at] of sent.slice(1).entries()) assert.ok(at - sent[index]! >= 1_000, String(sent));
   }));

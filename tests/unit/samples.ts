@@ -44,6 +44,8 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     queue: { number: 0, maxLength: 24 },
     nft: { table: "ipipou", counter: true },
     keepalive: 0,
+    fallbacks: [],
+    monitor: { port: false, ping: false },
     authPacketTtl: null,
     reauthOnly: false,
     log: { verbosity: 0, time: false, pid: false },
@@ -56,6 +58,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
 /** A kernel without routes or rules, but for `fields`. */
 export function sampleRoutes(fields: Partial<Routes> = {}): Routes {
   return {
+    findCounts: () => null,
     findWay: () => null,
     findSource: () => null,
     hasRuleFor: () => false,

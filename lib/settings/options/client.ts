@@ -1,5 +1,5 @@
 import { type OptionGroup, optionsOf } from "../option.ts";
-import { duration, integer, turnsOn } from "./kinds.ts";
+import { duration, integer, turnsOff, turnsOn } from "./kinds.ts";
 
 export const CLIENT: OptionGroup = {
   title: "Client",
@@ -14,6 +14,19 @@ export const CLIENT: OptionGroup = {
       help: "Authenticate again every SEC seconds; 0 is never",
       default: "25 with --reply-on-auth-ok, else 0",
       mode: "client",
+    },
+    "--no-monitor-port": {
+      ...turnsOff("monitorPort"),
+      help: "Never try another local UDP port when the server is silent",
+      mode: "client",
+      neverAbbreviated: true,
+    },
+    "--monitor-ping": {
+      ...turnsOn("monitorPing"),
+      help:
+        "Ping the server's tunnel address with each auth packet, so that silence shows even if nothing else is sent",
+      mode: "client",
+      neverAbbreviated: true,
     },
     "--reauth-only": {
       ...turnsOn("reauthOnly"),

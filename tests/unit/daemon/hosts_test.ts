@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CLOCK } from "../../../lib/clock.ts";
 import {
-  awaitHost,
+  awaitHosts,
   findHosts,
   HostSearch,
   hostsOf,
@@ -100,7 +100,7 @@ Deno.test("resolveHost() says in words why, as far as it knows", async () => {
   }
 });
 
-Deno.test("awaitHost() returns an address at once if there is one", async () => {
+Deno.test("awaitHosts() returns an address at once if there is one", async () => {
   const log = new Log({
     verbosity: 3,
     time: false,
@@ -109,13 +109,15 @@ Deno.test("awaitHost() returns an address at once if there is one", async () => 
     now: () => new Date(),
   });
   using service = new Service(null, CLOCK, log);
-  assert.equal(
-    await awaitHost("192.0.2.7", { system: SYSTEM, log, service, stop: new AbortController().signal }),
-    "192.0.2.7",
-  );
+  const context = { system: SYSTEM, log, service, stop: new AbortController().signal };
+  assert.deepEqual(await awaitHosts(["192.0.2.7"], context), { index: 0, ip: "192.0.2.7" });
+  assert.deepEqual(await awaitHosts([NO_HOST, "192.0.2.7", "192.0.2.8"], context), {
+    index: 1,
+    ip: "192.0.2.7",
+  });
 });
 
-Deno.test("awaitHost() retries, with growing pauses, until the program stops", async () => {
+Deno.test("awaitHosts() retries, with growing pauses, until the program stops", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   const waiting: (() => void)[] = [];
@@ -128,7 +130,7 @@ Deno.test("awaitHost() retries, with growing pauses, until the program stops", a
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
   using service = new Service(null, CLOCK, log);
   const first = nextLine();
-  const asking = awaitHost(NO_HOST, { system: SYSTEM, log, service, stop: stop.signal });
+  const asking = awaitHosts([NO_HOST], { system: SYSTEM, log, service, stop: stop.signal });
   await first;
   for (const delay of [1_000, 2_000, 4_000]) {
     const next = nextLine();
@@ -241,12 +243,12 @@ Deno.test("lookFor() looks nothing up once the program is to stop", async () => 
   assert.deepEqual([bench.asked, bench.taken, bench.time.pending], [["a", "a"], [], 0]);
 });
 
-Deno.test("awaitHost() does not wait for an answer when the program is to stop", async () => {
+Deno.test("awaitHosts() does not wait for an answer when the program is to stop", async () => {
   const stop = new AbortController();
   const log = new Log({ verbosity: 3, time: false, pid: null, write: assert.fail, now: () => new Date() });
   using service = new Service(null, CLOCK, log);
   const resolve = () => new Promise<string>(() => {});
-  const asking = awaitHost("a", { system: { ...SYSTEM, resolve }, log, service, stop: stop.signal });
+  const asking = awaitHosts(["a"], { system: { ...SYSTEM, resolve }, log, service, stop: stop.signal });
   stop.abort("SIGTERM");
   await assert.rejects(asking, (reason) => reason === "SIGTERM");
 });

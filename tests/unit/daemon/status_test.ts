@@ -16,6 +16,7 @@ const CLIENT: ClientStatus = {
   role: "client",
   remote: { ip: "192.0.2.1", port: 10_001 },
   replyState: "unknown",
+  knowledge: { sentAt: null, acceptedAt: null, heardAt: null },
   problem: null,
 };
 

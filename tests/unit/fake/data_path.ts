@@ -59,7 +59,9 @@ export class DataPath {
       destination: { ip: remote, port: encap.dport },
       payload: inner,
     }, TTL))!;
-    return this.transmit(packet.bytes, remote, device.link);
+    const sending = this.transmit(packet.bytes, remote, device.link);
+    if (sending.kind === "sent") device.counts.sent++;
+    return sending;
   }
 
   /** Sends a packet from a program of this host. @param link number of the device that it must leave by; null: any */
@@ -102,6 +104,7 @@ export class DataPath {
     const verdict = this.#judge("prerouting", inner, tunnel.name, "");
     if (verdict.kind === "drop") return dropped(`nftables, out of ${tunnel.name}`);
     if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: inner.bytes };
+    tunnel.counts.received++;
     return { kind: "device", name: tunnel.name, inner: payload.slice() };
   }
 

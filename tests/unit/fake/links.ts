@@ -44,6 +44,8 @@ export interface FakeDevice {
   readonly link: number | null;
   up: boolean;
   group: number;
+  /** Packets through a tunnel since it was made. */
+  readonly counts: { received: number; sent: number };
   /** In the kernel's order. */
   addresses: FakeAddress[];
 }
@@ -94,6 +96,7 @@ export class Links {
       index: this.#lastIndex + 1,
       name,
       altnames: [],
+      counts: { received: 0, sent: 0 },
       kind: "dummy",
       alias: null,
       mtu: 1500,

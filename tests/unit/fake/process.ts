@@ -70,6 +70,10 @@ export class FakeProcess implements Parent {
         return news;
       },
       openRoutes: () => ({
+        findCounts: (device) => {
+          const found = kernel.devices.get(device);
+          return found === undefined ? null : { ...found.counts };
+        },
         findWay: (destination, _source, device) => {
           const route = kernel.fib.lookup(destination);
           const index = route?.device ?? device;

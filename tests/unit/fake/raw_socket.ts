@@ -54,7 +54,10 @@ export class FakeRawSocket implements RawSocket {
     if (path.outputFor(destination, this.#device) === null) {
       throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH");
     }
-    const sending = path.transmit(packet, destination, this.#device);
+    const output = this.#device === null ? undefined : kernel.links.byIndex(this.#device);
+    const sending = output?.outer
+      ? path.send(output.name, packet)
+      : path.transmit(packet, destination, this.#device);
     // Sending fails if a firewall drops the packet on its way out.
     if (sending.kind === "dropped") throw new FakeSysError(`send to ${destination}`, "sendto", "EPERM");
     onSent(sending.packet);

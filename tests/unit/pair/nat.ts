@@ -1,4 +1,10 @@
-import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
+import {
+  buildUdpPacket,
+  type Datagram,
+  type Endpoint,
+  formatEndpoint,
+  parseUdpPacket,
+} from "../../../lib/packet.ts";
 
 /** Public ports of a NAT: few, so that a client soon gets a port that another client had. */
 const PORTS = [40_000, 40_001, 40_002, 40_003];
@@ -8,6 +14,8 @@ const TTL = 63;
 export class Nat {
   /** How many of the next packets it loses, in either direction. */
   losses = 0;
+  /** Which datagrams from inside it loses besides: a dead way, for instance. */
+  isDead: (datagram: Datagram) => boolean = () => false;
   readonly #addresses: string[];
   readonly #ports = new Map<string, number>();
   #lastIndex = 0;
@@ -25,6 +33,7 @@ export class Nat {
   forward(packet: Uint8Array): Uint8Array | null {
     if (this.#loses()) return null;
     const datagram = parseUdpPacket(packet)!;
+    if (this.isDead(datagram)) return null;
     const key = formatEndpoint(datagram.source);
     const port = this.#ports.get(key) ?? this.#freePort();
     this.#ports.set(key, port);
@@ -77,6 +86,8 @@ export class Nat {
   }
 
   #freePort(): number {
+    // Like any router it forgets what is oldest when it is full.
+    if (this.#ports.size === PORTS.length) this.#ports.delete(this.#ports.keys().next().value!);
     const taken = new Set(this.#ports.values());
     do this.#lastIndex++; while (taken.has(PORTS[this.#lastIndex % PORTS.length]!));
     return PORTS[this.#lastIndex % PORTS.length]!;

@@ -1,0 +1,28 @@
+import type { PacketCounts } from "../ports.ts";
+
+/** What went on in a tunnel since it was looked at before: nothing was sent that a server could answer, for instance. */
+export type Traffic = "heard" | "unanswered" | "idle";
+
+/** Watches whether anything comes out of a tunnel. */
+export class Hearing {
+  #counts: PacketCounts | null = null;
+  #heardAt: number | null = null;
+
+  /** When it was first seen that something had come, in milliseconds of `Clock.now()`; null: never. */
+  get heardAt(): number | null {
+    return this.#heardAt;
+  }
+
+  /** @param counts of the tunnel's device; null: there is none @param now milliseconds of `Clock.now()` */
+  note(counts: PacketCounts | null, now: number): Traffic {
+    const before = this.#counts;
+    this.#counts = counts;
+    // A device that was made anew begins at 0.
+    if (counts === null || before === null || counts.received < before.received) return "idle";
+    if (counts.received > before.received) {
+      this.#heardAt = now;
+      return "heard";
+    }
+    return counts.sent > before.sent ? "unanswered" : "idle";
+  }
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { Client } from "../../lib/client.ts";
+import { Hearing } from "../../lib/client/hearing.ts";
+import { Ladder, type Step } from "../../lib/client/ladder.ts";
+import { SeededRandom } from "./fake/surroundings.ts";
+
+const NOW = 1_795_219_200_000;
+const STEPS: readonly Step[] = ["resolve", "remote", "port"];
+
+Deno.test("Ladder only authenticates again at first, then takes each step in turn, for ever", () => {
+  const ladder = new Ladder(STEPS);
+  const seven = () => Array.from({ length: 7 }, () => [ladder.miss(), ladder.isRepeated]);
+  const expected = [
+    [null, false],
+    ["resolve", false],
+    ["remote", false],
+    ["port", false],
+    ["resolve", true],
+    ["remote", true],
+    ["port", true],
+  ];
+  assert.deepEqual(seven(), expected);
+  ladder.reset();
+  assert.deepEqual(seven(), expected);
+  const none = new Ladder([]);
+  assert.deepEqual([none.miss(), none.miss(), none.miss()], [null, null, null]);
+});
+
+Deno.test("Hearing tells silence from an idle tunnel, and from a device that was made anew", () => {
+  const hearing = new Hearing();
+  const note = (received: number, sent: number, now: number) => hearing.note({ received, sent }, now);
+  assert.equal(note(5, 5, NOW), "idle", "nothing is known of before");
+  assert.equal(note(5, 5, NOW + 1), "idle");
+  assert.equal(note(5, 6, NOW + 2), "unanswered");
+  assert.equal(hearing.heardAt, null);
+  assert.equal(note(6, 7, NOW + 3), "heard");
+  assert.equal(note(0, 1, NOW + 4), "idle");
+  assert.equal(hearing.note(null, NOW + 5), "idle");
+  assert.equal(note(1, 1, NOW + 6), "idle");
+  assert.equal(hearing.heardAt, NOW + 3);
+});
+
+/** Runs a client without an answer. @param received packets that have come out of the tunnel by then @returns its steps */
+function silence(client: Client, seconds: number, received: (now: number) => number): (Step | null)[] {
+  const steps: (Step | null)[] = [];
+  for (let now = NOW; now <= NOW + 1000 * seconds; now += 100) {
+    const counts = { received: received(now), sent: 1 };
+    if (client.isReplyMissing(now)) client.handleMissingReply(now, counts);
+    const taken = client.takeStep();
+    if (taken !== null) steps.push(taken.step);
+    if ((client.nextSend ?? Infinity) <= now) client.handleSent(now, counts);
+  }
+  return steps;
+}
+
+function expecting(): Client {
+  return new Client({ keepalive: 25, expectsReplies: true, steps: STEPS, pings: false }, NOW, () => 0.5);
+}
+
+Deno.test("Client takes no step while data comes, however few packets, and none after an answer", () => {
+  assert.deepEqual(silence(expecting(), 120, () => 0).slice(0, 4), ["resolve", "remote", "port", "resolve"]);
+  const everyTwentySeconds = (now: number) => Math.floor((now - NOW) / 20_000);
+  assert.deepEqual(silence(expecting(), 25, () => 0), ["resolve", "remote", "port"]);
+  const heard = silence(expecting(), 600, everyTwentySeconds);
+  assert.ok(heard.length <= 2, `before its first data came: ${heard}`);
+  const client = expecting();
+  client.handleSent(NOW, null);
+  client.handleMissingReply(NOW + 3_000, null);
+  client.handleMissingReply(NOW + 7_000, null);
+  client.handleAccepted(NOW + 7_001);
+  assert.equal(client.takeStep(), null);
+});
+
+/** A server's clients while it is down from `from` until `to`, in milliseconds; then it answers each packet. */
+function outage(clients: number, from: number, to: number, end: number) {
+  const random = new SeededRandom(1);
+  const all = Array.from({ length: clients }, () => ({
+    client: new Client(
+      { keepalive: 25, expectsReplies: true, steps: STEPS, pings: false },
+      Math.round(25_000 * random.fraction()),
+      () => random.fraction(),
+    ),
+    backAt: NaN,
+  }));
+  const perSecond = new Map<number, number>();
+  for (let now = 0; now < end; now += 100) {
+    for (const one of all) {
+      const { client } = one;
+      if (client.isReplyMissing(now)) client.handleMissingReply(now, null);
+      if ((client.nextSend ?? Infinity) > now) continue;
+      client.handleSent(now, null);
+      const second = Math.floor(now / 1000);
+      perSecond.set(second, (perSecond.get(second) ?? 0) + 1);
+      if (now >= from && now < to) continue;
+      client.handleAccepted(now);
+      if (now >= to && Number.isNaN(one.backAt)) one.backAt = now;
+    }
+  }
+  const peak = (a: number, b: number) =>
+    Math.max(
+      ...[...perSecond].filter(([second]) => second >= a / 1000 && second < b / 1000).map(([, n]) => n),
+    );
+  return { backAfter: all.map(({ backAt }) => backAt - to), peak };
+}
+
+Deno.test("A thousand clients come back spread out after their server's outage, and do not storm it meanwhile", () => {
+  for (const minutes of [0.5, 2, 30]) {
+    const [from, to] = [120_000, 120_000 + 60_000 * minutes];
+    const { backAfter, peak } = outage(1_000, from, to, to + 300_000);
+    // The longest pause, 30 s and a quarter more, after the 3 s that each waits for an answer.
+    assert.ok(Math.max(...backAfter) <= 41_000, `${minutes}: ${Math.max(...backAfter)}`);
+    const [usual, during, after] = [peak(60_000, from), peak(from + 60_000, to), peak(to, to + 300_000)];
+    // Spread evenly over the pauses it would be 30 to 40 a second.
+    assert.ok(during <= 150 && after <= 150, `${minutes} min: ${usual}, ${during}, ${after} a second`);
+  }
+});

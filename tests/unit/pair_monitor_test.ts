@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import type { Settings } from "../../lib/settings/settings.ts";
+import { clientSettings, KEEPALIVE, PORT, SERVER, SERVER_NAME, World } from "./pair/world.ts";
+
+/** Seconds within which a client has noticed silence and taken each of three steps: a keepalive, and four replies missed. */
+const LADDER = KEEPALIVE + 40;
+
+/** A world whose client, which expects replies if it is the first one, has these settings. */
+function worldOf(client: number, fields: Partial<Settings>): World {
+  const world = new World();
+  world.clients[client]!.settings = { ...clientSettings(client), ...fields };
+  return world;
+}
+
+/** The UDP ports of a client's FOU listeners. */
+function portsOf(world: World, client: number): number[] {
+  return world.clients[client]!.host.kernel.fou.all.map(({ port }) => port);
+}
+
+function movesOf(world: World, client: number): string[] {
+  return world.clients[client]!.lines.filter((line) => /going (from|on|there|back)/.test(line));
+}
+
+const PORT_STEP = { port: true, ping: false };
+
+Deno.test("A client whose NAT keeps a dead way goes to another UDP port: listener, tunnel and auth packets", async () => {
+  const world = worldOf(0, { monitor: PORT_STEP });
+  await world.begin();
+  world.natOf(0).isDead = ({ source }) => source.ip === world.insideOf(0).ip && source.port === PORT;
+  await world.pass(LADDER);
+  assert.equal(world.sendData(0), "p0", world.story);
+  assert.equal(world.sendBack(0), 0, world.story);
+  const [port, ...others] = portsOf(world, 0);
+  assert.ok(port! >= 49_152 && others.length === 0, `${portsOf(world, 0)}`);
+  assert.match(
+    movesOf(world, 0)[0]!,
+    /<5>ipipou1: no reply from 192\.0\.2\.1:10000: going from UDP port 10000 to \d+, as a NAT may keep/,
+  );
+  await world.pass(600);
+  assert.deepEqual(portsOf(world, 0), [port], "it stays where it is answered");
+  world.clients[0]!.reload();
+  await world.pass(5);
+  assert.deepEqual(portsOf(world, 0), [port], "also over a reload");
+  assert.equal(world.sendData(0), "p0");
+});
+
+Deno.test("A client of a server that is down comes back to the port of its settings every other time", async () => {
+  const world = worldOf(0, { monitor: PORT_STEP });
+  await world.begin();
+  await world.server.stop();
+  const ports = new Set<number>();
+  for (let second = 0; second < 300; second++) {
+    await world.pass(1);
+    for (const port of portsOf(world, 0)) ports.add(port);
+  }
+  assert.ok(ports.has(PORT) && ports.size > 2, [...ports].join(" "));
+  const notices = movesOf(world, 0).filter((line) => line.includes("<5>"));
+  assert.equal(notices.length, 1, "each step is told once");
+  world.server.start();
+  await world.pass(45);
+  assert.equal(world.sendData(0), "p0", world.story);
+});
+
+Deno.test("A client looks its server's name up again when the server is silent", async () => {
+  const world = worldOf(0, {});
+  await world.begin();
+  const admin = world.admin(world.server);
+  admin.deleteAddress("eth0", "192.0.2.1");
+  admin.addAddress("eth0", "192.0.2.7/24");
+  admin.addRoute("default dev eth0 via 192.0.2.254");
+  world.clients[0]!.host.resolver.addresses.set(SERVER_NAME, "192.0.2.7");
+  await world.pass(LADDER);
+  assert.equal(world.sendData(0), "p0", world.story);
+  assert.match(
+    movesOf(world, 0).join("\n"),
+    /the address of server\.example changed from 192\.0\.2\.1 to 192\.0\.2\.7: going there/,
+  );
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.7:10000");
+});
+
+Deno.test("A client goes on to its next server, and back to the first one once that answers again", async () => {
+  const fallbacks = [{ host: SERVER.ip, port: PORT + 1 }];
+  const world = worldOf(0, { fallbacks });
+  await world.begin();
+  let isFirstDown = true;
+  world.natOf(0).isDead = ({ destination }) => isFirstDown && destination.port === PORT;
+  await world.pass(LADDER);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", world.story);
+  assert.equal(world.sendData(0), "p0");
+  await world.pass(600);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", "it stays while the first is down");
+  isFirstDown = false;
+  await world.pass(50);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", "one answer is not enough");
+  await world.pass(80);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000", world.story);
+  assert.equal(world.sendData(0), "p0");
+  assert.equal(world.sendBack(0), 0);
+});
+
+Deno.test("A client starts with the first of its servers that has an address", async () => {
+  const world = worldOf(0, { fallbacks: [{ host: SERVER.ip, port: PORT }] });
+  world.clients[0]!.host.resolver.addresses.delete(SERVER_NAME);
+  await world.begin();
+  assert.equal(world.sendData(0), "p0", world.story);
+});
+
+Deno.test("A client never moves because nobody uses the tunnel", async () => {
+  for (const client of [0, 1]) {
+    const world = worldOf(client, { monitor: PORT_STEP, fallbacks: [{ host: SERVER.ip, port: PORT + 1 }] });
+    await world.begin();
+    await world.pass(900);
+    assert.deepEqual([movesOf(world, client), portsOf(world, client)], [[], [PORT]]);
+  }
+});
+
+Deno.test("A client whose server sends no replies moves by what comes out of the tunnel, and only then", async () => {
+  const world = worldOf(1, { monitor: PORT_STEP });
+  const exchange = async (seconds: number, back: boolean) => {
+    for (let second = 0; second < seconds; second += 5) {
+      if (world.sendData(1) !== null && back) world.sendBack(1);
+      await world.pass(5);
+    }
+  };
+  await world.begin();
+  await exchange(600, false);
+  assert.deepEqual(movesOf(world, 1), [], "one that never sends is not silent");
+  await exchange(600, true);
+  assert.deepEqual(movesOf(world, 1), []);
+  world.natOf(1).isDead = ({ source }) => source.ip === world.insideOf(1).ip && source.port === PORT;
+  await exchange(5 * KEEPALIVE, true);
+  assert.equal(world.sendData(1), "p1", world.story);
+  assert.equal(movesOf(world, 1).length, 1);
+});
+
+Deno.test("With --monitor-ping silence shows though nothing else is sent", async () => {
+  const world = worldOf(1, { monitor: { port: true, ping: true } });
+  await world.begin();
+  const answer = async (seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      const { received } = world.server.host.kernel.devices.get("p1")!.counts;
+      await world.pass(1);
+      if (world.server.host.kernel.devices.get("p1")!.counts.received > received) world.sendBack(1);
+    }
+  };
+  await answer(20 * KEEPALIVE);
+  assert.deepEqual(movesOf(world, 1), [], world.story);
+  await world.pass(5 * KEEPALIVE);
+  assert.notEqual(movesOf(world, 1).length, 0);
+});
+
+Deno.test("A client that hears its server stays, though replies are missing", async () => {
+  const world = worldOf(1, { monitor: PORT_STEP });
+  const settings = clientSettings(1);
+  const peers = settings.peers.map((peer) => ({ ...peer, reply: true }));
+  world.clients[1]!.settings = { ...settings, monitor: PORT_STEP, peers };
+  await world.begin();
+  for (let second = 0; second < 600; second++) {
+    world.sendBack(1);
+    await world.pass(1);
+  }
+  assert.deepEqual([movesOf(world, 1), portsOf(world, 1)], [[], [PORT]]);
+});

@@ -14,6 +14,8 @@ const LEAST_GAP_MILLISECONDS = 1_000;
 const HEARTBEAT_SECONDS = 25;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
+/** How long a server counts as heard after data has come, in milliseconds. */
+const HEARD_MILLISECONDS = 60_000;
 /** The first keepalive after a silence comes earlier by up to this share, as the silence has brought clients in step. */
 const SPREAD = 0.5;
 export interface ClientOptions {
@@ -66,7 +68,7 @@ export class Client {
   #replyDue: number | null = null;
   #lastSent = -Infinity;
   #acceptedAt: number | null = null;
-  /** Since when data would show that the server is not silent. */
+  /** When the auth packet was sent since which data shows that the server is not silent. */
   #listensSince = -Infinity;
   #step: Step | null = null;
 
@@ -165,9 +167,7 @@ export class Client {
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     this.#retryDue = now + Math.round(this.#retries.next() * jitter);
     this.#hearing.note(counts, now);
-    // Whoever sends data is there: it may send no replies, or they may be lost.
-    if ((this.#hearing.heardAt ?? -Infinity) <= this.#listensSince) this.#step = this.#ladder.miss();
-    this.#listensSince = now;
+    if (!this.#isHeard(now)) this.#step = this.#ladder.miss();
   }
 
   /** A step was taken. Where replies are expected, the next packet keeps its pause: servers must not be stormed. */
@@ -183,6 +183,12 @@ export class Client {
     this.#step = null;
     this.#retryDue = null;
     this.#replyDue = null;
+  }
+
+  /** Whether data has come since the first auth packet without an answer. Whoever sends it may send no replies. */
+  #isHeard(now: number): boolean {
+    const heardAt = this.#hearing.heardAt ?? -Infinity;
+    return heardAt > this.#listensSince && now - heardAt < HEARD_MILLISECONDS;
   }
 
   /** Without replies. Who has never been heard may be one that never sends. */

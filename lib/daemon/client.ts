@@ -24,7 +24,7 @@ import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
 import { Sequence } from "./sequence.ts";
 import type { ClientStatus } from "./status.ts";
-import { findMove, type Move } from "./steps.ts";
+import { type Move, planMove } from "./steps.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 /** The client: keeps a tunnel to its server, sends auth packets when they are due, and looks for a server that is silent. */
@@ -151,7 +151,7 @@ export class ClientDaemon implements Daemon {
     const { system, log } = this.#context;
     const [from, port] = [this.#setup, this.#settings.local.ports[0]];
     try {
-      const move = await findMove(step, from, port, system);
+      const move = await planMove(step, from, port, system);
       if (move !== null) await this.#move(from, move, isRepeated);
     } catch (error) {
       log.info((error as Error).message);

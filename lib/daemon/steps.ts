@@ -22,7 +22,7 @@ export interface Move {
  * @returns null: nowhere else
  * @throws {IpipouError} when a name cannot be looked up
  */
-export async function findMove(
+export async function planMove(
   step: Step,
   setup: Setup,
   port: number,

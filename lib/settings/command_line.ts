@@ -152,8 +152,8 @@ function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
       `Cannot use both --make-key and ${given.remotePublicKey.place}: they set the same value, give one`,
     );
   }
-  if ((own.fallbacks?.value.length ?? 0) > 0) {
-    throw new SettingsError(`Cannot use several addresses as ${own.fallbacks!.place}: give one`);
+  if (own.fallbacks !== undefined) {
+    throw new SettingsError(`Cannot use several addresses as ${own.fallbacks.place}: give one`);
   }
   return {
     kind: "peer-add",

@@ -74,17 +74,14 @@ function chooseMssClamp({ given, peers }: Input): Settings["mssClamp"] {
   return value === "off" ? null : value;
 }
 
-/** Of a server's peers, each is at one place. */
+/** Those of another source than the first remote's were replaced by it. */
 function chooseFallbacks({ given, peers }: Input, mode: Mode): Settings["fallbacks"] {
   if (mode === "client") {
-    return (given.fallbacks?.value ?? []).map(({ host, port }) => ({
-      host,
-      port: port ?? given.remotePort!.value,
-    }));
+    const { fallbacks, remoteHost, remotePort } = given;
+    const remotes = fallbacks?.place === remoteHost?.place ? fallbacks?.value ?? [] : [];
+    return remotes.map(({ host, port }) => ({ host, port: port ?? remotePort!.value }));
   }
-  const several = [given, ...(peers ?? []).map((peer) => peer.given)].find(({ fallbacks }) =>
-    (fallbacks?.value.length ?? 0) > 0
-  );
+  const several = [given, ...(peers ?? []).map((peer) => peer.given)].find(({ fallbacks }) => fallbacks);
   if (several === undefined) return [];
   throw new SettingsError(
     `Cannot use several addresses as ${several.fallbacks!.place} on a server: a peer has one`,

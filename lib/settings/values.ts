@@ -48,7 +48,7 @@ const FORMS = {
   device: DEVICE_FORM,
   nftTable: "a table name: A-Z a-z 0-9 _ . - beginning with a letter or _",
   local: "[IP][:PORT][@DEV] with at least one of them",
-  remote: "[HOST|IP][:PORT] with at least one of them, or several separated by commas",
+  remote: "[HOST|IP][:PORT] with at least one of them",
 };
 
 /** Describes what a value of this kind must be, to follow "must be". */
@@ -266,7 +266,7 @@ function readRemote(text: string, assign: Assign): void {
   if (isIncomplete) throw new ValueError("each of several must have a host, as in a.example:10000,b.example");
   if (host !== "") assign("remoteHost", host);
   if (port !== null) assign("remotePort", port);
-  assign("fallbacks", others);
+  if (others.length > 0) assign("fallbacks", others);
 }
 
 function isHost(text: string): boolean {

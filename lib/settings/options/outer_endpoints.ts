@@ -23,11 +23,11 @@ export const OUTER_ENDPOINTS: OptionGroup = {
       ...device("device"),
       help: "Network device for the outer packets; required unless the local address is given",
     },
-    "-r, --fou-remote [HOST|IP][:PORT][,...]": {
+    "-r, --fou-remote [HOST|IP][:PORT]": {
       kind: "remote",
       help:
-        "The peer's address or name, and UDP port, in one option; a client can have several servers, and goes " +
-        "on to the next when one is silent",
+        "The peer's address or name, and UDP port, in one option; a client can have several, separated by commas, " +
+        "and goes on to the next one when its server is silent",
       perPeer: true,
     },
     "--fou-remote-ip IP": {

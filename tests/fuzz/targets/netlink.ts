@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseCounts } from "../../../ffi/netlink_counts.ts";
 import {
   isRuleFor,
   messagesIn,
@@ -74,6 +75,8 @@ const answers = target(
 const lookUps = target(
   "netlink: devices, routes and rules that were asked for",
   [
+    "ffi/netlink_counts.ts parseCounts",
+    "ffi/netlink_messages.ts findAttribute",
     "ffi/netlink_messages.ts isRuleFor",
     "ffi/netlink_messages.ts messagesIn",
     "ffi/netlink_messages.ts parseLinkAnswer",
@@ -86,6 +89,8 @@ const lookUps = target(
       const link = parseLinkAnswer(message);
       assert.ok(link === null || Number.isInteger(link.index));
       assertRoute(parseRouteAnswer(message));
+      const counts = parseCounts(message);
+      assert.ok(counts === null || counts.received >= 0 && counts.sent >= 0);
       // A rule for some addresses is none for an address and one that differs from it in the first bit.
       const [isFor, isForOther] = [0xc000_0201, 0x4000_0201].map((address) =>
         isRuleFor(message.body, address)

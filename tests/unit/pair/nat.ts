@@ -36,6 +36,8 @@ export class Nat {
     if (this.isDead(datagram)) return null;
     const key = formatEndpoint(datagram.source);
     const port = this.#ports.get(key) ?? this.#freePort();
+    // The last used comes last.
+    this.#ports.delete(key);
     this.#ports.set(key, port);
     return buildUdpPacket({ ...datagram, source: { ip: this.address, port } }, TTL);
   }
@@ -86,7 +88,7 @@ export class Nat {
   }
 
   #freePort(): number {
-    // Like any router it forgets what is oldest when it is full.
+    // Like any router it forgets what was not used for longest when it is full.
     if (this.#ports.size === PORTS.length) this.#ports.delete(this.#ports.keys().next().value!);
     const taken = new Set(this.#ports.values());
     do this.#lastIndex++; while (taken.has(PORTS[this.#lastIndex % PORTS.length]!));

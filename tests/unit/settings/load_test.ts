@@ -49,6 +49,8 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       queue: { number: 0, maxLength: 24 },
       nft: { table: "ipipou", counter: true },
       keepalive: null,
+      fallbacks: [],
+      monitor: { port: true, ping: false },
       authPacketTtl: null,
       reauthOnly: false,
       log: { verbosity: 0, time: null, pid: null },
@@ -158,4 +160,17 @@ Deno.test("loadSettings() accepts an empty shared secret, and keeps spaces in on
   assert.equal(secretOf(["--auth-secret", " a "]), " a ");
   assert.equal(secretOf(["--auth-secret-file", "{dir}/s"], { s: " a \r\n" }), " a ");
   assert.equal(secretOf(["--auth-secret-file", "{dir}/s"], { s: "a\n\n" }), "a\n");
+});
+
+Deno.test("loadSettings() takes no server of a list that a later remote replaces", () => {
+  const file = { "/dir/a.toml": 'fou.remote = ["a.example:1", "b.example:2"]\n' };
+  const hosts = (...more: readonly string[]) => {
+    const { settings } = load(
+      ["-c", "/dir/a.toml", "-b", "192.0.2.1", "--tunl-ip", "10.0.0.2", ...more],
+      file,
+    );
+    return [settings.peers[0]!.remote.host, ...settings.fallbacks.map(({ host }) => host)];
+  };
+  assert.deepEqual(hosts(), ["a.example", "b.example"]);
+  assert.deepEqual(hosts("-r", "c.example:3"), ["c.example"]);
 });

@@ -36,6 +36,10 @@ export const FIT: readonly BadInput[] = ([
     ] as const
   ),
   [
+    [...OK_SERVER, "-r", "192.0.2.7:1,192.0.2.8:1", "--auth-by-remote-ip"],
+    "Cannot use several addresses as -r/--fou-remote on a server: a peer has one",
+  ],
+  [
     [...OK_CLIENT, "--fou-local-port", "1,2"],
     "Cannot use 1,2 as --fou-local-port on a client: it has one UDP port",
   ],

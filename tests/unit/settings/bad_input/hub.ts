@@ -35,11 +35,11 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ['[peer]\nname = "a"', "Unknown table [peer] at @:5:1: did you mean [[peer]]?"],
   [
     '[peer.auth]\ntoken = "hunter2"',
-    "Unknown table [peer.auth] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
+    "Unknown table [peer.auth] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [monitor] [[peer]]",
   ],
   [
     "[[peer.auth]]",
-    "Unknown table [[peer.auth]] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
+    "Unknown table [[peer.auth]] at @:5:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [monitor] [[peer]]",
   ],
   ["[[peer]]", 'Cannot use [[peer]] at @:5:1 without a name: give it name = "NAME"'],
   ['[[peer]]\nname = "a b"', `Cannot use "a b" as name at @:6:8: ${DEVICE}`],

@@ -43,7 +43,7 @@ export const TOML: readonly BadInput[] = ([
   ["[tun]\nip = '10.0.0.1'", "Unknown table [tun] at @:1:1: did you mean [tunl]?"],
   [
     "[fou.local]\nip = '192.0.2.1'",
-    "Unknown table [fou.local] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [[peer]]",
+    "Unknown table [fou.local] at @:1:1: the tables are [fou] [tunl] [auth] [nft] [nfq] [log] [encap] [monitor] [[peer]]",
   ],
   ["\n [[fou]]", "Cannot use [[fou]] at @:2:2: write it once, as [fou]"],
   [
@@ -63,7 +63,12 @@ export const TOML: readonly BadInput[] = ([
   ["keepalive = 00:05:00", `Cannot use 00:05:00 as keepalive at @:1:13: ${DURATION}`],
   ["[fou]\nlocal-ip = 192", `Cannot use 192 as fou.local-ip at @:2:12: ${IP}, in quotes`],
   ["[fou]\nlocal-ip = 1979-05-27", `Cannot use 1979-05-27 as fou.local-ip at @:2:12: ${IP}, in quotes`],
-  ["[fou]\nremote = ['a:1', 'b:1']", `Cannot use a list as fou.remote at @:2:10: ${REMOTE}, in quotes`],
+  [
+    "[fou]\nremote = ['a:1', ':1']",
+    "Cannot use a list as fou.remote at @:2:10: each of several must have a host, as in a.example:10000,b.example",
+  ],
+  ["[fou]\nremote = []", `Cannot use a list as fou.remote at @:2:10: ${REMOTE}`],
+  ["[fou]\nremote = ['a:1', 1]", `Cannot use a list as fou.remote at @:2:10: ${REMOTE}, in quotes`],
   [
     "fou = { local = { ip = '192.0.2.1' } }",
     `Cannot use a table as fou.local at @:1:17: ${LOCAL}, in quotes`,

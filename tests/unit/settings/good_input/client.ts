@@ -23,6 +23,20 @@ export const CLIENT: readonly GoodInput[] = [
     gives: { keepalive: 25 },
   },
   {
+    option: "no-monitor-port",
+    mode: "client",
+    argv: ["--no-monitor-port"],
+    toml: "monitor.port = false",
+    gives: { "monitor.port": false },
+  },
+  {
+    option: "monitor-ping",
+    mode: "client",
+    argv: ["--monitor-ping"],
+    toml: "[monitor]\nping = true",
+    gives: { "monitor.ping": true },
+  },
+  {
     option: "reauth-only",
     mode: "client",
     argv: ["--reauth-only"],

@@ -65,6 +65,17 @@ export const OUTER_ENDPOINTS: readonly GoodInput[] = [
     gives: { "peers.0.remote.host": "198.51.100.1", "peers.0.remote.port": 77 },
   },
   {
+    option: "fou-remote",
+    mode: "client",
+    argv: ["-r", "a.example:77,b.example,192.0.2.9:78"],
+    toml: 'fou.remote = ["a.example:77", "b.example", "192.0.2.9:78"]',
+    gives: {
+      "peers.0.remote.host": "a.example",
+      "peers.0.remote.port": 77,
+      fallbacks: [{ host: "b.example", port: 77 }, { host: "192.0.2.9", port: 78 }],
+    },
+  },
+  {
     option: "fou-remote-ip",
     mode: "client",
     argv: ["--fou-remote-ip", "198.51.100.9"],

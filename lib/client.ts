@@ -172,6 +172,7 @@ export class Client {
 
   /** A step was taken. Where replies are expected, the next packet keeps its pause: servers must not be stormed. */
   handleStepTaken(now: number): void {
+    this.#hearing.restart();
     if (!this.#options.expectsReplies) this.#sendDue = now;
   }
 

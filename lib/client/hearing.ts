@@ -13,6 +13,11 @@ export class Hearing {
     return this.#heardAt;
   }
 
+  /** What is sent from now on goes another way: the next call of `note()` judges nothing of before. */
+  restart(): void {
+    this.#counts = null;
+  }
+
   /** @param counts of the tunnel's device; null: there is none @param now milliseconds of `Clock.now()` */
   note(counts: PacketCounts | null, now: number): Traffic {
     const before = this.#counts;

@@ -37,6 +37,8 @@ Deno.test("Hearing tells silence from an idle tunnel, and from a device that was
   assert.equal(note(0, 1, NOW + 4), "idle");
   assert.equal(hearing.note(null, NOW + 5), "idle");
   assert.equal(note(1, 1, NOW + 6), "idle");
+  hearing.restart();
+  assert.equal(note(1, 2, NOW + 7), "idle", "that was sent by the way before");
   assert.equal(hearing.heardAt, NOW + 3);
 });
 
@@ -114,4 +116,20 @@ Deno.test("A thousand clients come back spread out after their server's outage, 
     // Spread evenly over the pauses it would be 30 to 40 a second.
     assert.ok(during <= 150 && after <= 150, `${minutes} min: ${usual}, ${during}, ${after} a second`);
   }
+});
+
+Deno.test("Client gives each step the time of a keepalive where it expects no replies", () => {
+  const options = { keepalive: 2, expectsReplies: false, steps: ["remote", "port"] as const, pings: true };
+  const client = new Client(options, NOW, () => 0.5);
+  const steps: [Step, number][] = [];
+  let sent = 0;
+  for (let now = NOW; now <= NOW + 13_000; now += 1_000) {
+    if ((client.nextSend ?? Infinity) > now) continue;
+    client.handleSent(now, { received: 0, sent: sent++ });
+    const due = client.takeStep();
+    if (due === null) continue;
+    steps.push([due.step, (now - NOW) / 1000]);
+    client.handleStepTaken(now);
+  }
+  assert.deepEqual(steps, [["remote", 4], ["port", 7], ["remote", 10], ["port", 13]]);
 });

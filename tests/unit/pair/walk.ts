@@ -12,7 +12,7 @@ import {
   UNMARKING,
   VARIANTS,
 } from "./walk_events.ts";
-import { packetBetween, SERVER, World } from "./world.ts";
+import { clientSettings, packetBetween, SERVER, World } from "./world.ts";
 
 /** Applies events to a world, and checks what must hold whatever happens. */
 export class Walk {
@@ -33,6 +33,8 @@ export class Walk {
   #counter = 0;
 
   constructor() {
+    const [first] = this.world.clients;
+    first!.settings = { ...clientSettings(0), monitor: { port: true, ping: true } };
     this.#foreign = this.#listForeign();
     this.#updateResolver();
   }

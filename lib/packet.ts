@@ -8,6 +8,9 @@ export interface Endpoint {
 /** The highest UDP port. */
 export const LAST_PORT = 65_535;
 
+/** From here on ports are assigned to nobody (RFC 6335). */
+export const FIRST_DYNAMIC_PORT = 49_152;
+
 /** Whether a value is the number of a UDP port. */
 export function isPort(value: unknown): value is number {
   return Number.isInteger(value) && value as number >= 1 && value as number <= LAST_PORT;

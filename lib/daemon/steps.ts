@@ -1,13 +1,10 @@
 import type { Step } from "../client/ladder.ts";
 import { isHostIpv4 } from "../ipv4.ts";
-import { formatEndpoint } from "../packet.ts";
+import { FIRST_DYNAMIC_PORT, formatEndpoint, LAST_PORT } from "../packet.ts";
 import type { System } from "../ports.ts";
 import type { Remote } from "../settings/settings.ts";
 import { serversOf, type Setup, withPort } from "./client_setup.ts";
 import { resolveHost } from "./hosts.ts";
-
-/** The ports that nobody is assigned (RFC 6335). */
-const FREE_PORTS = { first: 49_152, count: 16_384 };
 
 /** Where a step leads, in a form for the log too. */
 export interface Move {
@@ -61,7 +58,9 @@ async function goOn(setup: Setup, server: number, system: Pick<System, "resolve"
 /** Every other time back to the port in the settings: some servers take no other. */
 function changePort(setup: Setup, port: number, { random }: Pick<System, "random">): Move {
   const current = setup.settings.local.ports[0];
-  const next = current === port ? FREE_PORTS.first + Math.floor(random.fraction() * FREE_PORTS.count) : port;
+  const next = current === port
+    ? FIRST_DYNAMIC_PORT + Math.floor(random.fraction() * (LAST_PORT + 1 - FIRST_DYNAMIC_PORT))
+    : port;
   const line = `going from UDP port ${current} to ${next}, as a NAT may keep a dead way for the one before`;
   return { to: { ...setup, settings: withPort(setup.settings, next) }, line };
 }

@@ -7,6 +7,8 @@ export interface Identity {
   /** Device names of its tunnels. An unmarked FOU device with such a name and port is taken over. */
   readonly devices: ReadonlySet<string>;
   readonly ports: ReadonlySet<number>;
+  /** Of a client that may take other ports than its own: the ports of its servers. */
+  readonly serverPorts?: ReadonlySet<number>;
   /** Netfilter queue it reads. */
   readonly queue: number;
   /** `listenerKey` or private address of what this process made: ours even if others deleted the device with the mark. */
@@ -17,12 +19,14 @@ export interface Identity {
 
 /** The identity of an instance with these settings. */
 export function identityOf(settings: Settings): Identity {
-  const { peers, nft, local, queue } = settings;
+  const { peers, nft, local, queue, mode, monitor, fallbacks } = settings;
+  const servers = [peers[0]?.remote, ...fallbacks].flatMap((remote) => remote?.port ?? []);
   return {
     name: settings.name,
     table: nft.table,
     devices: new Set(peers.map((peer) => peer.tunnel.device)),
     ports: new Set(local.ports),
+    ...(mode === "client" && monitor.port ? { serverPorts: new Set(servers) } : {}),
     // A client reads none: rules with it are somebody else's.
     queue: settings.mode === "server" ? queue.number : -1,
     made: new Set(),

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { outerHeader } from "../outer_header.ts";
 import { parseMark } from "./mark.ts";
+import { FIRST_DYNAMIC_PORT } from "../packet.ts";
 import type { Identity } from "./identity.ts";
 import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
 import { realNameOf, renameDevice, renameInFou } from "./names.ts";
@@ -139,12 +140,13 @@ export function withListeners(
   };
 }
 
-function isOwnTunnel(device: IpDevice, { name, devices, ports }: Identity): boolean {
+function isOwnTunnel(device: IpDevice, { name, devices, ports, serverPorts }: Identity): boolean {
   if (device.linkinfo?.info_kind !== "ipip") return false;
   const encap = device.linkinfo.info_data?.encap;
   if (encap?.type !== "fou") return false;
   if (device.ifalias !== undefined) return parseMark(device.ifalias)?.name === name;
-  return devices.has(device.ifname) && ports.has(encap.sport);
+  const isMoved = encap.sport >= FIRST_DYNAMIC_PORT && serverPorts?.has(encap.dport) === true;
+  return devices.has(device.ifname) && (ports.has(encap.sport) || isMoved);
 }
 
 /** Our routes by device, and the foreign ones that would clash with a route of ours to the same destination. */

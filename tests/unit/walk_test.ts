@@ -54,6 +54,17 @@ const CASES: Record<string, readonly Event[]> = {
     ["flush ruleset"],
     ["pass", 1],
   ],
+  "a client on another UDP port dies while it makes its tunnel": [
+    ["reload", 3],
+    ["authenticate", 0],
+    ["pass", 13],
+    ["delete device", 1, 0],
+    ["hang", 1, "ip", 1],
+    ["orphan", 1, "ip", 0],
+    ["pass", 5],
+    ["pass", 3],
+    ["pass", 53],
+  ],
   "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],

@@ -34,7 +34,7 @@ export class Walk {
 
   constructor() {
     const [first] = this.world.clients;
-    first!.settings = { ...clientSettings(0), monitor: { port: true, ping: true } };
+    first!.settings = { ...clientSettings(0), monitor: { port: true, ping: false } };
     this.#foreign = this.#listForeign();
     this.#updateResolver();
   }

@@ -167,13 +167,13 @@ export class Client {
     const jitter = 1 + JITTER * (2 * this.#random() - 1);
     this.#retryDue = now + Math.round(this.#retries.next() * jitter);
     this.#hearing.note(counts, now);
-    if (!this.#isHeard(now)) this.#step = this.#ladder.miss();
+    if (this.#acceptedAt !== null || !this.#isHeard(now)) this.#step = this.#ladder.miss();
   }
 
-  /** A step was taken. Where replies are expected, the next packet keeps its pause: servers must not be stormed. */
+  /** A step was taken though no replies are expected: an auth packet is due at once. */
   handleStepTaken(now: number): void {
     this.#hearing.restart();
-    if (!this.#options.expectsReplies) this.#sendDue = now;
+    this.#sendDue = now;
   }
 
   /** The own address is another one: an auth packet is due at once, and what was learned by the way before is void. */
@@ -186,7 +186,7 @@ export class Client {
     this.#replyDue = null;
   }
 
-  /** Whether data has come since the first auth packet without an answer. Whoever sends it may send no replies. */
+  /** Whether data has come since the first auth packet without an answer: of a server that sends no replies, perhaps. */
   #isHeard(now: number): boolean {
     const heardAt = this.#hearing.heardAt ?? -Infinity;
     return heardAt > this.#listensSince && now - heardAt < HEARD_MILLISECONDS;

@@ -77,7 +77,7 @@ export class Authentication implements Disposable {
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply
-      ? new Replies(peer, path, { system, log, onAccepted: () => this.#handleAccepted() })
+      ? new Replies(peer, path, { system, log, onAccepted: () => this.handleAccepted() })
       : null;
   }
 
@@ -144,7 +144,8 @@ export class Authentication implements Disposable {
     this.#newestTime = Math.max(this.#newestTime, time);
   }
 
-  #handleAccepted(): void {
+  /** The server has answered. */
+  handleAccepted(): void {
     const isNews = this.#client.replyState !== "accepted";
     this.#client.handleAccepted(this.#clock.now());
     const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Client, DueStep } from "../client.ts";
+import type { Client } from "../client.ts";
 import { isHostIpv4 } from "../ipv4.ts";
 import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
-import { type Endpoint, formatEndpoint } from "../packet.ts";
+import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Authentication } from "./authentication.ts";
 import {
@@ -17,14 +17,14 @@ import {
   withPort,
 } from "./client_setup.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { Homing } from "./homing.ts";
 import { awaitHosts, findHosts, resolveHost } from "./hosts.ts";
 import { awaitOutside, findOutside, preferredSource } from "./outside.ts";
 import { Reconciler } from "./reconciler.ts";
 import { keepRepaired } from "./repair.ts";
+import { type Occasion, ServerSearch } from "./server_search.ts";
 import { Sequence } from "./sequence.ts";
 import type { ClientStatus } from "./status.ts";
-import { type Move, planMove } from "./steps.ts";
+import type { Move } from "./steps.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 /** The client: keeps a tunnel to its server, sends auth packets when they are due, and looks for a server that is silent. */
@@ -37,10 +37,8 @@ export class ClientDaemon implements Daemon {
   #setup: Setup;
   #client: Client;
   #authentication: Authentication;
-  /** Null: it is at its first server. */
-  #homing: Homing | null = null;
+  readonly #search: ServerSearch;
   #woken = new AbortController();
-  #isStepping = false;
   /** Reloads and moves. */
   readonly #changes = new Sequence();
 
@@ -54,7 +52,13 @@ export class ClientDaemon implements Daemon {
     this.#setup = setup;
     this.#client = makeClient(settings, system);
     this.#authentication = this.#newAuthentication(setup, this.#client);
-    this.#homing = this.#newHoming(setup);
+    const searcher = {
+      setup: () => this.#setup,
+      port: () => this.#settings.local.ports[0],
+      move: (from: Setup, move: Move, occasion: Occasion) => this.#move(from, move, occasion),
+    };
+    this.#search = new ServerSearch(searcher, context);
+    this.#search.begin();
   }
 
   /** Sets up the tunnel. @throws {IpipouError} when it cannot */
@@ -126,7 +130,7 @@ export class ClientDaemon implements Daemon {
   }
 
   [Symbol.dispose](): void {
-    this.#homing?.[Symbol.dispose]();
+    this.#search[Symbol.dispose]();
     this.#authentication[Symbol.dispose]();
   }
 
@@ -134,45 +138,31 @@ export class ClientDaemon implements Daemon {
     const { system: { clock }, service, stop } = this.#context;
     while (!stop.aborted) {
       this.#woken = new AbortController();
+      if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidate();
       const step = this.#authentication.act();
-      if (step !== null) this.#take(step);
-      this.#homing?.act();
+      if (step !== null) this.#search.take(step);
+      this.#search.act();
       service.update();
-      const deadlines = [this.#client.nextDeadline, this.#homing?.nextDeadline ?? null];
+      const deadlines = [this.#client.nextDeadline, this.#search.nextDeadline];
       const next = Math.min(...deadlines.map((deadline) => deadline ?? Infinity));
       await clock.waitUntil(next === Infinity ? null : next, stop, this.#woken.signal);
     }
   }
 
-  /** Takes a step about silence, unless one is being taken. */
-  async #take({ step, isRepeated }: DueStep): Promise<void> {
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    const { system, log } = this.#context;
-    const [from, port] = [this.#setup, this.#settings.local.ports[0]];
-    try {
-      const move = await planMove(step, from, port, system);
-      if (move !== null) await this.#move(from, move, isRepeated);
-    } catch (error) {
-      log.info((error as Error).message);
-    }
-    this.#isStepping = false;
-  }
-
-  /** Moves the tunnel, unless it was moved meanwhile. */
-  async #move(from: Setup, { to, line }: Move, isRepeated = false): Promise<void> {
+  /** Moves the tunnel, unless it was moved meanwhile. @throws when the kernel refuses; then all is as it was */
+  #move(from: Setup, { to, line }: Move, { isAnswered, isNews }: Occasion): Promise<void> {
     const { system: { clock }, log } = this.#context;
-    const { name } = this.#settings.peers[0]!;
-    await this.#changes.run(async () => {
+    return this.#changes.run(async () => {
       if (!isSameWay(from, this.#setup)) return;
       // The own address may have changed meanwhile.
       await this.#goTo({ ...to, outside: this.#setup.outside }, this.#client);
-      this.#client.handleStepTaken(clock.now());
-      const words = `${name}: no reply from ${formatEndpoint(from.remote)}: ${line}`;
-      if (isRepeated) log.info(words);
-      else log.notice(words);
+      const words = `${this.#settings.peers[0]!.name}: ${line}`;
+      if (isNews) log.notice(words);
+      else log.info(words);
+      if (isAnswered) this.#authentication.handleAccepted();
+      else this.#client.handleStepTaken(clock.now());
+      this.#woken.abort();
     });
-    this.#woken.abort();
   }
 
   /** Makes the kernel as another setup says. @throws when that cannot be; then all is as it was */
@@ -197,23 +187,10 @@ export class ClientDaemon implements Daemon {
     return new Authentication(setup, client, { system, log, counts, wake: () => this.#woken.abort() });
   }
 
-  #newHoming(setup: Setup): Homing | null {
-    if (setup.server === 0 || !setup.settings.peers[0]!.reply) return null;
-    return new Homing(setup, this.#context, (remote) => this.#goHome(remote));
-  }
-
-  #goHome(remote: Endpoint): void {
-    const from = this.#setup;
-    const line = `going back to ${formatEndpoint(remote)}, which answers again`;
-    this.#move(from, { to: { ...from, server: 0, remote }, line })
-      .catch(({ message }) => this.#context.log.info(message));
-  }
-
   #authenticateBy(authentication: Authentication): void {
     this.#authentication[Symbol.dispose]();
     this.#authentication = authentication;
-    this.#homing?.[Symbol.dispose]();
-    this.#homing = this.#newHoming(this.#setup);
+    this.#search.begin();
     this.#woken.abort();
   }
 

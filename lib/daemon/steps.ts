@@ -44,23 +44,38 @@ async function lookAgain(
   if (isHostIpv4(host)) return null;
   const ip = await resolveHost(host, system);
   if (ip === setup.remote.ip) return null;
-  const line = `the address of ${host} changed from ${setup.remote.ip} to ${ip}: going there`;
+  const line = `${
+    silence(setup)
+  }the address of ${host} changed from ${setup.remote.ip} to ${ip}: going there`;
   return { to: { ...setup, remote: { ip, port } }, line };
 }
 
-async function goOn(setup: Setup, server: number, system: Pick<System, "resolve">): Promise<Move> {
+async function goOn(
+  setup: Setup,
+  server: number,
+  system: Pick<System, "resolve">,
+): Promise<Move> {
   const { host, port } = serversOf(setup.settings)[server]!;
   const remote = { ip: await resolveHost(host, system), port };
   const name = isHostIpv4(host) ? "" : `${host}, `;
-  return { to: { ...setup, server, remote }, line: `going on to ${name}${formatEndpoint(remote)}` };
+  return {
+    to: { ...setup, server, remote },
+    line: `${silence(setup)}going on to ${name}${formatEndpoint(remote)}`,
+  };
 }
 
-/** Every other time back to the port in the settings: some servers take no other. */
+/** Away from the port in the settings, or now and then back to it: some servers take no other. */
 function changePort(setup: Setup, port: number, { random }: Pick<System, "random">): Move {
   const current = setup.settings.local.ports[0];
-  const next = current === port
-    ? FIRST_DYNAMIC_PORT + Math.floor(random.fraction() * (LAST_PORT + 1 - FIRST_DYNAMIC_PORT))
-    : port;
-  const line = `going from UDP port ${current} to ${next}, as a NAT may keep a dead way for the one before`;
+  const goesBack = current !== port && random.fraction() < 0.5;
+  const next = goesBack
+    ? port
+    : FIRST_DYNAMIC_PORT + Math.floor(random.fraction() * (LAST_PORT + 1 - FIRST_DYNAMIC_PORT));
+  const why = "as a NAT may keep a dead way for the one before";
+  const line = `${silence(setup)}going from UDP port ${current} to ${next}, ${why}`;
   return { to: { ...setup, settings: withPort(setup.settings, next) }, line };
+}
+
+function silence({ remote }: Setup): string {
+  return `no reply from ${formatEndpoint(remote)}: `;
 }

@@ -9,8 +9,9 @@ const PATIENCE = 60_000;
  * Ends `ping`s that go on, once another one is answered, and fails if one before that was not.
  *
  * @param least how many must have been answered
+ * @param most how many may be lost: an emulated processor that is busy enough loses some by itself
  */
-export async function endUnharmed(pings: Process, least = 1): Promise<void> {
+export async function endUnharmed(pings: Process, least = 1, most = 0): Promise<void> {
   const { length } = pings.lines;
   while (pings.lines.findLastIndex((line) => ANSWER.test(line)) < length) {
     await pings.waitForLine(ANSWER, PATIENCE);
@@ -18,6 +19,7 @@ export async function endUnharmed(pings: Process, least = 1): Promise<void> {
   // Later ones may be on their way when it ends.
   await pings.kill("SIGINT");
   const answered = new Set(pings.lines.flatMap((line) => ANSWER.exec(line)?.[1] ?? []).map(Number));
-  assert.equal(Math.max(...answered) - answered.size, 0, "pings were lost");
+  const lost = Math.max(...answered) - answered.size;
+  assert.ok(lost <= most, `${lost} pings were lost`);
   assert.ok(answered.size >= least, `${answered.size} pings`);
 }

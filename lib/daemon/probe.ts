@@ -1,0 +1,39 @@
+import type { Log } from "../log.ts";
+import type { System } from "../ports.ts";
+import { AuthSender } from "./authentication.ts";
+import type { Setup } from "./client_setup.ts";
+import { Replies } from "./replies.ts";
+
+/** Tries by an auth packet whether a server answers by another way than the tunnel's. */
+export class Probe implements Disposable {
+  readonly #resources: DisposableStack;
+  readonly #sender: AuthSender;
+  readonly #replies: Replies;
+
+  /**
+   * @param setup the other way
+   * @param onAccepted called when the server has answered
+   * @throws {SysError}
+   */
+  constructor(
+    setup: Setup,
+    { system, log }: { readonly system: System; readonly log: Log },
+    onAccepted: () => void,
+  ) {
+    const { settings, remote } = setup;
+    const path = { remote, port: settings.local.ports[0] };
+    using resources = new DisposableStack();
+    this.#replies = resources.use(new Replies(settings.peers[0]!, path, { system, log, onAccepted }));
+    this.#sender = resources.use(new AuthSender(setup, system));
+    this.#resources = resources.move();
+  }
+
+  /** @throws {SysError} when it cannot be sent */
+  send(): void {
+    this.#sender.send((payload) => this.#replies.expect(payload));
+  }
+
+  [Symbol.dispose](): void {
+    this.#resources.dispose();
+  }
+}

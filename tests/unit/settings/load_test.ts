@@ -163,10 +163,10 @@ Deno.test("loadSettings() accepts an empty shared secret, and keeps spaces in on
 });
 
 Deno.test("loadSettings() takes no server of a list that a later remote replaces", () => {
-  const file = { "/dir/a.toml": 'fou.remote = ["a.example:1", "b.example:2"]\n' };
+  const file = { "a.toml": 'fou.remote = ["a.example:1", "b.example:2"]\n' };
   const hosts = (...more: readonly string[]) => {
     const { settings } = load(
-      ["-c", "/dir/a.toml", "-b", "192.0.2.1", "--tunl-ip", "10.0.0.2", ...more],
+      ["--config", "{dir}/a.toml", "-b", "192.0.2.1", "--tunl-ip", "10.0.0.2", ...more],
       file,
     );
     return [settings.peers[0]!.remote.host, ...settings.fallbacks.map(({ host }) => host)];

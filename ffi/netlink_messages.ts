@@ -54,6 +54,10 @@ const NFNL_SUBSYS_NFTABLES = 10;
 const NFT_MSG_NEWGEN = 15;
 /** The attribute with the table's name: the same number in messages of every kind (NFTA_RULE_TABLE, …). */
 const NFTA_TABLE = 1;
+/** The attribute with a chain's name in messages about chains and rules, new ones and deleted ones. */
+const NFTA_CHAIN: Readonly<Record<number, number>> = { 3: 3, 5: 3, 6: 2, 8: 2 };
+/** Messages about the table itself: NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE. */
+const NFT_MSG_OF_TABLES: readonly number[] = [0, 2];
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
@@ -79,32 +83,45 @@ export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
 interface TableNews {
   /** One for each finished transaction that touched the table, and for each message that cannot be read. */
   readonly changes: readonly KernelChange[];
-  /** Whether the unfinished transaction touched the table. */
-  readonly isTouched: boolean;
+  /** The table's chains that the unfinished transaction touched, as in `TableChange`; null: it did not touch the table. */
+  readonly touched: ReadonlySet<string> | null;
 }
 
 /**
  * Reads a datagram of NETLINK_NETFILTER's group for nftables. A transaction may take several datagrams.
  *
  * @param table the name of a table of family ip, as `tableName()` encodes it
- * @param isTouched the result of the datagram before
+ * @param touched the result of the datagram before
  */
-export function parseTableNews(datagram: Uint8Array, table: Uint8Array, isTouched: boolean): TableNews {
+export function parseTableNews(
+  datagram: Uint8Array,
+  table: Uint8Array,
+  touched: TableNews["touched"],
+): TableNews {
   const changes: KernelChange[] = [];
   for (const message of messagesIn(datagram)) {
     switch (message === null ? "unreadable" : subjectOf(message, table)) {
       case "table":
-        isTouched = true;
+        touched = new Set([...touched ?? [], ...chainOf(message!)]);
         break;
       case "end":
-        if (isTouched) changes.push({ kind: "table" });
-        isTouched = false;
+        if (touched !== null) changes.push({ kind: "table", chains: [...touched] });
+        touched = null;
         break;
       case "unreadable":
         changes.push(UNKNOWN);
     }
   }
-  return { changes, isTouched };
+  return { changes, touched };
+}
+
+/** The chain that a message about the table is about, "" for the table itself, or nothing. */
+function chainOf({ type, body }: Message): string[] {
+  const kind = type & 0xff;
+  if (NFT_MSG_OF_TABLES.includes(kind)) return [""];
+  const attribute = NFTA_CHAIN[kind];
+  const name = attribute === undefined ? null : findText(body, NFT_HEADER, attribute);
+  return name === null ? [] : [name];
 }
 
 /** The errno in a netlink answer, 0 for success; null: the message is no answer. */

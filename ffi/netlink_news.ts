@@ -32,8 +32,8 @@ export class NetlinkNews implements KernelNews {
   readonly #nft: { readonly fd: number; readonly table: Uint8Array } | null;
   readonly #waiter: Waiter;
   #room = ROOM;
-  /** Whether the part read so far of an unfinished nftables transaction touched the table. */
-  #isTouched = false;
+  /** What the part read so far of an unfinished nftables transaction touched of the table; null: nothing. */
+  #touched: ReadonlySet<string> | null = null;
   /** Holds any datagram: those of nftables take up to 8 KiB, an attribute of a device or route up to 64 KiB. */
   readonly #buffer = new Uint8Array(128 * 1024);
 
@@ -77,8 +77,8 @@ export class NetlinkNews implements KernelNews {
     if (this.#nft === null) return changes;
     const { fd, table } = this.#nft;
     const tableChanges = this.#drain(NFT_NAME, fd, (datagram) => {
-      const { changes, isTouched } = parseTableNews(datagram, table, this.#isTouched);
-      this.#isTouched = isTouched;
+      const { changes, touched } = parseTableNews(datagram, table, this.#touched);
+      this.#touched = touched;
       return changes;
     });
     return [...changes, ...tableChanges];

@@ -108,6 +108,13 @@ export interface DeviceChange {
   readonly outer: string;
 }
 
+/** What a transaction changed of an nftables table. */
+export interface TableChange {
+  readonly kind: "table";
+  /** Names of the chains that were made or removed, or of which rules were; "" for the table itself. */
+  readonly chains: readonly string[];
+}
+
 /** Something that was made, changed or removed in the kernel, by us or by others. */
 export type KernelChange =
   | DeviceChange
@@ -123,7 +130,7 @@ export type KernelChange =
   /** A routing rule. */
   | { readonly kind: "rule" }
   /** One nftables transaction that touched the table that was asked for. Those that touched others are not told. */
-  | { readonly kind: "table" }
+  | TableChange
   /** Anything: there was more news than the kernel keeps for us, or some that cannot be read. */
   | { readonly kind: "unknown" };
 

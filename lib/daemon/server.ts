@@ -100,7 +100,7 @@ export class Server implements Daemon {
           .toArray().length,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
-      problem: this.#whereabouts.lack,
+      problem: this.#context.kernel.lack ?? this.#whereabouts.lack,
     };
   }
 
@@ -110,6 +110,7 @@ export class Server implements Daemon {
     await Promise.all([
       this.#readQueue(),
       keepRepaired(kernel, this.#reconciler, stop),
+      kernel.keepClosed(stop),
       this.#record.keep(stop),
       this.#alarm.keep(stop),
     ]);

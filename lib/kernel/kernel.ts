@@ -8,11 +8,14 @@ import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { KeptOut, type Refusals } from "./kept_out.ts";
 import { describeInnerClashes, NetworksInUse } from "./networks_in_use.ts";
+import { Losses } from "./losses.ts";
+import { NewsBell } from "./news_bell.ts";
 import { NftUse } from "./nft_use.ts";
 import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
-import { type KernelState, type Observed, pairKey } from "./state.ts";
+import { listenerWords } from "./plan_devices.ts";
+import { type KernelState, listenerKey, type Observed, pairKey } from "./state.ts";
 import { WildcardWarnings } from "./wildcards.ts";
 
 interface KernelContext extends InstanceContext {
@@ -21,6 +24,11 @@ interface KernelContext extends InstanceContext {
   readonly routes: Routes;
   readonly log: Log;
 }
+
+/** The kernel's answer when a FOU port that is to be deleted does not exist. */
+const NO_SUCH_PORT = "Invalid argument";
+
+const CLOSED = "the gate is away: FOU ports are closed until it is back";
 
 /** Why some peers have no tunnel, by peer name, or by that of a device that belongs to none any more. */
 export type Faults = ReadonlyMap<string, IpipouError>;
@@ -37,6 +45,8 @@ export class Kernel {
   readonly #inUse = new NetworksInUse();
   readonly #wildcards: WildcardWarnings;
   readonly #elsewhere: Elsewhere;
+  readonly #losses: Losses;
+  readonly #bell: NewsBell;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
 
@@ -46,6 +56,8 @@ export class Kernel {
     this.#picture = new Picture(settings);
     this.#elsewhere = new Elsewhere(context.log);
     this.#wildcards = new WildcardWarnings(context.log);
+    this.#losses = new Losses(context.log);
+    this.#bell = new NewsBell(context.news);
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
@@ -75,9 +87,10 @@ export class Kernel {
     picture.beginLook(this.#context.clock.now());
     this.#isLooking = true;
     try {
-      if (need === "all") picture.handleLook(await this.#instance().look());
+      if (need === "all") picture.handleLook(await this.#instance().look(), this.#context.clock.now());
       else picture.handleListeners(await this.#instance().lookAtListeners(observed!));
     } catch (error) {
+      if (picture.closeDue !== null) await this.#closePorts();
       picture.handleFailure();
       throw error;
     } finally {
@@ -128,7 +141,7 @@ export class Kernel {
     const possible = { ...wanted, settings: this.#nft.possible(settings) };
     const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
     if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
-    for (const loss of picture.lossesOf(state)) log.warning(loss);
+    this.#losses.tell(observed.own, picture.written, state, now);
     this.#wildcards.tell(settings, observed);
     const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
     const { confirm, withdraw, ip } = plan;
@@ -141,10 +154,13 @@ export class Kernel {
       if (refusals.size > 0) return this.#takeRefusals(refusals);
       this.#takeNews();
     } catch (error) {
+      if (picture.gate.isAway && settings.mode === "server") await this.#closePorts();
       picture.handleFailure();
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
-    picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed));
+    if (picture.gate.isClosed) log.notice("the gate is back, and so are the FOU ports behind it");
+    picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed), clock.now());
+    this.#losses.handleChange();
     inUse.hid();
     this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
     if (state.gate !== null) this.#nft.need();
@@ -190,15 +206,55 @@ export class Kernel {
    * again, or when `stop` is aborted.
    */
   async repairDue(stop: AbortSignal): Promise<void> {
-    const { news, clock } = this.#context;
+    const { clock } = this.#context;
     while (!stop.aborted) {
       this.#takeNews();
       const [due, retryAt] = [this.#picture.repairDue, this.#keptOut.retryAt];
       if (Math.min(due ?? Infinity, retryAt ?? Infinity) <= clock.now()) return;
       if (due !== null) await clock.waitUntil(due, stop);
-      else if (retryAt === null) await news.wait(stop);
+      else if (retryAt === null) await this.#bell.wait(stop);
       else await this.#newsUntil(retryAt, stop);
     }
+  }
+
+  /**
+   * Closes the FOU ports whenever their gate is away and not restored in time, until `stop` is aborted. `apply()` brings
+   * back the gate, then the ports. It may run meanwhile, and hang.
+   */
+  async keepClosed(stop: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    while (!stop.aborted) {
+      this.#takeNews();
+      const due = this.#picture.closeDue;
+      if (due === null) await this.#bell.wait(stop);
+      else if (due > clock.now()) await this.#newsUntil(due, stop);
+      else await this.#closePorts();
+    }
+  }
+
+  /** What keeps the gate from its place; null: nothing. */
+  get lack(): string | null {
+    return this.#picture.gate.isClosed ? CLOSED : null;
+  }
+
+  /** Closes our FOU ports because there is no gate in front of them. Holds no lock, as a change that hangs may have it. */
+  async #closePorts(): Promise<void> {
+    const picture = this.#picture;
+    const { clock, log, runner } = this.#context;
+    if (picture.gate.isClosed) return;
+    const { guarded } = picture;
+    picture.beginClosing();
+    let isDone = true;
+    try {
+      const lines = guarded.map((listener) => `fou del ${listenerWords(listener)}`);
+      if (lines.length > 0) await runner.ipEach(lines, NO_SUCH_PORT);
+      const ports = guarded.map(({ local }) => listenerKey(local)).join(", ");
+      if (lines.length > 0) log.warning(`${CLOSED}: ${ports}`);
+    } catch (error) {
+      isDone = false;
+      log.error(`${(error as Error).message}: FOU ports are open without a gate`);
+    }
+    picture.handleClosed(isDone, clock.now());
   }
 
   /** Describes which tunnel addresses clash with networks that are in use here, a line each, as far as that is known. */
@@ -212,19 +268,19 @@ export class Kernel {
 
   /** Resolves when there are news, at a moment of the clock, or when `stop` is aborted. */
   async #newsUntil(moment: number, stop: AbortSignal): Promise<void> {
-    const { news, clock } = this.#context;
+    const { clock } = this.#context;
     const over = new AbortController();
     const end = () => over.abort();
     stop.addEventListener("abort", end, { signal: over.signal });
     await Promise.all([
-      news.wait(over.signal).then(end),
+      this.#bell.wait(over.signal).then(end),
       clock.waitUntil(moment, over.signal).then(end),
     ]);
   }
 
   /** Resolves when something changed that `observe()` would show, or when `stop` is aborted. */
   async changed(stop: AbortSignal): Promise<void> {
-    await this.#context.news.wait(stop);
+    await this.#bell.wait(stop);
   }
 
   /** Removes everything of this instance that is in this network namespace. @throws {IpipouError} exit code 200 */
@@ -238,7 +294,7 @@ export class Kernel {
    * @throws {IpipouError} exit code 200
    */
   async removeEverywhere(): Promise<void> {
-    const made = this.#picture.tunnels;
+    const { tunnels: made = new Map() } = this.#picture.written ?? {};
     const { tunnels } = await this.#remove();
     const lost = [...made.values()].filter(({ name }) => !tunnels.has(name))
       .map(({ local, remote }) => pairKey(local.ip, remote.ip));
@@ -252,7 +308,8 @@ export class Kernel {
   }
 
   #takeNews(): void {
-    this.#picture.handleNews(this.#context.news.changes());
+    const { news, clock } = this.#context;
+    this.#picture.handleNews(news.changes(), clock.now());
   }
 
   #instance(): Instance {

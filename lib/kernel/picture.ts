@@ -1,4 +1,6 @@
 import { isInNetwork, parseNetwork } from "../ipv4.ts";
+import { GATE_CHAINS, gateNames } from "./gate_names.ts";
+import { GateWatch } from "./gate_watch.ts";
 import type { Outside } from "./member.ts";
 import type { DeviceChange, KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -7,7 +9,15 @@ import { ExpectedNews } from "./expected_news.ts";
 import { recallExpiry } from "./expiry.ts";
 import { SHORTEST_IN_USE } from "./networks_in_use.ts";
 import type { Transition } from "./plan.ts";
-import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
+import {
+  EMPTY_STATE,
+  type Gate,
+  type KernelState,
+  type Listener,
+  listenerKey,
+  type Observed,
+  ROUTE_PROTOCOL,
+} from "./state.ts";
 import { NO_WAYS, Ways } from "./ways.ts";
 import { WILDCARD_DEVICE } from "./wildcards.ts";
 
@@ -16,6 +26,9 @@ type Need = "nothing" | "listeners" | "all";
 
 /** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
+
+/** How many looks may follow each other at once when the gate is away: some tools flush all rules twice. */
+const MOST_AT_ONCE = 3;
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
@@ -33,7 +46,7 @@ export class Picture {
   /** The result of the last change that succeeded. */
   #written: KernelState | null = null;
   /** Listeners and private addresses of a change that failed after they were made: nothing else may tell whose they are. */
-  #made: ReadonlySet<string> = new Set();
+  #made: Pick<KernelState, "listeners" | "altAddresses"> = EMPTY_STATE;
   #need: Need = "all";
   #expected: ExpectedNews | null = null;
   /** Numbers of our devices: the news of a renamed device has only its new name. */
@@ -44,21 +57,26 @@ export class Picture {
   #from: object | null = null;
   #isHindered = false;
   #needsRepair = false;
-  #lookedAt = -Infinity;
+  /** When the latest looks at everything began, the latest first. */
+  #looks: readonly number[] = [];
+  readonly #gate = new GateWatch();
+  /** Names of the gate's chains, and of the table that they are in. */
+  readonly #chains: ReadonlySet<string>;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#identity = identityOf(settings);
     this.#hasRoutes = hasRoutes(settings);
+    const names = gateNames(settings.name);
+    this.#chains = new Set(["", ...GATE_CHAINS.map((chain) => names[chain])]);
   }
 
   /** What our own objects are recognized by, also those of earlier settings until they are removed. */
   get identity(): Identity {
     const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
-    return {
-      ...this.#identity,
-      made: this.#made.union(new Set([...listeners.keys(), ...altAddresses.keys()])),
-    };
+    const keys = [this.#made, { listeners, altAddresses }]
+      .flatMap((state) => [...state.listeners.keys(), ...state.altAddresses.keys()]);
+    return { ...this.#identity, made: new Set(keys) };
   }
 
   get hasRoutes(): boolean {
@@ -70,9 +88,23 @@ export class Picture {
     return this.#observed;
   }
 
-  /** The tunnels after the last change that succeeded. */
-  get tunnels(): KernelState["tunnels"] {
-    return (this.#written ?? EMPTY_STATE).tunnels;
+  /** The result of the last change that succeeded; null: there was none. */
+  get written(): KernelState | null {
+    return this.#written;
+  }
+
+  /** FOU ports of ours that must not be open without a gate, as far as they are known. */
+  get guarded(): Listener[] {
+    const states = [this.#made, this.#written ?? EMPTY_STATE, this.#observed?.own ?? EMPTY_STATE];
+    // To a private address nothing leads but the gate.
+    const isPrivate = (ip: string) => states.some(({ altAddresses }) => altAddresses.has(ip));
+    const listeners = new Map(states.flatMap((state) => [...state.listeners]));
+    return [...listeners.values()].filter(({ local }) => !isPrivate(local.ip));
+  }
+
+  /** What is known of the gate. */
+  get gate(): Pick<GateWatch, "isAway" | "isClosed"> {
+    return this.#gate;
   }
 
   /** What must be looked at before `observed` can be relied on. */
@@ -82,7 +114,16 @@ export class Picture {
 
   /** When a repair is due because of others' changes, in milliseconds of `Clock.now()`; null: none is. */
   get repairDue(): number | null {
-    return this.#needsRepair ? this.#lookedAt + LEAST_INTERVAL_MILLISECONDS : null;
+    if (!this.#needsRepair) return null;
+    const [latest = -Infinity] = this.#looks;
+    if (!this.#gate.isAway) return latest + LEAST_INTERVAL_MILLISECONDS;
+    const first = this.#looks[MOST_AT_ONCE - 1] ?? -Infinity;
+    return Math.max(latest, first + MOST_AT_ONCE * LEAST_INTERVAL_MILLISECONDS);
+  }
+
+  /** When the FOU ports have to be closed as the gate is away; null: they need not. A client's gate is an addition. */
+  get closeDue(): number | null {
+    return this.#settings.mode === "server" ? this.#gate.closeDue(this.repairDue) : null;
   }
 
   /** Judges by these settings from here on; mode, name and table must be the same. */
@@ -113,8 +154,9 @@ export class Picture {
   /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
   beginLook(now: number): void {
     if (this.need === "all") {
-      this.#lookedAt = now;
+      this.#looks = [now, ...this.#looks].slice(0, MOST_AT_ONCE);
       this.#needsRepair = false;
+      this.#gate.beginLook();
     }
     this.#need = "nothing";
   }
@@ -123,8 +165,12 @@ export class Picture {
     this.#observed = found;
   }
 
-  handleLook(found: Observed): void {
-    this.#observed = { ...found, own: recallExpiry(found.own, this.#written) };
+  handleLook(found: Observed, now: number): void {
+    const own = recallExpiry(found.own, this.#written);
+    const isMissing = !isWhole(own.gate) && (this.#written?.gate ?? null) !== null ||
+      own.listeners.size > 0 && !isWhole(own.gate);
+    this.#gate.handleLook(isMissing, now);
+    this.#observed = { ...found, own: this.#gate.isSuspect ? { ...own, gate: spoilt(own.gate) } : own };
     this.#ways = NO_WAYS;
     this.#indexes.clear();
     for (const index of found.ownIndexes) this.#indexes.add(index);
@@ -142,45 +188,48 @@ export class Picture {
   }
 
   /** Of the change that runs, all of `ip` succeeded. */
-  handleMade({ listeners, altAddresses }: KernelState): void {
-    this.#made = new Set([...listeners.keys(), ...altAddresses.keys()]);
+  handleMade(made: KernelState): void {
+    this.#made = made;
   }
 
   /** The change succeeded. @param isHindered whether foreign objects keep some tunnel from being made */
-  handleChange(desired: KernelState, isHindered: boolean): void {
+  handleChange(desired: KernelState, isHindered: boolean, now: number): void {
     const expected = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
     this.#written = desired;
-    this.#made = new Set();
+    this.#made = EMPTY_STATE;
     this.#expected = null;
+    this.#gate.handleChange();
     // Others may have changed one of the very devices that we changed.
-    this.handleNews(expected.differencesFrom(desired));
+    this.handleNews(expected.differencesFrom(desired), now);
     this.#isHindered = isHindered;
-  }
-
-  /** Describes, a line each, what was there after our last change, is still wanted, and is gone. */
-  lossesOf(desired: KernelState): string[] {
-    const [observed, written] = [this.#observed!.own, this.#written];
-    if (written === null) return [];
-    const isGateLost = written.gate !== null && observed.gate === null && desired.gate !== null;
-    const devices = [...written.tunnels.keys()]
-      .filter((name) => !observed.tunnels.has(name) && desired.tunnels.has(name));
-    return [
-      ...(isGateLost ? ["the gate is gone from nftables: restoring it"] : []),
-      ...(devices.length > 0
-        ? [`${describeMissing(devices)}: restoring ${devices.length === 1 ? "it" : "them"}`]
-        : []),
-    ];
   }
 
   handleRemoval(): void {
     this.handleFailure();
     this.#written = null;
-    this.#made = new Set();
+    this.#made = EMPTY_STATE;
+  }
+
+  /** The FOU ports are being closed because the gate is away. */
+  beginClosing(): void {
+    this.#gate.handleClosing();
+  }
+
+  /** They are closed, or could not be. What was known of them is out of date. */
+  handleClosed(isDone: boolean, now: number): void {
+    if (!isDone) this.#gate.handleClosingFailure(now);
+    else if (this.#written !== null) {
+      const closed = new Set(this.guarded.map(({ local }) => listenerKey(local)));
+      const listeners = [...this.#written.listeners].filter(([key]) => !closed.has(key));
+      this.#written = { ...this.#written, listeners: new Map(listeners) };
+    }
+    this.#need = "all";
+    this.#needsRepair = true;
   }
 
   /** The kernel sent news of changes, by us or by others. */
-  handleNews(changes: readonly KernelChange[]): void {
+  handleNews(changes: readonly KernelChange[], now: number): void {
     for (const change of changes) {
       // Such routes follow from an address, of which there is news too.
       if (
@@ -190,6 +239,9 @@ export class Picture {
       if (this.#expected?.take(change)) {
         if (change.kind === "device") this.#indexes.add(change.index);
         continue;
+      }
+      if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
+        this.#gate.handleNews(now);
       }
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || this.#concerns(change);
@@ -255,10 +307,14 @@ export class Picture {
   }
 }
 
-function describeMissing([first, ...others]: readonly string[]): string {
-  return others.length === 0
-    ? `device ${first} is gone`
-    : `device ${first} and ${others.length} more are gone`;
+/** Whether a gate is there with all its rules. */
+function isWhole(gate: Gate | null): boolean {
+  return gate !== null && gate.fingerprint !== "";
+}
+
+/** A gate whose rules are not to be relied on. */
+function spoilt(gate: Gate | null): Gate | null {
+  return gate === null ? null : { ...gate, fingerprint: "" };
 }
 
 function hasRoutes({ peers }: Settings): boolean {

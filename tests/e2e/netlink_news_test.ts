@@ -9,7 +9,8 @@ import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
 
 const NAMESPACE = `${crypto.randomUUID().slice(0, 4)}-news`;
 const DEVICE = "news0";
-const TABLE: KernelChange = { kind: "table" };
+/** News of a transaction, by the names of the chains that it touched; "" for the table itself. */
+const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains });
 
 function open(table: string | null = "ipipou"): NetlinkNews {
   using _ = enter(NAMESPACE);
@@ -131,15 +132,15 @@ Deno.test("changes() reports the state of a tunnel after each of its changes", a
   assert.equal((news.changes().at(-1) as DeviceChange).isGone, true);
 });
 
-Deno.test("changes() reports each transaction on the table once, and none on other tables", async () => {
+Deno.test("changes() reports each transaction on the table once, with its chains, and none on other tables", async () => {
   using news = open();
   await nft("table ip ipipou { set places { type ipv4_addr; }; chain gate { }; }");
-  assert.deepEqual(tableChanges(news), [TABLE]);
+  assert.deepEqual(tableChanges(news), [table("", "gate")]);
   await nft(...addresses(1000).map((ip) => `add rule ip ipipou gate ip saddr ${ip} counter accept`));
-  assert.deepEqual(tableChanges(news), [TABLE]);
+  assert.deepEqual(tableChanges(news), [table("gate")]);
   await nft("add element ip ipipou places { 10.2.0.1 }");
   await nft("delete element ip ipipou places { 10.2.0.1 }");
-  assert.deepEqual(tableChanges(news), [TABLE, TABLE]);
+  assert.deepEqual(tableChanges(news), [table(), table()]);
 
   await nft(
     "table ip other { set places { type ipv4_addr; elements = { 10.2.0.1 }; }; chain gate { drop; }; }",
@@ -153,9 +154,9 @@ Deno.test("changes() reports each transaction on the table once, and none on oth
   assert.deepEqual(tableChanges(news), []);
 
   await nft("add rule ip other gate accept", "flush chain ip ipipou gate", "delete table ip6 ipipou");
-  assert.deepEqual(tableChanges(news), [TABLE]);
+  assert.deepEqual(tableChanges(news), [table("gate")]);
   await nft("flush ruleset");
-  assert.deepEqual(tableChanges(news), [TABLE]);
+  assert.deepEqual(tableChanges(news), [table("gate", "")]);
   await nft("flush ruleset");
   assert.deepEqual(tableChanges(news), []);
 });
@@ -170,7 +171,7 @@ Deno.test("changes() reports the table after 50,000 elements of another table, o
   await nft("table ip ipipou { chain gate { }; }");
   assert.notDeepEqual(tableChanges(news), []);
   await nft("add chain ip ipipou more");
-  assert.deepEqual(tableChanges(news), [TABLE]);
+  assert.deepEqual(tableChanges(news), [table("more")]);
   await nft("flush ruleset");
 });
 

@@ -65,6 +65,20 @@ const CASES: Record<string, readonly Event[]> = {
     ["pass", 3],
     ["pass", 53],
   ],
+  "the ruleset is flushed while nft hangs: the FOU ports do not stay open": [
+    ["hang", 0, "nft", 0],
+    ["flush ruleset"],
+    ["pass", 3],
+    ["pass", 30],
+  ],
+  "the ruleset is flushed while nft fails: the FOU ports do not stay open": [
+    ["fail", 0, "nft", 0],
+    ["fail", 0, "nft", 0],
+    ["fail", 0, "nft", 0],
+    ["flush ruleset"],
+    ["pass", 3],
+    ["pass", 30],
+  ],
   "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],

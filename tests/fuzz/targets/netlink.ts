@@ -23,6 +23,7 @@ import { type Target, target } from "../target.ts";
 const KINDS = ["device", "address", "route", "rule", "table", "unknown"];
 const datagrams = bytesLike(Object.values(samples));
 const TABLE = tableName("ipipou");
+const NOTHING: ReadonlySet<string> = new Set();
 
 function assertNews(changes: readonly KernelChange[]): void {
   for (const change of changes) {
@@ -30,7 +31,7 @@ function assertNews(changes: readonly KernelChange[]): void {
     if (change.kind === "address") assert.notEqual(parseIpv4(change.ip), null);
     if ("index" in change) assert.ok(Number.isInteger(change.index));
   }
-  new Picture(sampleSettings()).handleNews(changes);
+  new Picture(sampleSettings()).handleNews(changes, 0);
 }
 
 const route = target(
@@ -50,11 +51,12 @@ const table = target(
   ["ffi/netlink_messages.ts parseTableNews"],
   fc.tuple(datagrams, fc.boolean()),
   ([datagram, isTouched]) => {
-    const news = parseTableNews(datagram, TABLE, isTouched);
+    const [before, without] = isTouched ? [NOTHING, null] : [null, NOTHING];
+    const news = parseTableNews(datagram, TABLE, before);
     assert.ok(news.changes.length <= datagram.length / 16 + 1);
     assertNews(news.changes);
     // What came before says whether the transaction touched the table, and nothing else.
-    const other = parseTableNews(datagram, TABLE, !isTouched);
+    const other = parseTableNews(datagram, TABLE, without);
     assert.ok(Math.abs(news.changes.length - other.changes.length) <= 1);
   },
 );

@@ -1,9 +1,9 @@
 import type { KernelChange } from "../../../lib/ports.ts";
 
-/** A change of the fake kernel. For nftables, it has the tables that one transaction changed. */
+/** A change of the fake kernel. For nftables, it has the tables that one transaction changed, and which of their chains. */
 export type FakeChange =
   | Exclude<KernelChange, { kind: "table" | "unknown" }>
-  | { readonly kind: "nft"; readonly tables: ReadonlySet<string> };
+  | { readonly kind: "nft"; readonly tables: ReadonlyMap<string, ReadonlySet<string>> };
 
 /** The listeners for changes of a fake kernel. */
 export class Changes {

@@ -53,7 +53,10 @@ export class FakeNews implements KernelNews {
 
   #hear(change: FakeChange): void {
     if (change.kind !== "nft") this.#add(change);
-    else if (this.#table !== null && change.tables.has(this.#table)) this.#add({ kind: "table" });
+    else {
+      const chains = change.tables.get(this.#table ?? "");
+      if (chains !== undefined) this.#add({ kind: "table", chains: [...chains] });
+    }
   }
 
   #add(change: KernelChange): void {

@@ -46,7 +46,8 @@ export class FakeNft {
   #lastHandle = 0;
   /** Tables as they were before the current transaction, by name; null: there was no such table. */
   #before = new Map<string, FakeTable | null>();
-  #touched = new Set<string>();
+  /** What the current transaction changed: by table, its chains, "" for the table itself. */
+  #touched = new Map<string, Set<string>>();
 
   /**
    * @param now milliseconds of the monotonic clock
@@ -67,7 +68,7 @@ export class FakeNft {
   /** One transaction: all or nothing. @throws {Refused} in the words of `nft -f -` */
   run(lines: readonly string[]): void {
     this.#before = new Map();
-    this.#touched = new Set();
+    this.#touched = new Map();
     const errors: string[] = [];
     for (const [index, line] of lines.entries()) {
       try {
@@ -127,12 +128,13 @@ export class FakeNft {
   #addTable(name: string): void {
     if (this.tables.has(name)) return;
     if (!this.#before.has(name)) this.#before.set(name, null);
-    this.#touched.add(name);
+    this.#touched.set(name, new Set([""]));
     this.tables.set(name, { handle: ++this.#lastHandle, chains: new Map(), sets: new Map(), lastHandle: 0 });
   }
 
   #deleteTable(name: string): void {
-    this.#touch(this.#find(name));
+    const table = this.#find(name);
+    this.#touch(table, "", ...table.chains.keys());
     this.tables.delete(name);
   }
 
@@ -143,8 +145,9 @@ export class FakeNft {
     return table;
   }
 
-  #touch(table: FakeTable): void {
-    for (const [name, other] of this.tables) if (other === table) this.#touched.add(name);
+  #touch(table: FakeTable, ...chains: readonly string[]): void {
+    const [name] = this.tables.entries().find(([, other]) => other === table)!;
+    this.#touched.set(name, new Set([...this.#touched.get(name) ?? [], ...chains]));
   }
 
   #addChain(table: FakeTable, name: string, hook: Hook | null): void {
@@ -153,7 +156,7 @@ export class FakeNft {
     else if (hook !== null && JSON.stringify(found.hook) !== JSON.stringify(hook)) {
       throw new NftError("Operation not supported", name);
     }
-    this.#touch(table);
+    this.#touch(table, ...(found === undefined ? [name] : []));
   }
 
   #changeChain(command: string, table: FakeTable, name: string, rest: string): void {
@@ -161,25 +164,25 @@ export class FakeNft {
     if (chain === undefined) throw new NftError(NOT_THERE, name);
     switch (command) {
       case "add rule":
-        return this.#addRule(table, chain, rest);
+        return this.#addRule(table, name, chain, rest);
       case "delete rule": {
         const handle = /^handle (\d+)$/.exec(rest)?.[1] ?? "";
         const rules = chain.rules.filter((rule) => rule.handle !== Number(handle));
         if (rules.length === chain.rules.length) throw new NftError(NOT_THERE, handle);
         chain.rules = rules;
-        return this.#touch(table);
+        return this.#touch(table, name);
       }
       case "delete chain":
         if (isReferenced(table, name, chain)) throw new NftError(BUSY, name);
         table.chains.delete(name);
-        return this.#touch(table);
+        return this.#touch(table, name);
       case "flush chain":
-        if (chain.rules.length > 0) this.#touch(table);
+        if (chain.rules.length > 0) this.#touch(table, name);
         chain.rules = [];
     }
   }
 
-  #addRule(table: FakeTable, chain: FakeChain, text: string): void {
+  #addRule(table: FakeTable, name: string, chain: FakeChain, text: string): void {
     const rule = parseRule(text);
     const isPossible = this.#options.canClamp || rule.statements.every(({ kind }) => kind !== "clamp");
     if (!isPossible) throw new NftError(NOT_THERE, text);
@@ -187,7 +190,7 @@ export class FakeNft {
     for (const target of chains) if (!table.chains.has(target)) throw new NftError(NOT_THERE, target);
     for (const set of sets) if (!table.sets.has(set)) throw new NftError(NOT_THERE, `@${set}`);
     chain.rules = [...chain.rules, { ...rule, handle: ++table.lastHandle }];
-    this.#touch(table);
+    this.#touch(table, name);
   }
 
   #addSet(table: FakeTable, name: string, fields: Omit<FakeSet, "handle" | "elements">): void {

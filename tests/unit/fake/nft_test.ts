@@ -134,7 +134,7 @@ Deno.test("FakeNft gives an element that is added again its new timeout, or keep
 Deno.test("FakeNft reports each transaction once for a table that it changes", () => {
   const host = gated();
   const told: string[][] = [];
-  host.kernel.changes.listen((change) => change.kind === "nft" && told.push([...change.tables]));
+  host.kernel.changes.listen((change) => change.kind === "nft" && told.push([...change.tables.keys()]));
   const changesOf = (...lines: string[]) => {
     told.length = 0;
     outputOf(host, ...lines);
@@ -148,6 +148,24 @@ Deno.test("FakeNft reports each transaction once for a table that it changes", (
   assert.deepEqual(changesOf("add rule ip t alt drop", "delete chain ip t nope"), []);
   assert.deepEqual(changesOf("flush ruleset"), [["t", "u"]]);
   assert.deepEqual(changesOf("flush ruleset"), []);
+});
+
+Deno.test("FakeNft reports which chains of a table a transaction changes, as the kernel does", () => {
+  const host = gated();
+  let told: string[] = [];
+  host.kernel.changes.listen((change) => {
+    if (change.kind === "nft") told = [...change.tables.get("t") ?? []];
+  });
+  const chainsOf = (...lines: string[]) => {
+    outputOf(host, ...lines);
+    return told;
+  };
+  assert.deepEqual(chainsOf("add element ip t addresses { 1.1.1.1 }"), []);
+  assert.deepEqual(chainsOf("add rule ip t alt drop"), ["alt"]);
+  assert.deepEqual(chainsOf("flush chain ip t alt"), ["alt"]);
+  assert.deepEqual(chainsOf("add chain ip t x", "add rule ip t alt drop"), ["x", "alt"]);
+  assert.deepEqual(chainsOf("delete chain ip t x"), ["x"]);
+  assert.ok(["", "alt"].every((name) => chainsOf("delete table ip t").includes(name)));
 });
 
 Deno.test("FakeNft lists rules as nft -j does", () => {

@@ -109,7 +109,11 @@ Deno.test("FakeNews reports each change once, the transactions of one table, and
   assert.deepEqual([isWoken, news.changes()], [false, []]);
   host.kernel.nft(["add table ip mine", "add chain ip mine a"]);
   await host.clock.settle();
-  assert.deepEqual([isWoken, news.changes(), news.changes()], [true, [{ kind: "table" }], []]);
+  assert.deepEqual([isWoken, news.changes(), news.changes()], [
+    true,
+    [{ kind: "table", chains: ["", "a"] }],
+    [],
+  ]);
   host.kernel.ip("address add 10.0.0.1/32 dev eth0");
   const { index } = host.kernel.devices.get("eth0")!;
   assert.deepEqual(bare.changes(), [

@@ -15,7 +15,8 @@ import * as samples from "./netlink_samples.ts";
 
 const { ALL_FLUSHED, DEVICE_GONE, OURS_CHANGED, OURS_IN_IP6, ROUTE_ADDED, TRANSACTION_END } = samples;
 const UNKNOWN: KernelChange = { kind: "unknown" };
-const TABLE: KernelChange = { kind: "table" };
+/** News of a transaction on the table, by the names of the chains that it touched; "" for the table itself. */
+const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains });
 const OURS = "ipipou";
 
 function join(...datagrams: readonly Uint8Array[]): Uint8Array {
@@ -23,11 +24,11 @@ function join(...datagrams: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The news of a table in each datagram. */
-function tableNews(table: string, ...datagrams: readonly Uint8Array[]): KernelChange[][] {
-  let isTouched = false;
+function tableNews(name: string, ...datagrams: readonly Uint8Array[]): KernelChange[][] {
+  let before: ReadonlySet<string> | null = null;
   return datagrams.map((datagram) => {
-    const news = parseTableNews(datagram, tableName(table), isTouched);
-    isTouched = news.isTouched;
+    const news = parseTableNews(datagram, tableName(name), before);
+    before = news.touched;
     return [...news.changes];
   });
 }
@@ -108,14 +109,14 @@ Deno.test("parseRouteNews() reports what it cannot read as unknown", () => {
   ]);
 });
 
-Deno.test("parseTableNews() reports the table once for each transaction, at its end", () => {
+Deno.test("parseTableNews() reports the table once for each transaction, at its end, with the chains that it touched", () => {
   assert.deepEqual(tableNews(OURS, OURS_CHANGED, OURS_CHANGED, TRANSACTION_END, TRANSACTION_END), [
     [],
     [],
-    [TABLE],
+    [table("c")],
     [],
   ]);
-  assert.deepEqual(tableNews(OURS, ALL_FLUSHED, TRANSACTION_END), [[], [TABLE]]);
+  assert.deepEqual(tableNews(OURS, ALL_FLUSHED, TRANSACTION_END), [[], [table("c", "")]]);
   const joined = join(
     OURS_CHANGED,
     TRANSACTION_END,
@@ -124,12 +125,12 @@ Deno.test("parseTableNews() reports the table once for each transaction, at its 
     ALL_FLUSHED,
     TRANSACTION_END,
   );
-  assert.deepEqual(tableNews(OURS, joined), [[TABLE, TABLE]]);
+  assert.deepEqual(tableNews(OURS, joined), [[table("c"), table("c", "")]]);
 });
 
 Deno.test("parseTableNews() ignores other tables, and the same name in another family", () => {
-  for (const table of ["ipipou2", "ipipo", ""]) {
-    assert.deepEqual(tableNews(table, OURS_CHANGED, ALL_FLUSHED, TRANSACTION_END), [[], [], []]);
+  for (const name of ["ipipou2", "ipipo", ""]) {
+    assert.deepEqual(tableNews(name, OURS_CHANGED, ALL_FLUSHED, TRANSACTION_END), [[], [], []]);
   }
   assert.deepEqual(tableNews(OURS, OURS_IN_IP6, TRANSACTION_END), [[], []]);
 });
@@ -138,13 +139,13 @@ Deno.test("parseTableNews() reports what it cannot read as unknown, and then the
   const withoutAttributes = OURS_CHANGED.slice(0, 20);
   withoutAttributes[0] = 20;
   const news = tableNews(OURS, OURS_CHANGED.slice(0, 161), withoutAttributes, ROUTE_ADDED, TRANSACTION_END);
-  assert.deepEqual(news, [[UNKNOWN], [UNKNOWN], [UNKNOWN], [TABLE]]);
+  assert.deepEqual(news, [[UNKNOWN], [UNKNOWN], [UNKNOWN], [table()]]);
 });
 
 Deno.test("the parsers never throw, and parseRouteNews() reports something for each datagram", () => {
   fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
     assert.notEqual(parseRouteNews(datagram).length, 0);
-    parseTableNews(datagram, tableName(OURS), isTouched);
+    parseTableNews(datagram, tableName(OURS), isTouched ? new Set(["a"]) : null);
     for (const message of messagesIn(datagram)) {
       if (message === null) continue;
       parseLinkAnswer(message);
@@ -162,7 +163,7 @@ Deno.test("parseTableNews() reports a change however its transaction is split in
       if (index === 0 || cuts[index - 1]) datagrams.push(message);
       else datagrams.push(join(datagrams.pop()!, message));
     }
-    assert.deepEqual(tableNews(OURS, ...datagrams).flat(), [TABLE]);
+    assert.deepEqual(tableNews(OURS, ...datagrams).flat(), [table("c", "")]);
   }));
 });
 

@@ -1,0 +1,80 @@
+/** Milliseconds that FOU ports may be open without their gate. */
+const GRACE_MILLISECONDS = 1_000;
+
+/**
+ * Says whether an instance's gate may be away, and when its FOU ports have to be closed for that. Without I/O, like the
+ * picture that it is part of.
+ */
+export class GateWatch {
+  /** How many news there were of others that changed the gate's rules, and how many of them came before the latest look. */
+  #alarms = 0;
+  #seen = 0;
+  /** How many had come when the gate was last known to be as it should. */
+  #cleared = 0;
+  #awaySince: number | null = null;
+  #isClosed = false;
+  /** Before then closing is not tried again. */
+  #notBefore = -Infinity;
+
+  /** Whether the gate is away, or may be. */
+  get isAway(): boolean {
+    return this.#awaySince !== null;
+  }
+
+  /** Whether the FOU ports were closed for that, and are to come back with the gate. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether others changed rules since these were last known to be right: a look does not show what each rule says. */
+  get isSuspect(): boolean {
+    return this.#seen > this.#cleared;
+  }
+
+  /**
+   * When to close the FOU ports; null: they may be open, or are closed.
+   *
+   * @param repairDue when the gate can be restored; null: that is under way
+   */
+  closeDue(repairDue: number | null): number | null {
+    const since = this.#awaySince;
+    if (since === null || this.#isClosed) return null;
+    // In a fight with another program, most of the time would be spent without a gate.
+    const due = repairDue !== null && repairDue > since ? since : since + GRACE_MILLISECONDS;
+    return Math.max(due, this.#notBefore);
+  }
+
+  /** Others changed the gate's rules. */
+  handleNews(now: number): void {
+    this.#alarms++;
+    this.#awaySince ??= now;
+  }
+
+  beginLook(): void {
+    this.#seen = this.#alarms;
+  }
+
+  /** @param isMissing whether the look found that a gate is missing, or some of its rules */
+  handleLook(isMissing: boolean, now: number): void {
+    if (isMissing) this.#awaySince ??= now;
+  }
+
+  /** What is wanted was established after the latest look. */
+  handleChange(): void {
+    this.#isClosed = false;
+    if (this.#seen !== this.#alarms) return;
+    this.#cleared = this.#seen;
+    this.#awaySince = null;
+  }
+
+  /** The FOU ports are being closed. */
+  handleClosing(): void {
+    this.#isClosed = true;
+  }
+
+  /** They could not be closed. */
+  handleClosingFailure(now: number): void {
+    this.#isClosed = false;
+    this.#notBefore = now + GRACE_MILLISECONDS;
+  }
+}

@@ -1,0 +1,42 @@
+import type { KernelNews } from "../ports.ts";
+
+/** Lets several wait for the kernel's news at a time. Each has to look whether there is anything for it. */
+export class NewsBell {
+  readonly #news: Pick<KernelNews, "wait">;
+  readonly #waiting = new Set<PromiseWithResolvers<void>>();
+  /** Ends the wait that all share; null: there is none. */
+  #end: AbortController | null = null;
+
+  constructor(news: Pick<KernelNews, "wait">) {
+    this.#news = news;
+  }
+
+  /** Resolves when there may be news, or `stop` is aborted. @throws {SysError} */
+  async wait(stop: AbortSignal): Promise<void> {
+    if (stop.aborted) return;
+    const waiter = Promise.withResolvers<void>();
+    const leave = () => waiter.resolve();
+    stop.addEventListener("abort", leave);
+    this.#waiting.add(waiter);
+    if (this.#end === null) this.#listen();
+    try {
+      await waiter.promise;
+    } finally {
+      stop.removeEventListener("abort", leave);
+      this.#waiting.delete(waiter);
+      if (this.#waiting.size === 0) this.#end?.abort();
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const end = this.#end = new AbortController();
+    try {
+      await this.#news.wait(end.signal);
+      this.#end = null;
+      for (const { resolve } of this.#waiting) resolve();
+    } catch (error) {
+      this.#end = null;
+      for (const { reject } of this.#waiting) reject(error);
+    }
+  }
+}

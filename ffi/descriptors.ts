@@ -11,6 +11,7 @@ export const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
+const SO_BINDTODEVICE = 25;
 export const SO_RCVBUFFORCE = 33;
 export const O_RDONLY = 0;
 export const O_RDWR = 2;
@@ -59,6 +60,28 @@ export function openFile(libc: Libc, path: string, flags: number, resources: Dis
 /** Sets a socket option of type int. @returns below 0 on failure */
 export function setIntOption(libc: Libc, fd: number, level: number, option: number, value: number): number {
   return libc.symbols.setsockopt(fd, level, option, new Int32Array([value]), Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** Binds a socket to a network device. @param action in words that follow "Cannot" @throws {SysError} */
+export function bindToDevice(libc: Libc, action: string, fd: number, device: string): void {
+  const name = new TextEncoder().encode(device);
+  libc.check(
+    action,
+    "setsockopt",
+    libc.symbols.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length),
+  );
+}
+
+/** A struct sockaddr_in. @throws {TypeError} when `ip` is no IPv4 address */
+export function socketAddress(libc: Libc, ip: string, port: number): Uint8Array<ArrayBuffer> {
+  const address = new Uint8Array(16); // family, port, address, padding
+  new Uint16Array(address.buffer)[0] = AF_INET;
+  new DataView(address.buffer).setUint16(2, port);
+  const text = new TextEncoder().encode(`${ip}\0`);
+  if (libc.symbols.inet_pton(AF_INET, text, address.subarray(4)) !== 1) {
+    throw new TypeError(`Cannot use ${ip} as it is no IPv4 address`);
+  }
+  return address;
 }
 
 /**

@@ -168,6 +168,22 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  timerfd_create: {
+    parameters: [
+      "i32", // clockid_t clockid
+      "i32", // int flags
+    ],
+    result: "i32",
+  },
+  timerfd_settime: {
+    parameters: [
+      "i32", // int fd
+      "i32", // int flags
+      "buffer", // const struct itimerspec *new_value
+      "pointer", // struct itimerspec *old_value
+    ],
+    result: "i32",
+  },
   poll: {
     parameters: [
       "buffer", // struct pollfd *fds

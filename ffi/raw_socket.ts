@@ -1,6 +1,14 @@
 import type * as ports from "../lib/ports.ts";
 import { constants } from "node:os";
-import { AF_INET, openSocket, setIntOption, SOCK_RAW, SOL_SOCKET } from "./descriptors.ts";
+import {
+  AF_INET,
+  bindToDevice,
+  openSocket,
+  setIntOption,
+  SOCK_RAW,
+  socketAddress,
+  SOL_SOCKET,
+} from "./descriptors.ts";
 import { Libc, MSG_DONTWAIT, SysError } from "./libc.ts";
 import { NetlinkRoutes } from "./netlink_routes.ts";
 
@@ -8,7 +16,6 @@ const IPPROTO_RAW = 255;
 const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };
 const IPPROTO_IP = 0;
 const IP_TTL = 2;
-const SO_BINDTODEVICE = 25;
 const SO_MARK = 36;
 
 /** Sends whole IPv4 packets, header included. Needs CAP_NET_RAW. */
@@ -26,17 +33,13 @@ export class RawSocket implements ports.RawSocket {
     using resources = new DisposableStack();
     const libc = this.#libc = resources.use(new Libc());
     this.#fd = openSocket(libc, "open a raw socket", KIND, resources);
-    if (device !== null) {
-      const name = new TextEncoder().encode(device);
-      const bound = libc.symbols.setsockopt(this.#fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
-      libc.check(`bind the raw socket to device ${device}`, "setsockopt", bound);
-    }
+    if (device !== null) bindToDevice(libc, `bind the raw socket to device ${device}`, this.#fd, device);
     if (mark !== 0) {
       const marked = setIntOption(libc, this.#fd, SOL_SOCKET, SO_MARK, mark);
       libc.check(`give the raw socket the mark ${mark}`, "setsockopt", marked);
     }
     // A packet's own header does not count when the kernel looks for its route; the socket's address does.
-    const address = this.#socketAddress(source);
+    const address = socketAddress(libc, source, 0);
     const bound = libc.symbols.bind(this.#fd, address, address.length);
     libc.check(`bind the raw socket to ${source}`, "bind", bound);
     this.#way = way;
@@ -58,7 +61,7 @@ export class RawSocket implements ports.RawSocket {
     if (this.#resources.disposed) {
       throw new TypeError(`Cannot send to ${destination} as the raw socket is closed`);
     }
-    const address = this.#socketAddress(destination);
+    const address = socketAddress(this.#libc, destination, 0);
     this.#refuseWithoutRoute(destination);
     const bytes = packet.slice(); // FFI takes no memory that other threads may share
     const sent = this.#libc.symbols.sendto(
@@ -89,16 +92,5 @@ export class RawSocket implements ports.RawSocket {
     if (this.#routes === null || this.#routes.hasRoute({ ...this.#way, destination })) return;
     const why = `no route from ${source} by ${device}`;
     throw new SysError(`send to ${destination}`, "sendto", constants.errno.ENETUNREACH, why);
-  }
-
-  /** A struct sockaddr_in with port 0. @throws {TypeError} */
-  #socketAddress(ip: string): Uint8Array<ArrayBuffer> {
-    const address = new Uint8Array(16); // family, port, address, padding
-    new Uint16Array(address.buffer)[0] = AF_INET;
-    const text = new TextEncoder().encode(`${ip}\0`);
-    if (this.#libc.symbols.inet_pton(AF_INET, text, address.subarray(4)) !== 1) {
-      throw new TypeError(`Cannot use ${ip} as it is no IPv4 address`);
-    }
-    return address;
   }
 }

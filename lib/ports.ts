@@ -1,3 +1,4 @@
+import type { Endpoint } from "./packet.ts";
 import type { BpfInstruction } from "./reply_filter.ts";
 
 /**
@@ -21,12 +22,26 @@ export interface System {
   readonly openRawSocket: (options: RawSocketOptions) => RawSocket;
   /** @throws {SysError} */
   readonly openReplySocket: (options: ReplySocketOptions) => ReplySocket;
+  /** @throws {SysError} on a kernel without timer descriptors */
+  readonly openClockWatch: () => ClockWatch;
+  /**
+   * Whether nothing has a UDP port of this host; false also where that cannot be told.
+   *
+   * @param device the device that its owner would be bound to; null: none
+   */
+  readonly isPortFree: (port: Endpoint, device: string | null) => boolean;
   /** A file for what one run leaves to the next. */
   readonly openState: (name: string) => StateFile;
   /** Finds a host's IPv4 address; rejects when there is none. */
   readonly resolve: (host: string) => Promise<string>;
   /** Connects to the service manager that started the program; null: none did. @throws {SysError} */
   readonly openServiceManager: () => ServiceManager | null;
+}
+
+/** Notices when the system's clock is set, or jumps as after a suspend. */
+export interface ClockWatch extends Disposable {
+  /** Resolves with true when that happened since the last call, with false when `stop` is aborted. One waiter at a time. */
+  wait(stop: AbortSignal): Promise<boolean>;
 }
 
 /** Locks that the kernel releases when their holder dies. */

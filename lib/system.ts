@@ -1,9 +1,11 @@
 import { env, pid } from "node:process";
+import { ClockWatch } from "../ffi/clock_watch.ts";
 import { lockFile, lockFileInherited } from "../ffi/file_lock.ts";
 import { NetlinkNews } from "../ffi/netlink_news.ts";
 import { NetlinkRoutes } from "../ffi/netlink_routes.ts";
 import { NotifySocket } from "../ffi/notify_socket.ts";
 import { PacketQueue } from "../ffi/packet_queue.ts";
+import { isPortFree } from "../ffi/port_probe.ts";
 import { signalLockHolder, takeProcessLock } from "../ffi/process_lock.ts";
 import { RawSocket } from "../ffi/raw_socket.ts";
 import { ReplySocket } from "../ffi/reply_socket.ts";
@@ -32,6 +34,8 @@ export const SYSTEM: System = {
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),
   openReplySocket: (options) => new ReplySocket(options),
+  openClockWatch: () => new ClockWatch(),
+  isPortFree,
   openState: stateFile,
   resolve: lookUpHost,
   openServiceManager,

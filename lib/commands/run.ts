@@ -40,12 +40,13 @@ interface RunContext {
  * @throws {IpipouError} when it cannot start or continue
  */
 export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
-  const { clock, locks, openNews, openServiceManager } = system;
+  const { clock, locks, isPortFree, openNews, openServiceManager } = system;
   const { stop } = orders;
   const runner = new Runner(system, log);
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   using routes = system.openRoutes();
-  const kernel = new Kernel(settings, { runner, lock: () => locks.namespace(), clock, news, routes, log });
+  const lock = () => locks.namespace();
+  const kernel = new Kernel(settings, { runner, lock, clock, news, routes, isPortFree, log });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);

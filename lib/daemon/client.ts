@@ -25,6 +25,7 @@ import { type Occasion, ServerSearch } from "./server_search.ts";
 import { Sequence } from "./sequence.ts";
 import type { ClientStatus } from "./status.ts";
 import type { Move } from "./steps.ts";
+import { WallClock } from "./wall_clock.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 /** The client: keeps a tunnel to its server, sends auth packets when they are due, and looks for a server that is silent. */
@@ -32,6 +33,7 @@ export class ClientDaemon implements Daemon {
   readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
   readonly #whereabouts: Whereabouts;
+  readonly #wallClock: WallClock;
   /** As they were given. */
   #settings: Settings;
   #setup: Setup;
@@ -49,6 +51,8 @@ export class ClientDaemon implements Daemon {
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock: system.clock, stop });
     this.#whereabouts = new Whereabouts(context);
     this.#settings = settings;
+    const signs = setup.settings.peers[0]!.scheme.kind === "ed25519";
+    this.#wallClock = new WallClock(context, signs, "auth packets with a wrong time may be refused");
     this.#setup = setup;
     this.#client = makeClient(settings, system);
     this.#authentication = this.#newAuthentication(setup, this.#client);
@@ -103,13 +107,18 @@ export class ClientDaemon implements Daemon {
       remote: this.#setup.remote,
       replyState,
       knowledge,
-      problem: this.#whereabouts.lack ?? this.#authentication.fault,
+      problem: this.#whereabouts.lack ?? this.#wallClock.lack ?? this.#authentication.fault,
     };
   }
 
   async serve(): Promise<void> {
     const { kernel, stop } = this.#context;
-    await Promise.all([this.#keepAuthenticated(), keepRepaired(kernel, this.#reconciler, stop)]);
+    await Promise.all([
+      this.#keepAuthenticated(),
+      keepRepaired(kernel, this.#reconciler, stop),
+      // Where this host was suspended, a NAT may have forgotten it.
+      this.#wallClock.follow(stop, () => this.authenticate()),
+    ]);
     await this.#reconciler.settled();
   }
 
@@ -135,11 +144,17 @@ export class ClientDaemon implements Daemon {
   }
 
   async #keepAuthenticated(): Promise<void> {
-    const { system: { clock }, service, stop } = this.#context;
+    const { system: { clock }, kernel, service, stop } = this.#context;
     while (!stop.aborted) {
       this.#woken = new AbortController();
+      const { holdUntil } = this.#wallClock;
+      if (holdUntil !== null) {
+        await clock.waitUntil(holdUntil, stop, this.#woken.signal);
+        continue;
+      }
       if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidate();
       const step = this.#authentication.act();
+      kernel.checkPorts();
       if (step !== null) this.#search.take(step);
       this.#search.act();
       service.update();

@@ -31,6 +31,7 @@ import {
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
+import { WallClock } from "./wall_clock.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 /** The server: reads auth packets from the gate's queue, and makes the kernel follow the admissions. */
@@ -40,6 +41,7 @@ export class Server implements Daemon {
   readonly #searches: Turns;
   readonly #hosts: HostSearch;
   readonly #whereabouts: Whereabouts;
+  readonly #wallClock: WallClock;
   readonly #faults: PeerFaults;
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
@@ -56,6 +58,8 @@ export class Server implements Daemon {
     this.#searches = new Turns(() => this.#search(), clock, stop);
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
     this.#whereabouts = new Whereabouts(context);
+    const verifies = setup.settings.peers.some(({ scheme }) => scheme.kind === "ed25519");
+    this.#wallClock = new WallClock(context, verifies, "signed auth packets may be refused");
     this.#faults = new PeerFaults(log);
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
@@ -100,7 +104,7 @@ export class Server implements Daemon {
           .toArray().length,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
-      problem: this.#context.kernel.lack ?? this.#whereabouts.lack,
+      problem: this.#context.kernel.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
     };
   }
 
@@ -113,6 +117,8 @@ export class Server implements Daemon {
       kernel.keepClosed(stop),
       this.#record.keep(stop),
       this.#alarm.keep(stop),
+      // Nothing else of a server depends on when its clock is set.
+      ...this.#wallClock.lack === null ? [] : [this.#wallClock.follow(stop, () => {})],
     ]);
     await this.#reconciler.settled();
     await this.#record.close();
@@ -238,6 +244,7 @@ export class Server implements Daemon {
     if (datagram === null) return;
     const { registrar } = this.#setup;
     const { clock } = this.#context.system;
+    this.#context.kernel.checkPorts();
     this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
     for (const outcome of registrar.ended()) this.#follow(outcome);
     if (registrar.isSearching) this.#searches.start();

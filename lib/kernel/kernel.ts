@@ -1,7 +1,7 @@
 import type { Admission } from "../admission.ts";
 import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, KernelNews, PacketCounts, Routes } from "../ports.ts";
+import type { Clock, KernelNews, PacketCounts, Routes, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
 import type { Outside } from "./member.ts";
@@ -22,11 +22,15 @@ interface KernelContext extends InstanceContext {
   readonly clock: Clock;
   readonly news: KernelNews;
   readonly routes: Routes;
+  readonly isPortFree: System["isPortFree"];
   readonly log: Log;
 }
 
 /** The kernel's answer when a FOU port that is to be deleted does not exist. */
 const NO_SUCH_PORT = "Invalid argument";
+
+/** Least milliseconds between two checks of our FOU ports. */
+const LEAST_CHECK_INTERVAL = 1_000;
 
 const CLOSED = "the gate is away: FOU ports are closed until it is back";
 
@@ -49,6 +53,7 @@ export class Kernel {
   readonly #bell: NewsBell;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
+  #portsCheckedAt = -Infinity;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
@@ -230,6 +235,22 @@ export class Kernel {
       else if (due > clock.now()) await this.#newsUntil(due, stop);
       else await this.#closePorts();
     }
+  }
+
+  /**
+   * Has a repair follow if a FOU port of ours is gone, of which the kernel sends no news. Cheap, and does nothing if it was
+   * called within the last second: so it may be called at events that strangers can cause.
+   */
+  checkPorts(): void {
+    const { clock, isPortFree } = this.#context;
+    const picture = this.#picture;
+    const now = clock.now();
+    if (now < this.#portsCheckedAt + LEAST_CHECK_INTERVAL) return;
+    if (picture.isChanging || picture.gate.isClosed) return;
+    this.#portsCheckedAt = now;
+    if (!picture.guarded.some(({ local, device }) => isPortFree(local, device))) return;
+    picture.handleLostPort();
+    this.#bell.ring();
   }
 
   /** What keeps the gate from its place; null: nothing. */

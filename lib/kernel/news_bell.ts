@@ -28,12 +28,17 @@ export class NewsBell {
     }
   }
 
+  /** Wakes all who wait. */
+  ring(): void {
+    for (const { resolve } of this.#waiting) resolve();
+  }
+
   async #listen(): Promise<void> {
     const end = this.#end = new AbortController();
     try {
       await this.#news.wait(end.signal);
       this.#end = null;
-      for (const { resolve } of this.#waiting) resolve();
+      this.ring();
     } catch (error) {
       this.#end = null;
       for (const { reject } of this.#waiting) reject(error);

@@ -57,8 +57,9 @@ export class Picture {
   #from: object | null = null;
   #isHindered = false;
   #needsRepair = false;
-  /** When the latest looks at everything began, the latest first. */
-  #looks: readonly number[] = [];
+  /** When the latest look at everything began, and when the next would be due if all had kept the interval. */
+  #lookedAt = -Infinity;
+  #nextRegular = -Infinity;
   readonly #gate = new GateWatch();
   /** Names of the gate's chains, and of the table that they are in. */
   readonly #chains: ReadonlySet<string>;
@@ -102,6 +103,11 @@ export class Picture {
     return [...listeners.values()].filter(({ local }) => !isPrivate(local.ip));
   }
 
+  /** Whether a change of ours runs. */
+  get isChanging(): boolean {
+    return this.#expected !== null;
+  }
+
   /** What is known of the gate. */
   get gate(): Pick<GateWatch, "isAway" | "isClosed"> {
     return this.#gate;
@@ -115,10 +121,9 @@ export class Picture {
   /** When a repair is due because of others' changes, in milliseconds of `Clock.now()`; null: none is. */
   get repairDue(): number | null {
     if (!this.#needsRepair) return null;
-    const [latest = -Infinity] = this.#looks;
-    if (!this.#gate.isAway) return latest + LEAST_INTERVAL_MILLISECONDS;
-    const first = this.#looks[MOST_AT_ONCE - 1] ?? -Infinity;
-    return Math.max(latest, first + MOST_AT_ONCE * LEAST_INTERVAL_MILLISECONDS);
+    return this.#gate.isAway
+      ? this.#nextRegular - (MOST_AT_ONCE - 1) * LEAST_INTERVAL_MILLISECONDS
+      : this.#lookedAt + LEAST_INTERVAL_MILLISECONDS;
   }
 
   /** When the FOU ports have to be closed as the gate is away; null: they need not. A client's gate is an addition. */
@@ -154,7 +159,8 @@ export class Picture {
   /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
   beginLook(now: number): void {
     if (this.need === "all") {
-      this.#looks = [now, ...this.#looks].slice(0, MOST_AT_ONCE);
+      this.#lookedAt = now;
+      this.#nextRegular = Math.max(now, this.#nextRegular) + LEAST_INTERVAL_MILLISECONDS;
       this.#needsRepair = false;
       this.#gate.beginLook();
     }
@@ -211,6 +217,12 @@ export class Picture {
     this.#made = EMPTY_STATE;
   }
 
+  /** A FOU port of ours is gone: others deleted it. */
+  handleLostPort(): void {
+    this.#need = "all";
+    this.#needsRepair = true;
+  }
+
   /** The FOU ports are being closed because the gate is away. */
   beginClosing(): void {
     this.#gate.handleClosing();
@@ -224,8 +236,7 @@ export class Picture {
       const listeners = [...this.#written.listeners].filter(([key]) => !closed.has(key));
       this.#written = { ...this.#written, listeners: new Map(listeners) };
     }
-    this.#need = "all";
-    this.#needsRepair = true;
+    this.handleLostPort();
   }
 
   /** The kernel sent news of changes, by us or by others. */

@@ -22,6 +22,8 @@ export class VirtualClock implements Clock {
   #aborted = 0;
   #pending = 0;
   #lastOrder = 0;
+  /** Called whenever the Unix time is set. */
+  readonly onSet = new Set<() => void>();
 
   /** @param unixTime Unix seconds at the start @param now milliseconds of the monotonic clock at the start */
   constructor(unixTime = 1_795_219_200, now = 1_000_000) {
@@ -40,11 +42,13 @@ export class VirtualClock implements Clock {
   /** Sets the Unix time, in seconds; `now()` does not move. */
   setUnixTime(seconds: number): void {
     this.#unixOffset = seconds * 1000 - this.#now;
+    for (const tell of this.onSet) tell();
   }
 
   /** Moves the Unix time by so many seconds; `now()` does not move. */
   jump(seconds: number): void {
     this.#unixOffset += seconds * 1000;
+    if (seconds !== 0) { for (const tell of this.onSet) tell(); }
   }
 
   /** How many waits have neither fired nor been aborted, including those without a moment. */

@@ -72,6 +72,12 @@ export class FakeKernel {
     return new Map(this.fou.all.map(entry));
   }
 
+  /** Whether an address is here, and nothing has this UDP port of it. */
+  isPortFree(ip: string, port: number): boolean {
+    return this.isLocal(ip) &&
+      !this.fou.all.some((other) => other.port === port && [ip, "0.0.0.0"].includes(other.ip));
+  }
+
   get devices(): Links["byName"] {
     return this.links.byName;
   }

@@ -1,5 +1,6 @@
 import type { ServiceManager, StateFile, System } from "../../../lib/ports.ts";
 import type { FakeHost } from "./host.ts";
+import { FakeClockWatch } from "./clock_watch.ts";
 import { FakeNews } from "./news.ts";
 import { FakePacketQueue } from "./packet_queue.ts";
 import type { Parent } from "./programs.ts";
@@ -86,6 +87,8 @@ export class FakeProcess implements Parent {
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),
+      openClockWatch: () => this.#own(new FakeClockWatch(clock)),
+      isPortFree: ({ ip, port }) => kernel.isPortFree(ip, port),
       openState: (name) => this.#stateFile(`/var/lib/ipipou/${name}`),
       resolve: (host) => this.#live(() => resolver.resolve(host)),
       openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),

@@ -45,12 +45,13 @@ class Bench {
   /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
     const { system } = this.host.start();
-    const { clock, locks, openNews, openRoutes } = system;
+    const { clock, locks, isPortFree, openNews, openRoutes } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
     const [news, routes] = [openNews("ipipou"), openRoutes()];
-    return new Kernel(HUB, { runner, lock: () => locks.namespace(), clock, news, routes, log });
+    const lock = () => locks.namespace();
+    return new Kernel(HUB, { runner, lock, clock, news, routes, isPortFree, log });
   }
 
   /** The command lines that run during `work`. */
@@ -252,6 +253,30 @@ Deno.test("a fight about the gate never leaves the FOU port open without it, and
   assert.match(lines.at(-1)!, /another program removes or changes the gate again and again: \d+ times/);
   await clock.advance(5_000);
   assert.deepEqual([isOpen(), hasGate()], [true, true]);
+  stop.abort();
+  await work;
+});
+
+Deno.test("checkPorts() has a deleted FOU port restored, looks once a second at most, and runs no program for it", async () => {
+  const { bench, kernel, clock, programs, stop, begin, isOpen, linesOf } = standing();
+  const work = begin();
+  await clock.advance(10_000);
+  const { length } = programs.runs;
+  for (let second = 0; second < 5; second++) {
+    kernel.checkPorts();
+    await clock.advance(1_000);
+  }
+  assert.equal(programs.runs.length, length);
+  kernel.checkPorts();
+  bench.host.kernel.ip("fou del port 10000 local 192.0.2.1 ipproto 4");
+  kernel.checkPorts();
+  await clock.advance(900);
+  assert.equal(isOpen(), false, "it has looked just before");
+  await clock.advance(100);
+  kernel.checkPorts();
+  await clock.advance(1_000);
+  assert.equal(isOpen(), true);
+  assert.equal(linesOf(/FOU port 192\.0\.2\.1:10000 is gone: restoring it/).length, 1);
   stop.abort();
   await work;
 });

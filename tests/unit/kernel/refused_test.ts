@@ -75,13 +75,13 @@ class Bench {
 
   constructor() {
     const { system } = this.host.start();
-    const { clock, locks, openNews, openRoutes } = system;
+    const { clock, locks, isPortFree, openNews, openRoutes } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
     const lock = () => locks.namespace();
     const news = openNews("ipipou");
-    this.kernel = new Kernel(HUB, { runner, lock, clock, news, routes: openRoutes(), log });
+    this.kernel = new Kernel(HUB, { runner, lock, clock, news, routes: openRoutes(), isPortFree, log });
     this.host.kernel.addDevice("others", {
       kind: "ipip",
       outer: { ...HEADER, local: "192.0.2.1", remote: "198.51.100.9", encap: null, csum: false },

@@ -1,0 +1,80 @@
+import type { ClockWatch, System } from "../ports.ts";
+import type { DaemonContext } from "./context.ts";
+
+/** Unix seconds at the start of 2026: a clock that shows less was never set. */
+export const EARLIEST_TIME = 1_767_225_600;
+/** How long to wait for a clock to be set. Then it is tried with the wrong time, as some servers do not look at it. */
+const PATIENCE_MILLISECONDS = 30_000;
+/** Seconds of a step from which on the clock counts as set, or the host as suspended, rather than corrected. */
+const LEAST_STEP = 2;
+
+type WallClockContext = Pick<DaemonContext, "log" | "service"> & {
+  readonly system: Pick<System, "clock" | "openClockWatch">;
+};
+
+/** The system's clock, which may be wrong until somebody sets it, and which stands still while the host is suspended. */
+export class WallClock {
+  readonly #context: WallClockContext;
+  readonly #matters: boolean;
+  readonly #consequence: string;
+  readonly #patientUntil: number;
+
+  /**
+   * @param matters whether anything depends on the right time
+   * @param consequence what becomes of that while it is wrong, in words
+   */
+  constructor(context: WallClockContext, matters: boolean, consequence: string) {
+    const { system: { clock }, log } = context;
+    this.#context = context;
+    this.#matters = matters;
+    this.#consequence = consequence;
+    this.#patientUntil = clock.now() + PATIENCE_MILLISECONDS;
+    if (this.lack !== null) log.warning(this.lack);
+  }
+
+  /** What is wrong with it; null: nothing that is known. */
+  get lack(): string | null {
+    const time = this.#context.system.clock.unixTime();
+    if (!this.#matters || time >= EARLIEST_TIME) return null;
+    const shown = new Date(time * 1000).toISOString().slice(0, 10);
+    return `waiting for this host's clock to be set, as it says ${shown}: ${this.#consequence}`;
+  }
+
+  /** Until when not to rely on it, in milliseconds of `Clock.now()`; null: no longer. */
+  get holdUntil(): number | null {
+    const isOver = this.#patientUntil <= this.#context.system.clock.now();
+    return isOver || this.lack === null ? null : this.#patientUntil;
+  }
+
+  /** Calls `onSet` whenever the clock was set or the host was suspended, until `stop` is aborted. */
+  async follow(stop: AbortSignal, onSet: () => void): Promise<void> {
+    const { system: { clock }, log, service } = this.#context;
+    using watch = this.#open();
+    if (watch === null) return;
+    let before = offsetOf(clock);
+    while (await watch.wait(stop)) {
+      const after = offsetOf(clock);
+      const step = Math.round(after - before);
+      before = after;
+      service.update();
+      if (Math.abs(step) < LEAST_STEP) continue;
+      const way = step < 0 ? "went back" : "went forward";
+      log.notice(`the clock ${way} by ${Math.abs(step)} s, or this host was suspended`);
+      onSet();
+    }
+  }
+
+  #open(): ClockWatch | null {
+    try {
+      return this.#context.system.openClockWatch();
+    } catch (error) {
+      this.#context.log.info(`${(error as Error).message}: nothing tells when the clock is set`);
+      return null;
+    }
+  }
+}
+
+/** Seconds between the two clocks. */
+function offsetOf(clock: System["clock"]): number {
+  return clock.unixTime() - clock.now() / 1000;
+}

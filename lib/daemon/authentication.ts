@@ -110,15 +110,20 @@ export class Authentication implements Disposable {
     try {
       this.#sender.send((payload) => this.#replies?.expect(payload));
       client.handleSent(this.#clock.now(), this.#context.counts());
+      if (this.#fault !== null) {
+        this.#context.log.notice(`${this.#peer.name}: auth packets can be sent again`);
+      }
       this.#fault = null;
       this.#context.log.info("sent auth packet");
       if (this.#settings.monitor.ping) this.#ping();
     } catch (error) {
       client.handleSendFailure(this.#clock.now());
-      const message = this.#fault = (error as Error).message;
-      this.#context.log.warning(
-        `${message}: auth packet not sent; trying again in ${this.#secondsToSend()} s`,
-      );
+      const { message } = error as Error;
+      const line = `${message}: auth packet not sent; trying again`;
+      // The pauses grow; the news of a route or device ends them.
+      if (message !== this.#fault) this.#context.log.warning(`${line} until it is`);
+      else this.#context.log.info(`${line} in ${this.#secondsToSend()} s`);
+      this.#fault = message;
     }
   }
 

@@ -241,7 +241,9 @@ export class ClientDaemon implements Daemon {
     const setup = this.#setup;
     const locate = (observed: Observed) =>
       this.#setup === setup ? this.#followAddress(observed) : setup.outside;
-    await applySetup(this.#context.kernel, setup, locate);
+    const { kernel } = this.#context;
+    await applySetup(kernel, setup, locate);
+    if (kernel.takeWayNews()) this.authenticate();
   }
 
   /** Follows the own address if it has changed. */

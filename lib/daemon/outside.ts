@@ -118,11 +118,18 @@ export function followOutside(
   try {
     const stays = isFixed && isGood(previous, settings, observed);
     const outside = stays ? findOutside(system, settings, observed, previous.ip) : choose();
-    return { outside: isDeepStrictEqual(outside, previous) ? previous : outside, lack: null };
+    const lack = describeDown(outside, observed);
+    return { outside: isDeepStrictEqual(outside, previous) ? previous : outside, lack };
   } catch (error) {
     if (!(error instanceof IpipouError)) throw error;
     return { outside: previous, lack: error.message };
   }
+}
+
+/** Says that the device of the outside is down; null: it is up. */
+function describeDown({ ip, device }: Outside, { links }: Observed): string | null {
+  const isDown = links.values().some(({ name, isUp }) => name === device && !isUp);
+  return isDown ? `Cannot use ${ip}: its network device ${device} is down` : null;
 }
 
 /** Describes what a move of the outside is; null: its address is the same. */

@@ -29,7 +29,8 @@ export class Whereabouts {
     const { system, log, service } = this.#context;
     const { outside, lack } = followOutside(system, previous, settings, observed, choose, isFixed);
     if (lack === this.#lack) return outside;
-    if (lack !== null) log.warning(`${lack}; keeping ${outside.ip} until there is one`);
+    if (lack !== null) log.warning(`${lack}; keeping ${outside.ip}, and waiting`);
+    else if (outside.ip === previous.ip) log.notice(`${outside.ip} can be used again`);
     this.#lack = lack;
     service.update();
     return outside;

@@ -69,10 +69,11 @@ export function desiredState(
   const privateNet = parseNetwork(settings.privateNet)!;
   const addresses = { main: outside.ip, firstAlt, privateNet, inUse, reserved, foreign, taken, elsewhere };
   const layout = assignLocals(unhindered, admissions, own.tunnels, addresses);
+  const locals = mayStray(outside, observed) ? only(layout.locals, outside.ip) : layout.locals;
   const deviceMtu = mtuOf(outside, observed);
   const members = unhindered.filter(({ name }) => !layout.faults.has(name)).map((peer): Member => {
     const admission = admissions.get(peer.name)!;
-    const local = layout.locals.get(peer.name) ?? null;
+    const local = locals.get(peer.name) ?? null;
     const path = local === null ? null : observed.paths.get(admission.remote!.ip) ?? null;
     const found = own.tunnels.get(peer.tunnel.device);
     return memberOf({ settings, outside, peer, admission, local, foreign, path, deviceMtu, found });
@@ -82,7 +83,7 @@ export function desiredState(
   );
   const alts = new Set(
     [
-      ...layout.locals.values(),
+      ...locals.values(),
       ...stuck.map(({ local }) => local.ip).filter((ip) => own.altAddresses.has(ip)),
     ]
       .filter((ip) => ip !== outside.ip),
@@ -102,6 +103,19 @@ export function desiredState(
     obsoleteRules: new Set<string>(),
   };
   return { state, faults: new Map([...faults, ...layout.faults]) };
+}
+
+/**
+ * Whether what leaves from private addresses would take any other uplink: the own address is gone, and no device is said.
+ * From that address itself the kernel sends nothing then.
+ */
+function mayStray({ ip, link }: Outside, { hostAddresses }: Observed): boolean {
+  return link === null && !hostAddresses.values().some((addresses) => addresses.includes(ip));
+}
+
+/** The peers that have this local address. */
+function only(locals: ReadonlyMap<string, string>, ip: string): ReadonlyMap<string, string> {
+  return new Map([...locals].filter(([, local]) => local === ip));
 }
 
 /** Where a client's server is; null: there is to be no tunnel. */

@@ -278,6 +278,11 @@ export class Kernel {
     picture.handleClosed(isDone, clock.now());
   }
 
+  /** Whether the way to the far ends may be another one than at the last call. */
+  takeWayNews(): boolean {
+    return this.#picture.takeWayNews();
+  }
+
   /** Describes which tunnel addresses clash with networks that are in use here, a line each, as far as that is known. */
   async describeClashes(settings: Settings, { own }: Observed): Promise<string[]> {
     try {

@@ -56,6 +56,8 @@ export class Picture {
   /** Where they begin. */
   #from: object | null = null;
   #isHindered = false;
+  /** Whether there were news of the way to the far ends that nobody took yet. */
+  #isWayNew = false;
   #needsRepair = false;
   /** When the latest look at everything began, and when the next would be due if all had kept the interval. */
   #lookedAt = -Infinity;
@@ -254,6 +256,7 @@ export class Picture {
       if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
         this.#gate.handleNews(now);
       }
+      this.#isWayNew ||= this.#isOfWay(change);
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || this.#concerns(change);
     }
@@ -266,6 +269,34 @@ export class Picture {
     this.#ways.find(far, find);
     if (this.#observed!.paths === this.#ways.mtus) return;
     this.#observed = { ...this.#observed!, paths: this.#ways.mtus };
+  }
+
+  /** Takes the news that the way to the far ends may be another one. @returns whether there was any */
+  takeWayNews(): boolean {
+    const isNew = this.#isWayNew;
+    this.#isWayNew = false;
+    return isNew;
+  }
+
+  /** Whether a change by others may lead what leaves by another way, or make a way where there was none. */
+  #isOfWay(change: KernelChange): boolean {
+    switch (change.kind) {
+      case "device": {
+        const { name, index, isUp, isGone } = change;
+        const isOuter = [this.#observed?.outerName ?? this.#settings.local.device, this.#outside?.device]
+          .includes(name);
+        return isOuter && (isGone || this.#observed?.links.get(index)?.isUp !== isUp);
+      }
+      case "address":
+        return change.ip === this.#outside?.ip;
+      case "route":
+        return change.protocol !== ROUTE_PROTOCOL && this.#ways.isIn(change.network);
+      case "rule":
+      case "unknown":
+        return true;
+      case "table":
+        return false;
+    }
   }
 
   /** Whether it is another tunnel that uses a FOU port of ours. */

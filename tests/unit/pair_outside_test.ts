@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { clientSettings, hubOf, peersOf, SERVER, SERVER_NAME, World } from "./pair/world.ts";
+import type { Settings } from "../../lib/settings/settings.ts";
 import { samplePeer } from "./samples.ts";
 
 /** A world whose first client has no keepalive of its own. The server replies to it. */
@@ -99,7 +100,7 @@ Deno.test("A client follows its own address when that changes, and waits for one
   admin.flushAddresses("eth0");
   await world.pass(3);
   assert.ok(
-    client.hasLogged(/<4>.*it has no IPv4 address; keeping 10\.0\.0\.4 until there is one/),
+    client.hasLogged(/<4>.*it has no IPv4 address; keeping 10\.0\.0\.4, and waiting/),
     world.story,
   );
   assert.match(
@@ -200,4 +201,85 @@ Deno.test("A client without a route by its device says so in its status, and sen
   admin.addRoute("default dev eth0 via 10.0.0.254");
   await world.pass(10);
   assert.equal(client.status, "accepted by 192.0.2.1:10000", world.story);
+});
+
+/** A client and a server that say what their uplink lacks. */
+for (
+  const [side, ip, gateway] of [["server", SERVER.ip, "192.0.2.254"], [
+    "client",
+    "10.0.0.4",
+    "10.0.0.254",
+  ]] as const
+) {
+  Deno.test(`A ${side} says once that its uplink is down, and once that it is up again`, async () => {
+    const world = new World();
+    await world.begin();
+    const node = side === "server" ? world.server : world.clients[2]!;
+    const admin = world.admin(node);
+    const problem = `Cannot use ${ip}: its network device eth0 is down`;
+    admin.lower("eth0");
+    await world.pass(120);
+    const count = (text: string) => node.lines.filter((line) => line.includes(text)).length;
+    assert.equal(count(`<4>Warning: ${problem}; keeping ${ip}, and waiting`), 1, world.story);
+    assert.ok(node.status!.startsWith(`${problem}; `), node.status!);
+    admin.raise("eth0");
+    admin.addRoute(`default dev eth0 via ${gateway}`);
+    await world.pass(2);
+    assert.equal(count(`<5>${ip} can be used again`), 1);
+    assert.ok(!node.status!.includes("Cannot"), node.status!);
+    await world.pass(30);
+    world.assertConnected();
+  });
+}
+
+Deno.test("A client without keepalive or replies authenticates within a second of the news that its uplink is back", async () => {
+  const world = new World();
+  await world.begin();
+  const client = world.clients[2]!;
+  client.settings = { ...client.settings as Settings, keepalive: 0 };
+  client.reload();
+  await world.pass(5);
+  const admin = world.admin(client);
+  const cases: Record<string, () => void> = {
+    "another default route": () => {
+      admin.deleteRoute("default");
+      admin.addRoute("default dev eth0 via 10.0.0.253");
+    },
+    "the device was down": () => {
+      admin.lower("eth0");
+      admin.raise("eth0");
+      admin.addRoute("default dev eth0 via 10.0.0.254");
+    },
+    "the same address again": () => {
+      admin.flushAddresses("eth0");
+      admin.addAddress("eth0", "10.0.0.4/24");
+      admin.addRoute("default dev eth0 via 10.0.0.254");
+    },
+    "another address of several": () => {
+      admin.addAddress("eth0", "10.0.0.41/32");
+      admin.flushAddresses("eth0");
+      admin.addAddress("eth0", "10.0.0.42/24");
+      admin.addAddress("eth0", "10.0.0.43/32");
+      admin.addRoute("default dev eth0 via 10.0.0.254");
+    },
+  };
+  for (const [what, change] of Object.entries(cases)) {
+    await world.pass(10);
+    const { length } = world.seen;
+    change();
+    await world.clock.advance(1_100);
+    assert.ok(world.seen.length > length, what);
+    assert.equal(world.sendData(2), "p2", `${what}\n${world.story}`);
+  }
+  admin.deleteRoute("default");
+  await world.pass(200);
+  const warnings = client.lines.filter((line) => /<4>.*auth packet not sent/.test(line));
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+  admin.addRoute("default dev eth0 via 10.0.0.254");
+  const { length } = world.seen;
+  await world.clock.advance(1_100);
+  assert.ok(world.seen.length > length, "at once, not after a pause that has grown");
+  assert.ok(client.hasLogged(/<5>ipipou1: auth packets can be sent again/));
+  await world.pass(5);
+  assert.ok(world.seen.length <= length + 2, "and not again and again");
 });

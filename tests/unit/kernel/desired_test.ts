@@ -337,3 +337,20 @@ Deno.test("desiredState() gives no peer the private address that belongs to anot
   const { tunnels } = desire(sampleSettings({ peers }), { b: HERE });
   assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");
 });
+
+Deno.test("desiredState() parks peers with private addresses while the own address is gone, unless a device is said", () => {
+  const admissions = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
+  const remotesAt = (ip: string, link: string | null) => {
+    const observed = sampleObserved({ hostAddresses: new Map([["eth0", [ip]], ["eth1", ["203.0.113.1"]]]) });
+    const wanted = {
+      settings: HUB,
+      outside: { ...OUTSIDE, link },
+      admissions: new Map(Object.entries(admissions)),
+    };
+    const { state: { tunnels, altAddresses } } = desiredState(wanted, observed, NOW);
+    return [...["a", "b"].map((name) => tunnels.get(name)!.remote.ip), altAddresses.size];
+  };
+  assert.deepEqual(remotesAt("192.0.2.1", null), [HOME.ip, HOME.ip, 1]);
+  assert.deepEqual(remotesAt("192.0.2.9", null), [HOME.ip, "0.0.1.3", 0]);
+  assert.deepEqual(remotesAt("192.0.2.9", "eth0"), [HOME.ip, HOME.ip, 1]);
+});

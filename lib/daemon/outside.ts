@@ -138,11 +138,11 @@ export function describeMove(from: Outside, to: Outside): string | null {
 }
 
 /**
- * Finds the outside. As a service it waits as long as it takes: at boot, devices and addresses may appear after the
- * program starts.
+ * Finds the outside. As a service, or with --wait, it waits as long as it takes: at boot, devices and addresses may appear
+ * after the program starts.
  *
  * @param server the address of a client's server, if that is known
- * @throws {IpipouError} exit code 2 when there is no such device or address, and no service manager started the program
+ * @throws {IpipouError} exit code 2 when there is no such device or address, and it is not to wait
  * @throws the reason of `stop`
  */
 export async function awaitOutside(
@@ -162,7 +162,7 @@ export async function awaitOutside(
       const outside = findOutside(system, settings, observed, preferredSource(system, settings, server));
       return { observed, outside };
     } catch (error) {
-      if (!(error instanceof UnusableOutsideError) || !service.isManaged) throw error;
+      if (!(error instanceof UnusableOutsideError) || !(service.isManaged || settings.wait)) throw error;
       if (error.message !== told) log.warning(`${error.message}; waiting for it`);
       told = error.message;
       service.waitingFor(`the ${error.missing}`);

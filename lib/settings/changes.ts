@@ -34,6 +34,7 @@ const COMMON: readonly Row<Settings>[] = [
   ["--no-monitor-port", ({ monitor }) => !monitor.port],
   ["--monitor-ping", ({ monitor }) => monitor.ping],
   ["--auth-packet-ttl", ({ authPacketTtl }) => authPacketTtl],
+  ["--wait", ({ wait }) => wait],
   ["--verb", ({ log }) => log.verbosity],
   ["--no-log-time", ({ log }) => log.time === false],
   ["--no-log-pid", ({ log }) => log.pid === false],

@@ -63,6 +63,7 @@ export interface Values {
   monitorPort: boolean;
   monitorPing: boolean;
   reauthOnly: boolean;
+  wait: boolean;
   moveInterval: number;
   /** Name of one of several peers. Not an option of the command line. */
   peerName: string;

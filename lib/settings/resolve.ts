@@ -61,6 +61,7 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     monitor: { port: given.monitorPort?.value ?? true, ping: given.monitorPing?.value ?? false },
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
+    wait: given.wait?.value ?? false,
     log: chooseLog(given),
     isOfMany: input.peers !== null,
     peers,

@@ -103,6 +103,8 @@ export interface Settings {
   readonly authPacketTtl: number | null;
   /** Client: send one auth packet and exit, changing nothing. */
   readonly reauthOnly: boolean;
+  /** Whether to wait for the outer device and address also if no service manager started the program. */
+  readonly wait: boolean;
   readonly log: {
     /** 0 is quiet, see `lib/log.ts` */ readonly verbosity: number;
     /** Null: on unless the log goes to the journal, which adds it. */

@@ -48,6 +48,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     monitor: { port: false, ping: false },
     authPacketTtl: null,
     reauthOnly: false,
+    wait: false,
     log: { verbosity: 0, time: false, pid: false },
     isOfMany: false,
     peers: [samplePeer()],

@@ -18,6 +18,11 @@ export const GENERAL: OptionGroup = {
       help: "Instance number, from which other defaults are derived",
       default: "a server's --queue-number if it is 1-999, else 0",
     },
+    "--wait": {
+      ...turnsOn("wait"),
+      neverAbbreviated: true,
+      help: "At the start, wait for the network device and address of --fou-local, as a service does",
+    },
     "-v": { kind: "count", slot: "verbose", help: "Log more; may be repeated up to three times" },
     "--verb LEVEL": {
       ...integer("verb", 0, 99),

@@ -53,7 +53,7 @@ function find(
 }
 
 /** Waits for a device that never appears, until stopped. */
-function awaitDevice(manager: ServiceManager | null) {
+function awaitDevice(manager: ServiceManager | null, wait = false) {
   const lines: string[] = [];
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
@@ -62,7 +62,7 @@ function awaitDevice(manager: ServiceManager | null) {
   const changed = (stop: AbortSignal) =>
     new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
   const kernel = { observe: () => Promise.resolve(observedWith([])), changed };
-  const settings = settingsOf({ device: "eth9" });
+  const settings = { ...settingsOf({ device: "eth9" }), wait };
   const waiting = awaitOutside({ system: SYSTEM, settings, kernel, log, service, stop: stop.signal })
     .finally(() => service[Symbol.dispose]());
   return { lines, stop, waiting };
@@ -72,6 +72,14 @@ Deno.test("awaitOutside() fails at once when run by hand", async () => {
   const { lines, waiting } = awaitDevice(null);
   await assert.rejects(waiting, { exitCode: EXIT.usage, message: /there is no such device/ });
   assert.deepEqual(lines, []);
+});
+
+Deno.test("awaitOutside() waits by hand with --wait, and says for what", async () => {
+  const { lines, stop, waiting } = awaitDevice(null, true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.match(lines.join(), /network device eth9 .* there is no such device.*; waiting for it$/);
+  stop.abort("SIGTERM");
+  await assert.rejects(waiting, (reason) => reason === "SIGTERM");
 });
 
 Deno.test("awaitOutside() as a service waits until it is to stop, and says for what", async () => {

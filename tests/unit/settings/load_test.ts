@@ -53,6 +53,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       monitor: { port: true, ping: false },
       authPacketTtl: null,
       reauthOnly: false,
+      wait: false,
       log: { verbosity: 0, time: null, pid: null },
       isOfMany: false,
       peers: [{

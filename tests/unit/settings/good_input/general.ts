@@ -46,6 +46,13 @@ export const GENERAL: readonly GoodInput[] = [
     gives: { "log.verbosity": 3 },
   },
   {
+    option: "wait",
+    mode: "client",
+    argv: ["--wait"],
+    toml: "wait = true",
+    gives: { wait: true },
+  },
+  {
     option: "verb",
     mode: "client",
     argv: ["--verb=3"],

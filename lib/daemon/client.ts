@@ -46,9 +46,10 @@ export class ClientDaemon implements Daemon {
 
   /** @throws {SysError} when no raw socket can be opened */
   private constructor(context: DaemonContext, setup: Setup) {
-    const { system, settings, log, stop } = context;
+    const { system, kernel, settings, log, stop } = context;
+    const news = (stop: AbortSignal) => kernel.repairDue(stop);
     this.#context = context;
-    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock: system.clock, stop });
+    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock: system.clock, stop, news });
     this.#whereabouts = new Whereabouts(context);
     this.#settings = settings;
     const signs = setup.settings.peers[0]!.scheme.kind === "ed25519";

@@ -6,6 +6,8 @@ interface ReconcilerContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly stop: AbortSignal;
+  /** Resolves when others changed something, so that a change that failed may succeed, or when `stop` is aborted. */
+  readonly news?: (stop: AbortSignal) => Promise<void>;
 }
 
 /** A change of which the caller awaits the result. */
@@ -31,6 +33,8 @@ export class Reconciler {
   #attempt: Attempt | null = null;
   #hurry = new AbortController();
   #running: Promise<void> | null = null;
+  /** When a change that failed is tried again if nothing happens before; null: none failed. */
+  #retryAt: number | null = null;
 
   /** @param change brings the kernel to what is wanted at the time of the call */
   constructor(change: () => Promise<void>, context: ReconcilerContext) {
@@ -90,12 +94,13 @@ export class Reconciler {
         this.#waiting = new Map([...served, ...this.#waiting]);
         this.#served = new Map();
         if (failedBefore && attempt !== null) this.#giveUp(attempt, error);
-        else await this.#pause(error as Error, failedBefore ? backoff.next() : 0);
+        else await this.#pause(error as Error, failedBefore ? backoff : null);
         failedBefore = true;
         continue;
       }
       backoff.reset();
       failedBefore = false;
+      this.#retryAt = null;
       this.#served = new Map();
       for (const then of served.values()) then();
       if (attempt !== null) this.#attempt = null;
@@ -113,10 +118,25 @@ export class Reconciler {
   }
 
   /** The first failure is retried at once: usually someone else had changed the kernel. */
-  async #pause({ message }: Error, delay: number): Promise<void> {
-    const { log, clock, stop } = this.#context;
-    if (delay === 0) return log.info(`${message}; looking at the kernel again`);
-    log.error(`${message}; trying again in ${delay / 1000} s`);
-    await clock.waitUntil(clock.now() + delay, stop, this.#hurry.signal);
+  async #pause({ message }: Error, backoff: Backoff | null): Promise<void> {
+    const { log, clock } = this.#context;
+    if (backoff === null) return log.info(`${message}; looking at the kernel again`);
+    if (this.#retryAt === null || this.#retryAt <= clock.now()) {
+      const delay = backoff.next();
+      this.#retryAt = clock.now() + delay;
+      log.error(`${message}; trying again in ${delay / 1000} s`);
+    } else log.info(message);
+    await this.#newsOr(this.#retryAt);
+  }
+
+  /** Waits for others' changes, for a moment, or for a change that is not to wait. */
+  async #newsOr(moment: number): Promise<void> {
+    const { clock, stop, news } = this.#context;
+    const over = new AbortController();
+    const waits = [clock.waitUntil(moment, stop, this.#hurry.signal, over.signal)];
+    if (news !== undefined) waits.push(news(over.signal));
+    await Promise.race(waits);
+    over.abort();
+    await Promise.all(waits);
   }
 }

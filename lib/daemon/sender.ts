@@ -16,20 +16,32 @@ export class Sender implements Disposable {
   }
 
   /**
-   * After a failure the next call opens the socket again: it would stay bound to a device that another one of the same
+   * After a failure it tries once more with a new socket: the old one stays bound to a device that another one of the same
    * name has replaced.
    *
    * @param ttl of the IPv4 header; null: the system's
    * @throws {SysError} when it cannot be sent
    */
   send(datagram: Datagram, ttl: number | null): void {
-    const socket = this.#socket ??= this.#system.openRawSocket(this.#options);
+    if (this.#socket !== null) {
+      try {
+        return this.#sendBy(this.#socket, datagram, ttl);
+      } catch {
+        this[Symbol.dispose]();
+      }
+    }
+    const socket = this.#system.openRawSocket(this.#options);
+    this.#socket = socket;
     try {
-      socket.send(buildUdpPacket(datagram, ttl ?? socket.defaultTtl), datagram.destination.ip);
+      this.#sendBy(socket, datagram, ttl);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  #sendBy(socket: RawSocket, datagram: Datagram, ttl: number | null): void {
+    socket.send(buildUdpPacket(datagram, ttl ?? socket.defaultTtl), datagram.destination.ip);
   }
 
   [Symbol.dispose](): void {

@@ -51,10 +51,11 @@ export class Server implements Daemon {
   #change: Promise<void> = Promise.resolve();
 
   private constructor(context: DaemonContext, setup: ServerSetup, record: ReplayRecord) {
-    const { system: { clock }, log, stop } = context;
+    const { system: { clock }, kernel, log, stop } = context;
+    const news = (stop: AbortSignal) => kernel.repairDue(stop);
     this.#context = context;
     this.#setup = setup;
-    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop });
+    this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop, news });
     this.#searches = new Turns(() => this.#search(), clock, stop);
     this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
     this.#whereabouts = new Whereabouts(context);

@@ -57,9 +57,14 @@ export function desiredState(
   const { own, foreign } = observed;
   const { peers, mode } = settings;
   const hindrances = findFaults(peers, admissions, foreign, keptOut.faults);
-  const { unhindered, faults } = goesByMainTable(settings, outside)
+  const { unhindered: possible, faults } = goesByMainTable(settings, outside)
     ? withoutRecursions(hindrances, admissions, outside)
     : hindrances;
+  // While the outer device is gone nothing can be bound to it. What was stays, and waits for one of that name.
+  const isLinkGone = outside.link !== null && !observed.hostAddresses.has(outside.link);
+  const unhindered = isLinkGone
+    ? possible.filter(({ tunnel: { device } }) => own.tunnels.has(device))
+    : possible;
   const stuck = [...keptOut.stuck.keys()].flatMap((device) => own.tunnels.get(device) ?? []);
   const reserved = new Set(peers.flatMap(({ altIp }) => altIp ?? []));
   const isReaddressing = mode === "server" || observed.hasNft && peers.some(({ sharedIpip }) => sharedIpip);
@@ -76,7 +81,8 @@ export function desiredState(
     const local = locals.get(peer.name) ?? null;
     const path = local === null ? null : observed.paths.get(admission.remote!.ip) ?? null;
     const found = own.tunnels.get(peer.tunnel.device);
-    return memberOf({ settings, outside, peer, admission, local, foreign, path, deviceMtu, found });
+    const at = isLinkGone ? { ...outside, link: found!.link } : outside;
+    return memberOf({ settings, outside: at, peer, admission, local, foreign, path, deviceMtu, found });
   });
   const tunnels = new Map(
     [...stuck, ...members.map(({ tunnel }) => tunnel)].map((tunnel) => [tunnel.name, tunnel]),

@@ -12,6 +12,7 @@ export class GateWatch {
   /** How many had come when the gate was last known to be as it should. */
   #cleared = 0;
   #awaySince: number | null = null;
+  #isTableSuspect = false;
   #isClosed = false;
   /** Before then closing is not tried again. */
   #notBefore = -Infinity;
@@ -44,8 +45,14 @@ export class GateWatch {
     return Math.max(due, this.#notBefore);
   }
 
-  /** Others changed the gate's rules. */
-  handleNews(now: number): void {
+  /** Whether others changed the table itself, and not just what is in it: it may be dormant. */
+  get isTableSuspect(): boolean {
+    return this.#isTableSuspect;
+  }
+
+  /** Others changed the gate's rules. @param isTable whether also the table that they are in */
+  handleNews(now: number, isTable = false): void {
+    this.#isTableSuspect ||= isTable;
     this.#alarms++;
     this.#awaySince ??= now;
   }
@@ -64,6 +71,7 @@ export class GateWatch {
     this.#isClosed = false;
     if (this.#seen !== this.#alarms) return;
     this.#cleared = this.#seen;
+    this.#isTableSuspect = false;
     this.#awaySince = null;
   }
 

@@ -154,6 +154,11 @@ export class Kernel {
     this.#takeNews();
     picture.beginChange(plan);
     try {
+      // The kernel wakes a dormant table only in a transaction of its own.
+      if (picture.gate.isTableSuspect && observed.own.gate !== null && state.gate !== null) {
+        using _lock = await this.#context.lock();
+        await runner.nft([`add table ip ${state.gate.table}`]);
+      }
       const onMade = () => picture.handleMade(state);
       const refusals = await this.#instance().carryOut(plan, observed.own, state, onMade);
       if (refusals.size > 0) return this.#takeRefusals(refusals);
@@ -163,7 +168,7 @@ export class Kernel {
       picture.handleFailure();
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
-    if (picture.gate.isClosed) log.notice("the gate is back, and so are the FOU ports behind it");
+    if (picture.gate.isClosed) this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed), clock.now());
     this.#losses.handleChange();
     inUse.hid();
@@ -270,7 +275,7 @@ export class Kernel {
       const lines = guarded.map((listener) => `fou del ${listenerWords(listener)}`);
       if (lines.length > 0) await runner.ipEach(lines, NO_SUCH_PORT);
       const ports = guarded.map(({ local }) => listenerKey(local)).join(", ");
-      if (lines.length > 0) log.warning(`${CLOSED}: ${ports}`);
+      if (lines.length > 0) this.#losses.tellClosed(`${CLOSED}: ${ports}`, clock.now());
     } catch (error) {
       isDone = false;
       log.error(`${(error as Error).message}: FOU ports are open without a gate`);

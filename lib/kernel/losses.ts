@@ -22,6 +22,7 @@ export class Losses {
   readonly #events = new Map<string, { times: number[]; toldAt: number }>();
   /** What is lost and not restored yet. */
   readonly #open = new Set<string>();
+  #isClosedTold = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -45,6 +46,19 @@ export class Losses {
         this.#log.warning(`${fight}: ${count} times in the last minute: restoring it each time`);
       }
     }
+  }
+
+  /** Tells of FOU ports that were closed because the gate is away, as rarely as of losses. */
+  tellClosed(line: string, now: number): void {
+    const what = "the FOU ports";
+    this.#isClosedTold = this.#count(what, now) !== null;
+    if (this.#isClosedTold) this.#log.warning(line);
+  }
+
+  /** Tells that they are open again, if the log was told that they were closed. */
+  tellOpen(line: string): void {
+    if (this.#isClosedTold) this.#log.notice(line);
+    this.#isClosedTold = false;
   }
 
   /** What is wanted was established. */
@@ -83,9 +97,7 @@ function lossesOf(observed: KernelState, written: KernelState, desired: KernelSt
 function lossOf(kind: string, [first, ...others]: readonly string[], state: string): Loss[] {
   if (first === undefined) return [];
   const what = `${kind} ${first}`;
-  const line = others.length === 0
-    ? `${what} is ${state}`
-    : `${what} is ${state}, and so are ${others.length} more`;
+  const line = others.length === 0 ? `${what} is ${state}` : `${what} and ${others.length} more are ${state}`;
   return [{ what, line }];
 }
 

@@ -30,6 +30,9 @@ const LEAST_INTERVAL_MILLISECONDS = 1_000;
 /** How many looks may follow each other at once when the gate is away: some tools flush all rules twice. */
 const MOST_AT_ONCE = 3;
 
+/** In news of chains: the table that they are in. */
+const TABLE_ITSELF = "";
+
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
 
@@ -71,7 +74,7 @@ export class Picture {
     this.#identity = identityOf(settings);
     this.#hasRoutes = hasRoutes(settings);
     const names = gateNames(settings.name);
-    this.#chains = new Set(["", ...GATE_CHAINS.map((chain) => names[chain])]);
+    this.#chains = new Set([TABLE_ITSELF, ...GATE_CHAINS.map((chain) => names[chain])]);
   }
 
   /** What our own objects are recognized by, also those of earlier settings until they are removed. */
@@ -111,7 +114,7 @@ export class Picture {
   }
 
   /** What is known of the gate. */
-  get gate(): Pick<GateWatch, "isAway" | "isClosed"> {
+  get gate(): Pick<GateWatch, "isAway" | "isClosed" | "isTableSuspect"> {
     return this.#gate;
   }
 
@@ -254,7 +257,7 @@ export class Picture {
         continue;
       }
       if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
-        this.#gate.handleNews(now);
+        this.#gate.handleNews(now, change.chains.includes(TABLE_ITSELF));
       }
       this.#isWayNew ||= this.#isOfWay(change);
       this.#need = "all";

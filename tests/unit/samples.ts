@@ -86,7 +86,7 @@ export function sampleObserved(
       tunnelPorts: new Set(),
       ...foreign,
     },
-    hostAddresses: new Map(),
+    hostAddresses: new Map([["eth0", ["192.0.2.1"]]]),
     hasNft: true,
     isLoopbackUp: true,
     outerName: null,

@@ -13,6 +13,7 @@ class Bench implements Disposable {
   changes = 0;
   readonly reconciler: Reconciler;
   #current = Promise.withResolvers<void>();
+  #news = Promise.withResolvers<void>();
 
   constructor() {
     const write = (line: string) => this.lines.push(line);
@@ -22,7 +23,12 @@ class Bench implements Disposable {
       this.#current = Promise.withResolvers();
       return this.#current.promise;
     };
-    this.reconciler = new Reconciler(change, { log, clock: CLOCK, stop: this.stop.signal });
+    const news = (stop: AbortSignal) => {
+      this.#news = Promise.withResolvers();
+      stop.addEventListener("abort", () => this.#news.resolve());
+      return this.#news.promise;
+    };
+    this.reconciler = new Reconciler(change, { log, clock: CLOCK, stop: this.stop.signal, news });
   }
 
   request(...names: string[]): void {
@@ -31,6 +37,11 @@ class Bench implements Disposable {
 
   async succeed(): Promise<void> {
     this.#current.resolve();
+    await this.time.settle();
+  }
+
+  async tell(): Promise<void> {
+    this.#news.resolve();
     await this.time.settle();
   }
 
@@ -127,6 +138,32 @@ Deno.test("Reconciler retries a failed change at once, then after 1, 2, 4 second
     "Error: Cannot C; trying again in 2 s",
   ]);
   await bench.time.advance(8_000);
+  await bench.succeed();
+  assert.deepEqual(bench.served, ["a"]);
+});
+
+Deno.test("Reconciler retries at once when others change something, and the log says no more for that", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await bench.fail("Cannot");
+  for (const delay of [1_000, 2_000]) {
+    await bench.fail("Cannot");
+    await bench.time.advance(delay);
+  }
+  await bench.fail("Cannot");
+  const errors = () => bench.lines.filter((line) => line.startsWith("Error")).length;
+  const [{ changes }, before] = [bench, errors()];
+  for (let news = 1; news <= 5; news++) {
+    await bench.tell();
+    assert.equal(bench.changes, changes + news);
+    await bench.fail("Cannot");
+  }
+  assert.equal(errors(), before);
+  await bench.time.advance(4_000);
+  assert.equal(bench.changes, changes + 6, "the pause is as long as it would have been");
+  await bench.fail("Cannot");
+  assert.equal(errors(), before + 1);
+  await bench.tell();
   await bench.succeed();
   assert.deepEqual(bench.served, ["a"]);
 });

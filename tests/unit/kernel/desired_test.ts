@@ -338,6 +338,20 @@ Deno.test("desiredState() gives no peer the private address that belongs to anot
   assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");
 });
 
+Deno.test("desiredState() leaves tunnels as they are while their device is gone, and makes none", () => {
+  const observed = sampleObserved({ hostAddresses: new Map([["eth0", ["192.0.2.1"]]]) });
+  const wanted = { settings: HUB, outside: OUTSIDE, admissions: new Map([["a", HERE], ["b", HERE]]) };
+  const standing = desiredState(wanted, observed, NOW).state.tunnels.get("a")!;
+  const found = { ...standing, link: "if7" };
+  const own = { ...observed.own, tunnels: new Map([["a", found]]) };
+  const gone = { ...observed, own, hostAddresses: new Map([["eth1", ["192.0.2.1"]]]) };
+  const { state, faults } = desiredState(wanted, gone, NOW);
+  assert.deepEqual(state.tunnels, new Map([["a", found]]));
+  assert.deepEqual(faults, new Map());
+  const back = { ...observed, own };
+  assert.deepEqual(desiredState(wanted, back, NOW).state.tunnels.get("a")!.link, "eth0");
+});
+
 Deno.test("desiredState() parks peers with private addresses while the own address is gone, unless a device is said", () => {
   const admissions = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
   const remotesAt = (ip: string, link: string | null) => {

@@ -54,7 +54,7 @@ Deno.test("tell() says what is gone or no longer as it was, and still wanted", (
     [{ gate: null }, ["the gate is gone from nftables"]],
     [{ gate: { ...GATE, fingerprint: "" } }, ["the gate in nftables is no longer as it was"]],
     [{ tunnels: tunnels(A!) }, ["device b is gone"]],
-    [{ tunnels: tunnels() }, ["device a is gone, and so are 1 more"]],
+    [{ tunnels: tunnels() }, ["device a and 1 more are gone"]],
     [{ tunnels: tunnels(A!, { ...B!, up: false }) }, ["device b is no longer as it was"]],
     [{ tunnels: tunnels(A!, { ...B!, routes: [] }) }, ["device b is no longer as it was"]],
     [{ tunnels: tunnels(A!, { ...B!, mtu: 1300, routes: ["10.7.0.0/16", "10.8.0.0/16"] }) }, []],
@@ -97,6 +97,21 @@ Deno.test("tell() says each loss once until it is restored, whatever fails meanw
     bench.losses.tell({ ...WHOLE, gate: null }, WHOLE, WHOLE, attempt);
   }
   assert.equal(bench.lines.length, 1);
+});
+
+Deno.test("tellClosed() says as rarely that FOU ports are closed, and tellOpen() when what was said is over", () => {
+  const bench = new Bench();
+  let closed = 0;
+  for (let second = 0; second < 60; second++) {
+    bench.lines.length = 0;
+    bench.losses.tellClosed("closed", second * 1000);
+    bench.losses.tellOpen("open");
+    bench.losses.tellOpen("open");
+    if (bench.lines.length === 0) continue;
+    assert.deepEqual(bench.lines, ["Warning: closed", "open"]);
+    closed++;
+  }
+  assert.equal(closed, 4);
 });
 
 Deno.test("tell() names a fight three times a minute at most, then every 30 seconds", () => {

@@ -166,6 +166,7 @@ export class Kernel {
     } catch (error) {
       if (picture.gate.isAway && settings.mode === "server") await this.#closePorts();
       picture.handleFailure();
+      this.#losses.handleFailure();
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
     if (picture.gate.isClosed) this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
@@ -179,6 +180,7 @@ export class Kernel {
   }
 
   #takeRefusals(refusals: Refusals): null {
+    this.#losses.handleFailure();
     const keptOut = this.#keptOut;
     const [refusal] = refusals.values();
     const isNew = !refusals.keys().every((device) => keptOut.isKnown(device));

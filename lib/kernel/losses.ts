@@ -7,6 +7,8 @@ const PERIOD_MILLISECONDS = 60_000;
 const MOST_LINES = 3;
 const PAUSE_MILLISECONDS = 30_000;
 
+const GATE = "the gate";
+
 /** What others changed of ours, in words. */
 interface Loss {
   /** What is lost, such as "the gate". */
@@ -22,6 +24,7 @@ export class Losses {
   readonly #events = new Map<string, { times: number[]; toldAt: number }>();
   /** What is lost and not restored yet. */
   readonly #open = new Set<string>();
+  #isUnsure = false;
   #isClosedTold = false;
 
   constructor(log: Log) {
@@ -36,7 +39,7 @@ export class Losses {
   tell(observed: KernelState, written: KernelState | null, desired: KernelState, now: number): void {
     if (written === null || observed === written) return;
     for (const { what, line } of lossesOf(observed, written, desired)) {
-      if (this.#open.has(what)) continue;
+      if (this.#open.has(what) || this.#isUnsure && what !== GATE) continue;
       this.#open.add(what);
       const count = this.#count(what, now);
       if (count === null) continue;
@@ -64,6 +67,12 @@ export class Losses {
   /** What is wanted was established. */
   handleChange(): void {
     this.#open.clear();
+    this.#isUnsure = false;
+  }
+
+  /** A change failed half way: what is missing now may have been removed by it. */
+  handleFailure(): void {
+    this.#isUnsure = true;
   }
 
   /** How often something was lost in the last minute; null: not to be told this time. */
@@ -81,23 +90,28 @@ function lossesOf(observed: KernelState, written: KernelState, desired: KernelSt
   const kept = [...written.tunnels.values()].filter(({ name }) => desired.tunnels.has(name));
   const devices = kept.map((tunnel) => [tunnel.name, observed.tunnels.get(tunnel.name), tunnel] as const);
   const gone = devices.filter(([, found]) => found === undefined).map(([name]) => name);
-  const changed = devices.filter(([, found, tunnel]) => found !== undefined && !isSame(found, tunnel))
-    .map(([name]) => name);
+  const changed = devices.filter(([name, found, tunnel]) =>
+    found !== undefined && !isSame(found, tunnel) && !isSame(found, desired.tunnels.get(name)!)
+  ).map(([name]) => name);
   const missing = <T>(of: (state: KernelState) => ReadonlyMap<string, T>) =>
     [...of(written).keys()].filter((key) => of(desired).has(key) && !of(observed).has(key));
   return [
-    ...(gate === null || desired.gate === null ? [] : [{ what: "the gate", line: gate }]),
-    ...lossOf("device", gone, "gone"),
-    ...lossOf("device", changed, "no longer as it was"),
-    ...lossOf("FOU port", missing(({ listeners }) => listeners), "gone"),
-    ...lossOf("private address", missing(({ altAddresses }) => altAddresses), "gone"),
+    ...(gate === null || desired.gate === null ? [] : [{ what: GATE, line: gate }]),
+    ...lossOf("device", gone, ["gone", "gone"]),
+    ...lossOf("device", changed, ["no longer as it was", "no longer as they were"]),
+    ...lossOf("FOU port", missing(({ listeners }) => listeners), ["gone", "gone"]),
+    ...lossOf("private address", missing(({ altAddresses }) => altAddresses), ["gone", "gone"]),
   ];
 }
 
-function lossOf(kind: string, [first, ...others]: readonly string[], state: string): Loss[] {
+function lossOf(
+  kind: string,
+  [first, ...others]: readonly string[],
+  [one, several]: readonly [string, string],
+): Loss[] {
   if (first === undefined) return [];
   const what = `${kind} ${first}`;
-  const line = others.length === 0 ? `${what} is ${state}` : `${what} and ${others.length} more are ${state}`;
+  const line = others.length === 0 ? `${what} is ${one}` : `${what} and ${others.length} more are ${several}`;
   return [{ what, line }];
 }
 

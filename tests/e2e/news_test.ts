@@ -29,7 +29,7 @@ async function stateOf(scenario: Scenario): Promise<string> {
   return snapshot.replace(/^\d+: /gm, "");
 }
 
-Deno.test("changes by someone else are reverted at once, a deleted FOU port at the next reload, which lists nothing else", async (t) => {
+Deno.test("changes by someone else are reverted at once, a deleted FOU port at the next auth packet or reload", async (t) => {
   await using scenario = await Scenario.create();
   const { network } = scenario;
   const config = await scenario.write("server.toml", SETTINGS);
@@ -62,13 +62,19 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
       'nft add element ip ipipou addresses-ipipou1 { 198.51.100.77 comment "mine" }',
     "a rule of others before the first":
       'nft insert rule ip ipipou gate-ipipou1 udp dport 1-9 accept comment "mine"',
+    "a rule that was replaced":
+      "sh nft replace rule ip ipipou fou-ipipou1 handle $(nft -a list chain ip ipipou fou-ipipou1 | sed -n 's/.* handle //p' | tail -n 1) accept",
+    "a table that was put to sleep": "nft add table ip ipipou { flags dormant ; }",
     "a deleted rule": "nft flush chain ip ipipou gate-ipipou1",
     "a flushed ruleset": "nft flush ruleset",
   };
   for (const [what, change] of Object.entries(changes)) {
     await t.step(what, async () => {
       const { length } = server.lines;
-      await network.must("server", change.split(" "));
+      await network.must(
+        "server",
+        change.startsWith("sh ") ? ["sh", "-ec", change.slice(3)] : change.split(" "),
+      );
       await eventually("all is as it was", async () => await stateOf(scenario) === standing);
       assert.ok(server.lines.slice(length).some((line) => line.includes("address show")), "nothing happened");
       // News that came during the look takes one more.
@@ -98,11 +104,42 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     },
   );
 
-  await t.step("a deleted FOU port", async () => {
-    await network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1".split(" "));
+  await t.step("a deleted FOU port, at the next auth packet, and at a reload", async () => {
+    const deletePort = () =>
+      network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1".split(" "));
+    await deletePort();
+    client.signal("SIGUSR1");
+    await eventually("all is as it was", async () => await stateOf(scenario) === standing);
+    await server.waitForLine(/FOU port 192\.0\.2\.1:10001 is gone: restoring it/, PATIENCE);
+    await reload(scenario, server);
+    await deletePort();
     assert.notEqual(await stateOf(scenario), standing);
     assert.deepEqual(await reload(scenario, server), FOU);
     assert.equal(await stateOf(scenario), standing);
+  });
+
+  await t.step("while nft cannot restore the gate, the FOU port is closed", async () => {
+    const nft = `${scenario.programs}/nft`;
+    const there = await Deno.readLink(nft);
+    await Deno.remove(nft);
+    await Deno.symlink("/bin/false", nft);
+    await network.must("server", ["nft", "flush", "ruleset"]);
+    const hasPort = async () =>
+      (await network.must("server", ["ip", "fou", "show"])).includes("local 192.0.2.1");
+    await eventually("the port is closed", async () => !await hasPort());
+    await server.waitForLine(
+      /the gate is away: FOU ports are closed until it is back: 192\.0\.2\.1:10001/,
+      PATIENCE,
+    );
+    await Deno.remove(nft);
+    await Deno.symlink(there, nft);
+    const { length } = server.lines;
+    await eventually("all is as it was", async () => await stateOf(scenario) === standing);
+    const commands = server.lines.slice(length).join("\n");
+    const [gate, port] = ["add chain ip ipipou fou-ipipou1", "ip fou add port 10001"].map((command) =>
+      commands.indexOf(command)
+    );
+    assert.ok(gate! >= 0 && port! > gate!, "the gate comes first");
   });
   await scenario.ping("client");
   await Promise.all([client.kill(), server.kill()]);

@@ -58,6 +58,9 @@ Deno.test("tell() says what is gone or no longer as it was, and still wanted", (
     [{ tunnels: tunnels(A!, { ...B!, up: false }) }, ["device b is no longer as it was"]],
     [{ tunnels: tunnels(A!, { ...B!, routes: [] }) }, ["device b is no longer as it was"]],
     [{ tunnels: tunnels(A!, { ...B!, mtu: 1300, routes: ["10.7.0.0/16", "10.8.0.0/16"] }) }, []],
+    [{ tunnels: tunnels({ ...A!, up: false }, { ...B!, up: false }) }, [
+      "device a and 1 more are no longer as they were",
+    ]],
     [{ listeners: new Map() }, ["FOU port 192.0.2.1:10001 is gone"]],
     [{ altAddresses: new Map() }, ["private address 172.29.0.0 is gone"]],
   ];
@@ -97,6 +100,15 @@ Deno.test("tell() says each loss once until it is restored, whatever fails meanw
     bench.losses.tell({ ...WHOLE, gate: null }, WHOLE, WHOLE, attempt);
   }
   assert.equal(bench.lines.length, 1);
+});
+
+Deno.test("tell() blames nobody for what a change of ours that failed may have removed, except for the gate", () => {
+  const bench = new Bench();
+  bench.losses.handleFailure();
+  bench.losses.tell({ ...WHOLE, tunnels: new Map(), gate: null }, WHOLE, WHOLE, 0);
+  assert.deepEqual(bench.lines, ["Warning: the gate is gone from nftables: restoring it"]);
+  bench.losses.handleChange();
+  assert.deepEqual(bench.tell({ listeners: new Map() }).length, 1);
 });
 
 Deno.test("tellClosed() says as rarely that FOU ports are closed, and tellOpen() when what was said is over", () => {

@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { ClockWatch } from "../../ffi/clock_watch.ts";
+import { must } from "../../tools/command.ts";
+
+Deno.test("wait() resolves each time the clock is set, and when it is to stop", async () => {
+  using watch = new ClockWatch();
+  const stop = new AbortController();
+  for (let time = 0; time < 2; time++) {
+    const waiting = watch.wait(stop.signal);
+    // To what it is, but for the moment that this takes.
+    await must(["sh", "-c", "date -s @$(date +%s.%N)"]);
+    assert.equal(await waiting, true);
+  }
+  const waiting = watch.wait(stop.signal);
+  stop.abort();
+  assert.equal(await waiting, false);
+});

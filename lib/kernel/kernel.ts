@@ -134,7 +134,7 @@ export class Kernel {
 
   /** Changes the kernel. @returns null: meanwhile it told something that changes what is wanted */
   async #attempt(wanted: Wanted): Promise<Faults | null> {
-    const { clock, news, log, runner } = this.#context;
+    const { clock, news, runner } = this.#context;
     const { settings, admissions, outside } = wanted;
     const picture = this.#picture;
     const inUse = this.#inUse;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
-import { EMPTY_STATE, type Gate, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
+import { EMPTY_STATE, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
 import type { DeviceChange, KernelChange } from "../../../lib/ports.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 

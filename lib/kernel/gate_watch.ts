@@ -66,9 +66,9 @@ export class GateWatch {
     if (isMissing) this.#awaySince ??= now;
   }
 
-  /** What is wanted was established after the latest look. */
-  handleChange(): void {
-    this.#isClosed = false;
+  /** What is wanted was established after the latest look. @param areClosed whether without the FOU ports */
+  handleChange(areClosed = false): void {
+    this.#isClosed = areClosed;
     if (this.#seen !== this.#alarms) return;
     this.#cleared = this.#seen;
     this.#isTableSuspect = false;

@@ -169,8 +169,11 @@ export class Kernel {
       this.#losses.handleFailure();
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
-    if (picture.gate.isClosed) this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
+    const { isClosed } = picture.gate;
     picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed), clock.now());
+    if (isClosed && !picture.gate.isClosed) {
+      this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
+    }
     this.#losses.handleChange();
     inUse.hid();
     this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
@@ -283,6 +286,7 @@ export class Kernel {
       log.error(`${(error as Error).message}: FOU ports are open without a gate`);
     }
     picture.handleClosed(isDone, clock.now());
+    this.#bell.ring();
   }
 
   /** Whether the way to the far ends may be another one than at the last call. */

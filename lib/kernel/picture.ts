@@ -36,6 +36,8 @@ const TABLE_ITSELF = "";
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * What one instance knows of the kernel, as a state machine without I/O. It is told of looks, of our changes and of the
  * kernel's news. It tells what to look at next, and whether others made a change that calls for a repair.
@@ -58,6 +60,9 @@ export class Picture {
   #ways = NO_WAYS;
   /** Where they begin. */
   #from: object | null = null;
+  /** FOU ports that were closed while a change of ours ran, which takes them to be there. */
+  #closedMeanwhile = NONE;
+  #isClosing = false;
   #isHindered = false;
   /** Whether there were news of the way to the far ends that nobody took yet. */
   #isWayNew = false;
@@ -191,6 +196,7 @@ export class Picture {
   handleFailure(): void {
     this.#observed = null;
     this.#expected = null;
+    this.#closedMeanwhile = NONE;
   }
 
   /** We are about to change the kernel. */
@@ -207,10 +213,12 @@ export class Picture {
   handleChange(desired: KernelState, isHindered: boolean, now: number): void {
     const expected = this.#expected!;
     this.#observed = { ...this.#observed!, own: desired };
-    this.#written = desired;
+    const closed = this.#closedMeanwhile;
+    this.#written = without(desired, closed);
     this.#made = EMPTY_STATE;
     this.#expected = null;
-    this.#gate.handleChange();
+    this.#closedMeanwhile = NONE;
+    this.#gate.handleChange(closed.size > 0 || this.#isClosing);
     // Others may have changed one of the very devices that we changed.
     this.handleNews(expected.differencesFrom(desired), now);
     this.#isHindered = isHindered;
@@ -230,16 +238,18 @@ export class Picture {
 
   /** The FOU ports are being closed because the gate is away. */
   beginClosing(): void {
+    this.#isClosing = true;
     this.#gate.handleClosing();
   }
 
   /** They are closed, or could not be. What was known of them is out of date. */
   handleClosed(isDone: boolean, now: number): void {
+    this.#isClosing = false;
     if (!isDone) this.#gate.handleClosingFailure(now);
-    else if (this.#written !== null) {
+    else {
       const closed = new Set(this.guarded.map(({ local }) => listenerKey(local)));
-      const listeners = [...this.#written.listeners].filter(([key]) => !closed.has(key));
-      this.#written = { ...this.#written, listeners: new Map(listeners) };
+      if (this.isChanging) this.#closedMeanwhile = closed;
+      if (this.#written !== null) this.#written = without(this.#written, closed);
     }
     this.handleLostPort();
   }
@@ -350,6 +360,12 @@ export class Picture {
     return known.queue !== next.queue || known.outer !== next.outer || !next.ports.isSubsetOf(known.ports) ||
       next.devices.values().some(isTaken) || hasRoutes(settings) && !this.#hasRoutes;
   }
+}
+
+/** A state without some listeners. */
+function without(state: KernelState, keys: ReadonlySet<string>): KernelState {
+  if (keys.size === 0) return state;
+  return { ...state, listeners: new Map([...state.listeners].filter(([key]) => !keys.has(key))) };
 }
 
 /** Whether a gate is there with all its rules. */

@@ -108,9 +108,10 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     const deletePort = () =>
       network.must("server", "ip fou del port 10001 ipproto 4 local 192.0.2.1".split(" "));
     await deletePort();
-    client.signal("SIGUSR1");
-    await eventually("all is as it was", async () => await stateOf(scenario) === standing);
-    await server.waitForLine(/FOU port 192\.0\.2\.1:10001 is gone: restoring it/, PATIENCE);
+    await eventually("all is as it was", async () => {
+      client.signal("SIGUSR1");
+      return await stateOf(scenario) === standing;
+    });
     await reload(scenario, server);
     await deletePort();
     assert.notEqual(await stateOf(scenario), standing);
@@ -123,17 +124,13 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     const there = await Deno.readLink(nft);
     await Deno.remove(nft);
     await Deno.symlink("/bin/false", nft);
+    const { length } = server.lines;
     await network.must("server", ["nft", "flush", "ruleset"]);
     const hasPort = async () =>
       (await network.must("server", ["ip", "fou", "show"])).includes("local 192.0.2.1");
     await eventually("the port is closed", async () => !await hasPort());
-    await server.waitForLine(
-      /the gate is away: FOU ports are closed until it is back: 192\.0\.2\.1:10001/,
-      PATIENCE,
-    );
     await Deno.remove(nft);
     await Deno.symlink(there, nft);
-    const { length } = server.lines;
     await eventually("all is as it was", async () => await stateOf(scenario) === standing);
     const commands = server.lines.slice(length).join("\n");
     const [gate, port] = ["add chain ip ipipou fou-ipipou1", "ip fou add port 10001"].map((command) =>

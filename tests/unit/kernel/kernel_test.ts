@@ -236,6 +236,23 @@ Deno.test("an nft that hangs closes the FOU port a second after the gate went", 
   await work;
 });
 
+Deno.test("a restoration that takes longer than a second closes the FOU port meanwhile, and blames nobody for that", async () => {
+  const { bench, clock, programs, stop, begin, isOpen, hasGate, linesOf } = standing();
+  const work = begin();
+  await clock.advance(10_000);
+  // The look takes 600 ms, and so does the change.
+  programs.latency = { run: 300, command: 300 };
+  bench.host.kernel.nft(["flush ruleset"]);
+  await clock.advance(1_700);
+  assert.equal(isOpen(), false);
+  await clock.advance(10_000);
+  assert.deepEqual([isOpen(), hasGate()], [true, true]);
+  assert.deepEqual(linesOf(/FOU port .* is gone/), []);
+  assert.equal(linesOf(/the gate is back, and so are the FOU ports/).length, 1, bench.lines.join("\n"));
+  stop.abort();
+  await work;
+});
+
 Deno.test("a fight about the gate never leaves the FOU port open without it, and is named in few lines", async () => {
   const { bench, clock, stop, begin, isOpen, hasGate, linesOf } = standing();
   const work = begin();

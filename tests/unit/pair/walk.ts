@@ -315,9 +315,12 @@ export class Walk {
         return void admin.moveElsewhere(tunnel);
       case "delete route":
         return void admin.deleteRoute("10.7.0.0/16");
-      case "delete FOU port":
-        this.#needsReload = true;
-        return void admin.deleteFouPort(this.#fouPort(node));
+      case "delete FOU port": {
+        const port = this.#fouPort(node);
+        // Of those at the main address the next auth packet reminds.
+        this.#needsReload ||= port.includes(" local 172.29.");
+        return void admin.deleteFouPort(port);
+      }
       case "add address":
         return void admin.addAddress("eth0", `10.99.0.${++this.#counter % 250 + 1}/32`);
       case "renew address":

@@ -205,9 +205,12 @@ export class Server implements Daemon {
     const admissions = new Map(registrar.admissions);
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
-    const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
-    this.#faults.update(faults, admissions);
-    this.#context.service.update();
+    try {
+      const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
+      this.#faults.update(faults, admissions);
+    } finally {
+      this.#context.service.update();
+    }
   }
 
   /** Follows the own address if it has changed. */

@@ -283,3 +283,41 @@ Deno.test("A client without keepalive or replies authenticates within a second o
   await world.pass(5);
   assert.ok(world.seen.length <= length + 2, "and not again and again");
 });
+
+Deno.test("A server with an address of its own waits for that when it is gone, says so, and serves as soon as it is back", async () => {
+  const world = new World(
+    hubOf(peersOf(), { local: { ip: SERVER.ip, device: null, ports: [10_000, 10_001] } }),
+  );
+  await world.begin();
+  const { server } = world;
+  const admin = world.admin(server);
+  const problem = `Cannot use the local address ${SERVER.ip} (--fou-local): no network device here has it`;
+  admin.flushAddresses("eth0");
+  await world.pass(3);
+  assert.ok(server.status!.startsWith(`${problem}; waiting for clients`), server.status!);
+  assert.equal(server.lines.filter((line) => line.includes(`<4>Warning: ${problem}; keeping`)).length, 1);
+  assert.ok(server.host.kernel.tables.get("ipipou")!.chains.has("gate-hub"), "the gate stays");
+  admin.addAddress("eth0", `${SERVER.ip}/24`);
+  admin.addRoute("default dev eth0 via 192.0.2.254");
+  await world.pass(2);
+  assert.ok(server.hasLogged(/<5>192\.0\.2\.1 can be used again/));
+  world.assertConnected();
+});
+
+Deno.test("A server whose gate cannot be restored says so in its status at once", async () => {
+  const world = new World();
+  await world.begin();
+  const { server } = world;
+  for (let run = 0; run < 6; run++) {
+    server.host.programs.failNext("nft", { kind: "fails", code: 1, stderr: "Error: no" });
+  }
+  world.admin(server).flushRuleset();
+  await world.clock.advance(500);
+  assert.match(
+    server.status!,
+    /^the gate is away: FOU ports are closed until it is back; waiting for clients/,
+  );
+  await world.pass(60);
+  assert.match(server.status!, /^waiting for clients/);
+  world.assertConnected();
+});

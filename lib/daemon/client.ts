@@ -155,7 +155,7 @@ export class ClientDaemon implements Daemon {
       }
       if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidate();
       const step = this.#authentication.act();
-      kernel.checkPorts();
+      kernel.ports.check();
       if (step !== null) this.#search.take(step);
       this.#search.act();
       service.update();

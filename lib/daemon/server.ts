@@ -105,7 +105,7 @@ export class Server implements Daemon {
           .toArray().length,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
-      problem: this.#context.kernel.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
+      problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
     };
   }
 
@@ -115,7 +115,7 @@ export class Server implements Daemon {
     await Promise.all([
       this.#readQueue(),
       keepRepaired(kernel, this.#reconciler, stop),
-      kernel.keepClosed(stop),
+      kernel.ports.keepClosed(stop),
       this.#record.keep(stop),
       this.#alarm.keep(stop),
       // Nothing else of a server depends on when its clock is set.
@@ -248,7 +248,7 @@ export class Server implements Daemon {
     if (datagram === null) return;
     const { registrar } = this.#setup;
     const { clock } = this.#context.system;
-    this.#context.kernel.checkPorts();
+    this.#context.kernel.ports.check();
     this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
     for (const outcome of registrar.ended()) this.#follow(outcome);
     if (registrar.isSearching) this.#searches.start();

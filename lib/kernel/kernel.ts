@@ -14,8 +14,8 @@ import { NftUse } from "./nft_use.ts";
 import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { planTransition } from "./plan.ts";
-import { listenerWords } from "./plan_devices.ts";
-import { type KernelState, listenerKey, type Observed, pairKey } from "./state.ts";
+import { FouPorts } from "./fou_ports.ts";
+import { type KernelState, type Observed, pairKey } from "./state.ts";
 import { WildcardWarnings } from "./wildcards.ts";
 
 interface KernelContext extends InstanceContext {
@@ -25,14 +25,6 @@ interface KernelContext extends InstanceContext {
   readonly isPortFree: System["isPortFree"];
   readonly log: Log;
 }
-
-/** The kernel's answer when a FOU port that is to be deleted does not exist. */
-const NO_SUCH_PORT = "Invalid argument";
-
-/** Least milliseconds between two checks of our FOU ports. */
-const LEAST_CHECK_INTERVAL = 1_000;
-
-const CLOSED = "the gate is away: FOU ports are closed until it is back";
 
 /** Why some peers have no tunnel, by peer name, or by that of a device that belongs to none any more. */
 export type Faults = ReadonlyMap<string, IpipouError>;
@@ -53,7 +45,7 @@ export class Kernel {
   readonly #bell: NewsBell;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
-  #portsCheckedAt = -Infinity;
+  readonly #ports: FouPorts;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
@@ -62,7 +54,11 @@ export class Kernel {
     this.#elsewhere = new Elsewhere(context.log);
     this.#wildcards = new WildcardWarnings(context.log);
     this.#losses = new Losses(context.log);
-    this.#bell = new NewsBell(context.news);
+    const { news, clock, runner, isPortFree, log } = context;
+    const bell = this.#bell = new NewsBell(news, clock);
+    const takeNews = () => this.#takeNews();
+    const [picture, losses] = [this.#picture, this.#losses];
+    this.#ports = new FouPorts({ picture, losses, bell, clock, runner, isPortFree, log, takeNews });
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
@@ -95,7 +91,7 @@ export class Kernel {
       if (need === "all") picture.handleLook(await this.#instance().look(), this.#context.clock.now());
       else picture.handleListeners(await this.#instance().lookAtListeners(observed!));
     } catch (error) {
-      if (picture.closeDue !== null) await this.#closePorts();
+      if (picture.closeDue !== null) await this.#ports.close();
       picture.handleFailure();
       throw error;
     } finally {
@@ -164,7 +160,7 @@ export class Kernel {
       if (refusals.size > 0) return this.#takeRefusals(refusals);
       this.#takeNews();
     } catch (error) {
-      if (picture.gate.isAway && settings.mode === "server") await this.#closePorts();
+      if (picture.gate.isAway && settings.mode === "server") await this.#ports.close();
       picture.handleFailure();
       this.#losses.handleFailure();
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
@@ -228,65 +224,13 @@ export class Kernel {
       if (Math.min(due ?? Infinity, retryAt ?? Infinity) <= clock.now()) return;
       if (due !== null) await clock.waitUntil(due, stop);
       else if (retryAt === null) await this.#bell.wait(stop);
-      else await this.#newsUntil(retryAt, stop);
+      else await this.#bell.waitUntil(retryAt, stop);
     }
   }
 
-  /**
-   * Closes the FOU ports whenever their gate is away and not restored in time, until `stop` is aborted. `apply()` brings
-   * back the gate, then the ports. It may run meanwhile, and hang.
-   */
-  async keepClosed(stop: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    while (!stop.aborted) {
-      this.#takeNews();
-      const due = this.#picture.closeDue;
-      if (due === null) await this.#bell.wait(stop);
-      else if (due > clock.now()) await this.#newsUntil(due, stop);
-      else await this.#closePorts();
-    }
-  }
-
-  /**
-   * Has a repair follow if a FOU port of ours is gone, of which the kernel sends no news. Cheap, and does nothing if it was
-   * called within the last second: so it may be called at events that strangers can cause.
-   */
-  checkPorts(): void {
-    const { clock, isPortFree } = this.#context;
-    const picture = this.#picture;
-    const now = clock.now();
-    if (now < this.#portsCheckedAt + LEAST_CHECK_INTERVAL) return;
-    if (picture.isChanging || picture.gate.isClosed) return;
-    this.#portsCheckedAt = now;
-    if (!picture.guarded.some(({ local, device }) => isPortFree(local, device))) return;
-    picture.handleLostPort();
-    this.#bell.ring();
-  }
-
-  /** What keeps the gate from its place; null: nothing. */
-  get lack(): string | null {
-    return this.#picture.gate.isClosed ? CLOSED : null;
-  }
-
-  /** Closes our FOU ports because there is no gate in front of them. Holds no lock, as a change that hangs may have it. */
-  async #closePorts(): Promise<void> {
-    const picture = this.#picture;
-    const { clock, log, runner } = this.#context;
-    if (picture.gate.isClosed) return;
-    const { guarded } = picture;
-    picture.beginClosing();
-    let isDone = true;
-    try {
-      const lines = guarded.map((listener) => `fou del ${listenerWords(listener)}`);
-      if (lines.length > 0) await runner.ipEach(lines, NO_SUCH_PORT);
-      const ports = guarded.map(({ local }) => listenerKey(local)).join(", ");
-      if (lines.length > 0) this.#losses.tellClosed(`${CLOSED}: ${ports}`, clock.now());
-    } catch (error) {
-      isDone = false;
-      log.error(`${(error as Error).message}: FOU ports are open without a gate`);
-    }
-    picture.handleClosed(isDone, clock.now());
-    this.#bell.ring();
+  /** Our FOU ports: closes them while their gate is away, and notices when others deleted one. */
+  get ports(): FouPorts {
+    return this.#ports;
   }
 
   /** Whether the way to the far ends may be another one than at the last call. */
@@ -301,18 +245,6 @@ export class Kernel {
     } catch {
       return [];
     }
-  }
-
-  /** Resolves when there are news, at a moment of the clock, or when `stop` is aborted. */
-  async #newsUntil(moment: number, stop: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    const over = new AbortController();
-    const end = () => over.abort();
-    stop.addEventListener("abort", end, { signal: over.signal });
-    await Promise.all([
-      this.#bell.wait(over.signal).then(end),
-      clock.waitUntil(moment, over.signal).then(end),
-    ]);
   }
 
   /** Resolves when something changed that `observe()` would show, or when `stop` is aborted. */

@@ -1,14 +1,16 @@
-import type { KernelNews } from "../ports.ts";
+import type { Clock, KernelNews } from "../ports.ts";
 
 /** Lets several wait for the kernel's news at a time. Each has to look whether there is anything for it. */
 export class NewsBell {
   readonly #news: Pick<KernelNews, "wait">;
+  readonly #clock: Pick<Clock, "waitUntil">;
   readonly #waiting = new Set<PromiseWithResolvers<void>>();
   /** Ends the wait that all share; null: there is none. */
   #end: AbortController | null = null;
 
-  constructor(news: Pick<KernelNews, "wait">) {
+  constructor(news: Pick<KernelNews, "wait">, clock: Pick<Clock, "waitUntil">) {
     this.#news = news;
+    this.#clock = clock;
   }
 
   /** Resolves when there may be news, or `stop` is aborted. @throws {SysError} */
@@ -26,6 +28,17 @@ export class NewsBell {
       this.#waiting.delete(waiter);
       if (this.#waiting.size === 0) this.#end?.abort();
     }
+  }
+
+  /** Resolves when there are news, at a moment of the clock, or when `stop` is aborted. */
+  async waitUntil(moment: number, stop: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const end = () => over.abort();
+    stop.addEventListener("abort", end, { signal: over.signal });
+    await Promise.all([
+      this.wait(over.signal).then(end),
+      this.#clock.waitUntil(moment, over.signal).then(end),
+    ]);
   }
 
   /** Wakes all who wait. */

@@ -1,13 +1,12 @@
-import { isInNetwork, parseNetwork } from "../ipv4.ts";
+import { concerns, coversPrivate, type Ground, isOfWay } from "./concerns.ts";
 import { GATE_CHAINS, gateNames } from "./gate_names.ts";
 import { GateWatch } from "./gate_watch.ts";
 import type { Outside } from "./member.ts";
-import type { DeviceChange, KernelChange, Way } from "../ports.ts";
+import type { KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { ExpectedNews } from "./expected_news.ts";
 import { recallExpiry } from "./expiry.ts";
-import { SHORTEST_IN_USE } from "./networks_in_use.ts";
 import type { Transition } from "./plan.ts";
 import {
   EMPTY_STATE,
@@ -16,10 +15,8 @@ import {
   type Listener,
   listenerKey,
   type Observed,
-  ROUTE_PROTOCOL,
 } from "./state.ts";
 import { NO_WAYS, Ways } from "./ways.ts";
-import { WILDCARD_DEVICE } from "./wildcards.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
@@ -260,7 +257,7 @@ export class Picture {
       // Such routes follow from an address, of which there is news too.
       if (
         change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL &&
-        !this.#ways.isIn(change.network) && !this.#coversPrivate(change.network)
+        !this.#ways.isIn(change.network) && !coversPrivate(change.network, this.#ground)
       ) continue;
       if (this.#expected?.take(change)) {
         if (change.kind === "device") this.#indexes.add(change.index);
@@ -269,9 +266,9 @@ export class Picture {
       if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
         this.#gate.handleNews(now, change.chains.includes(TABLE_ITSELF));
       }
-      this.#isWayNew ||= this.#isOfWay(change);
+      this.#isWayNew ||= isOfWay(change, this.#ground);
       this.#need = "all";
-      this.#needsRepair ||= this.#isHindered || this.#concerns(change);
+      this.#needsRepair ||= this.#isHindered || concerns(change, this.#ground);
     }
   }
 
@@ -291,66 +288,16 @@ export class Picture {
     return isNew;
   }
 
-  /** Whether a change by others may lead what leaves by another way, or make a way where there was none. */
-  #isOfWay(change: KernelChange): boolean {
-    switch (change.kind) {
-      case "device": {
-        const { name, index, isUp, isGone } = change;
-        const isOuter = [this.#observed?.outerName ?? this.#settings.local.device, this.#outside?.device]
-          .includes(name);
-        return isOuter && (isGone || this.#observed?.links.get(index)?.isUp !== isUp);
-      }
-      case "address":
-        return change.ip === this.#outside?.ip;
-      case "route":
-        return change.protocol !== ROUTE_PROTOCOL && this.#ways.isIn(change.network);
-      case "rule":
-      case "unknown":
-        return true;
-      case "table":
-        return false;
-    }
-  }
-
-  /** Whether it is another tunnel that uses a FOU port of ours. */
-  #mayShare({ outer }: DeviceChange): boolean {
-    const port = Number(/^[\d.]+:(\d+) /.exec(outer)?.[1]);
-    return this.#settings.local.ports.includes(port) && !this.#observed?.foreign.tunnelPorts.has(port);
-  }
-
-  /** Whether a change by others may concern our objects, or the outside they depend on. */
-  #concerns(change: KernelChange): boolean {
-    const { tunnels, altAddresses } = this.#written ?? EMPTY_STATE;
-    const { local } = this.#settings;
-    const own = this.#outside;
-    switch (change.kind) {
-      case "device":
-        return this.#indexes.has(change.index) || tunnels.has(change.name) ||
-          [this.#observed?.outerName ?? local.device, own?.device].includes(change.name) ||
-          this.#ways.isChangedBy(change) ||
-          change.name === WILDCARD_DEVICE && change.isUp &&
-            !this.#observed?.foreign.wildcards.includes(change.name) ||
-          this.#mayShare(change);
-      case "address":
-        return this.#indexes.has(change.index) || altAddresses.has(change.ip) ||
-          change.ip === local.ip || change.ip === own?.ip;
-      case "route":
-        return change.protocol === ROUTE_PROTOCOL || this.#ways.isIn(change.network) ||
-          this.#coversPrivate(change.network);
-      case "rule":
-      case "table":
-      case "unknown":
-        return true;
-    }
-  }
-
-  /** Whether a private address is in a network, but is not all of it, and so may be another host's. */
-  #coversPrivate(network: string): boolean {
-    const { altAddresses } = this.#written ?? EMPTY_STATE;
-    if (altAddresses.size === 0 || network.endsWith("/32")) return false;
-    const parsed = parseNetwork(network);
-    return parsed !== null && parsed.length >= SHORTEST_IN_USE &&
-      altAddresses.keys().some((ip) => isInNetwork(ip, parsed));
+  /** What changes by others may concern. */
+  get #ground(): Ground {
+    return {
+      settings: this.#settings,
+      outside: this.#outside,
+      written: this.#written ?? EMPTY_STATE,
+      observed: this.#observed,
+      indexes: this.#indexes,
+      ways: this.#ways,
+    };
   }
 
   /** Whether a look under these settings might sort objects in another way. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CLOCK } from "../../../lib/clock.ts";
 import { NewsBell } from "../../../lib/kernel/news_bell.ts";
 
 /** News that come when the test says so. It throws when two wait. */
@@ -33,7 +34,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 Deno.test("wait() wakes all who wait, by one wait for the news", async () => {
   const source = new Source();
-  const bell = new NewsBell(source);
+  const bell = new NewsBell(source, CLOCK);
   const waiting = Promise.all([bell.wait(never()), bell.wait(never())]);
   await turn();
   source.ring();
@@ -47,7 +48,7 @@ Deno.test("wait() wakes all who wait, by one wait for the news", async () => {
 
 Deno.test("wait() ends for one who stops, goes on for the others, and leaves nothing behind", async () => {
   const source = new Source();
-  const bell = new NewsBell(source);
+  const bell = new NewsBell(source, CLOCK);
   const [first, second] = [new AbortController(), new AbortController()];
   const waits = [first, second].map(({ signal }) => bell.wait(signal));
   first.abort();
@@ -63,8 +64,19 @@ Deno.test("wait() ends for one who stops, goes on for the others, and leaves not
 
 Deno.test("wait() fails for all when the news cannot be read", async () => {
   const source = new Source();
-  const bell = new NewsBell(source);
+  const bell = new NewsBell(source, CLOCK);
   const waits = [bell.wait(never()), bell.wait(never())];
   source.fail(new Error("gone"));
   for (const wait of await Promise.allSettled(waits)) assert.equal(wait.status, "rejected");
+});
+
+Deno.test("waitUntil() resolves at its moment, or when there are news before", async () => {
+  const source = new Source();
+  const bell = new NewsBell(source, CLOCK);
+  await bell.waitUntil(CLOCK.now() + 1, never());
+  await turn();
+  assert.ok(!source.isWaiting);
+  const waiting = bell.waitUntil(CLOCK.now() + 3_600_000, never());
+  source.ring();
+  await waiting;
 });

@@ -64,6 +64,7 @@ export interface Values {
   monitorPing: boolean;
   reauthOnly: boolean;
   moveInterval: number;
+  silentAfter: number;
   /** Name of one of several peers. Not an option of the command line. */
   peerName: string;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ADDRESS, type Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 const TOKEN = ["--auth-token", "open sesame", "--reply-on-auth-ok"];
 
@@ -88,7 +88,7 @@ Deno.test("a client's auth packets and data take one uplink, however that is cho
     await rule(scenario, OF_CLIENT, "add", "fwmark 0x66");
     await check("-b", address, "--fou-mark", "0x66");
   });
-  await t.step("an address that changes is followed", async () => {
+  await t.step("an address that changes is followed", async (t) => {
     const client = startClient(scenario, host, ADDRESS.server, "-b@eth1", "--fou-mark", "0x66");
     await assertConnected(scenario, client, host, ADDRESS.server);
     const next = "203.0.114.3";
@@ -97,6 +97,17 @@ Deno.test("a client's auth packets and data take one uplink, however that is cho
     await client.waitForLine(new RegExp(`changed from ${address} to ${next}: following it`), PATIENCE);
     await server.waitForLine(new RegExp(`moved from ${address}:${PORT} to ${next}:${PORT}`), PATIENCE);
     await scenario.ping(host);
+    await t.step(
+      "a device that is gone is waited for, and one of its name used at once, without a keepalive",
+      async () => {
+        await scenario.network.must(host, ["ip", "link", "delete", "dev", "eth1"]);
+        await client.waitForLine(/network device eth1 .* there is no such device.*, and waiting/, PATIENCE);
+        await addUplink(scenario, OF_CLIENT);
+        await server.waitForLine(new RegExp(`moved from ${next}:${PORT} to ${address}:${PORT}`), PATIENCE);
+        // The tunnel is made anew on the new device.
+        await eventually("data passes", () => scenario.answers(host));
+      },
+    );
     assert.equal((await client.kill()).code, 0);
   });
 });

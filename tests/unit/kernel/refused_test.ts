@@ -125,7 +125,7 @@ const refusedArbitrary = fc.uniqueArray(
   const has = (index: number, kind: string) => refused.some((entry) => String(entry) === `${index},${kind}`);
   return !PEERS.some((_, index) => has(index, "removal of a device") && has(index, "endpoint")) &&
     !(refused.some(([, kind]) => kind === "removal of a device") &&
-      refused.some(([, kind]) => kind === "far address"));
+      refused.some(([, kind]) => ["far address", "private address", "private listener"].includes(kind)));
 });
 
 Deno.test("apply() keeps out just the peers of which the kernel refuses something, names them, and lets them in once it relents", async () => {

@@ -97,6 +97,9 @@ export const REFUSALS: readonly ((device: string) => RegExp)[] = [
   () => /^add element (remotes|endpoints)-.* 40001\b/,
 ];
 
+/** Which of them concerns marks. */
+export const MARK_REFUSAL = 2;
+
 /** A name that one of the settings has for a client. */
 export const HUB_NAME = "c2.example";
 

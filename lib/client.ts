@@ -155,6 +155,15 @@ export class Client {
     this.#replyDue = null;
   }
 
+  /** The server says that it stops, so attempts begin again; or that it has started, so a packet is due. */
+  handleServerNews(news: "stops" | "starts", now: number): void {
+    if (news === "starts") return this.handleRequest(now);
+    this.#replyState = "no reply";
+    this.#replyDue = null;
+    this.#retries.reset();
+    this.#retryDue = now + this.#nextPause();
+  }
+
   /** Whether a reply is missing. Then `handleMissingReply()` is due. */
   isReplyMissing(now: number): boolean {
     return this.#replyDue !== null && now >= this.#replyDue;
@@ -164,8 +173,7 @@ export class Client {
   handleMissingReply(now: number, counts: PacketCounts | null): void {
     this.#replyState = "no reply";
     this.#replyDue = null;
-    const jitter = 1 + JITTER * (2 * this.#random() - 1);
-    this.#retryDue = now + Math.round(this.#retries.next() * jitter);
+    this.#retryDue = now + this.#nextPause();
     this.#hearing.note(counts, now);
     if (this.#acceptedAt !== null || !this.#isHeard(now)) this.#step = this.#ladder.miss();
   }
@@ -197,6 +205,12 @@ export class Client {
     if (traffic === "heard") this.#ladder.reset();
     const canTell = this.#options.pings || this.#hearing.heardAt !== null;
     if (traffic === "unanswered" && canTell) this.#step = this.#ladder.miss();
+  }
+
+  /** Milliseconds until the next attempt. */
+  #nextPause(): number {
+    const jitter = 1 + JITTER * (2 * this.#random() - 1);
+    return Math.round(this.#retries.next() * jitter);
   }
 }
 

@@ -5,6 +5,7 @@ const REFUSALS = [
   "to a port no longer used",
   "not from an address of another host",
   "wrong length",
+  "not an extension of a known form",
   "wrong token",
   "too many unknown senders",
   "wrong signature",
@@ -15,6 +16,8 @@ const REFUSALS = [
   "older than one accepted before",
   "overtaken by a later one",
   "moved too recently",
+  "a good-bye, which could be a repeated one",
+  "a good-bye from where its peer is not",
   "another peer is there",
 ] as const;
 

@@ -1,10 +1,10 @@
 import { type Admission, isLive, isSamePlace } from "./admission.ts";
 import { Candidates } from "./registrar/candidates.ts";
-import { type Credential, Credentials } from "./registrar/credentials.ts";
+import { type Credential, Credentials, purposeOf } from "./registrar/credentials.ts";
 import { Failures } from "./registrar/failures.ts";
 import { KeyHints } from "./registrar/key_hints.ts";
 import { earlier, expiryOf, renew } from "./registrar/lifetime.ts";
-import { type Admitted, type Outcome, refused } from "./registrar/outcome.ts";
+import { type Admitted, type Left, type Outcome, refused } from "./registrar/outcome.ts";
 import type { Replays } from "./registrar/replays.ts";
 import { Roll, type Seat } from "./registrar/roll.ts";
 import { type AuthPacket, Search, SearchQueue } from "./registrar/search.ts";
@@ -75,15 +75,17 @@ export class Registrar {
   }
 
   /**
-   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer at a place that the
-   * settings do not allow is parked until it authenticates.
+   * Takes over an admission of an earlier run, for at most the peer's lifetime from now. A peer whose lifetime is over,
+   * or at a place that the settings do not allow, is parked until it authenticates.
    */
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
     const expiresAt = earlier(admission.expiresAt, expiryOf(this.#peers.get(peer)!, now));
     this.#roll.set(peer, { ...admission, expiresAt }, this.#roll.arrivalOf(peer), now);
     this.#noteSighting(peer, remote);
-    if (remote !== null && !this.#mayBe(peer, admission.port, remote)) this.#roll.park(peer, now);
+    const isLet = remote !== null && isLive({ ...admission, expiresAt }, now) &&
+      this.#mayBe(peer, admission.port, remote);
+    if (!isLet) this.#roll.park(peer, now);
   }
 
   /**
@@ -143,6 +145,7 @@ export class Registrar {
       : bare.senderOf(datagram.payload, datagram.source, timestamp);
     if (typeof sender !== "string") return this.#admit(sender, packet, now);
     if (!this.#credentials.maySign(datagram.payload)) return refused(packet, sender);
+    if (purposeOf(datagram.payload) === null) return refused(packet, "not an extension of a known form");
     return this.#beginSearch(packet, closerRefusal(sender, "wrong signature"), now);
   }
 
@@ -167,9 +170,18 @@ export class Registrar {
     return this.#roll.due;
   }
 
-  /** Admits the peers that waited long enough for their places. @returns their outcomes */
-  settle(now: number): Admitted[] {
-    return this.#roll.settle(now).map((seat) => this.#admitted(seat));
+  /** Admits the peers that waited long enough for their places, and parks those whose lifetime is over. */
+  settle(now: number): (Admitted | Left)[] {
+    const { seats, ended } = this.#roll.settle(now);
+    if (ended.length > 0) this.#candidates.update();
+    return [
+      ...seats.map((seat) => this.#admitted(seat)),
+      ...ended.map((name): Left => ({
+        kind: "left",
+        peer: this.#peers.get(name)!,
+        why: "end of its lifetime",
+      })),
+    ];
   }
 
   #beginSearch(packet: AuthPacket, refusal: Refusal, now: number): Outcome {
@@ -214,18 +226,40 @@ export class Registrar {
     const { key } = this.#credentials.of(peer.name)!;
     const replay = key === null ? null : this.#replays.refusalOf(key, payload, peer, packet.timestamp);
     if (replay !== null) return { ...refused(packet, replay), peer: peer.name };
+    if (key !== null && purposeOf(payload) === "good-bye") return this.#dismiss(peer, key, packet, now);
     const admission = { remote: source, port: destination.port, expiresAt: expiryOf(peer, now) };
     if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
     if (!this.#mayMove(peer, admission, now)) return refused(packet, "moved too recently");
-    // A pending search for this place is about an older packet.
-    const overtaken = this.#searches.remove(packet.datagram);
-    if (overtaken !== null) this.#ended.push(refused(overtaken.packet, "overtaken by a later one"));
+    this.#overtakeSearch(packet);
     if (key !== null) this.#replays.note(key, payload, peer, packet.timestamp);
     const { holder, seats } = this.#roll.bid({ peer, packet, admission }, now);
     const outcomes = seats.map((seat) => this.#admitted(seat));
     this.#ended.push(...outcomes.filter((outcome) => outcome.peer !== peer));
     return outcomes.find((outcome) => outcome.peer === peer) ??
       { ...refused(packet, "another peer is there"), peer: peer.name, holder: holder! };
+  }
+
+  /** Handles a good-bye: it ends the admission at the place it comes from, and nothing else. */
+  #dismiss(peer: Peer, key: NonNullable<Credential["key"]>, packet: AuthPacket, now: number): Outcome {
+    const { datagram: { source, destination, payload }, order, timestamp } = packet;
+    if (peer.replay === "off") return refused(packet, "a good-bye, which could be a repeated one");
+    if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
+    this.#replays.note(key, payload, peer, timestamp);
+    const admission = this.admissions.get(peer.name);
+    const here = { remote: source, port: destination.port, expiresAt: null };
+    if (admission === undefined || !isLive(admission, now) || !isSamePlace(admission, here)) {
+      return refused(packet, "a good-bye from where its peer is not");
+    }
+    this.#overtakeSearch(packet);
+    this.#roll.dismiss(peer.name, order, now);
+    this.#candidates.update();
+    return { kind: "left", peer, why: "good-bye" };
+  }
+
+  /** A pending search for the place of a packet that is proved is about an older one. */
+  #overtakeSearch({ datagram }: AuthPacket): void {
+    const overtaken = this.#searches.remove(datagram);
+    if (overtaken !== null) this.#ended.push(refused(overtaken.packet, "overtaken by a later one"));
   }
 
   #mayMove(peer: Peer, admission: Admission, now: number): boolean {

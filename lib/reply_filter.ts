@@ -9,14 +9,14 @@ export interface BpfInstruction {
   readonly k: number;
 }
 
-/** What distinguishes a reply from other UDP datagrams. */
+/** What distinguishes replies and news of a server from other UDP datagrams. */
 interface ReplyForm {
-  /** Its source; the IPv4 address as a number. */
+  /** Their source; the IPv4 address as a number. */
   readonly source: { readonly ip: number; readonly port: number };
   /** Local UDP port. */
   readonly port: number;
-  /** Bytes of UDP payload. */
-  readonly payloadLength: number;
+  /** Bytes of UDP payload that they may have. */
+  readonly payloadLengths: readonly number[];
 }
 
 const CODE = {
@@ -38,56 +38,62 @@ const UDP_PAYLOAD = 8;
 const INNER_LENGTH = UDP_PAYLOAD + 2;
 const SHORTEST_INNER_PACKET = 20;
 
-/** An instruction whose jumps lead to `TAKE` or `LEAVE`, or else to the next instruction. */
+/** Where an instruction jumps: to `TAKE` or `LEAVE`, or over some instructions; else to the next one. */
+type Target = "take" | "leave" | number;
+
 interface Step {
   readonly code: number;
   readonly k: number;
-  readonly yes?: "take" | "leave";
-  readonly no?: "take" | "leave";
+  readonly yes?: Target;
+  readonly no?: Target;
 }
 
+const EVERYTHING = 0xffff_ffff;
 const LEAVE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0 };
-const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: 0xffff_ffff };
+const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: EVERYTHING };
 
 /** A program that accepts nothing. */
 export const TAKE_NOTHING: readonly BpfInstruction[] = [LEAVE];
 
 /**
- * Makes the program that takes only replies, from UDP datagrams with their IPv4 header. It leaves the tunnel's data, even
- * of a reply's length: whatever `looksLikeInnerPacket()` accepts is data.
+ * Makes the program that takes only what has the form of a reply or of news, from UDP datagrams with their IPv4 header. It
+ * leaves the tunnel's data, even of such a length: whatever `looksLikeInnerPacket()` accepts is data.
  */
-export function replyFilter({ source, port, payloadLength }: ReplyForm): readonly BpfInstruction[] {
-  const steps: Step[] = [
+export function replyFilter({ source, port, payloadLengths }: ReplyForm): readonly BpfInstruction[] {
+  return assemble([
     { code: CODE.loadWord, k: IP_SOURCE },
     { code: CODE.jumpIfEqual, k: source.ip, no: "leave" },
     { code: CODE.skipIpHeader, k: 0 },
     { code: CODE.loadWordInUdp, k: UDP_PORTS },
     { code: CODE.jumpIfEqual, k: source.port * 0x1_0000 + port, no: "leave" },
-    { code: CODE.loadHalfInUdp, k: UDP_LENGTH },
-    { code: CODE.jumpIfEqual, k: UDP_PAYLOAD + payloadLength, no: "leave" },
+    ...[...new Set(payloadLengths)].flatMap(stepsFor),
+  ]);
+}
+
+/** Decides about datagrams with a payload of `length` bytes, and leads others to what follows. */
+function stepsFor(length: number): Step[] {
+  const decision: Step[] = length < SHORTEST_INNER_PACKET ? [{ code: CODE.return, k: EVERYTHING }] : [
+    { code: CODE.loadByteInUdp, k: UDP_PAYLOAD },
+    { code: CODE.and, k: 0xf0 },
+    { code: CODE.jumpIfEqual, k: 0x40, no: "take" },
+    { code: CODE.loadHalfInUdp, k: INNER_LENGTH },
+    { code: CODE.jumpIfEqual, k: length, yes: "leave", no: "take" },
   ];
-  if (payloadLength >= SHORTEST_INNER_PACKET) {
-    steps.push(
-      { code: CODE.loadByteInUdp, k: UDP_PAYLOAD },
-      { code: CODE.and, k: 0xf0 },
-      { code: CODE.jumpIfEqual, k: 0x40, no: "take" },
-      { code: CODE.loadHalfInUdp, k: INNER_LENGTH },
-      { code: CODE.jumpIfEqual, k: payloadLength, yes: "leave" },
-    );
-  }
-  return assemble(steps);
+  return [
+    { code: CODE.loadHalfInUdp, k: UDP_LENGTH },
+    { code: CODE.jumpIfEqual, k: UDP_PAYLOAD + length, no: decision.length },
+    ...decision,
+  ];
 }
 
 function assemble(steps: readonly Step[]): readonly BpfInstruction[] {
-  const distance = (from: number, to: Step["yes"]) => {
-    if (to === undefined) return 0;
-    return steps.length - from - (to === "take" ? 1 : 0);
-  };
+  const distance = (from: number, to: Target = 0) =>
+    typeof to === "number" ? to : steps.length - from - (to === "leave" ? 1 : 0);
   const instructions = steps.map(({ code, k, yes, no }, index) => ({
     code,
     jt: distance(index, yes),
     jf: distance(index, no),
     k,
   }));
-  return [...instructions, TAKE, LEAVE];
+  return [...instructions, LEAVE, TAKE];
 }

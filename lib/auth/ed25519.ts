@@ -5,26 +5,46 @@ import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
 const TIME_LENGTH = 5;
 /** Length in bytes of the salt. */
 export const SALT_LENGTH = 4;
-/** Length in bytes of a signed payload: signature, time, salt. The signature covers time, salt and shared secret. */
+/**
+ * Length in bytes of a signed payload: signature, time, salt. An extension may follow. The signature covers time, salt,
+ * extension and shared secret.
+ */
 export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
 
 /** The parts of a signed payload. */
 interface SignedPayload {
   readonly signature: Uint8Array;
-  /** What the signature covers: time, salt, any trailing bytes, then the secret. */
+  /** What the signature covers: time, salt, any extension, then the secret. */
   readonly message: Uint8Array;
 }
 
-/** Makes a signed payload of 73 bytes. @param privateKey 32-byte seed @param timestamp Unix seconds */
+/** What follows the room for the signature: time, salt, and perhaps an extension. */
+export function layOut(
+  timestamp: number,
+  salt: Uint8Array,
+  extension: Uint8Array = new Uint8Array(),
+): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(SIGNED_PAYLOAD_LENGTH + extension.length);
+  Buffer.from(payload.buffer).writeUIntBE(timestamp, SIGNATURE_LENGTH, TIME_LENGTH);
+  payload.set(salt, SIGNATURE_LENGTH + TIME_LENGTH);
+  payload.set(extension, SIGNED_PAYLOAD_LENGTH);
+  return payload;
+}
+
+/**
+ * Makes a signed payload: of 73 bytes without an extension.
+ *
+ * @param privateKey 32-byte seed
+ * @param timestamp Unix seconds
+ */
 export function makeSignedPayload(
   privateKey: Uint8Array,
   secret: string,
   timestamp: number,
   salt: Uint8Array,
+  extension?: Uint8Array,
 ): Uint8Array {
-  const payload = new Uint8Array(SIGNED_PAYLOAD_LENGTH);
-  Buffer.from(payload.buffer).writeUIntBE(timestamp, SIGNATURE_LENGTH, TIME_LENGTH);
-  payload.set(salt, SIGNATURE_LENGTH + TIME_LENGTH);
+  const payload = layOut(timestamp, salt, extension);
   payload.set(signMessage(withSecret(payload, secret), privateKey), 0);
   return payload;
 }
@@ -39,6 +59,11 @@ export function parseSignedPayload(payload: Uint8Array, secret: string): SignedP
 export function signedTime(payload: Uint8Array): number {
   const { buffer, byteOffset, byteLength } = payload;
   return Buffer.from(buffer, byteOffset, byteLength).readUIntBE(SIGNATURE_LENGTH, TIME_LENGTH);
+}
+
+/** What follows the salt of a signed payload: nothing, or an extension. */
+export function extensionOf(payload: Uint8Array): Uint8Array {
+  return payload.subarray(SIGNED_PAYLOAD_LENGTH);
 }
 
 /** The salt in a signed payload. */

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { isTimely, parseSignedPayload } from "./ed25519.ts";
+import { isTimely, parseSignedPayload, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
 import { makeVerifier } from "./keys.ts";
 import type { Scheme } from "./scheme.ts";
 
@@ -56,13 +56,15 @@ export type ReplyVerifier = (reply: Uint8Array, sent: Uint8Array, timestamp: num
 export function makeReplyVerifier(scheme: Scheme, maxTimeDiscrepancy: number): ReplyVerifier {
   if (scheme.kind === "ed25519" && scheme.remotePublicKey !== null) {
     const { verify } = makeProof(scheme);
-    return (reply, _sent, timestamp) => verify(reply) && isTimely(reply, timestamp, maxTimeDiscrepancy);
+    return (reply, _sent, timestamp) =>
+      reply.length === SIGNED_PAYLOAD_LENGTH && verify(reply) &&
+      isTimely(reply, timestamp, maxTimeDiscrepancy);
   }
   return (reply, sent) => areEqual(reply, sent.toReversed());
 }
 
-/** Compares two payloads in constant time. */
-function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+/** Compares two byte strings in constant time. */
+export function areEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 

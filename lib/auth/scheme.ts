@@ -1,9 +1,13 @@
 import { makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
+import { EXTENSION_LENGTH, makeExtension } from "./extension.ts";
 import { epochOf, HINT_LENGTH, keyHint } from "./hint.ts";
 import { keyPairOf } from "./keys.ts";
 
 /** Most bytes of an auth packet's payload: what fits an Ethernet frame. */
 export const LONGEST_PAYLOAD = 1472;
+
+/** Length in bytes of the payload of a good-bye, and of the server's news. */
+export const ANNOUNCEMENT_LENGTH = SIGNED_PAYLOAD_LENGTH + EXTENSION_LENGTH;
 
 /** How each side authenticates to the other. */
 export type Scheme =
@@ -60,16 +64,31 @@ export function makeAuthPayload(
       return new Uint8Array();
     case "token":
       return scheme.token;
-    case "ed25519": {
-      const { privateKey, secret } = scheme;
-      if (privateKey === null) throw new TypeError("Cannot sign an auth packet without a private key");
-      const hint = keyHint(keyPairOf(privateKey).publicKey, secret, epochOf(timestamp));
-      const makeSalt = () => {
-        return Uint8Array.of(...randomBytes(SALT_LENGTH - HINT_LENGTH), hint >> 8, hint & 0xff);
-      };
-      return signPayload(privateKey, secret, timestamp, makeSalt);
-    }
+    case "ed25519":
+      return signWithHint(scheme, timestamp, randomBytes);
   }
+}
+
+/** Makes the payload by which a client that signs says good-bye; null: its scheme has no signature. */
+export function makeGoodbyePayload(
+  scheme: Scheme,
+  timestamp: number,
+  randomBytes: (length: number) => Uint8Array,
+): Uint8Array | null {
+  if (scheme.kind !== "ed25519") return null;
+  return signWithHint(scheme, timestamp, randomBytes, makeExtension("client stops"));
+}
+
+function signWithHint(
+  { privateKey, secret }: Extract<Scheme, { kind: "ed25519" }>,
+  timestamp: number,
+  randomBytes: (length: number) => Uint8Array,
+  extension?: Uint8Array,
+): Uint8Array {
+  if (privateKey === null) throw new TypeError("Cannot sign an auth packet without a private key");
+  const hint = keyHint(keyPairOf(privateKey).publicKey, secret, epochOf(timestamp));
+  const makeSalt = () => Uint8Array.of(...randomBytes(SALT_LENGTH - HINT_LENGTH), hint >> 8, hint & 0xff);
+  return unlikeInnerPacket(() => makeSignedPayload(privateKey, secret, timestamp, makeSalt(), extension));
 }
 
 /**
@@ -83,20 +102,17 @@ export function makeReplyPayload(
   randomBytes: (length: number) => Uint8Array,
 ): Uint8Array {
   if (scheme.kind === "ed25519" && scheme.privateKey !== null) {
-    return signPayload(scheme.privateKey, scheme.secret, timestamp, () => randomBytes(SALT_LENGTH));
+    const { privateKey, secret } = scheme;
+    return unlikeInnerPacket(() =>
+      makeSignedPayload(privateKey, secret, timestamp, randomBytes(SALT_LENGTH))
+    );
   }
   return received.toReversed();
 }
 
-function signPayload(
-  privateKey: Uint8Array,
-  secret: string,
-  timestamp: number,
-  makeSalt: () => Uint8Array,
-): Uint8Array {
+/** Makes payloads until one is not taken for tunnelled data. */
+export function unlikeInnerPacket(make: () => Uint8Array): Uint8Array {
   let payload;
-  do payload = makeSignedPayload(privateKey, secret, timestamp, makeSalt()); while (
-    looksLikeInnerPacket(payload)
-  );
+  do payload = make(); while (looksLikeInnerPacket(payload));
   return payload;
 }

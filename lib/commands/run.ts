@@ -60,6 +60,7 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   await daemon.serve();
   service.stopping();
   log.notice(`${stop.reason}: stopping`);
+  daemon.sayGoodbye();
   await kernel.removeEverywhere();
 }
 

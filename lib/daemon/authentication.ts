@@ -1,8 +1,9 @@
-import { makeAuthPayload } from "../auth/scheme.ts";
+import type { News } from "../auth/news.ts";
+import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../auth/scheme.ts";
 import type { Client, DueStep } from "../client.ts";
 import type { Log } from "../log.ts";
 import { formatEndpoint } from "../packet.ts";
-import type { Clock, PacketCounts, System } from "../ports.ts";
+import type { Clock, PacketCounts, Random, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Setup } from "./client_setup.ts";
 import { pingThrough } from "./ping.ts";
@@ -24,11 +25,25 @@ export class AuthSender implements Disposable {
 
   /** @param prepare called with the payload before it is sent @throws {SysError} when it cannot be sent */
   send(prepare: (payload: Uint8Array) => void = () => {}): void {
-    const { settings, outside, remote } = this.#setup;
-    const { clock, random } = this.#system;
-    const { scheme } = settings.peers[0]!;
-    const payload = makeAuthPayload(scheme, clock.unixTime(), (length) => random.bytes(length));
+    const payload = this.#make(makeAuthPayload);
     prepare(payload);
+    this.#sendPayload(payload);
+  }
+
+  /** Says good-bye, if it signs. @throws {SysError} when it cannot be sent */
+  sayGoodbye(): void {
+    const payload = this.#make(makeGoodbyePayload);
+    if (payload !== null) this.#sendPayload(payload);
+  }
+
+  #make<P>(make: (scheme: Scheme, timestamp: number, randomBytes: Random["bytes"]) => P): P {
+    const { clock, random } = this.#system;
+    const { scheme } = this.#setup.settings.peers[0]!;
+    return make(scheme, clock.unixTime(), (length) => random.bytes(length));
+  }
+
+  #sendPayload(payload: Uint8Array): void {
+    const { settings, outside, remote } = this.#setup;
     const source = { ip: outside.ip, port: settings.local.ports[0] };
     this.#sender.send({ source, destination: remote, payload }, settings.authPacketTtl);
   }
@@ -77,7 +92,11 @@ export class Authentication implements Disposable {
     this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply
-      ? new Replies(peer, path, { system, log, onAccepted: () => this.handleAccepted() })
+      ? new Replies(peer, path, {
+        ...{ system, log },
+        onAccepted: () => this.handleAccepted(),
+        onNews: (news) => this.#handleNews(news),
+      })
       : null;
   }
 
@@ -89,6 +108,14 @@ export class Authentication implements Disposable {
   request(): void {
     this.#client.handleRequest(this.#clock.now());
     this.#context.wake();
+  }
+
+  sayGoodbye(): void {
+    try {
+      this.#sender.sayGoodbye();
+    } catch (error) {
+      this.#context.log.info(`${(error as Error).message}: the server does not know that this client stops`);
+    }
   }
 
   /** Does what is due. @returns the step to take about silence; null: none */
@@ -156,6 +183,14 @@ export class Authentication implements Disposable {
     const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
     if (isNews) this.#context.log.notice(line);
     else this.#context.log.info(line);
+    this.#context.wake();
+  }
+
+  #handleNews(news: News): void {
+    const { name, remote } = this.#peer;
+    this.#client.handleServerNews(news, this.#clock.now());
+    const what = news === "stops" ? "the server stops; trying until it is back" : "the server has started";
+    this.#context.log.notice(`${name}: ${remote}: ${what}`);
     this.#context.wake();
   }
 

@@ -123,6 +123,10 @@ export class ClientDaemon implements Daemon {
     await this.#reconciler.settled();
   }
 
+  sayGoodbye(): void {
+    this.#authentication.sayGoodbye();
+  }
+
   reload(settings: Settings): Promise<string[]> {
     return this.#changes.run(async () => {
       const next = await this.#nextSetup(settings);

@@ -23,6 +23,9 @@ export interface Daemon extends Disposable {
   /** Runs until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
   serve(): Promise<void>;
 
+  /** Tells the far side that it stops, where that knows what it means. It may get lost, and is not repeated. */
+  sayGoodbye(): void;
+
   /**
    * Changes to new settings of the same mode, name and table, and repairs what others changed. The rest of the kernel's
    * state is not touched. The caller calls `authenticate()` afterwards.

@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
-import type { Admitted, Refused } from "../registrar/outcome.ts";
+import type { Admitted, Left, Refused } from "../registrar/outcome.ts";
 import { BID_MILLISECONDS } from "../registrar/roll.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
@@ -54,6 +54,13 @@ export class PeerLog {
     this.#told.delete(name);
     const place = formatEndpoint(admission.remote);
     this.#log.notice(`${name}: shut out until it authenticates again, as ${peer.name} is at ${place} now`);
+  }
+
+  /** A peer said good-bye, or its lifetime is over. */
+  left(name: string, why: Left["why"]): void {
+    this.#told.delete(name);
+    const what = why === "good-bye" ? "says good-bye" : "its authentication has expired";
+    this.#log.notice(`${name}: ${what}: shut out until it authenticates again`);
   }
 
   /** New settings changed the admissions. */

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { isLive, isSamePlace } from "../admission.ts";
-import { makeReplyPayload } from "../auth/scheme.ts";
 import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
-import { type Datagram, formatEndpoint, parseUdpPacket } from "../packet.ts";
-import { type Admitted, isUnchanged, type Outcome } from "../registrar/outcome.ts";
-import type { Peer, Settings } from "../settings/settings.ts";
+import { formatEndpoint, parseUdpPacket } from "../packet.ts";
+import { type Admitted, isUnchanged, type Left, type Outcome } from "../registrar/outcome.ts";
+import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import { Alarm } from "./alarm.ts";
+import { Announcer } from "./announcer.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
 import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, describeMove, findOutside } from "./outside.ts";
@@ -45,7 +45,8 @@ export class Server implements Daemon {
   readonly #faults: PeerFaults;
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
-  /** Rings when a peer has waited long enough for a place that another one had. */
+  readonly #announcer: Announcer;
+  /** Rings when a peer has waited long enough for a place that another one had, or a lifetime may be over. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
@@ -64,6 +65,7 @@ export class Server implements Daemon {
     this.#faults = new PeerFaults(log);
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
+    this.#announcer = new Announcer(() => this.#setup, context);
     this.#alarm = new Alarm(() => this.#setup.registrar.due, () => this.#settle(), clock);
   }
 
@@ -82,7 +84,7 @@ export class Server implements Daemon {
     const { registrar } = server.#setup;
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
     for (const [name, admission] of left) registrar.adopt(name, admission, system.clock.now());
-    server.#peerLog.tookOver(registrar.admissions);
+    server.#tookOver();
     tellOfStart(settings, outside, observed, log);
     const clashes = kernel.describeClashes(settings, observed);
     await server.#apply();
@@ -91,6 +93,16 @@ export class Server implements Daemon {
     log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);
     resources.move();
     return server;
+  }
+
+  #tookOver(): void {
+    const { settings: { peers }, registrar: { admissions } } = this.#setup;
+    this.#peerLog.tookOver(admissions);
+    this.#announcer.update();
+    for (const peer of peers) {
+      const admission = admissions.get(peer.name);
+      if (admission !== undefined) this.#announcer.note(peer, admission);
+    }
   }
 
   get status(): ServerStatus {
@@ -117,12 +129,17 @@ export class Server implements Daemon {
       keepRepaired(kernel, this.#reconciler, stop),
       kernel.ports.keepClosed(stop),
       this.#record.keep(stop),
+      this.#announcer.keep(),
       this.#alarm.keep(stop),
       // Nothing else of a server depends on when its clock is set.
       ...this.#wallClock.lack === null ? [] : [this.#wallClock.follow(stop, () => {})],
     ]);
     await this.#reconciler.settled();
     await this.#record.close();
+  }
+
+  sayGoodbye(): void {
+    this.#announcer.sayGoodbye();
   }
 
   reload(settings: Settings): Promise<string[]> {
@@ -160,6 +177,7 @@ export class Server implements Daemon {
     }
     release(previous, this.#setup);
     this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
+    this.#announcer.update();
     this.#hosts.lookFor(missingOf(next));
   }
 
@@ -275,11 +293,21 @@ export class Server implements Daemon {
     this.#alarm.update();
     if (outcome.kind === "refused") return this.#peerLog.refused(outcome);
     if (outcome.kind === "searching") return;
+    if (outcome.kind === "left") return this.#shutOut(outcome);
     const { peer: { name }, displaced } = outcome;
-    if (displaced !== null) this.#peerLog.displaced(displaced, outcome);
+    if (displaced !== null) {
+      this.#peerLog.displaced(displaced, outcome);
+      this.#announcer.forget(displaced);
+    }
     const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
     if (isDone) this.#complete(outcome);
     else this.#reconciler.request(name, () => this.#complete(outcome));
+  }
+
+  #shutOut({ peer: { name }, why }: Left): void {
+    this.#peerLog.left(name, why);
+    if (why === "good-bye") this.#announcer.forget(name);
+    this.#reconciler.request(name, () => {});
   }
 
   /** The kernel has followed an admission: logs it, and replies to the client if the settings say so. */
@@ -290,18 +318,7 @@ export class Server implements Daemon {
     if (this.#faults.has(peer.name)) return; // the log has been told why
     this.#peerLog.admitted(outcome);
     this.#context.service.update();
-    if (peer.reply) this.#reply(datagram, peer);
-  }
-
-  #reply({ source, destination, payload }: Datagram, { scheme }: Peer): void {
-    const { settings, sender } = this.#setup;
-    const { clock, random } = this.#context.system;
-    const reply = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
-    const datagram = { source: destination, destination: source, payload: reply };
-    try {
-      sender.send(datagram, settings.authPacketTtl);
-    } catch (error) {
-      this.#context.log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
-    }
+    this.#announcer.note(peer, admission);
+    this.#announcer.reply(peer, datagram);
   }
 }

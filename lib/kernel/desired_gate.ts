@@ -1,7 +1,7 @@
 import { isLive } from "../admission.ts";
-import { authPayloadLength } from "../auth/scheme.ts";
+import { ANNOUNCEMENT_LENGTH, authPayloadLength } from "../auth/scheme.ts";
 import type { Endpoint } from "../packet.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { Peer, Settings } from "../settings/settings.ts";
 import { partsOf } from "./gate_names.ts";
 import { capacityFor, fingerprintOf } from "./gate_rules.ts";
 import { formatMark } from "./mark.ts";
@@ -113,7 +113,7 @@ function desiredRules(
     ip,
     ports,
     capacity: capacityFor(peers.length),
-    authLengths: [...new Set(peers.map((peer) => authPayloadLength(peer.scheme)))].sort((a, b) => a - b),
+    authLengths: [...new Set(peers.flatMap(lengthsOf))].sort((a, b) => a - b),
     queue: queue.number,
     counter: nft.counter,
     readdresses: false,
@@ -125,4 +125,10 @@ function desiredRules(
     clamp: mssClamp,
     mark: formatMark({ name, foreignPorts, privateAddress: null, mtu: null }),
   };
+}
+
+/** Lengths of the payloads that a peer may send to the program: where its good-bye counts, that too. */
+function lengthsOf({ scheme, replay }: Peer): number[] {
+  const isGoodbyeTaken = scheme.kind === "ed25519" && replay !== "off";
+  return [authPayloadLength(scheme), ...isGoodbyeTaken ? [ANNOUNCEMENT_LENGTH] : []];
 }

@@ -64,7 +64,7 @@ export interface GateRules {
   readonly ports: readonly number[];
   /** How many peers the rate limits allow for; see `capacityFor`. */
   readonly capacity: number;
-  /** Payload lengths of auth packets in bytes, ascending. */
+  /** Payload lengths in bytes of auth packets, and of good-byes where they count; ascending. */
   readonly authLengths: readonly number[];
   readonly queue: number;
   readonly counter: boolean;

@@ -1,5 +1,6 @@
 import { authPayloadLength, type Scheme } from "../auth/scheme.ts";
-import { isTimely, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
+import { extensionOf, isTimely, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
+import { parseExtension } from "../auth/extension.ts";
 import { bareProofId, makeProof, type Proof, proofId } from "../auth/proof.ts";
 import type { Endpoint } from "../packet.ts";
 import type { Refusal } from "../refusals.ts";
@@ -112,6 +113,15 @@ export class Credentials {
   maySign(payload: Uint8Array): boolean {
     return this.keys.length > 0 && payload.length >= SIGNED_PAYLOAD_LENGTH;
   }
+}
+
+/** What a signed payload is meant for; null: nothing that a client sends. Trust it only after verifying the signature. */
+export function purposeOf(payload: Uint8Array): "authentication" | "good-bye" | null {
+  if (payload.length === SIGNED_PAYLOAD_LENGTH) return "authentication";
+  const said = parseExtension(extensionOf(payload));
+  // What a server says proves nothing of a client, though one key may serve both.
+  if (said === null || said.has("server stops") || said.has("server starts")) return null;
+  return said.has("client stops") ? "good-bye" : "authentication";
 }
 
 /** @param owners the peers of each public key */

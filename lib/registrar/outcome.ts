@@ -27,8 +27,15 @@ export interface Refused {
   readonly holder?: string;
 }
 
+/** A peer that was let in, and is parked now. */
+export interface Left {
+  readonly kind: "left";
+  readonly peer: Peer;
+  readonly why: "good-bye" | "end of its lifetime";
+}
+
 /** The result of an auth packet; "searching": a later `search()` returns it. */
-export type Outcome = Admitted | Refused | { readonly kind: "searching" };
+export type Outcome = Admitted | Refused | Left | { readonly kind: "searching" };
 
 export function refused({ datagram }: AuthPacket, refusal: Refusal): Refused {
   return { kind: "refused", datagram, refusal };

@@ -38,6 +38,8 @@ export class Roll {
   /** Peer names by `placeKey`. */
   readonly #occupants = new Map<string, string>();
   readonly #bids = new Bids();
+  /** No lifetime ends before this moment. */
+  #firstEnd = Infinity;
 
   /** By peer name. */
   get admissions(): ReadonlyMap<string, Admission> {
@@ -67,6 +69,7 @@ export class Roll {
     this.#admissions.set(peer, admission);
     this.#arrivals.set(peer, arrival);
     if (place !== null) this.#occupants.set(place, peer);
+    if (place !== null) this.#firstEnd = Math.min(this.#firstEnd, admission.expiresAt ?? Infinity);
     return other;
   }
 
@@ -76,6 +79,13 @@ export class Roll {
     this.#leave(peer);
     const expiresAt = isLive(admission, now) ? now : admission.expiresAt;
     this.#admissions.set(peer, { ...admission, remote: null, expiresAt });
+  }
+
+  /** Parks a peer that said good-bye by the auth packet of this number, and forgets where it wanted to be. */
+  dismiss(peer: string, order: number, now: number): void {
+    this.#bids.remove(peer);
+    this.park(peer, now);
+    this.#arrivals.set(peer, { ...this.arrivalOf(peer), order });
   }
 
   /** Handles a proof. @returns the peer that has the place, if the bid waits; and all that are seated now */
@@ -102,17 +112,34 @@ export class Roll {
 
   /** When `settle()` has something to do, milliseconds of `Clock.now()`; null: never, as things are. */
   get due(): number | null {
-    return this.bids.length === 0 ? null : Math.min(...this.bids.map((bid) => this.#dueAt(bid)));
+    const due = Math.min(this.#firstEnd, ...this.bids.map((bid) => this.#dueAt(bid)));
+    return due === Infinity ? null : due;
   }
 
-  /** Seats the peers that have waited long enough, and forgets bids whose lifetime has ended. */
-  settle(now: number): Seat[] {
+  /**
+   * Seats the peers that have waited long enough, forgets bids whose lifetime has ended, and parks the peers whose
+   * lifetime has.
+   *
+   * @returns who has a place now, and the names of those who were at one until now
+   */
+  settle(now: number): { readonly seats: Seat[]; readonly ended: string[] } {
     const due = this.bids.filter((bid) => this.#dueAt(bid) <= now);
-    return due.flatMap((bid) => {
+    const seats = due.flatMap((bid) => {
       if (isLive(bid.admission, now)) return [this.#seat(bid, now)];
       this.#bids.remove(bid.peer.name);
       return [];
     });
+    return { seats, ended: this.#firstEnd <= now ? this.#parkEnded(now) : [] };
+  }
+
+  /** Most lifetimes are renewed before they end: so this looks at all, and is done seldom. */
+  #parkEnded(now: number): string[] {
+    const standing = this.#admissions.entries().filter(([, { remote }]) => remote !== null).toArray();
+    const ended = standing.filter(([, admission]) => !isLive(admission, now)).map(([name]) => name);
+    for (const name of ended) this.park(name, now);
+    const ends = standing.map(([, { expiresAt }]) => expiresAt ?? Infinity).filter((end) => end > now);
+    this.#firstEnd = Math.min(Infinity, ...ends);
+    return ended;
   }
 
   /** The peer at a place whose admission holds and that did not prove since to be elsewhere. */

@@ -1,3 +1,4 @@
+import { beginsLikeExtension } from "../auth/extension.ts";
 import { LONGEST_PAYLOAD, looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
@@ -43,7 +44,7 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
   if (context.mode === "client" && spare !== undefined && !given.reply?.value) {
     context.warn(`${spare.place} has no effect on a client without --reply-on-auth-ok`);
   }
-  const secret = given.secret === undefined ? DEFAULT_SECRET : loadSecret(given.secret, context).value;
+  const secret = given.secret === undefined ? DEFAULT_SECRET : readSharedSecret(given.secret, context);
   if (secret === DEFAULT_SECRET) {
     context.warn(
       "The shared secret is the default, which everyone knows: " +
@@ -56,6 +57,15 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
     remotePublicKey: remotePublicKey?.value ?? null,
     secret,
   };
+}
+
+/** What is signed ends with the secret, which must not pass for a part of what is before it. */
+function readSharedSecret(given: NonNullable<GivenValues["secret"]>, context: SchemeContext): string {
+  const { value, what } = loadSecret(given, context);
+  if (!beginsLikeExtension(value)) return value;
+  throw new SettingsError(
+    `Cannot use ${what}: it begins as an extension of an auth packet does, choose another`,
+  );
 }
 
 /** A secret's value, and how errors refer to it. */

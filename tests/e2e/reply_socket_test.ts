@@ -16,7 +16,7 @@ const LENGTH = 73;
 
 function open(): ReplySocket {
   const source = { ip: LOOPBACK.number, port: SERVER_PORT };
-  const filter = replyFilter({ source, port: OWN_PORT, payloadLength: LENGTH });
+  const filter = replyFilter({ source, port: OWN_PORT, payloadLengths: [LENGTH] });
   return new ReplySocket({ filter, maxLength: 68 + LENGTH });
 }
 

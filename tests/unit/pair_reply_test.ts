@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { makeNewsPayload } from "../../lib/auth/news.ts";
 import type { Scheme } from "../../lib/auth/scheme.ts";
 import { buildUdpPacket } from "../../lib/packet.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
@@ -28,7 +29,7 @@ function timesOf(world: World, pattern: RegExp): number[] {
   return times.map((time) => (time - times[0]!) / 1000);
 }
 
-Deno.test("A client learns that it is accepted from each form of reply, and then stops listening", async () => {
+Deno.test("A client learns that it is accepted from each form of reply, and goes on listening", async () => {
   const [{ privateKey, publicKey }, server] = [ACCEPTED[0]!, ACCEPTED[1]!];
   const token: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame, open sesame") };
   const secret = "s";
@@ -48,7 +49,7 @@ Deno.test("A client learns that it is accepted from each form of reply, and then
     await world.begin();
     assert.equal(linesOf(world, ACCEPTED_LINE).length, 1, `${name}\n${world.story}`);
     assert.equal(linesOf(world, /ignored/).length, 0, name);
-    assert.equal(world.clients[0]!.host.replySockets.size, 0, name);
+    assert.equal(world.clients[0]!.host.replySockets.size, 1, name);
   }
 });
 
@@ -126,4 +127,60 @@ Deno.test("Forged replies are ignored and change nothing in the kernel", async (
   await forge(SERVER.ip, PORT, backwards);
   assert.equal(linesOf(world, ACCEPTED_LINE).length, 1, "nobody on the way is kept from this one");
   assert.deepEqual(world.snapshots()[1], before);
+});
+
+Deno.test("Forged and repeated news change nothing in the kernel, and cause one auth packet a second at most", async () => {
+  const [{ privateKey, publicKey }, keys] = [ACCEPTED[0]!, ACCEPTED[1]!];
+  const secret = "s";
+  const ofServer = ed25519({ secret, remotePublicKey: publicKey, privateKey: keys.privateKey });
+  const world = worldOf(ofServer, ed25519({ secret, privateKey, remotePublicKey: keys.publicKey }));
+  await world.begin();
+  const client = world.clients[0]!;
+  const [, before] = world.snapshots();
+  const send = async (payload: Uint8Array) => {
+    const destination = { ip: world.insideOf(0).ip, port: PORT };
+    client.host.receive(buildUdpPacket({ source: SERVER, destination, payload }, 64));
+    await world.pass(0);
+  };
+  const { random } = world.server.host;
+  const news = (scheme: Scheme, kind: "stops" | "starts") =>
+    makeNewsPayload(scheme, kind, world.clock.unixTime(), (length) => random.bytes(length));
+  const auth = () => linesOf(world, /sent auth packet$/).length;
+  const { length } = client.lines;
+  const sent = auth();
+  await send(news(ed25519({ secret, remotePublicKey: publicKey }), "stops"));
+  await send(news({ kind: "port" }, "starts"));
+  await send(news(ofServer, "starts").with(20, 0));
+  assert.equal(auth(), sent);
+  assert.ok(!client.lines.slice(length).some((line) => line.includes("the server")));
+  const recorded = news(ofServer, "starts");
+  for (let times = 0; times < 10; times++) await send(recorded);
+  await world.pass(5);
+  assert.equal(auth(), sent + 1, "each news counts once");
+  assert.equal(linesOf(world, /the server has started/).length, 1);
+  const beginning = auth();
+  for (let turn = 0; turn < 100; turn++) {
+    await send(news(ofServer, turn % 2 ? "starts" : "stops"));
+    await world.clock.advance(100);
+  }
+  assert.ok(auth() - beginning <= 11, String(auth() - beginning));
+  await world.pass(30);
+  assert.equal(client.status, "accepted by 192.0.2.1:10000");
+  assert.deepEqual(world.snapshots()[1], before);
+});
+
+Deno.test("A flood of what looks like news is not read beyond 16 datagrams for each auth packet", async () => {
+  const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 60 });
+  await world.begin();
+  const client = world.clients[0]!;
+  const destination = { ip: world.insideOf(0).ip, port: PORT };
+  for (let times = 0; times < 30; times++) {
+    const payload = new Uint8Array(79).fill(times);
+    client.host.receive(buildUdpPacket({ source: SERVER, destination, payload }, 64));
+    await world.pass(0);
+  }
+  assert.equal(client.host.replySockets.size, 0);
+  await world.pass(60);
+  assert.equal(client.host.replySockets.size, 1, "the next auth packet has its reply");
+  assert.equal(client.status, "accepted by 192.0.2.1:10000");
 });

@@ -9,9 +9,10 @@ import { innerPacket } from "./inner_packet.ts";
 const SERVER = { ip: "192.0.2.1", port: 10_001 };
 const OWN = { ip: "10.0.1.2", port: 10_002 };
 const LENGTHS = [0, 11, 19, 20, 73, 1472];
+const FORM = { source: { ip: 0xc000_0201, port: SERVER.port }, port: OWN.port };
 
 function filterFor(payloadLength: number): readonly BpfInstruction[] {
-  return replyFilter({ source: { ip: 0xc000_0201, port: SERVER.port }, port: OWN.port, payloadLength });
+  return replyFilter({ ...FORM, payloadLengths: [payloadLength] });
 }
 
 function takes(payloadLength: number, packet: Uint8Array): boolean {
@@ -62,6 +63,16 @@ Deno.test("replyFilter() distinguishes data from replies like looksLikeInnerPack
     const payload = new Uint8Array(length);
     payload.set([first, 0, high, low].slice(0, length));
     assert.equal(takes(length, reply(payload)), !looksLikeInnerPacket(payload));
+  }));
+});
+
+Deno.test("replyFilter() takes payloads of either length, also of one twice, and of no other", () => {
+  const lengths = fc.constantFrom(...LENGTHS, 79);
+  fc.assert(fc.property(lengths, lengths, fc.integer({ min: 0, max: 100 }), (first, second, length) => {
+    const filter = replyFilter({ ...FORM, payloadLengths: [first, second] });
+    const isOne = length === first || length === second;
+    assert.equal(runBpf(filter, reply(new Uint8Array(length))) > 0, isOne);
+    if (length >= 20) assert.equal(runBpf(filter, reply(innerPacket(length))), 0);
   }));
 });
 

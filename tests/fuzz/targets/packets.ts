@@ -2,8 +2,16 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SIGNED_PAYLOAD_LENGTH } from "../../../lib/auth/ed25519.ts";
 import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { makeExtension, parseExtension } from "../../../lib/auth/extension.ts";
+import { makeNewsPayload, makeNewsReader } from "../../../lib/auth/news.ts";
 import { makeReplyVerifier } from "../../../lib/auth/proof.ts";
-import { looksLikeInnerPacket, makeReplyPayload, type Scheme } from "../../../lib/auth/scheme.ts";
+import {
+  ANNOUNCEMENT_LENGTH,
+  looksLikeInnerPacket,
+  makeGoodbyePayload,
+  makeReplyPayload,
+  type Scheme,
+} from "../../../lib/auth/scheme.ts";
 import { isRemoteIpv4, parseIpv4 } from "../../../lib/ipv4.ts";
 import { buildUdpPacket, type Datagram, parseUdpPacket } from "../../../lib/packet.ts";
 import { replyFilter } from "../../../lib/reply_filter.ts";
@@ -120,14 +128,30 @@ const replies = target(
   },
 );
 
+const KINDS = ["client stops", "server stops", "server starts"] as const;
+const KINDS_OF_NEWS = ["stops", "starts"] as const;
+const fill = (length: number) => new Uint8Array(length).fill(7);
+/** What a server of each scheme tells a client. */
+const newsSchemes = [
+  { server: SIGNED, client: VERIFIED },
+  { server: VERIFYING, client: SIGNING },
+  { server: token("a token"), client: token("a token") },
+].map(({ server, client }) => ({
+  client,
+  news: KINDS_OF_NEWS.map((kind) => makeNewsPayload(server, kind, UNIX, fill)),
+}));
+const NEWS = newsSchemes.flatMap(({ news }) => news);
+const GOODBYE = { ...GOOD[0]!, payload: makeGoodbyePayload(SIGNING, UNIX, fill)! };
+
 const FILTER = replyFilter({
   source: { ip: parseIpv4(SERVER.ip)!, port: SERVER.port },
   port: HOME.port,
-  payloadLength: SIGNED_PAYLOAD_LENGTH,
+  payloadLengths: [SIGNED_PAYLOAD_LENGTH, ANNOUNCEMENT_LENGTH],
 });
 const toClient = [
   { source: SERVER, destination: HOME, payload: SIGNED_REPLY },
   { source: SERVER, destination: HOME, payload: innerPacket(SIGNED_PAYLOAD_LENGTH) },
+  ...NEWS.map((payload) => ({ source: SERVER, destination: HOME, payload })),
 ].map((datagram) => buildUdpPacket(datagram, TTL));
 
 const filter = target("reply filter", ["lib/reply_filter.ts replyFilter"], bytesLike(toClient), (bytes) => {
@@ -136,9 +160,58 @@ const filter = target("reply filter", ["lib/reply_filter.ts replyFilter"], bytes
   if (datagram === null) return;
   const { source, destination, payload } = datagram;
   const isReply = source.ip === SERVER.ip && source.port === SERVER.port && destination.port === HOME.port &&
-    payload.length === SIGNED_PAYLOAD_LENGTH && !looksLikeInnerPacket(payload);
+    [SIGNED_PAYLOAD_LENGTH, ANNOUNCEMENT_LENGTH].includes(payload.length) && !looksLikeInnerPacket(payload);
   assert.equal(taken, isReply);
 });
 
+const extensions = target(
+  "extensions of signed payloads",
+  ["lib/auth/extension.ts parseExtension"],
+  bytesLike([...KINDS.map(makeExtension), Uint8Array.of(...makeExtension("client stops"), 200, 2, 7, 7)]),
+  (bytes) => {
+    const said = parseExtension(bytes);
+    if (said === null) return;
+    // Whatever else is in it, what it says stands there.
+    for (const kind of said) assert.notEqual(indexOf(bytes, makeExtension(kind).slice(-2)), -1, kind);
+  },
+);
+
+function indexOf(bytes: Uint8Array, part: Uint8Array): number {
+  return bytes.findIndex((_, start) => part.every((byte, index) => bytes[start + index] === byte));
+}
+
+const news = target(
+  "a server's news",
+  ["lib/auth/news.ts makeNewsReader"],
+  fc.tuple(fc.constantFrom(...newsSchemes), bytesLike([...NEWS, SIGNED_REPLY, SENT])),
+  ([{ client, news }, bytes]) => {
+    const read = makeNewsReader(client)(bytes);
+    const index = news.findIndex((payload) => isSame(payload, bytes));
+    assert.equal(read, index === -1 ? null : KINDS_OF_NEWS[index]);
+  },
+);
+
+const goodbyes = target(
+  "good-byes",
+  ["lib/registrar/credentials.ts purposeOf", "lib/auth/ed25519.ts extensionOf"],
+  fc.tuple(bytesLike([GOODBYE.payload, GOOD[0]!.payload]), sources),
+  ([payload, source]) => {
+    const registrar = newRegistrar([{ name: "signs", scheme: VERIFYING }, {
+      name: "tells",
+      scheme: token("a token"),
+    }]);
+    const before = UNIX - 5;
+    assert.equal(registrar.handle(authPacket(SIGNING, HOME, before), NOW, before).kind, "admitted");
+    registrar.handle(authPacket(token("a token"), ELSEWHERE), NOW, UNIX);
+    const outcome = registrar.handle({ source, destination: SERVER, payload }, NOW, UNIX);
+    const isIt = isSame(payload, GOODBYE.payload) && source.ip === HOME.ip && source.port === HOME.port;
+    assert.equal(outcome.kind === "left", isIt);
+    assert.deepEqual(registrar.admissions.get("tells")!.remote, ELSEWHERE);
+  },
+);
+
 /** What comes from the network. */
-export const PACKET_TARGETS: readonly Target[] = [packet, authPackets, replies, filter];
+export const PACKET_TARGETS: readonly Target[] = [
+  ...[packet, authPackets, replies, filter],
+  ...[extensions, news, goodbyes],
+];

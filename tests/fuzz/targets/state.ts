@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { readPlaces } from "../../../lib/daemon/places.ts";
+import { isRemoteIpv4 } from "../../../lib/ipv4.ts";
+import { isPort } from "../../../lib/packet.ts";
 import { Registrar } from "../../../lib/registrar.ts";
 import { Replays } from "../../../lib/registrar/replays.ts";
 import { readManager } from "../../../lib/service_manager.ts";
@@ -88,5 +91,22 @@ const manager = target(
   },
 );
 
+const PLACES = JSON.stringify([["p0", "198.51.100.2", 40_001, 10_000], ["p1", "203.0.113.9", 1, 65_535]]);
+
+const places = target(
+  "records of places",
+  ["lib/daemon/places.ts readPlaces"],
+  fc.oneof(
+    jsonLike([JSON.parse(PLACES)], []).map((value) => JSON.stringify(value)),
+    textLike([PLACES], ["[", "0"]),
+  ),
+  (text) => {
+    for (const [peer, { remote, port }] of readPlaces(text)) {
+      assert.equal(typeof peer, "string");
+      assert.ok(isRemoteIpv4(remote.ip) && isPort(remote.port) && isPort(port), JSON.stringify(remote));
+    }
+  },
+);
+
 /** What earlier runs and the service manager leave. */
-export const STATE_TARGETS: readonly Target[] = [replays, manager];
+export const STATE_TARGETS: readonly Target[] = [replays, places, manager];

@@ -7,6 +7,7 @@ import {
   authPayloadLength,
   looksLikeInnerPacket,
   makeAuthPayload,
+  makeGoodbyePayload,
   makeReplyPayload,
   type Scheme,
 } from "../../../lib/auth/scheme.ts";
@@ -14,7 +15,7 @@ import { ACCEPTED, ed25519, README_KEY_PAIR, REPLY } from "./vectors.ts";
 
 const NOW = 1_795_219_200;
 const PORT: Scheme = { kind: "port" };
-const TOKEN: Scheme = { kind: "token", token: new TextEncoder().encode("open sesame") };
+const TOKEN: Scheme & { kind: "token" } = { kind: "token", token: new TextEncoder().encode("open sesame") };
 const SIGNING = ed25519({ ...README_KEY_PAIR, secret: "topsecret" });
 const VERIFYING = ed25519({ remotePublicKey: README_KEY_PAIR.publicKey, secret: "topsecret" });
 /** A client without its server's key. */
@@ -31,6 +32,14 @@ const KNOWING_SERVER = ed25519({
 function server(secret = "topsecret"): Scheme {
   return ed25519({ privateKey: SERVER_KEY, remotePublicKey: README_KEY_PAIR.publicKey, secret });
 }
+
+/** An auth packet and its signed reply, as the release before good-byes made them. */
+const AS_BEFORE = [
+  "e63a3754a1d343b403a69acd9bbfa98c4f4b558ab088eedf3030c395c2109695a1d6ce9dc528579e6cb63895bf37d75c3675ab4e2c0fd69712" +
+  "cd9b7544b7290a006b00df000708722a",
+  "3033f63ca00bcd4051cfc12cb6b36cbb09616d86f3803d870375d5ba72c449132413fae9e039e698808d0b4b823625e16585de7ca51bb2318" +
+  "6d86b7e90e0dd0a006b00df000708090a",
+];
 
 /** Counts up: 7, 8, 9 … */
 function countUp(length: number): Uint8Array {
@@ -169,4 +178,27 @@ Deno.test("makeReplyVerifier() checks the time of a signed reply unless the limi
     [0, 30, 31].map((late) => makeReplyVerifier(KNOWING_SERVER, seconds)(reply, sent, NOW + late));
   assert.deepEqual(verdicts(30), [true, true, false]);
   assert.deepEqual(verdicts(0), [true, true, true]);
+});
+
+Deno.test("makeGoodbyePayload() signs an extension in which the client says that it stops", () => {
+  const payload = makeGoodbyePayload(SIGNING, NOW, countUp)!;
+  assert.equal(payload.length, 79);
+  assert.deepEqual([...payload.slice(73)], [0x49, 0x50, 0x32, 1, 6, 0]);
+  assert.equal(signedTime(payload), NOW);
+  assert.equal(hintIn(payload), keyHint(README_KEY_PAIR.publicKey, "topsecret", epochOf(NOW)));
+  const { verify } = makeProof(VERIFYING);
+  assert.ok(verify(payload));
+  for (const index of payload.keys()) {
+    assert.equal(verify(payload.with(index, payload[index]! ^ 1)), false, `byte ${index}`);
+  }
+  assert.equal(verify(payload.slice(0, 73)), false, "the signature covers what is cut off");
+  for (const scheme of [PORT, TOKEN]) assert.equal(makeGoodbyePayload(scheme, NOW, countUp), null);
+});
+
+Deno.test("auth packets and replies have the same bytes as before there were good-byes", () => {
+  const auth = makeAuthPayload(SIGNING, NOW, countUp);
+  const reply = makeReplyPayload(server(), auth, NOW, countUp);
+  assert.deepEqual([auth, reply].map((payload) => payload.toHex()), AS_BEFORE);
+  assert.deepEqual(makeAuthPayload(TOKEN, NOW, countUp), TOKEN.token);
+  assert.equal(makeAuthPayload(PORT, NOW, countUp).length, 0);
 });

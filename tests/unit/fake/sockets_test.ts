@@ -81,7 +81,7 @@ Deno.test("FakeReplySocket reads the datagrams that its filter accepts, truncate
   const host = newHost();
   const { system } = host.start();
   const source = { ip: parseIpv4(SERVER.ip)!, port: SERVER.port };
-  const filter = replyFilter({ source, port: 10_002, payloadLength: 24 });
+  const filter = replyFilter({ source, port: 10_002, payloadLengths: [24] });
   const socket = system.openReplySocket({ filter, maxLength: 40 });
   const reply = datagram(new Uint8Array(24).fill(9));
   host.receive(datagram(new Uint8Array(25)));

@@ -139,11 +139,13 @@ Deno.test("desiredState() lets in the peer that took over another peer's endpoin
   }
 });
 
-Deno.test("desiredState() has each auth length once, ascending", () => {
+Deno.test("desiredState() has each length of auth packets and good-byes once, ascending", () => {
   const token = { kind: "token", token: new Uint8Array(200) } as const;
   const schemes = [token, ed25519({}), { kind: "port" } as const, ed25519({})];
   const peers = schemes.map((scheme, index) => samplePeer({ name: `p${index}`, scheme }));
-  assert.deepEqual(desire(sampleSettings({ peers })).gate?.rules.authLengths, [0, 73, 200]);
+  assert.deepEqual(desire(sampleSettings({ peers })).gate?.rules.authLengths, [0, 73, 79, 200]);
+  const repeatable = peers.map((peer) => ({ ...peer, replay: "off" as const }));
+  assert.deepEqual(desire(sampleSettings({ peers: repeatable })).gate?.rules.authLengths, [0, 73, 200]);
 });
 
 Deno.test("desiredState() passes the settings on", () => {

@@ -60,7 +60,7 @@ export function newRegistrar(
 
 /** The admitted peer and its previous place, or the refusal. */
 export function told(outcome: Outcome) {
-  if (outcome.kind === "searching") return outcome.kind;
+  if (outcome.kind === "searching" || outcome.kind === "left") return outcome.kind;
   return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous?.remote ?? null];
 }
 

@@ -1,6 +1,8 @@
+import { README_KEY_PAIR } from "../../auth/vectors.ts";
 import { type BadInput, onCommandLine } from "./input.ts";
 import { BOTH, OK_CLIENT, WEAK_KEY } from "./phrases.ts";
 
+const README_KEY = README_KEY_PAIR.privateKey.toBase64();
 const OK_SERVER = ["-s", "-b", "192.0.2.1"];
 
 /** Options that require another, or conflict. */
@@ -103,6 +105,10 @@ export const FIT: readonly BadInput[] = ([
   [
     [...OK_CLIENT, "--auth-token-b64", "AAAAAAAAAAAAAAAAAAAAABQAAEU=", "--reply-on-auth-ok"],
     "Cannot use (hidden) as --auth-token-b64: reversed, as in replies, it looks like an IPv4 packet, choose another",
+  ],
+  [
+    [...OK_CLIENT, "--auth-key-b64", README_KEY, "--auth-secret", "IP2\u0001, and more"],
+    "Cannot use (hidden) as --auth-secret: it begins as an extension of an auth packet does, choose another",
   ],
   [
     [...OK_CLIENT, "--auth-token-b64="],

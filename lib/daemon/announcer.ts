@@ -1,0 +1,138 @@
+import { type Admission, isLive } from "../admission.ts";
+import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
+import { makeReplyPayload } from "../auth/scheme.ts";
+import { type Datagram, formatEndpoint } from "../packet.ts";
+import type { Peer } from "../settings/settings.ts";
+import type { DaemonContext } from "./context.ts";
+import { type Place, Places } from "./places.ts";
+import type { ServerSetup } from "./server_setup.ts";
+
+/** Clients told at once, and milliseconds until the next ones are: the gate's queue must hold their auth packets. */
+const PORTION = 64;
+const PAUSE_MILLISECONDS = 20;
+
+/** Milliseconds before each time that clients are told of a start: what is sent may be lost. */
+const GREETING_PAUSES = [0, 1_000, 3_000];
+/** After a kill, auth packets of the second in which the server starts may count as used. */
+const PAUSE_AFTER_KILL = 1_000;
+
+/** A client that takes news, and where it is or was last. */
+interface Listener {
+  readonly peer: Peer;
+  readonly place: Place;
+}
+
+/**
+ * Sends a server's clients what it has for them: replies, and the news that it stops, or has started and lost them. It is
+ * all for those for whom the settings say so.
+ */
+export class Announcer {
+  readonly #setup: () => ServerSetup;
+  readonly #context: Pick<DaemonContext, "system" | "log" | "stop">;
+  readonly #places: Places;
+
+  /** @param setup the server's at any time */
+  constructor(setup: () => ServerSetup, context: Pick<DaemonContext, "system" | "log" | "stop">) {
+    const { system } = context;
+    this.#setup = setup;
+    this.#context = context;
+    this.#places = new Places(system.openState(`${setup().settings.name}.places.json`), context);
+  }
+
+  /** A peer is at its place. */
+  note({ name, reply }: Peer, { remote, port }: Admission): void {
+    if (reply && remote !== null) this.#places.note(name, { remote, port });
+  }
+
+  /** Replies to an auth packet that was accepted. */
+  reply({ scheme, reply }: Peer, { source, destination, payload }: Datagram): void {
+    if (!reply) return;
+    const { system: { clock, random }, log } = this.#context;
+    const answer = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
+    try {
+      this.#send({ source: destination, destination: source, payload: answer });
+    } catch (error) {
+      log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
+    }
+  }
+
+  /** A peer will not be found where it was. */
+  forget(peer: string): void {
+    this.#places.forget(peer);
+  }
+
+  /** Settings have changed. */
+  update(): void {
+    const { peers } = this.#setup().settings;
+    this.#places.keepOnly(new Set(peers.filter(({ reply }) => reply).map(({ name }) => name)));
+  }
+
+  /** Greets the clients that an earlier run had and this one has not, and keeps the record, until told to stop. */
+  async keep(): Promise<void> {
+    const { stop } = this.#context;
+    await Promise.all([this.#places.keep(stop), this.#greet()]);
+    await this.#places.close();
+  }
+
+  /** Tells the clients that are let in that the server stops. */
+  sayGoodbye(): void {
+    this.#tell("stops", this.#listeners(true));
+  }
+
+  async #greet(): Promise<void> {
+    const { system: { clock }, stop } = this.#context;
+    const pass = (milliseconds: number) => clock.waitUntil(clock.now() + milliseconds, stop);
+    if (this.#listeners(false).length > 0 && this.#setup().replays.past === "cut short") {
+      await pass(PAUSE_AFTER_KILL);
+    }
+    for (const pause of GREETING_PAUSES) {
+      if (this.#listeners(false).length === 0) return;
+      await pass(pause);
+      const lost = this.#listeners(false);
+      for (let first = 0; first < lost.length && !stop.aborted; first += PORTION) {
+        if (first > 0) await pass(PAUSE_MILLISECONDS);
+        this.#tell("starts", lost.slice(first, first + PORTION));
+      }
+    }
+  }
+
+  #listeners(isLetIn: boolean): Listener[] {
+    const { settings: { peers, local: { ports } }, registrar: { admissions } } = this.#setup();
+    const now = this.#context.system.clock.now();
+    return peers.flatMap((peer) => {
+      const [place, admission] = [this.#places.of(peer.name), admissions.get(peer.name)];
+      if (!peer.reply || place === undefined || !ports.includes(place.port)) return [];
+      return (admission !== undefined && isLive(admission, now)) === isLetIn ? [{ peer, place }] : [];
+    });
+  }
+
+  #tell(news: News, listeners: readonly Listener[]): void {
+    if (listeners.length === 0) return;
+    const { system: { clock, random }, log } = this.#context;
+    const { outside } = this.#setup();
+    // A signature takes long, and is the same for all that know the server by one key.
+    const payloads = new Map<string, Uint8Array>();
+    let fault: Error | null = null;
+    for (const { peer: { scheme }, place: { remote, port } } of listeners) {
+      const group = newsGroup(scheme) ?? "";
+      const payload = payloads.get(group) ??
+        makeNewsPayload(scheme, news, clock.unixTime(), (length) => random.bytes(length));
+      if (group !== "") payloads.set(group, payload);
+      try {
+        this.#send({ source: { ip: outside.ip, port }, destination: remote, payload });
+      } catch (error) {
+        fault = error as Error;
+      }
+    }
+    log.info(
+      `told ${listeners.length} ${listeners.length === 1 ? "client" : "clients"} that the server ${news}`,
+    );
+    if (fault !== null) log.info(`${fault.message}: some clients were not told that the server ${news}`);
+  }
+
+  /** @throws {SysError} when it cannot be sent */
+  #send(datagram: Datagram): void {
+    const { settings: { authPacketTtl }, sender } = this.#setup();
+    sender.send(datagram, authPacketTtl);
+  }
+}

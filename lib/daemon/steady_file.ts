@@ -1,0 +1,78 @@
+import type { Log } from "../log.ts";
+import type { Clock, StateFile } from "../ports.ts";
+
+/** Least milliseconds between two writes. */
+const PAUSE_MILLISECONDS = 1_000;
+
+/** What is to be kept in a file. */
+export interface Content {
+  /** Differs whenever the text does. */
+  readonly changes: number;
+  /** When this grows, the text is written without a pause. */
+  readonly urgency: number;
+  /** @param isLast whether nothing will change after this */
+  format(isLast: boolean): string;
+}
+
+/** Keeps a file up to date, mostly once a second at most. */
+export class SteadyFile {
+  readonly #file: StateFile;
+  readonly #content: Content;
+  /** What it means that it cannot be written. */
+  readonly #loss: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** Of what was written last. */
+  #written: number;
+  #urgency: number;
+  #canWrite = true;
+  #woken = new AbortController();
+
+  constructor(file: StateFile, content: Content, loss: string, clock: Clock, log: Log) {
+    this.#file = file;
+    this.#content = content;
+    this.#loss = loss;
+    this.#clock = clock;
+    this.#log = log;
+    this.#written = content.changes;
+    this.#urgency = content.urgency;
+  }
+
+  get isChanged(): boolean {
+    return this.#content.changes !== this.#written;
+  }
+
+  /** The content may have changed. */
+  update(): void {
+    if (this.isChanged) this.#woken.abort();
+  }
+
+  /** Writes changes until told to stop. */
+  async keep(stop: AbortSignal): Promise<void> {
+    let pauseEnd = this.#clock.now();
+    while (!stop.aborted) {
+      this.#woken = new AbortController();
+      const { isChanged } = this;
+      if (isChanged && (this.#content.urgency > this.#urgency || this.#clock.now() >= pauseEnd)) {
+        await this.write(false);
+        pauseEnd = this.#clock.now() + PAUSE_MILLISECONDS;
+      } else {
+        await this.#clock.waitUntil(isChanged ? pauseEnd : null, stop, this.#woken.signal);
+      }
+    }
+  }
+
+  /** @param isLast whether nothing will change after this */
+  async write(isLast: boolean): Promise<void> {
+    this.#written = this.#content.changes;
+    this.#urgency = this.#content.urgency;
+    try {
+      await this.#file.write(this.#content.format(isLast));
+      this.#canWrite = true;
+    } catch (error) {
+      const line = `Cannot write ${this.#file.path}: ${(error as Error).message}; ${this.#loss}`;
+      if (this.#canWrite) this.#log.warning(line);
+      this.#canWrite = false;
+    }
+  }
+}

@@ -17,6 +17,10 @@ const INSTRUCTION_LENGTH = 8;
 
 const NAME = "the socket for replies";
 
+const ANY = new Uint8Array(4);
+/** A multicast address, to which next to nothing is sent, and a socket can always be bound. */
+const ALL_SYSTEMS = Uint8Array.of(224, 0, 0, 1);
+
 /**
  * Reads copies of the UDP datagrams that a BPF filter accepts, including those for FOU ports, which the kernel itself
  * holds. Other datagrams never wake the process. Needs CAP_NET_RAW.
@@ -49,8 +53,29 @@ export class ReplySocket implements ports.ReplySocket {
     return this.#loop.read(() => this.#receive());
   }
 
+  use(filter: readonly BpfInstruction[]): void {
+    this.#attach(filter);
+  }
+
+  /** A socket with a filter costs each datagram a copy of its header. One that is bound elsewhere costs nothing. */
+  pause(): void {
+    this.#bind(ALL_SYSTEMS);
+  }
+
+  resume(): void {
+    this.#bind(ANY);
+  }
+
   [Symbol.dispose](): void {
     this.#loop.close();
+  }
+
+  #bind(ip: Uint8Array): void {
+    const address = new Uint8Array(16); // struct sockaddr_in: family, port, address, padding
+    new Uint16Array(address.buffer)[0] = AF_INET;
+    address.set(ip, 4);
+    const result = this.#libc.symbols.bind(this.#fd, address, address.length);
+    this.#libc.check(`set up ${NAME}`, "bind", result);
   }
 
   #receive(): Uint8Array<ArrayBuffer>[] | null {

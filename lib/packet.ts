@@ -30,6 +30,9 @@ const ICMP_HEADER_LENGTH = 8;
 const ICMP_PROTOCOL = 1;
 const ECHO_REQUEST = 8;
 
+/** Least bytes of headers before a UDP payload. */
+export const MIN_HEADERS_LENGTH = IP_HEADER_LENGTH + UDP_HEADER_LENGTH;
+
 /** Most bytes of headers before a UDP payload: an IPv4 header with all options, and the UDP header. */
 export const MAX_HEADERS_LENGTH = 60 + UDP_HEADER_LENGTH;
 
@@ -48,7 +51,7 @@ export function placeKey(remote: Endpoint, port: number): string {
 
 /** Reads an IPv4 packet with a whole UDP datagram; null for anything else, or a truncated one. */
 export function parseUdpPacket(packet: Uint8Array): Datagram | null {
-  if (packet.length < IP_HEADER_LENGTH + UDP_HEADER_LENGTH) return null;
+  if (packet.length < MIN_HEADERS_LENGTH) return null;
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
   const headerLength = (view.getUint8(0) & 0x0f) * 4;
   const isUdp = view.getUint8(0) >> 4 === 4 && view.getUint8(9) === UDP_PROTOCOL;

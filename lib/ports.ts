@@ -260,6 +260,12 @@ export interface ReplySocketOptions {
 export interface ReplySocket extends Disposable {
   /** Datagrams from the IPv4 header on, until closed. One reader at a time. @throws {SysError} */
   packets(): AsyncIterable<Uint8Array>;
+  /** Replaces the filter. @throws {SysError} */
+  use(filter: readonly BpfInstruction[]): void;
+  /** Receives nothing until `resume()`, at no cost to any datagram. @throws {SysError} */
+  pause(): void;
+  /** @throws {SysError} */
+  resume(): void;
 }
 
 /** The service manager that started the program; see sd_notify(3). */

@@ -17,7 +17,12 @@ interface ReplyForm {
   readonly port: number;
   /** Bytes of UDP payload that they may have. */
   readonly payloadLengths: readonly number[];
+  /** Whether to take a byte of some of the other datagrams from there, at random: these show that data comes. */
+  readonly samples?: boolean;
 }
+
+/** Of so many datagrams with data one is taken as a sample. */
+const SAMPLING = 64;
 
 const CODE = {
   loadWord: 0x20,
@@ -31,6 +36,8 @@ const CODE = {
   return: 0x06,
 } as const;
 
+/** Where a program reads a random word: SKF_AD_OFF + SKF_AD_RANDOM. */
+export const RANDOM = 0xffff_f038;
 const IP_SOURCE = 12;
 const UDP_PORTS = 0;
 const UDP_LENGTH = 4;
@@ -38,8 +45,8 @@ const UDP_PAYLOAD = 8;
 const INNER_LENGTH = UDP_PAYLOAD + 2;
 const SHORTEST_INNER_PACKET = 20;
 
-/** Where an instruction jumps: to `TAKE` or `LEAVE`, or over some instructions; else to the next one. */
-type Target = "take" | "leave" | number;
+/** Where an instruction jumps: to what is done with replies, data, or anything else; over some instructions; or on. */
+type Target = "take" | "data" | "leave" | number;
 
 interface Step {
   readonly code: number;
@@ -55,12 +62,22 @@ const TAKE: BpfInstruction = { code: CODE.return, jt: 0, jf: 0, k: EVERYTHING };
 /** A program that accepts nothing. */
 export const TAKE_NOTHING: readonly BpfInstruction[] = [LEAVE];
 
+/** What is done with data: it leads on to `LEAVE`. */
+const SAMPLE: readonly BpfInstruction[] = [
+  { code: CODE.loadWord, jt: 0, jf: 0, k: RANDOM },
+  { code: CODE.and, jt: 0, jf: 0, k: SAMPLING - 1 },
+  { code: CODE.jumpIfEqual, jt: 0, jf: 1, k: 0 },
+  { code: CODE.return, jt: 0, jf: 0, k: 1 },
+];
+
 /**
  * Makes the program that takes only what has the form of a reply or of news, from UDP datagrams with their IPv4 header. It
  * leaves the tunnel's data, even of such a length: whatever `looksLikeInnerPacket()` accepts is data.
  */
-export function replyFilter({ source, port, payloadLengths }: ReplyForm): readonly BpfInstruction[] {
-  return assemble([
+export function replyFilter(
+  { source, port, payloadLengths, samples = false }: ReplyForm,
+): readonly BpfInstruction[] {
+  return assemble(samples ? SAMPLE : [], [
     { code: CODE.loadWord, k: IP_SOURCE },
     { code: CODE.jumpIfEqual, k: source.ip, no: "leave" },
     { code: CODE.skipIpHeader, k: 0 },
@@ -77,7 +94,7 @@ function stepsFor(length: number): Step[] {
     { code: CODE.and, k: 0xf0 },
     { code: CODE.jumpIfEqual, k: 0x40, no: "take" },
     { code: CODE.loadHalfInUdp, k: INNER_LENGTH },
-    { code: CODE.jumpIfEqual, k: length, yes: "leave", no: "take" },
+    { code: CODE.jumpIfEqual, k: length, yes: "data", no: "take" },
   ];
   return [
     { code: CODE.loadHalfInUdp, k: UDP_LENGTH },
@@ -86,14 +103,16 @@ function stepsFor(length: number): Step[] {
   ];
 }
 
-function assemble(steps: readonly Step[]): readonly BpfInstruction[] {
-  const distance = (from: number, to: Target = 0) =>
-    typeof to === "number" ? to : steps.length - from - (to === "leave" ? 1 : 0);
+/** @param data what is done with data; the steps and it lead on to `LEAVE` */
+function assemble(data: readonly BpfInstruction[], steps: readonly Step[]): readonly BpfInstruction[] {
+  const end = steps.length + data.length;
+  const places = { data: steps.length, leave: end, take: end + 1 };
+  const distance = (from: number, to: Target = 0) => typeof to === "number" ? to : places[to] - from - 1;
   const instructions = steps.map(({ code, k, yes, no }, index) => ({
     code,
     jt: distance(index, yes),
     jf: distance(index, no),
     k,
   }));
-  return [...instructions, LEAVE, TAKE];
+  return [...instructions, ...data, LEAVE, TAKE];
 }

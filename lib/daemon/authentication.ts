@@ -198,6 +198,7 @@ export class Authentication implements Disposable {
     const isNews = this.#client.replyState !== "no reply";
     if (!this.#client.isReplyMissing(this.#clock.now())) return;
     this.#client.handleMissingReply(this.#clock.now(), this.#context.counts());
+    this.#replies?.relax();
     const { name, remote } = this.#peer;
     const why = "refused, unreachable, or a server that sends none";
     if (isNews) {

@@ -3,13 +3,21 @@ import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
 import { ANNOUNCEMENT_LENGTH, authPayloadLength } from "../auth/scheme.ts";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Log } from "../log.ts";
-import { type Endpoint, formatEndpoint, MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  MAX_HEADERS_LENGTH,
+  MIN_HEADERS_LENGTH,
+  parseUdpPacket,
+} from "../packet.ts";
 import type { ReplySocket, System } from "../ports.ts";
 import { type BpfInstruction, replyFilter } from "../reply_filter.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** Datagrams read for each auth packet, so that forged ones cost no more than this. */
 const MOST_DATAGRAMS = 16;
+/** Milliseconds in which nothing is read after a sign that data comes: a server that sends data has no news. */
+const NAP_MILLISECONDS = 1_000;
 /** News that are remembered: each is taken once. */
 const MOST_NEWS = 256;
 
@@ -29,11 +37,16 @@ interface RepliesContext {
 
 /**
  * Reads the server's replies and news. It listens from before the first auth packet on, since a server tells unasked that
- * it has started.
+ * it has started. An open socket costs each datagram a tenth of the time that the kernel takes for it, so while no reply
+ * is due the filter also takes samples of the data, and after one the socket is closed to everything for a while.
  */
 export class Replies implements Disposable {
   readonly #remote: Endpoint;
-  readonly #filter: readonly BpfInstruction[];
+  /** For while a reply is due, and for other times. */
+  readonly #filters: {
+    readonly strict: readonly BpfInstruction[];
+    readonly sampling: readonly BpfInstruction[];
+  };
   readonly #maxLength: number;
   readonly #verify: ReplyVerifier;
   readonly #readNews: NewsReader;
@@ -44,13 +57,16 @@ export class Replies implements Disposable {
   #sent: Uint8Array | null = null;
   /** Datagrams read since that was sent. */
   #count = 0;
+  /** Ends the nap; null: it is awake. */
+  #nap: AbortController | null = null;
 
   constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, context: RepliesContext) {
     const { remote, port } = path;
     const lengths = [authPayloadLength(scheme), ANNOUNCEMENT_LENGTH];
     const source = { ip: parseIpv4(remote.ip)!, port: remote.port };
     this.#remote = remote;
-    this.#filter = replyFilter({ source, port, payloadLengths: lengths });
+    const form = { source, port, payloadLengths: lengths };
+    this.#filters = { strict: replyFilter(form), sampling: replyFilter({ ...form, samples: true }) };
     this.#maxLength = MAX_HEADERS_LENGTH + Math.max(...lengths);
     this.#verify = makeReplyVerifier(scheme, maxTimeDiscrepancy);
     this.#readNews = makeNewsReader(scheme);
@@ -65,31 +81,62 @@ export class Replies implements Disposable {
   expect(sent: Uint8Array): void {
     this.#sent = sent;
     this.#count = 0;
-    if (this.#socket !== null) return;
+    this.#wake();
+    if (this.#socket !== null) {
+      this.#socket.resume();
+      return this.#socket.use(this.#filters.strict);
+    }
     const { system, log } = this.#context;
     const socket = this.#socket = system.openReplySocket({
-      filter: this.#filter,
+      filter: this.#filters.strict,
       maxLength: this.#maxLength,
     });
     this.#read(socket).catch((error) => log.warning((error as Error).message))
       .finally(() => this.#close(socket));
   }
 
+  /** The reply has come, or is late: data may go by unhindered. */
+  relax(): void {
+    this.#socket?.use(this.#filters.sampling);
+  }
+
   [Symbol.dispose](): void {
-    this.#socket?.[Symbol.dispose]();
+    if (this.#socket !== null) this.#close(this.#socket);
   }
 
   #close(socket: ReplySocket): void {
     socket[Symbol.dispose]();
-    if (this.#socket === socket) this.#socket = null;
+    if (this.#socket !== socket) return;
+    this.#socket = null;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#nap?.abort();
+    this.#nap = null;
   }
 
   async #read(socket: ReplySocket): Promise<void> {
     for await (const packet of socket.packets()) {
+      if (packet.length < MIN_HEADERS_LENGTH) {
+        this.#rest(socket).catch(() => this.#close(socket));
+        continue;
+      }
       const datagram = parseUdpPacket(packet);
       if (datagram !== null) this.#handle(datagram.payload);
       if (++this.#count >= MOST_DATAGRAMS) return this.#close(socket);
     }
+  }
+
+  async #rest(socket: ReplySocket): Promise<void> {
+    if (this.#nap !== null || this.#socket !== socket) return;
+    const { clock } = this.#context.system;
+    const nap = this.#nap = new AbortController();
+    socket.pause();
+    await clock.waitUntil(clock.now() + NAP_MILLISECONDS, nap.signal);
+    if (this.#nap !== nap) return;
+    this.#nap = null;
+    socket.resume();
   }
 
   #handle(payload: Uint8Array): void {
@@ -100,6 +147,7 @@ export class Replies implements Disposable {
     if (sent === null) return;
     if (this.#verify(payload, sent, clock.unixTime())) {
       this.#sent = null;
+      this.relax();
       return onAccepted();
     }
     log.info(`ignored a reply from ${formatEndpoint(this.#remote)}: it does not prove who sent it`);

@@ -103,6 +103,25 @@ Deno.test("packets() buffers a few replies while nobody reads, and goes on after
   assert.ok(count > 4 && count < 100, `${count} were held`);
 });
 
+Deno.test("ReplySocket receives nothing while it is paused, and a byte of some data with a filter that takes samples", async () => {
+  await using server = await Sender.bind(SERVER_PORT);
+  using socket = open();
+  socket.pause();
+  await server.send(payload(1));
+  socket.resume();
+  await server.send(payload(2));
+  assert.deepEqual(await readAll(socket, 2), [2]);
+  const source = { ip: LOOPBACK.number, port: SERVER_PORT };
+  socket.use(replyFilter({ source, port: OWN_PORT, payloadLengths: [LENGTH], samples: true }));
+  const packets = socket.packets();
+  const samples: Uint8Array[] = [];
+  const waiting = packets.next().then(({ value }) => samples.push(value as Uint8Array));
+  // Of 64 one is taken, at random.
+  while (samples.length === 0) await server.send(innerPacket(LENGTH));
+  await waiting;
+  assert.deepEqual(samples.map(({ length }) => length), [1]);
+});
+
 Deno.test("packets() refuses a second reader; disposing ends the first one, and may be repeated", async () => {
   const socket = open();
   const waiting = socket.packets().next();

@@ -169,6 +169,35 @@ Deno.test("Forged and repeated news change nothing in the kernel, and cause one 
   assert.deepEqual(world.snapshots()[1], before);
 });
 
+Deno.test("A client closes its ears while data comes, and hears of its server's restart all the same", async () => {
+  const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 3_600 });
+  await world.begin();
+  const client = world.clients[0]!;
+  const socketOf = () => [...client.host.replySockets][0]!;
+  const flow = async (packets: number) => {
+    for (let sent = 0; sent < packets; sent++) assert.equal(world.sendBack(0), 0);
+    await world.pass(0);
+  };
+  await flow(60);
+  assert.equal(socketOf().isPaused, false, "so little data costs nothing");
+  await flow(64);
+  assert.equal(socketOf().isPaused, true);
+  await world.pass(1);
+  assert.equal(socketOf().isPaused, false);
+  await flow(64);
+  assert.equal(socketOf().isPaused, true);
+  client.authenticate();
+  await world.pass(0);
+  assert.equal(socketOf().isPaused, false, "a reply is due");
+  await world.pass(2);
+  await flow(64);
+  await world.server.stop();
+  world.server.start();
+  await world.pass(2);
+  assert.equal(linesOf(world, /the server has started/).length, 1, world.story);
+  assert.equal(world.sendData(0), "p0");
+});
+
 Deno.test("A flood of what looks like news is not read beyond 16 datagrams for each auth packet", async () => {
   const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"), { keepalive: 60 });
   await world.begin();

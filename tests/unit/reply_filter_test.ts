@@ -76,6 +76,24 @@ Deno.test("replyFilter() takes payloads of either length, also of one twice, and
   }));
 });
 
+Deno.test("replyFilter() takes a byte of one in 64 of a server's datagrams with data, where samples are asked for", () => {
+  const filter = replyFilter({ ...FORM, payloadLengths: [73, 79], samples: true });
+  const taken = (packet: Uint8Array) =>
+    Array.from({ length: 128 }, (_, word) => runBpf(filter, packet, () => word)).filter((length) =>
+      length > 0
+    );
+  for (const data of [innerPacket(73), innerPacket(79), innerPacket(1400), new Uint8Array(5)]) {
+    assert.deepEqual(taken(reply(data)), [1, 1]);
+  }
+  for (const length of [73, 79]) assert.equal(taken(reply(new Uint8Array(length))).length, 128);
+  const strangers = [
+    reply(innerPacket(100), { source: { ...SERVER, ip: "192.0.2.2" } }),
+    reply(innerPacket(100), { source: { ...SERVER, port: 10_000 } }),
+    reply(innerPacket(100), { destination: { ...OWN, port: 10_001 } }),
+  ];
+  for (const stranger of strangers) assert.deepEqual(taken(stranger), []);
+});
+
 Deno.test("replyFilter() leaves datagrams that are truncated before their length", () => {
   const packet = reply(new Uint8Array(73));
   for (let length = 1; length < 26; length++) assert.equal(takes(73, packet.slice(0, length)), false);

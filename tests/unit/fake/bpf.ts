@@ -1,7 +1,16 @@
-import type { BpfInstruction } from "../../../lib/reply_filter.ts";
+import { type BpfInstruction, RANDOM } from "../../../lib/reply_filter.ts";
 
-/** Runs a BPF program on a packet. It knows only the instructions that ours use. @returns how many bytes to keep */
-export function runBpf(program: readonly BpfInstruction[], packet: Uint8Array): number {
+/**
+ * Runs a BPF program on a packet. It knows only the instructions that ours use.
+ *
+ * @param random gives random words
+ * @returns how many bytes to keep
+ */
+export function runBpf(
+  program: readonly BpfInstruction[],
+  packet: Uint8Array,
+  random: () => number = () => 1,
+): number {
   let [accumulator, index] = [0, 0];
   for (let at = 0; at < program.length; at++) {
     const { code, jt, jf, k } = program[at]!;
@@ -17,7 +26,8 @@ export function runBpf(program: readonly BpfInstruction[], packet: Uint8Array): 
         at += accumulator === k ? jt : jf;
         break;
       case 0x20: // BPF_LD | BPF_W | BPF_ABS
-        if (!load(4, k)) return 0;
+        if (k === RANDOM) accumulator = random();
+        else if (!load(4, k)) return 0;
         break;
       case 0x40: // BPF_LD | BPF_W | BPF_IND
         if (!load(4, index + k)) return 0;

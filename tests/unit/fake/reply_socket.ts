@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { ReplySocket, ReplySocketOptions } from "../../../lib/ports.ts";
 import type { BpfInstruction } from "../../../lib/reply_filter.ts";
 import { runBpf } from "./bpf.ts";
@@ -9,7 +10,10 @@ const ROOM = 10;
 /** A socket that receives copies of a host's UDP datagrams. */
 export class FakeReplySocket implements ReplySocket {
   readonly #sockets: Set<FakeReplySocket>;
-  readonly #filter: readonly BpfInstruction[];
+  #filter: readonly BpfInstruction[];
+  #isPaused = false;
+  /** Counts, where the kernel has random words. */
+  #word = 0;
   readonly #maxLength: number;
   readonly #packets = new Mailbox<Uint8Array>(ROOM);
 
@@ -23,12 +27,37 @@ export class FakeReplySocket implements ReplySocket {
 
   /** Receives a datagram, from its IPv4 header on, if the filter accepts it. */
   put(packet: Uint8Array): void {
-    const length = runBpf(this.#filter, packet);
+    if (this.#isPaused) return;
+    const length = runBpf(this.#filter, packet, () => ++this.#word);
     if (length > 0) this.#packets.put(packet.slice(0, Math.min(length, this.#maxLength)));
   }
 
   packets(): AsyncGenerator<Uint8Array, void, void> {
     return this.#packets.read();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  use(filter: readonly BpfInstruction[]): void {
+    this.#assertOpen();
+    this.#filter = filter;
+  }
+
+  pause(): void {
+    this.#assertOpen();
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#assertOpen();
+    this.#isPaused = false;
+  }
+
+  /** The descriptor of a closed socket may be another one's. */
+  #assertOpen(): void {
+    assert.ok(this.#sockets.has(this), "the reply socket is closed");
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { buildUdpPacket } from "../../lib/packet.ts";
+import { makeGoodbyePayload } from "../../lib/auth/scheme.ts";
+import { buildUdpPacket, type Endpoint } from "../../lib/packet.ts";
 import { IpPacket } from "./fake/ip_packet.ts";
 import type { Node } from "./pair/node.ts";
-import { IMPOSSIBLE, packetBetween, SERVER, World } from "./pair/world.ts";
+import { IMPOSSIBLE, packetBetween, schemeOf, SERVER, World } from "./pair/world.ts";
 
 /** Those of them that the registrar can tell without the kernel's routes. */
 const IMPOSSIBLE_ANYWHERE = IMPOSSIBLE.filter((ip) => ip !== "192.0.2.255");
@@ -66,6 +67,39 @@ Deno.test("a peer that says once a second that it is where another one is has no
   for (let second = 0; second < 62; second++) await claim();
   assert.equal(world.placeOf(1), `${ip}:${port} 10000`);
   assert.equal(world.placeOf(0), null);
+});
+
+Deno.test("no good-bye that is forged, repeated, or from elsewhere has an effect; strangers' reach no queue unless of that length", async () => {
+  const world = await scene();
+  const { server } = world;
+  const place = world.natOf(0).outside(world.insideOf(0))!;
+  const salt = (length: number) => server.host.random.bytes(length);
+  const goodbyeOf = (client: number) =>
+    makeGoodbyePayload(schemeOf(client, "client"), world.clock.unixTime(), salt)!;
+  const send = async (source: Endpoint, payload: Uint8Array) => {
+    const { kind } = world.attack(source, payload);
+    await world.pass(1);
+    return kind;
+  };
+  const elsewhere = { ip: "203.0.113.66", port: 40_000 };
+  const [mine, others] = [goodbyeOf(0), goodbyeOf(2)];
+  assert.equal(await send(elsewhere, mine), "queue");
+  assert.equal(await send(place, mine), "queue", "once it was seen elsewhere, it is used");
+  assert.equal(await send(place, others), "queue", "of a peer that is not let in");
+  assert.equal(await send(place, goodbyeOf(0).with(10, 0)), "queue", "forged");
+  for (const length of [73, 74, 78]) await send(place, goodbyeOf(0).slice(0, length));
+  for (const length of [74, 78, 80]) {
+    assert.equal(await send(elsewhere, new Uint8Array(length)), "dropped", String(length));
+  }
+  assert.deepEqual([world.sendData(0), world.sendBack(0)], ["p0", 0], world.story);
+  assert.deepEqual([world.sendData(1), world.sendBack(1)], ["p1", 1]);
+  const recorded = goodbyeOf(0);
+  await send(place, recorded);
+  assert.equal(world.placeOf(0), null, "the one that is right");
+  world.clients[0]!.authenticate();
+  await world.pass(2);
+  await send(place, recorded);
+  assert.deepEqual([world.sendData(0), world.sendBack(0)], ["p0", 0], "repeated");
 });
 
 Deno.test("peers whose NAT swaps their ports are both back with the second one's packet", async () => {

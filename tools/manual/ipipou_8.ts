@@ -55,6 +55,8 @@ const FILES = {
   "/etc/ipipou/NAME.conf": "A file of version 0.1, which `ipipou convert` converts to TOML.",
   "/var/lib/ipipou/NAME.replays.json":
     "The auth packets that the server NAME accepted last, for the next run: none is good twice.",
+  "/var/lib/ipipou/NAME.places.json":
+    "Where the clients of the server NAME were last, for the next run to tell them that it has started.",
   "ipipou@.service":
     "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml now and at every boot.",
   "/usr/share/doc/ipipou/examples": "Example configuration files.",

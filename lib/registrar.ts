@@ -80,12 +80,13 @@ export class Registrar {
    */
   adopt(peer: string, admission: Admission, now: number): void {
     const { remote } = admission;
+    const { lifetime } = this.#peers.get(peer)!;
     const expiresAt = earlier(admission.expiresAt, expiryOf(this.#peers.get(peer)!, now));
     this.#roll.set(peer, { ...admission, expiresAt }, this.#roll.arrivalOf(peer), now);
     this.#noteSighting(peer, remote);
-    const isLet = remote !== null && isLive({ ...admission, expiresAt }, now) &&
-      this.#mayBe(peer, admission.port, remote);
-    if (!isLet) this.#roll.park(peer, now);
+    // One without a lifetime was on its way in when the earlier run died.
+    const isOver = lifetime > 0 && !isLive({ ...admission, expiresAt }, now);
+    if (remote !== null && (isOver || !this.#mayBe(peer, admission.port, remote))) this.#roll.park(peer, now);
   }
 
   /**
@@ -172,7 +173,7 @@ export class Registrar {
 
   /** Admits the peers that waited long enough for their places, and parks those whose lifetime is over. */
   settle(now: number): (Admitted | Left)[] {
-    const { seats, ended } = this.#roll.settle(now);
+    const { seats, ended } = this.#roll.settle(now, (name) => this.#peers.get(name)!.lifetime > 0);
     if (ended.length > 0) this.#candidates.update();
     return [
       ...seats.map((seat) => this.#admitted(seat)),

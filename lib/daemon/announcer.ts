@@ -1,7 +1,7 @@
 import { type Admission, isLive } from "../admission.ts";
 import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
-import { type Datagram, formatEndpoint } from "../packet.ts";
+import { type Datagram, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 import { type Place, Places } from "./places.ts";
@@ -16,6 +16,9 @@ const GREETING_PAUSES = [0, 1_000, 3_000];
 /** After a kill, auth packets of the second in which the server starts may count as used. */
 const PAUSE_AFTER_KILL = 1_000;
 
+/** As IPsec does through NATs, see RFC 3948. */
+const KEEPALIVE = Uint8Array.of(0xff);
+
 /** A client that takes news, and where it is or was last. */
 interface Listener {
   readonly peer: Peer;
@@ -23,8 +26,8 @@ interface Listener {
 }
 
 /**
- * Sends a server's clients what it has for them: replies, and the news that it stops, or has started and lost them. It is
- * all for those for whom the settings say so.
+ * Sends a server's clients what it has for them: replies, the news that it stops, or has started and lost them, and
+ * keepalives; each to those for whom the settings say so.
  */
 export class Announcer {
   readonly #setup: () => ServerSetup;
@@ -53,6 +56,16 @@ export class Announcer {
       this.#send({ source: destination, destination: source, payload: answer });
     } catch (error) {
       log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
+    }
+  }
+
+  /** Sends what keeps a NAT's mapping. The far FOU port drops a byte that is no packet. */
+  keepAlive(remote: Endpoint, port: number): void {
+    try {
+      const source = { ip: this.#setup().outside.ip, port };
+      this.#send({ source, destination: remote, payload: KEEPALIVE });
+    } catch (error) {
+      this.#context.log.info(`${(error as Error).message}: no keepalive to ${formatEndpoint(remote)}`);
     }
   }
 

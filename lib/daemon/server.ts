@@ -4,6 +4,7 @@ import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint, parseUdpPacket } from "../packet.ts";
+import { earlier } from "../registrar/lifetime.ts";
 import { type Admitted, isUnchanged, type Left, type Outcome } from "../registrar/outcome.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
@@ -14,6 +15,7 @@ import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, describeMove, findOutside } from "./outside.ts";
 import { PeerFaults } from "./peer_faults.ts";
 import { PeerLog } from "./peer_log.ts";
+import { Liveness } from "./liveness.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ReplayRecord } from "./replay_record.ts";
 import { keepRepaired } from "./repair.ts";
@@ -46,7 +48,8 @@ export class Server implements Daemon {
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
   readonly #announcer: Announcer;
-  /** Rings when a peer has waited long enough for a place that another one had, or a lifetime may be over. */
+  readonly #liveness: Liveness;
+  /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters are due. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
   #change: Promise<void> = Promise.resolve();
@@ -66,7 +69,14 @@ export class Server implements Daemon {
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
     this.#announcer = new Announcer(() => this.#setup, context);
-    this.#alarm = new Alarm(() => this.#setup.registrar.due, () => this.#settle(), clock);
+    this.#liveness = new Liveness({
+      ...{ clock, log },
+      wanted: () => ({ settings: this.#setup.settings, admissions: this.#setup.registrar.admissions }),
+      countsOf: (device) => context.kernel.countsOf(device),
+      sendKeepalive: (remote, port) => this.#announcer.keepAlive(remote, port),
+    });
+    const due = () => earlier(this.#setup.registrar.due, this.#liveness.due);
+    this.#alarm = new Alarm(due, () => this.#ring(), clock);
   }
 
   /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
@@ -117,6 +127,7 @@ export class Server implements Daemon {
           .toArray().length,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
+      silent: this.#liveness.silent,
       problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
     };
   }
@@ -226,6 +237,8 @@ export class Server implements Daemon {
     try {
       const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
       this.#faults.update(faults, admissions);
+      this.#liveness.update();
+      this.#alarm.update();
     } finally {
       this.#context.service.update();
     }
@@ -282,10 +295,12 @@ export class Server implements Daemon {
     return registrar.isSearching;
   }
 
-  #settle(): void {
-    for (const outcome of this.#setup.registrar.settle(this.#context.system.clock.now())) {
-      this.#follow(outcome);
-    }
+  #ring(): void {
+    const now = this.#context.system.clock.now();
+    for (const outcome of this.#setup.registrar.settle(now)) this.#follow(outcome);
+    if (this.#liveness.due === null || this.#liveness.due > now) return;
+    this.#liveness.look();
+    this.#context.service.update();
   }
 
   #follow(outcome: Outcome): void {
@@ -317,6 +332,7 @@ export class Server implements Daemon {
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
     if (this.#faults.has(peer.name)) return; // the log has been told why
     this.#peerLog.admitted(outcome);
+    this.#liveness.note(peer.name);
     this.#context.service.update();
     this.#announcer.note(peer, admission);
     this.#announcer.reply(peer, datagram);

@@ -12,6 +12,8 @@ export interface ServerStatus {
   readonly missingHosts: readonly string[];
   /** Why some peers are kept out, by name. */
   readonly faults: Faults;
+  /** Peers that are let in, and from which nothing came for as long as the settings say. */
+  readonly silent: readonly string[];
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
 }
@@ -33,12 +35,13 @@ export function describeStatus(status: Status): string {
   return status.problem === null ? line : `${status.problem}; ${line}`;
 }
 
-function describeServer({ places, peers, admitted, missingHosts, faults }: ServerStatus): string {
+function describeServer({ places, peers, admitted, missingHosts, faults, silent }: ServerStatus): string {
   const where = places.map(formatEndpoint).join(", ");
   const shortage = missingHosts.length === 0 ? "" : `; cannot find ${firstOf(missingHosts)}`;
   const [fault] = faults.values();
   const trouble = fault === undefined ? "" : `; kept out: ${firstOf([...faults.keys()])}: ${fault.message}`;
-  return `waiting for clients at ${where}; ${admitted} of ${peers} peers admitted${shortage}${trouble}`;
+  const silence = silent.length === 0 ? "" : `; nothing comes from ${firstOf(silent)}`;
+  return `waiting for clients at ${where}; ${admitted} of ${peers} peers admitted${shortage}${trouble}${silence}`;
 }
 
 function firstOf([first, ...more]: readonly string[]): string {

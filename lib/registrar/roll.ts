@@ -120,22 +120,27 @@ export class Roll {
    * Seats the peers that have waited long enough, forgets bids whose lifetime has ended, and parks the peers whose
    * lifetime has.
    *
+   * @param hasLifetime whether a peer, by name, has one
    * @returns who has a place now, and the names of those who were at one until now
    */
-  settle(now: number): { readonly seats: Seat[]; readonly ended: string[] } {
+  settle(
+    now: number,
+    hasLifetime: (peer: string) => boolean,
+  ): { readonly seats: Seat[]; readonly ended: string[] } {
     const due = this.bids.filter((bid) => this.#dueAt(bid) <= now);
     const seats = due.flatMap((bid) => {
       if (isLive(bid.admission, now)) return [this.#seat(bid, now)];
       this.#bids.remove(bid.peer.name);
       return [];
     });
-    return { seats, ended: this.#firstEnd <= now ? this.#parkEnded(now) : [] };
+    return { seats, ended: this.#firstEnd <= now ? this.#parkEnded(now, hasLifetime) : [] };
   }
 
   /** Most lifetimes are renewed before they end: so this looks at all, and is done seldom. */
-  #parkEnded(now: number): string[] {
+  #parkEnded(now: number, hasLifetime: (peer: string) => boolean): string[] {
     const standing = this.#admissions.entries().filter(([, { remote }]) => remote !== null).toArray();
-    const ended = standing.filter(([, admission]) => !isLive(admission, now)).map(([name]) => name);
+    const ended = standing.filter(([name, admission]) => hasLifetime(name) && !isLive(admission, now))
+      .map(([name]) => name);
     for (const name of ended) this.park(name, now);
     const ends = standing.map(([, { expiresAt }]) => expiresAt ?? Infinity).filter((end) => end > now);
     this.#firstEnd = Math.min(Infinity, ...ends);

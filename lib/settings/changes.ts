@@ -65,6 +65,7 @@ const OF_PEER: readonly Row<Peer>[] = [
   ["--allowed-ips", ({ allowedIps }) => allowedIps?.join(",") ?? null],
   ["--routes", ({ routes }) => routes.join(",") || null],
   ["--auth-move-interval", ({ moveInterval }) => moveInterval],
+  ["--silent-after", ({ silentAfter }) => silentAfter],
 ];
 
 /** Describes a change that a running program cannot apply; null if there is none. */

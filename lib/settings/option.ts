@@ -65,6 +65,7 @@ export interface Values {
   reauthOnly: boolean;
   wait: boolean;
   moveInterval: number;
+  silentAfter: number;
   /** Name of one of several peers. Not an option of the command line. */
   peerName: string;
 }

@@ -86,6 +86,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     allowedIps: mode === "server" ? chooseAllowedIps(given, tunnel.peerIp, isNamed ? routes : null) : null,
     routes,
     moveInterval: given.moveInterval?.value ?? 0,
+    silentAfter: given.silentAfter?.value ?? 0,
   };
 }
 

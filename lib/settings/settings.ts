@@ -53,6 +53,8 @@ export interface Peer {
   readonly routes: readonly string[];
   /** Server: seconds it must have been at one address and port before it may move to another; 0: none. */
   readonly moveInterval: number;
+  /** Server: seconds after which it is said that nothing came from it; 0: never. */
+  readonly silentAfter: number;
 }
 
 /** Where a server can be reached. */
@@ -89,7 +91,10 @@ export interface Settings {
   readonly mssClamp: number | "auto" | null;
   readonly queue: { readonly number: number; /** packets */ readonly maxLength: number };
   readonly nft: { readonly table: string; readonly counter: boolean };
-  /** Client: seconds between auth packets; 0: only one at start; null: as fits, see `lib/client.ts`. */
+  /**
+   * Client: seconds between auth packets; 0: only one at start; null: as fits, see `lib/client.ts`. Server: seconds without
+   * a packet either way after which one is sent to a peer; 0 or null: never.
+   */
   readonly keepalive: number | null;
   /** Client: where else its server, or one that stands in for it, can be reached: in this order after the peer's `remote`. */
   readonly fallbacks: readonly Remote[];

@@ -14,7 +14,7 @@ async function farEnd({ network }: Scenario): Promise<string | null> {
   return remote.startsWith("0.") ? null : remote;
 }
 
-Deno.test("a client comes back at once when its server restarts, and is shut out at once when it stops", async () => {
+Deno.test("a client comes back at once when its server restarts, is told of when it is silent, and is shut out when it stops", async () => {
   await using scenario = await Scenario.create();
   const [ofServer, ofClient] = [makeKeys(), makeKeys()];
   const server = [
@@ -32,10 +32,15 @@ Deno.test("a client comes back at once when its server restarts, and is shut out
   await scenario.ping("client");
   assert.equal((await first.kill()).code, 0);
   await client.waitForLine(/192\.0\.2\.1:10001: the server stops/, PATIENCE);
-  const second = await scenario.server(...server);
+  const watch = ["--silent-after", "2", "--keepalive", "1"];
+  const second = await scenario.server(...server, ...watch);
   await client.waitForLine(/192\.0\.2\.1:10001: the server has started/, PATIENCE);
   await client.waitForLine(/accepted by/, PATIENCE);
+  await second.waitForLine(/Warning: ipipou1: nothing came from 198\.51\.100\.2:\d+ for 2 s/, PATIENCE);
+  const keepalive = ["-i", "eth0", "-c", "1", "udp src port 10001 and udp[4:2] = 9"];
+  await scenario.network.must("client", ["tcpdump", ...keepalive]);
   await scenario.ping("client");
+  await second.waitForLine(/ipipou1: heard again after \d+ s/, PATIENCE);
   assert.equal(await farEnd(scenario), "198.51.100.2");
   assert.equal((await client.kill()).code, 0);
   await second.waitForLine(/ipipou1: says good-bye/, PATIENCE);

@@ -25,6 +25,7 @@ export function samplePeer(
     allowedIps: null,
     routes: [],
     moveInterval: 0,
+    silentAfter: 0,
     ...fields,
   };
 }

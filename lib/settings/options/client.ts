@@ -11,9 +11,10 @@ export const CLIENT: OptionGroup = {
     },
     "--keepalive SEC": {
       ...duration("keepalive"),
-      help: "Authenticate again every SEC seconds; 0 is never",
-      default: "25 with --reply-on-auth-ok, else 0",
-      mode: "client",
+      help:
+        "Client: authenticate again every SEC seconds. Server: send a client a byte when nothing went either way for " +
+        "SEC seconds, to keep a NAT's mapping; 0 is never",
+      default: "25 on a client with --reply-on-auth-ok, else 0",
     },
     "--no-monitor-port": {
       ...turnsOff("monitorPort"),

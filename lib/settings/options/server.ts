@@ -27,6 +27,13 @@ export const SERVER: OptionGroup = {
       perPeer: true,
       neverAbbreviated: true,
     },
+    "--silent-after SEC": {
+      ...duration("silentAfter"),
+      help: "Say in log and status when nothing has come from a peer for SEC seconds; 0 is never",
+      default: "0",
+      perPeer: true,
+      neverAbbreviated: true,
+    },
     "--auth-replay MODE": {
       kind: "word",
       choices: ["strict", "window", "off"],

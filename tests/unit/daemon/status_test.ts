@@ -9,6 +9,7 @@ const SERVER: ServerStatus = {
   admitted: 2,
   missingHosts: [],
   faults: new Map(),
+  silent: [],
   problem: null,
 };
 
@@ -51,6 +52,12 @@ Deno.test("describeStatus() names one peer that is kept out and why, and counts 
   };
   assert.deepEqual(words("a"), ["kept out: a: Cannot make a"]);
   assert.deepEqual(words("a", "b", "c"), ["kept out: a and 2 more: Cannot make a"]);
+});
+
+Deno.test("describeStatus() names one silent peer, and counts the others", () => {
+  const words = (...silent: string[]) => describeStatus({ ...SERVER, silent }).split("; ").slice(2);
+  assert.deepEqual(words("a"), ["nothing comes from a"]);
+  assert.deepEqual(words("a", "b", "c"), ["nothing comes from a and 2 more"]);
 });
 
 Deno.test("describeStatus() says whether a client's server replies", () => {

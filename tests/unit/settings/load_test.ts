@@ -72,6 +72,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
         allowedIps: null,
         routes: [],
         moveInterval: 0,
+        silentAfter: 0,
       }],
     },
     warnings: [],

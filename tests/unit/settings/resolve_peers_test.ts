@@ -69,6 +69,7 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
     allowedIps: [`${peerIp}/32`],
     routes: [],
     moveInterval: 0,
+    silentAfter: 0,
   });
 });
 

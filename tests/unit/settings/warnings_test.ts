@@ -124,7 +124,6 @@ const CASES: readonly {
     argv: ["--config", "{dir}/c.toml"],
     files: { "c.toml": `keepalive = 5\n${BASES.server}\nremote-pubkey-b64 = "${PUBLIC_KEY}"\n[tunl]` },
     warnings: [
-      "keepalive at /dir/c.toml:1:13 has no effect on a server",
       "The address of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-ip",
       "The port of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-port",
     ],

@@ -37,6 +37,20 @@ export const SERVER: readonly GoodInput[] = [
     gives: { "peers.0.moveInterval": 300 },
   },
   {
+    option: "silent-after",
+    mode: "server",
+    argv: ["--silent-after", "2m"],
+    toml: "silent-after = 120",
+    gives: { "peers.0.silentAfter": 120 },
+  },
+  {
+    option: "keepalive",
+    mode: "server",
+    argv: ["--keepalive", "25"],
+    toml: "keepalive = 25",
+    gives: { keepalive: 25 },
+  },
+  {
     option: "allowed-ips",
     mode: "server",
     argv: ["--allowed-ips", "10.1.0.0/16,10.2.0.0/16,10.1.2.0/24"],

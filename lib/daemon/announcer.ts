@@ -11,8 +11,11 @@ import type { ServerSetup } from "./server_setup.ts";
 const PORTION = 64;
 const PAUSE_MILLISECONDS = 20;
 
-/** Milliseconds before each time that clients are told of a start: what is sent may be lost. */
-const GREETING_PAUSES = [0, 1_000, 3_000];
+/**
+ * Milliseconds before each time that clients are told of a start: what is sent may be lost, and a client that had data a
+ * moment ago does not listen yet; see `NAP_MILLISECONDS`.
+ */
+const GREETING_PAUSES = [0, 500, 2_500];
 /** After a kill, auth packets of the second in which the server starts may count as used. */
 const PAUSE_AFTER_KILL = 1_000;
 

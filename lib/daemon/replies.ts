@@ -17,7 +17,7 @@ import type { Peer } from "../settings/settings.ts";
 /** Datagrams read for each auth packet, so that forged ones cost no more than this. */
 const MOST_DATAGRAMS = 16;
 /** Milliseconds in which nothing is read after a sign that data comes: a server that sends data has no news. */
-const NAP_MILLISECONDS = 1_000;
+const NAP_MILLISECONDS = 500;
 /** News that are remembered: each is taken once. */
 const MOST_NEWS = 256;
 
@@ -97,7 +97,13 @@ export class Replies implements Disposable {
 
   /** The reply has come, or is late: data may go by unhindered. */
   relax(): void {
-    this.#socket?.use(this.#filters.sampling);
+    const socket = this.#socket;
+    try {
+      socket?.use(this.#filters.sampling);
+    } catch {
+      // The next auth packet opens another one.
+      this.#close(socket!);
+    }
   }
 
   [Symbol.dispose](): void {

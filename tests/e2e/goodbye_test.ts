@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { originalClient, originalServer } from "./original.ts";
 import { eventually, INNER, makeKeys, PATIENCE, Scenario } from "./scenario.ts";
 
-const SECRET = ["--auth-secret", "of both sides"];
+const SECRET = "of both sides";
 const REPLY = "--reply-on-auth-ok";
-/** So long that nothing here is due to it. */
-const KEEPALIVE = ["--keepalive", "3600"];
 
 /** Where the server sends what is for its client; null: nowhere. */
 async function farEnd({ network }: Scenario): Promise<string | null> {
@@ -14,83 +12,80 @@ async function farEnd({ network }: Scenario): Promise<string | null> {
   return remote.startsWith("0.") ? null : remote;
 }
 
-Deno.test("a client comes back at once when its server restarts, is told of when it is silent, and is shut out when it stops", async () => {
+/** Waits until what is for the client goes nowhere. */
+async function isParked(scenario: Scenario): Promise<void> {
+  await eventually("data to it goes nowhere", async () => await farEnd(scenario) === null);
+}
+
+Deno.test("servers and clients say good-bye and hello, a silent client is told of, and version 0.1 takes no harm", async (t) => {
   await using scenario = await Scenario.create();
   const [ofServer, ofClient] = [makeKeys(), makeKeys()];
-  const server = [
-    ...["--auth-key-b64", ofServer.privateKey, "--auth-remote-pubkey-b64", ofClient.publicKey],
-    ...SECRET,
-    REPLY,
-  ];
-  const first = await scenario.server(...server);
-  const client = await scenario.client(
-    "client",
-    ...["--auth-key-b64", ofClient.privateKey, "--auth-remote-pubkey-b64", ofServer.publicKey],
-    ...[...SECRET, REPLY, ...KEEPALIVE],
-  );
-  await client.waitForLine(/accepted by/, PATIENCE);
-  await scenario.ping("client");
-  assert.equal((await first.kill()).code, 0);
-  await client.waitForLine(/192\.0\.2\.1:10001: the server stops/, PATIENCE);
-  const watch = ["--silent-after", "2", "--keepalive", "1"];
-  const second = await scenario.server(...server, ...watch);
-  await client.waitForLine(/192\.0\.2\.1:10001: the server has started/, PATIENCE);
-  await client.waitForLine(/accepted by/, PATIENCE);
-  await second.waitForLine(/Warning: ipipou1: nothing came from 198\.51\.100\.2:\d+ for 2 s/, PATIENCE);
-  const keepalive = ["-i", "eth0", "-c", "1", "udp src port 10001 and udp[4:2] = 9"];
-  await scenario.network.must("client", ["tcpdump", ...keepalive]);
-  await scenario.ping("client");
-  await second.waitForLine(/ipipou1: heard again after \d+ s/, PATIENCE);
-  assert.equal(await farEnd(scenario), "198.51.100.2");
-  assert.equal((await client.kill()).code, 0);
-  await second.waitForLine(/ipipou1: says good-bye/, PATIENCE);
-  await eventually("data to it goes nowhere", async () => await farEnd(scenario) === null);
-  assert.doesNotMatch([...first.lines, ...second.lines].join("\n"), /refused/);
-});
-
-Deno.test("data to a client goes nowhere once its lifetime is over", async () => {
-  await using scenario = await Scenario.create();
-  const token = ["--auth-token", "open sesame"];
-  const server = await scenario.server(...token, "--auth-lifetime", "5");
-  const client = await scenario.client("client", ...token);
-  await server.waitForLine(/tunnel up/, PATIENCE);
-  await client.kill("SIGKILL");
-  await server.waitForLine(/ipipou1: its authentication has expired/, PATIENCE);
-  await eventually("data to it goes nowhere", async () => await farEnd(scenario) === null);
-  assert.equal((await server.kill()).code, 0);
-});
-
-Deno.test("good-byes and news do version 0.1 no harm, on either side", async (t) => {
-  await using scenario = await Scenario.create();
-  const keys = makeKeys();
-  await t.step("a server of version 0.1, whose client restarts", async () => {
-    const verified = ["--pubkey", keys.publicKey, "--secret", SECRET[1]!, "--reply"];
-    const server = await originalServer(scenario, ...verified);
-    const start = () =>
-      scenario.client("client", "--auth-key-b64", keys.privateKey, ...SECRET, REPLY, ...KEEPALIVE);
-    const client = await start();
-    await server.waitForLine(/^up /, PATIENCE);
+  const toml = [
+    'server = true\nnumber = 1\nfou.local = "@eth0"\nreply-on-auth-ok = true\nverb = 1',
+    `auth.key-b64 = "${ofServer.privateKey}"\nauth.remote-pubkey-b64 = "${ofClient.publicKey}"`,
+    `auth.secret = "${SECRET}"\nsilent-after = 2\nkeepalive = 1\n`,
+  ].join("\n");
+  const startServer = async () => {
+    const server = scenario.start("server", "--config", await scenario.write("server.toml", toml));
+    await server.waitForLine(/waiting for clients/, PATIENCE);
+    return server;
+  };
+  // So long a keepalive that nothing here is due to it.
+  const startClient = () =>
+    scenario.client(
+      "client",
+      ...["--auth-key-b64", ofClient.privateKey, "--auth-remote-pubkey-b64", ofServer.publicKey],
+      ...["--auth-secret", SECRET, REPLY, "--keepalive", "3600"],
+    );
+  const first = await startServer();
+  const client = await startClient();
+  await t.step("a server that stops", async () => {
+    await client.waitForLine(/accepted by/, PATIENCE);
+    assert.equal((await first.kill()).code, 0);
+    await client.waitForLine(/192\.0\.2\.1:10001: the server stops/, PATIENCE);
+  });
+  await t.step("a server of version 0.1, whose client stops", async () => {
+    const keys = ["--pubkey", ofClient.publicKey, "--key", ofServer.privateKey, "--secret", SECRET];
+    const original = await originalServer(scenario, ...keys, "--reply");
     await client.waitForLine(/accepted by/, PATIENCE);
     assert.equal((await client.kill()).code, 0);
-    const again = await start();
-    await scenario.ping("client");
-    assert.equal((await again.kill()).code, 0);
-    assert.doesNotMatch(server.lines.join("\n"), /refused|Error/);
-    assert.equal((await server.kill()).code, 0);
+    assert.doesNotMatch(original.lines.join("\n"), /refused|Error/);
+    assert.equal((await original.kill()).code, 0);
   });
-  await t.step("a client of version 0.1, whose server restarts", async () => {
-    const verified = ["--auth-remote-pubkey-b64", keys.publicKey, ...SECRET, REPLY];
-    const first = await scenario.server(...verified);
-    const client = await originalClient(scenario, "--key", keys.privateKey, "--secret", SECRET[1]!);
-    await first.waitForLine(/tunnel up/, PATIENCE);
+  const another = await startClient();
+  const server = await startServer();
+  await t.step("a server that starts", async () => {
+    await another.waitForLine(/192\.0\.2\.1:10001: the server has started/, PATIENCE);
+    await another.waitForLine(/accepted by/, PATIENCE);
+    assert.equal(await farEnd(scenario), "198.51.100.2");
+  });
+  await t.step("a silent client", async () => {
+    await server.waitForLine(/Warning: ipipou1: nothing came from 198\.51\.100\.2:\d+ for 2 s/, PATIENCE);
+    const keepalive = ["-i", "eth0", "-c", "1", "udp src port 10001 and udp[4:2] = 9"];
+    await scenario.network.must("client", ["tcpdump", ...keepalive]);
     await scenario.ping("client");
-    assert.equal((await first.kill()).code, 0);
-    const second = await scenario.server("-v", ...verified);
-    await second.waitForLine(/told 1 client that the server starts/, PATIENCE);
-    client.signal("SIGUSR1");
-    await second.waitForLine(/tunnel up/, PATIENCE);
-    await scenario.ping("client");
+    await server.waitForLine(/ipipou1: heard again after \d+ s/, PATIENCE);
+  });
+  await t.step("the end of a lifetime", async () => {
+    await scenario.reload(server, "server.toml", `${toml}auth.lifetime = 2\n`);
+    await server.waitForLine(/ipipou1: its authentication has expired/, PATIENCE);
+    await isParked(scenario);
+    await scenario.reload(server, "server.toml", toml);
+  });
+  await t.step("a client that stops", async () => {
+    another.signal("SIGUSR1");
+    await server.waitForLine(/tunnel up/, PATIENCE);
+    assert.equal((await another.kill()).code, 0);
+    await server.waitForLine(/ipipou1: says good-bye/, PATIENCE);
+    await isParked(scenario);
+  });
+  await t.step("a client of version 0.1, whose server stops", async () => {
+    const original = await originalClient(scenario, "--key", ofClient.privateKey, "--secret", SECRET);
+    await server.waitForLine(/tunnel up/, PATIENCE);
     await scenario.ping("server", INNER.client);
-    assert.equal((await client.kill()).code, 0);
+    assert.equal((await server.kill()).code, 0);
+    assert.match(server.lines.join("\n"), /told 1 client that the server stops/);
+    assert.equal((await original.kill()).code, 0);
   });
+  assert.doesNotMatch(server.lines.join("\n"), /refused/);
 });

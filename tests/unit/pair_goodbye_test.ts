@@ -55,6 +55,21 @@ Deno.test("a client that stops is shut out at once, and data to it goes nowhere;
   world.assertConnected();
 });
 
+Deno.test("a gate that takes no good-byes, as the release before made it, is replaced without a lost packet", async () => {
+  const world = new World(hubOf(peersOf({ replay: "off", lifetime: 0 })));
+  await world.begin();
+  world.server.kill();
+  world.server.settings = hubOf(peersOf({ lifetime: 0 }));
+  world.server.start();
+  for (let step = 0; step < 200; step++) {
+    await world.clock.advance(5);
+    world.assertConnected();
+  }
+  await world.clients[0]!.stop();
+  assert.equal(world.placeOf(0), null);
+  assertOthersConnected(world);
+});
+
 Deno.test("a client that signs nothing says no good-bye, nor does one that is killed", async () => {
   const world = await connected();
   const [before] = world.snapshots();

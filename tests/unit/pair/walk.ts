@@ -227,6 +227,8 @@ export class Walk {
         return void world.server.host.receive(world.forge(event[1], event[2]));
       case "claimed place":
         return this.#claimPlace(event[1], event[2]);
+      case "good-bye from another's place":
+        return this.#sayGoodbyeElsewhere(event[1], event[2]);
       case "junk":
         return this.#sendJunk(event[1], event[2]);
       default:
@@ -379,6 +381,15 @@ export class Walk {
     const { world } = this;
     const place = world.natOf(other).outside(world.insideOf(other));
     if (place !== null) world.server.host.receive(world.forge(client, place.ip, place.port));
+  }
+
+  /** A client says good-bye from where another one is: neither of them may notice. */
+  #sayGoodbyeElsewhere(client: number, other: number): void {
+    const { world } = this;
+    const place = world.natOf(other).outside(world.insideOf(other));
+    if (place === null || client === other) return;
+    const packet = world.forgeGoodbye(client, place.ip, place.port);
+    if (packet !== null) world.server.host.receive(packet);
   }
 
   #sendJunk(port: number, length: number): void {

@@ -46,7 +46,7 @@ export type Event =
   | readonly ["clock jumps", node: number, seconds: number]
   | readonly ["junk", port: number, length: number]
   | readonly ["forged auth packet", client: number, source: string]
-  | readonly ["claimed place", client: number, other: number]
+  | readonly ["claimed place" | "good-bye from another's place", client: number, other: number]
   | readonly ["settle"];
 
 /** Events that someone else causes. They may change what is foreign. */
@@ -192,9 +192,9 @@ export const eventArbitrary: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: named(["clock jumps"], node, fc.integer({ min: -100_000, max: 100_000 })) },
   {
     weight: 4,
-    arbitrary: named(["junk"], fc.integer({ min: 40_000, max: 40_005 }), fc.constantFrom(24, 73, 80)),
+    arbitrary: named(["junk"], fc.integer({ min: 40_000, max: 40_005 }), fc.constantFrom(24, 73, 79, 80)),
   },
   { weight: 2, arbitrary: named(["forged auth packet"], client, fc.constantFrom(...IMPOSSIBLE)) },
-  { weight: 3, arbitrary: named(["claimed place"], client, client) },
+  { weight: 4, arbitrary: named(["claimed place", "good-bye from another's place"], client, client) },
   { weight: 4, arbitrary: named(["settle"]) },
 ) as fc.Arbitrary<unknown> as fc.Arbitrary<Event>;

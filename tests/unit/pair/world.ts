@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
+import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../../lib/packet.ts";
 import { BID_MILLISECONDS } from "../../../lib/registrar/roll.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
@@ -170,9 +170,22 @@ export class World {
 
   /** A valid auth packet of a client's, from another address. */
   forge(client: number, ip: string, port = 40_000): Uint8Array {
+    return this.#makePacket(makeAuthPayload(schemeOf(client, "client"), ...this.#grains), ip, port);
+  }
+
+  /** A client's good-bye, from another address; null: its scheme has none. */
+  forgeGoodbye(client: number, ip: string, port = 40_000): Uint8Array | null {
+    const payload = makeGoodbyePayload(schemeOf(client, "client"), ...this.#grains);
+    return payload === null ? null : this.#makePacket(payload, ip, port);
+  }
+
+  /** What makes each payload another one. */
+  get #grains() {
     const { random } = this.server.host;
-    const salt = (length: number) => random.bytes(length);
-    const payload = makeAuthPayload(schemeOf(client, "client"), this.clock.unixTime(), salt);
+    return [this.clock.unixTime(), (length: number) => random.bytes(length)] as const;
+  }
+
+  #makePacket(payload: Uint8Array, ip: string, port: number): Uint8Array {
     return buildUdpPacket({ source: { ip, port }, destination: SERVER, payload }, TTL);
   }
 

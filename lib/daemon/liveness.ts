@@ -24,7 +24,7 @@ interface LivenessContext {
     readonly settings: Settings;
     readonly admissions: ReadonlyMap<string, Admission>;
   };
-  /** Packets through a device; null: there is none. @throws {SysError} */
+  /** Packets through a device; null: unknown. */
   readonly countsOf: (device: string) => PacketCounts | null;
   readonly sendKeepalive: (remote: Endpoint, port: number) => void;
   readonly clock: Clock;
@@ -77,17 +77,13 @@ export class Liveness {
 
   /** Reads the counters, and does what follows. */
   look(): void {
-    const { clock, log, countsOf } = this.#context;
+    const { clock, countsOf } = this.#context;
     const now = clock.now();
     this.#due = null;
     this.update();
-    try {
-      for (const { peer, admission } of this.#watched(now)) {
-        const life = this.#lives.get(peer.name);
-        if (life !== undefined) this.#examine(peer, admission, life, countsOf(peer.tunnel.device));
-      }
-    } catch (error) {
-      log.warning((error as Error).message);
+    for (const { peer, admission } of this.#watched(now)) {
+      const life = this.#lives.get(peer.name);
+      if (life !== undefined) this.#examine(peer, admission, life, countsOf(peer.tunnel.device));
     }
     this.#lastLook = now;
   }

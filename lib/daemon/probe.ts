@@ -23,7 +23,9 @@ export class Probe implements Disposable {
     const { settings, remote } = setup;
     const path = { remote, port: settings.local.ports[0] };
     using resources = new DisposableStack();
-    this.#replies = resources.use(new Replies(settings.peers[0]!, path, { system, log, onAccepted }));
+    this.#replies = resources.use(
+      new Replies(settings.peers[0]!, path, { system, log, onAccepted, onNews: () => {} }),
+    );
     this.#sender = resources.use(new AuthSender(setup, system));
     this.#resources = resources.move();
   }

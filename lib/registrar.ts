@@ -192,7 +192,7 @@ export class Registrar {
     // What pretends to come from where a client is, by the thousand, must cost next to nothing.
     const isWorn = isPending || this.#failures.areMany(datagram, now);
     const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, isWorn ? 1 : 2);
-    if (outcome?.kind !== "admitted") this.#failures.note(datagram, now);
+    if (outcome === null || outcome.kind === "refused") this.#failures.note(datagram, now);
     if (outcome !== null) return outcome;
     if (isPending) return { kind: "searching" };
     if (isWorn) return refused(packet, refusal);

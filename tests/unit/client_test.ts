@@ -203,3 +203,28 @@ Deno.test("Client never sends twice in a second when replies are expected, whate
     for (const [index, at] of sent.slice(1).entries()) assert.ok(at - sent[index]! >= 1_000, String(sent));
   }));
 });
+
+Deno.test("handleServerNews() makes a packet due at once when the server has started, a second after the last one at least", () => {
+  const client = expecting(3_600);
+  client.handleSent(NOW, null);
+  client.handleAccepted(NOW + 50);
+  client.handleServerNews("starts", NOW + 400);
+  assert.equal(client.nextSend, NOW + 1_000);
+  client.handleSent(NOW + 1_000, null);
+  client.handleAccepted(NOW + 1_050);
+  client.handleServerNews("starts", NOW + 60_000);
+  assert.equal(client.nextSend, NOW + 60_000);
+});
+
+Deno.test("handleServerNews() tries again about a second after the server stops, then after longer pauses", () => {
+  for (const [random, first] of [[0, 750], [0.5, 1_000], [0.999, 1_249]] as const) {
+    const client = expecting(3_600, () => random);
+    client.handleSent(NOW - 10_000, null);
+    client.handleAccepted(NOW - 9_000);
+    client.handleServerNews("stops", NOW);
+    assert.equal(client.replyState, "no reply");
+    const [one, two] = withoutReply(client, NOW + 60_000);
+    assert.ok(Math.abs(one! - first) <= 1, `${one}`);
+    assert.ok(two! - one! > 3_000 + 1_400 && two! - one! < 3_000 + 2_600, `${two}`);
+  }
+});

@@ -26,6 +26,9 @@ export const E2E = ["tests/e2e", "tests/attacks"];
 /** Tests that need a machine with another process 1. */
 export const SYSTEMD = "tests/systemd";
 
+/** Tests that measure, and change what others share. */
+export const HEALING = "tests/healing";
+
 const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 export const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
 export const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
@@ -105,8 +108,9 @@ async function testInLab(
 ): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
   if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
-  const systemd = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
-  const parallel = systemd ? [] : ["--parallel"];
+  const isAlone = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
+  const systemd = isAlone && !paths.some((path) => path.startsWith(HEALING));
+  const parallel = isAlone ? [] : ["--parallel"];
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
   // More than there are processors, since tests also wait.
   const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';

@@ -1,0 +1,179 @@
+import { ADDRESS } from "../lab/network.ts";
+import { PATIENCE } from "../e2e/scenario.ts";
+import { plug, READDRESS } from "./events.ts";
+import { row } from "./row.ts";
+import type { Tunnel } from "./tunnel.ts";
+
+const on = (host: "server" | "client", script: string) => (tunnel: Tunnel) => tunnel.sh(host, script);
+
+/** The NAT's DHCP server, which gives a client this address, and another one once it is told to. */
+class DhcpServer {
+  readonly #tunnel: Tunnel;
+  readonly #path: string;
+
+  constructor(tunnel: Tunnel) {
+    this.#tunnel = tunnel;
+    this.#path = `${tunnel.scenario.directory}/dhcp-host`;
+  }
+
+  async start(): Promise<void> {
+    await this.give("10.0.1.20");
+    const options = [
+      ...["--conf-file=/dev/null", "--no-daemon", "--user=root", "--port=0", "--interface=lan"],
+      ...["--dhcp-authoritative", "--dhcp-range=10.0.1.10,static,255.255.255.0,2m"],
+      ...["--dhcp-option=3,10.0.1.1", `--dhcp-hostsfile=${this.#path}`],
+      ...[`--dhcp-leasefile=${this.#path}.leases`, "--log-dhcp"],
+    ];
+    const { network } = this.#tunnel.scenario;
+    const server = network.spawn("nat", ["dnsmasq", ...options]);
+    await server.waitForLine(/DHCP, static leases only|DHCP, sockets bound/, PATIENCE);
+    this.#reload = () => server.signal("SIGHUP");
+  }
+
+  /** Gives the client this address from now on. */
+  async give(address: string): Promise<void> {
+    const mac = (await this.#tunnel.sh("client", "cat /sys/class/net/eth0/address")).trim();
+    await Deno.writeTextFile(this.#path, `${mac},${address}\n`);
+    this.#reload();
+  }
+
+  #reload = () => {};
+}
+
+let dhcp: DhcpServer;
+
+async function withDhcp(tunnel: Tunnel): Promise<void> {
+  dhcp = new DhcpServer(tunnel);
+  await dhcp.start();
+}
+
+/** What busybox's client runs, as Debian's package has it in /etc. */
+const UDHCPC_SCRIPT = "/etc/udhcpc/default.script";
+const UDHCPC = `busybox udhcpc -i eth0 -f -R -s ${UDHCPC_SCRIPT} -t 20 -T 1 -A 1`;
+const DHCLIENT = "dhclient -d -v -lf $DIR/leases -pf $DIR/pid eth0";
+
+row({
+  what: "the client's DHCP lease changes to another address",
+  tool: "busybox udhcpc",
+  isTold: true,
+  before: async (tunnel) => {
+    await withDhcp(tunnel);
+    await tunnel.sh("client", "ip address flush dev eth0");
+    const { network } = tunnel.scenario;
+    const client = network.spawn("client", UDHCPC.split(" "));
+    await client.waitForLine(/lease of 10\.0\.1\.20 obtained/, PATIENCE);
+    renew = async () => {
+      await dhcp.give("10.0.1.21");
+      client.signal("SIGUSR2");
+      client.signal("SIGUSR1");
+      await client.waitForLine(/lease of 10\.0\.1\.21 obtained/, PATIENCE);
+    };
+  },
+  event: () => renew(),
+});
+
+let renew: () => Promise<void>;
+
+row({
+  what: "the client's DHCP lease changes to another address",
+  tool: "dhclient",
+  isTold: true,
+  before: async (tunnel) => {
+    await withDhcp(tunnel);
+    await tunnel.sh("client", "ip address flush dev eth0");
+    const { network, directory } = tunnel.scenario;
+    const start = () => network.spawn("client", ["env", `DIR=${directory}`, "sh", "-c", `exec ${DHCLIENT}`]);
+    const first = start();
+    await first.waitForLine(/bound to 10\.0\.1\.20/, PATIENCE);
+    renew = async () => {
+      await dhcp.give("10.0.1.21");
+      await first.kill("SIGKILL");
+      await start().waitForLine(/bound to 10\.0\.1\.21/, PATIENCE);
+    };
+  },
+  event: () => renew(),
+});
+
+const INTERFACES = `auto eth0
+iface eth0 inet static
+  address ${ADDRESS.client}/24
+  gateway 10.0.1.1
+`;
+
+row({
+  what: "the client's uplink is taken down and up",
+  tool: "ifdown, ifup",
+  isTold: true,
+  before: async (tunnel) => {
+    await Deno.writeTextFile("/etc/network/interfaces", INTERFACES);
+    await tunnel.sh("client", "rm -f /run/network/ifstate; ip address flush dev eth0; ifup eth0");
+  },
+  event: on("client", "ifdown eth0; ifup eth0"),
+});
+
+/** Starts networkd as it runs without udev, which a container has not: with /sys read-only. */
+const NETWORKD =
+  "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; chown -R systemd-network: /run/systemd/netif; " +
+  "mount -o remount,ro /sys; exec /lib/systemd/systemd-networkd";
+const NETWORK = `[Match]
+Name=eth0
+[Network]
+Address=${ADDRESS.client}/24
+Gateway=10.0.1.1
+`;
+
+row({
+  what: "the client's uplink is configured anew",
+  tool: "systemd-networkd restarts",
+  isTold: true,
+  before: async (tunnel) => {
+    await Deno.mkdir("/run/systemd/network", { recursive: true });
+    await Deno.writeTextFile("/run/systemd/network/10-eth0.network", NETWORK);
+    const start = async () => {
+      const { network } = tunnel.scenario;
+      const networkd = network.spawn("client", ["sh", "-ec", NETWORKD]);
+      await networkd.waitForLine(/eth0: (Configured|Gained carrier|Link UP)|Enumeration completed/, PATIENCE);
+      return networkd;
+    };
+    let networkd = await start();
+    renew = async () => {
+      await networkd.kill();
+      await tunnel.sh("client", "ip address flush dev eth0");
+      networkd = await start();
+    };
+  },
+  event: () => renew(),
+});
+
+row({
+  what: "the client's uplink device is unplugged and plugged in again, as another one",
+  tool: "ip link delete, ip link add",
+  isTold: true,
+  event: async (tunnel) => {
+    await tunnel.sh("client", "ip link delete dev eth0");
+    await tunnel.sh("client", plug(tunnel.scenario.network.ns("nat")));
+  },
+});
+
+row({
+  what: "the server's uplink loses its addresses and gets them back",
+  tool: "ip address flush, ip address add",
+  isTold: true,
+  event: on("server", READDRESS),
+});
+
+row({
+  what: "the server's uplink loses its addresses and gets them back, with a client at a private address",
+  tool: "ip address flush, ip address add",
+  isTold: true,
+  server: ["--force-fou-local-ip-alt"],
+  event: on("server", READDRESS),
+});
+
+row({
+  what: "the client's default route moves to another uplink",
+  tool: "ip route replace default",
+  isTold: true,
+  prepare: on("client", `ip address add 10.0.1.40/24 dev eth0`),
+  event: on("client", "ip route replace default via 10.0.1.1 src 10.0.1.40"),
+});

@@ -8,7 +8,7 @@ export interface Figures {
   readonly opened: number | null;
   /** When a program first looked at its kernel. */
   readonly seen: number | null;
-  /** When it began the last change. */
+  /** When a program began the last change before the first datagram, or the last one of all. */
   readonly repaired: number | null;
   /** When the first datagram after the outage came back; null: there was none. */
   readonly first: number | null;

@@ -1,3 +1,4 @@
+import { run } from "../../tools/command.ts";
 import { RULES } from "./events.ts";
 import { row } from "./row.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -51,6 +52,10 @@ const UNIT = "/lib/systemd/system/nftables.service";
 const RESTART = `for word in ExecStop ExecStart; do
   sed -n "s/^$word=//p" ${UNIT} | while read -r line; do $line; done
 done`;
+
+/** New kernels have no tables but those of nftables. */
+const hasLegacy =
+  (await run(["sh", "-c", "modprobe iptable_filter && [ -e /proc/net/ip_tables_names ]"])).code === 0;
 
 function writeRules(): Promise<void> {
   return Deno.writeTextFile("/etc/nftables.conf", `#!/usr/sbin/nft -f\n${RULES}`, { mode: 0o755 });
@@ -107,6 +112,7 @@ row({
   what: "the server's rules are restored by old iptables",
   tool: "iptables-restore (legacy)",
   isTold: true,
+  ignore: !hasLegacy,
   event: onServer("iptables-legacy-restore", SAVED),
 });
 

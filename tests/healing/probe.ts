@@ -75,23 +75,20 @@ export class Probe {
     assert.equal(broken, undefined, "the TCP connection did not survive");
   }
 
-  /** What the flow missed from a time on. */
+  /** What the flow missed of what was sent from a time on. */
   gap(from: number): Gap {
-    const answers = timesOf(this.#flow);
-    const last = answers.findLastIndex(({ at }) => at <= from);
-    const numbers = new Set(answers.map(({ number }) => number));
-    const first = answers[Math.max(0, last)]!;
-    const newest = answers.at(-1)!;
-    let lost = 0;
-    for (let number = first.number; number < newest.number; number++) if (!numbers.has(number)) lost++;
-    if (lost === 0) return { outage: 0, endedAt: null, lost };
-    let outage = 0;
-    let endedAt = null;
-    for (let index = Math.max(1, last + 1); index < answers.length; index++) {
-      const length = answers[index]!.at - answers[index - 1]!.at;
-      if (length > outage) [outage, endedAt] = [length, answers[index]!.at];
+    const answers = timesOf(this.#flow).sort((a, b) => a.number - b.number);
+    const first = Math.max(1, answers.findIndex(({ sentAt }) => sentAt >= from));
+    const gap = { outage: 0, endedAt: null as number | null, lost: 0 };
+    for (let index = first; index < answers.length; index++) {
+      const [before, after] = [answers[index - 1]!, answers[index]!];
+      const missing = after.number - before.number - 1;
+      if (missing === 0) continue;
+      gap.lost += missing;
+      const outage = after.at - before.at;
+      if (outage > gap.outage) Object.assign(gap, { outage, endedAt: after.at });
     }
-    return { outage, endedAt, lost };
+    return gap;
   }
 
   /** When the connection's first answer after a time came. */
@@ -101,9 +98,10 @@ export class Probe {
 
   /** When strangers' datagrams came in, from a time on. */
   strangers(from: number): number[] {
-    return this.#server.lines.flatMap((line) => Number(/^stranger (\d+)/.exec(line)?.[1] ?? [])).filter((
-      at,
-    ) => at >= from);
+    return this.#server.lines.flatMap((line) => {
+      const at = Number(/^stranger (\d+)/.exec(line)?.[1]);
+      return at >= from ? [at] : [];
+    });
   }
 }
 

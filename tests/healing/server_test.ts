@@ -3,8 +3,6 @@ import { EtcHosts, PORT } from "../e2e/scenario.ts";
 import { row } from "./row.ts";
 import type { Tunnel } from "./tunnel.ts";
 
-const REPLY = "10001";
-
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   row({
     what: `the server is ${signal === "SIGTERM" ? "restarted" : "killed and started"}`,
@@ -49,7 +47,14 @@ row({
   what: "the NAT forgets the client's mapping alone",
   tool: "conntrack -D",
   isTold: false,
-  event: (tunnel) => tunnel.sh("nat", `conntrack -D -p udp --orig-port-dst ${REPLY}`),
+  event: (tunnel) => tunnel.sh("nat", `conntrack -D -p udp -s ${ADDRESS.client} --orig-port-dst ${PORT}`),
+});
+
+row({
+  what: "the NAT gives the client's port to another host",
+  tool: "conntrack -D",
+  isTold: false,
+  event: (tunnel) => tunnel.sh("nat", `conntrack -D -p udp --orig-port-dst ${PORT}`),
 });
 
 let hosts: EtcHosts;

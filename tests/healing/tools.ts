@@ -37,7 +37,7 @@ for family in ip ip6; do
   for name in tables tables-save tables-restore; do ln -sf xtables-nft-multi /usr/sbin/$family$name; done
 done
 mkdir -p /var/lib/dhcp /run/network /run/dbus
-cp -n /usr/share/ufw/iptables/*.rules /etc/ufw/
+cp -n /usr/share/ufw/ufw.conf /usr/share/ufw/iptables/*.rules /etc/ufw/
 `;
 
 /** Unpacks them where this runs, once: in the lab. */

@@ -76,11 +76,18 @@ export class Tunnel implements AsyncDisposable {
     await this.#client.waitForLine(/set up/, PATIENCE);
   }
 
-  /** The rules of the server's gate, without elements of sets, as a client that roams has another place. */
-  async rules(): Promise<string> {
-    const list = "nft -s list table ip ipipou".split(" ");
-    const { code, stdout } = await this.scenario.network.run("server", list);
-    return code === 0 ? stdout.replace(/^\s+elements = \{[^}]*\}\n/gm, "") : "";
+  /**
+   * What is in the kernels of both ends and does not depend on where the client is: the rules of the server's gate,
+   * without elements of sets; the tunnel devices with their addresses; the number of FOU ports.
+   */
+  async state(): Promise<string> {
+    const devices = "ip -4 -o address show dev ipipou1 up | sed 's,^[^ ]* *,,'; ip fou show | wc -l";
+    const list = (host: Host, script: string) => this.scenario.network.run(host, ["sh", "-c", script]);
+    const [server, client] = await Promise.all([
+      list("server", `${devices}; nft -s list table ip ipipou`),
+      list("client", devices),
+    ]);
+    return server.stdout.replace(/^\s+elements = \{[^}]*\}\n/gm, "") + client.stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -32,7 +32,7 @@ export async function walk({ events, seed }: WalkOptions): Promise<void> {
   const random = randomBy(seed);
   const names = Object.keys(EVENTS);
   const probe = await Probe.start(tunnel.scenario, "client", "client2");
-  const standing = await tunnel.rules();
+  const standing = await tunnel.state();
   const counts = new Map<string, number>();
   for (let step = 0; step < events; step++) {
     const name = names[random(names.length)]!;
@@ -42,7 +42,7 @@ export async function walk({ events, seed }: WalkOptions): Promise<void> {
       await EVENTS[name]!(tunnel, random);
       const end = Date.now();
       await probe.answers(end, PATIENCE);
-      await eventually("the gate is whole", async () => await tunnel.rules() === standing, PATIENCE);
+      await eventually("all is as it was", async () => await tunnel.state() === standing, PATIENCE);
       const whole = Date.now();
       await probe.answers(whole, PATIENCE);
       assert.deepEqual(probe.strangers(whole), [], "strangers got in");

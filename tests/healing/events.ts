@@ -80,7 +80,7 @@ export const EVENTS: Readonly<Record<string, Event>> = {
   ...onTunnel("ip link set dev ipipou1 down"),
   ...onTunnel("ip link set dev ipipou1 down; ip link set dev ipipou1 name other"),
   ...onTunnel("ip address flush dev ipipou1"),
-  ...onTunnel("ip link set dev ipipou1 alias mine"),
+  ...onTunnel("ip link set dev ipipou1 alias ''"),
   ...onTunnel("ip address add 10.99.0.1/32 dev eth0; ip address delete 10.99.0.1/32 dev eth0"),
   ...onTunnel("ip route add 10.88.0.0/16 dev ipipou1; ip route delete 10.88.0.0/16"),
   "server: ip fou del": (tunnel) =>

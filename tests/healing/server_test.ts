@@ -57,6 +57,42 @@ row({
   event: (tunnel) => tunnel.sh("nat", `conntrack -D -p udp --orig-port-dst ${PORT}`),
 });
 
+/** Gives the NAT a second uplink, and fixed public addresses: unlike `masquerade`, `snat` keeps what it gave. */
+const SECOND_UPLINK = `nft -f - << END
+delete table ip nat
+table ip nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat
+    oifname wan snat to ${ADDRESS.nat}
+    oifname wan2 snat to 198.51.101.2
+  }
+}
+END
+conntrack -F
+ip link add wan2 type veth peer name nat2 netns $ROUTER
+ip address add 198.51.101.2/24 dev wan2
+ip link set dev wan2 addrgenmode none up
+ip -n $ROUTER address add 198.51.101.254/24 dev nat2
+ip -n $ROUTER link set dev nat2 addrgenmode none up
+until ip link show dev wan2 | grep -q LOWER_UP; do sleep 0.1; done`;
+
+/** Nothing passes by one uplink with the other's address, as with providers. */
+const INGRESS = "add table ip ingress; " +
+  "add chain ip ingress forward { type filter hook forward priority 0; }; " +
+  `add rule ip ingress forward iifname nat2 ip saddr ${ADDRESS.nat} drop`;
+
+row({
+  what:
+    "the NAT moves to another uplink, and keeps the client's dead mapping as long as something is sent by it",
+  tool: "ip route replace default, snat",
+  isTold: false,
+  before: async (tunnel) => {
+    await tunnel.sh("nat", `ROUTER=${tunnel.scenario.network.ns("router")}\n${SECOND_UPLINK}`);
+    await tunnel.sh("router", `nft '${INGRESS}'`);
+  },
+  event: (tunnel) => tunnel.sh("nat", "ip route replace default via 198.51.101.254 dev wan2"),
+});
+
 let hosts: EtcHosts;
 const NEXT = "192.0.2.9";
 

@@ -13,6 +13,8 @@ export interface TunnelOptions {
   readonly server?: readonly string[];
   /** Seconds between the client's auth packets; {@linkcode KEEPALIVE} if left out. */
   readonly keepalive?: number;
+  /** The client's own address or device; its first device if left out. */
+  readonly local?: string;
   /** The server as the client knows it. */
   readonly remote?: string;
   /** What is done before they are started. */
@@ -70,9 +72,9 @@ export class Tunnel implements AsyncDisposable {
   }
 
   async startClient(): Promise<void> {
-    const { keepalive = KEEPALIVE, remote = `192.0.2.1:${PORT}` } = this.#options;
+    const { keepalive = KEEPALIVE, local = "@eth0", remote = `192.0.2.1:${PORT}` } = this.#options;
     const words = ["-r", remote, "--tunl-ip", INNER.client, "--keepalive", `${keepalive}`];
-    this.#client = this.#note(this.scenario.start("client", "-n1", "-b", "@eth0", ...words, ...TOKEN));
+    this.#client = this.#note(this.scenario.start("client", "-n1", "-b", local, ...words, ...TOKEN));
     await this.#client.waitForLine(/set up/, PATIENCE);
   }
 

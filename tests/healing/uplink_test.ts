@@ -171,9 +171,41 @@ row({
 });
 
 row({
+  what: "the client's uplink device is renamed, and gets its name back",
+  tool: "ip link set name",
+  isTold: true,
+  event: on(
+    "client",
+    "ip link set dev eth0 down name wan; ip link set dev wan up; ip link set dev wan down name eth0; " +
+      "ip link set dev eth0 up; ip route add default via 10.0.1.1",
+  ),
+});
+
+row({
+  what: "the client's uplink gets several addresses, and loses its first",
+  tool: "ip address add, ip address delete",
+  isTold: true,
+  event: on(
+    "client",
+    `ip address add 10.0.1.50/24 dev eth0; ip address add 10.0.1.51/24 dev eth0; ` +
+      `ip address delete ${ADDRESS.client}/24 dev eth0; ip address replace 10.0.1.52/24 dev eth0; ` +
+      "ip route replace default via 10.0.1.1",
+  ),
+});
+
+/** A second uplink of the client, on a network of its own behind the same NAT. */
+const SECOND = `ip link add eth1 type veth peer name client-b netns $NAT
+ip -n $NAT address add 10.0.9.1/24 dev client-b
+ip -n $NAT link set dev client-b addrgenmode none up
+ip address add 10.0.9.2/24 dev eth1
+ip link set dev eth1 addrgenmode none up
+until ip link show dev eth1 | grep -q LOWER_UP; do sleep 0.1; done`;
+
+row({
   what: "the client's default route moves to another uplink",
   tool: "ip route replace default",
   isTold: true,
-  prepare: on("client", `ip address add 10.0.1.40/24 dev eth0`),
-  event: on("client", "ip route replace default via 10.0.1.1 src 10.0.1.40"),
+  local: ADDRESS.client,
+  prepare: (tunnel) => tunnel.sh("client", `NAT=${tunnel.scenario.network.ns("nat")}\n${SECOND}`),
+  event: on("client", "ip route replace default via 10.0.9.1 dev eth1"),
 });

@@ -79,7 +79,7 @@ export class Tunnel implements AsyncDisposable {
   }
 
   /**
-   * What is in the kernels of both ends and does not depend on where the client is: the rules of the server's gate,
+   * What is in the kernels of both ends and does not depend on where they are: the rules of the server's gate,
    * without elements of sets; the tunnel devices with their addresses; the number of FOU ports.
    */
   async state(): Promise<string> {
@@ -89,7 +89,8 @@ export class Tunnel implements AsyncDisposable {
       list("server", `${devices}; nft -s list table ip ipipou`),
       list("client", devices),
     ]);
-    return server.stdout.replace(/^\s+elements = \{[^}]*\}\n/gm, "") + client.stdout;
+    const rules = server.stdout.replace(/^\s+elements = \{[^}]*\}\n/gm, "");
+    return rules.replaceAll(/192\.0\.2\.\d+|comment "ipipou:[^"]*"/g, "") + client.stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

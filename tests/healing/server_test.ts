@@ -90,7 +90,8 @@ row({
     await tunnel.sh("nat", `ROUTER=${tunnel.scenario.network.ns("router")}\n${SECOND_UPLINK}`);
     await tunnel.sh("router", `nft '${INGRESS}'`);
   },
-  event: (tunnel) => tunnel.sh("nat", "ip route replace default via 198.51.101.254 dev wan2"),
+  event: (tunnel) =>
+    tunnel.sh("nat", "ip link set dev wan down; ip route replace default via 198.51.101.254 dev wan2"),
 });
 
 let hosts: EtcHosts;

@@ -52,7 +52,7 @@ export async function walk({ events, seed }: WalkOptions): Promise<void> {
       throw error;
     }
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (step % 50 === 49) print(`${step + 1} events; the last took ${Date.now() - start} ms`);
+    if (step % 5 === 4) print(`${step + 1} events; the last took ${Date.now() - start} ms`);
     probe.forget();
   }
   for (const [name, count] of [...counts].sort()) print(`${count} x ${name}`);

@@ -2,7 +2,7 @@ import { walk } from "./walk.ts";
 import { unpackTools } from "./tools.ts";
 
 /** A short walk: `deno task bench walk` takes a long one. */
-const EVENTS = 60;
+const EVENTS = 30;
 
 Deno.test("a tunnel recovers from any sequence of events, and strangers stay out", async () => {
   await unpackTools();

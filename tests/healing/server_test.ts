@@ -52,9 +52,10 @@ row({
 
 row({
   what: "the NAT gives the client's port to another host",
-  tool: "conntrack -D",
+  tool: "nft -f, conntrack -F",
   isTold: false,
-  event: (tunnel) => tunnel.sh("nat", `conntrack -D -p udp --orig-port-dst ${PORT}`),
+  before: (tunnel) => tunnel.scenario.network.mapNat({ client: "21001-21001", client2: "22001-22001" }),
+  event: (tunnel) => tunnel.scenario.network.mapNat({ client: "23001-23001", client2: "21001-21001" }),
 });
 
 /** Gives the NAT a second uplink, and fixed public addresses: unlike `masquerade`, `snat` keeps what it gave. */

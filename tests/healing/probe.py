@@ -9,6 +9,7 @@
       broken TIME WHY               the connection did not survive
   probe.py stranger IP PER_SECOND   sends datagrams to STRANGERS_PORT
 """
+import itertools
 import selectors
 import socket
 import struct
@@ -74,11 +75,12 @@ def serve():
 
 
 def beats(rate):
-    """Numbers, one at each time one is due."""
-    start, number = time.monotonic(), 0
-    while True:
-        yield number, start + number / rate
-        number += 1
+    """Numbers, one at each time one is due. Who is late goes on from there: a burst would overflow what receives it."""
+    due = time.monotonic()
+    for number in itertools.count():
+        time.sleep(max(0, due - time.monotonic()))
+        yield number
+        due = max(due + 1 / rate, time.monotonic())
 
 
 def receive(flow):
@@ -96,8 +98,7 @@ def send(address, port, rate, answered):
     flow.bind(("", 0))
     if answered:
         threading.Thread(target=receive, args=[flow], daemon=True).start()
-    for number, due in beats(rate):
-        time.sleep(max(0, due - time.monotonic()))
+    for number in beats(rate):
         try:
             flow.sendto(NUMBER.pack(number, now()), (address, port))
         except OSError:
@@ -110,8 +111,7 @@ def stay(address, rate):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(SECONDS)
         try:
-            for number, due in beats(rate):
-                time.sleep(max(0, due - time.monotonic()))
+            for number in beats(rate):
                 sent = now()
                 connection.sendall(NUMBER.pack(number, sent))
                 data = connection.recv(NUMBER.size, socket.MSG_WAITALL)

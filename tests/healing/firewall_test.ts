@@ -71,7 +71,7 @@ row({
 });
 
 row({
-  what: "the server gets another ruleset that begins with a flush",
+  what: "the server gets a ruleset that begins with a flush",
   tool: "nft -f",
   isTold: true,
   event: onServer("nft -f -", RULES),
@@ -86,7 +86,7 @@ row({
 });
 
 row({
-  what: "an old ruleset is restored on the server, from before the client moved",
+  what: "a ruleset from before the client moved is restored",
   tool: "nft list ruleset, nft -f",
   isTold: true,
   before: async (tunnel) => {
@@ -130,7 +130,7 @@ firewall-cmd -q --permanent --add-port=10001/udp
 firewall-cmd -q --permanent --zone=trusted --add-interface=ipipou1`;
 
 row({
-  what: "firewalld starts on the server, and is reloaded",
+  what: "firewalld is reloaded on the server",
   tool: "firewall-cmd --complete-reload",
   isTold: true,
   prepare: onServer(`${SYSTEM_BUS}; ${FIREWALLD}; firewall-cmd -q --reload`),

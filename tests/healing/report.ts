@@ -10,7 +10,7 @@ import { type Figures, readFigures } from "./figures.ts";
 const PICTURE = new URL("../../docs/healing.svg", import.meta.url);
 
 const WIDTH = 1000;
-const LABELS = 380;
+const LABELS = 400;
 const RIGHT = 30;
 const TOP = 70;
 const LANE = 26;
@@ -72,7 +72,7 @@ function legend(): string {
     text(LABELS + 465, y + 4, "no answer"),
     `<rect class="open" x="${LABELS + 535}" y="${y - 6}" width="24" height="12"/>`,
     text(LABELS + 565, y + 4, "open"),
-    text(14, y + 4, "From the event on, each tunnel in use:"),
+    text(14, y + 4, "Each tunnel is in use. From the event on:"),
   ].join("\n");
 }
 
@@ -87,7 +87,7 @@ export function picture(rows: readonly Figures[]): string {
   const lanes = rows.map((figures, index) => lane(figures, TOP + index * LANE));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">
 <style>
-text { font: 13px sans-serif; fill: #222 }
+text { font: 12px sans-serif; fill: #222 }
 .lane { stroke: #ddd } .tick { stroke: #eee }
 .outage { fill: #b9c3cc } .open { fill: #d9534f }
 .seen { fill: #fff; stroke: #2466a8; stroke-width: 2 } .repaired { fill: #e08a1e } .first { fill: #2e8b57 }

@@ -16,7 +16,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
 }
 
 row({
-  what: "the server is restarted, and the client sends keepalives once a minute",
+  what: "the server is restarted, the client has a keepalive of a minute",
   tool: "SIGTERM",
   isTold: true,
   keepalive: 60,
@@ -83,8 +83,7 @@ const INGRESS = "add table ip ingress; " +
   `add rule ip ingress forward iifname nat2 ip saddr ${ADDRESS.nat} drop`;
 
 row({
-  what:
-    "the NAT moves to another uplink, and keeps the client's dead mapping as long as something is sent by it",
+  what: "the NAT keeps a mapping to a dead uplink while something is sent",
   tool: "ip route replace default, snat",
   isTold: false,
   before: async (tunnel) => {
@@ -99,7 +98,7 @@ let hosts: EtcHosts;
 const NEXT = "192.0.2.9";
 
 row({
-  what: "the server's name gets another address, as the server does",
+  what: "the server moves to another address, and its name with it",
   tool: "/etc/hosts",
   isTold: false,
   remote: `server.test:${PORT}`,

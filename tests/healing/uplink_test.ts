@@ -53,7 +53,7 @@ const UDHCPC = `busybox udhcpc -i eth0 -f -R -s ${UDHCPC_SCRIPT} -t 20 -T 1 -A 1
 const DHCLIENT = "dhclient -d -v -lf $DIR/leases -pf $DIR/pid eth0";
 
 row({
-  what: "the client's DHCP lease changes to another address",
+  what: "the client gets another address by DHCP (busybox)",
   tool: "busybox udhcpc",
   isTold: true,
   before: async (tunnel) => {
@@ -75,7 +75,7 @@ row({
 let renew: () => Promise<void>;
 
 row({
-  what: "the client's DHCP lease changes to another address",
+  what: "the client gets another address by DHCP (dhclient)",
   tool: "dhclient",
   isTold: true,
   before: async (tunnel) => {
@@ -146,7 +146,7 @@ row({
 });
 
 row({
-  what: "the client's uplink device is unplugged and plugged in again, as another one",
+  what: "the client's uplink device comes back as another one",
   tool: "ip link delete, ip link add",
   isTold: true,
   event: async (tunnel) => {
@@ -163,7 +163,7 @@ row({
 });
 
 row({
-  what: "the server's uplink loses its addresses and gets them back, with a client at a private address",
+  what: "the same, with a client at a private address",
   tool: "ip address flush, ip address add",
   isTold: true,
   server: ["--force-fou-local-ip-alt"],
@@ -171,7 +171,7 @@ row({
 });
 
 row({
-  what: "the client's uplink device is renamed, and gets its name back",
+  what: "the client's uplink device is renamed and named back",
   tool: "ip link set name",
   isTold: true,
   event: on(
@@ -182,7 +182,7 @@ row({
 });
 
 row({
-  what: "the client's uplink gets several addresses, and loses its first",
+  what: "the client's uplink loses the first of several addresses",
   tool: "ip address add, ip address delete",
   isTold: true,
   event: on(

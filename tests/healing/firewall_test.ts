@@ -1,6 +1,7 @@
 import { run } from "../../tools/command.ts";
 import { RULES } from "./events.ts";
 import { row } from "./row.ts";
+import { SYSTEM_BUS } from "./tools.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** Tables as iptables-save prints them. */
@@ -123,17 +124,26 @@ row({
   event: onServer("ip link add docker0 type bridge; iptables-nft-restore", DOCKER),
 });
 
-const SYSTEM_BUS = "[ -S /run/dbus/system_bus_socket ] || dbus-daemon --system --fork";
-const FIREWALLD =
-  `firewalld --nofork --nopid > /run/firewalld.log 2>&1 & i=0; until firewall-cmd --state; do i=$((i+1)); [ $i -lt 120 ]; sleep 0.5; done 2> /dev/null
-firewall-cmd -q --permanent --add-port=10001/udp
-firewall-cmd -q --permanent --zone=trusted --add-interface=ipipou1`;
+const ALLOW =
+  "firewall-offline-cmd --add-port=10001/udp; firewall-offline-cmd --zone=trusted --add-interface=ipipou1";
+const FIREWALLD = `${SYSTEM_BUS}
+firewalld --nofork --nopid > /run/firewalld.log 2>&1 &
+until firewall-cmd -q --state 2> /dev/null; do sleep 0.2; done`;
+
+row({
+  what: "firewalld starts on the server",
+  tool: "firewalld",
+  isTold: true,
+  before: onServer(ALLOW),
+  event: onServer(FIREWALLD),
+});
 
 row({
   what: "firewalld is reloaded on the server",
   tool: "firewall-cmd --complete-reload",
   isTold: true,
-  prepare: onServer(`${SYSTEM_BUS}; ${FIREWALLD}; firewall-cmd -q --reload`),
+  before: onServer(ALLOW),
+  prepare: onServer(FIREWALLD),
   event: onServer("firewall-cmd -q --complete-reload"),
 });
 

@@ -1,5 +1,6 @@
 import { ADDRESS } from "../lab/network.ts";
-import { PATIENCE } from "../e2e/scenario.ts";
+import { eventually, PATIENCE } from "../e2e/scenario.ts";
+import type { Process } from "../lab/process.ts";
 import { plug, READDRESS } from "./events.ts";
 import { row } from "./row.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -115,35 +116,44 @@ row({
 const NETWORKD =
   "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; chown -R systemd-network: /run/systemd/netif; " +
   "mount -o remount,ro /sys; exec /lib/systemd/systemd-networkd";
-const NETWORK = `[Match]
+function networkOf(address: string): string {
+  return `[Match]
 Name=eth0
 [Network]
-Address=${ADDRESS.client}/24
+Address=${address}/24
 Gateway=10.0.1.1
 `;
+}
 
-row({
-  what: "the client's uplink is configured anew",
-  tool: "systemd-networkd restarts",
-  isTold: true,
-  before: async (tunnel) => {
-    await Deno.mkdir("/run/systemd/network", { recursive: true });
-    await Deno.writeTextFile("/run/systemd/network/10-eth0.network", NETWORK);
-    const start = async () => {
-      const { network } = tunnel.scenario;
-      const networkd = network.spawn("client", ["sh", "-ec", NETWORKD]);
-      await networkd.waitForLine(/eth0: (Configured|Gained carrier|Link UP)|Enumeration completed/, PATIENCE);
-      return networkd;
-    };
-    let networkd = await start();
-    renew = async () => {
-      await networkd.kill();
-      await tunnel.sh("client", "ip address flush dev eth0");
-      networkd = await start();
-    };
-  },
-  event: () => renew(),
-});
+/** Starts networkd, which gives the client's uplink this address. */
+async function startNetworkd(tunnel: Tunnel, address: string): Promise<Process> {
+  await Deno.mkdir("/run/systemd/network", { recursive: true });
+  await Deno.writeTextFile("/run/systemd/network/10-eth0.network", networkOf(address));
+  const networkd = tunnel.scenario.network.spawn("client", ["sh", "-ec", NETWORKD]);
+  await eventually("networkd has set the address", async () => {
+    return (await tunnel.sh("client", "ip address show dev eth0")).includes(` ${address}/`);
+  });
+  return networkd;
+}
+
+for (const next of [ADDRESS.client, "10.0.1.30"]) {
+  row({
+    what: `the client's uplink is configured anew, ${
+      next === ADDRESS.client ? "as before" : "with another address"
+    }`,
+    tool: "systemd-networkd restarts",
+    isTold: true,
+    before: async (tunnel) => {
+      const networkd = await startNetworkd(tunnel, ADDRESS.client);
+      renew = async () => {
+        await networkd.kill();
+        await tunnel.sh("client", "ip address flush dev eth0");
+        await startNetworkd(tunnel, next);
+      };
+    },
+    event: () => renew(),
+  });
+}
 
 row({
   what: "the client's uplink device comes back as another one",

@@ -83,7 +83,7 @@ const INGRESS = "add table ip ingress; " +
   `add rule ip ingress forward iifname nat2 ip saddr ${ADDRESS.nat} drop`;
 
 row({
-  what: "the NAT keeps a mapping to a dead uplink while something is sent",
+  what: "the NAT keeps a mapping to a dead uplink",
   tool: "ip route replace default, snat",
   isTold: false,
   before: async (tunnel) => {

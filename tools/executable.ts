@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { baseFromDonor, type Target } from "./base.ts";
-import { lastLines } from "./command.ts";
+import { lastLines, must } from "./command.ts";
 import { textLines } from "./lines.ts";
 import { say } from "./say.ts";
 
@@ -91,7 +91,21 @@ async function bundleSources(work: string, commit: string): Promise<void> {
   // Unminified, it would contain paths of this machine.
   const form = ["--platform=deno", "--minify", "--keep-names"];
   await deno(["bundle", "--quiet", "--check", "--frozen", ...form, `--output=${bundle}`, "main.ts"], sources);
+  await refuseLostResources(sources, bundle);
   await Deno.utime(bundle, 0, 0);
+}
+
+/** The minifier makes away with `using` variables that are used in the next statement alone: then nothing is closed. */
+async function refuseLostResources(sources: string, bundle: string): Promise<void> {
+  const lines = await must(["grep", "-rhE", "--include=*.ts", "-B1", "^ *using \\w+ = ", sources]);
+  // Of those that follow each other it makes one declaration.
+  const declarations = lines.match(/(?<!^ *using .*\n)^ *using \w+ = /gm) ?? [];
+  const kept = (await Deno.readTextFile(bundle)).match(/(?<=[;{}])using [\w$]+=/g) ?? [];
+  if (kept.length === declarations.length) return;
+  throw new Error(
+    `Cannot bundle the sources: the minifier kept ${kept.length} of ${declarations.length} declarations by ` +
+      "`using`; see lib/use.ts",
+  );
 }
 
 async function copy(from: string, to: string): Promise<void> {

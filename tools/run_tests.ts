@@ -6,6 +6,8 @@ const ROOT = new URL("..", import.meta.url).pathname;
 
 /** How long the tests of one machine of the lab may take, boot included, in seconds. */
 const MACHINE_SECONDS = 1200;
+/** The same of tests that are not in the usual run. */
+const PATIENT_MACHINE_SECONDS = 3600;
 /** How long they may say nothing, in seconds: more than any step is waited for. */
 const SILENCE_SECONDS = 300;
 /** How many machines run the end-to-end tests side by side, at most: each takes up to 2 GiB. */
@@ -25,6 +27,9 @@ export const E2E = ["tests/e2e", "tests/attacks"];
 
 /** Tests that need a machine with another process 1. */
 export const SYSTEMD = "tests/systemd";
+
+/** Tests that measure, and change what others share. */
+export const HEALING = "tests/healing";
 
 const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
 export const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
@@ -105,8 +110,10 @@ async function testInLab(
 ): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
   if (!await deno(["test", "--no-run", "--no-check", "--quiet", ...paths])) return FAILED;
-  const systemd = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
-  const parallel = systemd ? [] : ["--parallel"];
+  const isAlone = paths.every((path) => !E2E.some((directory) => path.startsWith(directory)));
+  const isHealing = paths.some((path) => path.startsWith(HEALING));
+  const systemd = isAlone && !isHealing;
+  const parallel = isAlone ? [] : ["--parallel"];
   const args = ["test", "-A", "--no-check", "--cached-only", ...filter(options), ...parallel, ...paths];
   // More than there are processors, since tests also wait.
   const script = 'DENO_JOBS=$(($(nproc) + 1)) exec "$@" --junit-path="$LAB_RESULT"';
@@ -115,7 +122,7 @@ async function testInLab(
     here: options.here,
     systemd,
     processors: 1,
-    timeoutSeconds: MACHINE_SECONDS,
+    timeoutSeconds: isHealing ? PATIENT_MACHINE_SECONDS : MACHINE_SECONDS,
     silenceSeconds: SILENCE_SECONDS,
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),

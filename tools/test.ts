@@ -4,6 +4,7 @@ import { labPackages } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
+import { fetchTools } from "../tests/healing/tools.ts";
 import { build } from "./build.ts";
 import { add, type Counts } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -12,6 +13,7 @@ import {
   deno,
   E2E,
   FAILED,
+  HEALING,
   type Options,
   PASSED,
   print,
@@ -25,9 +27,10 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const USAGE = `Usage: deno task test [OPTION]...
   --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
-  --only unit|e2e|systemd|packages
+  --only unit|e2e|systemd|packages|healing
                        unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
-                       what no other run has: packages made, installed, upgraded and purged (needs Go)
+                       what no other run has: packages made, installed, upgraded and purged (needs Go), or tunnels
+                       broken in every way that admins know, and a random walk
   --filter REGEXP      only tests with such a name
   --write-times        write down how long the files of tests took that machines of the lab share out by it`;
 
@@ -72,6 +75,7 @@ function stages(options: Options): Stage[][] {
   const products = tests("executable, manual, completions, lab", () => testHere(made, options, labEnv));
   const e2e = tests("end-to-end tests", () => testInMachines(E2E, options));
   const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
+  const healing = tests("healing", () => testInMachines([HEALING], options));
   const fuzz = checks("fuzz", fuzzPatiently);
   const both = tests("end-to-end and under systemd", () => testInMachines([...E2E, SYSTEMD], options));
   switch (only) {
@@ -93,8 +97,10 @@ function stages(options: Options): Stage[][] {
       return inTurn(packages, executable, ...labKernel, service);
     case "packages":
       return inTurn(...packageStages(options, executable));
+    case "healing":
+      return inTurn(packages, executable, checks("tools", () => done(fetchTools())), ...labKernel, healing);
     default:
-      throw new Error(`--only must be unit, e2e, systemd or packages: ${only}`);
+      throw new Error(`--only must be unit, e2e, systemd, packages or healing: ${only}`);
   }
 }
 

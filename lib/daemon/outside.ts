@@ -6,6 +6,7 @@ import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
+import { use } from "../use.ts";
 import type { DaemonContext } from "./context.ts";
 
 /** The device or address in the settings is missing, or the device has no address to use. */
@@ -90,8 +91,8 @@ export function preferredSource(
   server: string | null,
 ): string | null {
   if (server === null || local.ip !== null) return null;
-  using routes = openRoutes();
-  return routes.findSource({ destination: server, device: local.device, mark: fouMark });
+  const query = { destination: server, device: local.device, mark: fouMark };
+  return use(openRoutes(), (routes) => routes.findSource(query));
 }
 
 /** Whether an outside is still as good as when it was found. */

@@ -1,5 +1,6 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import { formatEndpoint } from "../packet.ts";
+import { use } from "../use.ts";
 import { AuthSender } from "./authentication.ts";
 import { serversOf, withPort } from "./client_setup.ts";
 import type { DaemonContext } from "./context.ts";
@@ -25,8 +26,7 @@ export async function reauthenticate({ system, settings, kernel, log }: DaemonCo
     server: 0,
   };
   try {
-    using sender = new AuthSender(setup, system);
-    sender.send();
+    use(new AuthSender(setup, system), (sender) => sender.send());
   } catch (cause) {
     throw new IpipouError((cause as Error).message, EXIT.send, { cause });
   }

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { use } from "../use.ts";
 import { SettingsError, showPath } from "./errors.ts";
 import { type Files, MODE, type Unread, type WriteOptions } from "./files.ts";
 
@@ -32,8 +33,7 @@ export function writeToDisk(path: string, text: string, { mode, replace }: Write
   try {
     Deno.writeTextFileSync(temporary, text, { createNew: true, mode });
     Deno.chmodSync(temporary, mode);
-    using file = Deno.openSync(temporary);
-    file.syncSync();
+    use(Deno.openSync(temporary), (file) => file.syncSync());
     if (replace) Deno.renameSync(temporary, path);
     else Deno.linkSync(temporary, path);
     return true;

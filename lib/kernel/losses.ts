@@ -8,6 +8,7 @@ const MOST_LINES = 3;
 const PAUSE_MILLISECONDS = 30_000;
 
 const GATE = "the gate";
+const GATE_GONE = "the gate is gone from nftables";
 
 /** What others changed of ours, in words. */
 interface Loss {
@@ -39,7 +40,7 @@ export class Losses {
   tell(observed: KernelState, written: KernelState | null, desired: KernelState, now: number): void {
     if (written === null || observed === written) return;
     for (const { what, line } of lossesOf(observed, written, desired)) {
-      if (this.#open.has(what) || this.#isUnsure && what !== GATE) continue;
+      if (this.#open.has(what) || this.#isUnsure && line !== GATE_GONE) continue;
       this.#open.add(what);
       const count = this.#count(what, now);
       if (count === null) continue;
@@ -117,7 +118,7 @@ function lossOf(
 
 function gateLoss(observed: Gate | null, written: Gate | null): string | null {
   if (written === null) return null;
-  if (observed === null) return "the gate is gone from nftables";
+  if (observed === null) return GATE_GONE;
   const sets = ["addresses", "shared", "endpoints", "alts", "devices", "sources", "clamped"] as const;
   // What has a timeout may be gone by itself.
   const isComplete = written.remotes.entries().every(([key, remote]) =>

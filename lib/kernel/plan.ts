@@ -41,7 +41,14 @@ export function planTransition(
   const current = withListeners(observed.own, unlisted);
   const exposed = exposedListeners(current, desired);
   const remaining = new Map([...current.listeners].filter(([key]) => !exposed.has(key)));
-  const ip = planDevices({ ...current, listeners: remaining }, desired, observed.unusedGroup, told);
+  const { unusedGroup, foreign } = observed;
+  const ip = planDevices(
+    { ...current, listeners: remaining },
+    desired,
+    unusedGroup,
+    told,
+    foreign.addresses,
+  );
   const { close, open } = planGate(current, desired, now);
   return {
     confirm: addListeners(unlisted, [], current.altAddresses),

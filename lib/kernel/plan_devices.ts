@@ -5,6 +5,7 @@ import {
   type KernelState,
   type Listener,
   listenerKey,
+  type Observed,
   ROUTE_PROTOCOL,
   type Tunnel,
 } from "./state.ts";
@@ -14,12 +15,14 @@ import {
  *
  * @param unusedGroup number of an empty device group
  * @param told private addresses that are to be hidden again
+ * @param foreign addresses of devices that are not ours
  */
 export function planDevices(
   current: KernelState,
   desired: DesiredState,
   unusedGroup: number,
   told: readonly string[] = [],
+  foreign: Observed["foreign"]["addresses"] = new Map(),
 ): string[] {
   const changing = [...desired.tunnels.values()].filter((tunnel) =>
     current.tunnels.get(tunnel.name) !== tunnel
@@ -56,6 +59,7 @@ export function planDevices(
       newListeners.map(([, listener]) => listener),
       [...newAddresses.map(([ip]) => ip), ...told],
       desired.altAddresses,
+      foreign,
     ),
     ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
     ...tunnels.flatMap(({ tunnel, found }) =>
@@ -152,20 +156,26 @@ function changeRoutes(
  * Commands that add listeners. For that, a private address needs its route in the local table for a moment.
  *
  * @param told private addresses that have that route
+ * @param foreign addresses of devices that are not ours. One that a killed run left hidden gets its route for good.
  */
 export function addListeners(
   listeners: readonly Listener[],
   told: readonly string[],
   altAddresses: KernelState["altAddresses"],
+  foreign: Observed["foreign"]["addresses"] = new Map(),
 ): string[] {
   const isHidden = (ip: string) => altAddresses.get(ip) === HIDING_DEVICE;
   const hidden = new Set([
     ...told,
     ...listeners.map(({ local }) => local.ip),
   ].filter(isHidden));
+  const left = new Set(
+    listeners.map(({ local }) => local.ip)
+      .filter((ip) => !altAddresses.has(ip) && foreign.get(ip) === HIDING_DEVICE),
+  );
   const route = (ip: string) => `local ${ip} dev ${HIDING_DEVICE} proto kernel table local`;
   return [
-    ...[...hidden].map((ip) => `route replace ${route(ip)}`),
+    ...[...hidden, ...left].map((ip) => `route replace ${route(ip)}`),
     ...listeners.map((listener) => `fou add ${listenerWords(listener)}`),
     ...[...hidden].map((ip) => `route delete ${route(ip)}`),
   ];

@@ -79,6 +79,13 @@ const CASES: Record<string, readonly Event[]> = {
     ["pass", 3],
     ["pass", 30],
   ],
+  "a killed run left a private address, and neither its device nor its FOU port": [
+    ["NAT renumbers", 0],
+    ["settle"],
+    ["kill", 0],
+    ["delete device", 0, 0],
+    ["delete FOU port", 0],
+  ],
   "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],

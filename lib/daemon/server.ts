@@ -30,6 +30,7 @@ import {
   withHosts,
   withOutside,
 } from "./server_setup.ts";
+import { Sequence } from "./sequence.ts";
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { unlessStopped } from "./wait.ts";
@@ -52,7 +53,8 @@ export class Server implements Daemon {
   /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters are due. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
-  #change: Promise<void> = Promise.resolve();
+  /** Of the setup. */
+  readonly #changes = new Sequence();
 
   private constructor(context: DaemonContext, setup: ServerSetup, record: ReplayRecord) {
     const { system: { clock }, kernel, log, stop } = context;
@@ -61,7 +63,7 @@ export class Server implements Daemon {
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop, news });
     this.#searches = new Turns(() => this.#search(), clock, stop);
-    this.#hosts = new HostSearch(() => this.#inTurn(() => this.#useFoundHosts()), context);
+    this.#hosts = new HostSearch(() => this.#changes.run(() => this.#useFoundHosts()), context);
     this.#whereabouts = new Whereabouts(context);
     const verifies = setup.settings.peers.some(({ scheme }) => scheme.kind === "ed25519");
     this.#wallClock = new WallClock(context, verifies, "signed auth packets may be refused");
@@ -154,7 +156,7 @@ export class Server implements Daemon {
   }
 
   reload(settings: Settings): Promise<string[]> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const hosts = await findHosts(hostsOf(settings.peers), this.#setup.hosts, this.#context);
       const observed = await this.#context.kernel.glance();
       // A repair may have replaced it meanwhile.
@@ -207,13 +209,6 @@ export class Server implements Daemon {
     while (!stop.aborted) {
       for await (const packet of this.#setup.queue.packets(stop)) this.#handle(packet);
     }
-  }
-
-  /** Runs changes of the setup one after the other. */
-  #inTurn<T>(change: () => T | Promise<T>): Promise<T> {
-    const done = this.#change.then(change);
-    this.#change = done.then(() => {}, () => {});
-    return done;
   }
 
   #useFoundHosts(): void {

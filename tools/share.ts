@@ -22,8 +22,9 @@ export function share(files: readonly Timed[], count: number): string[][] {
   return shares.map(({ paths }) => paths);
 }
 
-/** How much of the time the first batches take. */
-const FIRST = 2 / 3;
+/** How much of the time the first batches take, and how many later ones there are for each worker. */
+const FIRST = 1 / 2;
+const LATER = 2;
 
 /**
  * Lists of paths for so many workers, each of which takes the next when it is done: first a large one for each, of the
@@ -35,7 +36,7 @@ export function batches(files: readonly Timed[], workers: number): string[][] {
   const isFirst = ({ seconds }: Timed) => (before += seconds) - seconds < FIRST * total;
   const sorted = files.toSorted((a, b) => b.seconds - a.seconds);
   const { first = [], rest = [] } = Object.groupBy(sorted, (file) => isFirst(file) ? "first" : "rest");
-  return [...share(first, workers), ...share(rest, workers)];
+  return [...share(first, workers), ...share(rest, LATER * workers)];
 }
 
 /** The test files of directories. All paths are relative to the checkout. */

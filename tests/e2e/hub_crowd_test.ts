@@ -3,16 +3,17 @@ import type { Process } from "../lab/process.ts";
 import { hubToml, makeMembers, type Member, openPlaces, sendAll, type Spread } from "./crowd.ts";
 import { eventually, IPIPOU, Scenario } from "./scenario.ts";
 
-const COUNT = 1000;
+/** Twice as many take minutes on an emulated processor; `deno task bench hub` has a thousand. */
+const COUNT = 500;
 /** How many move behind one address. The kernel finds each tunnel there in a list of all. */
-const MOVING = 200;
+const MOVING = 100;
 const MIB = 1024;
 
 async function residentKiB(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]);
 }
 
-Deno.test("a thousand clients connect in one burst, many of them move in another, and all leave nothing behind", async (t) => {
+Deno.test("hundreds of clients connect in one burst, many of them move in another, and all leave nothing behind", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const { network } = scenario;
   await openPlaces(network);

@@ -93,6 +93,10 @@ Deno.test("A client goes on to its next server, and back to the first one once t
   await world.pass(LADDER);
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", world.story);
   assert.equal(world.sendData(0), "p0");
+  const [movedAt, acceptedAt] = [/: going on to /, /: accepted by 192\.0\.2\.1:10001$/].map((pattern) =>
+    parseInt(world.clients[0]!.lines.find((line) => pattern.test(line))!)
+  );
+  assert.equal(acceptedAt, movedAt, "the answer that led there counts");
   await world.pass(600);
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", "it stays while the first is down");
   isFirstDown = false;
@@ -102,6 +106,21 @@ Deno.test("A client goes on to its next server, and back to the first one once t
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000", world.story);
   assert.equal(world.sendData(0), "p0");
   assert.equal(world.sendBack(0), 0);
+});
+
+Deno.test("A client stays with the next server while the first one answers only now and then", async () => {
+  const world = worldOf(0, { fallbacks: [{ host: SERVER.ip, port: PORT + 1 }] });
+  await world.begin();
+  let [isFirstDown, count] = [true, 0];
+  // Another client is behind that NAT.
+  const isOurs = (ip: string) => ip === world.insideOf(0).ip;
+  world.natOf(0).isDead = ({ source, destination }) =>
+    isOurs(source.ip) && destination.port === PORT && (isFirstDown || count++ % 2 === 1);
+  await world.pass(LADDER);
+  isFirstDown = false;
+  await world.pass(600);
+  assert.ok(count >= 10, `asked ${count} times`);
+  assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", world.story);
 });
 
 Deno.test("A client starts with the first of its servers that has an address", async () => {

@@ -7,9 +7,11 @@ const EVENTS = 20_000;
 const LONGEST_WALK = 200;
 /** Walks per seed. */
 const WALKS = 20;
+/** The same in each run, which judges a change; a search for what nobody knows yet sets WALK_SEED. */
+const SEED = 677_798_515;
 
 Deno.test("Servers and clients recover from any sequence of events", async (t) => {
-  const first = Number(Deno.env.get("WALK_SEED") ?? Math.floor(Math.random() * 2 ** 30));
+  const first = Number(Deno.env.get("WALK_SEED") ?? SEED);
   let count = 0;
   const walks = fc.array(eventArbitrary, { maxLength: LONGEST_WALK, size: "max" });
   const property = fc.asyncProperty(walks, async (events) => {

@@ -89,7 +89,8 @@ export class Runner {
       // What is said of a command comes before the line that names it.
       const said = error.stderr.split(/(?<=^Command failed .*\n)/m).filter((part) => !part.includes(done))
         .join("");
-      if (said.trim() === "") return;
+      // One that was killed says nothing, and has not done all.
+      if (said.trim() === "" && error.stderr !== "") return;
       throw await this.#ipError(new CommandError(error.argv, error.code, said), commands);
     }
   }

@@ -88,6 +88,12 @@ const CASES: Record<string, readonly Event[]> = {
     ["delete device", 0, 0],
     ["delete FOU port", 0],
   ],
+  "the ip that closes the FOU ports is killed": [
+    ["move elsewhere", 0, 0],
+    ["reload", 5],
+    ["stop", 1],
+    ["flush ruleset"],
+  ],
   "a tunnel device is given foreign addresses before a start": [
     ["move", 0, 1],
     ["kill", 0],

@@ -68,19 +68,12 @@ export function parseUdpPacket(packet: Uint8Array): Datagram | null {
 }
 
 /**
- * Makes the IPv4 packet of a UDP datagram. The kernel fills in the IPv4 header's identification and checksum. The UDP
- * checksum is set, because some NATs drop packets without one.
+ * Makes the IPv4 packet of a UDP datagram. The UDP checksum is set, because some NATs drop packets without one.
  */
 export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: number): Uint8Array {
   const udpLength = UDP_HEADER_LENGTH + payload.length;
-  const packet = new Uint8Array(IP_HEADER_LENGTH + udpLength);
+  const packet = buildIpPacket(source.ip, destination.ip, UDP_PROTOCOL, udpLength, ttl);
   const view = new DataView(packet.buffer);
-  view.setUint8(0, 0x45);
-  view.setUint16(2, packet.length);
-  view.setUint8(8, ttl);
-  view.setUint8(9, UDP_PROTOCOL);
-  packet.set(addressBytes(source.ip), 12);
-  packet.set(addressBytes(destination.ip), 16);
   view.setUint16(IP_HEADER_LENGTH, source.port);
   view.setUint16(IP_HEADER_LENGTH + 2, destination.port);
   view.setUint16(IP_HEADER_LENGTH + 4, udpLength);
@@ -97,17 +90,30 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
  * @param id identifier and sequence number, 4 bytes
  */
 export function buildPing(source: string, destination: string, id: Uint8Array, ttl: number): Uint8Array {
-  const packet = new Uint8Array(IP_HEADER_LENGTH + ICMP_HEADER_LENGTH);
+  const packet = buildIpPacket(source, destination, ICMP_PROTOCOL, ICMP_HEADER_LENGTH, ttl);
+  packet.set([ECHO_REQUEST], IP_HEADER_LENGTH);
+  packet.set(id, IP_HEADER_LENGTH + 4);
+  const checksum = internetChecksum([...packet.subarray(IP_HEADER_LENGTH)]);
+  new DataView(packet.buffer).setUint16(IP_HEADER_LENGTH + 2, checksum);
+  return packet;
+}
+
+/** Makes an IPv4 packet with room for `length` bytes. The kernel fills in identification and checksum of its header. */
+function buildIpPacket(
+  source: string,
+  destination: string,
+  protocol: number,
+  length: number,
+  ttl: number,
+): Uint8Array<ArrayBuffer> {
+  const packet = new Uint8Array(IP_HEADER_LENGTH + length);
   const view = new DataView(packet.buffer);
   view.setUint8(0, 0x45);
   view.setUint16(2, packet.length);
   view.setUint8(8, ttl);
-  view.setUint8(9, ICMP_PROTOCOL);
+  view.setUint8(9, protocol);
   packet.set(addressBytes(source), 12);
   packet.set(addressBytes(destination), 16);
-  view.setUint8(IP_HEADER_LENGTH, ECHO_REQUEST);
-  packet.set(id, IP_HEADER_LENGTH + 4);
-  view.setUint16(IP_HEADER_LENGTH + 2, internetChecksum([...packet.subarray(IP_HEADER_LENGTH)]));
   return packet;
 }
 

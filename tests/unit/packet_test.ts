@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  buildPing,
   buildUdpPacket,
   type Datagram,
   formatEndpoint,
@@ -166,4 +167,14 @@ Deno.test("parseUdpPacket() never throws, and returns no more than there is", ()
     }),
     { numRuns: 2_000 },
   );
+});
+
+Deno.test("buildPing() makes an echo request with a right checksum", () => {
+  const packet = buildPing("172.28.0.3", "172.28.0.2", Uint8Array.of(0x12, 0x34, 0x00, 0x01), 64);
+  assert.deepEqual([...packet], [
+    ...[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0],
+    ...[172, 28, 0, 3, 172, 28, 0, 2],
+    // 0x0800 + 0x1234 + 0x0001, and all bits turned round
+    ...[8, 0, 0xe5, 0xca, 0x12, 0x34, 0, 1],
+  ]);
 });

@@ -45,7 +45,8 @@ export class PeerLog {
     } else if (isSamePlace(told, admission)) {
       this.#log.info(`${name}: authenticated again from ${remote}`);
     } else {
-      this.#log.notice(`${name}: moved from ${formatEndpoint(told.remote!)} to ${remote}`);
+      const port = told.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
+      this.#log.notice(`${name}: moved from ${formatEndpoint(told.remote!)} to ${remote}${port}`);
     }
   }
 

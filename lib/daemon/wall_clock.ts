@@ -58,8 +58,12 @@ export class WallClock {
       before = after;
       service.update();
       if (Math.abs(step) < LEAST_STEP) continue;
-      const way = step < 0 ? "went back" : "went forward";
-      log.notice(`the clock ${way} by ${Math.abs(step)} s, or this host was suspended`);
+      log.notice(
+        step < 0
+          ? `the clock went back by ${-step} s`
+          : `the clock went forward by ${step} s, or this host was suspended`,
+      );
+      if (this.lack !== null) log.warning(this.lack);
       onSet();
     }
   }

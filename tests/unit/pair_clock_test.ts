@@ -62,3 +62,13 @@ Deno.test("A client authenticates at once when its host was suspended or the clo
   assert.equal(count(), before + world.clients.length, world.story);
   assert.ok(world.clients[1]!.hasLogged(/the clock went forward by 3600 s, or this host was suspended/));
 });
+
+Deno.test("A client says what its clock does while it runs", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  world.clock.setUnixTime(UNSET);
+  await world.pass(1);
+  assert.ok(client!.hasLogged(/<5>the clock went back by \d+ s$/), world.story);
+  assert.ok(client!.hasLogged(/<4>Warning: waiting for this host's clock to be set, as it says 1970-01-01/));
+});

@@ -97,6 +97,8 @@ Deno.test("A client goes on to its next server, and back to the first one once t
     parseInt(world.clients[0]!.lines.find((line) => pattern.test(line))!)
   );
   assert.equal(acceptedAt, movedAt, "the answer that led there counts");
+  const place = "198\\.51\\.100\\.2:\\d+";
+  assert.ok(world.server.hasLogged(RegExp(`p0: moved from ${place} to ${place}, to UDP port 10001 here$`)));
   await world.pass(600);
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10001", "it stays while the first is down");
   isFirstDown = false;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ADMIN_RULES } from "../lab/admin_rules.ts";
 import { ADDRESS } from "../lab/network.ts";
 import { INNER, IPIPOU, linkPrograms, PATIENCE, PORT, Scenario } from "./scenario.ts";
 import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
@@ -56,17 +57,7 @@ Deno.test("beside a masquerading, stateful, default-drop ruleset, with the main 
 
 /** The forms that rulesets of firewalls have, each with what it takes to open the tunnel's port and let its device in. */
 const FIREWALLS = {
-  "as in the examples of nftables": `table inet fw {
-  chain input {
-    type filter hook input priority filter; policy drop;
-    ct state invalid drop
-    ct state { established, related } accept
-    iif lo accept
-    udp dport 10001 accept
-    iifname ipipou1 accept
-  }
-  chain forward { type filter hook forward priority filter; policy drop; }
-}`,
+  "as in the examples of nftables": ADMIN_RULES,
   "of ufw": `table ip fw {
   chain input {
     type filter hook input priority filter; policy drop;

@@ -1,20 +1,11 @@
+import { ADMIN_RULES } from "../lab/admin_rules.ts";
 import { ADDRESS } from "../lab/network.ts";
 import { INNER } from "../e2e/scenario.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** A ruleset of an admin, which lets the tunnel in. */
 export const RULES = `flush ruleset
-table inet fw {
-  chain input {
-    type filter hook input priority filter; policy drop;
-    ct state invalid drop
-    ct state { established, related } accept
-    iif lo accept
-    udp dport 10001 accept
-    iifname ipipou1 accept
-  }
-  chain forward { type filter hook forward priority filter; policy drop; }
-}
+${ADMIN_RULES}
 `;
 
 /** Makes the client's uplink anew. @param ns the NAT's namespace */

@@ -1,54 +1,9 @@
 import assert from "node:assert/strict";
-import { EXIT } from "../../../lib/errors.ts";
-import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
 import { type Observed, pairKey } from "../../../lib/kernel/state.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
-
-const NOW = 1_795_219_200_000;
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
-const HOME = { ip: "198.51.100.2", port: 40_001 };
-const HERE: Admission = { remote: HOME, port: 10_000, expiresAt: null };
-
-const PEERS = ["a", "b"].map((name, index) =>
-  samplePeer({
-    name,
-    tunnel: { device: name, ip: `172.28.0.${2 * index}`, peerIp: `172.28.0.${2 * index + 1}` },
-    altIp: `172.29.0.${index}`,
-  })
-);
-const HUB = sampleSettings({ peers: PEERS });
-
-function desireAll(
-  settings = HUB,
-  admissions: Readonly<Record<string, Admission>> = {},
-  foreign: Partial<Observed["foreign"]> = {},
-) {
-  return desiredState(
-    {
-      settings,
-      outside: { ...OUTSIDE, link: settings.local.device },
-      admissions: new Map(Object.entries(admissions)),
-    },
-    sampleObserved({ foreign }),
-    NOW,
-  );
-}
-
-function desire(...args: Parameters<typeof desireAll>) {
-  const { state, faults } = desireAll(...args);
-  assert.deepEqual(faults, new Map());
-  return state;
-}
-
-/** Listeners by their keys. */
-function listening(...keys: string[]): Observed["foreign"]["listeners"] {
-  return new Map(keys.map((key) => {
-    const [ip, port] = key.split(":");
-    return [key, { local: { ip: ip!, port: Number(port) }, device: null }];
-  }));
-}
+import { desire, desireAll, HERE, HOME, HUB, listening, NOW, OUTSIDE, PEERS } from "./desired_scene.ts";
 
 Deno.test("desiredState() of a server without clients is its gate and its listener", () => {
   const { tunnels, listeners, altAddresses, gate } = desire();
@@ -201,41 +156,6 @@ Deno.test("desiredState() of a client has its port for its server alone while tu
   assert.equal(excludes({ wildcards, listeners: listening("192.0.2.1:10000") }), false);
 });
 
-Deno.test("desiredState() leaves a foreign listener alone and says so in its marks", () => {
-  for (const taken of ["192.0.2.1:10000", "0.0.0.0:10000"]) {
-    const { tunnels, listeners, gate } = desire(HUB, { a: HERE }, { listeners: listening(taken) });
-    assert.equal(listeners.size, 0);
-    assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-listener-10000:mtu-1472");
-    assert.equal(gate?.mark, "ipipou:a:foreign-listener-10000");
-  }
-  const { listeners, gate } = desire(HUB, {}, { listeners: listening("0.0.0.0:10001", "192.0.2.9:10000") });
-  assert.equal(listeners.size, 1);
-  assert.equal(gate?.mark, "ipipou:a");
-});
-
-Deno.test("desiredState() shares a FOU port that another instance claims, and adds it if it is gone", () => {
-  const claims = new Map([["192.0.2.1:10000", "other"]]);
-  const shared = desire(HUB, { a: HERE }, { listeners: listening("192.0.2.1:10000"), claims });
-  assert.equal(shared.listeners.size, 0);
-  assert.deepEqual([shared.tunnels.get("a")?.alias, shared.gate?.mark], ["ipipou:a:mtu-1472", "ipipou:a"]);
-  assert.equal(desire(HUB, { a: HERE }, { claims }).listeners.size, 1);
-});
-
-Deno.test("desiredState() leaves a foreign private address alone and says so in the tunnel's mark", () => {
-  const peers = [samplePeer({ name: "a", forceAlt: true })];
-  const addresses = new Map([["172.29.0.0", "lo"], ["192.0.2.1", "eth0"]]);
-  const { tunnels, altAddresses } = desire(sampleSettings({ peers }), { a: HERE }, { addresses });
-  assert.equal(altAddresses.size, 0);
-  assert.equal(tunnels.get("a")?.alias, "ipipou:a:foreign-address:mtu-1472");
-  const others = desire(HUB, { a: HERE }, { addresses });
-  assert.equal(others.tunnels.get("a")?.alias, "ipipou:a:mtu-1472");
-});
-
-Deno.test("desiredState() avoids the address pair of a foreign device", () => {
-  const pairs = new Set([pairKey("192.0.2.1", HOME.ip)]);
-  assert.equal(desire(HUB, { a: HERE }, { pairs }).tunnels.get("a")?.local.ip, "172.29.0.0");
-});
-
 Deno.test("desiredState() serves several ports: listeners, gate, and tunnels by the port that peers came to", () => {
   const settings = sampleSettings({
     peers: PEERS,
@@ -280,93 +200,7 @@ Deno.test("desiredState() filters the tunnels of peers that may use only certain
   assert.equal(desire(sampleSettings({ peers })).gate?.sources.size, 0);
 });
 
-Deno.test("desiredState() has no tunnel where a foreign object is in the way, and all others", () => {
-  const peers = PEERS.map((peer) => ({ ...peer, routes: [`10.${peer.name === "a" ? 1 : 2}.0.0/16`] }));
-  const settings = sampleSettings({ peers });
-  const both = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
-  const cases: [Partial<Observed["foreign"]>, RegExp][] = [
-    [{ devices: new Map([["a", "dummy"]]) }, /device a: there is a device of this name .* \(dummy\)/],
-    [{ routes: new Map([["10.1.0.0/16", "eth1"]]) }, /a route to 10\.1\.0\.0\/16 .* \(dev eth1\)/],
-    [{ routes: new Map([["10.1.0.0/16", ""]]) }, /a route to 10\.1\.0\.0\/16 that is not ours;/],
-    [{
-      pairs: new Set([pairKey("192.0.2.1", HOME.ip), pairKey("172.29.0.0", HOME.ip)]),
-    }, /tunnel of a to 198\.51\.100\.2: another tunnel leads there from its private address 172\.29\.0\.0/],
-  ];
-  for (const [foreign, message] of cases) {
-    const { state, faults } = desireAll(settings, both, foreign);
-    assert.deepEqual([...state.tunnels.keys()], ["b"]);
-    assert.deepEqual([...state.gate!.remotes.keys()], ["198.51.100.2:40002 10000"]);
-    assert.deepEqual([...faults.keys()], ["a"]);
-    assert.match(faults.get("a")!.message, message);
-    assert.equal(faults.get("a")!.exitCode, EXIT.ipLink);
-  }
-  const added = desire(settings, both, { routes: new Map([["10.1.0.0/16", "a"]]) });
-  assert.deepEqual(added.tunnels.get("a")?.routes, []);
-});
-
-Deno.test("desiredState() keeps out peers whose own packets would be routed into a tunnel, unless that has a device", () => {
-  const peers = HUB.peers.map((peer) => peer.name === "a" ? { ...peer, routes: ["198.51.100.0/24"] } : peer);
-  const local = { ip: OUTSIDE.ip, device: null, ports: [10_000] as const };
-  const settings = { ...HUB, peers, local };
-  const inside = { a: HERE, b: { ...HERE, remote: { ip: "198.51.100.9", port: 1 } } };
-  const { faults, state } = desireAll(settings, inside);
-  const words = (ip: string, of: string) =>
-    `Cannot make the tunnel to ${ip}: that address is in the network 198.51.100.0/24${of} (--routes), so the ` +
-    "tunnel's own packets would be routed into a tunnel; give networks without it, or a device to send by: " +
-    "--fou-local 192.0.2.1@eth0";
-  assert.deepEqual([...faults].map(([name, { message }]) => [name, message]), [
-    ["a", words("198.51.100.2", "")],
-    ["b", words("198.51.100.9", " of a")],
-  ]);
-  assert.deepEqual([state.tunnels.size, state.gate?.remotes.size], [0, 0]);
-  const outside = { a: { ...HERE, remote: { ip: "203.0.113.2", port: 1 } }, b: inside.b };
-  assert.deepEqual([...desireAll(settings, outside).faults.keys()], ["b"]);
-  assert.equal(desire({ ...settings, local: { ...local, device: "eth0" } }, inside).tunnels.size, 2);
-  assert.equal(desire({ ...settings, fouMark: 0x66 }, inside).tunnels.size, 2, "rules may lead it elsewhere");
-  assert.equal(
-    desire(settings, { a: { ...HERE, remote: null }, b: { ...HERE, remote: null } }).tunnels.size,
-    2,
-  );
-});
-
 Deno.test("desiredState() of a hub without peers is a gate that lets nobody in", () => {
   const { gate } = desire(sampleSettings({ peers: [], name: "hub" }));
   assert.deepEqual([gate?.name, gate?.rules.authLengths, gate?.rules.capacity], ["hub", [], 1]);
-});
-
-Deno.test("desiredState() gives no peer the private address that belongs to another", () => {
-  const peers = [PEERS[0]!, { ...PEERS[1]!, altIp: null, forceAlt: true }];
-  const { tunnels } = desire(sampleSettings({ peers }), { b: HERE });
-  assert.equal(tunnels.get("b")?.local.ip, "172.29.0.1");
-});
-
-Deno.test("desiredState() leaves tunnels as they are while their device is gone, and makes none", () => {
-  const observed = sampleObserved({ hostAddresses: new Map([["eth0", ["192.0.2.1"]]]) });
-  const wanted = { settings: HUB, outside: OUTSIDE, admissions: new Map([["a", HERE], ["b", HERE]]) };
-  const standing = desiredState(wanted, observed, NOW).state.tunnels.get("a")!;
-  const found = { ...standing, link: "if7" };
-  const own = { ...observed.own, tunnels: new Map([["a", found]]) };
-  const gone = { ...observed, own, hostAddresses: new Map([["eth1", ["192.0.2.1"]]]) };
-  const { state, faults } = desiredState(wanted, gone, NOW);
-  assert.deepEqual(state.tunnels, new Map([["a", found]]));
-  assert.deepEqual(faults, new Map());
-  const back = { ...observed, own };
-  assert.deepEqual(desiredState(wanted, back, NOW).state.tunnels.get("a")!.link, "eth0");
-});
-
-Deno.test("desiredState() parks peers with private addresses while the own address is gone, unless a device is said", () => {
-  const admissions = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
-  const remotesAt = (ip: string, link: string | null) => {
-    const observed = sampleObserved({ hostAddresses: new Map([["eth0", [ip]], ["eth1", ["203.0.113.1"]]]) });
-    const wanted = {
-      settings: HUB,
-      outside: { ...OUTSIDE, link },
-      admissions: new Map(Object.entries(admissions)),
-    };
-    const { state: { tunnels, altAddresses } } = desiredState(wanted, observed, NOW);
-    return [...["a", "b"].map((name) => tunnels.get(name)!.remote.ip), altAddresses.size];
-  };
-  assert.deepEqual(remotesAt("192.0.2.1", null), [HOME.ip, HOME.ip, 1]);
-  assert.deepEqual(remotesAt("192.0.2.9", null), [HOME.ip, "0.0.1.3", 0]);
-  assert.deepEqual(remotesAt("192.0.2.9", "eth0"), [HOME.ip, HOME.ip, 1]);
 });

@@ -1,6 +1,6 @@
 import { parseIpv4 } from "../lib/ipv4.ts";
 import { outerHeader } from "../lib/outer_header.ts";
-import type { DeviceChange, KernelChange, Way } from "../lib/ports.ts";
+import type { DeviceChange, KernelChange, TableChange, Way } from "../lib/ports.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 
 /** Bytes of struct nlmsghdr, and of the header after it in messages about links, addresses, routes, rules and nftables. */
@@ -58,6 +58,8 @@ const NFTA_TABLE = 1;
 const NFTA_CHAIN: Readonly<Record<number, number>> = { 3: 3, 5: 3, 6: 2, 8: 2 };
 /** Messages about the table itself: NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE. */
 const NFT_MSG_OF_TABLES: readonly number[] = [0, 2];
+/** Messages about something that was removed, such as NFT_MSG_DELTABLE. */
+const NFT_MSG_OF_REMOVALS: readonly number[] = [2, 5, 8, 11, 14, 20, 24];
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
@@ -83,8 +85,8 @@ export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
 interface TableNews {
   /** One for each finished transaction that touched the table, and for each message that cannot be read. */
   readonly changes: readonly KernelChange[];
-  /** The table's chains that the unfinished transaction touched, as in `TableChange`; null: it did not touch the table. */
-  readonly touched: ReadonlySet<string> | null;
+  /** What the unfinished transaction changed of the table so far; null: nothing. */
+  readonly touched: TableChange | null;
 }
 
 /**
@@ -102,10 +104,10 @@ export function parseTableNews(
   for (const message of messagesIn(datagram)) {
     switch (message === null ? "unreadable" : subjectOf(message, table)) {
       case "table":
-        touched = new Set([...touched ?? [], ...chainOf(message!)]);
+        touched = add(message!, touched);
         break;
       case "end":
-        if (touched !== null) changes.push({ kind: "table", chains: [...touched] });
+        if (touched !== null) changes.push(touched);
         touched = null;
         break;
       case "unreadable":
@@ -113,6 +115,15 @@ export function parseTableNews(
     }
   }
   return { changes, touched };
+}
+
+function add(message: Message, before: TableChange | null): TableChange {
+  const { chains, onlyRemoves } = before ?? { chains: [], onlyRemoves: true };
+  return {
+    kind: "table",
+    chains: [...new Set([...chains, ...chainOf(message)])],
+    onlyRemoves: onlyRemoves && NFT_MSG_OF_REMOVALS.includes(message.type & 0xff),
+  };
 }
 
 /** The chain that a message about the table is about, "" for the table itself, or nothing. */

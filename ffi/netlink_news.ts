@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { KernelChange, KernelNews } from "../lib/ports.ts";
+import type { KernelChange, KernelNews, TableChange } from "../lib/ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import { NETLINK_ROUTE, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
@@ -33,7 +33,7 @@ export class NetlinkNews implements KernelNews {
   readonly #waiter: Waiter;
   #room = ROOM;
   /** What the part read so far of an unfinished nftables transaction touched of the table; null: nothing. */
-  #touched: ReadonlySet<string> | null = null;
+  #touched: TableChange | null = null;
   /** Holds any datagram: those of nftables take up to 8 KiB, an attribute of a device or route up to 64 KiB. */
   readonly #buffer = new Uint8Array(128 * 1024);
 

@@ -128,6 +128,8 @@ export interface TableChange {
   readonly kind: "table";
   /** Names of the chains that were made or removed, or of which rules were; "" for the table itself. */
   readonly chains: readonly string[];
+  /** Whether it made and changed nothing in the table. */
+  readonly onlyRemoves: boolean;
 }
 
 /** Something that was made, changed or removed in the kernel, by us or by others. */

@@ -1,3 +1,8 @@
+import type { TableChange } from "../ports.ts";
+
+/** In news of chains: the table that they are in. */
+export const TABLE_ITSELF = "";
+
 /** Milliseconds that FOU ports may be open without their gate. */
 const GRACE_MILLISECONDS = 1_000;
 
@@ -13,6 +18,10 @@ export class GateWatch {
   #cleared = 0;
   #awaySince: number | null = null;
   #isTableSuspect = false;
+  /** Whether others did nothing to the gate but remove it since the latest look began. */
+  #isOnlyRemoved = true;
+  /** Whether that look found nothing of the gate, and nothing was made since. */
+  #isBare = false;
   #isClosed = false;
   /** Before then closing is not tried again. */
   #notBefore = -Infinity;
@@ -50,20 +59,39 @@ export class GateWatch {
     return this.#isTableSuspect;
   }
 
-  /** Others changed the gate's rules. @param isTable whether also the table that they are in */
-  handleNews(now: number, isTable = false): void {
-    this.#isTableSuspect ||= isTable;
+  /** Others changed the gate's rules. */
+  handleNews({ chains, onlyRemoves }: TableChange, now: number): void {
+    this.#isTableSuspect ||= chains.includes(TABLE_ITSELF);
+    this.#isOnlyRemoved &&= onlyRemoves;
+    this.#isBare = false;
     this.#alarms++;
     this.#awaySince ??= now;
   }
 
-  beginLook(): void {
-    this.#seen = this.#alarms;
+  /** Whether these news are of no account, as there is nothing that they could have removed. */
+  isVoid({ onlyRemoves }: TableChange): boolean {
+    return this.#isBare && onlyRemoves;
   }
 
-  /** @param isMissing whether the look found that a gate is missing, or some of its rules */
-  handleLook(isMissing: boolean, now: number): void {
-    if (isMissing) this.#awaySince ??= now;
+  /** There were news of a change of ours. */
+  handleOurs(): void {
+    this.#isBare = false;
+  }
+
+  beginLook(): void {
+    this.#seen = this.#alarms;
+    this.#isOnlyRemoved = true;
+    this.#isBare = false;
+  }
+
+  /**
+   * @param found "nothing" of the gate, though there should be one, "part" of its rules, or what there should be
+   */
+  handleLook(found: "nothing" | "part" | "all", now: number): void {
+    if (found !== "all") this.#awaySince ??= now;
+    this.#isBare = found === "nothing" && this.#isOnlyRemoved;
+    // What others removed while it looked is not among what it found.
+    if (this.#isBare) this.#seen = this.#alarms;
   }
 
   /** What is wanted was established after the latest look. @param areClosed whether without the FOU ports */

@@ -1,6 +1,6 @@
 import { concerns, coversPrivate, type Ground, isOfWay } from "./concerns.ts";
 import { GATE_CHAINS, gateNames } from "./gate_names.ts";
-import { GateWatch } from "./gate_watch.ts";
+import { GateWatch, TABLE_ITSELF } from "./gate_watch.ts";
 import type { Outside } from "./member.ts";
 import type { KernelChange, Way } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -26,9 +26,6 @@ const LEAST_INTERVAL_MILLISECONDS = 1_000;
 
 /** How many looks may follow each other at once when the gate is away: some tools flush all rules twice. */
 const MOST_AT_ONCE = 3;
-
-/** In news of chains: the table that they are in. */
-const TABLE_ITSELF = "";
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
 const KERNEL_ROUTE_PROTOCOL = 2;
@@ -182,7 +179,7 @@ export class Picture {
     const own = recallExpiry(found.own, this.#written);
     const isMissing = !isWhole(own.gate) && (this.#written?.gate ?? null) !== null ||
       own.listeners.size > 0 && !isWhole(own.gate);
-    this.#gate.handleLook(isMissing, now);
+    this.#gate.handleLook(!isMissing ? "all" : own.gate === null ? "nothing" : "part", now);
     this.#observed = { ...found, own: this.#gate.isSuspect ? { ...own, gate: spoilt(own.gate) } : own };
     this.#ways = NO_WAYS;
     this.#indexes.clear();
@@ -259,12 +256,14 @@ export class Picture {
         change.kind === "route" && change.protocol === KERNEL_ROUTE_PROTOCOL &&
         !this.#ways.isIn(change.network) && !coversPrivate(change.network, this.#ground)
       ) continue;
+      if (change.kind === "table" && this.#gate.isVoid(change)) continue;
       if (this.#expected?.take(change)) {
         if (change.kind === "device") this.#indexes.add(change.index);
+        if (change.kind === "table") this.#gate.handleOurs();
         continue;
       }
       if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
-        this.#gate.handleNews(now, change.chains.includes(TABLE_ITSELF));
+        this.#gate.handleNews(change, now);
       }
       this.#isWayNew ||= isOfWay(change, this.#ground);
       this.#need = "all";

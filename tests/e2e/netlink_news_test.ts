@@ -9,8 +9,14 @@ import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
 
 const NAMESPACE = `${crypto.randomUUID().slice(0, 4)}-news`;
 const DEVICE = "news0";
-/** News of a transaction, by the names of the chains that it touched; "" for the table itself. */
-const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains });
+/** News of a transaction that did not only remove, by the names of the chains that it touched; "" for the table itself. */
+const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains, onlyRemoves: false });
+/** News of one that did. */
+const removal = (...chains: readonly string[]): KernelChange => ({
+  kind: "table",
+  chains,
+  onlyRemoves: true,
+});
 
 function open(table: string | null = "ipipou"): NetlinkNews {
   using _ = enter(NAMESPACE);
@@ -140,7 +146,7 @@ Deno.test("changes() reports each transaction on the table once, with its chains
   assert.deepEqual(tableChanges(news), [table("gate")]);
   await nft("add element ip ipipou places { 10.2.0.1 }");
   await nft("delete element ip ipipou places { 10.2.0.1 }");
-  assert.deepEqual(tableChanges(news), [table(), table()]);
+  assert.deepEqual(tableChanges(news), [table(), removal()]);
 
   await nft(
     "table ip other { set places { type ipv4_addr; elements = { 10.2.0.1 }; }; chain gate { drop; }; }",
@@ -154,9 +160,12 @@ Deno.test("changes() reports each transaction on the table once, with its chains
   assert.deepEqual(tableChanges(news), []);
 
   await nft("add rule ip other gate accept", "flush chain ip ipipou gate", "delete table ip6 ipipou");
-  assert.deepEqual(tableChanges(news), [table("gate")]);
+  assert.deepEqual(tableChanges(news), [removal("gate")]);
+  await nft("add rule ip ipipou gate accept");
+  await nft("flush chain ip ipipou gate", "add rule ip ipipou gate drop");
+  assert.deepEqual(tableChanges(news), [table("gate"), table("gate")]);
   await nft("flush ruleset");
-  assert.deepEqual(tableChanges(news), [table("gate", "")]);
+  assert.deepEqual(tableChanges(news), [removal("gate", "")]);
   await nft("flush ruleset");
   assert.deepEqual(tableChanges(news), []);
 });

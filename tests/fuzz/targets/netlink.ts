@@ -14,7 +14,7 @@ import {
 } from "../../../ffi/netlink_messages.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
-import type { KernelChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/ports.ts";
 import * as samples from "../../unit/ffi/netlink_samples.ts";
 import { sampleSettings } from "../../unit/samples.ts";
 import { bytesLike } from "../mutate.ts";
@@ -23,7 +23,7 @@ import { type Target, target } from "../target.ts";
 const KINDS = ["device", "address", "route", "rule", "table", "unknown"];
 const datagrams = bytesLike(Object.values(samples));
 const TABLE = tableName("ipipou");
-const NOTHING: ReadonlySet<string> = new Set();
+const NOTHING: TableChange = { kind: "table", chains: [], onlyRemoves: true };
 
 function assertNews(changes: readonly KernelChange[]): void {
   for (const change of changes) {

@@ -1,9 +1,9 @@
-import type { KernelChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/ports.ts";
 
-/** A change of the fake kernel. For nftables, it has the tables that one transaction changed, and which of their chains. */
+/** A change of the fake kernel. For nftables, it has what one transaction changed, by table. */
 export type FakeChange =
   | Exclude<KernelChange, { kind: "table" | "unknown" }>
-  | { readonly kind: "nft"; readonly tables: ReadonlyMap<string, ReadonlySet<string>> };
+  | { readonly kind: "nft"; readonly tables: ReadonlyMap<string, TableChange> };
 
 /** The listeners for changes of a fake kernel. */
 export class Changes {

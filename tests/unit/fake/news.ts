@@ -54,8 +54,8 @@ export class FakeNews implements KernelNews {
   #hear(change: FakeChange): void {
     if (change.kind !== "nft") this.#add(change);
     else {
-      const chains = change.tables.get(this.#table ?? "");
-      if (chains !== undefined) this.#add({ kind: "table", chains: [...chains] });
+      const news = change.tables.get(this.#table ?? "");
+      if (news !== undefined) this.#add(news);
     }
   }
 

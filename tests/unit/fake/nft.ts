@@ -1,3 +1,4 @@
+import type { TableChange } from "../../../lib/ports.ts";
 import type { Changes } from "./changes.ts";
 import { isIn, networkOf } from "./fib.ts";
 import { parseRule, referencesOf } from "./nft_rules.ts";
@@ -46,8 +47,10 @@ export class FakeNft {
   #lastHandle = 0;
   /** Tables as they were before the current transaction, by name; null: there was no such table. */
   #before = new Map<string, FakeTable | null>();
-  /** What the current transaction changed: by table, its chains, "" for the table itself. */
-  #touched = new Map<string, Set<string>>();
+  /** What the current transaction changed, by table. */
+  #touched = new Map<string, TableChange>();
+  /** Whether the current command can only remove. */
+  #isRemoval = false;
 
   /**
    * @param now milliseconds of the monotonic clock
@@ -98,6 +101,7 @@ export class FakeNft {
   }
 
   #command(line: string): void {
+    this.#isRemoval = /^(?:delete|flush) /.test(line);
     if (line === "flush ruleset") return [...this.tables.keys()].forEach((name) => this.#deleteTable(name));
     const [, verb, kind, table, name = "", rest = ""] = COMMAND.exec(line) ?? [];
     switch (`${verb} ${kind}`) {
@@ -128,7 +132,7 @@ export class FakeNft {
   #addTable(name: string): void {
     if (this.tables.has(name)) return;
     if (!this.#before.has(name)) this.#before.set(name, null);
-    this.#touched.set(name, new Set([""]));
+    this.#note(name, [""]);
     this.tables.set(name, { handle: ++this.#lastHandle, chains: new Map(), sets: new Map(), lastHandle: 0 });
   }
 
@@ -147,7 +151,16 @@ export class FakeNft {
 
   #touch(table: FakeTable, ...chains: readonly string[]): void {
     const [name] = this.tables.entries().find(([, other]) => other === table)!;
-    this.#touched.set(name, new Set([...this.#touched.get(name) ?? [], ...chains]));
+    this.#note(name, chains);
+  }
+
+  #note(table: string, more: readonly string[]): void {
+    const { chains, onlyRemoves } = this.#touched.get(table) ?? { chains: [], onlyRemoves: true };
+    this.#touched.set(table, {
+      kind: "table",
+      chains: [...new Set([...chains, ...more])],
+      onlyRemoves: onlyRemoves && this.#isRemoval,
+    });
   }
 
   #addChain(table: FakeTable, name: string, hook: Hook | null): void {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TableChange } from "../../../lib/ports.ts";
 import { Admin } from "./admin.ts";
 import { VirtualClock } from "./clock.ts";
 import type { FakeHost } from "./host.ts";
@@ -152,20 +153,24 @@ Deno.test("FakeNft reports each transaction once for a table that it changes", (
 
 Deno.test("FakeNft reports which chains of a table a transaction changes, as the kernel does", () => {
   const host = gated();
-  let told: string[] = [];
+  let told: TableChange | undefined;
   host.kernel.changes.listen((change) => {
-    if (change.kind === "nft") told = [...change.tables.get("t") ?? []];
+    if (change.kind === "nft") told = change.tables.get("t");
   });
-  const chainsOf = (...lines: string[]) => {
+  const newsOf = (...lines: string[]) => {
     outputOf(host, ...lines);
-    return told;
+    return told!;
   };
+  const chainsOf = (...lines: string[]) => newsOf(...lines).chains;
   assert.deepEqual(chainsOf("add element ip t addresses { 1.1.1.1 }"), []);
   assert.deepEqual(chainsOf("add rule ip t alt drop"), ["alt"]);
   assert.deepEqual(chainsOf("flush chain ip t alt"), ["alt"]);
   assert.deepEqual(chainsOf("add chain ip t x", "add rule ip t alt drop"), ["x", "alt"]);
   assert.deepEqual(chainsOf("delete chain ip t x"), ["x"]);
-  assert.ok(["", "alt"].every((name) => chainsOf("delete table ip t").includes(name)));
+  assert.equal(newsOf("flush chain ip t alt", "add rule ip t alt drop").onlyRemoves, false);
+  assert.equal(newsOf("flush chain ip t alt", "delete element ip t addresses { 1.1.1.1 }").onlyRemoves, true);
+  const { chains, onlyRemoves } = newsOf("delete table ip t");
+  assert.deepEqual([["", "alt"].every((name) => chains.includes(name)), onlyRemoves], [true, true]);
 });
 
 Deno.test("FakeNft lists rules as nft -j does", () => {

@@ -111,7 +111,7 @@ Deno.test("FakeNews reports each change once, the transactions of one table, and
   await host.clock.settle();
   assert.deepEqual([isWoken, news.changes(), news.changes()], [
     true,
-    [{ kind: "table", chains: ["", "a"] }],
+    [{ kind: "table", chains: ["", "a"], onlyRemoves: false }],
     [],
   ]);
   host.kernel.ip("address add 10.0.0.1/32 dev eth0");

@@ -10,13 +10,19 @@ import {
   parseTableNews,
   tableName,
 } from "../../../ffi/netlink_messages.ts";
-import type { KernelChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/ports.ts";
 import * as samples from "./netlink_samples.ts";
 
 const { ALL_FLUSHED, DEVICE_GONE, OURS_CHANGED, OURS_IN_IP6, ROUTE_ADDED, TRANSACTION_END } = samples;
 const UNKNOWN: KernelChange = { kind: "unknown" };
-/** News of a transaction on the table, by the names of the chains that it touched; "" for the table itself. */
-const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains });
+/** News of a transaction that did not only remove, by the names of the chains that it touched; "" for the table itself. */
+const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains, onlyRemoves: false });
+/** News of one that did. */
+const removal = (...chains: readonly string[]): KernelChange => ({
+  kind: "table",
+  chains,
+  onlyRemoves: true,
+});
 const OURS = "ipipou";
 
 function join(...datagrams: readonly Uint8Array[]): Uint8Array {
@@ -25,7 +31,7 @@ function join(...datagrams: readonly Uint8Array[]): Uint8Array {
 
 /** The news of a table in each datagram. */
 function tableNews(name: string, ...datagrams: readonly Uint8Array[]): KernelChange[][] {
-  let before: ReadonlySet<string> | null = null;
+  let before: TableChange | null = null;
   return datagrams.map((datagram) => {
     const news = parseTableNews(datagram, tableName(name), before);
     before = news.touched;
@@ -116,7 +122,7 @@ Deno.test("parseTableNews() reports the table once for each transaction, at its 
     [table("c")],
     [],
   ]);
-  assert.deepEqual(tableNews(OURS, ALL_FLUSHED, TRANSACTION_END), [[], [table("c", "")]]);
+  assert.deepEqual(tableNews(OURS, ALL_FLUSHED, TRANSACTION_END), [[], [removal("c", "")]]);
   const joined = join(
     OURS_CHANGED,
     TRANSACTION_END,
@@ -125,7 +131,7 @@ Deno.test("parseTableNews() reports the table once for each transaction, at its 
     ALL_FLUSHED,
     TRANSACTION_END,
   );
-  assert.deepEqual(tableNews(OURS, joined), [[table("c"), table("c", "")]]);
+  assert.deepEqual(tableNews(OURS, joined), [[table("c"), removal("c", "")]]);
 });
 
 Deno.test("parseTableNews() ignores other tables, and the same name in another family", () => {
@@ -145,7 +151,11 @@ Deno.test("parseTableNews() reports what it cannot read as unknown, and then the
 Deno.test("the parsers never throw, and parseRouteNews() reports something for each datagram", () => {
   fc.assert(fc.property(arbitraryDatagram(), fc.boolean(), (datagram, isTouched) => {
     assert.notEqual(parseRouteNews(datagram).length, 0);
-    parseTableNews(datagram, tableName(OURS), isTouched ? new Set(["a"]) : null);
+    parseTableNews(
+      datagram,
+      tableName(OURS),
+      isTouched ? { kind: "table", chains: ["a"], onlyRemoves: true } : null,
+    );
     for (const message of messagesIn(datagram)) {
       if (message === null) continue;
       parseLinkAnswer(message);

@@ -63,6 +63,26 @@ Deno.test("a flushed gate is back at once, twice in a row too, and its FOU port 
   await work;
 });
 
+Deno.test("a gate that goes while it is looked at is restored once", async () => {
+  const { bench, clock, programs, stop, begin, isOpen, linesOf } = standing();
+  const work = begin();
+  await clock.advance(10_000);
+  // ip runs twice before nft lists.
+  programs.latency = { run: 100, command: 0 };
+  bench.host.kernel.nft(["add rule ip ipipou fou-hub accept"]);
+  await clock.advance(50);
+  bench.host.kernel.nft(["flush ruleset"]);
+  const handle = () => bench.host.kernel.tables.get("ipipou")?.chains.get("fou-hub")?.handle;
+  await clock.advance(900);
+  const restored = handle();
+  assert.notEqual(restored, undefined);
+  await clock.advance(10_000);
+  assert.deepEqual([handle(), isOpen()], [restored, true], bench.lines.join("\n"));
+  assert.equal(linesOf(/the gate .*: restoring it/).length, 1);
+  stop.abort();
+  await work;
+});
+
 Deno.test("a gate that nft refuses to restore closes the FOU port in the same attempt; both come back, the gate first", async () => {
   const { bench, kernel, clock, programs, stop, begin, isOpen, hasGate, linesOf } = standing();
   const work = begin();

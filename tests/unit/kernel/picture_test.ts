@@ -57,7 +57,7 @@ const route = (protocol: number, network = "10.7.0.0/16", isGone = false): Kerne
   protocol,
   isGone,
 });
-const TABLE: KernelChange = { kind: "table", chains: [] };
+const TABLE: KernelChange = { kind: "table", chains: [], onlyRemoves: false };
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
 /** Commands that make the first tunnel, with a private address and a route. */

@@ -16,6 +16,11 @@ const HEARTBEAT_SECONDS = 25;
 const JITTER = 0.25;
 /** How long a server counts as heard after data has come, in milliseconds. */
 const HEARD_MILLISECONDS = 60_000;
+/**
+ * Milliseconds for which a server that has answered before need not, while data comes: its program may be restarting,
+ * and its kernel goes on without it.
+ */
+const RESTART_MILLISECONDS = 60_000;
 /** The first keepalive after a silence comes earlier by up to this share, as the silence has brought clients in step. */
 const SPREAD = 0.5;
 export interface ClientOptions {
@@ -175,7 +180,7 @@ export class Client {
     this.#replyDue = null;
     this.#retryDue = now + this.#nextPause();
     this.#hearing.note(counts, now);
-    if (this.#acceptedAt !== null || !this.#isHeard(now)) this.#step = this.#ladder.miss();
+    if (!this.#isHeard(now)) this.#step = this.#ladder.miss();
   }
 
   /** A step was taken though no replies are expected: an auth packet is due at once. */
@@ -194,9 +199,10 @@ export class Client {
     this.#replyDue = null;
   }
 
-  /** Whether data has come since the first auth packet without an answer: of a server that sends no replies, perhaps. */
+  /** Whether data that came since the first auth packet without an answer shows that the server is there. */
   #isHeard(now: number): boolean {
     const heardAt = this.#hearing.heardAt ?? -Infinity;
+    if (this.#acceptedAt !== null && now - this.#listensSince >= RESTART_MILLISECONDS) return false;
     return heardAt > this.#listensSince && now - heardAt < HEARD_MILLISECONDS;
   }
 

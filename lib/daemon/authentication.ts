@@ -105,8 +105,9 @@ export class Authentication implements Disposable {
     return this.#fault;
   }
 
-  request(): void {
-    this.#client.handleRequest(this.#clock.now());
+  /** Has an auth packet sent. @param delay in milliseconds */
+  request(delay = 0): void {
+    this.#client.handleRequest(this.#clock.now() + delay);
     this.#context.wake();
   }
 

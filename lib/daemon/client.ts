@@ -60,6 +60,7 @@ export class ClientDaemon implements Daemon {
     const searcher = {
       setup: () => this.#setup,
       port: () => this.#settings.local.ports[0],
+      request: (delay: number) => this.#authentication.request(delay),
       move: (from: Setup, move: Move, occasion: Occasion) => this.#move(from, move, occasion),
     };
     this.#search = new ServerSearch(searcher, context);
@@ -157,6 +158,7 @@ export class ClientDaemon implements Daemon {
         await clock.waitUntil(holdUntil, stop, this.#woken.signal);
         continue;
       }
+      if (this.#client.replyState === "accepted") this.#search.settle();
       if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidate();
       const step = this.#authentication.act();
       kernel.ports.check();

@@ -7,28 +7,36 @@ import { Probe } from "./probe.ts";
 
 /** Milliseconds between two questions; half of it more at random. */
 const PAUSE_MILLISECONDS = 40_000;
+/** Milliseconds to wait for an answer. */
+const ANSWER_MILLISECONDS = 1_000;
 /** Answers in a row by which the first server has come back. */
 const ANSWERS = 2;
+
+interface Listener {
+  /** Has an auth packet sent by the tunnel's way, so many milliseconds later. */
+  readonly request: (delay: number) => void;
+  /** Called with the first server's place when it is back, perhaps again. */
+  readonly onBack: (remote: Endpoint) => void;
+}
 
 /** Asks the first server by auth packets, while another one stands in for it, whether it is back. */
 export class Homing implements Disposable {
   readonly #setup: Setup;
   readonly #context: { readonly system: System; readonly log: Log };
-  readonly #onBack: (remote: Endpoint) => void;
+  readonly #listener: Listener;
   #due: number;
   #answers = 0;
   #isAnswered = false;
   #probe: Probe | null = null;
 
-  /** @param onBack called with the first server's place when it is back, perhaps again */
   constructor(
     setup: Setup,
     context: { readonly system: System; readonly log: Log },
-    onBack: (remote: Endpoint) => void,
+    listener: Listener,
   ) {
     this.#setup = setup;
     this.#context = context;
-    this.#onBack = onBack;
+    this.#listener = listener;
     this.#due = this.#nextDue();
   }
 
@@ -63,11 +71,14 @@ export class Homing implements Disposable {
     this.#probe?.[Symbol.dispose]();
     this.#probe = new Probe({ ...this.#setup, remote }, this.#context, () => this.#handleAnswer(remote));
     this.#probe.send();
+    // If both servers are one it has taken this for a move, whether or not its answer arrives.
+    this.#listener.request(ANSWER_MILLISECONDS);
   }
 
   #handleAnswer(remote: Endpoint): void {
     this.#isAnswered = true;
     this.#answers++;
-    if (this.#answers >= ANSWERS) this.#onBack(remote);
+    if (this.#answers >= ANSWERS) this.#listener.onBack(remote);
+    else this.#listener.request(0);
   }
 }

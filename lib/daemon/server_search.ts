@@ -1,6 +1,6 @@
 import type { DueStep } from "../client.ts";
 import type { Log } from "../log.ts";
-import { formatEndpoint } from "../packet.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { System } from "../ports.ts";
 import { isSameWay, type Setup } from "./client_setup.ts";
 import { Homing } from "./homing.ts";
@@ -20,6 +20,8 @@ interface Searcher {
   readonly setup: () => Setup;
   /** The UDP port in the settings. */
   readonly port: () => number;
+  /** Has an auth packet sent by the tunnel's way, so many milliseconds later. */
+  readonly request: (delay: number) => void;
   /** Moves the tunnel, unless it is not at `from` any more. */
   readonly move: (from: Setup, move: Move, occasion: Occasion) => Promise<void>;
 }
@@ -52,10 +54,17 @@ export class ServerSearch implements Disposable {
     this[Symbol.dispose]();
     const setup = this.#searcher.setup();
     if (setup.server === 0 || !setup.settings.peers[0]!.reply) return;
-    this.#homing = new Homing(setup, this.#context, (remote) => {
+    const { request } = this.#searcher;
+    const onBack = (remote: Endpoint) => {
       const line = `going back to ${formatEndpoint(remote)}, which answers again`;
       this.#moveAnswered(setup, { to: { ...setup, server: 0, remote }, line });
-    });
+    };
+    this.#homing = new Homing(setup, this.#context, { request, onBack });
+  }
+
+  /** The server has answered by the tunnel's way: no other is needed. */
+  settle(): void {
+    this.#forget();
   }
 
   /** Does what is due. */

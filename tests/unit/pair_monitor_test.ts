@@ -60,11 +60,37 @@ Deno.test("A client whose way is dead in one direction moves, whatever it hears"
   const world = worldOf(0, { monitor: PORT_STEP });
   await world.begin();
   world.natOf(0).isDead = ({ source }) => source.ip === world.insideOf(0).ip && source.port === PORT;
-  for (let second = 0; second < LADDER; second++) {
+  // The server's program may be restarting: a minute is granted, and by then the pauses are up to half a minute.
+  for (let second = 0; second < LADDER + 150; second++) {
     world.sendBack(0);
     await world.pass(1);
   }
   assert.equal(world.sendData(0), "p0", world.story);
+});
+
+Deno.test("A restart of the server's program loses no data, whatever the client tried meanwhile", async () => {
+  for (const [isBusy, seconds] of [[true, 5], [true, 50], [false, 50], [false, 300]] as const) {
+    const world = worldOf(0, { monitor: PORT_STEP, fallbacks: [{ host: SERVER.ip, port: PORT + 1 }] });
+    await world.begin();
+    world.server.kill();
+    for (let second = 0; second < seconds; second++) {
+      await world.pass(1);
+      if (isBusy) assert.equal(world.sendBack(0), 0, world.story);
+    }
+    world.server.start();
+    // Another way that was tried may be what the server first hears of.
+    if (!isBusy) await world.pass(60);
+    const changes: string[] = [];
+    world.server.host.kernel.changes.listen((change) => {
+      if (change.kind === "device" && change.name === "p0") changes.push(change.outer);
+    });
+    for (let tenth = 0; tenth < 600; tenth++) {
+      await world.pass(0.1);
+      assert.equal(world.sendData(0), "p0", world.story);
+      assert.equal(world.sendBack(0), 0, world.story);
+    }
+    assert.deepEqual([movesOf(world, 0), changes], [[], []], world.story);
+  }
 });
 
 Deno.test("A client looks its server's name up again when the server is silent", async () => {

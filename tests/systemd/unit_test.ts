@@ -219,10 +219,10 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
   await t.step("a reload and a restart of nftables remove the gate, which is restored at once", async () => {
     for (const verb of ["reload", "restart"]) {
       await must(["systemctl", verb, "nftables"]);
-      // A restart removes it twice, and so the third time may look like a fight.
-      await office.waitForMessage(/the gate is gone|removes or changes the gate again and again/);
       await eventually("the gate is back", () => has("nft", "list", "chain", "ip", "ipipou", "fou-ipipou1"));
       await ping(INNER.officeFar);
+      // What the log says of a restart, which removes it twice, depends on what the second time meets.
+      if (verb === "reload") await office.waitForMessage(/the gate is gone from nftables: restoring it/);
     }
   });
   await t.step("a reload of invalid settings keeps those in use", async () => {

@@ -1,6 +1,6 @@
 import { Backoff } from "./backoff.ts";
 import { Hearing } from "./client/hearing.ts";
-import { Ladder, type Step } from "./client/ladder.ts";
+import { type Attempt, Ladder, type Step } from "./client/ladder.ts";
 import type { PacketCounts } from "./ports.ts";
 
 /** Milliseconds to wait for a reply. */
@@ -45,12 +45,6 @@ export interface Knowledge {
   readonly heardAt: number | null;
 }
 
-/** A step to take, and whether this silence has led to it before. */
-export interface DueStep {
-  readonly step: Step;
-  readonly isRepeated: boolean;
-}
-
 /**
  * The client's state machine: when to send an auth packet, whether the server replies, and what to do about silence. It
  * is told what happened (`handle…`) and says when to call it again (`nextDeadline`). Packets are made and verified
@@ -75,7 +69,7 @@ export class Client {
   #acceptedAt: number | null = null;
   /** When the auth packet was sent since which data shows that the server is not silent. */
   #listensSince = -Infinity;
-  #step: Step | null = null;
+  #attempt: Attempt | null = null;
 
   /**
    * @param now milliseconds of `Clock.now()`; the first packet is due at once
@@ -83,7 +77,7 @@ export class Client {
    */
   constructor(options: ClientOptions, now: number, random: () => number) {
     this.#options = options;
-    this.#ladder = new Ladder(options.steps);
+    this.#ladder = new Ladder(options.steps, !options.expectsReplies);
     this.#sendDue = now;
     this.#random = random;
   }
@@ -115,11 +109,11 @@ export class Client {
     return earliest(this.nextSend, this.#replyDue);
   }
 
-  /** The step to take about silence, once; null: none. */
-  takeStep(): DueStep | null {
-    const step = this.#step;
-    this.#step = null;
-    return step === null ? null : { step, isRepeated: this.#ladder.isRepeated };
+  /** What to do about silence, once; null: nothing. */
+  takeAttempt(): Attempt | null {
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    return attempt;
   }
 
   handleRequest(now: number): void {
@@ -155,7 +149,7 @@ export class Client {
     this.#acceptedAt = now;
     this.#retries.reset();
     this.#ladder.reset();
-    this.#step = null;
+    this.#attempt = null;
     this.#retryDue = null;
     this.#replyDue = null;
   }
@@ -180,7 +174,7 @@ export class Client {
     this.#replyDue = null;
     this.#retryDue = now + this.#nextPause();
     this.#hearing.note(counts, now);
-    if (!this.#isHeard(now)) this.#step = this.#ladder.miss();
+    if (!this.#isHeard(now)) this.#attempt = this.#ladder.miss();
   }
 
   /** A step was taken though no replies are expected: an auth packet is due at once. */
@@ -194,7 +188,7 @@ export class Client {
     this.#sendDue = now;
     this.#retries.reset();
     this.#ladder.reset();
-    this.#step = null;
+    this.#attempt = null;
     this.#retryDue = null;
     this.#replyDue = null;
   }
@@ -210,7 +204,7 @@ export class Client {
   #judge(traffic: ReturnType<Hearing["note"]>): void {
     if (traffic === "heard") this.#ladder.reset();
     const canTell = this.#options.pings || this.#hearing.heardAt !== null;
-    if (traffic === "unanswered" && canTell) this.#step = this.#ladder.miss();
+    if (traffic === "unanswered" && canTell) this.#attempt = this.#ladder.miss();
   }
 
   /** Milliseconds until the next attempt. */

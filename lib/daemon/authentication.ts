@@ -1,6 +1,7 @@
 import type { News } from "../auth/news.ts";
 import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../auth/scheme.ts";
-import type { Client, DueStep } from "../client.ts";
+import type { Client } from "../client.ts";
+import type { Attempt } from "../client/ladder.ts";
 import type { Log } from "../log.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Clock, PacketCounts, Random, System } from "../ports.ts";
@@ -119,12 +120,12 @@ export class Authentication implements Disposable {
     }
   }
 
-  /** Does what is due. @returns the step to take about silence; null: none */
-  act(): DueStep | null {
+  /** Does what is due. @returns what to do about silence; null: nothing */
+  act(): Attempt | null {
     const { nextSend } = this.#client;
     if (nextSend !== null && nextSend <= this.#clock.now()) this.#send();
     this.#noticeMissingReply();
-    return this.#client.takeStep();
+    return this.#client.takeAttempt();
   }
 
   [Symbol.dispose](): void {

@@ -73,8 +73,9 @@ export class ClientDaemon implements Daemon {
     const { name, reply, tunnel: { device, ip, peerIp } } = settings.peers[0]!;
     const servers = serversOf(settings);
     const hosts = servers.map(({ host }) => host);
-    // A name is looked up once there is an address to do it from.
-    if (!isHostIpv4(hosts[0]!)) await awaitOutside(context);
+    const { local } = settings;
+    // A name is looked up once there is an address to do it from, where that does not depend on it.
+    if (!isHostIpv4(hosts[0]!) && (local.ip ?? local.device) !== null) await awaitOutside(context);
     const found = await awaitHosts(hosts, context);
     const remote = { ip: found.ip, port: servers[found.index]!.port };
     const { observed, outside } = await awaitOutside(context, remote.ip);
@@ -159,10 +160,10 @@ export class ClientDaemon implements Daemon {
         continue;
       }
       if (this.#client.replyState === "accepted") this.#search.settle();
-      if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidate();
-      const step = this.#authentication.act();
+      if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidates();
+      const attempt = this.#authentication.act();
       kernel.ports.check();
-      if (step !== null) this.#search.take(step);
+      if (attempt !== null) this.#search.take(attempt);
       this.#search.act();
       service.update();
       const deadlines = [this.#client.nextDeadline, this.#search.nextDeadline];

@@ -13,15 +13,15 @@ import type { DaemonContext } from "./context.ts";
 class UnusableOutsideError extends IpipouError {
   readonly missing: string;
 
-  constructor(what: string, why: string, cure = "") {
-    super(`Cannot use the ${what} (--fou-local): ${why}${cure}`, EXIT.usage);
+  constructor(what: string, why: string, { cure = "", flag = " (--fou-local)" } = {}) {
+    super(`Cannot use the ${what}${flag}: ${why}${cure}`, EXIT.usage);
     this.missing = `${what}: ${why}`;
   }
 }
 
 /**
- * Finds the outside: the configured address, or one of the configured device. Link-local and deprecated ones, and the
- * like, are not taken.
+ * Finds the outside: the configured address, one of the configured device, or the preferred one where a client names
+ * neither. Link-local and deprecated ones, and the like, are not taken.
  *
  * @param preferred the address to take of those that can be, wherever it is; null: the first one of the device
  * @throws {IpipouError} exit code 2 when there is no such device or address
@@ -52,7 +52,7 @@ export function findOutside(
 
 function chooseAddress(settings: Settings, observed: Observed, preferred: string | null): string {
   const { hostAddresses, unfitAddresses, own } = observed;
-  const device = settings.local.device!;
+  const device = settings.local.device ?? deviceTowardsServer(observed, preferred);
   const isFit = (ip: string) => !unfitAddresses.has(ip);
   const isLeft = (ip: string) => mayBeLeft(ip, settings, observed);
   const holder = preferred === null ? undefined : holderOf(preferred, observed);
@@ -69,7 +69,19 @@ function chooseAddress(settings: Settings, observed: Observed, preferred: string
   }
   const list = addresses.map((address) => `${address} (${unfitAddresses.get(address)})`).join(", ");
   const cure = `; give it another address, or give --fou-local ${addresses[0]}@${device} to use that one`;
-  throw new UnusableOutsideError(`network device ${device}`, `it has only ${list}`, cure);
+  throw new UnusableOutsideError(`network device ${device}`, `it has only ${list}`, { cure });
+}
+
+/** The device by which the way to a client's server leaves, which is none of our tunnels. */
+function deviceTowardsServer(observed: Observed, preferred: string | null): string {
+  const { own } = observed;
+  const unusable = (why: string) => new UnusableOutsideError("way to the server", why, { flag: "" });
+  const holder = preferred === null ? undefined : holderOf(preferred, observed);
+  if (holder === undefined) throw unusable("there is no route to it");
+  if (own.tunnels.has(holder) || own.altAddresses.has(preferred!)) {
+    throw unusable(`it leads through ${holder}; add a route to the server by another device`);
+  }
+  return holder;
 }
 
 /** Whether an address looks like a private one that a killed run left, though nothing marks it. */
@@ -95,8 +107,9 @@ export function preferredSource(
   return use(openRoutes(), (routes) => routes.findSource(query));
 }
 
-/** Whether an outside is still as good as when it was found. */
+/** Whether an outside is still as good as when it was found, whatever the routes are. */
 function isGood({ ip, device }: Outside, { local }: Settings, observed: Observed): boolean {
+  if (local.ip === null && local.device === null) return false;
   return local.ip === ip || holderOf(ip, observed) === device && !observed.unfitAddresses.has(ip);
 }
 

@@ -1,4 +1,4 @@
-import type { DueStep } from "../client.ts";
+import type { Attempt, Step } from "../client/ladder.ts";
 import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { System } from "../ports.ts";
@@ -33,9 +33,9 @@ interface Searcher {
 export class ServerSearch implements Disposable {
   readonly #searcher: Searcher;
   readonly #context: { readonly system: System; readonly log: Log };
-  #isStepping = false;
-  /** Another way to the server, which is tried. */
-  #candidate: Probe | null = null;
+  #isSearching = false;
+  /** Other ways to a server, which are tried, by the step that led to each. */
+  readonly #candidates = new Map<Step, Probe>();
   /** Null: the client is at its first server. */
   #homing: Homing | null = null;
 
@@ -73,36 +73,36 @@ export class ServerSearch implements Disposable {
   }
 
   /**
-   * Tries the way that the last step led to. Call it right before the next auth packet by the tunnel's way: if both arrive
-   * the server stays with that one.
+   * Tries the other ways. Call it right before the next auth packet by the tunnel's way: if both arrive at one server it
+   * stays with that one.
    */
-  tryCandidate(): void {
-    try {
-      this.#candidate?.send();
-    } catch (error) {
-      this.#context.log.info((error as Error).message);
+  tryCandidates(): void {
+    for (const probe of this.#candidates.values()) {
+      try {
+        probe.send();
+      } catch (error) {
+        this.#context.log.info((error as Error).message);
+      }
     }
   }
 
-  /** Takes a step, unless one is being taken. */
-  async take({ step, isRepeated }: DueStep): Promise<void> {
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    const { system, log } = this.#context;
+  /** Does something about silence, unless it is still at that. */
+  async take(attempt: Attempt): Promise<void> {
+    if (this.#isSearching) return;
+    this.#isSearching = true;
     const from = this.#searcher.setup();
-    try {
-      const move = await planMove(step, from, this.#searcher.port(), system);
-      this.#forget();
-      if (move === null || !isSameWay(from, this.#searcher.setup())) return;
-      const occasion = { isAnswered: false, isNews: !isRepeated };
-      if (!from.settings.peers[0]!.reply) return await this.#searcher.move(from, move, occasion);
-      const setup = { ...move.to, outside: this.#searcher.setup().outside };
-      this.#candidate = new Probe(setup, this.#context, () => this.#moveAnswered(from, move));
-    } catch (error) {
-      log.info((error as Error).message);
-    } finally {
-      this.#isStepping = false;
+    const isBlind = !from.settings.peers[0]!.reply;
+    for (const step of attempt.steps) {
+      const move = await this.#plan(step, from, attempt.count);
+      if (!isSameWay(from, this.#searcher.setup())) break;
+      if (!isBlind) this.#replace(step, from, move);
+      else if (move !== null) {
+        await this.#move(from, move, { isAnswered: false, isNews: !attempt.isRepeated });
+        break;
+      }
     }
+    this.#isSearching = false;
+    if (this.#candidates.size > 0 && !attempt.isRepeated) this.#searcher.request(0);
   }
 
   [Symbol.dispose](): void {
@@ -112,12 +112,42 @@ export class ServerSearch implements Disposable {
   }
 
   #forget(): void {
-    this.#candidate?.[Symbol.dispose]();
-    this.#candidate = null;
+    for (const probe of this.#candidates.values()) probe[Symbol.dispose]();
+    this.#candidates.clear();
+  }
+
+  /** @returns null: the step leads nowhere */
+  async #plan(step: Step, from: Setup, count: number): Promise<Move | null> {
+    try {
+      return await planMove(step, from, this.#searcher.port(), count, this.#context.system);
+    } catch (error) {
+      this.#context.log.info((error as Error).message);
+      return null;
+    }
+  }
+
+  /** Tries another way from now on instead of the one before by the same step. @param move null: there is none */
+  #replace(step: Step, from: Setup, move: Move | null): void {
+    this.#candidates.get(step)?.[Symbol.dispose]();
+    this.#candidates.delete(step);
+    if (move === null) return;
+    const setup = { ...move.to, outside: this.#searcher.setup().outside };
+    try {
+      this.#candidates.set(step, new Probe(setup, this.#context, () => this.#moveAnswered(from, move)));
+    } catch (error) {
+      this.#context.log.info((error as Error).message);
+    }
   }
 
   #moveAnswered(from: Setup, move: Move): void {
-    this.#searcher.move(from, move, { isAnswered: true, isNews: true })
-      .catch((error) => this.#context.log.info((error as Error).message));
+    this.#move(from, move, { isAnswered: true, isNews: true });
+  }
+
+  async #move(from: Setup, move: Move, occasion: Occasion): Promise<void> {
+    try {
+      await this.#searcher.move(from, move, occasion);
+    } catch (error) {
+      this.#context.log.info((error as Error).message);
+    }
   }
 }

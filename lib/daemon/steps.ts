@@ -16,6 +16,7 @@ export interface Move {
  * Finds where a step leads.
  *
  * @param port the UDP port in the settings
+ * @param count how often was tried before in this silence
  * @returns null: nowhere else
  * @throws {IpipouError} when a name cannot be looked up
  */
@@ -23,6 +24,7 @@ export async function planMove(
   step: Step,
   setup: Setup,
   port: number,
+  count: number,
   system: Pick<System, "resolve" | "random">,
 ): Promise<Move | null> {
   const servers = serversOf(setup.settings);
@@ -30,7 +32,7 @@ export async function planMove(
     case "resolve":
       return await lookAgain(setup, servers[setup.server]!, system);
     case "remote":
-      return await goOn(setup, (setup.server + 1) % servers.length, system);
+      return await goOn(setup, (setup.server + 1 + count % (servers.length - 1)) % servers.length, system);
     case "port":
       return changePort(setup, port, system);
   }

@@ -190,15 +190,15 @@ export class Kernel {
     return null;
   }
 
-  /** Finds the ways to the far ends of the tunnels whose MTUs follow from them. */
-  #findWays({ settings: { peers, fouMark }, outside, admissions }: Wanted): void {
+  /** Finds the ways to the far ends of the tunnels whose MTUs follow from them, and to a client's server. */
+  #findWays({ settings: { mode, peers, fouMark }, outside, admissions }: Wanted): void {
     const { routes } = this.#context;
     const { links } = this.#picture.observed!;
     const [index = null] = outside.link === null
       ? []
       : links.entries().find(([, { name }]) => name === outside.link) ?? [];
     const far = peers.flatMap(({ name, tunnel }) =>
-      tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
+      mode === "client" || tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
     );
     this.#picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
   }

@@ -24,7 +24,10 @@ type Need = "nothing" | "listeners" | "all";
 /** Least milliseconds between two looks that follow from changes by others. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
 
-/** How many looks may follow each other at once when the gate is away: some tools flush all rules twice. */
+/**
+ * How many looks may follow each other at once: some tools flush all rules twice, and others take an address away before
+ * they give another.
+ */
 const MOST_AT_ONCE = 3;
 
 /** Protocol of the routes that the kernel makes and removes with addresses. */
@@ -61,8 +64,7 @@ export class Picture {
   /** Whether there were news of the way to the far ends that nobody took yet. */
   #isWayNew = false;
   #needsRepair = false;
-  /** When the latest look at everything began, and when the next would be due if all had kept the interval. */
-  #lookedAt = -Infinity;
+  /** When the next look at everything would be due if all had kept the interval. */
   #nextRegular = -Infinity;
   readonly #gate = new GateWatch();
   /** Names of the gate's chains, and of the table that they are in. */
@@ -124,10 +126,7 @@ export class Picture {
 
   /** When a repair is due because of others' changes, in milliseconds of `Clock.now()`; null: none is. */
   get repairDue(): number | null {
-    if (!this.#needsRepair) return null;
-    return this.#gate.isAway
-      ? this.#nextRegular - (MOST_AT_ONCE - 1) * LEAST_INTERVAL_MILLISECONDS
-      : this.#lookedAt + LEAST_INTERVAL_MILLISECONDS;
+    return this.#needsRepair ? this.#nextRegular - (MOST_AT_ONCE - 1) * LEAST_INTERVAL_MILLISECONDS : null;
   }
 
   /** When the FOU ports have to be closed as the gate is away; null: they need not. A client's gate is an addition. */
@@ -163,7 +162,6 @@ export class Picture {
   /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
   beginLook(now: number): void {
     if (this.need === "all") {
-      this.#lookedAt = now;
       this.#nextRegular = Math.max(now, this.#nextRegular) + LEAST_INTERVAL_MILLISECONDS;
       this.#needsRepair = false;
       this.#gate.beginLook();

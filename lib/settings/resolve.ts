@@ -33,7 +33,7 @@ export function resolve(input: Input, read: ReadFile): Resolved {
   if (mode === "server" && given.reauthOnly?.value) {
     throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
   }
-  const outer = chooseOuter(given);
+  const outer = chooseOuter(given, mode);
   const number = chooseNumber(given, mode);
   const { name, ports, queue, table } = identify(given);
   if (mode === "client" && ports.length > 1) {
@@ -151,10 +151,10 @@ function chooseNumber({ number, queueNumber }: Readonly<GivenValues>, mode: Mode
   return mode === "server" && queue <= LAST_QUEUE_FOR_NUMBER ? queue : 0;
 }
 
-function chooseOuter(given: Readonly<GivenValues>): Omit<Settings["local"], "ports"> {
+function chooseOuter(given: Readonly<GivenValues>, mode: Mode): Omit<Settings["local"], "ports"> {
   const ip = given.localIp?.value ?? null;
   const device = given.device?.value ?? null;
-  if (ip !== null || device !== null) return { ip, device };
+  if (mode === "client" || ip !== null || device !== null) return { ip, device };
   throw new SettingsError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV");
 }
 

@@ -72,9 +72,9 @@ export interface Settings {
   /** N: many defaults are derived from it. */
   readonly number: number;
   readonly local: {
-    /** Outer local IPv4 address; null: the first one of `device`. */
+    /** Outer local IPv4 address; null: one of `device`, or of a client, where that is null too, that by the way to its server. */
     readonly ip: string | null;
-    /** Outer network device; null: any. At least one of `ip` and `device` is set. */
+    /** Outer network device; null: any. */
     readonly device: string | null;
     /** Local FOU (UDP) ports, the main one first; a client has one. */
     readonly ports: readonly [number, ...number[]];

@@ -88,6 +88,23 @@ Deno.test("a client's auth packets and data take one uplink, however that is cho
     await rule(scenario, OF_CLIENT, "add", "fwmark 0x66");
     await check("-b", address, "--fou-mark", "0x66");
   });
+  await t.step(
+    "the default route is followed to the other uplink and back, without -b and a keepalive",
+    async () => {
+      const client = startClient(scenario, host, ADDRESS.server, "--keepalive", "0");
+      await assertConnected(scenario, client, host, ADDRESS.server);
+      const first = await scenario.network.must(host, ["ip", "route", "show", "default"]);
+      const follow = async (from: string, to: string, route: string) => {
+        await scenario.network.must(host, ["ip", "route", "replace", ...route.trim().split(" ")]);
+        await client.waitForLine(new RegExp(`changed from ${from} to ${to}: following it`), PATIENCE);
+        await server.waitForLine(new RegExp(`moved from ${from}:${PORT} to ${to}:${PORT}`), PATIENCE);
+        await scenario.ping(host);
+      };
+      await follow(ADDRESS.direct, address, `default via ${OF_CLIENT.gateway} dev eth1`);
+      await follow(address, ADDRESS.direct, first);
+      assert.equal((await client.kill()).code, 0);
+    },
+  );
   await t.step("an address that changes is followed", async (t) => {
     const client = startClient(scenario, host, ADDRESS.server, "-b@eth1", "--fou-mark", "0x66");
     await assertConnected(scenario, client, host, ADDRESS.server);

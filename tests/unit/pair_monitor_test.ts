@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Settings } from "../../lib/settings/settings.ts";
-import { clientSettings, KEEPALIVE, PORT, SERVER, SERVER_NAME, World } from "./pair/world.ts";
+import { clientSettings, hubOf, KEEPALIVE, peersOf, PORT, SERVER, SERVER_NAME, World } from "./pair/world.ts";
 
 /** Seconds within which a client has noticed silence and taken each of three steps: a keepalive, and four replies missed. */
 const LADDER = KEEPALIVE + 40;
@@ -134,6 +134,44 @@ Deno.test("A client goes on to its next server, and back to the first one once t
   assert.equal(world.clients[0]!.status, "accepted by 192.0.2.1:10000", world.story);
   assert.equal(world.sendData(0), "p0");
   assert.equal(world.sendBack(0), 0);
+});
+
+Deno.test("A client finds the only one of its servers that is up, whichever it is", async () => {
+  for (const last of [PORT + 1, PORT + 2, PORT + 3]) {
+    const ports = [PORT, PORT + 1, PORT + 2, PORT + 3] as const;
+    const hub = hubOf(peersOf());
+    const world = new World({ ...hub, local: { ...hub.local, ports } });
+    const fallbacks = ports.slice(1).map((port) => ({ host: SERVER.ip, port }));
+    world.clients[0]!.settings = { ...clientSettings(0), fallbacks };
+    await world.begin();
+    world.natOf(0).isDead = ({ source, destination }) =>
+      source.ip === world.insideOf(0).ip && destination.port !== last;
+    await world.pass(LADDER + 60);
+    assert.equal(world.clients[0]!.status, `accepted by 192.0.2.1:${last}`, world.story);
+  }
+});
+
+Deno.test("A client is back with the first packet after an outage, whatever has become of its way", async () => {
+  for (const kind of ["nothing", "name", "port"] as const) {
+    const world = worldOf(0, { monitor: PORT_STEP, fallbacks: [{ host: SERVER.ip, port: PORT + 3 }] });
+    await world.begin();
+    let isDown = true;
+    const isOurs = (ip: string) => ip === world.insideOf(0).ip;
+    world.natOf(0).isDead = ({ source }) =>
+      isOurs(source.ip) && (isDown || kind === "port" && source.port === PORT);
+    await world.pass(300);
+    if (kind === "name") {
+      const admin = world.admin(world.server);
+      admin.deleteAddress("eth0", "192.0.2.1");
+      admin.addAddress("eth0", "192.0.2.7/24");
+      admin.addRoute("default dev eth0 via 192.0.2.254");
+      world.clients[0]!.host.resolver.addresses.set(SERVER_NAME, "192.0.2.7");
+    }
+    isDown = false;
+    // The longest pause, and a quarter more, after the 3 s for the answer before. A new name is known one answer later.
+    await world.pass(kind === "name" ? 82 : 41);
+    assert.equal(world.sendData(0), "p0", `${kind}\n${world.story}`);
+  }
 });
 
 Deno.test("Asking the first server cuts off nobody, though it is the next one by another port", async () => {

@@ -6,12 +6,14 @@ export const OUTER_ENDPOINTS: OptionGroup = {
   options: optionsOf({
     "-b, --fou-local [IP][:PORT][@DEV]": {
       kind: "local",
-      help: "Local address, UDP port and network device in one option",
+      help:
+        "Local address, UDP port and network device in one option; a client without address and device takes the " +
+        "address by the way to its server, and follows it",
     },
     "--fou-local-ip IP": {
       ...ipv4("localIp"),
       help: "Local outer IPv4 address",
-      default: "the first address of the device",
+      default: "the first address of the device; on a client that by the way to its server",
     },
     "--fou-local-port PORT[,PORT...]": {
       kind: "ports",
@@ -21,7 +23,7 @@ export const OUTER_ENDPOINTS: OptionGroup = {
     },
     "--fou-dev DEV": {
       ...device("device"),
-      help: "Network device for the outer packets; required unless the local address is given",
+      help: "Network device for the outer packets; a server needs it or the local address",
     },
     "-r, --fou-remote [HOST|IP][:PORT]": {
       kind: "remote",

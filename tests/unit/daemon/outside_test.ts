@@ -161,6 +161,36 @@ Deno.test("followOutside() stays at an address while it is there and fit, unless
   assert.equal(lack, "Cannot use the network device eth0 (--fou-local): it has no IPv4 address");
 });
 
+Deno.test("findOutside() takes the address by the way to a client's server where no address and device are given", () => {
+  assert.deepEqual(find({}, { preferred: "192.0.2.77" }), {
+    ...{ ip: "192.0.2.77", device: "eth0" },
+    ...{ link: null, isRuled: true },
+  });
+  const refused = (preferred: string | null, why: string) =>
+    assert.throws(() => find({}, { preferred, alts: ["172.29.0.2"] }), {
+      exitCode: EXIT.usage,
+      message: `Cannot use the way to the server: ${why}`,
+    });
+  refused(null, "there is no route to it");
+  assert.equal(find({}, { preferred: "169.254.7.7" }).ip, "192.0.2.79", "a better one of that device");
+  for (const [preferred, device] of [["172.28.0.3", "ipipou1"], ["172.29.0.2", "eth0"]] as const) {
+    refused(preferred, `it leads through ${device}; add a route to the server by another device`);
+  }
+});
+
+Deno.test("followOutside() follows the way to the server where no address and device are given", () => {
+  const settings = settingsOf({});
+  const observed = observedWith([]);
+  const before = find({}, { preferred: "192.0.2.77" });
+  const follow = (preferred: string | null) => {
+    const choose = () => findOutside(SYSTEM, settings, observed, preferred);
+    return followOutside(SYSTEM, before, settings, observed, choose, true);
+  };
+  assert.equal(follow("192.0.2.77").outside, before);
+  assert.equal(follow("192.0.2.90").outside.device, "eth4");
+  assert.equal(follow(null).outside, before, "it stays where it was while there is no route");
+});
+
 Deno.test("findOutside() skips private addresses that an earlier run left", () => {
   assert.equal(find({ device: "eth0" }, { alts: ["172.29.0.2"] }).ip, "192.0.2.1");
 });

@@ -5,6 +5,8 @@ import type { PacketCounts } from "./ports.ts";
 
 /** Milliseconds to wait for a reply. */
 const REPLY_MILLISECONDS = 3_000;
+/** Milliseconds after which a server that has answered before is sent another one: the first may be lost. */
+const AGAIN_MILLISECONDS = 1_000;
 /** Least milliseconds between two auth packets when replies are expected. */
 const LEAST_GAP_MILLISECONDS = 1_000;
 /**
@@ -65,6 +67,8 @@ export class Client {
   #retryDue: number | null = null;
   /** When an awaited reply counts as missing; null: none is awaited. */
   #replyDue: number | null = null;
+  /** How many packets were sent while it is awaited. */
+  #unanswered = 0;
   #lastSent = -Infinity;
   #acceptedAt: number | null = null;
   /** When the auth packet was sent since which data shows that the server is not silent. */
@@ -130,7 +134,9 @@ export class Client {
     this.#failures.reset();
     this.#lastSent = now;
     this.#sendDue = keepalive === 0 ? null : now + keepalive;
-    this.#retryDue = null;
+    this.#unanswered = this.#replyDue === null ? 1 : this.#unanswered + 1;
+    const isAgainDue = this.#unanswered === 1 && this.#replyState === "accepted";
+    this.#retryDue = isAgainDue ? now + AGAIN_MILLISECONDS : null;
     if (expectsReplies) this.#replyDue ??= now + REPLY_MILLISECONDS;
   }
 
@@ -174,7 +180,9 @@ export class Client {
     this.#replyDue = null;
     this.#retryDue = now + this.#nextPause();
     this.#hearing.note(counts, now);
-    if (!this.#isHeard(now)) this.#attempt = this.#ladder.miss();
+    if (this.#isHeard(now)) return;
+    this.#attempt = this.#ladder.miss();
+    if (this.#unanswered > 1) this.#attempt ??= this.#ladder.miss();
   }
 
   /** A step was taken though no replies are expected: an auth packet is due at once. */

@@ -14,7 +14,7 @@ export interface TunnelOptions {
   /** Seconds between the client's auth packets; {@linkcode KEEPALIVE} if left out. */
   readonly keepalive?: number;
   /** The client's own address or device; its first device if left out. */
-  readonly local?: string;
+  readonly local?: string | null;
   /** The server as the client knows it. */
   readonly remote?: string;
   /** What is done before they are started. */
@@ -73,8 +73,9 @@ export class Tunnel implements AsyncDisposable {
 
   async startClient(): Promise<void> {
     const { keepalive = KEEPALIVE, local = "@eth0", remote = `192.0.2.1:${PORT}` } = this.#options;
+    const bind = local === null ? [] : ["-b", local];
     const words = ["-r", remote, "--tunl-ip", INNER.client, "--keepalive", `${keepalive}`];
-    this.#client = this.#note(this.scenario.start("client", "-n1", "-b", local, ...words, ...TOKEN));
+    this.#client = this.#note(this.scenario.start("client", "-n1", ...bind, ...words, ...TOKEN));
     await this.#client.waitForLine(/set up/, PATIENCE);
   }
 

@@ -211,11 +211,15 @@ ip address add 10.0.9.2/24 dev eth1
 ip link set dev eth1 addrgenmode none up
 until ip link show dev eth1 | grep -q LOWER_UP; do sleep 0.1; done`;
 
-row({
-  what: "the client's default route moves to another uplink",
-  tool: "ip route replace default",
-  isTold: true,
-  local: ADDRESS.client,
-  prepare: (tunnel) => tunnel.sh("client", `NAT=${tunnel.scenario.network.ns("nat")}\n${SECOND}`),
-  event: on("client", "ip route replace default via 10.0.9.1 dev eth1"),
-});
+for (const local of [ADDRESS.client, null]) {
+  row({
+    what: `the client's default route moves to another uplink${
+      local === null ? ", without --fou-local" : ""
+    }`,
+    tool: "ip route replace default",
+    isTold: true,
+    local,
+    prepare: (tunnel) => tunnel.sh("client", `NAT=${tunnel.scenario.network.ns("nat")}\n${SECOND}`),
+    event: on("client", "ip route replace default via 10.0.9.1 dev eth1"),
+  });
+}

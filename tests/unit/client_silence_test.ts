@@ -99,6 +99,26 @@ Deno.test("Client takes no step while data comes, however few packets, and none 
   assert.equal(client.takeAttempt(), null);
 });
 
+Deno.test("Client sends another packet after a second without an answer, and takes both for silence", () => {
+  const client = expecting();
+  const answer = (now: number) => {
+    client.handleSent(now, null);
+    client.handleAccepted(now);
+  };
+  answer(NOW);
+  client.handleSent(NOW + 25_000, null);
+  assert.equal(client.nextSend, NOW + 26_000);
+  client.handleSent(NOW + 26_000, null);
+  assert.equal(client.nextSend, NOW + 51_000, "once");
+  client.handleAccepted(NOW + 27_000);
+  assert.deepEqual([client.isReplyMissing(NOW + 29_000), client.takeAttempt()], [false, null]);
+  client.handleSent(NOW + 51_000, null);
+  client.handleSent(NOW + 52_000, null);
+  assert.ok(client.isReplyMissing(NOW + 54_000));
+  client.handleMissingReply(NOW + 54_000, null);
+  assert.deepEqual(client.takeAttempt()?.steps, ["resolve", "port"]);
+});
+
 /** A server's clients while it is down from `from` until `to`, in milliseconds; then it answers each packet. */
 function outage(clients: number, from: number, to: number, end: number) {
   const random = new SeededRandom(1);

@@ -213,8 +213,8 @@ export class Kernel {
   }
 
   /**
-   * Resolves when someone else's change calls for a repair, at most once a second, when what was refused is to be tried
-   * again, or when `stop` is aborted.
+   * Resolves when someone else's change calls for a repair, at most once a second on average, when what was refused is to
+   * be tried again, or when `stop` is aborted.
    */
   async repairDue(stop: AbortSignal): Promise<void> {
     const { clock } = this.#context;

@@ -21,7 +21,7 @@ import { NO_WAYS, Ways } from "./ways.ts";
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
 
-/** Least milliseconds between two looks that follow from changes by others. */
+/** Least milliseconds between two looks that follow from changes by others, on average. */
 const LEAST_INTERVAL_MILLISECONDS = 1_000;
 
 /**
@@ -64,8 +64,8 @@ export class Picture {
   /** Whether there were news of the way to the far ends that nobody took yet. */
   #isWayNew = false;
   #needsRepair = false;
-  /** When the next look at everything would be due if all had kept the interval. */
-  #nextRegular = -Infinity;
+  /** When a look at everything may follow from others' changes. */
+  #lookDue = -Infinity;
   readonly #gate = new GateWatch();
   /** Names of the gate's chains, and of the table that they are in. */
   readonly #chains: ReadonlySet<string>;
@@ -126,7 +126,7 @@ export class Picture {
 
   /** When a repair is due because of others' changes, in milliseconds of `Clock.now()`; null: none is. */
   get repairDue(): number | null {
-    return this.#needsRepair ? this.#nextRegular - (MOST_AT_ONCE - 1) * LEAST_INTERVAL_MILLISECONDS : null;
+    return this.#needsRepair ? this.#lookDue : null;
   }
 
   /** When the FOU ports have to be closed as the gate is away; null: they need not. A client's gate is an addition. */
@@ -162,7 +162,8 @@ export class Picture {
   /** A look at what is needed begins; changes from now on may or may not be in what it finds. */
   beginLook(now: number): void {
     if (this.need === "all") {
-      this.#nextRegular = Math.max(now, this.#nextRegular) + LEAST_INTERVAL_MILLISECONDS;
+      const earliest = now - (MOST_AT_ONCE - 1) * LEAST_INTERVAL_MILLISECONDS;
+      this.#lookDue = Math.min(Math.max(earliest, this.#lookDue), now) + LEAST_INTERVAL_MILLISECONDS;
       this.#needsRepair = false;
       this.#gate.beginLook();
     }

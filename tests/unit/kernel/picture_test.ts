@@ -153,7 +153,7 @@ Deno.test("Picture calls for a repair when others changed a device during our ow
     }, { outer: "192.0.2.1:2 198.51.100.2:1 ttl inherit tos 0x00 pmtudisc" }]
   ) {
     const picture = afterChange([device("a", fields)], planOf(0));
-    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 1_000], JSON.stringify(fields));
+    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW - 1_000], JSON.stringify(fields));
     assert.equal(
       afterChange([device("a", fields), device("a")], planOf(0)).need,
       "nothing",
@@ -190,11 +190,11 @@ Deno.test("Picture calls for a repair when our objects, or the outside, were cha
   for (const change of [...calls, address("172.28.9.9", INDEX.a), TABLE, UNKNOWN]) {
     const picture = afterChange(OURS, planOf(0));
     picture.handleNews([change], NOW);
-    assert.equal(picture.repairDue, NOW + 1_000, JSON.stringify(change));
+    assert.equal(picture.repairDue, NOW - 1_000, JSON.stringify(change));
   }
   const renamed = afterChange(OURS, planOf(0));
   renamed.handleNews([device("b", { name: "stolen" })], NOW);
-  assert.equal(renamed.repairDue, NOW + 1_000);
+  assert.equal(renamed.repairDue, NOW - 1_000);
 });
 
 Deno.test("Picture calls for no repair when foreign objects were changed", () => {
@@ -228,7 +228,7 @@ Deno.test("Picture calls for a repair when a way to a far end may have changed, 
   for (const change of calls) {
     const picture = seen();
     picture.handleNews([change], NOW);
-    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 1_000], JSON.stringify(change));
+    assert.deepEqual([picture.need, picture.repairDue], ["all", NOW - 1_000], JSON.stringify(change));
   }
   const others = [route(4, "198.51.101.0/24"), route(4, "198.51.100.3/32"), route(2, "203.0.113.0/31")];
   for (const change of [...others, device("other", { name: "eth1", mtu: 1500 })]) {
@@ -253,7 +253,7 @@ Deno.test("Picture calls for a repair at any change while foreign objects hinder
   picture.beginChange(planOf(0));
   picture.handleChange(TO, true, NOW);
   picture.handleNews([device("other")], NOW);
-  assert.equal(picture.repairDue, NOW + 1_000);
+  assert.equal(picture.repairDue, NOW - 1_000);
 });
 
 Deno.test("Picture calls for a repair until a look begins, and again after a change during that look", () => {
@@ -263,7 +263,24 @@ Deno.test("Picture calls for a repair until a look begins, and again after a cha
   assert.equal(picture.repairDue, null);
   picture.handleNews([TABLE], NOW);
   picture.handleLook(sampleObserved({}), NOW);
-  assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 6_000]);
+  assert.deepEqual([picture.need, picture.repairDue], ["all", NOW + 4_000]);
+});
+
+Deno.test("Picture lets three looks follow each other at once, and then one a second", () => {
+  const picture = newPicture();
+  const dues = Array.from({ length: 5 }, () => {
+    picture.handleNews([UNKNOWN], NOW);
+    const due = picture.repairDue! - NOW;
+    picture.beginLook(Math.max(NOW, picture.repairDue!));
+    return due;
+  });
+  assert.deepEqual(dues, [-1_000, 0, 1_000, 2_000, 3_000]);
+  for (let own = 0; own < 9; own++) {
+    picture.distrust("all");
+    picture.beginLook(NOW + 20_000);
+  }
+  picture.handleNews([UNKNOWN], NOW);
+  assert.equal(picture.repairDue, NOW + 21_000, "never later than that");
 });
 
 Deno.test("Picture needs a look at the FOU ports under new settings, and at everything if they may sort objects differently", () => {

@@ -14,6 +14,8 @@ const LEAST_GAP_MILLISECONDS = 1_000;
  * a restart, does not tell.
  */
 const HEARTBEAT_SECONDS = 25;
+/** Milliseconds until a server that said that it stops is tried again: it says when it is back, unless that is lost. */
+const STOPPED_MILLISECONDS = 3_000;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */
 const JITTER = 0.25;
 /** How long a server counts as heard after data has come, in milliseconds. */
@@ -166,7 +168,7 @@ export class Client {
     this.#replyState = "no reply";
     this.#replyDue = null;
     this.#retries.reset();
-    this.#retryDue = now + this.#nextPause();
+    this.#retryDue = now + this.#spread(STOPPED_MILLISECONDS);
   }
 
   /** Whether a reply is missing. Then `handleMissingReply()` is due. */
@@ -217,8 +219,11 @@ export class Client {
 
   /** Milliseconds until the next attempt. */
   #nextPause(): number {
-    const jitter = 1 + JITTER * (2 * this.#random() - 1);
-    return Math.round(this.#retries.next() * jitter);
+    return this.#spread(this.#retries.next());
+  }
+
+  #spread(milliseconds: number): number {
+    return Math.round(milliseconds * (1 + JITTER * (2 * this.#random() - 1)));
   }
 }
 

@@ -168,6 +168,7 @@ export class Client {
     this.#replyState = "no reply";
     this.#replyDue = null;
     this.#retries.reset();
+    this.#sendDue = null;
     this.#retryDue = now + this.#spread(STOPPED_MILLISECONDS);
   }
 

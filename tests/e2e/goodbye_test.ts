@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { originalClient, originalServer } from "./original.ts";
-import { eventually, INNER, makeKeys, PATIENCE, Scenario } from "./scenario.ts";
+import { eventually, INNER, IPIPOU, makeKeys, PATIENCE, Scenario } from "./scenario.ts";
 
 const SECRET = "of both sides";
 const REPLY = "--reply-on-auth-ok";
@@ -52,7 +52,20 @@ Deno.test("servers and clients say good-bye and hello, a silent client is told o
     assert.doesNotMatch(original.lines.join("\n"), /refused|Error/);
     assert.equal((await original.kill()).code, 0);
   });
+  const killed = await startServer();
   const another = await startClient();
+  await another.waitForLine(/accepted by/, PATIENCE);
+  await eventually("its place is written down", async () => {
+    const { stdout } = await scenario.network.run("server", [
+      "sh",
+      "-c",
+      `cat ${scenario.state}/*.places.json`,
+    ]);
+    return stdout.includes("198.51.100.2");
+  });
+  await killed.kill("SIGKILL");
+  // Now there is nothing to take over, and nothing but the next run's hello leads the client to authenticate.
+  await scenario.network.must("server", [IPIPOU, "cleanup", "-n1"]);
   const server = await startServer();
   await t.step("a server that starts", async () => {
     await another.waitForLine(/192\.0\.2\.1:10001: the server has started/, PATIENCE);

@@ -47,6 +47,8 @@ export class Scenario implements AsyncDisposable {
   readonly directory: string;
   /** Folder that holds just `ip`, `nft` and `modprobe`. */
   readonly programs: string;
+  /** Where its programs keep what a later run must know. */
+  readonly state: string;
   readonly #environment: readonly string[];
   readonly #resources: AsyncDisposableStack;
 
@@ -55,8 +57,8 @@ export class Scenario implements AsyncDisposable {
     this.directory = directory;
     this.programs = `${directory}/programs`;
     // Programs of other scenarios have the same names.
-    const state = `STATE_DIRECTORY=/var/lib/ipipou/${crypto.randomUUID()}`;
-    this.#environment = [`PATH=${this.programs}`, state];
+    this.state = `/var/lib/ipipou/${crypto.randomUUID()}`;
+    this.#environment = [`PATH=${this.programs}`, `STATE_DIRECTORY=${this.state}`];
     this.#resources = resources;
   }
 

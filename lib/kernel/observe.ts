@@ -140,11 +140,13 @@ export function withListeners(
   };
 }
 
-function isOwnTunnel(device: IpDevice, { name, devices, ports, serverPorts }: Identity): boolean {
+function isOwnTunnel(device: IpDevice, identity: Identity): boolean {
+  const { name, devices, ports, serverPorts, indexes } = identity;
   if (device.linkinfo?.info_kind !== "ipip") return false;
   const encap = device.linkinfo.info_data?.encap;
   if (encap?.type !== "fou") return false;
   if (device.ifalias !== undefined) return parseMark(device.ifalias)?.name === name;
+  if (indexes?.has(device.ifindex)) return true;
   const isMoved = encap.sport >= FIRST_DYNAMIC_PORT && serverPorts?.has(encap.dport) === true;
   return devices.has(device.ifname) && (ports.has(encap.sport) || isMoved);
 }

@@ -83,7 +83,7 @@ export class Picture {
     const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
     const keys = [this.#made, { listeners, altAddresses }]
       .flatMap((state) => [...state.listeners.keys(), ...state.altAddresses.keys()]);
-    return { ...this.#identity, made: new Set(keys) };
+    return { ...this.#identity, made: new Set(keys), indexes: new Set(this.#indexes) };
   }
 
   get hasRoutes(): boolean {

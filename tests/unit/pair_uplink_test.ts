@@ -83,6 +83,43 @@ Deno.test("A client without keepalive or replies authenticates within a second o
   assert.ok(world.seen.length <= length + 2, "and not again and again");
 });
 
+Deno.test("A client without address and device takes the way to its server, also with an MTU of its own, and follows it", async () => {
+  for (const mtu of [null, 1_400]) {
+    const world = new World();
+    const client = world.clients[2]!;
+    const settings = client.settings as Settings;
+    const peers = settings.peers.map((peer) => ({ ...peer, tunnel: { ...peer.tunnel, mtu } }));
+    const local = { ...settings.local, ip: null, device: null };
+    client.settings = { ...settings, peers, local, keepalive: 0 };
+    await world.begin();
+    assert.equal(world.sendData(2), "p2", world.story);
+    const { length } = world.seen;
+    const admin = world.admin(client);
+    admin.addAddress("eth0", "10.0.1.44/24");
+    admin.deleteRoute("default");
+    admin.addRoute("default dev eth0 via 10.0.1.254");
+    await world.clock.advance(1_100);
+    assert.ok(world.seen.length > length, world.story);
+    assert.ok(client.hasLogged(/the own address changed from 10\.0\.0\.4 to 10\.0\.1\.44: following it/));
+    assert.equal(world.sendData(2), "p2", world.story);
+  }
+});
+
+Deno.test("A client without address and device waits for its server's name and for a way to it", async () => {
+  const world = new World();
+  const client = world.clients[0]!;
+  const settings = client.settings as Settings;
+  client.settings = { ...settings, local: { ...settings.local, ip: null, device: null } };
+  const { addresses } = client.host.resolver;
+  const [name, ip] = [...addresses][0]!;
+  addresses.delete(name);
+  await world.begin();
+  assert.equal(client.status, `waiting for the IPv4 address of ${name}`);
+  addresses.set(name, ip);
+  await world.pass(60);
+  assert.equal(world.sendData(0), "p0", world.story);
+});
+
 Deno.test("A server with an address of its own waits for that when it is gone, says so, and serves as soon as it is back", async () => {
   const world = new World(
     hubOf(peersOf(), { local: { ip: SERVER.ip, device: null, ports: [10_000, 10_001] } }),

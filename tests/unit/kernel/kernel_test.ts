@@ -43,6 +43,36 @@ Deno.test("apply() looks again after a failed command, and goes on from what it 
   assert.deepEqual(await bench.runsDuring(() => kernel.apply(ALL_ADMITTED)), []);
 });
 
+Deno.test("apply() restores a gate that goes while it looks, and is sure of it", async () => {
+  const bench = new Bench();
+  const kernel = bench.newKernel();
+  await kernel.apply(ALL_ADMITTED);
+  bench.host.kernel.nft(["add rule ip ipipou fou-hub accept"]);
+  const { programs } = bench.host;
+  // ip runs twice before nft lists.
+  programs.latency = { run: 100, command: 0 };
+  const work = kernel.apply(ALL_ADMITTED);
+  await bench.clock.advance(50);
+  bench.host.kernel.nft(["flush ruleset"]);
+  await bench.clock.advance(10_000);
+  await work;
+  programs.latency = { run: 0, command: 0 };
+  assert.deepEqual(await bench.runsDuring(() => kernel.apply(ALL_ADMITTED)), []);
+});
+
+Deno.test("apply() knows a device of ours again that was renamed and lost its mark, as long as it runs", async () => {
+  const bench = new Bench();
+  const { host } = bench;
+  const kernel = bench.newKernel();
+  await kernel.apply(ALL_ADMITTED);
+  const standing = snapshot(host.kernel);
+  host.kernel.devices.get("p7")!.alias = null;
+  host.kernel.ip("link set dev p7 down");
+  host.kernel.ip("link set dev p7 name other");
+  await kernel.apply(ALL_ADMITTED);
+  assert.deepEqual(snapshot(host.kernel), standing);
+});
+
 Deno.test("repairDue() resolves when someone else changes our things, three times at once and then once a second, and ends when it is stopped", async () => {
   const bench = new Bench();
   const kernel = bench.newKernel();

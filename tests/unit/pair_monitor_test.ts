@@ -44,6 +44,17 @@ Deno.test("A client whose NAT keeps a dead way goes to another UDP port: listene
   assert.equal(world.sendData(0), "p0");
 });
 
+Deno.test("A client is back by another UDP port three seconds after the first packet without an answer", async () => {
+  const world = worldOf(0, { monitor: PORT_STEP });
+  await world.begin();
+  world.natOf(0).isDead = ({ source }) => source.ip === world.insideOf(0).ip && source.port === PORT;
+  const sent = () => world.clients[0]!.lines.filter((line) => /sent auth packet/.test(line)).length;
+  const before = sent();
+  while (sent() === before) await world.pass(0.1);
+  await world.pass(3.3);
+  assert.equal(world.sendData(0), "p0", world.story);
+});
+
 Deno.test("A client of a server that is down stays where it is, and is back soon", async () => {
   const fallbacks = [{ host: SERVER.ip, port: PORT + 1 }];
   const world = worldOf(0, { monitor: PORT_STEP, fallbacks });

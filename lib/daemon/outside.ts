@@ -12,10 +12,13 @@ import type { DaemonContext } from "./context.ts";
 /** The device or address in the settings is missing, or the device has no address to use. */
 class UnusableOutsideError extends IpipouError {
   readonly missing: string;
+  /** Whether it is waited for also by hand, as routes are. */
+  readonly isRoute: boolean;
 
-  constructor(what: string, why: string, { cure = "", flag = " (--fou-local)" } = {}) {
-    super(`Cannot use the ${what}${flag}: ${why}${cure}`, EXIT.usage);
+  constructor(what: string, why: string, { cure = "", isRoute = false } = {}) {
+    super(`Cannot use the ${what}${isRoute ? "" : " (--fou-local)"}: ${why}${cure}`, EXIT.usage);
     this.missing = `${what}: ${why}`;
+    this.isRoute = isRoute;
   }
 }
 
@@ -75,7 +78,7 @@ function chooseAddress(settings: Settings, observed: Observed, preferred: string
 /** The device by which the way to a client's server leaves, which is none of our tunnels. */
 function deviceTowardsServer(observed: Observed, preferred: string | null): string {
   const { own } = observed;
-  const unusable = (why: string) => new UnusableOutsideError("way to the server", why, { flag: "" });
+  const unusable = (why: string) => new UnusableOutsideError("way to the server", why, { isRoute: true });
   const holder = preferred === null ? undefined : holderOf(preferred, observed);
   if (holder === undefined) throw unusable("there is no route to it");
   if (own.tunnels.has(holder) || own.altAddresses.has(preferred!)) {
@@ -153,7 +156,7 @@ export function describeMove(from: Outside, to: Outside): string | null {
 
 /**
  * Finds the outside. As a service, or with --wait, it waits as long as it takes: at boot, devices and addresses may appear
- * after the program starts.
+ * after the program starts. A way to the server is waited for always, as by a client that is given its own address.
  *
  * @param server the address of a client's server, if that is known
  * @throws {IpipouError} exit code 2 when there is no such device or address, and it is not to wait
@@ -176,7 +179,8 @@ export async function awaitOutside(
       const outside = findOutside(system, settings, observed, preferredSource(system, settings, server));
       return { observed, outside };
     } catch (error) {
-      if (!(error instanceof UnusableOutsideError) || !(service.isManaged || settings.wait)) throw error;
+      if (!(error instanceof UnusableOutsideError)) throw error;
+      if (!(error.isRoute || service.isManaged || settings.wait)) throw error;
       if (error.message !== told) log.warning(`${error.message}; waiting for it`);
       told = error.message;
       service.waitingFor(`the ${error.missing}`);

@@ -53,7 +53,7 @@ function find(
 }
 
 /** Waits for a device that never appears, until stopped. */
-function awaitDevice(manager: ServiceManager | null, wait = false) {
+function awaitDevice(manager: ServiceManager | null, wait = false, device: string | null = "eth9") {
   const lines: string[] = [];
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
@@ -62,7 +62,7 @@ function awaitDevice(manager: ServiceManager | null, wait = false) {
   const changed = (stop: AbortSignal) =>
     new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
   const kernel = { observe: () => Promise.resolve(observedWith([])), changed };
-  const settings = { ...settingsOf({ device: "eth9" }), wait };
+  const settings = { ...settingsOf({ device }), wait };
   const waiting = awaitOutside({ system: SYSTEM, settings, kernel, log, service, stop: stop.signal })
     .finally(() => service[Symbol.dispose]());
   return { lines, stop, waiting };
@@ -78,6 +78,17 @@ Deno.test("awaitOutside() waits by hand with --wait, and says for what", async (
   const { lines, stop, waiting } = awaitDevice(null, true);
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.match(lines.join(), /network device eth9 .* there is no such device.*; waiting for it$/);
+  stop.abort("SIGTERM");
+  await assert.rejects(waiting, (reason) => reason === "SIGTERM");
+});
+
+Deno.test("awaitOutside() waits by hand for a way to the server", async () => {
+  const { lines, stop, waiting } = awaitDevice(null, false, null);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.match(
+    lines.join("\n"),
+    /Cannot use the way to the server: there is no route to it; waiting for it$/,
+  );
   stop.abort("SIGTERM");
   await assert.rejects(waiting, (reason) => reason === "SIGTERM");
 });

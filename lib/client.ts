@@ -21,8 +21,8 @@ const JITTER = 0.25;
 /** How long a server counts as heard after data has come, in milliseconds. */
 const HEARD_MILLISECONDS = 60_000;
 /**
- * Milliseconds for which a server that has answered before need not, while data comes: its program may be restarting,
- * and its kernel goes on without it.
+ * Milliseconds in which a server that has answered before may leave auth packets without an answer while data comes: its
+ * program may be restarting, and its kernel goes on without it.
  */
 const RESTART_MILLISECONDS = 60_000;
 /** The first keepalive after a silence comes earlier by up to this share, as the silence has brought clients in step. */

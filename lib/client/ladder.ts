@@ -11,9 +11,9 @@ export type Step =
 export interface Attempt {
   /** Steps to try, in this order. */
   readonly steps: readonly Step[];
-  /** How often was tried before in this silence. */
+  /** How many attempts came before this one in the same silence. */
   readonly count: number;
-  /** Whether all that can be done was done before in this silence. */
+  /** Whether everything that can be done has been tried before in this silence. */
   readonly isRepeated: boolean;
 }
 

@@ -12,7 +12,7 @@ import type { DaemonContext } from "./context.ts";
 /** The device or address in the settings is missing, or the device has no address to use. */
 class UnusableOutsideError extends IpipouError {
   readonly missing: string;
-  /** Whether it is waited for also by hand, as routes are. */
+  /** Whether a route is missing: that is waited for even when started by hand. */
   readonly isRoute: boolean;
 
   constructor(what: string, why: string, { cure = "", isRoute = false } = {}) {

@@ -86,7 +86,7 @@ export class ServerSearch implements Disposable {
     }
   }
 
-  /** Does something about silence, unless it is still at that. */
+  /** Looks for another way, unless the attempt before is still under way. */
   async take(attempt: Attempt): Promise<void> {
     if (this.#isSearching) return;
     this.#isSearching = true;

@@ -16,7 +16,7 @@ export interface Move {
  * Finds where a step leads.
  *
  * @param port the UDP port in the settings
- * @param count how often was tried before in this silence
+ * @param count how many attempts came before in this silence
  * @returns null: nowhere else
  * @throws {IpipouError} when a name cannot be looked up
  */

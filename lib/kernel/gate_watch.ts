@@ -68,12 +68,12 @@ export class GateWatch {
     this.#awaySince ??= now;
   }
 
-  /** Whether these news are of no account, as there is nothing that they could have removed. */
+  /** Whether this news does not matter, as there was nothing left to remove. */
   isVoid({ onlyRemoves }: TableChange): boolean {
     return this.#isBare && onlyRemoves;
   }
 
-  /** There were news of a change of ours. */
+  /** There was news of a change of ours. */
   handleOurs(): void {
     this.#isBare = false;
   }

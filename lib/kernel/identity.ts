@@ -13,7 +13,7 @@ export interface Identity {
   readonly queue: number;
   /** `listenerKey` or private address of what this process made: ours even if others deleted the device with the mark. */
   readonly made: ReadonlySet<string>;
-  /** Kernel's numbers of devices that were ours before: ours even if others renamed one and took its mark away. */
+  /** The kernel's numbers (ifindex) of devices known to be ours: still ours if others rename one and remove its mark. */
   readonly indexes?: ReadonlySet<number>;
   /** The outer device's name in the settings, which may be an alternative one. */
   readonly outer?: string | null;

@@ -72,7 +72,7 @@ export interface Settings {
   /** N: many defaults are derived from it. */
   readonly number: number;
   readonly local: {
-    /** Outer local IPv4 address; null: one of `device`, or of a client, where that is null too, that by the way to its server. */
+    /** Outer local IPv4 address; null: one of `device`. If both are null, a client takes the one its route to the server has. */
     readonly ip: string | null;
     /** Outer network device; null: any. */
     readonly device: string | null;

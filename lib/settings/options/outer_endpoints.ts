@@ -6,14 +6,14 @@ export const OUTER_ENDPOINTS: OptionGroup = {
   options: optionsOf({
     "-b, --fou-local [IP][:PORT][@DEV]": {
       kind: "local",
-      help:
-        "Local address, UDP port and network device in one option; a client without address and device takes the " +
-        "address by the way to its server, and follows it",
+      help: "Local address, UDP port and network device in one option; a client that is given neither " +
+        "address nor device uses the source address of its route to the server, and follows it",
     },
     "--fou-local-ip IP": {
       ...ipv4("localIp"),
       help: "Local outer IPv4 address",
-      default: "the first address of the device; on a client that by the way to its server",
+      default:
+        "the first address of the device; on a client without a device, the source address of its route to the server",
     },
     "--fou-local-port PORT[,PORT...]": {
       kind: "ports",

@@ -4,8 +4,9 @@ import type { Libc } from "./libc.ts";
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 const AF_NETLINK = 16;
-/** The protocol of AF_NETLINK for devices, addresses and routes. */
-export const NETLINK_ROUTE = 0;
+/** Protocols of AF_NETLINK: devices, addresses and routes; nftables and queues; and those that have a name. */
+export const NETLINK = { route: 0, netfilter: 12, generic: 16 } as const;
+export const SOL_NETLINK = 270;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;

@@ -269,8 +269,12 @@ export class Libc {
 
   /** Makes the error of a call, by default the latest synchronous one. */
   error(action: string, call: string, errno = this.errno): SysError {
-    const description = Deno.UnsafePointerView.getCString(this.symbols.strerror(errno)!);
-    return new SysError(action, call, errno, description);
+    return new SysError(action, call, errno, this.describe(errno));
+  }
+
+  /** The library's text for an errno: "No such device". */
+  describe(errno: number): string {
+    return Deno.UnsafePointerView.getCString(this.symbols.strerror(errno)!);
   }
 
   /** Returns the result of a synchronous call. @throws {SysError} when it is below 0 */

@@ -13,7 +13,7 @@ const NFT_HEADER = 4; // struct nfgenmsg
 /** Bytes of struct nlattr; messages and attributes begin at multiples of it. */
 export const ATTRIBUTE_HEADER = 4;
 
-const NLMSG_ERROR = 2;
+export const NLMSG_ERROR = 2;
 
 /** Types of what NETLINK_ROUTE tells. */
 export const RTM = {
@@ -39,7 +39,20 @@ const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_INFO_DATA = 2; // in IFLA_LINKINFO
 /** In IFLA_INFO_DATA. */
-const IPTUN = { local: 2, remote: 3, ttl: 4, tos: 5, pmtudisc: 10, encapSport: 17, encapDport: 18 } as const;
+export const IPTUN = {
+  link: 1,
+  local: 2,
+  remote: 3,
+  ttl: 4,
+  tos: 5,
+  protocol: 9,
+  pmtudisc: 10,
+  encapType: 15,
+  encapFlags: 16,
+  encapSport: 17,
+  encapDport: 18,
+  fwmark: 20,
+} as const;
 const IFF_UP = 1;
 const IFF_POINTOPOINT = 0x10;
 const IFF_NOARP = 0x80;
@@ -65,6 +78,8 @@ const UNKNOWN: KernelChange = { kind: "unknown" };
 
 export interface Message {
   readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
   /** What follows struct nlmsghdr. */
   readonly body: DataView;
 }
@@ -226,8 +241,12 @@ export function* messagesIn(datagram: Uint8Array): Generator<Message | null, voi
   do {
     const length = offset + HEADER <= byteLength ? view.getUint32(offset, IS_LITTLE_ENDIAN) : 0;
     if (length < HEADER || offset + length > byteLength) return yield null;
-    const type = view.getUint16(offset + 4, IS_LITTLE_ENDIAN);
-    yield { type, body: new DataView(buffer, byteOffset + offset + HEADER, length - HEADER) };
+    yield {
+      type: view.getUint16(offset + 4, IS_LITTLE_ENDIAN),
+      flags: view.getUint16(offset + 6, IS_LITTLE_ENDIAN),
+      sequence: view.getUint32(offset + 8, IS_LITTLE_ENDIAN),
+      body: new DataView(buffer, byteOffset + offset + HEADER, length - HEADER),
+    };
     offset += align(length);
   } while (offset < byteLength);
 }
@@ -252,7 +271,7 @@ export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView
 }
 
 /** The text in an attribute, up to its NUL; null when there is none. */
-function findText(body: DataView, header: number, type: number): string | null {
+export function findText(body: DataView, header: number, type: number): string | null {
   const bytes = findAttribute(body, header, type);
   return bytes && new TextDecoder().decode(bytes).replace(/\0.*$/s, "");
 }

@@ -1,12 +1,11 @@
 import { constants } from "node:os";
 import type { KernelChange, KernelNews, TableChange } from "../lib/ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
-import { NETLINK_ROUTE, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
+import { NETLINK, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
 import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
 import { Waiter } from "./waiter.ts";
 
-const NETLINK = { route: NETLINK_ROUTE, netfilter: 12 } as const;
 /** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses, routes and routing rules. */
 const ROUTE_GROUPS = 0x1 | 0x10 | 0x40 | 0x80;
 /** NFNLGRP_NFTABLES of NETLINK_NETFILTER, number 7. */

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { PacketCounts, RouteQuery, Routes, Way } from "../lib/ports.ts";
-import { NETLINK_ROUTE, openNetlink, sendToKernel } from "./descriptors.ts";
+import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
 import {
@@ -31,7 +31,7 @@ export class NetlinkRoutes implements Routes {
   constructor() {
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
-    this.#fd = openNetlink(this.#libc, NAME, NETLINK_ROUTE, 0, resources);
+    this.#fd = openNetlink(this.#libc, NAME, NETLINK.route, 0, resources);
     this.#resources = resources.move();
   }
 

@@ -1,16 +1,23 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import type * as ports from "../lib/ports.ts";
-import { sendToKernel, setIntOption, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
+import {
+  sendToKernel,
+  setIntOption,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { parseAnswer } from "./netlink_messages.ts";
-import { makeRequest, networkWord } from "./netlink_requests.ts";
+import { networkWord } from "./netlink_encoding.ts";
+import { makeRequest } from "./netlink_requests.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
 const NFQNL_COPY_PACKET = 2;
-const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NFQNL_MSG_CONFIG = 0x302;
 const NFQA_CFG_QUEUE_MAXLEN = 3;

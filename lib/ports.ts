@@ -1,5 +1,6 @@
 import type { Endpoint } from "./packet.ts";
 import type { BpfInstruction } from "./reply_filter.ts";
+import type { ElementsRequest, ObjectRequest } from "./requests.ts";
 
 /**
  * What the program needs from the system. `lib/system.ts` makes the real one and is the only file of `lib/` that imports
@@ -16,6 +17,8 @@ export interface System {
   readonly openNews: (table: string | null) => KernelNews;
   /** @throws {SysError} */
   readonly openRoutes: () => Routes;
+  /** @throws {SysError} */
+  readonly openWriter: () => KernelWriter;
   /** @throws {IpipouError} exit code 20 when the queue cannot be opened */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
   /** @throws {SysError} */
@@ -198,6 +201,27 @@ export interface Routes extends Disposable {
   findSource(query: RouteQuery): string | null;
   /** Whether some routing rule asks for this source address. A kernel without rules has none. @throws {SysError} */
   hasRuleFor(source: string): boolean;
+}
+
+/** Which part of a transaction the kernel refused, and so all of it. */
+export interface TransactionRefusal {
+  /** Index of the request; null: none in particular. */
+  readonly index: number | null;
+  /** What the kernel says. */
+  readonly said: string;
+}
+
+/** Changes the kernel without a program; never waits. */
+export interface KernelWriter extends Disposable {
+  /** @returns why the kernel refused it, in its words; null: it is done @throws {SysError} it is unknown whether it is done */
+  change(request: ObjectRequest): string | null;
+  /**
+   * Changes all elements in one transaction, or none.
+   *
+   * @returns what the kernel refused; empty: all is done
+   * @throws {SysError} it is unknown whether it is done
+   */
+  transact(requests: readonly ElementsRequest[]): readonly TransactionRefusal[];
 }
 
 /** A netfilter queue to open. */

@@ -1,6 +1,7 @@
 import { env, pid } from "node:process";
 import { ClockWatch } from "../ffi/clock_watch.ts";
 import { lockFile, lockFileInherited } from "../ffi/file_lock.ts";
+import { NetlinkWriter } from "../ffi/kernel_writer.ts";
 import { NetlinkNews } from "../ffi/netlink_news.ts";
 import { NetlinkRoutes } from "../ffi/netlink_routes.ts";
 import { NotifySocket } from "../ffi/notify_socket.ts";
@@ -31,6 +32,7 @@ export const SYSTEM: System = {
   },
   openNews: NetlinkNews.open,
   openRoutes: () => new NetlinkRoutes(),
+  openWriter: () => new NetlinkWriter(),
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),
   openReplySocket: (options) => new ReplySocket(options),

@@ -1,3 +1,4 @@
+import { Executor } from "../kernel/executor.ts";
 import { Instance } from "../kernel/instance.ts";
 import { gateNames } from "../kernel/gate_names.ts";
 import { Runner } from "../kernel/runner.ts";
@@ -15,7 +16,10 @@ import type { Identification } from "../settings/resolve.ts";
  */
 export async function cleanup(
   { mode, name, ports, queue, table }: Identification,
-  { clock, locks, runProgram, surroundings }: Pick<System, "clock" | "locks" | "runProgram" | "surroundings">,
+  { clock, locks, openWriter, runProgram, surroundings }: Pick<
+    System,
+    "clock" | "locks" | "openWriter" | "runProgram" | "surroundings"
+  >,
   log: Log,
 ): Promise<string> {
   const identity = {
@@ -27,8 +31,11 @@ export async function cleanup(
     made: new Set<string>(),
   };
   const nft = mode === "server" ? "needed" : "if-installed";
+  const runner = new Runner({ runProgram, surroundings }, log);
+  using writer = openWriter();
   const access = {
-    runner: new Runner({ runProgram, surroundings }, log),
+    runner,
+    executor: new Executor(runner, writer, log),
     lock: () => locks.namespace(),
     clock,
   };

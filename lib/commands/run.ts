@@ -5,6 +5,7 @@ import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
 import { Service } from "../daemon/service.ts";
 import { describeStatus } from "../daemon/status.ts";
+import { Executor } from "../kernel/executor.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
@@ -46,7 +47,9 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   using routes = system.openRoutes();
   const lock = () => locks.namespace();
-  const kernel = new Kernel(settings, { runner, lock, clock, news, routes, isPortFree, log });
+  using writer = system.openWriter();
+  const executor = new Executor(runner, writer, log);
+  const kernel = new Kernel(settings, { runner, executor, lock, clock, news, routes, isPortFree, log });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);

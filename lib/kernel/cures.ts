@@ -3,7 +3,7 @@ import { ANY_ADDRESS } from "./state.ts";
 import { type IpFou, wordsOfFou } from "./listing.ts";
 
 /** A command that was refused, and what was said. */
-interface Refusal {
+export interface Refusal {
   readonly command: string;
   readonly said: string;
 }

@@ -3,7 +3,7 @@ import type { DeviceChange, KernelChange } from "../ports.ts";
 import type { Transition } from "./plan.ts";
 import { type KernelState, routeKey } from "./state.ts";
 
-/** The news that the kernel sends while the commands of a plan run. */
+/** The news that the kernel sends while the steps of a plan are taken. */
 export class ExpectedNews {
   /** Keys of devices, addresses and routes: see `changeKey`. */
   readonly #keys: ReadonlySet<string>;
@@ -14,7 +14,7 @@ export class ExpectedNews {
 
   /** @param from the state that the plan begins with */
   constructor(from: KernelState, { close, ip, open }: Transition) {
-    this.#keys = new Set(ip.flatMap((line) => keysOf(line, from)));
+    this.#keys = new Set(ip.flatMap(({ line }) => keysOf(line, from)));
     this.#transactions = [close, open].filter(({ length }) => length > 0).length;
   }
 
@@ -57,7 +57,7 @@ function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }
     outer === `${formatEndpoint(local)} ${formatEndpoint(remote)} ${header}`;
 }
 
-/** Keys of what a line for `ip -batch` changes. */
+/** Keys of what a line of `ip` changes. */
 function keysOf(line: string, from: KernelState): string[] {
   const [object, verb, ...words] = line.split(" ");
   const prefix = verb === "delete" ? "gone " : "";

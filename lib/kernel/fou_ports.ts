@@ -3,8 +3,8 @@ import type { Clock, System } from "../ports.ts";
 import type { Losses } from "./losses.ts";
 import type { NewsBell } from "./news_bell.ts";
 import type { Picture } from "./picture.ts";
-import { listenerWords } from "./plan_devices.ts";
-import type { Runner } from "./runner.ts";
+import { changeListener } from "./plan_devices.ts";
+import type { Executor } from "./executor.ts";
 import { listenerKey } from "./state.ts";
 
 /** The kernel's answer when a FOU port that is to be deleted does not exist. */
@@ -20,7 +20,7 @@ interface FouPortsContext {
   readonly losses: Losses;
   readonly bell: NewsBell;
   readonly clock: Clock;
-  readonly runner: Runner;
+  readonly executor: Executor;
   readonly isPortFree: System["isPortFree"];
   readonly log: Log;
   /** Has the picture take the kernel's news. */
@@ -73,16 +73,16 @@ export class FouPorts {
 
   /** Closes our FOU ports because there is no gate in front of them. Holds no lock, as a change that hangs may have it. */
   async close(): Promise<void> {
-    const { picture, losses, bell, clock, log, runner } = this.#context;
+    const { picture, losses, bell, clock, log, executor } = this.#context;
     if (picture.gate.isClosed) return;
     const { guarded } = picture;
     picture.beginClosing();
     let isDone = true;
     try {
-      const lines = guarded.map((listener) => `fou del ${listenerWords(listener)}`);
-      if (lines.length > 0) await runner.ipEach(lines, NO_SUCH_PORT);
+      const steps = guarded.map((listener) => changeListener("del", listener));
+      if (steps.length > 0) await executor.ipEach(steps, NO_SUCH_PORT);
       const ports = guarded.map(({ local }) => listenerKey(local)).join(", ");
-      if (lines.length > 0) losses.tellClosed(`${CLOSED}: ${ports}`, clock.now());
+      if (steps.length > 0) losses.tellClosed(`${CLOSED}: ${ports}`, clock.now());
     } catch (error) {
       isDone = false;
       log.error(`${(error as Error).message}: FOU ports are open without a gate`);

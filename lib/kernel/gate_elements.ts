@@ -1,50 +1,99 @@
+import { ACCEPT, type Element, type KeyPart } from "../requests.ts";
+import { parseIpv4, parseNetwork } from "../ipv4.ts";
+import { isPort } from "../packet.ts";
 import { gateNames } from "./gate_names.ts";
-import type { Remote } from "./state.ts";
+import type { Gate, Remote } from "./state.ts";
+import { command, type Step, stepOf } from "./step.ts";
 
-/** A command that adds elements to a set or map or deletes them; none for no elements. */
-export function changeElements(
+/** The sets of a gate that the program fills, besides the maps. */
+export const KEY_SETS = [
+  "addresses",
+  "shared",
+  "endpoints",
+  "alts",
+  "devices",
+  "sources",
+  "clamped",
+] as const;
+export type KeySet = typeof KEY_SETS[number];
+
+/** A step that adds elements to a set or map or deletes them; none for no elements. */
+function changeElements(
   verb: "add" | "delete",
   table: string,
   set: string,
-  elements: Iterable<string>,
-): string[] {
-  const list = [...elements].join(", ");
-  return list === "" ? [] : [`${verb} element ip ${table} ${set} { ${list} }`];
+  elements: readonly Element[],
+): Step[] {
+  return elements.length === 0 ? [] : [stepOf({ kind: "elements", verb, table, set, elements })];
 }
 
-/** Commands that let remotes in. @param now milliseconds of `Clock.now()` */
-export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): string[] {
+/** Steps that let remotes in. @param now milliseconds of `Clock.now()` */
+export function addRemotes(table: string, name: string, remotes: readonly Remote[], now: number): Step[] {
   const names = gateNames(name);
-  const element = (remote: Remote, value: string) =>
-    `${elementKey(remote)}${timeoutFor(remote.expiresAt, now)} : ${value}`;
+  const element = (remote: Remote, value: string): Element => ({
+    key: keyOf(remote),
+    timeout: remote.expiresAt === null ? null : Math.max(1, Math.round(remote.expiresAt - now)),
+    value,
+  });
   const locals = remotes.flatMap((remote) => remote.alt === null ? [] : element(remote, remote.alt));
-  const verdicts = remotes.map((remote) => element(remote, "accept"));
+  const verdicts = remotes.map((remote) => element(remote, ACCEPT));
   return [
     ...changeElements("add", table, names.locals, locals),
     ...changeElements("add", table, names.remotes, verdicts),
   ];
 }
 
-function elementKey({ endpoint, port }: Remote): string {
-  return `${endpoint.ip} . ${endpoint.port} . ${port}`;
-}
-
-/** `nft` takes at most eight digits before a unit: milliseconds alone would end at 27 hours. */
-function timeoutFor(expiresAt: number | null, now: number): string {
-  if (expiresAt === null) return "";
-  const whole = Math.max(1, Math.round(expiresAt - now));
-  return ` timeout ${Math.floor(whole / 1000)}s${whole % 1000}ms`;
-}
-
-/** Commands that shut remotes out. */
-export function deleteRemotes(table: string, name: string, remotes: readonly Remote[]): string[] {
+/** Steps that shut remotes out. */
+export function deleteRemotes(table: string, name: string, remotes: readonly Remote[]): Step[] {
   const names = gateNames(name);
   // An element with a timeout may have expired meanwhile. Adding it first keeps its deletion from failing.
   const timed = remotes.filter(({ expiresAt }) => expiresAt !== null);
   const readdressed = remotes.filter(({ alt }) => alt !== null);
+  const bare = (remote: Remote): Element => ({ key: keyOf(remote), timeout: null, value: null });
   return [
     ...addRemotes(table, name, timed.map((remote) => ({ ...remote, expiresAt: null })), 0),
-    ...changeElements("delete", table, names.remotes, remotes.map(elementKey)),
-    ...changeElements("delete", table, names.locals, readdressed.map(elementKey)),
+    ...changeElements("delete", table, names.remotes, remotes.map(bare)),
+    ...changeElements("delete", table, names.locals, readdressed.map(bare)),
   ];
+}
+
+function keyOf({ endpoint, port }: Remote): KeyPart[] {
+  return [endpoint.ip, endpoint.port, port];
+}
+
+/** A step that changes keys of one of the gate's sets, which are as its state has them; none for no keys. */
+export function changeKeys(
+  verb: "add" | "delete",
+  { table, name }: Pick<Gate, "table" | "name">,
+  set: KeySet,
+  keys: readonly string[],
+): Step[] {
+  const setName = gateNames(name)[set];
+  const elements = keys.map((key) => readKey(set, key));
+  if (!elements.includes(null)) {
+    const bare = elements.map((key) => ({ key: key!, timeout: null, value: null }));
+    return changeElements(verb, table, setName, bare);
+  }
+  // Somebody put another kind of key there.
+  const words = keys.map((key) => isOfDevices(set) ? `"${key}"` : key);
+  return [command(`${verb} element ip ${table} ${setName} { ${words.join(", ")} }`)];
+}
+
+/** @returns null: it is not of the set's type */
+function readKey(set: KeySet, key: string): KeyPart[] | null {
+  if (isOfDevices(set)) return [{ device: key }];
+  if (set === "sources") {
+    const [, device, network] = /^"([^"]*)" \. (\S+)$/.exec(key) ?? [];
+    return device === undefined || parseNetwork(network!) === null
+      ? null
+      : [{ device }, { network: network! }];
+  }
+  const [ip = "", port, ...more] = key.split(" . ");
+  if (parseIpv4(ip) === null || more.length > 0) return null;
+  if (port === undefined) return [ip];
+  return isPort(Number(port)) ? [ip, Number(port)] : null;
+}
+
+function isOfDevices(set: KeySet): boolean {
+  return set === "devices" || set === "clamped";
 }

@@ -1,6 +1,7 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Clock } from "../ports.ts";
 import { carryOut } from "./carry_out.ts";
+import type { Executor } from "./executor.ts";
 import type { Identity } from "./identity.ts";
 import type { Refusals } from "./kept_out.ts";
 import type { IpRoute, Listing } from "./listing.ts";
@@ -14,6 +15,7 @@ import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./
 /** What Instance needs from the system. */
 export interface InstanceContext {
   readonly runner: Runner;
+  readonly executor: Executor;
   /**
    * Takes the lock under which the instances of a network namespace look at the kernel and change it. Programs that
    * outlive a killed instance hold it until they end.
@@ -78,9 +80,9 @@ export class Instance {
     onMade: () => void = () => {},
   ): Promise<Refusals> {
     if (Object.values(plan).every(({ length }) => length === 0)) return new Map();
-    const { runner, lock } = this.#context;
+    const { executor, lock } = this.#context;
     using _lock = await lock();
-    return await carryOut(plan, new Owners(from, to, plan), runner, onMade);
+    return await carryOut(plan, new Owners(from, to, plan), executor, onMade);
   }
 
   /** Removes everything of the instance. @returns what that was @throws {IpipouError} exit code 200 */

@@ -54,11 +54,11 @@ export class Kernel {
     this.#elsewhere = new Elsewhere(context.log);
     this.#wildcards = new WildcardWarnings(context.log);
     this.#losses = new Losses(context.log);
-    const { news, clock, runner, isPortFree, log } = context;
+    const { news, clock, executor, isPortFree, log } = context;
     const bell = this.#bell = new NewsBell(news, clock);
     const takeNews = () => this.#takeNews();
     const [picture, losses] = [this.#picture, this.#losses];
-    this.#ports = new FouPorts({ picture, losses, bell, clock, runner, isPortFree, log, takeNews });
+    this.#ports = new FouPorts({ picture, losses, bell, clock, executor, isPortFree, log, takeNews });
   }
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */

@@ -1,6 +1,7 @@
 import { gateNames } from "./gate_names.ts";
 import type { Transition } from "./plan.ts";
 import { endpointKey, type KernelState, listenerKey, pairKey, type Tunnel } from "./state.ts";
+import { type Step, stepOf } from "./step.ts";
 
 type Users = ReadonlyMap<string, ReadonlySet<string>>;
 
@@ -22,7 +23,7 @@ export class Owners {
     this.#current = current.tunnels;
     this.#before = usersIn(current);
     this.#after = usersIn(desired);
-    this.#doomed = ip.flatMap((line) => /^link set dev (\S+) group /.exec(line)?.[1] ?? []);
+    this.#doomed = ip.flatMap(({ line }) => /^link set dev (\S+) group /.exec(line)?.[1] ?? []);
   }
 
   /** Devices that a command of `ip` is for. */
@@ -93,10 +94,11 @@ function usersIn({ tunnels }: KernelState): Users {
   return users;
 }
 
-/** The same commands with one element in each. */
-export function apart(lines: readonly string[]): string[] {
-  return lines.flatMap((line) => {
-    const [, head, elements] = /^(\w+ element .* \{) (.*) \}$/.exec(line) ?? [];
-    return head === undefined ? [line] : elements!.split(", ").map((element) => `${head} ${element} }`);
+/** The same steps with one element in each. */
+export function apart(steps: readonly Step[]): Step[] {
+  return steps.flatMap((step) => {
+    const { request } = step;
+    if (request?.kind !== "elements") return [step];
+    return request.elements.map((element) => stepOf({ ...request, elements: [element] }));
   });
 }

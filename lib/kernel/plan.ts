@@ -1,28 +1,28 @@
 import type { DesiredState } from "./desired.ts";
-import { addListeners, listenerWords, planDevices } from "./plan_devices.ts";
+import { addListeners, changeListener, planDevices } from "./plan_devices.ts";
 import { planGate } from "./plan_gate.ts";
 import { type KernelState, type Listener, listenerKey, type Observed } from "./state.ts";
+import type { Step } from "./step.ts";
 import { unlistedListeners } from "./unlisted.ts";
 
 /**
- * Commands that lead from one state of the kernel to another, in the order in which they run: leaving peers are shut
- * out first, then `ip` works behind the closed gate, then admitted peers are let in. Each part is one run of a program,
- * or none when it is empty.
+ * Steps that lead from one state of the kernel to another, in order: leaving peers are shut out first, then devices change
+ * behind the closed gate, then admitted peers are let in. Any part may be empty.
  */
 export interface Transition {
   /**
-   * For `ip -force -batch`: adds the listeners that may exist although they were not listed. Whether they existed does
-   * not matter: afterwards they do.
+   * Adds the listeners that may exist although they were not listed. Whether they existed does not matter: afterwards
+   * they do. All steps are taken, also when some are refused.
    */
-  readonly confirm: readonly string[];
-  /** For `ip -batch`: removes listeners before the gate in front of them. */
-  readonly withdraw: readonly string[];
-  /** For `nft -f`, one transaction. */
-  readonly close: readonly string[];
-  /** For `ip -batch`. */
-  readonly ip: readonly string[];
-  /** For `nft -f`, one transaction. */
-  readonly open: readonly string[];
+  readonly confirm: readonly Step[];
+  /** Removes listeners before the gate in front of them. */
+  readonly withdraw: readonly Step[];
+  /** One transaction of nftables. */
+  readonly close: readonly Step[];
+  /** Devices, addresses, routes and listeners. */
+  readonly ip: readonly Step[];
+  /** One transaction of nftables. */
+  readonly open: readonly Step[];
 }
 
 /**
@@ -52,7 +52,7 @@ export function planTransition(
   const { close, open } = planGate(current, desired, now);
   return {
     confirm: addListeners(unlisted, [], current.altAddresses),
-    withdraw: [...exposed.values()].map((listener) => `fou del ${listenerWords(listener)}`),
+    withdraw: [...exposed.values()].map((listener) => changeListener("del", listener)),
     ...(ip.length > 0 ? { close, ip, open } : { close: [], ip, open: [...close, ...open] }),
   };
 }

@@ -1,5 +1,5 @@
 import type { DesiredState } from "./desired.ts";
-import { type Move, moveTunnels, outerWords } from "./moves.ts";
+import { type Move, moveTunnels } from "./moves.ts";
 import {
   HIDING_DEVICE,
   type KernelState,
@@ -9,9 +9,10 @@ import {
   ROUTE_PROTOCOL,
   type Tunnel,
 } from "./state.ts";
+import { command, type Step, stepOf } from "./step.ts";
 
 /**
- * Commands for `ip -batch`.
+ * Steps of devices, addresses, routes and listeners.
  *
  * @param unusedGroup number of an empty device group
  * @param told private addresses that are to be hidden again
@@ -23,7 +24,7 @@ export function planDevices(
   unusedGroup: number,
   told: readonly string[] = [],
   foreign: Observed["foreign"]["addresses"] = new Map(),
-): string[] {
+): Step[] {
   const changing = [...desired.tunnels.values()].filter((tunnel) =>
     current.tunnels.get(tunnel.name) !== tunnel
   );
@@ -46,28 +47,27 @@ export function planDevices(
   );
   return [
     // A device that uses a listener or private address marks it as ours. So those go before it and come after it.
-    ...oldAddresses.map(([ip, device]) => `address delete ${ip}/32 dev ${device}`),
-    ...oldListeners.map(([, listener]) => `fou del ${listenerWords(listener)}`),
-    ...deleteTunnels(doomed, unusedGroup),
-    ...tunnels.flatMap(({ tunnel, found }) => found === null ? [] : changeRoutes("delete", found, tunnel)),
+    ...oldAddresses.map(([ip, device]) => changeAddress("delete", ip, device)),
+    ...oldListeners.map(([, listener]) => changeListener("del", listener)),
+    ...deleteTunnels(doomed, unusedGroup).map(command),
+    ...tunnels.flatMap(({ tunnel, found }) => found === null ? [] : changeRoutes("delete", found, tunnel))
+      .map(command),
     ...moveTunnels(tunnels.filter((entry): entry is Move => entry.found !== null)),
-    ...tunnels.flatMap(({ tunnel, found }) => found === null ? createTunnel(tunnel) : []),
-    ...newAddresses.map(([ip, device]) =>
-      `address add ${ip}/32 dev ${device} scope ${device === HIDING_DEVICE ? "host" : "global"}`
-    ),
+    ...tunnels.flatMap(({ tunnel, found }) => found === null ? createTunnel(tunnel) : []).map(command),
+    ...newAddresses.map(([ip, device]) => changeAddress("add", ip, device)),
     ...addListeners(
       newListeners.map(([, listener]) => listener),
       [...newAddresses.map(([ip]) => ip), ...told],
       desired.altAddresses,
       foreign,
     ),
-    ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
+    ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)).map(command),
     ...tunnels.flatMap(({ tunnel, found }) =>
       // With a device's last address the kernel drops its routes. Someone may have added another address.
       found !== null && losesAddress(found, tunnel)
         ? changeRoutes("replace", tunnel, null)
         : changeRoutes("add", tunnel, found)
-    ),
+    ).map(command),
   ];
 }
 
@@ -123,6 +123,14 @@ function createTunnel(tunnel: Tunnel): string[] {
   ];
 }
 
+/** The outer half of a new tunnel in the words of `ip link`. What is not named is as the system has it. */
+function outerWords({ remote, local, fwmark, checksum, header }: Tunnel): string {
+  const markWord = fwmark === 0 ? "" : ` fwmark ${fwmark}`;
+  const checksumWord = checksum === null ? "" : checksum ? " encap-csum" : " noencap-csum";
+  return `remote ${remote.ip} local ${local.ip} ${header}${markWord} ` +
+    `encap fou encap-sport ${local.port} encap-dport ${remote.port}${checksumWord}`;
+}
+
 function raiseTunnel(found: Tunnel | null, tunnel: Tunnel): string[] {
   const { name, inner, up } = tunnel;
   const words = ({ ip, peerIp }: NonNullable<Tunnel["inner"]>) => `${ip} peer ${peerIp} dev ${name}`;
@@ -153,7 +161,7 @@ function changeRoutes(
 }
 
 /**
- * Commands that add listeners. For that, a private address needs its route in the local table for a moment.
+ * Steps that add listeners. For that, a private address needs its route in the local table for a moment.
  *
  * @param told private addresses that have that route
  * @param foreign addresses of devices that are not ours. One that a killed run left hidden gets its route for good.
@@ -163,7 +171,7 @@ export function addListeners(
   told: readonly string[],
   altAddresses: KernelState["altAddresses"],
   foreign: Observed["foreign"]["addresses"] = new Map(),
-): string[] {
+): Step[] {
   const isHidden = (ip: string) => altAddresses.get(ip) === HIDING_DEVICE;
   const hidden = new Set([
     ...told,
@@ -173,16 +181,20 @@ export function addListeners(
     listeners.map(({ local }) => local.ip)
       .filter((ip) => !altAddresses.has(ip) && foreign.get(ip) === HIDING_DEVICE),
   );
-  const route = (ip: string) => `local ${ip} dev ${HIDING_DEVICE} proto kernel table local`;
+  const changeRoute = (verb: "replace" | "delete", ip: string) =>
+    stepOf({ kind: "local route", verb, ip, device: HIDING_DEVICE });
   return [
-    ...[...hidden, ...left].map((ip) => `route replace ${route(ip)}`),
-    ...listeners.map((listener) => `fou add ${listenerWords(listener)}`),
-    ...[...hidden].map((ip) => `route delete ${route(ip)}`),
+    ...[...hidden, ...left].map((ip) => changeRoute("replace", ip)),
+    ...listeners.map((listener) => changeListener("add", listener)),
+    ...[...hidden].map((ip) => changeRoute("delete", ip)),
   ];
 }
 
-/** A listener in the words of `ip fou`. */
-export function listenerWords({ local, device }: Listener): string {
-  const deviceWords = device === null ? "" : ` dev ${device}`;
-  return `port ${local.port} ipproto 4 local ${local.ip}${deviceWords}`;
+/** The step that adds or removes a listener. */
+export function changeListener(verb: "add" | "del", { local, device }: Listener): Step {
+  return stepOf({ kind: "fou", verb, local, device });
+}
+
+function changeAddress(verb: "add" | "delete", ip: string, device: string): Step {
+  return stepOf({ kind: "address", verb, ip, device, scope: device === HIDING_DEVICE ? "host" : "global" });
 }

@@ -1,20 +1,20 @@
 import { placeKey } from "../packet.ts";
 import type { DesiredState } from "./desired.ts";
 import type { DesiredGate } from "./desired_gate.ts";
-import { addRemotes, changeElements, deleteRemotes } from "./gate_elements.ts";
-import { gateNames } from "./gate_names.ts";
+import { addRemotes, changeKeys, deleteRemotes, KEY_SETS, type KeySet } from "./gate_elements.ts";
 import { defineGate, deleteGate } from "./gate_rules.ts";
 import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
+import { command, type Step } from "./step.ts";
 
-/** Commands for `nft`, for before devices change and for after it. @param now milliseconds of `Clock.now()` */
+/** Steps of nftables, for before devices change and for after it. @param now milliseconds of `Clock.now()` */
 export function planGate(
   current: KernelState,
   desired: DesiredState,
   now: number,
-): { readonly close: readonly string[]; readonly open: readonly string[] } {
+): { readonly close: readonly Step[]; readonly open: readonly Step[] } {
   const old = current.gate;
   const { gate } = desired;
-  if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old) };
+  if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old).map(command) };
   const { table, name } = gate;
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
   const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, isThere, now);
@@ -22,7 +22,7 @@ export function planGate(
   const guarded = { ...standing, ...guards(old, gate) };
   return {
     close: [
-      ...[...current.obsoleteRules].map((rule) => `delete rule ip ${table} ${rule}`),
+      ...[...current.obsoleteRules].map((rule) => command(`delete rule ip ${table} ${rule}`)),
       ...(isThere ? changeSets(standing, { ...gate, ...guarded }) : install(old, gate, guarded, kept, now)),
       ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isReplaced(remote))) : []),
     ],
@@ -86,10 +86,10 @@ function install(
   elements: Elements,
   kept: readonly Remote[],
   now: number,
-): string[] {
+): Step[] {
   return [
-    ...(old === null ? [] : deleteGate(old)),
-    ...defineGate(gate.rules),
+    ...(old === null ? [] : deleteGate(old)).map(command),
+    ...defineGate(gate.rules).map(command),
     ...addRemotes(gate.table, gate.name, kept, now),
     ...changeSets(keptElements(null, gate), { ...gate, ...elements }),
   ];
@@ -108,12 +108,10 @@ function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses"
 
 const NONE: ReadonlySet<string> = new Set();
 
-const SETS = ["addresses", "shared", "endpoints", "alts", "devices", "sources", "clamped"] as const;
-type Elements = Pick<Gate, typeof SETS[number]>;
+type Elements = Pick<Gate, KeySet>;
 
 function keptElements(old: Elements | null, gate: Elements): Elements {
-  const of = (set: typeof SETS[number]) =>
-    new Set([...gate[set]].filter((element) => old?.[set].has(element)));
+  const of = (set: KeySet) => new Set([...gate[set]].filter((element) => old?.[set].has(element)));
   return {
     addresses: of("addresses"),
     shared: of("shared"),
@@ -125,18 +123,10 @@ function keptElements(old: Elements | null, gate: Elements): Elements {
   };
 }
 
-function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "name">): string[] {
-  const names = gateNames(after.name);
-  return SETS.flatMap((set) => {
+function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "name">): Step[] {
+  return KEY_SETS.flatMap((set) => {
     const change = (verb: "add" | "delete", from: ReadonlySet<string>, to: ReadonlySet<string>) =>
-      changeElements(
-        verb,
-        after.table,
-        names[set],
-        [...from.difference(to)].map((element) =>
-          set === "devices" || set === "clamped" ? `"${element}"` : element
-        ),
-      );
+      changeKeys(verb, after, set, [...from.difference(to)]);
     // Deletes first: a network must not overlap with one that is still there.
     return [...change("delete", before[set], after[set]), ...change("add", after[set], before[set])];
   });

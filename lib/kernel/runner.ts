@@ -1,7 +1,16 @@
 import { EXIT, type ExitCode, IpipouError, showInvisible } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ProgramName, RunProgram, Surroundings, System } from "../ports.ts";
-import { ipCure, lacksSupport, nftCure, NO_FOU, portCure, type PortRefusal, takenPort } from "./cures.ts";
+import {
+  ipCure,
+  lacksSupport,
+  nftCure,
+  NO_FOU,
+  portCure,
+  type PortRefusal,
+  type Refusal,
+  takenPort,
+} from "./cures.ts";
 import type { IpFou } from "./listing.ts";
 import { readFou } from "./read_listing.ts";
 
@@ -139,10 +148,26 @@ export class Runner {
     const lines = failedLines(/^Command failed -:(\d+)/gm, cause, commands);
     const command = commands[lines[0] ?? -1] ?? failedIpCommand(cause, commands);
     const refusal = { command, said: linesOf(cause.stderr).join("; ") };
+    return await this.ipRefusal(refusal, reason(cause), lines, { cause });
+  }
+
+  /**
+   * Makes the error for a command of `ip` that was refused, with what to do about it.
+   *
+   * @param why what was said, in short
+   * @param lines as in {@linkcode RefusedError}; none: it is not known which command it was
+   */
+  async ipRefusal(
+    refusal: Refusal,
+    why: string,
+    lines: readonly number[],
+    options: ErrorOptions = {},
+  ): Promise<IpipouError> {
+    const { command } = refusal;
     const taken = takenPort(refusal);
     const cure = taken === null ? ipCure(refusal, this.#surroundings) : await this.#portCure(taken);
-    const message = withCure(`Cannot run 'ip ${shorten(command)}': ${reason(cause)}`, cure);
-    return errorOf(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), lines, cause);
+    const message = withCure(`Cannot run 'ip ${shorten(command)}': ${why}`, cure);
+    return errorOf(message, lacksSupport(refusal) ? EXIT.modprobe : ipExitCode(command), lines, options);
   }
 
   async #portCure(port: PortRefusal): Promise<string> {
@@ -162,8 +187,14 @@ export class Runner {
     const command = commands[lines[0] ?? 0] ?? "";
     const said = /Error: (.+)/.exec(error.stderr)?.[1];
     const why = said === undefined ? reason(error) : shorten(said);
-    const cure = nftCure({ command, said: why }, this.#surroundings);
-    return errorOf(withCure(`Cannot run nft '${shorten(command)}': ${why}`, cure), EXIT.nft, lines, error);
+    return this.nftRefusal({ command, said: why }, lines, { cause: error });
+  }
+
+  /** Makes the error for a command of `nft` that was refused, with what to do about it. @param lines as in `ipRefusal` */
+  nftRefusal(refusal: Refusal, lines: readonly number[], options: ErrorOptions = {}): IpipouError {
+    const { command, said } = refusal;
+    const cure = nftCure(refusal, this.#surroundings);
+    return errorOf(withCure(`Cannot run nft '${shorten(command)}': ${said}`, cure), EXIT.nft, lines, options);
   }
 
   async #run(
@@ -235,11 +266,11 @@ function errorOf(
   message: string,
   code: ExitCode,
   lines: readonly number[],
-  cause: CommandError,
+  options: ErrorOptions,
 ): IpipouError {
   return lines.length > 0
-    ? new RefusedError(message, code, lines, { cause })
-    : new IpipouError(message, code, { cause });
+    ? new RefusedError(message, code, lines, options)
+    : new IpipouError(message, code, options);
 }
 
 function failedLines(

@@ -4,7 +4,8 @@ import { desiredState } from "../../lib/kernel/desired.ts";
 import { identityOf } from "../../lib/kernel/identity.ts";
 import type { Listing } from "../../lib/kernel/listing.ts";
 import { sortOut } from "../../lib/kernel/observe.ts";
-import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
+import { planTransition } from "../../lib/kernel/plan.ts";
+import { asLines, type Lines } from "../unit/fake/lines.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
 import type { ProgramEnd } from "../../lib/ports.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
@@ -108,16 +109,16 @@ function planFrom(
   found: Observed,
   settings: Settings,
   admissions: ReadonlyMap<string, Admission> | null,
-): Transition {
+): Lines {
   if (admissions === null) {
-    return planTransition(found, { ...EMPTY_STATE, gate: null }, NOW);
+    return asLines(planTransition(found, { ...EMPTY_STATE, gate: null }, NOW));
   }
   const { state } = desiredState({ settings, outside: OUTSIDE, admissions }, found, NOW);
-  return planTransition(found, state, NOW);
+  return asLines(planTransition(found, state, NOW));
 }
 
 /** Sorts the elements of sets in a plan, as the kernel lists them in no particular order. */
-function inOrder({ close, open, ...transition }: Transition): Transition {
+function inOrder({ close, open, ...transition }: Lines): Lines {
   const sort = (lines: readonly string[]) =>
     lines.map((line) =>
       /^(add|delete) element/.test(line)
@@ -127,7 +128,7 @@ function inOrder({ close, open, ...transition }: Transition): Transition {
   return { ...transition, close: sort(close), open: sort(open) };
 }
 
-async function carryOut(run: Run, { confirm, withdraw, close, ip, open }: Transition): Promise<void> {
+async function carryOut(run: Run, { confirm, withdraw, close, ip, open }: Lines): Promise<void> {
   assert.deepEqual(confirm, [], "there are few FOU ports");
   const steps = [["ip", "-batch", withdraw], ["nft", "-f", close], ["ip", "-batch", ip], [
     "nft",
@@ -189,7 +190,7 @@ Deno.test("the fake kernel applies plans as this real kernel does", async () => 
   for (const [index, [settings, admissions]] of history().entries()) {
     const [here, there] = await Promise.all(runs.map((run) => look(run, settings)));
     const plans = [here!, there!].map((found) => planFrom(found, settings, admissions));
-    assert.deepEqual(...plans.map(inOrder) as [Transition, Transition], `plan ${index}`);
+    assert.deepEqual(...plans.map(inOrder) as [Lines, Lines], `plan ${index}`);
     for (const run of runs) await carryOut(run, plans[0]!);
     const [after, afterThere] = await Promise.all(runs.map((run) => look(run, settings)));
     assert.deepEqual(comparable(afterThere!), comparable(after!), `after plan ${index}`);

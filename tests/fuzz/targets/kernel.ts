@@ -16,7 +16,8 @@ import { Runner } from "../../../lib/kernel/runner.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { ProgramEnd } from "../../../lib/ports.ts";
-import { USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
+import { asLines } from "../../unit/fake/lines.ts";
+import { newExecutor, USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
 import { samplePeer, sampleRoutes, sampleSettings } from "../../unit/samples.ts";
 import { ADMIN_TABLE } from "../../unit/kernel/fixtures/admin_table.ts";
 import { jsonLike, textLike } from "../mutate.ts";
@@ -57,7 +58,8 @@ function runnerFor(ends: Ends): Runner {
 function look(ends: Ends, identity: Identity = IDENTITY): Promise<Observed> {
   const lock = () => Promise.resolve(new DisposableStack());
   const options = { nft: "needed", routes: true, needsFou: true } as const;
-  const context = { runner: runnerFor(ends), lock, clock: { now: () => NOW } };
+  const runner = runnerFor(ends);
+  const context = { runner, executor: newExecutor(runner), lock, clock: { now: () => NOW } };
   return new Instance(identity, options, context).look();
 }
 
@@ -77,7 +79,7 @@ function assertSound(observed: Observed): void {
   const { state, faults } = desiredState({ settings: SETTINGS, outside: place, admissions }, observed, NOW);
   for (const { message } of faults.values()) assertLine(message);
   for (const desired of [state, EMPTY_STATE]) {
-    const lines = Object.values(planTransition(observed, desired, NOW)).flat();
+    const lines = Object.values(asLines(planTransition(observed, desired, NOW))).flat();
     for (const line of lines) {
       assertLine(line);
       assert.doesNotMatch(line, NO_WORDS);

@@ -1,7 +1,7 @@
+import { linesOf } from "./lines.ts";
 import assert from "node:assert/strict";
 import { formatMark } from "../../../lib/kernel/mark.ts";
-import { addRemotes, changeElements } from "../../../lib/kernel/gate_elements.ts";
-import { gateNames } from "../../../lib/kernel/gate_names.ts";
+import { addRemotes, changeKeys } from "../../../lib/kernel/gate_elements.ts";
 import { defineGate } from "../../../lib/kernel/gate_rules.ts";
 import type { GateRules, Remote } from "../../../lib/kernel/state.ts";
 import { buildUdpPacket } from "../../../lib/packet.ts";
@@ -66,15 +66,18 @@ function remote(port: number, alt: string | null): Remote {
   return { endpoint: { ...PEER, port }, port: 10_000, alt, expiresAt: null };
 }
 
+const GATE = { table: "ipipou", name: "hub" };
+
 function closeGate({ kernel }: FakeHost, rules = RULES): void {
-  const names = gateNames("hub");
   kernel.nft([
     ...defineGate(rules),
-    ...addRemotes("ipipou", "hub", [remote(40_000, null), remote(40_001, ALT)], 0),
-    ...changeElements("add", "ipipou", names.addresses, [PEER.ip]),
-    ...changeElements("add", "ipipou", names.alts, [ALT]),
-    ...rules.filters ? changeElements("add", "ipipou", names.devices, ['"p0"']) : [],
-    ...rules.filters ? changeElements("add", "ipipou", names.sources, ['"p0" . 172.28.0.0/24']) : [],
+    ...linesOf([
+      ...addRemotes("ipipou", "hub", [remote(40_000, null), remote(40_001, ALT)], 0),
+      ...changeKeys("add", GATE, "addresses", [PEER.ip]),
+      ...changeKeys("add", GATE, "alts", [ALT]),
+      ...rules.filters ? changeKeys("add", GATE, "devices", ["p0"]) : [],
+      ...rules.filters ? changeKeys("add", GATE, "sources", ['"p0" . 172.28.0.0/24']) : [],
+    ]),
   ]);
 }
 
@@ -145,7 +148,7 @@ Deno.test("the gate's elements expire by the clock", async () => {
   host.kernel.ip("link set dev p0 up");
   host.kernel.ip(`fou add port 10000 ipproto 4 local ${ADDRESS} dev eth0`);
   const timed = { ...remote(PEER.port, null), expiresAt: clock.now() + 1_500 };
-  host.kernel.nft([...defineGate(RULES), ...addRemotes("ipipou", "hub", [timed], clock.now())]);
+  host.kernel.nft([...defineGate(RULES), ...linesOf(addRemotes("ipipou", "hub", [timed], clock.now()))]);
   assert.equal(short(host.receive(datagram(inner()))), "p0");
   await clock.advance(1_499);
   assert.equal(short(host.receive(datagram(inner()))), "p0");

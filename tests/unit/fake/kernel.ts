@@ -1,4 +1,3 @@
-import type { Transition } from "../../../lib/kernel/plan.ts";
 import type { RouteQuery } from "../../../lib/ports.ts";
 import { Changes } from "./changes.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
@@ -6,6 +5,7 @@ import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Fib, isIn } from "./fib.ts";
 import { type FakeListener, FouPorts } from "./fou_ports.ts";
 import { runIpCommand } from "./ip_commands.ts";
+import type { Lines } from "./lines.ts";
 import { listDevice, listFou, listRoutes } from "./ip_listing.ts";
 import type { Listed, ListedObject } from "./listed.ts";
 import { type FakeAddress, type FakeDevice, Links } from "./links.ts";
@@ -149,7 +149,7 @@ export class FakeKernel {
   }
 
   /** Carries out a transition as the programs would, and calls `beforeEach` before each atomic change. */
-  run({ confirm, withdraw, close, ip, open }: Transition, beforeEach: () => void = () => {}): void {
+  run({ confirm, withdraw, close, ip, open }: Lines, beforeEach: () => void = () => {}): void {
     const steps = [
       ...confirm.map((line) => () => this.#unlessInUse(line)),
       ...withdraw.map((line) => () => this.ip(line)),

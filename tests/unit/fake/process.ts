@@ -7,6 +7,7 @@ import type { Parent } from "./programs.ts";
 import { FakeRawSocket } from "./raw_socket.ts";
 import { FakeReplySocket } from "./reply_socket.ts";
 import type { FakeServiceManager } from "./surroundings.ts";
+import { FakeWriter } from "./writer.ts";
 
 /** How long writing a file takes. */
 const WRITE_MILLISECONDS = 3;
@@ -84,6 +85,7 @@ export class FakeProcess implements Parent {
         hasRuleFor: (source) => kernel.sourceRules.has(source),
         [Symbol.dispose]: () => {},
       }),
+      openWriter: () => this.#own(new FakeWriter(kernel, this.#host.asked)),
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),

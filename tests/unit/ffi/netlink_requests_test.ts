@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   linkRequest,
   makeRequest,
-  networkWord,
   routeRequest,
   rulesRequest,
   tableRequest,
@@ -46,7 +45,7 @@ Deno.test("rulesRequest() asks for all IPv4 rules", () => {
 });
 
 Deno.test("makeRequest() puts attributes where each begins at a multiple of four bytes", () => {
-  const attributes = [[3, Uint8Array.of(1)], [4, networkWord(0x0102_0304)]] as const;
+  const attributes = [[3, Uint8Array.of(1)], [4, Uint8Array.of(1, 2, 3, 4)]] as const;
   assertBytes(
     makeRequest(0x302, Uint8Array.of(0, 0, 1, 244), attributes),
     "24000000 0203 0100 00000000 00000000  000001f4  0500 0300 01 000000  0800 0400 01020304",

@@ -1,3 +1,4 @@
+import { Executor } from "../../../lib/kernel/executor.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { Surroundings } from "../../../lib/ports.ts";
@@ -61,4 +62,12 @@ export function newRunner(lines: string[] = [], surroundings: Partial<Surroundin
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
   return new Runner({ runProgram, surroundings: { ...USUAL_SURROUNDINGS, ...surroundings } }, log);
+}
+
+/** Has everything that takes no program done without a refusal, and nothing changed. @param lines gets the log */
+export function newExecutor(runner: Runner, lines: string[] = []): Executor {
+  const writer = { change: () => null, transact: () => [], [Symbol.dispose]: () => {} };
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
+  return new Executor(runner, writer, log);
 }

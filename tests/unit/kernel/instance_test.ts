@@ -4,7 +4,7 @@ import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { Instance, type LookOptions } from "../../../lib/kernel/instance.ts";
 import { isEmptyTable } from "../../../lib/kernel/read_listing.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
-import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
+import { type Ending, FakePrograms, newExecutor, newRunner } from "./fake_programs.ts";
 
 const EMPTY_LISTS = { stdout: "[]\n[]\n" };
 const NO_TABLE = { code: 1, stderr: "Error: No such file or directory\n" };
@@ -20,7 +20,8 @@ function newInstance(options: LookOptions): Instance {
     made: new Set<string>(),
   };
   const lock = () => Promise.resolve(new DisposableStack());
-  return new Instance(identity, options, { runner: newRunner(), lock, clock: CLOCK });
+  const runner = newRunner();
+  return new Instance(identity, options, { runner, executor: newExecutor(runner), lock, clock: CLOCK });
 }
 
 async function removalWith(

@@ -1,5 +1,6 @@
 import type { Admission } from "../../../lib/admission.ts";
 import type { Wanted } from "../../../lib/kernel/desired.ts";
+import { Executor } from "../../../lib/kernel/executor.ts";
 import { Kernel } from "../../../lib/kernel/kernel.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
@@ -42,13 +43,14 @@ export class Bench {
   /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
     const { system } = this.host.start();
-    const { clock, locks, isPortFree, openNews, openRoutes } = system;
+    const { clock, locks, isPortFree, openNews, openRoutes, openWriter } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
     const [news, routes] = [openNews("ipipou"), openRoutes()];
+    const executor = new Executor(runner, openWriter(), log);
     const lock = () => locks.namespace();
-    return new Kernel(HUB, { runner, lock, clock, news, routes, isPortFree, log });
+    return new Kernel(HUB, { runner, executor, lock, clock, news, routes, isPortFree, log });
   }
 
   /** The command lines that run during `work`. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { command } from "../../../lib/kernel/step.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
@@ -74,8 +75,8 @@ const REMOVE = ["address delete 172.29.0.0/32 dev eth0", "link set dev b group 7
 
 /** A plan with this many runs of `nft`. */
 function planOf(transactions: number, ip: readonly string[] = MAKE): Transition {
-  const [close, open] = [1, 2].map((least) => transactions >= least ? ["a command"] : []);
-  return { confirm: [], withdraw: [], close: close!, ip, open: open! };
+  const [close, open] = [1, 2].map((least) => transactions >= least ? [command("a command")] : []);
+  return { confirm: [], withdraw: [], close: close!, ip: ip.map(command), open: open! };
 }
 
 /** A picture of a kernel in which one tunnel was found. */

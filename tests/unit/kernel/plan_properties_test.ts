@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/admission.ts";
-import type { Transition } from "../../../lib/kernel/plan.ts";
+import type { Lines } from "../fake/lines.ts";
 import { formatEndpoint } from "../../../lib/packet.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import type { FakeKernel } from "../fake/kernel.ts";
@@ -86,7 +86,7 @@ function checkGuards(kernel: FakeKernel): void {
 /** Carries out a plan up to its step `killAt`, and checks that no step lets in anyone else. */
 function runKilled(
   kernel: FakeKernel,
-  transition: Transition,
+  transition: Lines,
   killAt: number,
   allowed: Iterable<string>,
 ): void {

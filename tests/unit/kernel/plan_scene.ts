@@ -2,10 +2,11 @@ import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
 import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
-import { planTransition, type Transition } from "../../../lib/kernel/plan.ts";
+import { planTransition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { FakeKernel } from "../fake/kernel.ts";
+import { asLines, type Lines } from "../fake/lines.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
 export const NOW = 1_700_000_000_000;
@@ -25,17 +26,17 @@ export function plan(
   settings: Settings,
   admissions: ReadonlyMap<string, Admission>,
   now = NOW,
-): Transition {
+): Lines {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
   const outside = { ...OUTSIDE, link: settings.local.device };
   const { state } = desiredState({ settings, outside, admissions }, observed, now);
-  return planTransition(observed, state, now);
+  return asLines(planTransition(observed, state, now));
 }
 
 /** The plan that removes everything of ours. */
-export function planRemoval(kernel: FakeKernel, settings: Settings): Transition {
+export function planRemoval(kernel: FakeKernel, settings: Settings): Lines {
   const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
-  return planTransition(observed, { ...EMPTY_STATE, gate: null }, NOW);
+  return asLines(planTransition(observed, { ...EMPTY_STATE, gate: null }, NOW));
 }
 
 export function admission(ip: string, port: number): Admission {

@@ -5,6 +5,7 @@ import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
+import { asLines } from "../fake/lines.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { acceptedRemotes, admission, newKernel, NOW, OUTSIDE, plan, planRemoval } from "./plan_scene.ts";
 
@@ -173,7 +174,7 @@ Deno.test("planTransition() follows routing rules that come and go, by one trans
     const outside = { ip: "192.0.2.1", device: "eth0", link: null, isRuled };
     const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
     const { state } = desiredState({ settings, outside, admissions }, observed, NOW);
-    return planTransition(observed, state, NOW);
+    return asLines(planTransition(observed, state, NOW));
   };
   const chain = () => kernel.tables.get("ipipou")?.chains.get("rewrite-ipipou0")?.hook;
   for (
@@ -221,13 +222,13 @@ Deno.test("planTransition() deletes rules of version 0.1 when it makes the gate,
     NOW,
   );
   const deletion = "delete rule ip ipipou nfq handle 4";
-  const { close } = planTransition({ ...observed, own }, state, NOW);
+  const { close } = asLines(planTransition({ ...observed, own }, state, NOW));
   assert.deepEqual(close.filter((command) => command.startsWith("delete")), [deletion]);
-  const removal = planTransition(
+  const removal = asLines(planTransition(
     { ...observed, own: { ...state, ...own } },
     { ...EMPTY_STATE, gate: null },
     NOW,
-  );
+  ));
   assert.ok(![...removal.close, ...removal.open].includes(deletion));
 });
 
@@ -258,7 +259,7 @@ Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a
     const came = new Map([["ipipou0", { ...admission("198.51.100.2", 40001), port: local.ports[0] }]]);
     const outside = { ip: local.ip!, device: "eth0", link: "eth0", isRuled: false };
     const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
-    kernel.run(planTransition(observed, state, NOW), check);
+    kernel.run(asLines(planTransition(observed, state, NOW)), check);
     check();
     const wanted = local.ports.map((port) => [`${local.ip}:${port}`, null]);
     assert.deepEqual([...kernel.listeners].sort(), wanted);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/admission.ts";
 import type { Wanted } from "../../../lib/kernel/desired.ts";
+import { Executor } from "../../../lib/kernel/executor.ts";
 import { Kernel } from "../../../lib/kernel/kernel.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
@@ -75,13 +76,23 @@ class Bench {
 
   constructor() {
     const { system } = this.host.start();
-    const { clock, locks, isPortFree, openNews, openRoutes } = system;
+    const { clock, locks, isPortFree, openNews, openRoutes, openWriter } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
+    const executor = new Executor(runner, openWriter(), log);
     const lock = () => locks.namespace();
     const news = openNews("ipipou");
-    this.kernel = new Kernel(HUB, { runner, lock, clock, news, routes: openRoutes(), isPortFree, log });
+    this.kernel = new Kernel(HUB, {
+      runner,
+      executor,
+      lock,
+      clock,
+      news,
+      routes: openRoutes(),
+      isPortFree,
+      log,
+    });
     this.host.kernel.addDevice("others", {
       kind: "ipip",
       outer: { ...HEADER, local: "192.0.2.1", remote: "198.51.100.9", encap: null, csum: false },

@@ -1,0 +1,100 @@
+import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { KernelWriter } from "../ports.ts";
+import type { ElementsRequest, ObjectRequest } from "../requests.ts";
+import type { Runner } from "./runner.ts";
+import type { Step } from "./step.ts";
+
+/**
+ * Carries out steps. Where the kernel understands all of them without a program, it is asked itself: that takes
+ * microseconds, whatever else is in its tables. What is laid down once is left to `ip` and `nft`.
+ */
+export class Executor {
+  readonly #runner: Runner;
+  readonly #writer: KernelWriter;
+  readonly #log: Log;
+
+  constructor(runner: Runner, writer: KernelWriter, log: Log) {
+    this.#runner = runner;
+    this.#writer = writer;
+    this.#log = log;
+  }
+
+  /** Changes devices, addresses, routes and FOU ports, up to the first step that fails. @throws {IpipouError} naming it */
+  async ip(steps: readonly Step[]): Promise<void> {
+    const requests = requestsOf(steps, isOfObject);
+    if (requests === null) return void await this.#runner.ip(steps.map(({ line }) => line));
+    for (const [index, request] of requests.entries()) {
+      const said = this.#change(steps[index]!, request);
+      if (said !== null) throw await this.#refusal(steps[index]!, said, [index]);
+    }
+  }
+
+  /**
+   * Takes all steps even if some fail.
+   *
+   * @param done the kernel's answer to a step that changes nothing; not a failure
+   * @throws {RefusedError} with all that failed for another reason
+   * @throws {IpipouError} when it is unknown which did
+   */
+  async ipEach(steps: readonly Step[], done: string): Promise<void> {
+    const requests = requestsOf(steps, isOfObject);
+    if (requests === null) return await this.#runner.ipEach(steps.map(({ line }) => line), done);
+    const failed = requests.flatMap((request, index) => {
+      const said = this.#change(steps[index]!, request);
+      return said === null || said.includes(done) ? [] : [{ index, said }];
+    });
+    const [first] = failed;
+    if (first === undefined) return;
+    throw await this.#refusal(steps[first.index]!, first.said, failed.map(({ index }) => index));
+  }
+
+  /** Takes steps of nftables as one transaction: all take effect or none. @throws {IpipouError} naming what failed */
+  async nft(steps: readonly Step[]): Promise<void> {
+    const requests = requestsOf(steps, isOfElements);
+    if (requests === null) return await this.#runner.nft(steps.map(({ line }) => line));
+    for (const { line } of steps) this.#log.command(`nft '${line}'`);
+    const refusals = this.#orUnknown("nft", EXIT.nft, steps[0]!, () => this.#writer.transact(requests));
+    const [first] = refusals;
+    if (first === undefined) return;
+    const indexes = refusals.flatMap(({ index }) => index ?? []);
+    const command = steps[first.index ?? 0]!.line;
+    throw this.#runner.nftRefusal({ command, said: first.said }, [...new Set(indexes)]);
+  }
+
+  /** @returns why the kernel refused it; null: it is done */
+  #change(step: Step, request: ObjectRequest): string | null {
+    this.#log.command(`ip ${step.line}`);
+    return this.#orUnknown("ip", EXIT.ipLink, step, () => this.#writer.change(request));
+  }
+
+  #refusal({ line }: Step, said: string, lines: readonly number[]): Promise<IpipouError> {
+    return this.#runner.ipRefusal({ command: line, said }, said, lines);
+  }
+
+  #orUnknown<T>(program: string, code: ExitCode, { line }: Step, ask: () => T): T {
+    try {
+      return ask();
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new IpipouError(`Cannot run '${program} ${line}': ${message}`, code, { cause });
+    }
+  }
+}
+
+/** What the steps ask of the kernel; null: some take a program, so all do, as they go together. */
+function requestsOf<R extends Step["request"]>(
+  steps: readonly Step[],
+  isOfKind: (request: Step["request"]) => request is R,
+): readonly R[] | null {
+  const requests = steps.map(({ request }) => request);
+  return requests.every(isOfKind) ? requests : null;
+}
+
+function isOfElements(request: Step["request"]): request is ElementsRequest {
+  return request?.kind === "elements";
+}
+
+function isOfObject(request: Step["request"]): request is ObjectRequest {
+  return request !== null && request.kind !== "elements";
+}

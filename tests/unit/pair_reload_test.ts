@@ -64,16 +64,16 @@ Deno.test("A server changes its counters, its queue's number or a lifetime in on
   const world = await connected();
   const before = world.snapshots();
   const [first, ...others] = peersOf({ lifetime: 0 });
-  const changes: Settings[] = [
-    plainHub({ nft: { table: "ipipou", counter: false } }),
-    plainHub({ queue: { number: 7, maxLength: 24 } }),
-    hubOf([{ ...first!, lifetime: 3_600 }, ...others]),
+  const changes: [Settings, string][] = [
+    [plainHub({ nft: { table: "ipipou", counter: false } }), "nft"],
+    [plainHub({ queue: { number: 7, maxLength: 24 } }), "nft"],
+    [hubOf([{ ...first!, lifetime: 3_600 }, ...others]), "netlink"],
   ];
-  for (const settings of changes) {
-    assert.deepEqual(changesIn(await reload(world, world.server, settings)), ["nft"]);
+  for (const [settings, how] of changes) {
+    assert.deepEqual(changesIn(await reload(world, world.server, settings)), [how]);
     assert.deepEqual([...world.server.host.queues.keys()], [settings.queue.number]);
     world.assertConnected();
-    assert.deepEqual(changesIn(await reload(world, world.server, plainHub())), ["nft"]);
+    assert.deepEqual(changesIn(await reload(world, world.server, plainHub())), [how]);
     assert.deepEqual(world.snapshots(), before);
   }
 });

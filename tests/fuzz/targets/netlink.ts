@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseFouFamily, readAnswers } from "../../../ffi/netlink_answers.ts";
 import { parseCounts } from "../../../ffi/netlink_counts.ts";
 import {
   isRuleFor,
@@ -110,5 +111,27 @@ function assertRoute(route: RouteAnswer | null): void {
   assert.ok(source === null || parseIpv4(source) !== null);
 }
 
+const replies = target(
+  "netlink: answers to changes",
+  [
+    "ffi/netlink_answers.ts readAnswers",
+    "ffi/netlink_answers.ts parseFouFamily",
+    "ffi/netlink_messages.ts findText",
+  ],
+  bytesLike([samples.REFUSED_WITH_MESSAGE, samples.FOU_FAMILY, ANSWER, ...Object.values(samples)]),
+  (datagram) => {
+    const answers = readAnswers(datagram);
+    assert.ok(answers.length <= datagram.length / 16);
+    for (const { sequence, errno, message } of answers) {
+      assert.ok(Number.isInteger(sequence) && Number.isInteger(errno) && errno >= 0);
+      assert.ok(message === null || message.length <= datagram.length);
+    }
+    for (const message of messagesIn(datagram)) {
+      const family = message && parseFouFamily(message);
+      assert.ok(family === null || family >= 0 && family <= 0xffff);
+    }
+  },
+);
+
 /** What the kernel says by netlink. */
-export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, lookUps];
+export const NETLINK_TARGETS: readonly Target[] = [route, table, answers, lookUps, replies];

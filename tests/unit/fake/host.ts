@@ -11,7 +11,6 @@ import type { RawSocketHost } from "./raw_socket.ts";
 import type { FakeReplySocket } from "./reply_socket.ts";
 import { FakeResolver, type FakeServiceManager, SeededRandom } from "./surroundings.ts";
 import type { ErrorCode } from "./sys_error.ts";
-import { Asked } from "./writer.ts";
 
 /** How a host is set up. */
 export interface HostOptions extends Partial<Omit<KernelOptions, "now">> {
@@ -32,7 +31,6 @@ export class FakeHost implements RawSocketHost {
   readonly path: DataPath;
   readonly lock = new FakeLock();
   readonly programs: FakePrograms;
-  readonly asked = new Asked();
   readonly random: SeededRandom;
   readonly resolver: FakeResolver;
   readonly queues = new Map<number, FakePacketQueue>();

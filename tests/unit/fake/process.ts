@@ -85,7 +85,7 @@ export class FakeProcess implements Parent {
         hasRuleFor: (source) => kernel.sourceRules.has(source),
         [Symbol.dispose]: () => {},
       }),
-      openWriter: () => this.#own(new FakeWriter(kernel, this.#host.asked)),
+      openWriter: () => this.#own(new FakeWriter(kernel, programs)),
       openPacketQueue: (options) => this.#own(new FakePacketQueue(queues, options)),
       openRawSocket: (options) => this.#own(new FakeRawSocket(this.#host, options)),
       openReplySocket: (options) => this.#own(new FakeReplySocket(replySockets, options)),

@@ -47,9 +47,10 @@ export class FakePrograms {
   readonly mistakes: unknown[] = [];
   /** Null: programs take no time, only turns of the event loop. */
   latency: Latency | null;
-  /** The command lines of all runs so far. */
+  /** The command lines of all runs so far, and between them "netlink ip LINE" or "netlink nft LINES" for what takes none. */
   readonly runs: string[] = [];
   readonly #faults: { readonly program: ProgramName; readonly fault: Fault }[] = [];
+  #lost: Error | null = null;
   readonly #running = new Set<Execution>();
   readonly #kernel: FakeKernel;
   readonly #clock: VirtualClock;
@@ -60,6 +61,19 @@ export class FakePrograms {
     this.#clock = clock;
     this.#lock = lock;
     this.latency = latency;
+  }
+
+  /** Notes what the kernel was asked for without a program. @throws the fault that was set for it */
+  note(line: string): void {
+    this.runs.push(line);
+    const fault = this.#lost;
+    this.#lost = null;
+    if (fault !== null) throw fault;
+  }
+
+  /** Has the answer to the next request without a program get lost, before anything is done. */
+  loseNext(fault: Error): void {
+    this.#lost = fault;
   }
 
   /** How many programs are running now. */

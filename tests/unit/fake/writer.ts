@@ -2,43 +2,24 @@ import { stepOf } from "../../../lib/kernel/step.ts";
 import type { KernelWriter, TransactionRefusal } from "../../../lib/ports.ts";
 import type { ElementsRequest, ObjectRequest } from "../../../lib/requests.ts";
 import type { FakeKernel } from "./kernel.ts";
+import type { FakePrograms } from "./programs.ts";
 import { Refused } from "./refused.ts";
-
-/** What the processes of a host asked its kernel for without a program. */
-export class Asked {
-  /** As an administrator would type it. */
-  readonly lines: string[] = [];
-  #fault: Error | null = null;
-
-  /** Has the next request fail, without an answer. */
-  failNext(fault: Error): void {
-    this.#fault = fault;
-  }
-
-  /** @throws the fault */
-  note(lines: readonly string[]): void {
-    this.lines.push(...lines);
-    const fault = this.#fault;
-    this.#fault = null;
-    if (fault !== null) throw fault;
-  }
-}
 
 /** Changes a fake kernel without a program. */
 export class FakeWriter implements KernelWriter {
   readonly #kernel: FakeKernel;
-  readonly #asked: Asked;
+  readonly #programs: FakePrograms;
   #isAbandoned = false;
 
-  constructor(kernel: FakeKernel, asked: Asked) {
+  constructor(kernel: FakeKernel, programs: FakePrograms) {
     this.#kernel = kernel;
-    this.#asked = asked;
+    this.#programs = programs;
   }
 
   change(request: ObjectRequest): string | null {
     const { line } = stepOf(request);
     if (this.#isAbandoned) return null;
-    this.#asked.note([`ip ${line}`]);
+    this.#programs.note(`netlink ip ${line}`);
     if (request.kind === "fou" && this.#kernel.modules !== "loaded") return "Error talking to the kernel";
     try {
       this.#kernel.ip(line);
@@ -52,7 +33,7 @@ export class FakeWriter implements KernelWriter {
   transact(requests: readonly ElementsRequest[]): readonly TransactionRefusal[] {
     const lines = requests.map((request) => stepOf(request).line);
     if (this.#isAbandoned) return [];
-    this.#asked.note(lines.map((line) => `nft '${line}'`));
+    this.#programs.note(`netlink nft ${lines.join("; ")}`);
     try {
       this.#kernel.nft(lines);
       return [];

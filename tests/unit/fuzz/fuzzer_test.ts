@@ -19,6 +19,7 @@ const NO_READERS = new Set([
   "lib/commands/hub.ts findHub",
   "lib/daemon/hosts.ts findHosts",
   "lib/kernel/recursion.ts findRecursions",
+  "lib/outer_header.ts parseOuterHeader",
   "lib/settings/words.ts findLong",
   "lib/settings/words.ts findShort",
 ]);

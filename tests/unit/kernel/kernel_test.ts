@@ -21,7 +21,11 @@ Deno.test("apply() confirms FOU ports that the kernel left out of its list, and 
   const standing = snapshot(bench.host.kernel);
   const next = bench.newKernel();
   const runs = await bench.runsDuring(() => next.apply(ALL_ADMITTED));
-  assert.deepEqual(runs.filter((run) => !/ -j(son)? /.test(run)), ["ip -force -batch -"]);
+  const changes = runs.filter((run) => !/ -j(son)? /.test(run));
+  assert.ok(
+    changes.length > 0 && changes.every((run) => /^netlink ip (fou add|route \w+ local) /.test(run)),
+    changes.join("\n"),
+  );
   assert.deepEqual(snapshot(bench.host.kernel), standing);
   assert.deepEqual(await bench.runsDuring(() => next.apply(ALL_ADMITTED)), [], "all is known now");
   await bench.newKernel().remove();

@@ -13,7 +13,7 @@ Deno.test("planTransition() parks one of two peers that swap places, and lets ne
   const both = "198.51.100.1 . 1001 . 10000, 198.51.100.2 . 1002 . 10000";
   assert.deepEqual(close, [`delete element ip ipipou remotes-p0 { ${both} }`]);
   const place = (device: string, remote: string, local: string) =>
-    `link set dev ${device} type ipip remote ${remote} local ${local} ttl 64 tos 0x00 pmtudisc encap fou encap-sport 10000`;
+    `link set dev ${device} type ipip remote ${remote} local ${local} ttl 64 tos 0x00 pmtudisc fwmark 0 encap fou encap-sport 10000`;
   assert.deepEqual(ip.map((line) => line.replace(/ encap-dport.*/, "")), [
     place("p0", "0.0.1.1", "127.172.28.0"),
     place("p1", "198.51.100.1", "192.0.2.1"),

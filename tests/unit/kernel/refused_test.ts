@@ -102,7 +102,9 @@ class Bench {
 
   /** How many programs changed something, or tried to. */
   get changes(): number {
-    return this.host.programs.runs.filter((run) => /batch -$|nft -f -/.test(run) && !run.includes("json"))
+    return this.host.programs.runs.filter((run) =>
+      /batch -$|nft -f -|^netlink/.test(run) && !run.includes("json")
+    )
       .length;
   }
 

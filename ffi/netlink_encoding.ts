@@ -13,9 +13,7 @@ export const NLM_F = {
 } as const;
 /** Says that an attribute consists of others. */
 const NLA_F_NESTED = 0x8000;
-
-/** An attribute of a message, with the bytes it carries. */
-export type Attribute = readonly [type: number, value: Uint8Array];
+const FIRST_CAPACITY = 512;
 
 interface MessageHead {
   readonly type: number;
@@ -25,89 +23,129 @@ interface MessageHead {
   readonly sequence: number;
 }
 
-/**
- * Encodes a netlink message.
- *
- * @param header what follows struct nlmsghdr; a multiple of 4 bytes
- */
-export function encodeMessage(
-  { type, flags, sequence }: MessageHead,
-  header: Uint8Array,
-  attributes: readonly Attribute[],
-): Uint8Array<ArrayBuffer> {
-  const body = encodeAttributes(attributes);
-  const message = new Uint8Array(HEADER + header.length + body.length);
-  const view = new DataView(message.buffer);
-  view.setUint32(0, message.length, IS_LITTLE_ENDIAN);
-  view.setUint16(4, type, IS_LITTLE_ENDIAN);
-  view.setUint16(6, flags, IS_LITTLE_ENDIAN);
-  view.setUint32(8, sequence, IS_LITTLE_ENDIAN);
-  message.set(header, HEADER);
-  message.set(body, HEADER + header.length);
-  return message;
-}
+/** Writes netlink messages one after the other, into one buffer, as a hub may have thousands of elements to change. */
+export class NetlinkEncoder {
+  #bytes = new Uint8Array(FIRST_CAPACITY);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
 
-/** Encodes an attribute that consists of others, each of which begins at a multiple of 4 bytes. */
-export function nested(type: number, attributes: readonly Attribute[]): Attribute {
-  return [type | NLA_F_NESTED, encodeAttributes(attributes)];
-}
-
-function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  const lengths = attributes.map(([, value]) => align(ATTRIBUTE_HEADER + value.length));
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  const view = new DataView(bytes.buffer);
-  let offset = 0;
-  for (const [index, [type, value]] of attributes.entries()) {
-    view.setUint16(offset, ATTRIBUTE_HEADER + value.length, IS_LITTLE_ENDIAN);
-    view.setUint16(offset + 2, type, IS_LITTLE_ENDIAN);
-    bytes.set(value, offset + ATTRIBUTE_HEADER);
-    offset += lengths[index]!;
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
   }
-  return bytes;
-}
 
-/** Encodes a number of 8 bits. */
-export function byte(value: number): Uint8Array {
-  return Uint8Array.of(value);
-}
+  /** All that was written. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
 
-/** Encodes a number of 16 bits in the host's byte order. */
-export function hostShort(value: number): Uint8Array {
-  return made(2, (view) => view.setUint16(0, value, IS_LITTLE_ENDIAN));
-}
+  /**
+   * Writes a message.
+   *
+   * @param header what follows struct nlmsghdr; a multiple of 4 bytes
+   * @param writeBody writes the attributes
+   */
+  message(
+    { type, flags, sequence }: MessageHead,
+    header: Uint8Array | readonly number[],
+    writeBody: () => void = () => {},
+  ): this {
+    const start = this.#reserve(HEADER);
+    const view = this.#view;
+    view.setUint16(start + 4, type, IS_LITTLE_ENDIAN);
+    view.setUint16(start + 6, flags, IS_LITTLE_ENDIAN);
+    view.setUint32(start + 8, sequence, IS_LITTLE_ENDIAN);
+    this.raw(header);
+    writeBody();
+    this.#view.setUint32(start, this.#length - start, IS_LITTLE_ENDIAN);
+    return this;
+  }
 
-/** Encodes a number of 16 bits in network byte order. */
-export function networkShort(value: number): Uint8Array {
-  return made(2, (view) => view.setUint16(0, value));
-}
+  /** Writes an attribute. Attributes begin at multiples of 4 bytes. @param write writes its value */
+  attribute(type: number, write: () => void): void {
+    const start = this.#reserve(ATTRIBUTE_HEADER);
+    this.#view.setUint16(start + 2, type, IS_LITTLE_ENDIAN);
+    write();
+    this.#view.setUint16(start, this.#length - start, IS_LITTLE_ENDIAN);
+    this.fill(align(this.#length));
+  }
 
-/** Encodes a number of 32 bits in the host's byte order. */
-export function hostWord(value: number): Uint8Array {
-  return made(4, (view) => view.setUint32(0, value, IS_LITTLE_ENDIAN));
-}
+  /** Writes an attribute that consists of others. */
+  nested(type: number, write: () => void): void {
+    this.attribute(type | NLA_F_NESTED, write);
+  }
 
-/** Encodes a number of 32 bits in network byte order. */
-export function networkWord(value: number): Uint8Array {
-  return made(4, (view) => view.setUint32(0, value));
-}
+  raw(bytes: Uint8Array | readonly number[]): void {
+    const at = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
 
-/** Encodes a number of 64 bits in network byte order. */
-export function networkLong(value: number): Uint8Array {
-  return made(8, (view) => view.setBigUint64(0, BigInt(value)));
-}
+  /** Writes zeros up to an offset. */
+  fill(end: number): void {
+    if (end > this.#length) this.#reserve(end - this.#length);
+  }
 
-/** Encodes an IPv4 address. */
-export function address(ip: string): Uint8Array {
-  return networkWord(parseIpv4(ip)!);
-}
+  byte(value: number): void {
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
+  }
 
-/** Encodes a text with the NUL that ends it. */
-export function text(value: string): Uint8Array {
-  return new TextEncoder().encode(`${value}\0`);
-}
+  /** 16 bits in the host's byte order. */
+  hostShort(value: number): void {
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value, IS_LITTLE_ENDIAN);
+  }
 
-function made(length: number, set: (view: DataView) => void): Uint8Array {
-  const bytes = new Uint8Array(length);
-  set(new DataView(bytes.buffer));
-  return bytes;
+  /** 16 bits in network byte order. */
+  networkShort(value: number): void {
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value);
+  }
+
+  /** 32 bits in the host's byte order. */
+  hostWord(value: number): void {
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value, IS_LITTLE_ENDIAN);
+  }
+
+  /** 32 bits in network byte order. */
+  networkWord(value: number): void {
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
+  }
+
+  /** 64 bits in network byte order. */
+  networkLong(value: number): void {
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, BigInt(value));
+  }
+
+  /** An IPv4 address. */
+  address(ip: string): void {
+    this.networkWord(parseIpv4(ip)!);
+  }
+
+  /** A text without a NUL. */
+  text(value: string): void {
+    this.raw(new TextEncoder().encode(value));
+  }
+
+  /** A text with the NUL that ends it. */
+  string(value: string): void {
+    this.text(value);
+    this.byte(0);
+  }
+
+  /** @returns the offset of that many bytes, which are zeros */
+  #reserve(count: number): number {
+    const start = this.#length;
+    this.#length += count;
+    if (this.#length > this.#bytes.length) {
+      const more = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length));
+      more.set(this.#bytes);
+      this.#bytes = more;
+      this.#view = new DataView(more.buffer);
+    }
+    return start;
+  }
 }

@@ -6,18 +6,7 @@ import type {
   OuterRequest,
 } from "../lib/requests.ts";
 import { AF_INET } from "./descriptors.ts";
-import {
-  address,
-  type Attribute,
-  byte,
-  encodeMessage,
-  hostShort,
-  hostWord,
-  nested,
-  networkShort,
-  NLM_F,
-  text,
-} from "./netlink_encoding.ts";
+import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
 import { IFLA_IFNAME, IPTUN, LINK_HEADER, RTA, RTM } from "./netlink_messages.ts";
 
 const IFLA = { mtu: 4, linkinfo: 18, ifalias: 20 } as const;
@@ -43,6 +32,9 @@ const CTRL_CMD_GETFAMILY = 3;
 const CTRL_VERSION = 1;
 const CTRL_ATTR_FAMILY_NAME = 2;
 
+/** Flags of all changes. */
+const CHANGE = NLM_F.request | NLM_F.ack;
+
 /** Tells the kernel's number of a device. */
 type FindIndex = (device: string) => number;
 
@@ -52,34 +44,39 @@ export function linkChange(
   indexOf: FindIndex,
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
-  const type = RTM.newLink;
-  return encodeMessage({ type, flags: NLM_F.request | NLM_F.ack, sequence }, new Uint8Array(LINK_HEADER), [
-    [IFLA_IFNAME, text(device)],
-    ...(mtu === null ? [] : [[IFLA.mtu, hostWord(mtu)] as const]),
-    ...(alias === null ? [] : [[IFLA.ifalias, new TextEncoder().encode(alias)] as const]),
-    ...(outer === null ? [] : [linkInfo(outer, indexOf)]),
-  ]);
+  const encoder = new NetlinkEncoder();
+  const head = { type: RTM.newLink, flags: CHANGE, sequence };
+  return encoder.message(head, new Uint8Array(LINK_HEADER), () => {
+    encoder.attribute(IFLA_IFNAME, () => encoder.string(device));
+    if (mtu !== null) encoder.attribute(IFLA.mtu, () => encoder.hostWord(mtu));
+    if (alias !== null) encoder.attribute(IFLA.ifalias, () => encoder.text(alias));
+    if (outer !== null) encodeOuter(encoder, outer, outer.link === null ? 0 : indexOf(outer.link));
+  }).bytes;
 }
 
-function linkInfo(outer: OuterRequest, indexOf: FindIndex): Attribute {
-  const { remote, local, ttl, tos, pmtudisc, fwmark, checksum, link } = outer;
-  return nested(IFLA.linkinfo, [
-    [IFLA_INFO.kind, new TextEncoder().encode("ipip")],
-    nested(IFLA_INFO.data, [
-      [IPTUN.protocol, byte(IPPROTO_IPIP)],
-      [IPTUN.local, address(local.ip)],
-      [IPTUN.remote, address(remote.ip)],
-      [IPTUN.pmtudisc, byte(pmtudisc ? 1 : 0)],
-      [IPTUN.tos, byte(tos)],
-      [IPTUN.ttl, byte(ttl)],
-      [IPTUN.link, hostWord(link === null ? 0 : indexOf(link))],
-      [IPTUN.fwmark, hostWord(fwmark)],
-      [IPTUN.encapType, hostShort(TUNNEL_ENCAP_FOU)],
-      [IPTUN.encapFlags, hostShort(checksum ? TUNNEL_ENCAP_FLAG_CSUM : 0)],
-      [IPTUN.encapSport, networkShort(local.port)],
-      [IPTUN.encapDport, networkShort(remote.port)],
-    ]),
-  ]);
+/** @param link number of the device that the tunnel is bound to; 0: none */
+function encodeOuter(encoder: NetlinkEncoder, outer: OuterRequest, link: number): void {
+  const { remote, local, ttl, tos, pmtudisc, fwmark, checksum } = outer;
+  const values: readonly (readonly [type: number, write: () => void])[] = [
+    [IPTUN.protocol, () => encoder.byte(IPPROTO_IPIP)],
+    [IPTUN.local, () => encoder.address(local.ip)],
+    [IPTUN.remote, () => encoder.address(remote.ip)],
+    [IPTUN.pmtudisc, () => encoder.byte(pmtudisc ? 1 : 0)],
+    [IPTUN.tos, () => encoder.byte(tos)],
+    [IPTUN.ttl, () => encoder.byte(ttl)],
+    [IPTUN.link, () => encoder.hostWord(link)],
+    [IPTUN.fwmark, () => encoder.hostWord(fwmark)],
+    [IPTUN.encapType, () => encoder.hostShort(TUNNEL_ENCAP_FOU)],
+    [IPTUN.encapFlags, () => encoder.hostShort(checksum ? TUNNEL_ENCAP_FLAG_CSUM : 0)],
+    [IPTUN.encapSport, () => encoder.networkShort(local.port)],
+    [IPTUN.encapDport, () => encoder.networkShort(remote.port)],
+  ];
+  encoder.nested(IFLA.linkinfo, () => {
+    encoder.attribute(IFLA_INFO.kind, () => encoder.text("ipip"));
+    encoder.nested(IFLA_INFO.data, () => {
+      for (const [type, write] of values) encoder.attribute(type, write);
+    });
+  });
 }
 
 /** Encodes that an address comes or goes. */
@@ -89,12 +86,16 @@ export function addressChange(
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
   const isNew = verb === "add";
-  const header = new Uint8Array([AF_INET, WHOLE, 0, isNew ? SCOPE[scope] : 0, ...hostWord(indexOf(device))]);
-  const flags = NLM_F.request | NLM_F.ack | (isNew ? NLM_F.create | NLM_F.exclusive : 0);
-  return encodeMessage({ type: isNew ? RTM.newAddress : RTM.delAddress, flags, sequence }, header, [
-    [IFA.local, address(ip)],
-    [IFA.address, address(ip)],
-  ]);
+  const header = new NetlinkEncoder();
+  header.raw([AF_INET, WHOLE, 0, isNew ? SCOPE[scope] : 0]);
+  header.hostWord(indexOf(device));
+  const encoder = new NetlinkEncoder();
+  const flags = CHANGE | (isNew ? NLM_F.create | NLM_F.exclusive : 0);
+  const type = isNew ? RTM.newAddress : RTM.delAddress;
+  return encoder.message({ type, flags, sequence }, header.bytes, () => {
+    encoder.attribute(IFA.local, () => encoder.address(ip));
+    encoder.attribute(IFA.address, () => encoder.address(ip));
+  }).bytes;
 }
 
 /** Encodes that the route of an address in the local table comes or goes. */
@@ -104,15 +105,14 @@ export function localRouteChange(
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
   const isNew = verb === "replace";
-  const header = Uint8Array.of(
-    ...[AF_INET, WHOLE, 0, 0, RT_TABLE_LOCAL, RTPROT_KERNEL, SCOPE.host, RTN_LOCAL],
-    ...hostWord(0),
-  );
-  const flags = NLM_F.request | NLM_F.ack | (isNew ? NLM_F.create | NLM_F.replace : 0);
-  return encodeMessage({ type: isNew ? RTM.newRoute : RTM.delRoute, flags, sequence }, header, [
-    [RTA.dst, address(ip)],
-    [RTA.oif, hostWord(indexOf(device))],
-  ]);
+  const header = [AF_INET, WHOLE, 0, 0, RT_TABLE_LOCAL, RTPROT_KERNEL, SCOPE.host, RTN_LOCAL, 0, 0, 0, 0];
+  const encoder = new NetlinkEncoder();
+  const flags = CHANGE | (isNew ? NLM_F.create | NLM_F.replace : 0);
+  const type = isNew ? RTM.newRoute : RTM.delRoute;
+  return encoder.message({ type, flags, sequence }, header, () => {
+    encoder.attribute(RTA.dst, () => encoder.address(ip));
+    encoder.attribute(RTA.oif, () => encoder.hostWord(indexOf(device)));
+  }).bytes;
 }
 
 /** Encodes that a FOU port comes or goes. @param family the number of FOU's generic netlink family */
@@ -122,26 +122,23 @@ export function fouChange(
   indexOf: FindIndex,
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
-  const flags = NLM_F.request | NLM_F.ack;
-  return encodeMessage({ type: family, flags, sequence }, genericHeader(FOU_CMD[verb], FOU_GENL_VERSION), [
-    [FOU_ATTR.port, networkShort(local.port)],
-    [FOU_ATTR.type, byte(FOU_ENCAP_DIRECT)],
-    [FOU_ATTR.af, byte(AF_INET)],
-    [FOU_ATTR.ipproto, byte(IPPROTO_IPIP)],
-    [FOU_ATTR.local, address(local.ip)],
-    ...(device === null ? [] : [[FOU_ATTR.ifindex, hostWord(indexOf(device))] as const]),
-  ]);
+  const encoder = new NetlinkEncoder();
+  const header = [FOU_CMD[verb], FOU_GENL_VERSION, 0, 0];
+  return encoder.message({ type: family, flags: CHANGE, sequence }, header, () => {
+    encoder.attribute(FOU_ATTR.port, () => encoder.networkShort(local.port));
+    encoder.attribute(FOU_ATTR.type, () => encoder.byte(FOU_ENCAP_DIRECT));
+    encoder.attribute(FOU_ATTR.af, () => encoder.byte(AF_INET));
+    encoder.attribute(FOU_ATTR.ipproto, () => encoder.byte(IPPROTO_IPIP));
+    encoder.attribute(FOU_ATTR.local, () => encoder.address(local.ip));
+    if (device !== null) encoder.attribute(FOU_ATTR.ifindex, () => encoder.hostWord(indexOf(device)));
+  }).bytes;
 }
 
 /** Asks for the number of FOU's generic netlink family. The kernel loads its module. */
 export function fouFamilyRequest(sequence: number): Uint8Array<ArrayBuffer> {
-  const header = genericHeader(CTRL_CMD_GETFAMILY, CTRL_VERSION);
-  return encodeMessage({ type: GENL_ID_CTRL, flags: NLM_F.request, sequence }, header, [
-    [CTRL_ATTR_FAMILY_NAME, text(FOU_GENL_NAME)],
-  ]);
-}
-
-/** A struct genlmsghdr. */
-function genericHeader(command: number, version: number): Uint8Array {
-  return Uint8Array.of(command, version, 0, 0);
+  const encoder = new NetlinkEncoder();
+  const header = [CTRL_CMD_GETFAMILY, CTRL_VERSION, 0, 0];
+  return encoder.message({ type: GENL_ID_CTRL, flags: NLM_F.request, sequence }, header, () => {
+    encoder.attribute(CTRL_ATTR_FAMILY_NAME, () => encoder.string(FOU_GENL_NAME));
+  }).bytes;
 }

@@ -12,8 +12,7 @@ import {
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { parseAnswer } from "./netlink_messages.ts";
-import { networkWord } from "./netlink_encoding.ts";
-import { makeRequest } from "./netlink_requests.ts";
+import { makeRequest, networkWord } from "./netlink_requests.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;

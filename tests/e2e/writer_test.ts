@@ -1,0 +1,306 @@
+// Changes a real kernel without programs, in network namespaces. Needs root: the lab, or a disposable machine.
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { NetlinkWriter } from "../../ffi/kernel_writer.ts";
+import { ACCEPT, type Element, type ElementsRequest } from "../../lib/requests.ts";
+import { desiredState } from "../../lib/kernel/desired.ts";
+import { Executor } from "../../lib/kernel/executor.ts";
+import { identityOf } from "../../lib/kernel/identity.ts";
+import { sortOut } from "../../lib/kernel/observe.ts";
+import { planTransition, type Transition } from "../../lib/kernel/plan.ts";
+import { Runner } from "../../lib/kernel/runner.ts";
+import { EMPTY_STATE } from "../../lib/kernel/state.ts";
+import { command, type Step, stepOf } from "../../lib/kernel/step.ts";
+import { Log } from "../../lib/log.ts";
+import { USUAL_SURROUNDINGS } from "../unit/kernel/fake_programs.ts";
+import { OUTSIDE } from "../unit/kernel/plan_scene.ts";
+import { enter } from "./link.ts";
+import { history, NOW, RealHost } from "./real_host.ts";
+
+function open({ name }: RealHost): NetlinkWriter {
+  using _ = enter(name);
+  return new NetlinkWriter();
+}
+
+/** Carries out steps on a host, by programs only where it takes one. @param lines gets what an administrator would type */
+function executorOn(host: RealHost, writer: NetlinkWriter, lines: string[] = []): Executor {
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 2, time: false, pid: null, write, now: () => new Date() });
+  const runProgram = async (program: string, args: readonly string[], input: string) => ({
+    ...await host.run([program, ...args], input.split("\n").slice(0, -1)),
+    isLate: false,
+  });
+  return new Executor(new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS }, log), writer, log);
+}
+
+async function listed(host: RealHost, ...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await host.run(argv);
+  assert.ok(code === 0 || stderr.includes("No such file"), `${argv.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** All that the programs list, as an administrator sees it. */
+async function listingOf(host: RealHost): Promise<string[]> {
+  const sorted = (text: string) =>
+    text.replace(
+      /elements = \{([^}]*)\}/gs,
+      (_, list: string) =>
+        list.split(",").map((element) => element.trim().replace(/ expires \S+/, "")).sort().join("\n"),
+    );
+  const devices = await listed(host, "ip", "-4", "-details", "address", "show");
+  return [
+    // Numbers of devices differ by what was there before.
+    devices.replace(/^\d+: /gm, "").replace(/ link-netnsid \d+|@if\d+| link\/ether \S+| permaddr \S+/g, ""),
+    (await listed(host, "ip", "fou", "show")).split("\n").sort().join("\n"),
+    await listed(host, "ip", "-4", "route", "show", "table", "all"),
+    sorted(await listed(host, "nft", "-s", "list", "ruleset")),
+  ];
+}
+
+async function planOn(
+  host: RealHost,
+  [settings, admissions]: ReturnType<typeof history>[number],
+): Promise<Transition> {
+  const { stdout } = await host.run(["ip", "-json", "-details", "-batch", "-"], [
+    "address show",
+    "fou show",
+    "route show",
+  ]);
+  const [devices, fou, routes] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const table = await listed(host, "nft", "-j", "list", "table", "ip", "ipipou");
+  const nft = table === "" ? [] : JSON.parse(table).nftables;
+  const found = sortOut({ devices, fou, routes, nft }, identityOf(settings), NOW);
+  if (admissions === null) return planTransition(found, { ...EMPTY_STATE, gate: null }, NOW);
+  return planTransition(
+    found,
+    desiredState({ settings, outside: OUTSIDE, admissions }, found, NOW).state,
+    NOW,
+  );
+}
+
+const PARTS = ["withdraw", "close", "ip", "open"] as const;
+
+/** Types the lines of a plan. */
+async function type(host: RealHost, plan: Transition): Promise<void> {
+  for (const part of PARTS) {
+    if (plan[part].length === 0) continue;
+    const argv = part === "close" || part === "open" ? ["nft", "-f", "-"] : ["ip", "-batch", "-"];
+    const { code, stderr } = await host.run(argv, plan[part].map(({ line }) => line));
+    assert.equal(code, 0, stderr);
+  }
+}
+
+Deno.test("what is asked of the kernel leads where the lines of -vv lead when they are typed", async () => {
+  await using typed = await RealHost.create();
+  await using asked = await RealHost.create();
+  using writer = open(asked);
+  const lines: string[] = [];
+  const executor = executorOn(asked, writer, lines);
+  for (const [index, scene] of history().entries()) {
+    const plan = await planOn(typed, scene);
+    lines.length = 0;
+    for (const part of PARTS) {
+      if (plan[part].length === 0) continue;
+      await (part === "close" || part === "open" ? executor.nft(plan[part]) : executor.ip(plan[part]));
+    }
+    const said = PARTS.flatMap((part) =>
+      plan[part].map(({ line }) => part === "close" || part === "open" ? `nft '${line}'` : `ip ${line}`)
+    );
+    assert.deepEqual(lines, said, "the log tells each change");
+    await type(typed, plan);
+    assert.deepEqual(await listingOf(asked), await listingOf(typed), `plan ${index}`);
+  }
+});
+
+const TABLE = "ipipou";
+const SETS = [
+  "add table ip ipipou",
+  "add map ip ipipou remotes { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; }",
+  "add map ip ipipou locals { type ipv4_addr . inet_service . inet_service : ipv4_addr; flags timeout; }",
+  "add set ip ipipou addresses { type ipv4_addr; }",
+  "add set ip ipipou endpoints { type ipv4_addr . inet_service; }",
+  "add set ip ipipou names { type ifname; }",
+  "add set ip ipipou sources { type ifname . ipv4_addr; flags interval; }",
+];
+
+const ip = fc.ipV4();
+const port = fc.integer({ min: 1, max: 65_535 });
+const device = fc.stringMatching(/^[a-z][a-z0-9_.-]{0,14}$/).map((device) => ({ device }));
+const timeout = fc.option(fc.integer({ min: 60_000, max: 2 ** 31 - 1 }));
+const none = { timeout: null, value: null } as const;
+const network = fc.tuple(fc.nat(255), fc.integer({ min: 8, max: 32 })).map(([first, length]) =>
+  length === 32 ? `${first}.0.0.0` : `${first}.0.0.0/${length}`
+);
+
+/** Elements of a set, no two with one key. */
+function request(set: string, element: fc.Arbitrary<Element>): fc.Arbitrary<ElementsRequest> {
+  const key = ({ key: [first, ...rest] }: Element) =>
+    // Networks of one device must not overlap.
+    JSON.stringify(set === "sources" ? first : [first, ...rest]);
+  return fc.uniqueArray(element, { minLength: 1, maxLength: 20, selector: key })
+    .map((elements) => ({ kind: "elements", verb: "add", table: TABLE, set, elements }));
+}
+
+const additions = fc.tuple(
+  request("remotes", fc.record({ key: fc.tuple(ip, port, port), timeout, value: fc.constant(ACCEPT) })),
+  request("locals", fc.record({ key: fc.tuple(ip, port, port), timeout, value: ip })),
+  request("addresses", ip.map((key) => ({ key: [key], ...none }))),
+  request("endpoints", fc.tuple(ip, port).map((key) => ({ key, ...none }))),
+  request("names", device.map((key) => ({ key: [key], ...none }))),
+  request(
+    "sources",
+    fc.tuple(device, network).map(([first, second]) => ({ key: [first, { network: second }], ...none })),
+  ),
+);
+
+async function newTable(host: RealHost): Promise<void> {
+  const { code, stderr } = await host.run(["nft", "-f", "-"], [...SETS]);
+  assert.equal(code, 0, stderr);
+}
+
+async function rulesetOf(host: RealHost): Promise<string | undefined> {
+  return (await listingOf(host)).at(-1);
+}
+
+Deno.test("elements that the kernel was asked for are listed as if nft had added them, and go as they came", async () => {
+  await using typed = await RealHost.create();
+  await using asked = await RealHost.create();
+  using writer = open(asked);
+  for (const host of [typed, asked]) await newTable(host);
+  const empty = await rulesetOf(asked);
+  const property = fc.asyncProperty(additions, async (requests) => {
+    assert.deepEqual(writer.transact(requests), []);
+    const { code, stderr } = await typed.run(
+      ["nft", "-f", "-"],
+      requests.map((request) => stepOf(request).line),
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(await rulesetOf(asked), await rulesetOf(typed));
+    const removals = requests.map((request): ElementsRequest => ({
+      ...request,
+      verb: "delete",
+      elements: bare(request),
+    }));
+    assert.deepEqual(writer.transact(removals), []);
+    const lines = removals.map((request) => stepOf(request).line);
+    assert.equal((await typed.run(["nft", "-f", "-"], lines)).code, 0);
+    assert.equal(await rulesetOf(asked), empty);
+  });
+  await fc.assert(property, { numRuns: 5 });
+});
+
+function bare({ elements }: ElementsRequest): Element[] {
+  return elements.map(({ key }) => ({ key, ...none }));
+}
+
+Deno.test("a transaction of 20,000 elements is one, and nothing of it stays if the last one is refused", async () => {
+  await using host = await RealHost.create();
+  await newTable(host);
+  using writer = open(host);
+  const elements = Array.from({ length: 20_000 }, (_, index): Element => ({
+    key: [`198.51.${index >> 8}.${index & 255}`, 40_000, 10_000],
+    timeout: null,
+    value: ACCEPT,
+  }));
+  const all: ElementsRequest = { kind: "elements", verb: "add", table: TABLE, set: "remotes", elements };
+  const absent: ElementsRequest = {
+    ...all,
+    verb: "delete",
+    set: "names",
+    elements: [{ key: [{ device: "p0" }], ...none }],
+  };
+  const empty = await rulesetOf(host);
+  const refusals = writer.transact([all, absent]);
+  assert.deepEqual(refusals.map(({ index }) => index), [1]);
+  assert.match(refusals[0]!.said, /No such file or directory/);
+  assert.equal(await rulesetOf(host), empty);
+  assert.deepEqual(writer.transact([all]), []);
+  const listing = await rulesetOf(host);
+  assert.equal(listing!.match(/: accept/g)?.length, elements.length);
+});
+
+Deno.test("a lifetime is renewed by deletion and addition in one transaction", async () => {
+  await using host = await RealHost.create();
+  await newTable(host);
+  using writer = open(host);
+  const change = (verb: "add" | "delete", timeout: number | null, value: string | null): ElementsRequest => ({
+    ...{ kind: "elements", verb, table: TABLE, set: "remotes" },
+    elements: [{ key: ["198.51.100.7", 40_000, 10_000], timeout, value }],
+  });
+  const seconds = async () => {
+    const listing = await listed(host, "nft", "-j", "list", "map", "ip", TABLE, "remotes");
+    return Number(/"expires": ?(\d+)/.exec(listing)![1]);
+  };
+  assert.deepEqual(writer.transact([change("add", 100_000, ACCEPT)]), []);
+  assert.ok(await seconds() <= 100);
+  // As a plan does: it may have expired meanwhile, and a deletion of what is not there fails.
+  const renewal = [change("add", null, ACCEPT), change("delete", null, null), change("add", 900_000, ACCEPT)];
+  assert.deepEqual(writer.transact(renewal), []);
+  assert.ok(await seconds() > 800);
+});
+
+const OUTER = {
+  ...{ local: { ip: OUTSIDE.ip, port: 10_000 }, remote: { ip: "198.51.100.2", port: 40_000 } },
+  ...{ ttl: 64, tos: 0, pmtudisc: true, fwmark: 0, checksum: false, link: null },
+};
+const LINK = { kind: "link", device: "p0", mtu: null, alias: null, outer: OUTER } as const;
+const ELEMENTS: ElementsRequest = {
+  ...{ kind: "elements", verb: "add", table: TABLE, set: "addresses" },
+  elements: [{ key: ["198.51.100.2"], ...none }],
+};
+
+/** Steps that are refused, and why. Each comes after those before it. */
+const REFUSED: [Step, RegExp][] = [
+  [stepOf(LINK), /^Cannot run 'ip link set dev p0 type ipip .*': No such device$/],
+  [
+    stepOf({ kind: "address", verb: "add", ip: "172.29.0.1", device: "nope", scope: "host" }),
+    /^Cannot run 'ip address add 172.29.0.1\/32 dev nope .*': Cannot find device "nope"$/,
+  ],
+  [
+    stepOf({ kind: "address", verb: "delete", ip: "172.29.0.1", device: "lo", scope: "host" }),
+    /: (ipv4: Address not found|Cannot assign requested address)$/,
+  ],
+  [stepOf({ kind: "local route", verb: "delete", ip: "172.29.0.1", device: "lo" }), /: No such process$/],
+  [stepOf({ kind: "fou", verb: "del", local: OUTER.local, device: null }), /: Invalid argument$/],
+  [
+    stepOf({ kind: "fou", verb: "add", local: { ip: "192.0.2.200", port: 10_001 }, device: null }),
+    /: Cannot assign requested address$/,
+  ],
+];
+
+Deno.test("what the kernel refuses is told with the line that was refused, and others of the transaction take no effect", async () => {
+  await using host = await RealHost.create();
+  using writer = open(host);
+  const executor = executorOn(host, writer);
+  const before = await listingOf(host);
+  for (const [step, message] of REFUSED) await assert.rejects(executor.ip([step]), { message });
+  await assert.rejects(executor.nft([stepOf(ELEMENTS)]), {
+    message: /^Cannot run nft 'add element ip ipipou addresses { 198.51.100.2 }': No such file or directory/,
+  });
+  assert.deepEqual(await listingOf(host), before);
+  await newTable(host);
+  const absent = stepOf({ ...ELEMENTS, verb: "delete", elements: [{ key: ["198.51.100.3"], ...none }] });
+  await assert.rejects(executor.nft([stepOf(ELEMENTS), absent]), { lines: [1] });
+  assert.doesNotMatch((await rulesetOf(host))!, /198\.51/);
+  const taken = stepOf({ kind: "fou", verb: "add", local: OUTER.local, device: null });
+  await executor.ip([taken]);
+  await assert.rejects(executor.ip([taken]), {
+    message: /: Address already in use; it belongs to a FOU port/,
+  });
+  await executor.ipEach([
+    taken,
+    stepOf({ kind: "fou", verb: "add", local: { ...OUTER.local, port: 10_001 }, device: null }),
+  ], "Address already in use");
+  assert.match((await listingOf(host))[1]!, /10001/);
+});
+
+Deno.test("steps of one part that only a program can take are all left to programs, in order", async () => {
+  await using host = await RealHost.create();
+  using writer = open(host);
+  const executor = executorOn(host, writer);
+  const make =
+    "link add name p0 type ipip remote 198.51.100.9 local 192.0.2.1 encap fou encap-sport 1 encap-dport 2 mode ipip";
+  await executor.ip([command(make), stepOf({ ...LINK, alias: "x" })]);
+  const devices = await listed(host, "ip", "-details", "link", "show", "dev", "p0");
+  assert.match(devices, /remote 198\.51\.100\.2 .*encap-dport 40000.*\n.*alias x/s);
+});

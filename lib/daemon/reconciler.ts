@@ -81,9 +81,13 @@ export class Reconciler {
   }
 
   async #run(): Promise<void> {
+    const { clock, stop } = this.#context;
     const backoff = new Backoff();
     let failedBefore = false;
-    while ((this.#waiting.size > 0 || this.#attempt !== null) && !this.#context.stop.aborted) {
+    while (this.#isDue) {
+      // Others have their turn: what they read meanwhile is served too, as many peers may move at once.
+      await clock.waitUntil(clock.now(), stop);
+      if (!this.#isDue) break;
       const served = this.#served = this.#waiting;
       const attempt = this.#attempt;
       this.#waiting = new Map();
@@ -108,6 +112,10 @@ export class Reconciler {
     }
     // Here, not when the promise settles: nobody would run a request made in between.
     this.#running = null;
+  }
+
+  get #isDue(): boolean {
+    return (this.#waiting.size > 0 || this.#attempt !== null) && !this.#context.stop.aborted;
   }
 
   #giveUp({ undo, reject }: Attempt, error: unknown): void {

@@ -67,7 +67,7 @@ class Hub {
     const { runs } = this.node.host.programs;
     const { length } = runs;
     await work();
-    return runs.slice(length);
+    return runs.slice(length).filter((run) => !run.startsWith("netlink "));
   }
 }
 
@@ -103,7 +103,7 @@ Deno.test("a thousand clients connect in one burst, move in another, and leave n
   const hub = await connected(COUNT);
   assert.deepEqual(await changeOne(hub, COUNT), programsForOne, "a reload that changes one peer");
   const moving = await hub.programsDuring(() => hub.burst(COUNT, FROM_PORTS));
-  assert.ok(moving.length <= COUNT / 10, `${moving.length} programs`);
+  assert.deepEqual(moving.filter((run) => !/^nft |-json/.test(run)), [], "only the rules change, by the first move");
   for (const peer of peers(COUNT - 1)) {
     assert.deepEqual(hub.placeOf(peer), FROM_PORTS(Number(peer.name.slice(1))));
   }

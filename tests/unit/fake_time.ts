@@ -26,7 +26,7 @@ export class FakeTime implements Disposable {
   /** Lets so many milliseconds pass, firing what is due at its time, and lets what waited for it run. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
-    await this.settle();
+    await this.#yield();
     while (true) {
       const [next] = [...this.#timers].sort(([, a], [, b]) => a.at - b.at);
       if (next === undefined || next[1].at > end) break;
@@ -34,14 +34,14 @@ export class FakeTime implements Disposable {
       this.#timers.delete(id);
       this.#now = Math.max(this.#now, at);
       call();
-      await this.settle();
+      await this.#yield();
     }
     this.#now = end;
   }
 
   /** Lets everything run that waits for nothing but its turn. */
-  async settle(): Promise<void> {
-    await new Promise((resolve) => this.#real.setTimeout.call(globalThis, resolve, 0));
+  settle(): Promise<void> {
+    return this.advance(0);
   }
 
   [Symbol.dispose](): void {
@@ -49,6 +49,10 @@ export class FakeTime implements Disposable {
     Object.assign(globalThis, timers);
     Date.now = unix;
     performance.now = this.#realMonotonic;
+  }
+
+  async #yield(): Promise<void> {
+    await new Promise((resolve) => this.#real.setTimeout.call(globalThis, resolve, 0));
   }
 
   #add(call: () => void, at: number): number {

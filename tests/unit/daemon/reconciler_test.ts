@@ -36,6 +36,7 @@ class Bench implements Disposable {
   }
 
   async succeed(): Promise<void> {
+    await this.time.settle();
     this.#current.resolve();
     await this.time.settle();
   }
@@ -46,6 +47,7 @@ class Bench implements Disposable {
   }
 
   async fail(message: string): Promise<void> {
+    await this.time.settle();
     this.#current.reject(new Error(message));
     await this.time.settle();
   }
@@ -107,6 +109,16 @@ Deno.test("request() after a change starts another one", async () => {
   bench.request("b");
   await bench.succeed();
   assert.deepEqual([bench.changes, bench.served], [2, ["a", "b"]]);
+});
+
+Deno.test("request() is served together with what others ask for in the same turn", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  await Promise.resolve();
+  assert.equal(bench.changes, 0);
+  bench.request("b", "c");
+  await bench.succeed();
+  assert.deepEqual([bench.changes, bench.served], [1, ["a", "b", "c"]]);
 });
 
 Deno.test("request() from a callback is served too", async () => {

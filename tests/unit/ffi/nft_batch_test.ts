@@ -7,7 +7,7 @@ const BEGIN = 16;
 const END = 17;
 const NEW_ELEMENTS = 0xa0c;
 const ACK = 4;
-const ELEMENTS = 3;
+const ELEMENTS = 0x8003; // nested
 const TABLE_HEADER = 4;
 
 function elements(count: number): Element[] {

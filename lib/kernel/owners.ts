@@ -11,19 +11,17 @@ type Users = ReadonlyMap<string, ReadonlySet<string>>;
  */
 export class Owners {
   readonly #gate: KernelState["gate"];
-  readonly #current: KernelState["tunnels"];
-  /** Devices by what they use, `kind key`, before and after. */
-  readonly #before: Users;
-  readonly #after: Users;
-  /** Devices that are deleted together. */
-  readonly #doomed: readonly string[];
+  readonly #current: KernelState;
+  readonly #desired: KernelState;
+  readonly #plan: Pick<Transition, "ip">;
+  /** Devices by what they use, `kind key`, before and after. Hardly ever needed: so they are found when they are. */
+  #users: { readonly before: Users; readonly after: Users } | null = null;
 
-  constructor(current: KernelState, desired: KernelState, { ip }: Pick<Transition, "ip">) {
+  constructor(current: KernelState, desired: KernelState, plan: Pick<Transition, "ip">) {
     this.#gate = desired.gate ?? current.gate;
-    this.#current = current.tunnels;
-    this.#before = usersIn(current);
-    this.#after = usersIn(desired);
-    this.#doomed = ip.flatMap(({ line }) => /^link set dev (\S+) group /.exec(line)?.[1] ?? []);
+    this.#current = current;
+    this.#desired = desired;
+    this.#plan = plan;
   }
 
   /** Devices that a command of `ip` is for. */
@@ -64,13 +62,22 @@ export class Owners {
     if (remote === undefined) return false;
     const isHeld = ({ local: { ip }, remote: far }: Tunnel) =>
       pairKey(ip, far.ip) === pairKey(local!, remote);
-    return of.values().some((name) => this.#current.has(name) && isHeld(this.#current.get(name)!));
+    return of.values().some((name) => {
+      const tunnel = this.#current.tunnels.get(name);
+      return tunnel !== undefined && isHeld(tunnel);
+    });
   }
 
   /** Those that need what is added, or had what is removed: perhaps after it was added again. */
   #usersOf(verb: string, key: string): string[] {
-    const [before, after] = [this.#before.get(key), this.#after.get(key)];
+    this.#users ??= { before: usersIn(this.#current), after: usersIn(this.#desired) };
+    const [before, after] = [this.#users.before.get(key), this.#users.after.get(key)];
     return [...(verb === "add" ? after ?? before : before) ?? []];
+  }
+
+  /** Devices that are deleted together. */
+  get #doomed(): string[] {
+    return this.#plan.ip.flatMap(({ line }) => /^link set dev (\S+) group /.exec(line)?.[1] ?? []);
   }
 
   #isMain(ip: string, port: number): boolean {

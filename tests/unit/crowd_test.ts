@@ -103,7 +103,11 @@ Deno.test("a thousand clients connect in one burst, move in another, and leave n
   const hub = await connected(COUNT);
   assert.deepEqual(await changeOne(hub, COUNT), programsForOne, "a reload that changes one peer");
   const moving = await hub.programsDuring(() => hub.burst(COUNT, FROM_PORTS));
-  assert.deepEqual(moving.filter((run) => !/^nft |-json/.test(run)), [], "only the rules change, by the first move");
+  assert.deepEqual(
+    moving.filter((run) => !/^nft |-json/.test(run)),
+    [],
+    "only the rules change, by the first move",
+  );
   for (const peer of peers(COUNT - 1)) {
     assert.deepEqual(hub.placeOf(peer), FROM_PORTS(Number(peer.name.slice(1))));
   }

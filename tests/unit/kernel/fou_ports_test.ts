@@ -92,7 +92,7 @@ Deno.test("a gate that nft refuses to restore closes the FOU port in the same at
     programs.failNext("nft", run % 2 === 0 ? { ...REFUSED, after: 1 } : REFUSED);
   }
   bench.host.kernel.nft(["flush ruleset"]);
-  await clock.settle();
+  await clock.advance(0);
   assert.deepEqual([isOpen(), hasGate()], [false, false]);
   assert.equal(
     linesOf(/FOU ports are closed until it is back: 192\.0\.2\.1:10000/).length,

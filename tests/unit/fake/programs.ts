@@ -50,7 +50,7 @@ export class FakePrograms {
   /** The command lines of all runs so far, and between them "netlink ip LINE" or "netlink nft LINES" for what takes none. */
   readonly runs: string[] = [];
   readonly #faults: { readonly program: ProgramName; readonly fault: Fault }[] = [];
-  #lost: Error | null = null;
+  #lost: { readonly fault: Error; after: number } | null = null;
   readonly #running = new Set<Execution>();
   readonly #kernel: FakeKernel;
   readonly #clock: VirtualClock;
@@ -66,14 +66,15 @@ export class FakePrograms {
   /** Notes what the kernel was asked for without a program. @throws the fault that was set for it */
   note(line: string): void {
     this.runs.push(line);
-    const fault = this.#lost;
+    if (this.#lost === null || this.#lost.after-- > 0) return;
+    const { fault } = this.#lost;
     this.#lost = null;
-    if (fault !== null) throw fault;
+    throw fault;
   }
 
-  /** Has the answer to the next request without a program get lost, before anything is done. */
-  loseNext(fault: Error): void {
-    this.#lost = fault;
+  /** Has a request without a program get lost, the next one `after` so many others. */
+  loseNext(fault: Error, after = 0): void {
+    this.#lost = { fault, after };
   }
 
   /** How many programs are running now. */

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { Admission } from "../../../lib/admission.ts";
+import { FakeSysError } from "../fake/sys_error.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { ALL_ADMITTED, Bench, MANY } from "./kernel_bench.ts";
 
@@ -45,6 +47,33 @@ Deno.test("apply() looks again after a failed command, and goes on from what it 
   const runs = await bench.runsDuring(() => kernel.apply(ALL_ADMITTED));
   assert.ok(runs[0]!.includes("-json"), runs.join("\n"));
   assert.deepEqual(await bench.runsDuring(() => kernel.apply(ALL_ADMITTED)), []);
+});
+
+Deno.test("apply() looks again where the kernel's answer got lost, whatever it was to", async () => {
+  for (let lost = 0; lost < 3; lost++) {
+    const bench = new Bench();
+    const kernel = bench.newKernel();
+    await kernel.apply(ALL_ADMITTED);
+    const [[name, first]] = [...ALL_ADMITTED.admissions] as [[string, Admission]];
+    const moved = new Map(ALL_ADMITTED.admissions).set(name, {
+      ...first,
+      remote: { ip: "198.51.100.9", port: 7 },
+    });
+    const wanted = { ...ALL_ADMITTED, admissions: moved };
+    const { programs } = bench.host;
+    // A move is a transaction, the device, and another transaction.
+    programs.loseNext(new FakeSysError("read the answer", "recv", "ENOBUFS"), lost);
+    await assert.rejects(
+      kernel.apply(wanted),
+      /^IpipouError: Cannot run '(ip|nft) .*': Cannot read the answer: ENOBUFS/,
+    );
+    const runs = await bench.runsDuring(() => kernel.apply(wanted));
+    assert.ok(runs[0]!.includes("-json"), runs.join("\n"));
+    const fresh = new Bench();
+    await fresh.newKernel().apply(ALL_ADMITTED);
+    await fresh.newKernel().apply(wanted);
+    assert.deepEqual(snapshot(bench.host.kernel), snapshot(fresh.host.kernel));
+  }
 });
 
 Deno.test("apply() restores a gate that goes while it looks, and is sure of it", async () => {

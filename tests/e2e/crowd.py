@@ -45,4 +45,5 @@ def main():
         send(source, endpoint(args.to), payload)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,8 @@ function captured(line: string, type: number, flags: number, hex: string): Captu
 }
 
 /**
- * What `nft` 1.0.6 and `ip` 6.1.0 send, by strace(1). Device 1 is lo, 10 is e0, 11 is t0 and 12 is t1, which is bound to e0.
+ * What `nft` 1.0.6 and `ip` 6.1.0 send, by strace(1). `nft` 1.1.3 and 1.1.7, and `ip` 6.15.0, send the same; `ip` 7.2.0 ends
+ * the kind of a device with a NUL. Device 1 is lo, 10 is e0, 11 is t0 and 12 is t1, which is bound to e0.
  */
 export const CAPTURED: readonly Captured[] = [
   captured(

@@ -2,8 +2,11 @@ import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { KernelWriter } from "../ports.ts";
 import type { ElementsRequest, ObjectRequest } from "../requests.ts";
-import type { Runner } from "./runner.ts";
+import { type Runner, shorten } from "./runner.ts";
 import type { Step } from "./step.ts";
+
+/** A transaction is one message, which without privileges in the first user namespace is limited. */
+const TOO_LONG_CURE = "; in a container, have the host allow more: sysctl -w net.core.wmem_max=16777216";
 
 /**
  * Carries out steps. Where the kernel understands all of them without a program, it is asked itself: that takes
@@ -77,7 +80,8 @@ export class Executor {
       return ask();
     } catch (cause) {
       const { message } = cause as Error;
-      throw new IpipouError(`Cannot run '${program} ${line}': ${message}`, code, { cause });
+      const cure = message.includes("EMSGSIZE") ? TOO_LONG_CURE : "";
+      throw new IpipouError(`Cannot run '${program} ${shorten(line)}': ${message}${cure}`, code, { cause });
     }
   }
 }

@@ -294,7 +294,7 @@ function reason({ stderr, code }: CommandError): string {
 }
 
 /** One command may be about thousands of peers, and each of thousands may fail. */
-function shorten(text: string): string {
+export function shorten(text: string): string {
   const shown = showInvisible(text);
   return shown.length > LONGEST_SHOWN ? `${shown.slice(0, LONGEST_SHOWN)}…` : shown;
 }

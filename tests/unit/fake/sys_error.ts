@@ -6,6 +6,7 @@ const DESCRIPTIONS = {
   EADDRNOTAVAIL: "Cannot assign requested address",
   ENETUNREACH: "Network is unreachable",
   ENOBUFS: "No buffer space available",
+  EMSGSIZE: "Message too long",
   EAGAIN: "Resource temporarily unavailable",
   ECONNREFUSED: "Connection refused",
 } as const;

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { EXIT, IpipouError } from "../../../lib/errors.ts";
+import { Executor } from "../../../lib/kernel/executor.ts";
+import { RefusedError } from "../../../lib/kernel/runner.ts";
+import { command, type Step, stepOf } from "../../../lib/kernel/step.ts";
+import { Log } from "../../../lib/log.ts";
+import type { KernelWriter } from "../../../lib/ports.ts";
+import type { ElementsRequest } from "../../../lib/requests.ts";
+import { FakeSysError } from "../fake/sys_error.ts";
+import { FakePrograms, newRunner } from "./fake_programs.ts";
+
+const UP = command("link set dev p0 up");
+const MTU = stepOf({ kind: "link", device: "p0", mtu: 1400, alias: null, outer: null });
+const PORT = stepOf({ kind: "fou", verb: "add", local: { ip: "192.0.2.1", port: 7 }, device: null });
+
+function elements(count: number): Step {
+  const keys = Array.from({ length: count }, (_, index) => ({ key: [`10.0.${index >> 8}.${index & 255}`] }));
+  const all = keys.map((key) => ({ ...key, timeout: null, value: null }));
+  const request: ElementsRequest = { kind: "elements", verb: "add", table: "t", set: "s", elements: all };
+  return stepOf(request);
+}
+
+/** An executor whose kernel answers so. @param lines gets the log */
+function newExecutor(answers: Partial<KernelWriter>, lines: string[] = []): Executor {
+  const writer = { change: () => null, transact: () => [], [Symbol.dispose]: () => {}, ...answers };
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 2, time: false, pid: null, write, now: () => new Date() });
+  return new Executor(newRunner(lines), writer, log);
+}
+
+Deno.test("ip() asks the kernel itself, tells each line, and stops at the first that is refused", async () => {
+  const lines: string[] = [];
+  const executor = newExecutor({
+    change: ({ kind }) => kind === "fou" ? "Cannot assign requested address" : null,
+  }, lines);
+  const work = executor.ip([MTU, PORT, MTU]);
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof RefusedError);
+    assert.deepEqual(error.lines, [1]);
+    assert.equal(error.exitCode, EXIT.ipFou);
+    assert.equal(error.message, `Cannot run 'ip ${PORT.line}': Cannot assign requested address`);
+    return true;
+  });
+  assert.deepEqual(lines, [`ip ${MTU.line}`, `ip ${PORT.line}`]);
+});
+
+Deno.test("ip() leaves all to one program where one step takes it", async () => {
+  using programs = new FakePrograms({ ip: {} });
+  await newExecutor({ change: () => assert.fail("asked") }).ip([MTU, UP]);
+  assert.equal(programs.given("ip", "input"), `${MTU.line}\n${UP.line}\n`);
+});
+
+Deno.test("ipEach() takes all steps, and names those that were refused for another reason", async () => {
+  const said = ["Address already in use", "No such device", null, "Operation not permitted"];
+  const executor = newExecutor({ change: () => said.shift()! });
+  await assert.rejects(executor.ipEach([PORT, MTU, PORT, PORT], "Address already in use"), { lines: [1, 3] });
+  assert.deepEqual(said, []);
+  await newExecutor({ change: () => "Address already in use" }).ipEach([PORT], "Address already in use");
+});
+
+Deno.test("nft() makes one transaction, and names its steps that were refused", async () => {
+  const asked: number[] = [];
+  const transact: KernelWriter["transact"] = (requests) => {
+    asked.push(requests.length);
+    return [1, 1, 2].map((index) => ({ index, said: "File exists" }));
+  };
+  const steps = [elements(1), elements(2), elements(3)];
+  await assert.rejects(newExecutor({ transact }).nft(steps), {
+    lines: [1, 2],
+    exitCode: EXIT.nft,
+    message: `Cannot run nft '${steps[1]!.line}': File exists`,
+  });
+  assert.deepEqual(asked, [3]);
+});
+
+Deno.test("nft() fails as a whole where the kernel refuses no step in particular", async () => {
+  const transact = () => [{ index: null, said: "Operation not permitted" }];
+  await assert.rejects(newExecutor({ transact }).nft([elements(1)]), (error) => {
+    assert.ok(error instanceof IpipouError && !(error instanceof RefusedError));
+    assert.match(error.message, /Operation not permitted; run as root, or with CAP_NET_ADMIN$/);
+    return true;
+  });
+});
+
+Deno.test("an answer that got lost is told in a line of bounded length, with a cure where there is one", async () => {
+  const lose = (code: "ENOBUFS" | "EMSGSIZE") => () => {
+    throw new FakeSysError("ask for changes of the kernel", "sendto", code);
+  };
+  await assert.rejects(newExecutor({ transact: lose("EMSGSIZE") }).nft([elements(5_000)]), (error) => {
+    assert.ok(error instanceof IpipouError && !(error instanceof RefusedError));
+    assert.match(error.message, /^Cannot run 'nft add element .*…': .*EMSGSIZE .*net\.core\.wmem_max/);
+    assert.ok(error.message.length < 1_000);
+    return true;
+  });
+  await assert.rejects(newExecutor({ change: lose("ENOBUFS") }).ip([MTU]), {
+    message:
+      `Cannot run 'ip ${MTU.line}': Cannot ask for changes of the kernel: ENOBUFS (No buffer space available)`,
+    exitCode: EXIT.ipLink,
+  });
+});

@@ -7,15 +7,12 @@ import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition } from "../../lib/kernel/plan.ts";
 import { asLines, type Lines } from "../unit/fake/lines.ts";
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
-import type { ProgramEnd } from "../../lib/ports.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
-import { must, run } from "../../tools/command.ts";
 import { VirtualClock } from "../unit/fake/clock.ts";
 import { history, NOW, RealHost, type Run } from "./real_host.ts";
 import { FakeHost } from "../unit/fake/host.ts";
 import type { FakeProcess } from "../unit/fake/process.ts";
-import { admission, HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
-import { sampleSettings } from "../unit/samples.ts";
+import { HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
 
 const LISTS = ["address show", "fou show", "route show"];
 

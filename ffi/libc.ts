@@ -88,6 +88,17 @@ const SYMBOLS = {
     ],
     result: "isize", // ssize_t
   },
+  recvfrom: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // void *buf
+      "usize", // size_t len
+      "i32", // int flags
+      "buffer", // struct sockaddr *src_addr
+      "buffer", // socklen_t *addrlen
+    ],
+    result: "isize", // ssize_t
+  },
   clock_gettime: {
     parameters: [
       "i32", // clockid_t clockid
@@ -294,6 +305,25 @@ export class Libc {
     const length = this.symbols.recv(fd, buffer, BigInt(buffer.length), flags | MSG_DONTWAIT);
     if (length < 0 && this.errno === constants.errno.EAGAIN) return null;
     return this.check(action, "recv", length);
+  }
+
+  /**
+   * Reads one netlink datagram into `buffer` without waiting, and truncates it if it is longer.
+   *
+   * @returns the length of the whole datagram, and the port id of its sender (0: the kernel); null: there is none
+   * @throws {SysError}
+   */
+  receiveFrom(
+    action: string,
+    fd: number,
+    buffer: Uint8Array<ArrayBuffer>,
+  ): { readonly length: number; readonly sender: number } | null {
+    const from = new Uint32Array(3); // struct sockaddr_nl
+    const fromLength = new Uint32Array([from.byteLength]);
+    const flags = MSG_DONTWAIT | MSG_TRUNC;
+    const length = this.symbols.recvfrom(fd, buffer, BigInt(buffer.length), flags, from, fromLength);
+    if (length < 0 && this.errno === constants.errno.EAGAIN) return null;
+    return { length: this.check(action, "recvfrom", length), sender: from[1]! };
   }
 
   /** Waits on another thread until one of `fds` is readable or has an error. @throws {SysError} */

@@ -3,7 +3,7 @@ import { parseIpv4 } from "../lib/ipv4.ts";
 import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
 import { IFLA_IFNAME, LINK_HEADER, ROUTE_HEADER, RTA, RULE_HEADER } from "./netlink_messages.ts";
 
-type Attribute = readonly [type: number, value: Uint8Array];
+export type Attribute = readonly [type: number, value: Uint8Array];
 
 const RTM = { getLink: 18, getRoute: 26, getRule: 34 } as const;
 /** Offset in struct rtmsg, and the flag there that asks for a route as it is in the table. */

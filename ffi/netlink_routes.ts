@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
-import type { PacketCounts, RouteQuery, Routes, Way } from "../lib/ports.ts";
+import type { FoundRoute, PacketCounts, RouteQuery, Routes, Way } from "../lib/ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
@@ -13,6 +13,7 @@ import {
   type RouteAnswer,
   RTM,
 } from "./netlink_messages.ts";
+import { parseFoundRoute } from "./route_answers.ts";
 import { linkRequest, routeRequest, rulesRequest, tableRequest } from "./netlink_requests.ts";
 
 /** What it is opened for, in words that follow "ask for". */
@@ -48,13 +49,17 @@ export class NetlinkRoutes implements Routes {
     return { index, mtu };
   }
 
+  findRoute(destination: string): FoundRoute | null {
+    return parseFoundRoute(this.#ask(tableRequest({ destination, source: null, device: null, mark: 0 })));
+  }
+
   findSource(query: RouteQuery): string | null {
-    return this.#findRoute({ ...query, source: null })?.source ?? null;
+    return this.#findRouteBy({ ...query, source: null })?.source ?? null;
   }
 
   /** Whether there is a route from an own address; not so where there is no such device or address. @throws {SysError} */
   hasRoute(query: RouteQuery & { readonly source: string }): boolean {
-    return this.#findRoute(query) !== null;
+    return this.#findRouteBy(query) !== null;
   }
 
   hasRuleFor(source: string): boolean {
@@ -78,7 +83,7 @@ export class NetlinkRoutes implements Routes {
    * Finds the route by a device. Of one that has none, the kernel says that every host is its neighbour. That counts
    * only where there are no neighbours to ask for: on devices like PPP.
    */
-  #findRoute(query: RouteQuery & { readonly source: string | null }): RouteAnswer | null {
+  #findRouteBy(query: RouteQuery & { readonly source: string | null }): RouteAnswer | null {
     const link = query.device === null ? null : parseLinkAnswer(this.#ask(linkRequest(query.device)));
     if (query.device !== null && link === null) return null;
     const request = { ...query, device: link?.index ?? null };

@@ -1,3 +1,4 @@
+import type { IpFou, IpLists, NftTable } from "./listing.ts";
 import type { Endpoint } from "./packet.ts";
 import type { BpfInstruction } from "./reply_filter.ts";
 import type { ElementsRequest, ObjectRequest } from "./requests.ts";
@@ -19,6 +20,10 @@ export interface System {
   readonly openRoutes: () => Routes;
   /** @throws {SysError} */
   readonly openWriter: () => KernelWriter;
+  /** @throws {IpipouError} without the C library */
+  readonly openReader: () => KernelReader;
+  /** Whether a program can be run. */
+  readonly hasProgram: (program: ProgramName) => boolean;
   /** @throws {IpipouError} exit code 20 when the queue cannot be opened */
   readonly openPacketQueue: (options: PacketQueueOptions) => PacketQueue;
   /** @throws {SysError} */
@@ -164,12 +169,43 @@ export interface KernelNews extends Disposable {
   makeRoom(commands: number): void;
 }
 
+/**
+ * Reads what is in the kernel. It never waits for more than the kernel's own locks. All but `hasTunnels` throws what
+ * `openRoutes()` does, with the kernel's answer as its `code` ("EPERM"), and an error without one when what it reads changes
+ * all the time.
+ */
+export interface KernelReader extends Disposable {
+  /** Whether the kernel has FOU and ipip devices, without loading modules; false also where that cannot be told. */
+  readonly hasTunnels: boolean;
+  /** All devices with their IPv4 addresses, and the routes of the main table if they are wanted. */
+  lists(wants: { readonly routes: boolean }): Omit<IpLists, "fou">;
+  /** All FOU ports, latest first; the kernel leaves out some where there are many. Null: it has no FOU. */
+  fouPorts(): readonly IpFou[] | null;
+  /**
+   * An nftables table of the family ip.
+   *
+   * @param isWanted whether a set's elements are to be listed
+   * @returns null: the kernel has no nftables
+   */
+  table(name: string, isWanted: (set: string) => boolean): NftTable | null;
+}
+
 /** The way that packets take, by the kernel's routes. */
 export interface Way {
   /** The kernel's number of the device. */
   readonly index: number;
   /** MTU that the route itself has; null: none. What the kernel learned of the path does not count. */
   readonly mtu: number | null;
+}
+
+/** A route as it is in its table. */
+export interface FoundRoute {
+  /** Whether it leads to this host. */
+  readonly isLocal: boolean;
+  /** IP/LENGTH, IP for a single address, or "default". */
+  readonly network: string;
+  /** The kernel's number of its device; null: it has none, or several. */
+  readonly device: number | null;
 }
 
 /** Packets through a network device since it was made. */
@@ -199,6 +235,8 @@ export interface Routes extends Disposable {
    * @throws {SysError}
    */
   findSource(query: RouteQuery): string | null;
+  /** Finds the route to an IPv4 address; null: there is none, or it leads nowhere. @throws {SysError} */
+  findRoute(destination: string): FoundRoute | null;
   /** Whether some routing rule asks for this source address. A kernel without rules has none. @throws {SysError} */
   hasRuleFor(source: string): boolean;
 }

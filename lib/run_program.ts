@@ -14,7 +14,7 @@ export async function runProgram(
     args: [...args],
     // The runtime refuses to pass on variables of the dynamic linker.
     clearEnv: true,
-    env: { LC_ALL: "C", PATH: Deno.env.get("PATH") ?? USUAL_PATH },
+    env: { LC_ALL: "C", PATH: searchPath() },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -27,4 +27,20 @@ export async function runProgram(
   await written;
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr), isLate: limit.aborted };
+}
+
+/** Whether a program is in PATH. */
+export function hasProgram(program: ProgramName): boolean {
+  return searchPath().split(":").some((folder) => {
+    try {
+      const { isFile, mode } = Deno.statSync(`${folder}/${program}`);
+      return isFile && (mode! & 0o111) !== 0;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function searchPath(): string {
+  return Deno.env.get("PATH") ?? USUAL_PATH;
 }

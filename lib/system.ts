@@ -1,6 +1,7 @@
 import { env, pid } from "node:process";
 import { ClockWatch } from "../ffi/clock_watch.ts";
 import { lockFile, lockFileInherited } from "../ffi/file_lock.ts";
+import { NetlinkReader } from "../ffi/kernel_reader.ts";
 import { NetlinkWriter } from "../ffi/kernel_writer.ts";
 import { NetlinkNews } from "../ffi/netlink_news.ts";
 import { NetlinkRoutes } from "../ffi/netlink_routes.ts";
@@ -14,7 +15,7 @@ import { isInnerUserNamespace, releaseWithoutModules } from "../ffi/surroundings
 import { CLOCK, RANDOM } from "./clock.ts";
 import type { ServiceManager, System } from "./ports.ts";
 import { lookUpHost } from "./resolve_host.ts";
-import { runProgram } from "./run_program.ts";
+import { hasProgram, runProgram } from "./run_program.ts";
 import { readManager } from "./service_manager.ts";
 import { stateFile } from "./state_file.ts";
 
@@ -32,6 +33,8 @@ export const SYSTEM: System = {
   },
   openNews: NetlinkNews.open,
   openRoutes: () => new NetlinkRoutes(),
+  openReader: () => new NetlinkReader(),
+  hasProgram,
   openWriter: () => new NetlinkWriter(),
   openPacketQueue: PacketQueue.open,
   openRawSocket: (options) => new RawSocket(options),

@@ -16,9 +16,9 @@ import type { Identification } from "../settings/resolve.ts";
  */
 export async function cleanup(
   { mode, name, ports, queue, table }: Identification,
-  { clock, locks, openWriter, runProgram, surroundings }: Pick<
+  { clock, locks, openWriter, openReader, hasProgram, runProgram, surroundings }: Pick<
     System,
-    "clock" | "locks" | "openWriter" | "runProgram" | "surroundings"
+    "clock" | "locks" | "openWriter" | "openReader" | "hasProgram" | "runProgram" | "surroundings"
   >,
   log: Log,
 ): Promise<string> {
@@ -31,11 +31,13 @@ export async function cleanup(
     made: new Set<string>(),
   };
   const nft = mode === "server" ? "needed" : "if-installed";
-  const runner = new Runner({ runProgram, surroundings }, log);
+  const runner = new Runner({ runProgram, surroundings, openReader }, log);
+  using reader = openReader();
   using writer = openWriter();
   const access = {
     runner,
     executor: new Executor(runner, writer, log),
+    ...{ reader, hasProgram, surroundings, log },
     lock: () => locks.namespace(),
     clock,
   };

@@ -41,19 +41,30 @@ interface RunContext {
  * @throws {IpipouError} when it cannot start or continue
  */
 export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
-  const { clock, locks, isPortFree, openNews, openServiceManager } = system;
+  const { clock, locks, isPortFree, openNews, openServiceManager, hasProgram, surroundings } = system;
   const { stop } = orders;
   const runner = new Runner(system, log);
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   using routes = system.openRoutes();
+  using reader = system.openReader();
   const lock = () => locks.namespace();
   using writer = system.openWriter();
   const executor = new Executor(runner, writer, log);
-  const kernel = new Kernel(settings, { runner, executor, lock, clock, news, routes, isPortFree, log });
+  const looking = { reader, hasProgram, surroundings, log };
+  const kernel = new Kernel(settings, {
+    ...looking,
+    runner,
+    executor,
+    lock,
+    clock,
+    news,
+    routes,
+    isPortFree,
+  });
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
-  await loadModules(runner, log);
+  if (!reader.hasTunnels) await loadModules(runner, log);
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
   service.ready(() => describeStatus(daemon.status));

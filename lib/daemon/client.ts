@@ -91,7 +91,7 @@ export class ClientDaemon implements Daemon {
       );
     }
     await applySetup(kernel, setup);
-    for (const clash of await clashes) log.warning(clash);
+    for (const clash of clashes) log.warning(clash);
     log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
     if (!settings.keepalive && !reply) {
       log.notice(

@@ -100,7 +100,7 @@ export class Server implements Daemon {
     tellOfStart(settings, outside, observed, log);
     const clashes = kernel.describeClashes(settings, observed);
     await server.#apply();
-    for (const clash of await clashes) log.warning(clash);
+    for (const clash of clashes) log.warning(clash);
     server.#hosts.lookFor(missingOf(server.#setup));
     log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);
     resources.move();

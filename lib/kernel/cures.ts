@@ -1,6 +1,6 @@
 import type { Surroundings } from "../ports.ts";
 import { ANY_ADDRESS } from "./state.ts";
-import { type IpFou, wordsOfFou } from "./listing.ts";
+import { type IpFou, wordsOfFou } from "../listing.ts";
 
 /** A command that was refused, and what was said. */
 export interface Refusal {
@@ -35,6 +35,21 @@ export function ipCure(refusal: Refusal, surroundings: Surroundings): string {
   return lacksSupport(refusal) ? modulesCure(surroundings) : "";
 }
 
+/**
+ * What to do about the kernel's refusal to be read, to follow what it said; "" where that is not known.
+ *
+ * @param isFou whether its FOU ports were asked for
+ */
+export function unreadableCure(
+  { code }: { readonly code?: string },
+  isFou: boolean,
+  surroundings: Surroundings,
+): string {
+  return code === "EPERM"
+    ? permissionCure(isFou ? "fou add port PORT ipproto 4 local ADDRESS" : "", surroundings)
+    : "";
+}
+
 /** What to do about a refusal of `nft`, to follow what was said; "" where that is not known. */
 export function nftCure({ command, said }: Refusal, surroundings: Surroundings): string {
   if (said.includes("Operation not permitted")) return permissionCure(command, surroundings);
@@ -52,11 +67,17 @@ function permissionCure(command: string, surroundings: Surroundings): string {
     `nsenter --net=/proc/PID/ns/net ip ${command} (PID: of a process in the container)`;
 }
 
-function modulesCure(surroundings: Surroundings): string {
+/** What to do where the kernel lacks FOU or ipip devices. */
+export function modulesCure(surroundings: Surroundings): string {
   const reboot = rebootCure(surroundings);
   if (reboot !== "") return reboot;
   if (surroundings.isInnerUserNamespace()) return "load the modules on the host: modprobe -a fou ipip";
   return "load the modules: modprobe -a fou ipip (if it does not find them after an upgrade of the kernel, reboot)";
+}
+
+/** What to do where the kernel lacks nftables. */
+export function lacksNftablesCure(surroundings: Surroundings): string {
+  return rebootCure(surroundings) || "load the module nf_tables, or use a kernel that was built with it";
 }
 
 function rebootCure(surroundings: Surroundings): string {

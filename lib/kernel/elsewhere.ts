@@ -1,7 +1,6 @@
 import type { Log } from "../log.ts";
-import type { IpDevice } from "./listing.ts";
 import { parseMark } from "./mark.ts";
-import { readDevices, readNamespaces } from "./read_listing.ts";
+import { type MovedDevice, readMovedDevices, readNamespaces } from "./read_moved.ts";
 import { parseIpLists, type Runner } from "./runner.ts";
 import { pairKey } from "./state.ts";
 
@@ -56,15 +55,14 @@ export class Elsewhere {
     const within = ["-netns", namespace];
     const printed = await runner.ip(["link show type ipip"], [...within, "-json", "-details"]);
     const [devices = []] = parseIpLists(printed || "[]", 1);
-    const ours = readDevices(devices).filter((device) =>
-      device.link_netnsid !== undefined && parseMark(device.ifalias ?? "")?.name === name &&
-      pairs.has(pairOf(device))
+    const ours = readMovedDevices(devices).filter((device) =>
+      parseMark(device.alias)?.name === name && pairs.has(pairOf(device))
     );
-    if (ours.length > 0) await runner.ip(ours.map(({ ifname }) => `link delete dev ${ifname}`), within);
+    if (ours.length > 0) await runner.ip(ours.map(({ name }) => `link delete dev ${name}`), within);
     for (const device of ours) {
       this.#pairs.delete(pairOf(device));
       this.#log.notice(
-        `removed ${device.ifname} from the network namespace ${namespace}, where it was moved to`,
+        `removed ${device.name} from the network namespace ${namespace}, where it was moved to`,
       );
     }
   }
@@ -81,7 +79,6 @@ async function listNamespaces(runner: Runner): Promise<string[]> {
   return readNamespaces(namespaces);
 }
 
-function pairOf({ linkinfo }: IpDevice): string {
-  const { local, remote } = linkinfo?.info_data ?? {};
-  return pairKey(local ?? "", remote ?? "");
+function pairOf({ local, remote }: MovedDevice): string {
+  return pairKey(local, remote);
 }

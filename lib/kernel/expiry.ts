@@ -1,6 +1,6 @@
 import type { KernelState, Remote } from "./state.ts";
 
-/** Milliseconds by which an expiry that is read may differ from the one that was set: `nft` prints whole seconds. */
+/** Milliseconds by which an expiry that is read may differ from the one that was set: `nft` takes that long to start. */
 const IMPRECISION = 1500;
 
 /** Replaces each inexact expiry that was found by the one that we set, where that is known. */

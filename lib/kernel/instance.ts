@@ -4,16 +4,15 @@ import { carryOut } from "./carry_out.ts";
 import type { Executor } from "./executor.ts";
 import type { Identity } from "./identity.ts";
 import type { Refusals } from "./kept_out.ts";
-import type { IpRoute, Listing } from "./listing.ts";
+import { listFouPorts, listKernel, listTable, type LookContext, type LookOptions } from "./look.ts";
 import { sortOut, withListeners } from "./observe.ts";
 import { Owners } from "./owners.ts";
 import { planTransition, type Transition } from "./plan.ts";
-import { isEmptyTable, readRoutes } from "./read_listing.ts";
-import { MissingProgramError, parseIpLists, type Runner } from "./runner.ts";
-import { EMPTY_STATE, type KernelState, type Observed, ROUTE_PROTOCOL } from "./state.ts";
+import type { Runner } from "./runner.ts";
+import { EMPTY_STATE, type KernelState, type Observed } from "./state.ts";
 
 /** What Instance needs from the system. */
-export interface InstanceContext {
+export interface InstanceContext extends LookContext {
   readonly runner: Runner;
   readonly executor: Executor;
   /**
@@ -22,16 +21,6 @@ export interface InstanceContext {
    */
   readonly lock: () => Promise<Disposable>;
   readonly clock: Pick<Clock, "now">;
-}
-
-/** What to look at, and what may be missing on the host. */
-export interface LookOptions {
-  /** Whether to list the nftables table; "if-usable": there is none, and `hasNft` is false, when that fails. */
-  readonly nft: "needed" | "if-installed" | "if-usable" | "none";
-  /** Whether to list routes: there may be many. */
-  readonly routes: boolean;
-  /** Whether a kernel without FOU is an error, or just has no FOU ports. */
-  readonly needsFou: boolean;
 }
 
 /** Looks at, changes and removes what one instance has in the kernel. Looking changes nothing. */
@@ -46,22 +35,17 @@ export class Instance {
     this.#context = context;
   }
 
-  /** Looks at everything. @throws {IpipouError} when `ip` or `nft` fails */
+  /** Looks at everything. @throws {IpipouError} when the kernel cannot be read */
   async look(): Promise<Observed> {
     const { lock, clock } = this.#context;
     using _lock = await lock();
-    const lists = this.#lists();
-    const table = this.#table();
-    // When one program fails, the other is still waited for.
-    await Promise.allSettled([lists, table]);
-    return sortOut({ ...await lists, nft: await table }, this.#identity, clock.now());
+    return sortOut(listKernel(this.#identity, this.#options, this.#context), this.#identity, clock.now());
   }
 
-  /** Looks at the FOU ports only; the rest is as known. @throws {IpipouError} when `ip` fails */
+  /** Looks at the FOU ports only; the rest is as known. @throws {IpipouError} when the kernel cannot be read */
   async lookAtListeners(known: Observed): Promise<Observed> {
     using _lock = await this.#context.lock();
-    const [fou = []] = await this.#list(["fou show"]);
-    return withListeners(known, fou, this.#identity);
+    return withListeners(known, listFouPorts(this.#context), this.#identity);
   }
 
   /**
@@ -100,51 +84,11 @@ export class Instance {
     }
   }
 
-  async #lists(): Promise<Omit<Listing, "nft">> {
-    const routing = this.#options.routes ? ["route show", `route show proto ${ROUTE_PROTOCOL}`] : [];
-    try {
-      const lists = await this.#list(["address show", "fou show", ...routing]);
-      const [devices = [], fou = [], ...routes] = lists;
-      return { devices, fou, routes: withProtocols(routes) };
-    } catch (error) {
-      const isWithoutFou = error instanceof IpipouError && error.exitCode === EXIT.modprobe;
-      if (this.#options.needsFou || !isWithoutFou) throw error;
-      const [devices = [], ...routes] = await this.#list(["address show", ...routing]);
-      return { devices, fou: [], routes: withProtocols(routes) };
-    }
-  }
-
-  /** @returns what each command listed */
-  async #list(commands: readonly string[]): Promise<(readonly unknown[])[]> {
-    return parseIpLists(await this.#context.runner.ip(commands, ["-json", "-details"]), commands.length);
-  }
-
-  async #table(): Promise<readonly unknown[] | null> {
-    const { nft } = this.#options;
-    if (nft === "none") return null;
-    try {
-      return await this.#context.runner.nftTable(this.#identity.table);
-    } catch (error) {
-      const isOptional = nft === "if-usable" && error instanceof IpipouError ||
-        nft === "if-installed" && error instanceof MissingProgramError;
-      if (!isOptional) throw error;
-      return null;
-    }
-  }
-
   /** Deletes the table when no other instance uses it. The lock keeps others from adding to it meanwhile. */
   async #deleteEmptyTable(): Promise<void> {
     const { table } = this.#identity;
     const { runner, lock } = this.#context;
     using _lock = await lock();
-    if (isEmptyTable(await runner.nftTable(table))) await runner.nft([`delete table ip ${table}`]);
+    if (listTable(table, this.#context)?.isEmpty) await runner.nft([`delete table ip ${table}`]);
   }
-}
-
-/** Gives our protocol its number again, for which somebody may have given `ip` a name. */
-function withProtocols(lists: readonly (readonly unknown[])[]): IpRoute[] {
-  const [routes = [], ours = []] = lists.map(readRoutes);
-  const keyOf = ({ dst, dev, metric, tos }: IpRoute) => [dst, dev, metric, tos].join(" ");
-  const keys = new Set(ours.map(keyOf));
-  return routes.map((route) => keys.has(keyOf(route)) ? { ...route, protocol: `${ROUTE_PROTOCOL}` } : route);
 }

@@ -70,7 +70,7 @@ export class Kernel {
   /**
    * Tells what is known of devices and addresses, or looks. Unlike `observe()` it may be called while a change runs.
    *
-   * @throws {IpipouError} when `ip` or `nft` fails
+   * @throws {IpipouError} when the kernel cannot be read
    */
   async glance(): Promise<Observed> {
     this.#takeNews();
@@ -79,7 +79,7 @@ export class Kernel {
     return isKnown ? observed : await this.#instance().look();
   }
 
-  /** Looks at what is not known. @throws {IpipouError} when `ip` or `nft` fails */
+  /** Looks at what is not known. @throws {IpipouError} when the kernel cannot be read */
   async observe(): Promise<Observed> {
     const picture = this.#picture;
     this.#takeNews();
@@ -141,7 +141,7 @@ export class Kernel {
     const networks = inUse.of(settings);
     const possible = { ...wanted, settings: this.#nft.possible(settings) };
     const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
-    if (await inUse.ask(state.altAddresses.keys(), runner)) return null;
+    if (inUse.ask(state.altAddresses.keys(), this.#context.routes)) return null;
     this.#losses.tell(observed.own, picture.written, state, now);
     this.#wildcards.tell(settings, observed);
     const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
@@ -239,9 +239,9 @@ export class Kernel {
   }
 
   /** Describes which tunnel addresses clash with networks that are in use here, a line each, as far as that is known. */
-  async describeClashes(settings: Settings, { own }: Observed): Promise<string[]> {
+  describeClashes(settings: Settings, observed: Observed): string[] {
     try {
-      return await describeInnerClashes(settings, new Set(own.tunnels.keys()), this.#context.runner);
+      return describeInnerClashes(settings, observed, this.#context.routes);
     } catch {
       return [];
     }

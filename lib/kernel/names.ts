@@ -1,4 +1,4 @@
-import type { IpDevice, IpFou, IpLists } from "./listing.ts";
+import type { IpDevice, IpFou, IpLists } from "../listing.ts";
 
 /** The kernel's name of a device that the settings call by one of its alternative names; null: they do not. */
 export function realNameOf(devices: readonly IpDevice[], called: string | null): string | null {

@@ -1,10 +1,8 @@
 import { formatNetwork, isInNetwork, type Network, parseNetwork } from "../ipv4.ts";
 import type { Settings } from "../settings/settings.ts";
-import { HIDING_DEVICE, type KernelState } from "./state.ts";
+import { HIDING_DEVICE, type KernelState, type Observed } from "./state.ts";
 import { DEFAULT_TUNNEL_NET } from "../settings/tunnel.ts";
-import type { FoundRoute } from "./listing.ts";
-import { readFoundRoutes } from "./read_listing.ts";
-import { parseIpLists, type Runner } from "./runner.ts";
+import type { FoundRoute, Routes } from "../ports.ts";
 
 /** Routes to shorter prefixes lead to everywhere, as the default route does: `0.0.0.0/1` and `128.0.0.0/1`. */
 export const SHORTEST_IN_USE = 8;
@@ -49,13 +47,13 @@ export class NetworksInUse {
   }
 
   /** Finds the networks that addresses are in, unless that is known. @returns whether any is in one */
-  async ask(ips: Iterable<string>, runner: Pick<Runner, "ask">): Promise<boolean> {
+  ask(ips: Iterable<string>, routes: Pick<Routes, "findRoute">): boolean {
     const unknown = [...ips].filter((ip) => !this.#asked.has(ip));
     if (unknown.length === 0) return false;
     for (const ip of unknown) this.#asked.add(ip);
-    const routes = await findRoutes(unknown, runner);
-    for (const { type, dst } of routes) if (type === "local") this.#told.add(dst);
-    const found = networksOf(routes).map(({ network }) => network);
+    const ways = findRoutes(unknown, routes);
+    for (const { isLocal, network } of ways) if (isLocal) this.#told.add(network);
+    const found = networksOf(ways).map(({ network }) => network);
     this.#found.push(...found);
     return unknown.some((ip) => found.some((network) => isInNetwork(ip, network)));
   }
@@ -64,50 +62,44 @@ export class NetworksInUse {
 /** A network that a route leads to. */
 interface Route {
   readonly network: Network;
-  /** "" where it has none, or several. */
-  readonly device: string;
+  /** Number of its device; null: it has none, or several. */
+  readonly device: number | null;
 }
 
-async function findRoutes(ips: readonly string[], runner: Pick<Runner, "ask">): Promise<FoundRoute[]> {
-  const printed = await runner.ask(ips.map((ip) => `route get fibmatch ${ip}`));
-  const lines = printed.split("\n").filter(Boolean);
-  if (lines.length === 0) return [];
-  return parseIpLists(lines.join("\n"), lines.length).flatMap(readFoundRoutes);
+function findRoutes(ips: readonly string[], routes: Pick<Routes, "findRoute">): FoundRoute[] {
+  return ips.map((ip) => routes.findRoute(ip)).filter((route) => route !== null);
 }
 
-/** The networks that routes lead to, without default routes and those that lead nowhere. */
+/** The networks that routes lead to, without default routes and this host's own addresses. */
 function networksOf(routes: readonly FoundRoute[]): Route[] {
-  return routes
-    .filter(({ type }) => type === "unicast")
-    .flatMap(({ dst, device }) => {
-      const network = parseNetwork(dst);
-      return network !== null && network.length >= SHORTEST_IN_USE ? [{ network, device }] : [];
-    });
+  return routes.filter(({ isLocal }) => !isLocal).flatMap(({ network: text, device }) => {
+    const network = parseNetwork(text);
+    return network !== null && network.length >= SHORTEST_IN_USE ? [{ network, device }] : [];
+  });
 }
 
 /**
  * Describes which of the tunnel addresses of our default network are in networks that are in use here, a line for each
- * such network.
- *
- * @param own names of our tunnel devices
+ * such network. Those routed into our own tunnels are not.
  */
-export async function describeInnerClashes(
+export function describeInnerClashes(
   { peers, isOfMany }: Pick<Settings, "peers" | "isOfMany">,
-  own: ReadonlySet<string>,
-  runner: Pick<Runner, "ask">,
-): Promise<string[]> {
+  { ownIndexes, links }: Pick<Observed, "ownIndexes" | "links">,
+  routes: Pick<Routes, "findRoute">,
+): string[] {
   const net = parseNetwork(DEFAULT_TUNNEL_NET)!;
   const ips = [...new Set(peers.flatMap(({ tunnel: { ip, peerIp } }) => [ip, peerIp]))]
     .filter((ip) => isInNetwork(ip, net));
   if (ips.length === 0) return [];
-  const routes = networksOf(await findRoutes(ips, runner)).filter(({ device }) => !own.has(device));
-  const byNetwork = new Map(routes.map((route) => [formatNetwork(route.network), route]));
+  const others = networksOf(findRoutes(ips, routes)).filter(({ device }) => !ownIndexes.has(device ?? 0));
+  const byNetwork = new Map(others.map((route) => [formatNetwork(route.network), route]));
   const cure = isOfMany ? "--tunl-net" : "--tunl-ip and --tunl-peer-ip";
   return [...byNetwork].map(([text, { network, device }]) => {
     const [first, ...more] = ips.filter((ip) => isInNetwork(ip, network));
-    const others = more.length === 0 ? "" : ` and ${more.length} more`;
-    return `tunnel address ${first}${others}: ${text}${
-      device && ` (dev ${device})`
+    const rest = more.length === 0 ? "" : ` and ${more.length} more`;
+    const name = links.get(device ?? 0)?.name;
+    return `tunnel address ${first}${rest}: ${text}${
+      name === undefined ? "" : ` (dev ${name})`
     } is in use here, and its hosts with ` +
       `the same address are cut off; choose another ${cure}`;
   });

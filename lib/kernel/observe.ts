@@ -4,11 +4,10 @@ import { outerHeader } from "../outer_header.ts";
 import { parseMark } from "./mark.ts";
 import { FIRST_DYNAMIC_PORT } from "../packet.ts";
 import type { Identity } from "./identity.ts";
-import type { IpDevice, IpFou, IpRoute, Listing } from "./listing.ts";
+import type { IpDevice, IpFou, IpLists, IpRoute, NftTable } from "../listing.ts";
 import { realNameOf, renameDevice, renameInFou } from "./names.ts";
 import { findGate } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
-import { readDevices, readFou, readRoutes, readTable } from "./read_listing.ts";
 import {
   ANY_ADDRESS,
   type Gate,
@@ -27,20 +26,23 @@ const IPIP = 4;
 
 /** Device groups from this number on are normally unused. */
 const FIRST_GROUP = 0x6900_0000;
-/** What `ip` prints for an outer address that a device does not have. */
+/** Stands for an outer address that a device does not have. */
 const NO_ADDRESS = "any";
+
+/** What was found in the kernel. */
+export interface Listing extends IpLists {
+  /** Null: it has no nftables, or they cannot be used. */
+  readonly nft: NftTable | null;
+}
+
+const NO_TABLE: NftTable = { exists: false, isEmpty: false, chains: [], rules: [], sets: [] };
 
 /** Sorts what was found in the kernel into own and foreign objects. @param now milliseconds of `Clock.now()` */
 export function sortOut(listing: Listing, identity: Identity, now: number): Observed {
   const { outer = null } = identity;
-  const lists = {
-    devices: readDevices(listing.devices),
-    fou: readFou(listing.fou),
-    routes: readRoutes(listing.routes),
-  };
-  const outerName = realNameOf(lists.devices, outer);
-  const { devices, fou, routes } = outerName === null ? lists : renameDevice(lists, outerName, outer!);
-  const table = readTable(listing.nft ?? []);
+  const outerName = realNameOf(listing.devices, outer);
+  const { devices, fou, routes } = outerName === null ? listing : renameDevice(listing, outerName, outer!);
+  const table = listing.nft ?? NO_TABLE;
   const { own = [], foreign = [] } = Object.groupBy(
     devices,
     (device) => isOwnTunnel(device, identity) ? "own" : "foreign",
@@ -124,12 +126,11 @@ function findVrfMembers(devices: readonly IpDevice[]): Set<string> {
 /** Replaces the FOU ports in what is known. */
 export function withListeners(
   known: Observed,
-  list: Listing["fou"],
+  list: readonly IpFou[],
   { made, outer = null }: Pick<Identity, "made" | "outer">,
 ): Observed {
   const { own: { tunnels, gate }, outerName } = known;
-  const listed = readFou(list);
-  const fou = outerName === null ? listed : renameInFou(listed, outerName, outer!);
+  const fou = outerName === null ? list : renameInFou(list, outerName, outer!);
   const { own, foreign } = sortListeners(fou, [...tunnels.values()], gate, known.foreign.claims, made);
   return {
     ...known,
@@ -156,7 +157,7 @@ function sortRoutes(routes: readonly IpRoute[], own: readonly IpDevice[]) {
   const ownRoutes = new Map<string, string[]>(own.map(({ ifname }) => [ifname, []]));
   const foreignRoutes = new Map<string, string>();
   for (const { dst, dev = "", protocol, metric, tos } of routes) {
-    const list = protocol === String(ROUTE_PROTOCOL) ? ownRoutes.get(dev) : undefined;
+    const list = protocol === ROUTE_PROTOCOL ? ownRoutes.get(dev) : undefined;
     if (list !== undefined) list.push(dst);
     else if (metric === undefined && tos === undefined) foreignRoutes.set(dst, dev);
   }
@@ -227,7 +228,7 @@ function ownKeys(
 
 /** Numbers differ by instance: none deletes the group that another one was killed over. */
 function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
-  const used = new Set(devices.map(({ group }) => Number(group)));
+  const used = new Set(devices.map(({ group }) => group));
   let group = FIRST_GROUP + createHash("sha256").update(name).digest().readUIntBE(0, 3);
   while (used.has(group)) group++;
   return group;
@@ -236,7 +237,7 @@ function findUnusedGroup(devices: readonly IpDevice[], name: string): number {
 function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
   const info = device.linkinfo!.info_data!;
   const { remote = NO_ADDRESS, local = NO_ADDRESS, link, encap } = info;
-  const { fwmark = "0", ttl = 0, tos = "0", pmtudisc = true } = info;
+  const { fwmark = 0, ttl = 0, tos = 0, pmtudisc = true } = info;
   const [inner] = device.addr_info;
   return {
     name: device.ifname,
@@ -244,9 +245,9 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
     remote: { ip: remote, port: encap!.dport },
     local: { ip: local, port: encap!.sport },
     checksum: encap!.csum,
-    header: outerHeader(ttl, Number(tos), pmtudisc),
+    header: outerHeader(ttl, tos, pmtudisc),
     mtu: device.mtu,
-    fwmark: Number(fwmark),
+    fwmark,
     link: link ?? device.link ?? null,
     inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address ?? inner.local },
     up: device.flags.includes("UP"),

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
 import { parseIpv4 } from "../ipv4.ts";
 import { isPort, placeKey } from "../packet.ts";
 import { gateNames } from "./gate_names.ts";
 import { parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
-import type { NftElement, NftExpression, NftTable } from "./listing.ts";
+import type { NftElement, NftExpression, NftTable } from "../listing.ts";
 import { type Gate, type Remote, sourceKey } from "./state.ts";
 
 /**
@@ -65,13 +64,11 @@ export function findGate(
 /** The ports in the gate's first rule: one, or a set. */
 function portsIn(expressions: readonly NftExpression[]): number[] {
   const value = expressions.find(({ name }) => name === "udp dport")?.value;
-  const isSet = typeof value === "object" && value !== null && "set" in value && Array.isArray(value.set);
-  const ports: unknown[] = isSet ? value.set as unknown[] : [value];
-  return ports.filter(isPort);
+  return [value].flat().filter(isPort);
 }
 
-function isAddress(value: unknown): value is string {
-  return typeof value === "string" && parseIpv4(value) !== null;
+function isAddress(value: string | null): value is string {
+  return value !== null && parseIpv4(value) !== null;
 }
 
 /** @returns null: it is no remote's */
@@ -94,6 +91,6 @@ function toRemote(
 /** Whether all remotes pass, and only remotes have a private address. */
 function fit(verdicts: readonly NftElement[], locals: ReadonlyMap<string, string>): boolean {
   const keys = verdicts.map(({ key }) => key.join(" "));
-  return verdicts.every(({ data }) => isDeepStrictEqual(data, { accept: null })) &&
+  return verdicts.every(({ data }) => data === "accept") &&
     new Set(locals.keys()).isSubsetOf(new Set(keys));
 }

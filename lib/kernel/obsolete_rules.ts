@@ -1,5 +1,5 @@
 import type { Identity } from "./identity.ts";
-import type { NftExpression, NftTable } from "./listing.ts";
+import type { NftExpression, NftTable } from "../listing.ts";
 
 const CHAINS: readonly string[] = ["nat-prerouting", "nfq", "nat-postrouting"];
 

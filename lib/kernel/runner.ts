@@ -11,8 +11,8 @@ import {
   type Refusal,
   takenPort,
 } from "./cures.ts";
-import type { IpFou } from "./listing.ts";
-import { readFou } from "./read_listing.ts";
+import { use } from "../use.ts";
+import type { IpFou } from "../listing.ts";
 
 /** The Debian package that has a program. */
 const PACKAGES: Readonly<Record<ProgramName, string>> = {
@@ -41,9 +41,6 @@ export class CommandError extends Error {
   }
 }
 
-/** A program that is not installed. */
-export class MissingProgramError extends IpipouError {}
-
 /** The kernel or a program refused commands. */
 export class RefusedError extends IpipouError {
   /** Indexes of these commands in those that were run: for `ip` of the first, which also was the last to run. */
@@ -59,10 +56,15 @@ export class RefusedError extends IpipouError {
 export class Runner {
   readonly #runProgram: RunProgram;
   readonly #surroundings: Surroundings;
+  readonly #openReader: System["openReader"];
   readonly #log: Log;
 
-  constructor({ runProgram, surroundings }: Pick<System, "runProgram" | "surroundings">, log: Log) {
+  constructor(
+    { runProgram, surroundings, openReader }: Pick<System, "runProgram" | "surroundings" | "openReader">,
+    log: Log,
+  ) {
     this.#runProgram = runProgram;
+    this.#openReader = openReader;
     this.#surroundings = surroundings;
     this.#log = log;
   }
@@ -104,12 +106,6 @@ export class Runner {
     }
   }
 
-  /** Asks with one `ip -json`. What there is no answer to is left out. @returns the answers, a line each */
-  async ask(commands: readonly string[]): Promise<string> {
-    for (const command of commands) this.#log.command(`ip -json ${command}`);
-    return await this.#run("ip", ["-force", "-json", "-batch", "-"], commands, (code) => code <= 1);
-  }
-
   /** Runs commands with one `nft -f`, as one transaction: all take effect or none. */
   async nft(commands: readonly string[]): Promise<void> {
     for (const command of commands) this.#log.command(`nft '${command}'`);
@@ -117,18 +113,6 @@ export class Runner {
       await this.#run("nft", ["-f", "-"], commands);
     } catch (error) {
       throw this.#nftError(error, commands);
-    }
-  }
-
-  /** Lists a table as `nft -j` does; an empty list when it does not exist. */
-  async nftTable(table: string): Promise<readonly unknown[]> {
-    this.#log.command(`nft -j list table ip ${table}`);
-    try {
-      const listing = await this.#run("nft", ["-j", "list", "table", "ip", table], []);
-      return parseNftTable(listing);
-    } catch (error) {
-      if (error instanceof CommandError && error.stderr.includes("No such file or directory")) return [];
-      throw this.#nftError(error, [`list table ip ${table}`]);
     }
   }
 
@@ -171,14 +155,16 @@ export class Runner {
   }
 
   async #portCure(port: PortRefusal): Promise<string> {
-    const listing = this.#run("ip", ["-json", "-details", "-batch", "-"], ["fou show"]);
-    const sockets = this.#run("ss", ["-H", "-lunp", "sport", "=", `:${port.port}`], []);
-    const [fou, taken] = await Promise.allSettled([listing, sockets]);
-    return portCure(
-      port,
-      fou.status === "fulfilled" ? fouPortsIn(fou.value) : [],
-      taken.status === "fulfilled" ? taken.value : "",
-    );
+    const sockets = await this.#run("ss", ["-H", "-lunp", "sport", "=", `:${port.port}`], []).catch(() => "");
+    return portCure(port, this.#fouPorts(), sockets);
+  }
+
+  #fouPorts(): readonly IpFou[] {
+    try {
+      return use(this.#openReader(), (reader) => reader.fouPorts()) ?? [];
+    } catch {
+      return [];
+    }
   }
 
   #nftError(error: unknown, commands: readonly string[]): unknown {
@@ -201,23 +187,23 @@ export class Runner {
     program: ProgramName,
     args: readonly string[],
     input: readonly string[],
-    isFine: (code: number) => boolean = (code) => code === 0,
   ): Promise<string> {
     const text = input.map((line) => `${line}\n`).join("");
     try {
       const { code, stdout, stderr, isLate } = await this.#runProgram(program, args, text, TIME_LIMIT);
-      if (isFine(code)) return stdout;
+      if (code === 0) return stdout;
       const late = `Error: killed, as it took more than ${TIME_LIMIT / 1000} s`;
       throw new CommandError([program, ...args], code, isLate ? late : stderr);
     } catch (error) {
-      throw error instanceof Deno.errors.NotFound ? missing(program, error) : error;
+      throw error instanceof Deno.errors.NotFound ? missingProgram(program) : error;
     }
   }
 }
 
-function missing(program: ProgramName, cause: Error): MissingProgramError {
+/** The error that a program is not installed. */
+export function missingProgram(program: ProgramName): IpipouError {
   const message = `Cannot run ${program}: not found in PATH; install the package ${PACKAGES[program]}`;
-  return new MissingProgramError(message, program === "nft" ? EXIT.nft : EXIT.failure, { cause });
+  return new IpipouError(message, program === "nft" ? EXIT.nft : EXIT.failure);
 }
 
 /**
@@ -229,21 +215,10 @@ function missing(program: ProgramName, cause: Error): MissingProgramError {
 export function parseIpLists(text: string, count: number): (readonly unknown[])[] {
   const lists = text.trimEnd().split("\n").map(parseJson);
   if (lists.length === count && lists.every(Array.isArray)) return lists;
-  throw unreadableError("ip", EXIT.failure);
-}
-
-/** Reads what `nft -j list table` printed. @throws {IpipouError} when it is anything else: the program is too old */
-function parseNftTable(text: string): readonly unknown[] {
-  const listing = parseJson(text);
-  const isTable = typeof listing === "object" && listing !== null && "nftables" in listing;
-  if (isTable && Array.isArray(listing.nftables)) return listing.nftables;
-  throw unreadableError("nft", EXIT.nft);
-}
-
-/** Reads what `ip -json fou show` printed; empty when it is anything else. */
-function fouPortsIn(text: string): IpFou[] {
-  const list = parseJson(text);
-  return Array.isArray(list) ? readFou(list) : [];
+  throw new IpipouError(
+    `Cannot read what ip printed as JSON: install a newer ${PACKAGES.ip}`,
+    EXIT.failure,
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -252,13 +227,6 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function unreadableError(program: "ip" | "nft", exitCode: ExitCode): IpipouError {
-  return new IpipouError(
-    `Cannot read what ${program} printed as JSON: install a newer ${PACKAGES[program]}`,
-    exitCode,
-  );
 }
 
 /** A program may fail without naming a line, for instance when it is killed. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Admission } from "../../lib/admission.ts";
 import { desiredState } from "../../lib/kernel/desired.ts";
 import { identityOf } from "../../lib/kernel/identity.ts";
-import type { Listing } from "../../lib/kernel/listing.ts";
 import { sortOut } from "../../lib/kernel/observe.ts";
 import { planTransition } from "../../lib/kernel/plan.ts";
 import { asLines, type Lines } from "../unit/fake/lines.ts";
@@ -12,6 +11,7 @@ import { VirtualClock } from "../unit/fake/clock.ts";
 import { history, NOW, RealHost, type Run } from "./real_host.ts";
 import { FakeHost } from "../unit/fake/host.ts";
 import type { FakeProcess } from "../unit/fake/process.ts";
+import { readListing } from "../read_listing.ts";
 import { HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
 
 const LISTS = ["address show", "fou show", "route show"];
@@ -37,7 +37,7 @@ async function look(run: Run, settings: Settings): Promise<Observed> {
     assert.match(table.stderr, /^Error: No such file or directory\nlist table ip ipipou\n/);
   }
   const nft = table.code === 0 ? JSON.parse(table.stdout).nftables : [];
-  return sortOut({ devices, fou, routes, nft } satisfies Listing, identityOf(settings), NOW);
+  return sortOut(readListing({ devices, fou, routes, nft }), identityOf(settings), NOW);
 }
 
 /** The part that must be the same on both kernels. Devices of other modules may differ. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
 import { eventually, INNER, PATIENCE, Scenario } from "./scenario.ts";
 
-/** What a reload makes `ip` list while nobody else changes anything. */
-const FOU = ["fou show"];
+/** What a reload reads of the kernel while nobody else changes anything. */
+const FOU = ["FOU ports"];
 
 const SETTINGS = `server = true
 number = 1
@@ -17,10 +17,10 @@ ip = "${INNER.server}"
 peer-ip = "${INNER.client}"
 `;
 
-/** Reloads a server with these settings. @returns what it made `ip` list meanwhile */
+/** Reloads a server with these settings. @returns what it read of the kernel meanwhile */
 async function reload(scenario: Scenario, server: Process, settings = SETTINGS): Promise<string[]> {
   const lines = await scenario.reload(server, "server.toml", settings);
-  return lines.flatMap((line) => / ip -json -details (.*)/.exec(line)?.[1] ?? []);
+  return lines.flatMap((line) => / reading the kernel's (.*)/.exec(line)?.[1] ?? []);
 }
 
 /** Everything in a server's kernel, without the numbers of devices. */
@@ -76,7 +76,10 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
         change.startsWith("sh ") ? ["sh", "-ec", change.slice(3)] : change.split(" "),
       );
       await eventually("all is as it was", async () => await stateOf(scenario) === standing);
-      assert.ok(server.lines.slice(length).some((line) => line.includes("address show")), "nothing happened");
+      assert.ok(
+        server.lines.slice(length).some((line) => line.includes("reading the kernel's devices")),
+        "nothing happened",
+      );
       // News that came during the look takes one more.
       await reload(scenario, server);
       assert.deepEqual(await reload(scenario, server), FOU, "it has seen what there is");

@@ -12,7 +12,7 @@ import { Runner } from "../../lib/kernel/runner.ts";
 import { EMPTY_STATE } from "../../lib/kernel/state.ts";
 import { command, type Step, stepOf } from "../../lib/kernel/step.ts";
 import { Log } from "../../lib/log.ts";
-import { USUAL_SURROUNDINGS } from "../unit/kernel/fake_programs.ts";
+import { readerOf, USUAL_SURROUNDINGS } from "../unit/kernel/fake_programs.ts";
 import { OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { enter } from "./link.ts";
 import { history, NOW, RealHost } from "./real_host.ts";
@@ -30,7 +30,11 @@ function executorOn(host: RealHost, writer: NetlinkWriter, lines: string[] = [])
     ...await host.run([program, ...args], input.split("\n").slice(0, -1)),
     isLate: false,
   });
-  return new Executor(new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS }, log), writer, log);
+  return new Executor(
+    new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS, openReader: readerOf }, log),
+    writer,
+    log,
+  );
 }
 
 async function listed(host: RealHost, ...argv: string[]): Promise<string> {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { run } from "../../tools/command.ts";
 import { makeTraps } from "./traps.ts";
 
+/** The first thing that `-vv` shows, with the modules loaded or not. The start fails: there is no such device. */
+const LOOK = "(modprobe -a fou ipip$|reading the kernel's devices)";
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
 Deno.test("log lines have the requested prefix, and the log the requested verbosity", async (t) => {
@@ -12,29 +14,29 @@ Deno.test("log lines have the requested prefix, and the log the requested verbos
     {
       options: [],
       first: `\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d \\[\\d+\\] ${warning}`,
-      second: "ipipou: Cannot read what \\w+ printed as JSON",
+      second: "ipipou: Cannot ",
     },
     {
       options: ["--no-log-time"],
       first: `\\[\\d+\\] ${warning}`,
-      second: "ipipou: Cannot read what \\w+ printed as JSON",
+      second: "ipipou: Cannot ",
     },
     {
       options: ["--no-log-pid", "-v"],
       first: `\\d{4}-\\S+ \\S+ ${warning}`,
-      second: "ipipou: Cannot read what \\w+ printed as JSON",
+      second: "ipipou: Cannot ",
     },
-    { options: ["--no-log-time", "--no-log-pid", "-vv"], first: warning, second: "modprobe -a fou ipip$" },
+    { options: ["--no-log-time", "--no-log-pid", "-vv"], first: warning, second: LOOK },
     {
       options: ["--no-log-time", "--no-log-pid", "--verb", "2"],
       first: warning,
-      second: "modprobe -a fou ipip$",
+      second: LOOK,
     },
   ];
   try {
     for (const { options, first, second } of cases) {
       await t.step(options.join(" ") || "no options", async () => {
-        const argv = [IPIPOU, "-s", "-b@eth0", "--auth-token", "x", ...options];
+        const argv = [IPIPOU, "-s", "-b@none0", "--auth-token", "x", ...options];
         const lines = (await run(argv, { env })).stderr.split("\n");
         assert.match(lines[0]!, new RegExp(`^${first}`));
         assert.match(lines[1]!, new RegExp(`^${second}`));
@@ -49,8 +51,8 @@ Deno.test("variables of the dynamic linker in the environment do not keep it fro
   const traps = await makeTraps();
   const env = { PATH: `${traps}:${Deno.env.get("PATH")}`, LD_LIBRARY_PATH: "/nowhere" };
   try {
-    const { stderr } = await run([IPIPOU, "-s", "-b@eth0", "--auth-token", "x"], { env });
-    assert.match(stderr, /^ipipou: Cannot read what \w+ printed as JSON/m);
+    const { stderr } = await run([IPIPOU, "-s", "-b@none0", "--auth-token", "x"], { env });
+    assert.match(stderr, /^ipipou: Cannot /m);
   } finally {
     await Deno.remove(traps, { recursive: true });
   }
@@ -61,7 +63,7 @@ Deno.test("log lines begin with just their priority when they go to the journal"
   const file = `${traps}/log`;
   const linesOf = async (stream: string, ...options: string[]) => {
     const env = { PATH: `${traps}:${Deno.env.get("PATH")}`, JOURNAL_STREAM: stream };
-    const argv = [IPIPOU, "-s", "-b@eth0", "--auth-token", "x", ...options];
+    const argv = [IPIPOU, "-s", "-b@none0", "--auth-token", "x", ...options];
     await run(["sh", "-c", 'exec "$@" 2> "$0"', file, ...argv], { env });
     return (await Deno.readTextFile(file)).trimEnd().split("\n");
   };
@@ -72,8 +74,8 @@ Deno.test("log lines begin with just their priority when they go to the journal"
     await t.step("to the journal", async () => {
       const lines = await linesOf(here, "-vv");
       assert.match(lines[0]!, /^<4>Warning: The value of --auth-token is visible/);
-      assert.match(lines[1]!, /^<7>modprobe -a fou ipip$/);
-      assert.match(lines.at(-1)!, /^<3>ipipou: Cannot read what \w+ printed as JSON/);
+      assert.match(lines[1]!, new RegExp(`^<7>${LOOK}`));
+      assert.match(lines.at(-1)!, /^<3>ipipou: Cannot /);
     });
     await t.step("to the journal, about invalid settings", async () => {
       assert.match((await linesOf(here, "--unknown"))[0]!, /^<3>ipipou: /);

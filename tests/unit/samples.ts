@@ -63,6 +63,7 @@ export function sampleRoutes(fields: Partial<Routes> = {}): Routes {
     findCounts: () => null,
     findWay: () => null,
     findSource: () => null,
+    findRoute: () => null,
     hasRuleFor: () => false,
     [Symbol.dispose]: () => {},
     ...fields,

@@ -1,31 +1,43 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseFamily, parseFou } from "../../../ffi/fou_answers.ts";
+import { joinDevices, namesOf, parseAddress, parseLink } from "../../../ffi/link_answers.ts";
+import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
+import {
+  parseChain,
+  parseElements,
+  parseGeneration,
+  parseSet,
+  parseTableUse,
+} from "../../../ffi/nft_answers.ts";
+import { parseRule } from "../../../ffi/nft_rules.ts";
+import { parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
+import type { NftTable } from "../../../lib/listing.ts";
 import { findAdmissions } from "../../../lib/daemon/adoption.ts";
 import { findOutside } from "../../../lib/daemon/outside.ts";
 import { IpipouError } from "../../../lib/errors.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
 import { Elsewhere } from "../../../lib/kernel/elsewhere.ts";
 import { parseGateComment } from "../../../lib/kernel/gate_rules.ts";
-import { type Identity, identityOf } from "../../../lib/kernel/identity.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
 import { Instance } from "../../../lib/kernel/instance.ts";
 import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
 import { formatMark, parseMark } from "../../../lib/kernel/mark.ts";
 import { describeInnerClashes, NetworksInUse } from "../../../lib/kernel/networks_in_use.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
-import { Runner } from "../../../lib/kernel/runner.ts";
+import { parseIpLists, Runner } from "../../../lib/kernel/runner.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
-import type { ProgramEnd } from "../../../lib/ports.ts";
+import type { KernelReader, ProgramEnd } from "../../../lib/ports.ts";
 import { asLines } from "../../unit/fake/lines.ts";
-import { newExecutor, USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
+import * as samples from "../../unit/ffi/kernel_samples.ts";
+import { newExecutor, readerOf, USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
 import { samplePeer, sampleRoutes, sampleSettings } from "../../unit/samples.ts";
-import { ADMIN_TABLE } from "../../unit/kernel/fixtures/admin_table.ts";
-import { jsonLike, textLike } from "../mutate.ts";
+import { bytesLike, jsonLike, textLike } from "../mutate.ts";
 import { assertLine, outcomeOf, outcomeOfAsync, type Target, target } from "../target.ts";
 
 const NOW = 1_700_000_000_000;
 const MAIN = "192.0.2.1";
-const FIXTURES = new URL("../../unit/kernel/fixtures/", import.meta.url);
 
 /** The hub of the fixtures. */
 const SETTINGS = sampleSettings({
@@ -52,15 +64,19 @@ function runnerFor(ends: Ends): Runner {
   const write = (line: string) => assertLine(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
   const runProgram = (program: string) => Promise.resolve({ ...end, ...ends[program] });
-  return new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS }, log);
+  return new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS, openReader: readerOf }, log);
 }
 
-function look(ends: Ends, identity: Identity = IDENTITY): Promise<Observed> {
+function look(reader: KernelReader): Promise<Observed> {
   const lock = () => Promise.resolve(new DisposableStack());
   const options = { nft: "needed", routes: true, needsFou: true } as const;
-  const runner = runnerFor(ends);
-  const context = { runner, executor: newExecutor(runner), lock, clock: { now: () => NOW } };
-  return new Instance(identity, options, context).look();
+  const log = new Log({ verbosity: 3, time: false, pid: null, write: assertLine, now: () => new Date(0) });
+  const runner = runnerFor({});
+  const context = {
+    ...{ runner, executor: newExecutor(runner), lock, clock: { now: () => NOW }, log, reader },
+    ...{ hasProgram: () => true, surroundings: USUAL_SURROUNDINGS },
+  };
+  return new Instance(IDENTITY, options, context).look();
 }
 
 /** Words that are no command's, but those of values that were not there or not what they should be. */
@@ -87,86 +103,108 @@ function assertSound(observed: Observed): void {
   }
 }
 
-const [DEVICES, FOU] = Deno.readTextFileSync(new URL("hub_ip.txt", FIXTURES)).trimEnd().split("\n")
-  .map((line) => JSON.parse(line));
-const ROUTES = [
-  { dst: "default", gateway: "192.0.2.254", dev: "eth0", flags: [] },
-  { dst: "10.1.0.0/16", dev: "p1", protocol: "201", scope: "link", flags: [] },
-  { dst: "10.2.0.0/16", metric: 100, flags: [], nexthops: [{ dev: "eth1", weight: 1, flags: [] }] },
+const all = <T>(datagram: Uint8Array, parse: (message: Message) => T | null): T[] =>
+  [...messagesIn(datagram)].flatMap((message) => (message && parse(message)) ?? []);
+/** An answer as it was, or with changes. */
+const answer = (...datagrams: readonly Uint8Array[]) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom(...datagrams) },
+    { weight: 2, arbitrary: bytesLike(datagrams) },
+  );
+const ELEMENTS = [
+  samples.ELEMENTS_REMOTES,
+  samples.ELEMENTS_LOCALS,
+  samples.ELEMENTS_ADDRESSES,
+  samples.ELEMENTS_DEVICES,
+  samples.ELEMENTS_ENDPOINTS,
+  samples.ELEMENTS_SOURCES,
 ];
-const TABLE = JSON.parse(Deno.readTextFileSync(new URL("hub_nft.txt", FIXTURES)));
-const line = (value: unknown) => `${JSON.stringify(value)}\n`;
 
-const ipKeys = [
-  "ifname",
-  "ifalias",
-  "link",
-  "master",
-  "group",
-  "remote",
-  "local",
-  "encap",
-  "dev",
-  "dst",
-  "family",
-];
-const ipLists = target(
-  "ip -json",
+/** A table of these answers. Each set has the elements of one of them, as its number in the sets says. */
+function tableOf(
+  chains: Uint8Array,
+  rules: Uint8Array,
+  sets: Uint8Array,
+  elements: readonly Uint8Array[],
+): NftTable {
+  return {
+    exists: true,
+    isEmpty: false,
+    chains: all(chains, (message) => parseChain(message, "ipipou")),
+    rules: all(rules, parseRule).map(({ rule }) => rule),
+    sets: all(sets, parseSet).map((set, index) => {
+      const found = all(elements[index % elements.length]!, (message) => parseElements(message, set)).flat();
+      const readable = found.filter((element) => element !== null);
+      return { name: set.name, elements: readable, isUnclear: readable.length < found.length };
+    }),
+  };
+}
+
+const listings = target(
+  "what the kernel lists",
   [
-    "lib/kernel/read_listing.ts readDevices",
-    "lib/kernel/read_listing.ts readFou",
-    "lib/kernel/read_listing.ts readRoutes",
+    "ffi/link_answers.ts parseLink",
+    "ffi/link_answers.ts parseAddress",
+    "ffi/route_answers.ts parseRoute",
+    "ffi/fou_answers.ts parseFou",
+    "ffi/nft_answers.ts parseChain",
+    "ffi/nft_answers.ts parseSet",
+    "ffi/nft_answers.ts parseElements",
+    "ffi/nft_rules.ts parseRule",
     "lib/kernel/observe.ts sortOut",
+    "lib/kernel/observe_gate.ts findGate",
+    "lib/kernel/obsolete_rules.ts findObsoleteRules",
+    "lib/kernel/obsolete_rules.ts findEmptyChains",
     "lib/daemon/adoption.ts findAdmissions",
     "lib/daemon/outside.ts findOutside",
   ],
   fc.tuple(
-    fc.oneof({ weight: 4, arbitrary: jsonLike([DEVICES], ipKeys) }, {
-      weight: 1,
-      arbitrary: fc.constant(DEVICES),
-    }),
-    jsonLike([FOU, [], FOU.slice(0, 1)], ipKeys),
-    jsonLike([ROUTES, []], ipKeys),
-    jsonLike([ROUTES.slice(1, 2), []], ipKeys),
+    answer(samples.LINKS),
+    answer(samples.ADDRESSES),
+    answer(samples.ROUTES),
+    answer(samples.FOU_PORTS),
+    answer(samples.CHAINS),
+    answer(samples.RULES),
+    answer(samples.SETS),
+    fc.tuple(...ELEMENTS.map((datagram) => answer(datagram))),
   ),
-  async (lists) => {
-    const outcome = await outcomeOfAsync(() =>
-      look({ ip: { stdout: lists.map(line).join("") }, nft: { stdout: line(TABLE) } })
-    );
+  async ([links, addresses, routes, fou, chains, rules, sets, elements]) => {
+    const devices = joinDevices(all(links, parseLink), all(addresses, parseAddress));
+    const nameOf = namesOf(devices);
+    const reader = readerOf({
+      devices,
+      routes: all(routes, parseRoute).map(({ route, device }) => ({ ...route, dev: nameOf(device) })),
+      fou: all(fou, parseFou).map(({ fou, device }) => ({ ...fou, dev: nameOf(device) })),
+      table: tableOf(chains, rules, sets, elements),
+    });
+    const outcome = await outcomeOfAsync(() => look(reader));
     if ("value" in outcome) assertSound(outcome.value);
   },
 );
 
-const nftKeys = ["chain", "rule", "set", "map", "elem", "val", "concat", "prefix", "range", "expr", "match"];
-const nftList = target(
-  "nft -j",
+const numbers = target(
+  "numbers that the kernel answers",
   [
-    "lib/kernel/read_listing.ts readTable",
-    "lib/kernel/observe_gate.ts findGate",
-    "lib/kernel/obsolete_rules.ts findObsoleteRules",
-    "lib/kernel/obsolete_rules.ts findEmptyChains",
+    "ffi/fou_answers.ts parseFamily",
+    "ffi/nft_answers.ts parseGeneration",
+    "ffi/nft_answers.ts parseTableUse",
   ],
-  jsonLike([TABLE, TABLE, ADMIN_TABLE], nftKeys),
-  async (table) => {
-    const lists = [DEVICES, FOU, ROUTES, []].map(line).join("");
-    const outcome = await outcomeOfAsync(() => look({ ip: { stdout: lists }, nft: { stdout: line(table) } }));
-    if ("value" in outcome) assertSound(outcome.value);
+  bytesLike([samples.FOU_FAMILY, samples.GENERATION, samples.TABLE]),
+  (datagram) => {
+    for (const parse of [parseFamily, parseGeneration, parseTableUse]) {
+      for (const number of all(datagram, parse)) assert.ok(Number.isInteger(number) && number >= 0);
+    }
   },
 );
 
 const printed = textLike(
-  ["[]\n[]\n[]\n[]\n", line(ROUTES), line({ nftables: [] }), "null\n", "{}\n", ""],
+  ["[]\n", "[]\n[]\n", '[{"nsid":0,"name":"box"}]\n', "null\n", "{}\n", ""],
   ["[", "]", "{", "}", ",", ":", '"', "\n", "1e999", "-", "{},"],
 );
-const output = target(
-  "output of ip and nft",
-  ["lib/kernel/runner.ts parseIpLists", "lib/kernel/runner.ts Runner.nftTable"],
-  fc.tuple(printed, printed),
-  async ([ip, nft]) => {
-    const outcome = await outcomeOfAsync(() => look({ ip: { stdout: ip }, nft: { stdout: nft } }));
-    if ("value" in outcome) assertSound(outcome.value);
-  },
-);
+const output = target("output of ip", ["lib/kernel/runner.ts parseIpLists"], printed, (text) => {
+  const outcome = outcomeOf(() => parseIpLists(text, 2));
+  if ("value" in outcome) assert.ok(outcome.value.length === 2 && outcome.value.every(Array.isArray));
+});
 
 const complaints = textLike([
   "RTNETLINK answers: Address already in use\nCommand failed -:1\n",
@@ -198,7 +236,6 @@ const failures = target(
       () => runner.ip(commands),
       () => runner.ipEach(commands, "Address already in use"),
       () => runner.nft(["add table ip x", "delete chain ip x y"]),
-      () => runner.nftTable("ipipou"),
     ];
     for (const run of runs) {
       const outcome = await outcomeOfAsync<unknown>(run);
@@ -210,30 +247,66 @@ const failures = target(
   },
 );
 
-const foundRoutes = jsonLike([
-  [{ dst: "172.28.0.0/16", dev: "br1", flags: [] }],
-  [{ type: "local", dst: "172.29.0.1", dev: "lo" }],
-  [{ dst: "default", dev: "eth0", nexthops: [] }],
-], ["dst", "dev", "type"]);
-const answers = target(
-  "routes and namespaces that ip finds",
+const found = target(
+  "routes that are found",
   [
-    "lib/kernel/read_listing.ts readFoundRoutes",
-    "lib/kernel/read_listing.ts readNamespaces",
+    "ffi/route_answers.ts parseFoundRoute",
     "lib/kernel/networks_in_use.ts NetworksInUse.ask",
     "lib/kernel/networks_in_use.ts describeInnerClashes",
+  ],
+  answer(samples.ROUTES),
+  (datagram) => {
+    const [route = null] = all(datagram, parseFoundRoute);
+    const routes = { findRoute: () => route };
+    const links = new Map([[9, { name: "eth0", mtu: 1500, isUp: true }]]);
+    for (const said of describeInnerClashes(SETTINGS, { ownIndexes: new Set([11]), links }, routes)) {
+      assertLine(said);
+      assert.doesNotMatch(said, NO_WORDS);
+    }
+    new NetworksInUse().ask(["172.29.0.1"], routes);
+  },
+);
+
+const moved = [{
+  ...{ ifname: "p1", ifalias: "ipipou:p0", "link_netnsid": 0 },
+  linkinfo: { "info_kind": "ipip", "info_data": { local: "192.0.2.1", remote: "198.51.100.2" } },
+}];
+const elsewhere = target(
+  "namespaces and devices there",
+  [
+    "lib/kernel/read_moved.ts readMovedDevices",
+    "lib/kernel/read_moved.ts readNamespaces",
     "lib/kernel/elsewhere.ts Elsewhere.remove",
   ],
-  fc.tuple(foundRoutes, jsonLike([[{ nsid: 0, name: "box" }, { nsid: 1 }]], ["name", "nsid"])),
-  async ([routes, namespaces]) => {
-    const runner = runnerFor({ ip: { stdout: line(routes) } });
-    const clashes = await outcomeOfAsync(() => describeInnerClashes(SETTINGS, new Set(), runner));
-    if ("value" in clashes) { for (const said of clashes.value) assertLine(said); }
-    await outcomeOfAsync(() => new NetworksInUse().ask(["172.29.0.1"], runner));
+  fc.tuple(
+    jsonLike([[{ nsid: 0, name: "box" }, { nsid: 1 }]], ["name", "nsid"]),
+    jsonLike([moved], ["ifname", "ifalias", "link_netnsid", "local", "remote"]),
+  ),
+  async ([namespaces, devices]) => {
     const write = (said: string) => assertLine(said);
     const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
     const lost = new Set(["192.0.2.1 198.51.100.2"]);
-    await new Elsewhere(log).remove("p0", lost, runnerFor({ ip: { stdout: line(namespaces) } }));
+    const answerTo = (args: readonly string[], input: string) => {
+      if (input.startsWith("link show")) return devices;
+      if (input.startsWith("netns")) return namespaces;
+      assert.ok(args.includes("-netns"), args.join(" "));
+      for (const command of input.trimEnd().split("\n")) {
+        assert.match(command, /^link delete dev [^\s/:]{1,15}$/);
+      }
+      return [];
+    };
+    const run = (_program: string, args: readonly string[], input: string) =>
+      Promise.resolve({
+        code: 0,
+        stdout: `${JSON.stringify(answerTo(args, input))}\n`,
+        stderr: "",
+        isLate: false,
+      });
+    const runner = new Runner(
+      { runProgram: run, surroundings: USUAL_SURROUNDINGS, openReader: readerOf },
+      log,
+    );
+    await new Elsewhere(log).remove("p0", lost, runner);
   },
 );
 
@@ -271,5 +344,14 @@ const comment = target(
   },
 );
 
-/** What the kernel's programs print. */
-export const KERNEL_TARGETS: readonly Target[] = [ipLists, nftList, output, failures, answers, mark, comment];
+/** What is read of the kernel, and what its programs print. */
+export const KERNEL_TARGETS: readonly Target[] = [
+  listings,
+  numbers,
+  output,
+  failures,
+  found,
+  elsewhere,
+  mark,
+  comment,
+];

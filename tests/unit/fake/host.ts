@@ -47,6 +47,10 @@ export class FakeHost implements RawSocketHost {
   /** Whether the kernel has nftables, as far as news of it go. */
   hasNftables = true;
   sendError: ErrorCode | null = null;
+  /** What was read of the kernel: "devices", "FOU ports" or "table", each time. */
+  readonly reads: string[] = [];
+  /** Why the next attempts to read it fail; null: one does not. */
+  readonly failReading: (Error | null)[] = [];
 
   constructor(clock: VirtualClock, options: HostOptions) {
     const { address, gateway, latency = null, seed = 1, onSent = () => {}, ...kernelOptions } = options;

@@ -1,13 +1,12 @@
-import type { IpDevice, IpRoute } from "../../../lib/kernel/listing.ts";
 import { ANY_ADDRESS } from "../../../lib/kernel/state.ts";
 import { type FakeRoute, networkOf } from "./fib.ts";
 import type { FakeListener } from "./fou_ports.ts";
 import { PROTOCOLS } from "./ip_commands.ts";
 import type { FakeAddress, FakeDevice, Links } from "./links.ts";
-import type { Listed } from "./listed.ts";
+import type { Listed, PrintedDevice, PrintedRoute } from "./listed.ts";
 
 /** A device as `ip -j -d address show` prints it, with most of the fields. */
-export function listDevice(links: Links, device: FakeDevice): IpDevice & { readonly ifindex: number } {
+export function listDevice(links: Links, device: FakeDevice): PrintedDevice {
   const { index, name, altnames, kind, alias, mtu, outer, link, up, group, addresses } = device;
   const under = link === null ? null : links.nameOf(link);
   return {
@@ -25,7 +24,7 @@ export function listDevice(links: Links, device: FakeDevice): IpDevice & { reado
     }),
     ...(alias === null ? {} : { ifalias: alias }),
     addr_info: addresses.map((address) => listAddress(address, name)),
-  } as IpDevice & { readonly ifindex: number };
+  } as PrintedDevice;
 }
 
 const LINK_TYPES: Readonly<Record<string, string>> = { "": "loopback", ipip: "ipip", gre: "gre" };
@@ -79,7 +78,7 @@ export function listFou(links: Links, { ip, port, device }: FakeListener): Liste
 }
 
 /** Routes as `ip -j -d route show` prints them, in its order. */
-export function listRoutes(links: Links, routes: readonly FakeRoute[]): IpRoute[] {
+export function listRoutes(links: Links, routes: readonly FakeRoute[]): PrintedRoute[] {
   const sorted = routes.toSorted((a, b) => {
     const [[network, length], [otherNetwork, otherLength]] = [networkOf(a.dst), networkOf(b.dst)];
     return network - otherNetwork || length - otherLength;

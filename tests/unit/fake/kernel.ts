@@ -1,4 +1,6 @@
-import type { RouteQuery } from "../../../lib/ports.ts";
+import type { Listing } from "../../../lib/kernel/observe.ts";
+import { readListing } from "../../read_listing.ts";
+import type { FoundRoute, RouteQuery } from "../../../lib/ports.ts";
 import { Changes } from "./changes.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
@@ -189,26 +191,27 @@ export class FakeKernel {
     if (lines.length > 0) this.count++;
   }
 
-  /** What `ip -j -d` and `nft -j` print: devices, FOU ports, routes, and the objects of a table. */
-  list(table: string): Listed {
-    return {
+  /** What there is: devices, FOU ports, routes, and a table. */
+  list(table: string): Listing {
+    return readListing({
       devices: this.listDevices(),
       fou: this.listFou(),
       routes: this.listRoutes(),
       nft: this.listTable(table),
-    };
+    });
   }
 
   listDevices(): Listed["devices"] {
     return [...this.devices.values()].map((device) => listDevice(this.links, device));
   }
 
-  /** What `ip -j route get fibmatch` prints. @throws {Refused} */
-  routeTo(ip: string): readonly { readonly type?: string; readonly dst: string; readonly dev: string }[] {
-    if (this.isLocal(ip)) return [{ type: "local", dst: ip, dev: "lo" }];
+  /** The route to an address, see `lib/ports.ts`. */
+  routeTo(ip: string): FoundRoute | null {
+    if (this.isLocal(ip)) {
+      return { isLocal: true, network: ip, device: this.devices.get("lo")?.index ?? null };
+    }
     const route = this.fib.lookup(ip);
-    if (route === null) throw Refused.answer("Network is unreachable");
-    return [{ dst: route.dst, dev: this.links.nameOf(route.device) }];
+    return route && { isLocal: false, network: route.dst, device: route.device };
   }
 
   /** The devices in the namespace "box" that were moved there. */

@@ -1,10 +1,28 @@
-import type { IpDevice, IpFou, IpRoute } from "../../../lib/kernel/listing.ts";
+import type { IpDevice, IpFou, IpRoute } from "../../../lib/listing.ts";
+
+/** A device as `ip -json` prints it. */
+export type PrintedDevice = Omit<IpDevice, "group" | "linkinfo"> & {
+  readonly group?: string | undefined;
+  readonly linkinfo?: {
+    readonly "info_kind"?: string | undefined;
+    readonly "info_data"?:
+      | Omit<PrintedTunnel, "tos" | "fwmark"> & { readonly tos?: string; readonly fwmark?: string }
+      | undefined;
+  } | undefined;
+};
+type PrintedTunnel = NonNullable<NonNullable<IpDevice["linkinfo"]>["info_data"]>;
+
+/** A route as `ip -json` prints it. */
+export type PrintedRoute = Omit<IpRoute, "protocol" | "tos"> & {
+  readonly protocol?: string;
+  readonly tos?: string;
+};
 
 /** What `ip -json` and `nft -j` print, of objects that are as they should be. */
 export interface Listed {
-  readonly devices: readonly IpDevice[];
+  readonly devices: readonly PrintedDevice[];
   readonly fou: readonly IpFou[];
-  readonly routes: readonly IpRoute[];
+  readonly routes: readonly PrintedRoute[];
   readonly nft: readonly ListedObject[];
 }
 

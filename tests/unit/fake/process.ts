@@ -6,6 +6,7 @@ import { FakePacketQueue } from "./packet_queue.ts";
 import type { Parent } from "./programs.ts";
 import { FakeRawSocket } from "./raw_socket.ts";
 import { FakeReplySocket } from "./reply_socket.ts";
+import { FakeReader } from "./reader.ts";
 import type { FakeServiceManager } from "./surroundings.ts";
 import { FakeWriter } from "./writer.ts";
 
@@ -71,7 +72,10 @@ export class FakeProcess implements Parent {
         this.news.push(news);
         return news;
       },
+      openReader: () => new FakeReader(this.#host),
+      hasProgram: (program) => !programs.missing.has(program),
       openRoutes: () => ({
+        findRoute: (ip) => kernel.routeTo(ip),
         findCounts: (device) => {
           const found = kernel.devices.get(device);
           return found === undefined ? null : { ...found.counts };

@@ -193,11 +193,6 @@ class Execution {
         });
       case "ip -json -details -batch -":
         return lines.map((line) => () => this.#stdout.push(JSON.stringify(this.#list(line))));
-      case "ip -force -json -batch -":
-        return lines.map((line) => () => {
-          const ip = line.replace("route get fibmatch ", "");
-          this.#stdout.push(JSON.stringify(kernel.routeTo(ip)));
-        });
       case "ip -netns box -json -details -batch -":
         return [() => this.#stdout.push(JSON.stringify(kernel.listElsewhere()))];
       case "ip -netns box -batch -":
@@ -277,8 +272,6 @@ class Execution {
         return this.#kernel.links.elsewhere.size > 0 ? [{ nsid: 0, name: "box" }, { nsid: 1 }] : [];
       case "route show":
         return this.#kernel.listRoutes();
-      case "route show proto 201":
-        return this.#kernel.listRoutes().filter(({ protocol }) => protocol === "201");
     }
     throw new TypeError(`Unknown command: ip -json -details ${line}`);
   }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../../lib/errors.ts";
+import type { IpFou } from "../../../lib/listing.ts";
 import type { Runner } from "../../../lib/kernel/runner.ts";
 import type { Surroundings } from "../../../lib/ports.ts";
-import { type Ending, FakePrograms, newRunner } from "./fake_programs.ts";
+import { type Ending, FakePrograms, newRunner, readerOf } from "./fake_programs.ts";
 
 /** What is said when `ip` or `nft` is refused, after the command's name. */
 async function wordsOn(
@@ -10,9 +11,10 @@ async function wordsOn(
   ending: Ending,
   surroundings: Partial<Surroundings> = {},
   programs: Readonly<Record<string, Ending>> = {},
+  fou: readonly IpFou[] = [],
 ): Promise<{ words: string; exitCode: number }> {
   using _programs = new FakePrograms({ ip: ending, nft: ending, ...programs });
-  const error = await run(newRunner([], surroundings)).then(
+  const error = await run(newRunner([], surroundings, () => readerOf({ fou }))).then(
     () => assert.fail("it succeeded"),
     (error) => error,
   );
@@ -83,7 +85,8 @@ Deno.test("the modules of a kernel that was upgraded away take a reboot, others 
     code: 3,
     stderr: "mnl.c:60: Unable to initialize Netlink socket: Protocol not supported\n",
   };
-  const table = await wordsOn((runner) => runner.nftTable("ipipou"), noNft, upgraded);
+  const addTable = (runner: Runner) => runner.nft(["add table ip ipipou"]);
+  const table = await wordsOn(addTable, noNft, upgraded);
   assert.deepEqual(table, { words: `${noNft.stderr.trim()}; ${REBOOT}`, exitCode: EXIT.nft });
   assert.equal(
     (await wordsOn(list, noFou)).words,
@@ -93,22 +96,21 @@ Deno.test("the modules of a kernel that was upgraded away take a reboot, others 
     (await wordsOn(list, noFou, inContainer)).words,
     `${said}; load the modules on the host: modprobe -a fou ipip`,
   );
-  assert.equal((await wordsOn((runner) => runner.nftTable("ipipou"), noNft)).words, noNft.stderr.trim());
+  assert.equal((await wordsOn(addTable, noNft)).words, noNft.stderr.trim());
 });
 
 Deno.test("who has our FOU port is told by name, as far as that is to be seen", async () => {
   const stderr = "RTNETLINK answers: Address already in use\nCommand failed -:1\n";
-  const words = async (fou: string, sockets: string | null) => {
+  const words = async (fou: readonly IpFou[], sockets: string | null) => {
     const programs = sockets === null ? {} : { ss: { stdout: sockets } };
-    const ending = { code: 1, stderr, stdout: `${fou}\n`, refuses: "fou add" };
-    return await wordsOn((runner) => runner.ip([ADD_PORT]), ending, {}, programs);
+    return await wordsOn((runner) => runner.ip([ADD_PORT]), { code: 1, stderr }, {}, programs, fou);
   };
   const socket = (local: string, users = "") => `UNCONN 0      0      ${local} 0.0.0.0:*    ${users}\n`;
   const choice = "choose another --fou-local-port, or";
   for (const local of ["192.0.2.1:10001", "0.0.0.0:10001", "0.0.0.0%eth0:10001", "*:10001"]) {
     const users = 'users:(("python3",pid=90,fd=3),("sh",pid=89,fd=3))';
     const others = socket("192.0.2.7:10001", 'users:(("dnsmasq",pid=7,fd=1))') + socket("[::]:10001");
-    assert.deepEqual(await words("[]", others + socket(local, users)), {
+    assert.deepEqual(await words([], others + socket(local, users)), {
       words: `Address already in use; it belongs to python3 (process 90); ${choice} stop that`,
       exitCode: EXIT.ipFou,
     });
@@ -117,9 +119,9 @@ Deno.test("who has our FOU port is told by name, as far as that is to be seen", 
     "Address already in use; it belongs to a program that cannot be seen from here, or the kernel; " +
     `as root, see: ss -lunp sport = :10001; ${choice} stop that`;
   for (const sockets of [socket("192.0.2.1:10001"), "", null]) {
-    assert.equal((await words("[]", sockets)).words, hidden);
+    assert.equal((await words([], sockets)).words, hidden);
   }
-  const fou = '[{"port":10001,"ipproto":47,"family":"inet","dev":"eth1"}]';
+  const fou = [{ port: 10_001, ipproto: 47, family: "inet", dev: "eth1" }];
   assert.equal(
     (await words(fou, socket("0.0.0.0%eth1:10001"))).words,
     `Address already in use; it belongs to a FOU port that is not ours; ${choice} remove it: ` +

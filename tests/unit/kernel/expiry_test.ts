@@ -13,7 +13,7 @@ function ends({ gate }: KernelState): Record<string, number | null> {
   return Object.fromEntries([...gate!.remotes].map(([key, { expiresAt }]) => [key, expiresAt]));
 }
 
-Deno.test("recallExpiry() restores the expiry that was set, within the error of whole seconds", () => {
+Deno.test("recallExpiry() restores the expiry that was set, within the time that nft takes", () => {
   const found = state({ a: 60_000, b: 60_000, c: null, d: 60_000, e: 60_000 });
   const known = state({ a: 60_999, b: 62_000, c: 60_000, d: null });
   assert.deepEqual(ends(recallExpiry(found, known)), { a: 60_999, b: 60_000, c: null, d: 60_000, e: 60_000 });

@@ -1,7 +1,8 @@
 import { Executor } from "../../../lib/kernel/executor.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
-import type { Surroundings } from "../../../lib/ports.ts";
+import type { IpDevice, IpFou, IpRoute, NftTable } from "../../../lib/listing.ts";
+import type { KernelReader, Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 
 /** How a fake program ends. */
@@ -57,11 +58,40 @@ export const USUAL_SURROUNDINGS: Surroundings = {
   releaseWithoutModules: () => null,
 };
 
+/** A reader of a kernel in which nothing is but what is given. */
+export function readerOf(
+  { devices = [], routes = [], fou = [], table = NO_TABLE }: {
+    readonly devices?: readonly IpDevice[];
+    readonly routes?: readonly IpRoute[];
+    /** Null: the kernel has no FOU. */
+    readonly fou?: readonly IpFou[] | null;
+    /** Null: the kernel has no nftables. */
+    readonly table?: NftTable | null;
+  } = {},
+): KernelReader {
+  return {
+    hasTunnels: fou !== null,
+    lists: (wants) => ({ devices, routes: wants.routes ? routes : [] }),
+    fouPorts: () => fou,
+    table: () => table,
+    [Symbol.dispose]: () => {},
+  };
+}
+
+const NO_TABLE: NftTable = { exists: false, isEmpty: false, chains: [], rules: [], sets: [] };
+
 /** A runner whose log goes to `lines`. */
-export function newRunner(lines: string[] = [], surroundings: Partial<Surroundings> = {}): Runner {
+export function newRunner(
+  lines: string[] = [],
+  surroundings: Partial<Surroundings> = {},
+  openReader: () => KernelReader = readerOf,
+): Runner {
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  return new Runner({ runProgram, surroundings: { ...USUAL_SURROUNDINGS, ...surroundings } }, log);
+  return new Runner(
+    { runProgram, surroundings: { ...USUAL_SURROUNDINGS, ...surroundings }, openReader },
+    log,
+  );
 }
 
 /** Has everything that takes no program done without a refusal, and nothing changed. @param lines gets the log */

@@ -43,14 +43,36 @@ export class Bench {
   /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
     const { system } = this.host.start();
-    const { clock, locks, isPortFree, openNews, openRoutes, openWriter } = system;
+    const {
+      clock,
+      locks,
+      isPortFree,
+      openNews,
+      openRoutes,
+      openReader,
+      openWriter,
+      hasProgram,
+      surroundings,
+    } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
     const [news, routes] = [openNews("ipipou"), openRoutes()];
     const executor = new Executor(runner, openWriter(), log);
     const lock = () => locks.namespace();
-    return new Kernel(HUB, { runner, executor, lock, clock, news, routes, isPortFree, log });
+    return new Kernel(HUB, {
+      reader: openReader(),
+      hasProgram,
+      surroundings,
+      runner,
+      executor,
+      lock,
+      clock,
+      news,
+      routes,
+      isPortFree,
+      log,
+    });
   }
 
   /** The command lines that run during `work`. */

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type { ListedObject } from "../fake/listed.ts";
-import { sortOut } from "../../../lib/kernel/observe.ts";
-import { HUB, hub, NOW, withoutNft } from "./observe_scene.ts";
+import { HUB, hub, NOW, sortOut, withoutNft } from "./observe_scene.ts";
 import { ADMIN_TABLE } from "./fixtures/admin_table.ts";
 import { partsOf } from "../../../lib/kernel/gate_names.ts";
 import type { GateRules } from "../../../lib/kernel/state.ts";
@@ -61,7 +60,7 @@ Deno.test("sortOut() reads the allowed source addresses, and several ports of a 
 });
 
 Deno.test("sortOut() reads elements with comments, and ranges that others added", () => {
-  const { gate } = sortOut({ ...hub(), nft: ADMIN_TABLE.nftables }, HUB, NOW).own;
+  const { gate } = sortOut({ ...hub(), nft: ADMIN_TABLE.nftables as ListedObject[] }, HUB, NOW).own;
   assert.deepEqual(gate?.addresses, new Set(["198.51.100.2", "198.51.100.3"]));
   assert.deepEqual(gate?.endpoints, new Set(["198.51.100.2 . 40000"]));
   assert.deepEqual(gate?.devices, new Set(["p0"]));
@@ -109,7 +108,7 @@ Deno.test("sortOut() takes a gate for damaged that has elements it cannot read",
     ["locals-p0", [{ concat: ["198.51.100.2", 40_000, 10_000] }, { toString: 1 }]],
   ] as const;
   for (const [name, element] of strange) {
-    const { gate } = sortOut({ ...listing, nft: withElement(name, element) }, HUB, NOW).own;
+    const { gate } = sortOut({ ...listing, nft: withElement(name, element) as ListedObject[] }, HUB, NOW).own;
     assert.equal(gate?.fingerprint, "", JSON.stringify(element));
     assert.equal(gate?.remotes.size, 4);
   }

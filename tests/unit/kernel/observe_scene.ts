@@ -1,6 +1,8 @@
 import type { Identity } from "../../../lib/kernel/identity.ts";
-import type { IpDevice } from "../../../lib/kernel/listing.ts";
-import type { Listed, ListedObject } from "../fake/listed.ts";
+import * as observe from "../../../lib/kernel/observe.ts";
+import type { Observed } from "../../../lib/kernel/state.ts";
+import { readListing } from "../../read_listing.ts";
+import type { Listed, ListedObject, PrintedDevice } from "../fake/listed.ts";
 
 export const NOW = 1_795_219_200_000;
 export const HUB: Identity = {
@@ -11,6 +13,11 @@ export const HUB: Identity = {
   queue: 0,
   made: new Set(),
 };
+
+/** Sorts what was printed. */
+export function sortOut(printed: Listed, identity: Identity, now: number): Observed {
+  return observe.sortOut(readListing(printed), identity, now);
+}
 
 function fixture(name: string): string {
   return Deno.readTextFileSync(new URL(`fixtures/${name}`, import.meta.url));
@@ -31,7 +38,7 @@ export function hub(): Listed {
 }
 
 /** The hub with changed devices; without those for which `change` returns null. */
-export function hubWith(change: (device: IpDevice) => IpDevice | null): Listed {
+export function hubWith(change: (device: PrintedDevice) => PrintedDevice | null): Listed {
   const listing = hub();
   return { ...listing, devices: listing.devices.map(change).filter((device) => device !== null) };
 }

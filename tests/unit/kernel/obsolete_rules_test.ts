@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findEmptyChains, findObsoleteRules } from "../../../lib/kernel/obsolete_rules.ts";
 import type { Identity } from "../../../lib/kernel/identity.ts";
-import { readTable } from "../../../lib/kernel/read_listing.ts";
+import { readTable } from "../../read_listing.ts";
 
 const IDENTITY: Identity = {
   name: "ipipou1",

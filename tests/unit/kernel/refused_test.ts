@@ -76,7 +76,17 @@ class Bench {
 
   constructor() {
     const { system } = this.host.start();
-    const { clock, locks, isPortFree, openNews, openRoutes, openWriter } = system;
+    const {
+      clock,
+      locks,
+      isPortFree,
+      openNews,
+      openRoutes,
+      openReader,
+      openWriter,
+      hasProgram,
+      surroundings,
+    } = system;
     const write = (line: string) => this.lines.push(line);
     const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
     const runner = new Runner(system, log);
@@ -84,6 +94,9 @@ class Bench {
     const lock = () => locks.namespace();
     const news = openNews("ipipou");
     this.kernel = new Kernel(HUB, {
+      reader: openReader(),
+      hasProgram,
+      surroundings,
       runner,
       executor,
       lock,

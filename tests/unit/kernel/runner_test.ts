@@ -4,7 +4,7 @@ import { CommandError, parseIpLists, RefusedError, Runner } from "../../../lib/k
 import { Log } from "../../../lib/log.ts";
 import type { RunProgram } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
-import { type Ending, FakePrograms, newRunner, USUAL_SURROUNDINGS } from "./fake_programs.ts";
+import { type Ending, FakePrograms, newRunner, readerOf, USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 /** The error of a runner when `ip` or `nft` ends like this. */
 async function failure(ending: Ending, run: (runner: Runner) => Promise<unknown>): Promise<IpipouError> {
@@ -136,32 +136,6 @@ Deno.test("nft() blames the first command when nft names none", async () => {
   assert.equal(error.message, `Cannot run nft 'add table ip x': ${why}`);
 });
 
-Deno.test("nftTable() returns the objects of a table, and none when it does not exist", async () => {
-  const objects = [{ metainfo: { version: "1.0.6" } }, { table: { name: "ipipou" } }];
-  {
-    using programs = new FakePrograms({ nft: { stdout: JSON.stringify({ nftables: objects }) } });
-    const lines: string[] = [];
-    assert.deepEqual(await newRunner(lines).nftTable("ipipou"), objects);
-    assert.deepEqual(lines, ["nft -j list table ip ipipou"]);
-    assert.equal(programs.given("nft", "argv"), "-j\nlist\ntable\nip\nipipou\n");
-  }
-  const stderr = "Error: No such file or directory\nlist table ip ipipou\n              ^^^^^^\n";
-  using _programs = new FakePrograms({ nft: { code: 1, stderr } });
-  assert.deepEqual(await newRunner().nftTable("ipipou"), []);
-});
-
-Deno.test("nftTable() fails when the table cannot be listed", async () => {
-  const stderr = "Operation not permitted (you must be root)\n" +
-    "netlink: Error: cache initialization failed: Operation not permitted\n";
-  const error = await failure({ code: 1, stderr }, (runner) => runner.nftTable("ipipou"));
-  assert.equal(
-    error.message,
-    "Cannot run nft 'list table ip ipipou': cache initialization failed: Operation not permitted; " +
-      "run as root, or with CAP_NET_ADMIN",
-  );
-  assert.equal(error.exitCode, EXIT.nft);
-});
-
 Deno.test("modprobe() loads all modules in one run, and names the command if that fails", async () => {
   {
     using programs = new FakePrograms({ modprobe: {} });
@@ -182,13 +156,12 @@ Deno.test("Runner names the package of a missing program", async () => {
   using _programs = new FakePrograms({});
   const runner = newRunner();
   const missing = (program: string, name: string, exitCode: number) => ({
-    name: "MissingProgramError",
+    name: "IpipouError",
     message: `Cannot run ${program}: not found in PATH; install the package ${name}`,
     exitCode,
   });
   await assert.rejects(runner.ip(["address show"]), missing("ip", "iproute2", EXIT.failure));
   await assert.rejects(runner.nft(["add table ip x"]), missing("nft", "nftables", EXIT.nft));
-  await assert.rejects(runner.nftTable("x"), missing("nft", "nftables", EXIT.nft));
   await assert.rejects(runner.modprobe(["fou"]), missing("modprobe", "kmod", EXIT.failure));
 });
 
@@ -210,7 +183,7 @@ Deno.test("Runner says that a killed program took too long", async () => {
     return Promise.resolve({ code: 143, stdout: "", stderr: "", isLate: true });
   };
   const log = new Log({ verbosity: 0, time: false, pid: null, write: assert.fail, now: () => new Date() });
-  const runner = new Runner({ runProgram: run, surroundings: USUAL_SURROUNDINGS }, log);
+  const runner = new Runner({ runProgram: run, surroundings: USUAL_SURROUNDINGS, openReader: readerOf }, log);
   const late = (command: string, exitCode: number) => ({
     message: `Cannot run ${command}: killed, as it took more than 60 s`,
     exitCode,
@@ -266,15 +239,7 @@ Deno.test("ip() blames no fou command where there is none", async () => {
   );
 });
 
-Deno.test("nftTable() and parseIpLists() refuse JSON that is not what was asked for", async () => {
-  for (const stdout of ["", "null", "[]", "{}", '{"nftables":{}}', '{"nftables":']) {
-    using _programs = new FakePrograms({ nft: { stdout } });
-    await assert.rejects(newRunner().nftTable("x"), {
-      name: "IpipouError",
-      message: "Cannot read what nft printed as JSON: install a newer nftables",
-      exitCode: EXIT.nft,
-    });
-  }
+Deno.test("parseIpLists() refuses JSON that is not what was asked for", () => {
   for (const text of ["", "[]", "[]\n[]\n[]", "[]\nnull", "[]\n{}", "[]\n[", "{}\n[]"]) {
     assert.throws(() => parseIpLists(text, 2), {
       name: "IpipouError",

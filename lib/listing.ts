@@ -1,17 +1,12 @@
-/** The answers of `ip -json` and `nft -j`, not checked yet; see `read_listing.ts`. */
-export interface Listing {
-  readonly devices: readonly unknown[];
-  readonly fou: readonly unknown[];
-  readonly routes: readonly unknown[];
-  /** Empty when the table does not exist; null: nft cannot be used. */
-  readonly nft: readonly unknown[] | null;
-}
-
-/** One device of `ip -j -d address show`, as far as it matters here. */
+/**
+ * A network device and its IPv4 addresses, as far as they matter here, under the names that `ip -json -details` gives them.
+ */
 export interface IpDevice {
   readonly ifindex: number;
   readonly ifname: string;
+  /** Alternative names. */
   readonly altnames?: readonly string[] | undefined;
+  /** "UP" and "LOOPBACK", where it is that. */
   readonly flags: readonly string[];
   readonly mtu: number;
   readonly link?: string | null | undefined;
@@ -20,8 +15,7 @@ export interface IpDevice {
   /** The bridge, bond or VRF that it belongs to. */
   readonly master?: string | undefined;
   readonly ifalias?: string | undefined;
-  /** Number, or name where it has one. */
-  readonly group?: string | undefined;
+  readonly group?: number | undefined;
   readonly "link_type": string;
   readonly linkinfo?: {
     readonly "info_kind"?: string | undefined;
@@ -31,11 +25,10 @@ export interface IpDevice {
       readonly link?: string | undefined;
       /** 0: inherit. */
       readonly ttl?: number | undefined;
-      /** In hexadecimal digits after 0x; 1: inherit. */
-      readonly tos?: string | undefined;
+      /** Odd: inherit. */
+      readonly tos?: number | undefined;
       readonly pmtudisc?: boolean | undefined;
-      /** Hexadecimal, after 0x. */
-      readonly fwmark?: string | undefined;
+      readonly fwmark?: number | undefined;
       readonly encap?: { type: string; sport: number; dport: number; csum: boolean } | undefined;
     } | undefined;
   } | undefined;
@@ -51,7 +44,7 @@ export interface IpDevice {
   }[];
 }
 
-/** One listener of `ip -j fou show`. */
+/** A FOU port. */
 export interface IpFou {
   readonly port: number;
   readonly family: string;
@@ -75,38 +68,32 @@ export function wordsOfFou({ port, family, ipproto, local, peer, peer_port: peer
   ].join(" ");
 }
 
-/** One route of the main table, of `ip -j route show`. */
+/** A route of the main table. */
 export interface IpRoute {
+  /** IP/LENGTH, IP for one of a single address, or "default". */
   readonly dst: string;
+  /** Missing where it has none, or several. */
   readonly dev?: string | undefined;
-  readonly protocol?: string | undefined;
+  /** Who made it, see ip-route(8). */
+  readonly protocol?: number | undefined;
   readonly metric?: number | undefined;
   /** For packets of one type of service alone. */
-  readonly tos?: string | undefined;
+  readonly tos?: number | undefined;
 }
 
-/** What `ip` listed. */
+/** What was listed. */
 export interface IpLists {
   readonly devices: readonly IpDevice[];
   readonly fou: readonly IpFou[];
   readonly routes: readonly IpRoute[];
 }
 
-/** One route of `ip -json route get fibmatch`. */
-export interface FoundRoute {
-  /** "unicast", "local" … */
-  readonly type: string;
-  readonly dst: string;
-  /** "" where it has none, or several. */
-  readonly device: string;
-}
-
 /** One element of a map or set. */
 export interface NftElement {
   /** The parts of its key, each as `nft` reads it: an address, a number, a network IP/LENGTH, a range, a name. */
   readonly key: readonly string[];
-  /** What a map has for it. */
-  readonly data: unknown;
+  /** What a map has for it: an address, or a verdict such as "accept"; null: nothing, or something else. */
+  readonly data: string | null;
   /** Seconds until it times out; null: never. */
   readonly expires: number | null;
 }
@@ -127,17 +114,23 @@ export interface NftRule {
   readonly expressions: readonly NftExpression[];
 }
 
-/** What is in a table, each kind in the order of `nft -j list table`. */
+/** What is in a table. */
 export interface NftTable {
+  /** Whether there is such a table. */
+  readonly exists: boolean;
+  /** Whether nothing is in it, of whatever kind. */
+  readonly isEmpty: boolean;
   /** Their names. */
   readonly chains: readonly string[];
+  /** Chain by chain, in their order. */
   readonly rules: readonly NftRule[];
-  /** Maps too. */
+  /** Maps too. Only those that were asked for have their elements here. */
   readonly sets: readonly NftSet[];
 }
 
 /** A match or statement of a rule, as far as it matters here, by name: `{ name: "udp dport", value: 10001 }`. */
 export interface NftExpression {
   readonly name: string;
-  readonly value: unknown;
+  /** Several: any of them. */
+  readonly value: string | number | readonly number[];
 }

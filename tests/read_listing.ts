@@ -1,7 +1,7 @@
-import { parseIpv4 } from "../ipv4.ts";
-import { isPort } from "../packet.ts";
+import type { Listing } from "../lib/kernel/observe.ts";
+import { isPort } from "../lib/packet.ts";
+import { parseIpv4 } from "../lib/ipv4.ts";
 import type {
-  FoundRoute,
   IpDevice,
   IpFou,
   IpRoute,
@@ -10,23 +10,35 @@ import type {
   NftRule,
   NftSet,
   NftTable,
-} from "./listing.ts";
+} from "../lib/listing.ts";
 
-/**
- * What `ip` and `nft` print differs by version, and others put into the kernel what we would not: an object that lacks
- * what every one has is ignored, and what is not of its type counts as missing. So what comes from here can be put into
- * commands and messages.
- */
+/** What `ip -json -details` and `nft -j` print, as the program itself lists it. */
 
-// As the kernel takes them, but for what would break a line or be obeyed by a terminal.
-// deno-lint-ignore no-control-regex
-const NAMESPACE_REGEXP = /^[^\s/\u0000-\u001f\u007f-\u009f-][^\s/\u0000-\u001f\u007f-\u009f]{0,254}$/;
-// deno-lint-ignore no-control-regex
-const DEVICE_REGEXP = /^[^\s/:\u0000-\u001f\u007f-\u009f]{1,15}$/;
-const NETWORK_REGEXP = /^(?:default|[\d.]+(?:\/\d+)?)$/;
-const TOS_REGEXP = /^(?:0x)?[0-9a-f]{1,2}$/;
-const FWMARK_REGEXP = /^(?:0x)?[0-9a-f]{1,8}$/;
 const PART_REGEXP = /^[\w.:*/-]{1,64}$/;
+/** Numbers of those protocols that `ip` has a name for. */
+const PROTOCOLS: Readonly<Record<string, number>> = {
+  redirect: 1,
+  kernel: 2,
+  boot: 3,
+  static: 4,
+  ra: 9,
+  dhcp: 16,
+};
+
+/** Reads what both printed. */
+export function readListing({ devices, fou, routes, nft }: {
+  readonly devices: readonly unknown[];
+  readonly fou: readonly unknown[];
+  readonly routes: readonly unknown[];
+  readonly nft: readonly unknown[];
+}): Listing {
+  return {
+    devices: readDevices(devices),
+    fou: readFou(fou),
+    routes: readRoutes(routes),
+    nft: readTable(nft),
+  };
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -39,13 +51,13 @@ export function readDevices(list: readonly unknown[]): IpDevice[] {
       ifindex,
       ifname,
       altnames: listIn(device["altnames"]).filter((name) => typeof name === "string"),
-      flags: listIn(device["flags"]).filter((flag) => typeof flag === "string"),
+      flags: ["UP", "LOOPBACK"].filter((flag) => listIn(device["flags"]).includes(flag)),
       mtu: numberIn(device["mtu"]) ?? 0,
       link: deviceIn(device["link"]),
       "link_netnsid": numberIn(device["link_netnsid"]),
       master: deviceIn(device["master"]),
       ifalias: textIn(device["ifalias"]),
-      group: textIn(device["group"]),
+      group: Number(device["group"]) || 0,
       "link_type": textIn(device["link_type"]) ?? "",
       linkinfo: readKind(fieldsOf(device["linkinfo"])),
       "addr_info": listIn(device["addr_info"]).map(fieldsOf).flatMap(readAddress),
@@ -54,17 +66,19 @@ export function readDevices(list: readonly unknown[]): IpDevice[] {
 }
 
 function readKind({ info_kind: kind, info_data: data }: Fields): IpDevice["linkinfo"] {
+  if (typeof kind !== "string") return undefined;
+  if (!/^(ipip|sit|gre|gretap)$/.test(kind)) return { "info_kind": kind, "info_data": undefined };
   const { remote, local, link, encap, ttl, tos, pmtudisc, fwmark } = fieldsOf(data);
   return {
-    "info_kind": textIn(kind),
+    "info_kind": kind,
     "info_data": {
       remote: addressIn(remote),
       local: addressIn(local),
       link: deviceIn(link),
       ttl: numberIn(ttl),
-      tos: typeof tos === "string" && TOS_REGEXP.test(tos) ? tos : undefined,
+      tos: Number(tos ?? 0),
       pmtudisc: typeof pmtudisc === "boolean" ? pmtudisc : undefined,
-      fwmark: typeof fwmark === "string" && FWMARK_REGEXP.test(fwmark) ? fwmark : undefined,
+      fwmark: Number(fwmark ?? 0),
       encap: readEncap(fieldsOf(encap)),
     },
   };
@@ -111,25 +125,15 @@ export function readFou(list: readonly unknown[]): IpFou[] {
 /** Reads `ip -j -d route show`. */
 export function readRoutes(list: readonly unknown[]): IpRoute[] {
   return list.map(fieldsOf).flatMap(({ dst, dev, protocol, metric, tos }) =>
-    typeof dst === "string" && NETWORK_REGEXP.test(dst)
-      ? [{ dst, dev: deviceIn(dev), protocol: textIn(protocol), metric: numberIn(metric), tos: textIn(tos) }]
+    typeof dst === "string"
+      ? [{
+        dst,
+        dev: deviceIn(dev),
+        protocol: PROTOCOLS[String(protocol)] ?? Number(protocol),
+        metric: numberIn(metric),
+        tos: tos === undefined ? undefined : Number(tos),
+      }]
       : []
-  );
-}
-
-/** Reads `ip -json route get fibmatch`. */
-export function readFoundRoutes(list: readonly unknown[]): FoundRoute[] {
-  return list.map(fieldsOf).flatMap(({ type, dst, dev }) =>
-    typeof dst === "string" && NETWORK_REGEXP.test(dst)
-      ? [{ type: textIn(type) ?? "unicast", dst, device: deviceIn(dev) ?? "" }]
-      : []
-  );
-}
-
-/** Reads `ip -json netns list-id`. @returns names */
-export function readNamespaces(list: readonly unknown[]): string[] {
-  return list.map(fieldsOf).flatMap(({ name }) =>
-    typeof name === "string" && NAMESPACE_REGEXP.test(name) ? name : []
   );
 }
 
@@ -137,16 +141,12 @@ export function readNamespaces(list: readonly unknown[]): string[] {
 export function readTable(list: readonly unknown[]): NftTable {
   const objects = list.map(fieldsOf);
   return {
+    exists: list.length > 0,
+    isEmpty: objects.length > 0 && objects.every((object) => "metainfo" in object || "table" in object),
     chains: objects.flatMap(({ chain }) => textIn(fieldsOf(chain)["name"]) ?? []),
     rules: objects.flatMap(({ rule }) => readRule(fieldsOf(rule)) ?? []),
     sets: objects.flatMap(({ set, map }) => readSet(fieldsOf(set ?? map), map !== undefined) ?? []),
   };
-}
-
-/** Whether there is a table, and nothing in it: also no object of a kind that we know nothing of. */
-export function isEmptyTable(list: readonly unknown[]): boolean {
-  const kinds = list.flatMap((object) => Object.keys(fieldsOf(object)));
-  return kinds.includes("table") && kinds.every((kind) => ["metainfo", "table"].includes(kind));
 }
 
 function readRule({ chain, handle, comment, expr }: Fields): NftRule | null {
@@ -160,13 +160,22 @@ function readRule({ chain, handle, comment, expr }: Fields): NftRule | null {
 }
 
 function readExpression({ match, queue, dnat, snat }: Fields): NftExpression | null {
-  const { protocol, field } = fieldsOf(fieldsOf(fieldsOf(match)["left"])["payload"]);
+  const { left, op, right } = fieldsOf(match);
+  const { protocol, field } = fieldsOf(fieldsOf(left)["payload"]);
   if (typeof protocol === "string" && typeof field === "string") {
-    return { name: `${protocol} ${field}`, value: fieldsOf(match)["right"] };
+    const { set = right } = fieldsOf(right);
+    const isKnown = /^(ip [sd]addr|udp [sd]port)$/.test(`${protocol} ${field}`);
+    return op !== "!=" && isKnown && (typeof set !== "string" || !set.startsWith("@")) && !isFields(set)
+      ? { name: `${protocol} ${field}`, value: set as NftExpression["value"] }
+      : null;
   }
-  if (queue !== undefined) return { name: "queue", value: fieldsOf(queue)["num"] };
-  if (dnat !== undefined) return { name: "dnat", value: fieldsOf(dnat)["addr"] };
-  return snat === undefined ? null : { name: "snat", value: fieldsOf(snat)["addr"] };
+  if (queue !== undefined) return { name: "queue", value: Number(fieldsOf(queue)["num"]) };
+  if (dnat !== undefined) return { name: "dnat", value: String(fieldsOf(dnat)["addr"]) };
+  return snat === undefined ? null : { name: "snat", value: String(fieldsOf(snat)["addr"]) };
+}
+
+function isFields(value: unknown): boolean {
+  return typeof value === "object" && !Array.isArray(value);
 }
 
 function readSet({ name, elem }: Fields, isMap: boolean): NftSet | null {
@@ -188,7 +197,13 @@ function readElement(value: unknown, data: unknown): NftElement | null {
   const key = (concat === undefined ? [val] : listIn(concat)).map(readPart);
   const parts = key.filter((part) => part !== null && PART_REGEXP.test(part));
   if (parts.length < Math.max(1, key.length)) return null;
-  return { key: parts as string[], data, expires: numberIn(expires) ?? null };
+  return { key: parts as string[], data: readData(data), expires: numberIn(expires) ?? null };
+}
+
+function readData(data: unknown): string | null {
+  if (typeof data === "string") return data;
+  const [[verdict, target] = []] = Object.entries(fieldsOf(data));
+  return verdict !== undefined && target === null ? verdict : null;
 }
 
 function readPart(part: unknown): string | null {
@@ -221,7 +236,7 @@ function portIn(value: unknown): number | undefined {
 }
 
 function deviceIn(value: unknown): string | undefined {
-  return typeof value === "string" && DEVICE_REGEXP.test(value) ? value : undefined;
+  return typeof value === "string" ? value : undefined;
 }
 
 /** An address; "any" is what `ip` prints for none. */

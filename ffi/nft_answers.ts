@@ -1,0 +1,140 @@
+import { formatIpv4, parseIpv4 } from "../lib/ipv4.ts";
+import type { NftElement } from "../lib/listing.ts";
+import { Attributes, textIn } from "./attributes.ts";
+import { type Message, viewOf } from "./netlink_messages.ts";
+
+/** Bytes of struct nfgenmsg. */
+export const NFT_HEADER = 4;
+/** The list attributes of nftables hold elements of this type. */
+export const NFTA_LIST_ELEM = 1;
+
+const NFTA_GEN_ID = 1;
+const NFTA_TABLE_USE = 3;
+const NFTA_CHAIN = { table: 1, name: 3 } as const;
+const NFTA_SET = { name: 2, flags: 3, keyType: 4, dataType: 6 } as const;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM = { key: 1, data: 2, flags: 3, expiration: 5, keyEnd: 10 } as const;
+const NFTA_DATA = { value: 1, verdict: 2 } as const;
+const NFTA_VERDICT_CODE = 1;
+/** By code; those with a chain are none that is asked for. */
+const VERDICTS: Readonly<Record<number, string>> = { 0: "drop", 1: "accept" };
+
+/** Types of keys and data, as `nft` numbers them: in a type of several parts, each takes as many bits. */
+const TYPE = { ip: 7, port: 13, deviceName: 41 } as const;
+const TYPE_BITS = 6;
+/** Bytes that each takes as a part of several: a multiple of 4. */
+const PART_LENGTHS: Readonly<Record<number, number>> = {
+  [TYPE.ip]: 4,
+  [TYPE.port]: 4,
+  [TYPE.deviceName]: 16,
+};
+
+/** Reads the number of the ruleset's generation. @returns null: it is none */
+export function parseGeneration({ body }: Message): number | null {
+  return new Attributes(body, NFT_HEADER).networkWord(NFTA_GEN_ID) ?? null;
+}
+
+/** Reads of how many things a table consists. @returns null: that is not said */
+export function parseTableUse({ body }: Message): number | null {
+  return new Attributes(body, NFT_HEADER).networkWord(NFTA_TABLE_USE) ?? null;
+}
+
+/** Reads a chain's name. @returns null: it is in another table, or has none */
+export function parseChain({ body }: Message, table: string): string | null {
+  const fields = new Attributes(body, NFT_HEADER);
+  return fields.text(NFTA_CHAIN.table) === table ? fields.text(NFTA_CHAIN.name) ?? null : null;
+}
+
+const NFT_SET_ANONYMOUS = 1;
+
+/** What a set is called, and the types of its keys and data. */
+export interface SetRecord {
+  readonly name: string;
+  /** Whether it belongs to a rule. */
+  readonly isAnonymous: boolean;
+  readonly keyTypes: readonly number[];
+  /** Of a map; undefined: it is none. */
+  readonly dataType: number | undefined;
+}
+
+/** Reads a set. @returns null: it has no name */
+export function parseSet({ body }: Message): SetRecord | null {
+  const fields = new Attributes(body, NFT_HEADER);
+  const name = fields.text(NFTA_SET.name);
+  if (name === undefined) return null;
+  const keyType = fields.networkWord(NFTA_SET.keyType) ?? 0;
+  return {
+    name,
+    isAnonymous: ((fields.networkWord(NFTA_SET.flags) ?? 0) & NFT_SET_ANONYMOUS) !== 0,
+    keyTypes: partTypesOf(keyType),
+    dataType: fields.networkWord(NFTA_SET.dataType),
+  };
+}
+
+function partTypesOf(type: number): number[] {
+  const first = type >>> TYPE_BITS;
+  return [...(first === 0 ? [] : partTypesOf(first)), type & ((1 << TYPE_BITS) - 1)];
+}
+
+/** Reads the elements in a message of a dump. @returns null for each that cannot be read */
+export function parseElements({ body }: Message, set: SetRecord): (NftElement | null)[] {
+  const elements = new Attributes(body, NFT_HEADER).nested(NFTA_SET_ELEM_LIST_ELEMENTS);
+  return elements.each(NFTA_LIST_ELEM).map((bytes) => readElement(new Attributes(viewOf(bytes), 0), set));
+}
+
+function readElement(fields: Attributes, { keyTypes, dataType }: SetRecord): NftElement | null {
+  const first = fields.nested(NFTA_SET_ELEM.key).bytes(NFTA_DATA.value);
+  const last = fields.nested(NFTA_SET_ELEM.keyEnd).bytes(NFTA_DATA.value) ?? first;
+  // The end of an interval, or what is for all keys.
+  const isPoint = (fields.networkWord(NFTA_SET_ELEM.flags) ?? 0) === 0;
+  if (first === undefined || last === undefined || !isPoint) return null;
+  const [from, to] = [first, last].map((bytes) => splitKey(bytes, keyTypes));
+  if (!from || !to) return null;
+  const key = keyTypes.map((type, index) => nameRange(type, from[index]!, to[index]!));
+  if (key.includes(null)) return null;
+  const expiration = fields.networkLong(NFTA_SET_ELEM.expiration);
+  return {
+    key: key as string[],
+    data: readData(fields.nested(NFTA_SET_ELEM.data), dataType),
+    expires: expiration === undefined ? null : expiration / 1000,
+  };
+}
+
+/** The parts of a key; null: it has another length. */
+function splitKey(bytes: Uint8Array, types: readonly number[]): Uint8Array[] | null {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const type of types) {
+    const length = PART_LENGTHS[type];
+    if (length === undefined) return null;
+    parts.push(bytes.subarray(at, at + length));
+    at += length;
+  }
+  // A port that is a whole key is not padded.
+  const isWhole = bytes.length === at || types.length === 1 && types[0] === TYPE.port && bytes.length === 2;
+  return isWhole ? parts : null;
+}
+
+function nameRange(type: number, from: Uint8Array, to: Uint8Array): string | null {
+  const [first, last] = [from, to].map((bytes) => namePart(type, bytes));
+  if (first === last || first === null || last === null) return first ?? null;
+  if (type !== TYPE.ip) return `${first}-${last}`;
+  const [low, high] = [parseIpv4(first!)!, parseIpv4(last!)!];
+  const length = Math.clz32(low ^ high);
+  const size = 2 ** (32 - length);
+  return low % size === 0 && high - low + 1 === size ? `${first}/${length}` : `${first}-${last}`;
+}
+
+/** As `nft` prints it, but for what has no place in a command. */
+function namePart(type: number, bytes: Uint8Array): string | null {
+  if (type === TYPE.ip) return formatIpv4(viewOf(bytes).getUint32(0));
+  if (type === TYPE.port) return `${viewOf(bytes).getUint16(0)}`;
+  const name = textIn(bytes);
+  return /^[\w.*/-]{1,15}$/.test(name) ? name : null;
+}
+
+function readData(data: Attributes, type: number | undefined): string | null {
+  const code = data.nested(NFTA_DATA.verdict).networkWord(NFTA_VERDICT_CODE);
+  if (code !== undefined) return VERDICTS[code] ?? null;
+  return type === TYPE.ip ? data.ip(NFTA_DATA.value) ?? null : null;
+}

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { Executor } from "../../../lib/kernel/executor.ts";
-import { RefusedError } from "../../../lib/kernel/runner.ts";
+import { RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { command, type Step, stepOf } from "../../../lib/kernel/step.ts";
 import { Log } from "../../../lib/log.ts";
 import type { KernelWriter } from "../../../lib/ports.ts";
 import type { ElementsRequest } from "../../../lib/requests.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
-import { FakePrograms, newRunner } from "./fake_programs.ts";
+import { USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 const UP = command("link set dev p0 up");
 const MTU = stepOf({ kind: "link", device: "p0", mtu: 1400, alias: null, outer: null });
@@ -20,12 +20,17 @@ function elements(count: number): Step {
   return stepOf(request);
 }
 
-/** An executor whose kernel answers so. @param lines gets the log */
-function newExecutor(answers: Partial<KernelWriter>, lines: string[] = []): Executor {
+/** An executor whose kernel answers so. @param lines gets the log @param inputs gets what programs are given */
+function newExecutor(answers: Partial<KernelWriter>, lines: string[] = [], inputs: string[] = []): Executor {
   const writer = { change: () => null, transact: () => [], [Symbol.dispose]: () => {}, ...answers };
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 2, time: false, pid: null, write, now: () => new Date() });
-  return new Executor(newRunner(lines), writer, log);
+  const runProgram = (_program: string, _args: readonly string[], input: string) => {
+    inputs.push(input);
+    return Promise.resolve({ code: 0, stdout: "", stderr: "", isLate: false });
+  };
+  const system = { runProgram, surroundings: USUAL_SURROUNDINGS, openReader: () => assert.fail("read") };
+  return new Executor(new Runner(system, log), writer, log);
 }
 
 Deno.test("ip() asks the kernel itself, tells each line, and stops at the first that is refused", async () => {
@@ -45,9 +50,9 @@ Deno.test("ip() asks the kernel itself, tells each line, and stops at the first 
 });
 
 Deno.test("ip() leaves all to one program where one step takes it", async () => {
-  using programs = new FakePrograms({ ip: {} });
-  await newExecutor({ change: () => assert.fail("asked") }).ip([MTU, UP]);
-  assert.equal(programs.given("ip", "input"), `${MTU.line}\n${UP.line}\n`);
+  const inputs: string[] = [];
+  await newExecutor({ change: () => assert.fail("asked") }, [], inputs).ip([MTU, UP]);
+  assert.deepEqual(inputs, [`${MTU.line}\n${UP.line}\n`]);
 });
 
 Deno.test("ipEach() takes all steps, and names those that were refused for another reason", async () => {

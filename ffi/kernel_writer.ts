@@ -21,6 +21,8 @@ import {
   fouFamilyRequest,
   linkChange,
   localRouteChange,
+  newLink,
+  routeChange,
 } from "./object_requests.ts";
 
 /** What it is opened for, in words that follow "ask for". */
@@ -79,6 +81,10 @@ export class NetlinkWriter implements KernelWriter {
       const sequence = this.#nextSequence();
       const indexOf = (device: string) => this.#findIndex(device);
       switch (request.kind) {
+        case "new link":
+          return this.#tell(this.#route, newLink(request, indexOf, sequence), sequence);
+        case "route":
+          return this.#tell(this.#route, routeChange(request, indexOf, sequence), sequence);
         case "link":
           return this.#tell(this.#route, linkChange(request, indexOf, sequence), sequence);
         case "address":

@@ -28,7 +28,7 @@ export const RTM = {
 } as const;
 /** Offsets in the headers of its messages. */
 const LINK_INDEX = 4;
-const LINK_FLAGS = 8;
+export const LINK_FLAGS = 8;
 const ADDRESS_INDEX = 4;
 const RTM_DST_LEN = 1;
 const RTM_PROTOCOL = 5;
@@ -53,7 +53,7 @@ export const IPTUN = {
   encapDport: 18,
   fwmark: 20,
 } as const;
-const IFF_UP = 1;
+export const IFF_UP = 1;
 const IFF_POINTOPOINT = 0x10;
 const IFF_NOARP = 0x80;
 const IFA_LOCAL = 2;

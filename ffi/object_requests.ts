@@ -1,13 +1,16 @@
+import { parseNetwork } from "../lib/ipv4.ts";
 import type {
   AddressRequest,
   FouRequest,
   LinkRequest,
   LocalRouteRequest,
+  NewLinkRequest,
   OuterRequest,
+  RouteRequest,
 } from "../lib/requests.ts";
 import { AF_INET } from "./descriptors.ts";
 import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
-import { IFLA_IFNAME, IPTUN, LINK_HEADER, RTA, RTM } from "./netlink_messages.ts";
+import { IFF_UP, IFLA_IFNAME, IPTUN, LINK_FLAGS, LINK_HEADER, RTA, RTM } from "./netlink_messages.ts";
 
 const IFLA = { mtu: 4, linkinfo: 18, ifalias: 20 } as const;
 const IFLA_INFO = { kind: 1, data: 2 } as const;
@@ -17,9 +20,12 @@ const IPPROTO_IPIP = 4;
 const IFA = { address: 1, local: 2 } as const;
 /** Prefix length of an address without a network. */
 const WHOLE = 32;
-const SCOPE = { global: 0, host: 254 } as const;
+const SCOPE = { global: 0, link: 253, host: 254, nowhere: 255 } as const;
+const RT_TABLE_MAIN = 254;
 const RT_TABLE_LOCAL = 255;
 const RTPROT_KERNEL = 2;
+const RTN_UNSPEC = 0;
+const RTN_UNICAST = 1;
 const RTN_LOCAL = 2;
 /** The generic netlink family of FOU ports. */
 const FOU_GENL_NAME = "fou";
@@ -38,20 +44,42 @@ const CHANGE = NLM_F.request | NLM_F.ack;
 /** Tells the kernel's number of a device. */
 type FindIndex = (device: string) => number;
 
-/** Encodes a change of a device. The kernel takes what is not named of an outer half for zero: so all of it is. */
-export function linkChange(
-  { device, mtu, alias, outer }: LinkRequest,
+/** Encodes that a device is made. */
+export function newLink(
+  { device, mtu, outer }: NewLinkRequest,
   indexOf: FindIndex,
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
+  const flags = CHANGE | NLM_F.create | NLM_F.exclusive;
   const encoder = new NetlinkEncoder();
-  const head = { type: RTM.newLink, flags: CHANGE, sequence };
-  return encoder.message(head, new Uint8Array(LINK_HEADER), () => {
+  return encoder.message({ type: RTM.newLink, flags, sequence }, new Uint8Array(LINK_HEADER), () => {
+    encoder.attribute(IFLA.mtu, () => encoder.hostWord(mtu));
+    encoder.attribute(IFLA_IFNAME, () => encoder.string(device));
+    encodeOuter(encoder, outer, linkOf(outer, indexOf));
+  }).bytes;
+}
+
+/** Encodes a change of a device. The kernel takes what is not named of an outer half for zero: so all of it is. */
+export function linkChange(
+  { device, mtu, alias, outer, isUp }: LinkRequest,
+  indexOf: FindIndex,
+  sequence: number,
+): Uint8Array<ArrayBuffer> {
+  const header = new NetlinkEncoder();
+  header.raw(new Uint8Array(LINK_FLAGS));
+  header.hostWord(isUp ? IFF_UP : 0);
+  header.hostWord(isUp ? IFF_UP : 0); // which flags change
+  const encoder = new NetlinkEncoder();
+  return encoder.message({ type: RTM.newLink, flags: CHANGE, sequence }, header.bytes, () => {
     encoder.attribute(IFLA_IFNAME, () => encoder.string(device));
     if (mtu !== null) encoder.attribute(IFLA.mtu, () => encoder.hostWord(mtu));
     if (alias !== null) encoder.attribute(IFLA.ifalias, () => encoder.text(alias));
-    if (outer !== null) encodeOuter(encoder, outer, outer.link === null ? 0 : indexOf(outer.link));
+    if (outer !== null) encodeOuter(encoder, outer, linkOf(outer, indexOf));
   }).bytes;
+}
+
+function linkOf({ link }: OuterRequest, indexOf: FindIndex): number {
+  return link === null ? 0 : indexOf(link);
 }
 
 /** @param link number of the device that the tunnel is bound to; 0: none */
@@ -81,7 +109,7 @@ function encodeOuter(encoder: NetlinkEncoder, outer: OuterRequest, link: number)
 
 /** Encodes that an address comes or goes. */
 export function addressChange(
-  { verb, ip, device, scope }: AddressRequest,
+  { verb, ip, peerIp, device, scope }: AddressRequest,
   indexOf: FindIndex,
   sequence: number,
 ): Uint8Array<ArrayBuffer> {
@@ -94,7 +122,26 @@ export function addressChange(
   const type = isNew ? RTM.newAddress : RTM.delAddress;
   return encoder.message({ type, flags, sequence }, header.bytes, () => {
     encoder.attribute(IFA.local, () => encoder.address(ip));
-    encoder.attribute(IFA.address, () => encoder.address(ip));
+    encoder.attribute(IFA.address, () => encoder.address(peerIp ?? ip));
+  }).bytes;
+}
+
+/** Encodes that a route in the main table comes or goes. */
+export function routeChange(
+  { verb, network, device, protocol }: RouteRequest,
+  indexOf: FindIndex,
+  sequence: number,
+): Uint8Array<ArrayBuffer> {
+  const { first, length } = parseNetwork(network === "default" ? "0.0.0.0/0" : network)!;
+  const isNew = verb !== "delete";
+  const kind = isNew ? [protocol, SCOPE.link, RTN_UNICAST] : [protocol, SCOPE.nowhere, RTN_UNSPEC];
+  const header = [AF_INET, length, 0, 0, RT_TABLE_MAIN, ...kind, 0, 0, 0, 0];
+  const more = { add: NLM_F.create | NLM_F.exclusive, replace: NLM_F.create | NLM_F.replace, delete: 0 };
+  const encoder = new NetlinkEncoder();
+  const type = isNew ? RTM.newRoute : RTM.delRoute;
+  return encoder.message({ type, flags: CHANGE | more[verb], sequence }, header, () => {
+    if (length > 0) encoder.attribute(RTA.dst, () => encoder.networkWord(first));
+    encoder.attribute(RTA.oif, () => encoder.hostWord(indexOf(device)));
   }).bytes;
 }
 

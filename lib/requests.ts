@@ -40,6 +40,14 @@ export interface OuterRequest {
   readonly link: string | null;
 }
 
+/** An ipip device that is made. */
+export interface NewLinkRequest {
+  readonly kind: "new link";
+  readonly device: string;
+  readonly mtu: number;
+  readonly outer: OuterRequest;
+}
+
 /** A change of an ipip device. What is null stays as it is. */
 export interface LinkRequest {
   readonly kind: "link";
@@ -47,15 +55,30 @@ export interface LinkRequest {
   readonly mtu: number | null;
   readonly alias: string | null;
   readonly outer: OuterRequest | null;
+  /** Brings it up. */
+  readonly isUp: true | null;
 }
 
-/** A private address that comes or goes, without a network. */
+/** An address that comes or goes, without a network. */
 export interface AddressRequest {
   readonly kind: "address";
   readonly verb: "add" | "delete";
   readonly ip: string;
+  /** The address at the other end of the device; null: there is no such end. */
+  readonly peerIp: string | null;
   readonly device: string;
   readonly scope: "host" | "global";
+}
+
+/** A route in the main table, by a device, that comes or goes. */
+export interface RouteRequest {
+  readonly kind: "route";
+  readonly verb: "add" | "replace" | "delete";
+  /** As `ip` prints it: "default", IP, or IP/LENGTH. */
+  readonly network: string;
+  readonly device: string;
+  /** Who made it; see ip-route(8). */
+  readonly protocol: number;
 }
 
 /** The route by which the kernel takes an address for its own: it is there afterwards, or was there and goes. */
@@ -76,7 +99,13 @@ export interface FouRequest {
 }
 
 /** A change of one object that the kernel takes by itself; several elements are one transaction. */
-export type ObjectRequest = LinkRequest | AddressRequest | LocalRouteRequest | FouRequest;
+export type ObjectRequest =
+  | NewLinkRequest
+  | LinkRequest
+  | AddressRequest
+  | RouteRequest
+  | LocalRouteRequest
+  | FouRequest;
 
 /** What the kernel can be asked to change without a program. */
 export type KernelRequest = ElementsRequest | ObjectRequest;

@@ -65,6 +65,7 @@ function changeTunnel(found: Tunnel, { name, mtu, alias }: Tunnel, outer: OuterR
     mtu: found.mtu === mtu ? null : mtu,
     alias: found.alias === alias ? null : alias,
     outer,
+    isUp: null,
   });
 }
 

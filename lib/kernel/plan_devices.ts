@@ -1,5 +1,5 @@
 import type { DesiredState } from "./desired.ts";
-import { type Move, moveTunnels } from "./moves.ts";
+import { type Move, moveTunnels, outerOf } from "./moves.ts";
 import {
   HIDING_DEVICE,
   type KernelState,
@@ -50,10 +50,9 @@ export function planDevices(
     ...oldAddresses.map(([ip, device]) => changeAddress("delete", ip, device)),
     ...oldListeners.map(([, listener]) => changeListener("del", listener)),
     ...deleteTunnels(doomed, unusedGroup).map(command),
-    ...tunnels.flatMap(({ tunnel, found }) => found === null ? [] : changeRoutes("delete", found, tunnel))
-      .map(command),
+    ...tunnels.flatMap(({ tunnel, found }) => found === null ? [] : changeRoutes("delete", found, tunnel)),
     ...moveTunnels(tunnels.filter((entry): entry is Move => entry.found !== null)),
-    ...tunnels.flatMap(({ tunnel, found }) => found === null ? createTunnel(tunnel) : []).map(command),
+    ...tunnels.flatMap(({ tunnel, found }) => found === null ? createTunnel(tunnel) : []),
     ...newAddresses.map(([ip, device]) => changeAddress("add", ip, device)),
     ...addListeners(
       newListeners.map(([, listener]) => listener),
@@ -61,13 +60,13 @@ export function planDevices(
       desired.altAddresses,
       foreign,
     ),
-    ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)).map(command),
+    ...tunnels.flatMap(({ tunnel, found }) => raiseTunnel(found, tunnel)),
     ...tunnels.flatMap(({ tunnel, found }) =>
       // With a device's last address the kernel drops its routes. Someone may have added another address.
       found !== null && losesAddress(found, tunnel)
         ? changeRoutes("replace", tunnel, null)
         : changeRoutes("add", tunnel, found)
-    ).map(command),
+    ),
   ];
 }
 
@@ -115,30 +114,25 @@ function deleteTunnels(names: readonly string[], unusedGroup: number): string[] 
   ];
 }
 
-function createTunnel(tunnel: Tunnel): string[] {
-  const link = tunnel.link === null ? "" : ` dev ${tunnel.link}`;
+function createTunnel(tunnel: Tunnel): Step[] {
+  const { name, mtu, alias } = tunnel;
   return [
-    `link add name ${tunnel.name} mtu ${tunnel.mtu} type ipip ${outerWords(tunnel)} mode ipip${link}`,
-    `link set dev ${tunnel.name} alias ${tunnel.alias}`,
+    stepOf({ kind: "new link", device: name, mtu, outer: outerOf(tunnel) }),
+    stepOf({ kind: "link", device: name, mtu: null, alias, outer: null, isUp: null }),
   ];
 }
 
-/** The outer half of a new tunnel in the words of `ip link`. What is not named is as the system has it. */
-function outerWords({ remote, local, fwmark, checksum, header }: Tunnel): string {
-  const markWord = fwmark === 0 ? "" : ` fwmark ${fwmark}`;
-  const checksumWord = checksum === null ? "" : checksum ? " encap-csum" : " noencap-csum";
-  return `remote ${remote.ip} local ${local.ip} ${header}${markWord} ` +
-    `encap fou encap-sport ${local.port} encap-dport ${remote.port}${checksumWord}`;
-}
-
-function raiseTunnel(found: Tunnel | null, tunnel: Tunnel): string[] {
+function raiseTunnel(found: Tunnel | null, tunnel: Tunnel): Step[] {
   const { name, inner, up } = tunnel;
-  const words = ({ ip, peerIp }: NonNullable<Tunnel["inner"]>) => `${ip} peer ${peerIp} dev ${name}`;
+  const change = (verb: "add" | "delete", { ip, peerIp }: NonNullable<Tunnel["inner"]>) =>
+    stepOf({ kind: "address", verb, ip, peerIp, device: name, scope: "global" });
   return [
     // Never both: of two addresses a later start could not tell which one to keep.
-    ...(found?.inner && losesAddress(found, tunnel) ? [`address delete ${words(found.inner)}`] : []),
-    ...(inner === null || isInner(found?.inner, inner) ? [] : [`address add ${words(inner)}`]),
-    ...(up && !found?.up ? [`link set dev ${name} up`] : []),
+    ...(found?.inner && losesAddress(found, tunnel) ? [change("delete", found.inner)] : []),
+    ...(inner === null || isInner(found?.inner, inner) ? [] : [change("add", inner)]),
+    ...(up && !found?.up
+      ? [stepOf({ kind: "link", device: name, mtu: null, alias: null, outer: null, isUp: true })]
+      : []),
   ];
 }
 
@@ -155,9 +149,9 @@ function changeRoutes(
   verb: "add" | "replace" | "delete",
   { name, routes }: Tunnel,
   other: Tunnel | null,
-): string[] {
-  return routes.filter((route) => !other?.routes.includes(route))
-    .map((route) => `route ${verb} ${route} dev ${name} proto ${ROUTE_PROTOCOL}`);
+): Step[] {
+  return routes.filter((network) => !other?.routes.includes(network))
+    .map((network) => stepOf({ kind: "route", verb, network, device: name, protocol: ROUTE_PROTOCOL }));
 }
 
 /**
@@ -196,5 +190,12 @@ export function changeListener(verb: "add" | "del", { local, device }: Listener)
 }
 
 function changeAddress(verb: "add" | "delete", ip: string, device: string): Step {
-  return stepOf({ kind: "address", verb, ip, device, scope: device === HIDING_DEVICE ? "host" : "global" });
+  return stepOf({
+    kind: "address",
+    verb,
+    ip,
+    peerIp: null,
+    device,
+    scope: device === HIDING_DEVICE ? "host" : "global",
+  });
 }

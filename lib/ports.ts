@@ -40,6 +40,13 @@ export interface System {
   readonly isPortFree: (port: Endpoint, device: string | null) => boolean;
   /** A file for what one run leaves to the next. */
   readonly openState: (name: string) => StateFile;
+  /**
+   * Opens a unix socket in the runtime directory, where others ask about this instance.
+   *
+   * @param label of the folder in it, unless a service manager made one for this instance
+   * @throws {Error} when it cannot
+   */
+  readonly openStatusSocket: (label: string) => Promise<StatusSocket>;
   /** Finds a host's IPv4 address; rejects when there is none. */
   readonly resolve: (host: string) => Promise<string>;
   /** Connects to the service manager that started the program; null: none did. @throws {SysError} */
@@ -214,10 +221,16 @@ export interface PacketCounts {
   readonly sent: number;
 }
 
+/** Packets and bytes through a network device since it was made. */
+export interface TrafficCounts extends PacketCounts {
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 /** Asks the kernel for its routes, and for counts of devices; never waits. */
 export interface Routes extends Disposable {
   /** @returns null: there is no such device @throws {SysError} */
-  findCounts(device: string): PacketCounts | null;
+  findCounts(device: string): TrafficCounts | null;
   /**
    * Finds the way to an IPv4 address. By a device that has no route there, it is a neighbour.
    *
@@ -330,6 +343,20 @@ export interface ReplySocket extends Disposable {
   pause(): void;
   /** @throws {SysError} */
   resume(): void;
+}
+
+/** A unix socket, where others ask about this instance. */
+export interface StatusSocket extends Disposable {
+  /** Resolves with the next one who asks; null: it is closed. One waiter at a time. @throws {Error} when it cannot accept */
+  accept(): Promise<StatusConnection | null>;
+}
+
+/** A connection to an instance's unix socket, from either end. What waits fails when it is disposed of. */
+export interface StatusConnection extends Disposable {
+  /** @returns how many bytes were read, at least one; null: the far end has closed it */
+  read(into: Uint8Array<ArrayBuffer>): Promise<number | null>;
+  /** @returns how many of the bytes were written */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
 }
 
 /** The service manager that started the program; see sd_notify(3). */

@@ -18,6 +18,7 @@ import { lookUpHost } from "./resolve_host.ts";
 import { hasProgram, runProgram } from "./run_program.ts";
 import { readManager } from "./service_manager.ts";
 import { stateFile } from "./state_file.ts";
+import { openStatusSocket } from "./status_socket.ts";
 
 /** The real system. Nothing is opened before it is asked for. */
 export const SYSTEM: System = {
@@ -42,6 +43,7 @@ export const SYSTEM: System = {
   openClockWatch: () => new ClockWatch(),
   isPortFree,
   openState: stateFile,
+  openStatusSocket,
   resolve: lookUpHost,
   openServiceManager,
 };

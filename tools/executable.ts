@@ -19,6 +19,7 @@ export const ENVIRONMENT = [
     "WATCHDOG_PID",
     "CREDENTIALS_DIRECTORY",
     "STATE_DIRECTORY",
+    "RUNTIME_DIRECTORY",
     "JOURNAL_STREAM",
   ],
 ];
@@ -28,7 +29,7 @@ const PERMISSIONS = [
   "--allow-ffi", // libc and libnetfilter_queue, wherever they are
   "--allow-run=ip,nft,modprobe,ss",
   "--allow-read", // configuration and keys, wherever they are
-  // For ipipou convert and ipipou peer; for the lock that marks a run; for what one run leaves to the next.
+  // For ipipou convert and ipipou peer; for the lock that marks a run, and its socket; for what one run leaves to the next.
   "--allow-write=/etc/ipipou,/run/ipipou,/var/lib/ipipou,/var/lib/private/ipipou",
   `--allow-env=${ENVIRONMENT.join(",")}`,
   "--allow-net", // looking up a server's name, whatever it is

@@ -5,6 +5,7 @@ import { Reloader } from "../daemon/reload.ts";
 import { Server } from "../daemon/server.ts";
 import { Service } from "../daemon/service.ts";
 import { describeStatus } from "../daemon/status.ts";
+import { StatusService } from "../daemon/status_service.ts";
 import { Executor } from "../kernel/executor.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
@@ -32,6 +33,15 @@ interface RunContext {
   readonly log: Log;
   readonly load: () => Resolved;
   readonly orders: Orders;
+  readonly identity: RunIdentity;
+}
+
+/** What its status says of a run. */
+export interface RunIdentity {
+  /** NAME of /etc/ipipou/NAME.toml; null: it runs by other settings. */
+  readonly config: string | null;
+  readonly release: string;
+  readonly pid: number;
 }
 
 /**
@@ -40,7 +50,7 @@ interface RunContext {
  *
  * @throws {IpipouError} when it cannot start or continue
  */
-export async function run({ system, settings, log, load, orders }: RunContext): Promise<void> {
+export async function run({ system, settings, log, load, orders, identity }: RunContext): Promise<void> {
   const { clock, locks, isPortFree, openNews, openServiceManager, hasProgram, surroundings } = system;
   const { stop } = orders;
   const runner = new Runner(system, log);
@@ -64,9 +74,11 @@ export async function run({ system, settings, log, load, orders }: RunContext): 
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
+  using status = await offerStatus(context, identity);
   if (!reader.hasTunnels) await loadModules(runner, log);
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
+  if (status !== null) status.daemon = daemon;
   service.ready(() => describeStatus(daemon.status));
   const reloader = new Reloader(daemon, load, context);
   orders.onAuthRequest = () => daemon.authenticate();
@@ -84,6 +96,20 @@ function openClientNews({ openNews }: System, { nft }: Settings): KernelNews {
     return openNews(nft.table);
   } catch {
     return openNews(null);
+  }
+}
+
+/** An instance that cannot be asked works as well. */
+async function offerStatus(
+  { system: { clock, openStatusSocket }, settings, kernel, service, log }: DaemonContext,
+  identity: RunIdentity,
+): Promise<StatusService | null> {
+  try {
+    const socket = await openStatusSocket(identity.config ?? settings.name);
+    return new StatusService(socket, { settings, kernel, service, clock, log, ...identity });
+  } catch (error) {
+    log.info(`${(error as Error).message}: ipipou status can only ask the kernel`);
+    return null;
   }
 }
 

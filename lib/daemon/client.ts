@@ -25,6 +25,7 @@ import { type Occasion, ServerSearch } from "./server_search.ts";
 import { Sequence } from "./sequence.ts";
 import type { ClientStatus } from "./status.ts";
 import type { Move } from "./steps.ts";
+import type { ClientView } from "./view.ts";
 import { WallClock } from "./wall_clock.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
@@ -40,6 +41,8 @@ export class ClientDaemon implements Daemon {
   #client: Client;
   #authentication: Authentication;
   readonly #search: ServerSearch;
+  /** How often its outer place or its server's was another one than before. */
+  #moves = 0;
   #woken = new AbortController();
   /** Reloads and moves. */
   readonly #changes = new Sequence();
@@ -114,6 +117,12 @@ export class ClientDaemon implements Daemon {
     };
   }
 
+  get view(): ClientView {
+    const { settings, outside, remote } = this.#setup;
+    const { status: { replyState, knowledge, problem } } = this;
+    return { role: "client", settings, outside, remote, replyState, knowledge, problem, moves: this.#moves };
+  }
+
   async serve(): Promise<void> {
     const { kernel, stop } = this.#context;
     await Promise.all([
@@ -179,6 +188,7 @@ export class ClientDaemon implements Daemon {
       if (!isSameWay(from, this.#setup)) return;
       // The own address may have changed meanwhile.
       await this.#goTo({ ...to, outside: this.#setup.outside }, this.#client);
+      this.#moves++;
       const words = `${this.#settings.peers[0]!.name}: ${line}`;
       if (isNews) log.notice(words);
       else log.info(words);
@@ -263,6 +273,7 @@ export class ClientDaemon implements Daemon {
     const setup = { ...previous, outside };
     const authentication = this.#newAuthentication(setup, this.#client);
     this.#setup = setup;
+    this.#moves++;
     this.#client.handleMoved(this.#context.system.clock.now());
     this.#authenticateBy(authentication);
     this.#whereabouts.moved(previous.outside, outside);

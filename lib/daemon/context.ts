@@ -4,6 +4,7 @@ import type { System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Service } from "./service.ts";
 import type { Status } from "./status.ts";
+import type { View } from "./view.ts";
 
 /** What a daemon runs with. */
 export interface DaemonContext {
@@ -19,6 +20,9 @@ export interface DaemonContext {
 /** A server or client, set up in the kernel. What it made there works without this process. */
 export interface Daemon extends Disposable {
   readonly status: Status;
+
+  /** Everything that a status in full follows from. */
+  readonly view: View;
 
   /** Runs until told to stop. What it made in the kernel stays, for the caller to remove or keep. */
   serve(): Promise<void>;

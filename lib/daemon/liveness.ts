@@ -55,6 +55,12 @@ export class Liveness {
     return [...this.#lives].filter(([, { isSilent }]) => isSilent).map(([name]) => name);
   }
 
+  /** When something came from a peer last, as far as was seen; null: nothing was, or it is not watched. */
+  heardAt(name: string): number | null {
+    const life = this.#lives.get(name);
+    return life === undefined || life.counts === null ? null : life.heard;
+  }
+
   /** Settings or admissions may have changed. */
   update(): void {
     const now = this.#context.clock.now();

@@ -5,11 +5,13 @@ import type { Clock } from "../ports.ts";
 import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
 import type { Admitted, Left, Refused } from "../registrar/outcome.ts";
 import { BID_MILLISECONDS } from "../registrar/roll.ts";
+import { PeerHistory } from "./peer_history.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
 
-/** Logs what happens to a server's peers: each change of place once, and one refusal a minute. */
+/** Logs what happens to a server's peers, each change of place once, and one refusal a minute; and remembers it. */
 export class PeerLog {
+  readonly history: PeerHistory;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #refusals = new RefusalReport();
@@ -23,6 +25,7 @@ export class PeerLog {
   constructor(log: Log, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
+    this.history = new PeerHistory(clock);
   }
 
   /** The server took over the tunnels of an earlier run. */
@@ -40,9 +43,11 @@ export class PeerLog {
     const remote = formatEndpoint(admission.remote);
     const told = this.#told.get(name);
     this.#told.set(name, admission);
+    const isHere = told !== undefined && isSamePlace(told, admission);
+    this.history.authenticated(name, told === undefined ? "arrived" : isHere ? "again" : "moved");
     if (told === undefined) {
       this.#log.notice(`${name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`);
-    } else if (isSamePlace(told, admission)) {
+    } else if (isHere) {
       this.#log.info(`${name}: authenticated again from ${remote}`);
     } else {
       const port = told.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
@@ -54,6 +59,7 @@ export class PeerLog {
   displaced(name: string, { peer, admission }: Admitted): void {
     this.#told.delete(name);
     const place = formatEndpoint(admission.remote);
+    this.history.parked(name, `${peer.name} is at ${place} now`);
     this.#log.notice(`${name}: shut out until it authenticates again, as ${peer.name} is at ${place} now`);
   }
 
@@ -61,6 +67,7 @@ export class PeerLog {
   left(name: string, why: Left["why"]): void {
     this.#told.delete(name);
     const what = why === "good-bye" ? "says good-bye" : "its authentication has expired";
+    this.history.parked(name, why === "good-bye" ? "it said good-bye" : what);
     this.#log.notice(`${name}: ${what}: shut out until it authenticates again`);
   }
 
@@ -74,11 +81,13 @@ export class PeerLog {
     for (const [name, admission] of after) {
       const earlier = before.get(name);
       if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
+      this.history.parked(name, "the settings ask for another proof");
       this.#log.notice(`${name}: shut out until it authenticates again`);
     }
   }
 
   refused({ datagram: { source }, refusal, peer, holder }: Refused): void {
+    this.history.refused(peer ?? null, { refusal, source: formatEndpoint(source) });
     if (peer !== undefined && holder !== undefined) {
       const why =
         `${holder} keeps the place if it authenticates there within ${

@@ -33,6 +33,7 @@ import {
 import { Sequence } from "./sequence.ts";
 import type { ServerStatus } from "./status.ts";
 import { Turns } from "./turns.ts";
+import type { ServerView } from "./view.ts";
 import { unlessStopped } from "./wait.ts";
 import { WallClock } from "./wall_clock.ts";
 import { Whereabouts } from "./whereabouts.ts";
@@ -131,6 +132,15 @@ export class Server implements Daemon {
       faults: this.#faults.current,
       silent: this.#liveness.silent,
       problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
+    };
+  }
+
+  get view(): ServerView {
+    const { settings, outside, hosts, registrar: { admissions } } = this.#setup;
+    return {
+      ...{ role: "server", settings, outside, hosts, admissions },
+      ...{ faults: this.#faults.current, liveness: this.#liveness, history: this.#peerLog.history },
+      problem: this.status.problem,
     };
   }
 

@@ -11,6 +11,7 @@ export class Service implements Disposable {
   readonly #log: Log;
   readonly #end = new AbortController();
   #isReady = false;
+  #waitsFor: string | null = null;
   #describe: () => string = () => "starting";
   #told = "";
 
@@ -27,7 +28,13 @@ export class Service implements Disposable {
     return this.#manager !== null;
   }
 
+  /** What it waits for before it is ready; null: nothing that is known. */
+  get waitsFor(): string | null {
+    return this.#waitsFor;
+  }
+
   waitingFor(what: string): void {
+    this.#waitsFor = what;
     this.#describe = () => `waiting for ${what}`;
     this.update();
   }
@@ -35,6 +42,7 @@ export class Service implements Disposable {
   /** The program is ready. @param describe returns the status in one line, now and later */
   ready(describe: () => string): void {
     this.#isReady = true;
+    this.#waitsFor = null;
     this.#describe = describe;
     this.#told = describe();
     this.#send("READY=1", `STATUS=${this.#told}`);

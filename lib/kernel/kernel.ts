@@ -1,7 +1,7 @@
 import type { Admission } from "../admission.ts";
 import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, KernelNews, PacketCounts, Routes, System } from "../ports.ts";
+import type { Clock, KernelNews, Routes, System, TrafficCounts } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
 import type { Outside } from "./member.ts";
@@ -203,8 +203,8 @@ export class Kernel {
     this.#picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
   }
 
-  /** Packets through one of our devices; null: it is gone, or the kernel does not say. */
-  countsOf(device: string): PacketCounts | null {
+  /** What went through one of our devices; null: it is gone, or the kernel does not say. */
+  countsOf(device: string): TrafficCounts | null {
     try {
       return this.#context.routes.findCounts(device);
     } catch {
@@ -226,6 +226,16 @@ export class Kernel {
       else if (retryAt === null) await this.#bell.wait(stop);
       else await this.#bell.waitUntil(retryAt, stop);
     }
+  }
+
+  /** Our tunnels as the last change left them, by device name. */
+  get tunnels(): KernelState["tunnels"] {
+    return this.#picture.written?.tunnels ?? new Map();
+  }
+
+  /** How often something that others had changed was put back. */
+  get heals(): number {
+    return this.#losses.restored;
   }
 
   /** Our FOU ports: closes them while their gate is away, and notices when others deleted one. */

@@ -25,11 +25,17 @@ export class Losses {
   readonly #events = new Map<string, { times: number[]; toldAt: number }>();
   /** What is lost and not restored yet. */
   readonly #open = new Set<string>();
+  #restored = 0;
   #isUnsure = false;
   #isClosedTold = false;
 
   constructor(log: Log) {
     this.#log = log;
+  }
+
+  /** How many things were put back. */
+  get restored(): number {
+    return this.#restored;
   }
 
   /**
@@ -67,6 +73,7 @@ export class Losses {
 
   /** What is wanted was established. */
   handleChange(): void {
+    this.#restored += this.#open.size;
     this.#open.clear();
     this.#isUnsure = false;
   }

@@ -25,6 +25,8 @@ export type Invocation =
     /** A line each. */
     readonly warnings: readonly string[];
   }
+  /** Show how instances are. */
+  | StatusRequest & { readonly kind: "status" }
   /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
@@ -32,6 +34,17 @@ export type Invocation =
   | PeerAddition & { readonly kind: "peer-add"; /** A line each. */ readonly warnings: readonly string[] }
   | PeerChoice & { readonly kind: "peer-remove" }
   | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
+
+/** Of what to show the status, and how. */
+export interface StatusRequest {
+  /** Of an instance or its file; null: all instances. */
+  readonly name: string | null;
+  /** Null: all peers. */
+  readonly peer: string | null;
+  readonly json: boolean;
+  /** Again and again. */
+  readonly watch: boolean;
+}
 
 /** What to convert, and where to. */
 export interface ConvertOptions {
@@ -74,14 +87,15 @@ const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
 /**
  * Parses the command line like version 0.1: short options can share a word (`-vvn0`), values follow a space or `=`,
  * long options can be abbreviated while unambiguous, and later options override earlier ones. A first word without a
- * hyphen is a command.
+ * hyphen is a command; without any word the status is asked for.
  *
  * @param argv without the program's name
  * @throws {SettingsError} for an unknown option, a missing value, or an invalid one
  */
 export function parseInvocation(argv: readonly string[]): Invocation {
   const [first, second, ...rest] = argv;
-  if (first === undefined || first.startsWith("-")) return parseRun(argv);
+  if (first === undefined) return { kind: "status", name: null, peer: null, json: false, watch: false };
+  if (first.startsWith("-")) return parseRun(argv);
   const single = COMMANDS.find(({ name }) => name === first);
   if (single !== undefined) return parseCommand(single, argv.slice(1));
   const family = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
@@ -97,6 +111,7 @@ export function parseInvocation(argv: readonly string[]): Invocation {
 }
 
 const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => Invocation> = {
+  status: parseStatus,
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
@@ -120,6 +135,19 @@ function parseCommand(command: Command, argv: readonly string[]): Invocation {
   return line.asked?.command === "help"
     ? { kind: "help", commands: [command] }
     : PARSERS[name](line, command);
+}
+
+function parseStatus({ words, own, switches }: ParsedWords): Invocation {
+  if (words.length > 1) {
+    throw new SettingsError("Cannot show several instances by name: give one NAME, or none for all");
+  }
+  return {
+    kind: "status",
+    name: words[0] ?? null,
+    peer: own.peerName?.value ?? null,
+    json: switches.has("json"),
+    watch: switches.has("watch"),
+  };
 }
 
 function parseConvert({ words, switches, configs }: ParsedWords): Invocation {

@@ -3,7 +3,7 @@ import { OPTIONS } from "./options.ts";
 
 /** A command, named by the first words of the command line. */
 export interface Command {
-  readonly name: "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
+  readonly name: "status" | "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
   /** What follows the name. */
   readonly usage: string;
   /** One sentence, no full stop. */
@@ -68,8 +68,44 @@ const PEER_ADD_OPTIONS = optionsOf({
   },
 });
 
+const STATUS_OPTIONS = optionsOf({
+  ...HELP,
+  "--peer PEER": {
+    kind: "device",
+    slot: "peerName",
+    help: "Show this peer of a hub, with all that is known of it",
+    ofCommand: true,
+  },
+  "--json": {
+    kind: "switch",
+    switch: "json",
+    help: "Print JSON, as docs/status.md describes it; with --watch a line each second",
+  },
+  "--watch": {
+    kind: "switch",
+    switch: "watch",
+    help:
+      "Show it anew each second; q ends it, / shows only what has the text that follows; plain lines if standard " +
+      "output is no terminal",
+  },
+});
+
 /** Every command: dispatch, help, manual and errors follow from this table. */
 export const COMMANDS: readonly Command[] = [
+  {
+    name: "status",
+    usage: "[NAME] [OPTIONS]",
+    help: "Show how each tunnel is, and why; of all instances without NAME",
+    details: [
+      "NAME is that of /etc/ipipou/NAME.toml, or the instance's own, as ipipou1. Without any argument ipipou " +
+      "does the same. Root may ask, and the group of the instance's folder in /run/ipipou.",
+      "It asks the running instance. If none answers, it says so, and shows what stands in the kernel of this network " +
+      "namespace. It changes nothing.",
+      "Exit status: 0: all is up; 3: an instance does not run; 4: it runs, and not all is up.",
+    ],
+    options: STATUS_OPTIONS,
+    listed: STATUS_OPTIONS,
+  },
   {
     name: "convert",
     usage: "[--hub HUB] [--write [--force]] NAME...",

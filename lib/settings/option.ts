@@ -81,7 +81,7 @@ export type Kind =
   /** Does something other than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
   /** Turns something on for a command. */
-  | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" }
+  | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" | "json" | "watch" }
   /** Names a configuration file. May be repeated. */
   | { readonly kind: "config" }
   /** Takes no value; its repetitions are counted. */

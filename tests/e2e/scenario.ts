@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keygen } from "../../lib/commands/keygen.ts";
-import { must } from "../../tools/command.ts";
+import { must, type Outcome } from "../../tools/command.ts";
 import { ADDRESS, type Host, Network, type NetworkOptions } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 
@@ -49,6 +49,8 @@ export class Scenario implements AsyncDisposable {
   readonly programs: string;
   /** Where its programs keep what a later run must know. */
   readonly state: string;
+  /** Where its programs can be asked how they are. */
+  readonly runtime: string;
   readonly #environment: readonly string[];
   readonly #resources: AsyncDisposableStack;
 
@@ -58,7 +60,9 @@ export class Scenario implements AsyncDisposable {
     this.programs = `${directory}/programs`;
     // Programs of other scenarios have the same names.
     this.state = `/var/lib/ipipou/${crypto.randomUUID()}`;
-    this.#environment = [`PATH=${this.programs}`, `STATE_DIRECTORY=${this.state}`];
+    this.runtime = `/run/ipipou/${crypto.randomUUID()}`;
+    const folders = [`STATE_DIRECTORY=${this.state}`, `RUNTIME_DIRECTORY=${this.runtime}`];
+    this.#environment = [`PATH=${this.programs}`, ...folders];
     this.#resources = resources;
   }
 
@@ -99,6 +103,11 @@ export class Scenario implements AsyncDisposable {
   /** Starts the program on a host. It logs every command, and finds no programs but those in `programs`. */
   start(host: Host, ...args: string[]): Process {
     return this.network.spawn(host, ["env", "-i", ...this.#environment, IPIPOU, "-vv", ...args]);
+  }
+
+  /** Runs a command of the program on a host to its end. */
+  async command(host: Host, ...args: string[]): Promise<Outcome> {
+    return await this.network.run(host, ["env", "-i", ...this.#environment, IPIPOU, ...args]);
   }
 
   /**

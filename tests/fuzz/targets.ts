@@ -4,6 +4,7 @@ import { NETLINK_TARGETS } from "./targets/netlink.ts";
 import { PACKET_TARGETS } from "./targets/packets.ts";
 import { SETTINGS_TARGETS } from "./targets/settings.ts";
 import { STATE_TARGETS } from "./targets/state.ts";
+import { STATUS_TARGETS } from "./targets/status.ts";
 import { VALUE_TARGETS } from "./targets/values.ts";
 
 /** Everything of the program that reads what others wrote. */
@@ -14,4 +15,5 @@ export const TARGETS: readonly Target[] = [
   ...VALUE_TARGETS,
   ...KERNEL_TARGETS,
   ...STATE_TARGETS,
+  ...STATUS_TARGETS,
 ];

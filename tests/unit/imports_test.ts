@@ -16,9 +16,11 @@ function sourceFiles(folder: string): string[] {
 function importsOf(path: string): string[] {
   const url = new URL(path, ROOT);
   const specifiers = Deno.readTextFileSync(url).matchAll(
-    /^(?:import|export|\}) [^;]*?from "(\.[^"]+\.ts)";$/gm,
+    /^(?:import|export|\}) [^;]*?from "(\.[^"]+\.ts)";$|\bimport\("(\.[^"]+\.ts)"\)/gm,
   );
-  return [...specifiers].map(([, specifier]) => new URL(specifier!, url).href.slice(ROOT.href.length));
+  return [...specifiers].map(([, eager, lazy]) => eager ?? lazy).map((specifier) =>
+    new URL(specifier!, url).href.slice(ROOT.href.length)
+  );
 }
 
 function allImports(): Imports {

@@ -21,6 +21,8 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   ok: "Success, or stopped on request.",
   failure: "Another failure.",
   usage: "Invalid arguments or configuration; nothing was changed.",
+  notRunning: "`ipipou status`: an instance does not run.",
+  degraded: "`ipipou status`: not all is up.",
   modprobe: "Kernel modules (`fou`, `ipip`) are missing.",
   queue: "The netfilter queue cannot be used.",
   nft: "`nft` failed.",
@@ -42,6 +44,8 @@ const ENVIRONMENT = {
     "started by hand it fails if they are missing.",
   CREDENTIALS_DIRECTORY: "A file in this folder is read instead of a file of the same name in the settings.",
   STATE_DIRECTORY: "Folder of what one run leaves to the next, instead of /var/lib/ipipou.",
+  RUNTIME_DIRECTORY:
+    "Folder of the socket that `ipipou status` asks, instead of one in /run/ipipou with the name of the instance or its file.",
   JOURNAL_STREAM:
     "If the log goes to the journal, lines have priorities, and no time and process ID unless the settings ask for " +
     "them.",
@@ -57,6 +61,7 @@ const FILES = {
     "The auth packets that the server NAME accepted last, for the next run: none is good twice.",
   "/var/lib/ipipou/NAME.places.json":
     "Where the clients of the server NAME were last, for the next run to tell them that it has started.",
+  "/run/ipipou/NAME/status.sock": "Where a running instance can be asked how it is, see docs/status.md.",
   "ipipou@.service":
     "The systemd unit: `systemctl enable --now ipipou@NAME` runs /etc/ipipou/NAME.toml now and at every boot.",
   "/usr/share/doc/ipipou/examples": "Example configuration files.",

@@ -60,7 +60,10 @@ export class DataPath {
       payload: inner,
     }, TTL))!;
     const sending = this.transmit(packet.bytes, remote, device.link);
-    if (sending.kind === "sent") device.counts.sent++;
+    if (sending.kind === "sent") {
+      device.counts.sent++;
+      device.counts.sentBytes += inner.length;
+    }
     return sending;
   }
 
@@ -105,6 +108,7 @@ export class DataPath {
     if (verdict.kind === "drop") return dropped(`nftables, out of ${tunnel.name}`);
     if (verdict.kind === "queue") return { ...verdict, kind: "queue", packet: inner.bytes };
     tunnel.counts.received++;
+    tunnel.counts.receivedBytes += payload.length;
     return { kind: "device", name: tunnel.name, inner: payload.slice() };
   }
 

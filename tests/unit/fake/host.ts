@@ -9,6 +9,7 @@ import { FakeProcess } from "./process.ts";
 import { FakePrograms, type Latency } from "./programs.ts";
 import type { RawSocketHost } from "./raw_socket.ts";
 import type { FakeReplySocket } from "./reply_socket.ts";
+import type { FakeStatusSocket } from "./status_socket.ts";
 import { FakeResolver, type FakeServiceManager, SeededRandom } from "./surroundings.ts";
 import type { ErrorCode } from "./sys_error.ts";
 
@@ -43,6 +44,10 @@ export class FakeHost implements RawSocketHost {
   /** What its surroundings say. */
   surroundings: Surroundings = { isInnerUserNamespace: () => false, releaseWithoutModules: () => null };
   readonly replySockets = new Set<FakeReplySocket>();
+  /** Where its instances can be asked, by label. */
+  readonly statusSockets = new Map<string, FakeStatusSocket>();
+  /** Why they cannot be opened; null: they can. */
+  failSockets: string | null = null;
   readonly onSent: (packet: Uint8Array) => void;
   /** Whether the kernel has nftables, as far as news of it go. */
   hasNftables = true;

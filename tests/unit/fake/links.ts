@@ -45,7 +45,7 @@ export interface FakeDevice {
   up: boolean;
   group: number;
   /** Packets through a tunnel since it was made. */
-  readonly counts: { received: number; sent: number };
+  readonly counts: { received: number; sent: number; receivedBytes: number; sentBytes: number };
   /** In the kernel's order. */
   addresses: FakeAddress[];
 }
@@ -96,7 +96,7 @@ export class Links {
       index: this.#lastIndex + 1,
       name,
       altnames: [],
-      counts: { received: 0, sent: 0 },
+      counts: { received: 0, sent: 0, receivedBytes: 0, sentBytes: 0 },
       kind: "dummy",
       alias: null,
       mtu: 1500,

@@ -7,6 +7,7 @@ import type { Parent } from "./programs.ts";
 import { FakeRawSocket } from "./raw_socket.ts";
 import { FakeReplySocket } from "./reply_socket.ts";
 import { FakeReader } from "./reader.ts";
+import { FakeStatusSocket } from "./status_socket.ts";
 import type { FakeServiceManager } from "./surroundings.ts";
 import { FakeWriter } from "./writer.ts";
 
@@ -96,6 +97,11 @@ export class FakeProcess implements Parent {
       openClockWatch: () => this.#own(new FakeClockWatch(clock)),
       isPortFree: ({ ip, port }) => kernel.isPortFree(ip, port),
       openState: (name) => this.#stateFile(`/var/lib/ipipou/${name}`),
+      openStatusSocket: (label) => {
+        const { failSockets, statusSockets } = this.#host;
+        if (failSockets !== null) return Promise.reject(new Error(failSockets));
+        return Promise.resolve(this.#own(new FakeStatusSocket(statusSockets, label)));
+      },
       resolve: (host) => this.#live(() => resolver.resolve(host)),
       openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),
     };

@@ -72,7 +72,8 @@ export class Node {
       return { settings: this.settings, warnings: [] };
     };
     this.#write("--- start");
-    run({ system: process.system, settings: this.settings, log, load, orders })
+    const identity = { config: null, release: "1.0.0", pid: 7 };
+    run({ system: process.system, settings: this.settings, log, load, orders, identity })
       .then(() => current.end = "stopped", (error) => {
         current.end = error;
         this.#write(`--- ended: ${error}`);

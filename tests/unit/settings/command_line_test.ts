@@ -135,6 +135,15 @@ Deno.test("parseInvocation() takes a name or run options for cleanup, in any ord
   });
 });
 
+Deno.test("parseInvocation() takes no word at all for the status of all instances", () => {
+  const all = { kind: "status", name: null, peer: null, json: false, watch: false };
+  assert.deepEqual(parseInvocation([]), all);
+  assert.deepEqual(parseInvocation(["status"]), all);
+  assert.deepEqual(parseInvocation(["status", "hub", "--peer", "a", "--json", "--watch"]), {
+    ...{ kind: "status", name: "hub", peer: "a", json: true, watch: true },
+  });
+});
+
 Deno.test("parseInvocation() shows a command's own help, whatever else is given", () => {
   for (const { name } of COMMANDS) {
     for (const argv of [["--help"], ["-h"], ["a", "b", "--help", "--nonsense"]]) {

@@ -9,7 +9,10 @@ const OK_SERVER = ["-s", "-b", "192.0.2.1"];
 export const FIT: readonly BadInput[] = ([
   [["-s"], "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   ["-s -b :10000", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
-  [[], "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip"],
+  [
+    ["-v"],
+    "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip",
+  ],
   [
     [...OK_SERVER, "--fou-private-net", "198.18.0.0/16", "--fou-local-ip-alt", "172.29.0.1"],
     "Cannot use 172.29.0.1 as --fou-local-ip-alt: it is not in 198.18.0.0/16 (--fou-private-net)",

@@ -1,0 +1,208 @@
+import { type Admission, isLive } from "../admission.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Outside } from "../kernel/member.ts";
+import { isParked, type Tunnel } from "../kernel/state.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
+import type { Clock, TrafficCounts } from "../ports.ts";
+import type { Peer, Settings } from "../settings/settings.ts";
+import {
+  type InstanceStatus,
+  type Place,
+  seconds,
+  STATUS_VERSION,
+  type TunnelStatus,
+} from "../status/snapshot.ts";
+import { judgeClient, judgeInstance, judgePeer, type PeerFacts } from "../status/verdict.ts";
+import type { ClientView, ServerView, View } from "./view.ts";
+
+/** How many of the peers at one address are named. */
+const MOST_NAMES = 8;
+
+/** What a status is made from. */
+export interface ReportContext {
+  /** Null: it is not ready. */
+  readonly view: View | null;
+  readonly settings: Settings;
+  readonly config: string | null;
+  readonly release: string;
+  readonly pid: number;
+  /** Milliseconds of `Clock.now()`. */
+  readonly startedAt: number;
+  readonly waitsFor: string | null;
+  readonly kernel: Pick<Kernel, "countsOf" | "tunnels" | "heals">;
+  readonly clock: Clock;
+}
+
+/** Makes the status of an instance. */
+export function reportInstance(context: ReportContext): InstanceStatus {
+  const { view, config, release, pid, startedAt, waitsFor, kernel, clock } = context;
+  const { mode, name, isOfMany, local: { ports, device } } = view?.settings ?? context.settings;
+  return {
+    ...{ version: STATUS_VERSION, name, config, role: mode, source: "instance", pid, release },
+    ...judgeInstance(waitsFor, view?.problem ?? null, view !== null),
+    uptime: seconds(clock.now() - startedAt),
+    local: view === null ? [] : ports.map((port) => ({ address: view.outside.ip, port })),
+    dev: view?.outside.device ?? device,
+    hub: isOfMany,
+    heals: kernel.heals,
+    refused: view?.role === "server" ? refusedOf(view, clock.now()) : null,
+  };
+}
+
+/** Makes the status of each tunnel, one at a time. @param only the name of the one peer to tell of; null: all */
+export function* reportTunnels(context: ReportContext, only: string | null): Generator<TunnelStatus> {
+  const { view } = context;
+  if (view === null) return;
+  const peers = view.settings.peers.filter(({ name }) => only === null || name === only);
+  if (view.role === "client") {
+    for (const peer of peers) yield clientTunnel(peer, view, context);
+    return;
+  }
+  const neighbours = Object.groupBy(
+    view.settings.peers.filter(({ name }) =>
+      placeOf(view.admissions.get(name), context.clock.now()) !== null
+    ),
+    ({ name }) => view.admissions.get(name)!.remote!.ip,
+  );
+  const silent = new Set(view.liveness.silent);
+  for (const peer of peers) yield peerTunnel(peer, view, { neighbours, silent }, context);
+}
+
+function refusedOf({ history }: ServerView, now: number): InstanceStatus["refused"] {
+  const { refusals: count, lastRefused } = history;
+  if (lastRefused === null) return { count, last: null };
+  const { refusal: why, source, at } = lastRefused;
+  const [address = "", port] = source.split(":");
+  return { count, last: { address, port: Number(port), why, age: seconds(now - at) } };
+}
+
+function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportContext): TunnelStatus {
+  const { settings, outside, remote, replyState, problem, moves, knowledge } = view;
+  const { sentAt, acceptedAt, heardAt } = knowledge;
+  const { device } = peer.tunnel;
+  const packets = kernel.countsOf(device);
+  const ageOf = (moment: number | null) => moment === null ? null : clock.now() - moment;
+  const verdict = judgeClient({
+    ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, problem, packets },
+    ...{ acceptedAge: ageOf(acceptedAt), receivedAge: ageOf(heardAt) },
+  });
+  return {
+    ...traitsOf(peer, outside, kernel.tunnels.get(device), packets),
+    ...verdict,
+    local: placeAt({ ip: outside.ip, port: settings.local.ports[0] }),
+    remote: placeAt(remote),
+    "auth_age": age(sentAt, clock),
+    "reply_age": age(acceptedAt, clock),
+    "received_age": age(heardAt, clock),
+    ...{ "expires_in": null, moves, sharing: 0, "shares_with": [] },
+  };
+}
+
+interface Others {
+  /** Peers that are let in, by far address. */
+  readonly neighbours: Partial<Record<string, readonly Peer[]>>;
+  /** Names of the silent ones. */
+  readonly silent: ReadonlySet<string>;
+}
+
+function peerTunnel(
+  peer: Peer,
+  view: ServerView,
+  { neighbours, silent }: Others,
+  { kernel, clock }: ReportContext,
+): TunnelStatus {
+  const { name, reply, tunnel: { device } } = peer;
+  const { outside, history, liveness, admissions } = view;
+  const now = clock.now();
+  const admission = admissions.get(name);
+  const place = placeOf(admission, now);
+  const packets = kernel.countsOf(device);
+  const receivedAt = latest(history.see(name, packets), liveness.heardAt(name));
+  const at = history.of(name)?.authenticatedAt ?? null;
+  const others = place === null ? [] : neighbours[place.ip]!.filter((other) => other !== peer);
+  const facts = { isSilent: silent.has(name), receivedAt, packets, now };
+  return {
+    ...traitsOf(peer, outside, kernel.tunnels.get(device), packets),
+    ...judgePeer(factsOf(peer, view, facts)),
+    local: admission === undefined ? null : placeAt({ ip: outside.ip, port: admission.port }),
+    remote: place === null ? null : placeAt(place),
+    "auth_age": age(at, clock),
+    "reply_age": reply ? age(at, clock) : null,
+    "received_age": age(receivedAt, clock),
+    "expires_in": place === null || admission!.expiresAt === null
+      ? null
+      : seconds(admission!.expiresAt - now),
+    moves: history.of(name)?.moves ?? 0,
+    sharing: others.length,
+    "shares_with": others.slice(0, MOST_NAMES).map(({ name }) => name),
+  };
+}
+
+function factsOf(
+  { name, remote: { host }, byRemote, tunnel: { device } }: Peer,
+  { settings, hosts, admissions, faults, history }: ServerView,
+  { isSilent, receivedAt, packets, now }: {
+    readonly isSilent: boolean;
+    readonly receivedAt: number | null;
+    readonly packets: TrafficCounts | null;
+    readonly now: number;
+  },
+): PeerFacts {
+  const { refused = null, parkedAs = null, arrivedAt = null } = history.of(name) ?? {};
+  const isAlone = settings.peers.length === 1 && !admissions.has(name);
+  return {
+    admission: kindOf(admissions.get(name), now),
+    fault: faults.get(name)?.message ?? null,
+    missingHost: byRemote.ip && host !== null && !hosts.has(host) ? host : null,
+    // Of a single peer that never came in, what is refused are most likely its packets.
+    refused: refused ?? (isAlone ? history.lastRefused : null),
+    parkedAs: parkedAs ?? "until it authenticates again",
+    age: arrivedAt === null ? null : now - arrivedAt,
+    silence: isSilent ? now - (receivedAt ?? now) : null,
+    ...{ packets, ports: settings.local.ports, device },
+  };
+}
+
+function kindOf(admission: Admission | undefined, now: number): PeerFacts["admission"] {
+  if (admission === undefined) return "none";
+  if (admission.remote === null) return "parked";
+  return isLive(admission, now) ? "in" : "over";
+}
+
+/** Where a peer is let in; null: nowhere. */
+function placeOf(admission: Admission | undefined, now: number): Endpoint | null {
+  return admission !== undefined && isLive(admission, now) ? admission.remote : null;
+}
+
+function traitsOf(
+  { name, tunnel: { device, ip, peerIp, mtu } }: Peer,
+  outside: Outside,
+  tunnel: Tunnel | undefined,
+  counts: TrafficCounts | null,
+): Pick<TunnelStatus, "name" | "ifname" | "address" | "peer" | "mtu" | "private" | "stats64"> {
+  const isPrivate = tunnel !== undefined && !isParked(tunnel) && tunnel.local.ip !== outside.ip;
+  return {
+    name,
+    ifname: device,
+    address: ip,
+    peer: peerIp,
+    mtu: tunnel?.mtu ?? mtu,
+    private: isPrivate ? tunnel.local.ip : null,
+    stats64: counts === null ? null : {
+      rx: { bytes: counts.receivedBytes, packets: counts.received },
+      tx: { bytes: counts.sentBytes, packets: counts.sent },
+    },
+  };
+}
+
+function placeAt({ ip, port }: Endpoint): Place {
+  return { address: ip, port };
+}
+
+function age(moment: number | null, clock: Clock): number | null {
+  return moment === null ? null : seconds(clock.now() - moment);
+}
+
+function latest(a: number | null, b: number | null): number | null {
+  return a === null ? b : b === null ? a : Math.max(a, b);
+}

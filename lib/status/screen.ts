@@ -1,0 +1,106 @@
+import { byState, describeInstance, type Rate, rateKey, type Rates, showBytes, stateOf } from "./format.ts";
+import type { Report, TunnelStatus } from "./snapshot.ts";
+
+/** How many rates a sparkline shows. */
+const SPARK_LENGTH = 16;
+const SPARKS = "▁▂▃▄▅▆▇█";
+const HELP = "q quit   / show only";
+
+/** Size of a terminal, in characters. */
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What `--watch` shows in a terminal: told of reports and keys, it says what stands there. */
+export class Screen {
+  #reports: readonly Report[] = [];
+  #rates: Rates = new Map();
+  readonly #history = new Map<string, Rate[]>();
+  #filter = "";
+  #isTyping = false;
+  #isOver = false;
+
+  /** Whether somebody asked it to end. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  show(reports: readonly Report[], rates: Rates): void {
+    this.#reports = reports;
+    this.#rates = rates;
+    for (const key of this.#history.keys()) if (!rates.has(key)) this.#history.delete(key);
+    for (const [key, rate] of rates) {
+      this.#history.set(key, [...this.#history.get(key) ?? [], rate].slice(-SPARK_LENGTH));
+    }
+  }
+
+  /** @param keys as a terminal in raw mode sends them */
+  press(keys: string): void {
+    for (const key of keys) {
+      if (key === "\x03" || key === "\x04") this.#isOver = true;
+      else if (this.#isTyping) this.#type(key);
+      else if (key === "q") this.#isOver = true;
+      else if (key === "/") [this.#isTyping, this.#filter] = [true, ""];
+      else if (key === "\x1b") this.#filter = "";
+    }
+  }
+
+  /** The lines of the whole screen, none longer than it is wide. */
+  lines({ columns, rows }: Size): string[] {
+    const body = this.#reports.flatMap((report) => this.#linesOf(report));
+    const room = Math.max(1, rows - 1);
+    const shown = body.length <= room
+      ? body
+      : [...body.slice(0, room - 1), `… ${body.length - room + 1} more lines`];
+    return [...shown, this.#footer()].map((line) => [...line].slice(0, columns).join(""));
+  }
+
+  #type(key: string): void {
+    if (key === "\r" || key === "\n") this.#isTyping = false;
+    else if (key === "\x1b") [this.#isTyping, this.#filter] = [false, ""];
+    else if (key === "\x7f" || key === "\b") this.#filter = this.#filter.slice(0, -1);
+    else if (key >= " ") this.#filter += key;
+  }
+
+  #footer(): string {
+    if (this.#isTyping) return `/${this.#filter}_`;
+    return this.#filter === "" ? HELP : `${HELP}   only: ${this.#filter}   Esc: all`;
+  }
+
+  #linesOf(report: Report): string[] {
+    const { instance, tunnels } = report;
+    const fitting = byState(tunnels).filter((tunnel) => this.#fits(tunnel, instance.name));
+    if (fitting.length === 0 && this.#filter !== "") return [];
+    const width = Math.max(0, ...fitting.map(({ name }) => name.length));
+    return [
+      describeInstance(report),
+      ...instance.ok ? [] : [`  ${stateOf(instance)}`],
+      ...fitting.map((tunnel) =>
+        `  ${tunnel.name.padEnd(width)}  ${this.#traffic(report, tunnel)}  ${stateOf(tunnel)}`
+      ),
+    ];
+  }
+
+  #traffic({ instance }: Report, tunnel: TunnelStatus): string {
+    const key = rateKey(instance, tunnel);
+    const rate = this.#rates.get(key);
+    const history = this.#history.get(key) ?? [];
+    return (["rx", "tx"] as const).map((way) => {
+      const speed = rate === undefined ? "-" : `${showBytes(rate[way])}/s`;
+      return `${way} ${speed.padStart(10)} ${sparkline(history.map((rate) => rate[way]))}`;
+    }).join("  ");
+  }
+
+  #fits(tunnel: TunnelStatus, instance: string): boolean {
+    const text = [instance, tunnel.name, tunnel.ifname, stateOf(tunnel), tunnel.peer, tunnel.remote?.address];
+    return text.some((part) => part?.toLowerCase().includes(this.#filter.toLowerCase()));
+  }
+}
+
+/** Draws numbers as bars, of which the highest is full; 0 is the lowest bar. The latest number is at the right end. */
+export function sparkline(numbers: readonly number[], length = SPARK_LENGTH): string {
+  const most = Math.max(1, ...numbers);
+  const bars = numbers.slice(-length).map((number) => SPARKS[Math.ceil(number / most * (SPARKS.length - 1))]);
+  return bars.join("").padStart(length);
+}

@@ -1,0 +1,157 @@
+import type { Refusal } from "../refusals.ts";
+import type { Verdict } from "./snapshot.ts";
+
+/** Milliseconds in which nobody wonders that no data has come. */
+const GRACE_MILLISECONDS = 10_000;
+
+/** Packets through the tunnel. */
+interface Packets {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** A refused auth packet. */
+export interface RefusedPacket {
+  readonly refusal: Refusal;
+  /** IP:PORT */
+  readonly source: string;
+}
+
+/** What a server knows of one peer. All ages are milliseconds. */
+export interface PeerFacts {
+  /** Whether it is let in, or was; "none": it never was. */
+  readonly admission: "none" | "in" | "parked" | "over";
+  /** Why the kernel has no tunnel for it; null: it has. */
+  readonly fault: string | null;
+  /** The host that identifies it and is not found; null: there is none. */
+  readonly missingHost: string | null;
+  /** The refusal that came after all else; null: there was none. */
+  readonly refused: RefusedPacket | null;
+  /** Why it was parked. */
+  readonly parkedAs: string;
+  /** Since it is where it is; null: longer than this run. */
+  readonly age: number | null;
+  /** Since something came, if that is too long ago; else null. */
+  readonly silence: number | null;
+  /** Null: it has no device. */
+  readonly packets: Packets | null;
+  /** The server's UDP ports. */
+  readonly ports: readonly number[];
+  readonly device: string;
+}
+
+/** What a client knows. All ages are milliseconds. */
+export interface ClientFacts {
+  readonly server: string;
+  readonly expectsReplies: boolean;
+  readonly replyState: "unknown" | "accepted" | "no reply";
+  /** What keeps it from working; null: nothing that is known. */
+  readonly problem: string | null;
+  readonly acceptedAge: number | null;
+  readonly receivedAge: number | null;
+  readonly packets: Packets | null;
+}
+
+const CURES: Partial<Record<Refusal, string>> = {
+  "wrong signature": "compare the client's public key, and the secret on both sides",
+  "wrong token": "compare the token on both sides",
+  "wrong length": "use the same way to authenticate on both sides",
+  "time too far from ours": "set the clocks of both hosts",
+  "repeated": "use each key on one host only; set the client's clock",
+  "older than one accepted before": "use each key on one host only; set the client's clock",
+  "wrong remote address": "compare the peer's fou.remote with where it comes from",
+  "wrong remote port": "compare the peer's fou.remote with where it comes from",
+  "moved too recently": "wait, or lower auth.move-interval",
+};
+
+const FINE = { ok: true, why: null, cure: null } as const;
+
+/** Judges a tunnel of a server. */
+export function judgePeer(facts: PeerFacts): Verdict {
+  const { admission, fault, refused, silence, packets, age, parkedAs, missingHost } = facts;
+  if (fault !== null) return faulty(fault);
+  if (admission !== "in" && refused !== null) return refusedAs(refused);
+  switch (admission) {
+    case "none": {
+      const why = missingHost === null ? "its first auth packet" : `the IPv4 address of ${missingHost}`;
+      return { state: "waiting", ok: false, why, cure: null };
+    }
+    case "parked":
+      return { state: "parked", ok: false, why: parkedAs, cure: null };
+    case "over":
+      return { state: "parked", ok: false, why: "its authentication has expired", cure: null };
+    case "in":
+      if (silence !== null) return silent(silence);
+      return judgeTraffic(packets, age, cureAtServer(facts));
+  }
+}
+
+/** Judges a client's tunnel. */
+export function judgeClient(facts: ClientFacts): Verdict {
+  const { expectsReplies, replyState, problem, acceptedAge, packets, server } = facts;
+  if (replyState === "accepted") return judgeTraffic(packets, acceptedAge, cureAtClient(server));
+  if (problem !== null) return faulty(problem);
+  if (expectsReplies) return judgeUnanswered(facts);
+  if ((packets?.received ?? 0) > 0) return { state: "up", ...FINE };
+  return {
+    state: "set up, not yet accepted",
+    ok: false,
+    why: "nothing has come, and no replies are expected",
+    cure: "give --reply-on-auth-ok on both sides, and ping through the tunnel",
+  };
+}
+
+/** Judges an instance by what keeps it from working, if anything is known. */
+export function judgeInstance(waitsFor: string | null, problem: string | null, isReady: boolean): Verdict {
+  if (problem !== null) return faulty(problem);
+  if (isReady) return { state: "up", ...FINE };
+  return { state: "waiting", ok: false, why: waitsFor ?? "the kernel", cure: null };
+}
+
+function judgeUnanswered({ replyState, acceptedAge, receivedAge, server }: ClientFacts): Verdict {
+  if (replyState === "unknown") return { state: "authenticating", ok: false, why: null, cure: null };
+  const age = Math.min(acceptedAge ?? Infinity, receivedAge ?? Infinity);
+  if (age !== Infinity) return { ...silent(age), cure: cureOfSilence(server) };
+  return {
+    state: "set up, not yet accepted",
+    ok: false,
+    why: `no reply from ${server}`,
+    cure: cureOfSilence(server),
+  };
+}
+
+function judgeTraffic(packets: Packets | null, age: number | null, cure: string): Verdict {
+  if (packets !== null && packets.received > 0) return { state: "up", ...FINE };
+  if (packets === null || age !== null && age < GRACE_MILLISECONDS) return { state: "accepted", ...FINE };
+  // Where nothing was sent either, perhaps nobody uses the tunnel.
+  return { state: "authenticated, nothing received", ok: packets.sent === 0, why: null, cure };
+}
+
+function cureAtServer({ ports, device }: PeerFacts): string {
+  return `ping through the tunnel; if nothing comes, let UDP port ${ports.join(", ")} in ` +
+    `('udp dport ${ports[0]} ct state new,untracked accept'), and what comes out of ${device} ` +
+    `('iifname ${device} accept')`;
+}
+
+function cureAtClient(server: string): string {
+  return `ping through the tunnel; if nothing comes, see what the firewall of ${server} lets in: its UDP port, ` +
+    "and what comes out of the tunnel";
+}
+
+function cureOfSilence(server: string): string {
+  return `see whether the server runs and replies (reply-on-auth-ok), whether UDP reaches ${server}, and ` +
+    "what the server's log says of this client: another key or secret is refused there";
+}
+
+function refusedAs({ refusal, source }: RefusedPacket): Verdict {
+  return { state: "refused", ok: false, why: `${refusal}, from ${source}`, cure: CURES[refusal] ?? null };
+}
+
+function silent(milliseconds: number): Verdict {
+  const why = `nothing came for ${Math.round(milliseconds / 1000)} s`;
+  return { state: "silent", ok: false, why, cure: null };
+}
+
+function faulty(why: string): Verdict {
+  return { state: "faulty", ok: false, why, cure: null };
+}

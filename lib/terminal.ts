@@ -1,0 +1,32 @@
+/** The terminal that the program was started in, if it was. */
+
+/** Its size in characters; null: standard output is no terminal. */
+export function terminalSize(): { readonly columns: number; readonly rows: number } | null {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize() : null;
+}
+
+/** Writes to standard output. @returns false when nobody reads it any more */
+export function writeToTerminal(text: string): boolean {
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
+}
+
+/** Calls `handle` with the keys that are pressed, until disposed; never where standard input is no terminal. */
+export function onKeys(handle: (keys: string) => void): Disposable {
+  if (!Deno.stdin.isTerminal()) return { [Symbol.dispose]: () => {} };
+  Deno.stdin.setRaw(true);
+  readKeys(handle);
+  return { [Symbol.dispose]: () => Deno.stdin.setRaw(false) };
+}
+
+/** Reads until the end; whoever has disposed of the keys ends the program soon. */
+async function readKeys(handle: (keys: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const bytes of Deno.stdin.readable) handle(decoder.decode(bytes, { stream: true }));
+}

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { showStatus } from "../../../lib/commands/status.ts";
+import type { StatusSystem } from "../../../lib/commands/status_system.ts";
+import { watchStatus } from "../../../lib/commands/watch.ts";
+import { CLOCK } from "../../../lib/clock.ts";
+import { IpipouError } from "../../../lib/errors.ts";
+import type { IpDevice } from "../../../lib/listing.ts";
+import type { StatusConnection } from "../../../lib/ports.ts";
+import type { StatusRequest } from "../../../lib/settings/command_line.ts";
+import { LineReader } from "../../../lib/status/lines.ts";
+import type { Report } from "../../../lib/status/snapshot.ts";
+import { FakeStatusSocket } from "../fake/status_socket.ts";
+import { sampleHub, sampleInstance, samplePeerStatus, sampleTunnel } from "../status/samples.ts";
+
+const ALL: StatusRequest = { name: null, peer: null, json: false, watch: false };
+const OFFICE: Report = { instance: sampleInstance(), tunnels: [sampleTunnel()] };
+const WAITING = samplePeerStatus("b", { state: "waiting", ok: false, why: "its first auth packet" });
+const HUB: Report = { instance: sampleHub(), tunnels: [samplePeerStatus("a"), WAITING] };
+
+/** A device as a killed hub leaves it. */
+const DEVICE: IpDevice = {
+  ...{ ifindex: 7, ifname: "a", flags: [], mtu: 1472, "link_type": "ipip" },
+  linkinfo: {
+    "info_kind": "ipip",
+    "info_data": {
+      ...{ local: "192.0.2.1", remote: "198.51.100.2" },
+      encap: { type: "fou", sport: 10_001, dport: 4_001, csum: false },
+    },
+  },
+  "addr_info": [{ local: "172.28.0.2", address: "172.28.0.11" }],
+};
+
+/** What answers at a socket: an instance, a text, or who refuses everybody; null: nobody. */
+type There = Report | string | Error | null;
+
+function systemOf(there: readonly There[], fields: Partial<StatusSystem> = {}): StatusSystem {
+  return {
+    clock: CLOCK,
+    sockets: () => there.map((_, index) => `/run/ipipou/${index}/status.sock`),
+    connect: (path) => connect(there[Number(path.split("/")[3])]!),
+    standing: () => new Map(),
+    countsOf: () => null,
+    instanceOf: () => null,
+    ...fields,
+  };
+}
+
+function connect(there: There): Promise<StatusConnection | null> {
+  if (there instanceof Error) return Promise.reject(there);
+  if (there === null) return Promise.resolve(null);
+  const socket = new FakeStatusSocket(new Map(), "");
+  const end = socket.connect();
+  socket.accept().then((connection) => answer(connection!, there));
+  return Promise.resolve(end);
+}
+
+async function answer(connection: StatusConnection, there: Report | string): Promise<void> {
+  const { peer } = JSON.parse((await new LineReader(connection, 1_000).next())!);
+  const tunnels = typeof there === "string"
+    ? []
+    : there.tunnels.filter(({ name }) => peer === null || name === peer);
+  const text = typeof there === "string"
+    ? there
+    : [{ ...there.instance, tunnels: tunnels.length }, ...tunnels].map((line) => `${JSON.stringify(line)}\n`)
+      .join("");
+  await connection.write(new TextEncoder().encode(text));
+  connection[Symbol.dispose]();
+}
+
+Deno.test("showStatus() ends with 0 if all is up, with 4 if not, and with 3 if nobody answers", async () => {
+  const cases: [There[], number][] = [
+    [[OFFICE], 0],
+    [[OFFICE, null], 0],
+    [[OFFICE, HUB], 4],
+    [[{ ...OFFICE, instance: sampleInstance({ ok: false, state: "faulty", why: "No queue" }) }], 4],
+    [[{ instance: sampleHub(), tunnels: [] }], 0],
+    [[null], 3],
+    [[], 3],
+  ];
+  for (const [there, code] of cases) {
+    assert.equal(
+      (await showStatus({ ...ALL, json: true }, systemOf(there))).exitCode,
+      code,
+      JSON.stringify(there),
+    );
+  }
+  assert.equal(
+    (await showStatus(ALL, systemOf([null]))).text,
+    "no instance of ipipou runs here, and none left a tunnel\n",
+  );
+});
+
+Deno.test("showStatus() shows one instance by its name or its file's, and one of its peers", async () => {
+  const namesOf = async (request: Partial<StatusRequest>) => {
+    const { text } = await showStatus({ ...ALL, ...request, json: true }, systemOf([OFFICE, HUB]));
+    return JSON.parse(text).map((found: { name: string; tunnels: { name: string }[] }) =>
+      [found.name, ...found.tunnels.map(({ name }) => name)].join(" ")
+    );
+  };
+  assert.deepEqual(await namesOf({}), ["ipipou1 ipipou1", "hub a b"]);
+  assert.deepEqual(await namesOf({ name: "office" }), ["ipipou1 ipipou1"]);
+  assert.deepEqual(await namesOf({ name: "ipipou1" }), ["ipipou1 ipipou1"]);
+  assert.deepEqual(await namesOf({ peer: "b" }), ["hub b"]);
+  assert.deepEqual(await namesOf({ name: "nobody" }), []);
+  await assert.rejects(namesOf({ name: "hub", peer: "c" }), (error) => {
+    assert.ok(error instanceof IpipouError);
+    assert.equal(error.message, 'Cannot show "c" (--peer): it is no peer of hub; ipipou status lists them');
+    return error.exitCode === 2;
+  });
+});
+
+Deno.test("showStatus() tells rates from two looks", async () => {
+  let bytes = 0;
+  const moving = (): Report => {
+    const stats64 = { rx: { bytes: bytes += 1_000_000, packets: 1 }, tx: { bytes: 0, packets: 0 } };
+    return { ...OFFICE, tunnels: [sampleTunnel({ stats64 })] };
+  };
+  const system = systemOf([OFFICE], { connect: () => connect(moving()) });
+  const { text } = await showStatus(ALL, system);
+  const rate = Number(/received +1\.91 MiB, ([\d.]+) MiB\/s/.exec(text)![1]);
+  assert.ok(rate > 0.3 && rate < 4, text);
+});
+
+Deno.test("showStatus() shows what the kernel has of those that do not answer, and says that it is the kernel's", async () => {
+  const standing = () => new Map([["hub", [DEVICE]]]);
+  const { text, exitCode } = await showStatus(ALL, systemOf([null, OFFICE], { standing }));
+  assert.equal(exitCode, 3);
+  assert.match(
+    text,
+    /^hub: instance\n {2}not running: no instance answers: this is what the kernel has\n {2}start it, .* ipipou cleanup\n/m,
+  );
+  assert.match(text, /outside +192\.0\.2\.1:10001 to 198\.51\.100\.2:4001\n/);
+  const running = await showStatus({ ...ALL, json: true }, systemOf([HUB], { standing }));
+  assert.deepEqual(JSON.parse(running.text).map(({ source }: { source: string }) => source), ["instance"]);
+  const byFile = { standing, instanceOf: () => "hub" };
+  const named = await showStatus({ ...ALL, name: "main", json: true }, systemOf([OFFICE], byFile));
+  assert.deepEqual(JSON.parse(named.text).map(({ name }: { name: string }) => name), ["hub"]);
+  const parked = { ...DEVICE.linkinfo!.info_data!, local: "127.172.28.0", remote: "0.0.1.11" };
+  const device = { ...DEVICE, linkinfo: { "info_kind": "ipip", "info_data": parked } };
+  const nowhere = await showStatus(
+    { ...ALL, json: true },
+    systemOf([], {
+      standing: () => new Map([["hub", [device]]]),
+    }),
+  );
+  assert.equal(JSON.parse(nowhere.text)[0].tunnels[0].remote, null);
+});
+
+Deno.test("showStatus() says whom it could not ask, and why", async () => {
+  const cases: [There, RegExp][] = [
+    [
+      new Deno.errors.PermissionDenied("Permission denied"),
+      /1\/status\.sock: Permission denied; ask as root, or as one of its folder's group$/,
+    ],
+    ["", /1\/status\.sock: it hangs up/],
+    ["nonsense\n", /it is no status$/],
+    ['{"version":1,"error":"not a request"}\n', /it says: not a request$/],
+    ['{"version":2,"name":"x","tunnels":0}\n', /another version of ipipou/],
+    ['{"version":1,"name":"x","tunnels":7}\n', /it stopped in the middle$/],
+  ];
+  for (const [there, problem] of cases) {
+    const { notes, exitCode } = await showStatus({ ...ALL, json: true }, systemOf([OFFICE, there]));
+    assert.equal(notes.length, 1);
+    assert.match(notes[0]!, problem);
+    assert.equal(exitCode, 4);
+    await assert.rejects(showStatus({ ...ALL, name: "hub" }, systemOf([OFFICE, there])), problem);
+  }
+});
+
+Deno.test("watchStatus() writes a line each second, and ends when nobody reads", async () => {
+  const written: string[] = [];
+  const terminal = {
+    size: () => null,
+    write: (text: string) => written.push(text) < 2,
+    onKeys: () => ({ [Symbol.dispose]: () => {} }),
+    stop: new AbortController().signal,
+    now: () => new Date("2026-11-29T15:00:00.5Z"),
+  };
+  assert.equal(await watchStatus({ ...ALL, watch: true }, systemOf([OFFICE]), terminal), 0);
+  assert.deepEqual(written, [
+    "2026-11-29T15:00:00Z ipipou1 ipipou1: up\n",
+    "2026-11-29T15:00:00Z ipipou1 ipipou1 rx 0 B/s tx 0 B/s: up\n",
+  ]);
+  written.length = 0;
+  await watchStatus({ ...ALL, watch: true, json: true }, systemOf([HUB]), terminal);
+  assert.deepEqual(written.map((line) => JSON.parse(line)[0].tunnels.length), [2, 2]);
+});
+
+Deno.test("watchStatus() leaves a terminal as it was, also when looking fails", async () => {
+  for (const isBroken of [false, true]) {
+    const written: string[] = [];
+    let hasKeys = false;
+    let press: ReturnType<typeof setTimeout> | undefined;
+    const terminal = {
+      size: () => ({ columns: 80, rows: 24 }),
+      write: (text: string) => written.push(text) > 0,
+      onKeys: (handle: (keys: string) => void) => {
+        hasKeys = true;
+        press = setTimeout(() => handle("q"), 20);
+        return {
+          [Symbol.dispose]: () => {
+            clearTimeout(press);
+            hasKeys = false;
+          },
+        };
+      },
+      stop: new AbortController().signal,
+      now: () => new Date(),
+    };
+    const standing = () => {
+      if (isBroken) throw new Error("EPERM");
+      return new Map();
+    };
+    const watching = watchStatus({ ...ALL, watch: true }, systemOf([OFFICE], { standing }), terminal);
+    if (isBroken) await assert.rejects(watching, /EPERM/);
+    else assert.equal(await watching, 0);
+    assert.equal(hasKeys, false);
+    assert.equal(written[0], "\x1b[?1049h\x1b[?25l");
+    assert.equal(written.at(-1), "\x1b[?25h\x1b[?1049l");
+  }
+});

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import type { StatusConnection } from "../../../lib/ports.ts";
+import { LineReader, writeText } from "../../../lib/status/lines.ts";
+import type { InstanceStatus, TunnelStatus } from "../../../lib/status/snapshot.ts";
+import type { Node } from "../pair/node.ts";
+import { clientSettings, hubOf, peersOf, SERVER, World } from "../pair/world.ts";
+
+type Fields = Record<string, unknown>;
+
+/** Asks a node on a connection of its own, or on one that is given. */
+async function ask(
+  world: World,
+  node: Node,
+  request: object = { get: "status" },
+  connection: StatusConnection = connect(node),
+): Promise<{ instance: InstanceStatus & { tunnels: number }; tunnels: TunnelStatus[] }> {
+  const lines = await linesOf(world, connection, `${JSON.stringify(request)}\n`, (lines) => {
+    return lines.length > 0 && lines.length === 1 + Number(lines[0]!["tunnels"]);
+  });
+  const [instance, ...tunnels] = lines as unknown as [
+    InstanceStatus & { tunnels: number },
+    ...TunnelStatus[],
+  ];
+  return { instance, tunnels };
+}
+
+function connect(node: Node): StatusConnection {
+  const [socket] = node.host.statusSockets.values();
+  return socket!.connect();
+}
+
+/** Writes a text, and reads lines until that are all, or the connection ends. */
+async function linesOf(
+  world: World,
+  connection: StatusConnection,
+  text: string,
+  areAll: (lines: readonly Fields[]) => boolean,
+): Promise<Fields[]> {
+  const reader = new LineReader(connection, 1_000_000);
+  const lines: Fields[] = [];
+  let isOver = false;
+  const reading = (async () => {
+    while (!areAll(lines)) {
+      const line = await reader.next();
+      if (line === null) break;
+      lines.push(JSON.parse(line));
+    }
+    isOver = true;
+  })();
+  await writeText(connection, text);
+  for (let turn = 0; turn < 2_000 && !isOver; turn++) {
+    await new Promise((resolve) => setTimeout(resolve));
+    await world.clock.advance(1);
+  }
+  assert.ok(isOver, `only ${lines.length} lines came`);
+  await reading;
+  return lines;
+}
+
+function byName(tunnels: readonly TunnelStatus[], name: string): TunnelStatus {
+  return tunnels.find((tunnel) => tunnel.name === name) ?? assert.fail(`no ${name}`);
+}
+
+Deno.test("A hub tells of its places and of each peer: where it is, since when, what came, who shares its address", async () => {
+  const world = new World();
+  await world.begin();
+  world.sendData(0);
+  world.sendBack(0);
+  const { instance, tunnels } = await ask(world, world.server);
+  assert.deepEqual([instance.version, instance.name, instance.role, instance.hub, instance.state], [
+    ...[1, "hub", "server", true, "up"],
+  ]);
+  assert.deepEqual(instance.local.map(({ address, port }) => `${address}:${port}`), [
+    ...[`${SERVER.ip}:10000`, `${SERVER.ip}:10001`],
+  ]);
+  assert.equal(instance.tunnels, 3);
+  const [p0, p1, p2] = ["p0", "p1", "p2"].map((name) => byName(tunnels, name)) as [
+    ...[TunnelStatus, TunnelStatus, TunnelStatus],
+  ];
+  assert.deepEqual([p0.state, p0.ok, p0.address, p0.peer, p0.ifname], [
+    "up",
+    true,
+    "172.28.0.0",
+    "172.28.0.1",
+    "p0",
+  ]);
+  assert.deepEqual(p0.stats64, { rx: { bytes: 100, packets: 1 }, tx: { bytes: 100, packets: 1 } });
+  assert.equal(p0.remote!.address, world.nats[0].address);
+  assert.ok(p0.auth_age! < 10 && p0.reply_age === p0.auth_age, "it replies to p0");
+  assert.equal(p1.reply_age, null);
+  assert.deepEqual([p0.shares_with, p1.shares_with, p2.shares_with], [["p1"], ["p0"], []]);
+  // The first of two behind one address has the hub's own, if it is not told otherwise.
+  assert.equal([p0, p1].filter(({ private: address }) => address !== null).length, 1);
+  assert.ok(p2.expires_in! > 40 && p2.expires_in! <= 60, `${p2.expires_in}`);
+  assert.equal(p1.state, "accepted");
+  await world.pass(20);
+  assert.equal(
+    byName((await ask(world, world.server)).tunnels, "p1").state,
+    "authenticated, nothing received",
+  );
+});
+
+Deno.test("A hub counts moves, and says why a peer is parked, refused or waited for", async () => {
+  const world = new World();
+  world.server.start();
+  await world.pass(1);
+  const before = await ask(world, world.server, { get: "status", peer: "p1" });
+  assert.deepEqual(before.tunnels.map(({ name, state, why }) => [name, state, why]), [
+    ["p1", "waiting", "its first auth packet"],
+  ]);
+  for (const client of world.clients) client.start();
+  await world.pass(5);
+  world.natOf(0).forget();
+  world.clients[0]!.authenticate();
+  await world.pass(5);
+  await world.clients[2]!.stop();
+  await world.pass(5);
+  const { instance, tunnels } = await ask(world, world.server);
+  assert.deepEqual([byName(tunnels, "p0").moves, byName(tunnels, "p1").moves], [1, 0]);
+  const { state, why, ok } = byName(tunnels, "p2");
+  assert.deepEqual([state, why, ok], ["parked", "it said good-bye", false]);
+  assert.deepEqual(instance.refused, { count: 0, last: null });
+  world.attack({ ip: "203.0.113.7", port: 9 }, new TextEncoder().encode("x token of 24 characters"));
+  await world.pass(1);
+  const { refused } = (await ask(world, world.server)).instance;
+  assert.equal(refused!.count, 1);
+  assert.deepEqual([refused!.last!.address, refused!.last!.port], ["203.0.113.7", 9]);
+});
+
+Deno.test("A client tells whether it is accepted, and what it waits for before it is ready", async () => {
+  const world = new World();
+  const [client] = world.clients;
+  client!.start();
+  await world.pass(2);
+  const early = await ask(world, client!);
+  assert.deepEqual([early.instance.role, early.tunnels[0]!.state], ["client", "authenticating"]);
+  await world.pass(10);
+  const late = (await ask(world, client!)).tunnels[0]!;
+  assert.deepEqual([late.state, late.ok], ["set up, not yet accepted", false]);
+  assert.match(late.cure!, /whether the server runs/);
+  world.server.start();
+  await world.pass(60);
+  world.sendData(0);
+  world.sendBack(0);
+  const { state, remote, stats64 } = (await ask(world, client!)).tunnels[0]!;
+  assert.deepEqual([state, remote, stats64!.rx.packets], ["up", { address: SERVER.ip, port: 10_000 }, 1]);
+});
+
+Deno.test("An instance tells what it waits for before it is ready, and what keeps it from working", async () => {
+  const world = new World();
+  const settings = hubOf(peersOf());
+  world.server.settings = { ...settings, local: { ...settings.local, device: "eth7" } };
+  world.server.start();
+  await world.pass(1);
+  const { instance } = await ask(world, world.server);
+  assert.deepEqual([instance.state, instance.ok, instance.tunnels], ["waiting", false, 0]);
+  assert.match(instance.why!, /network device eth7: there is no such device/);
+});
+
+Deno.test("A status has no secret", async () => {
+  const world = new World();
+  await world.begin();
+  for (const node of world.nodes) {
+    const text = JSON.stringify(await ask(world, node));
+    assert.doesNotMatch(text, /a token of 24|privateKey|secret/);
+  }
+  assert.notEqual(clientSettings(0).peers[0]!.scheme, null);
+});
+
+Deno.test("A connection takes one request after another, and ends at anything that is none", async () => {
+  const world = new World();
+  await world.begin();
+  const connection = connect(world.server);
+  for (let turn = 0; turn < 3; turn++) {
+    assert.equal((await ask(world, world.server, { get: "status" }, connection)).tunnels.length, 3);
+  }
+  for (const text of ["{}\n", "status\n", '{"get":"secrets"}\n', '{"get":"status","peer":7}\n']) {
+    const lines = await linesOf(world, connect(world.server), text, () => false);
+    assert.deepEqual(lines, [{ version: 1, error: "not a request" }], text);
+  }
+  assert.deepEqual(await linesOf(world, connect(world.server), "x".repeat(2_000), () => false), []);
+  assert.deepEqual(
+    await linesOf(world, connect(world.server), '{"get":"sta', (lines) => lines.length === 0),
+    [],
+  );
+});
+
+Deno.test("Who does not read or says nothing is sent away, and costs no more than a portion of the answer", async () => {
+  const peers = Array.from({ length: 1_000 }, (_, index) => ({
+    ...peersOf()[1]!,
+    name: `peer${index}`,
+    tunnel: {
+      ...peersOf()[1]!.tunnel,
+      device: `peer${index}`,
+      peerIp: `172.28.${index >> 8}.${index & 255}`,
+    },
+    scheme: { kind: "token", token: new TextEncoder().encode(`a token of 24 letters ${index}`) } as const,
+  }));
+  const world = new World(hubOf(peers));
+  world.server.start();
+  await world.pass(2);
+  const [deaf, dumb] = [connect(world.server), connect(world.server)];
+  await writeText(deaf, '{"get":"status"}\n');
+  for (let second = 0; second < 25; second++) {
+    await new Promise((resolve) => setTimeout(resolve));
+    await world.pass(1);
+  }
+  const { tunnels } = await ask(world, world.server);
+  assert.equal(tunnels.length, 1_000);
+  await assert.rejects(writeText(dumb, '{"get":"status"}\n'), Deno.errors.BrokenPipe);
+  let count = 0;
+  const buffer = new Uint8Array(65_536);
+  for (let read = await deaf.read(buffer); read !== null; read = await deaf.read(buffer)) count += read;
+  assert.ok(count > 10_000 && count < 150_000, `${count} bytes of the answer were made`);
+});
+
+Deno.test("The ninth to ask at once takes the place of the first", async () => {
+  const world = new World();
+  await world.begin();
+  const first = connect(world.server);
+  const others = Array.from({ length: 8 }, () => connect(world.server));
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(await first.read(new Uint8Array(1)), null);
+  for (const connection of others) {
+    assert.equal((await ask(world, world.server, { get: "status" }, connection)).tunnels.length, 3);
+  }
+});
+
+Deno.test("An instance that cannot open its socket works without", async () => {
+  const world = new World();
+  world.server.host.failSockets = "Permission denied";
+  await world.begin();
+  assert.ok(world.server.hasLogged(/Permission denied: ipipou status can only ask the kernel/));
+  world.assertConnected();
+});

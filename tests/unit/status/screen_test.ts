@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { Screen, sparkline } from "../../../lib/status/screen.ts";
+import type { Report } from "../../../lib/status/snapshot.ts";
+import { sampleHub, samplePeerStatus } from "./samples.ts";
+
+const SIZE = { columns: 120, rows: 24 };
+const waiting = { state: "waiting", ok: false, why: "its first auth packet" } as const;
+const REPORT: Report = {
+  instance: sampleHub(),
+  tunnels: [samplePeerStatus("a"), samplePeerStatus("bb", waiting)],
+};
+const NOTHING = " ".repeat(16);
+
+function screenOf(report = REPORT): Screen {
+  const screen = new Screen();
+  screen.show([report], new Map());
+  return screen;
+}
+
+Deno.test("Screen shows an instance, its peers with their traffic, and which keys there are", () => {
+  const screen = screenOf();
+  for (const rx of [0, 512, 1024]) screen.show([REPORT], new Map([["hub 7 a", { rx, tx: 0 }]]));
+  assert.deepEqual(screen.lines(SIZE), [
+    "hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min: 1 of 2 peers up",
+    `  bb  rx          - ${NOTHING}  tx          - ${NOTHING}  waiting: its first auth packet`,
+    `  a   rx 1.00 KiB/s              ▁▅█  tx      0 B/s              ▁▁▁  up`,
+    "q quit   / show only",
+  ]);
+});
+
+Deno.test("Screen narrows to what is typed after /, until Esc", () => {
+  const screen = screenOf();
+  const names = () => screen.lines(SIZE).flatMap((line) => /^ {2}(\w+)/.exec(line)?.[1] ?? []);
+  screen.press("/");
+  assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [["bb", "a"], "/_"]);
+  screen.press("FIRq");
+  assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [[], "/FIRq_"]);
+  screen.press("\x7f");
+  screen.press("\r");
+  assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [
+    ["bb"],
+    "q quit   / show only   only: FIR   Esc: all",
+  ]);
+  screen.press("\x1b");
+  assert.deepEqual(names(), ["bb", "a"]);
+});
+
+Deno.test("Screen ends by q and Ctrl-C, and takes a typed q for a letter", () => {
+  for (
+    const [keys, isOver] of [["q", true], ["\x03", true], ["/q", false], ["/\x03", true], [
+      "x",
+      false,
+    ]] as const
+  ) {
+    const screen = screenOf();
+    screen.press(keys);
+    assert.equal(screen.isOver, isOver, JSON.stringify(keys));
+  }
+});
+
+Deno.test("Screen never has more lines or longer ones than fit", () => {
+  const tunnels = Array.from({ length: 4_096 }, (_, index) => samplePeerStatus(`p${index}`));
+  const screen = screenOf({ instance: sampleHub(), tunnels });
+  const lines = screen.lines({ columns: 20, rows: 10 });
+  assert.equal(lines.length, 10);
+  assert.equal(lines[8], "… 4089 more lines");
+  assert.ok(lines.every((line) => line.length <= 20));
+});
+
+Deno.test("sparkline() draws the highest number as a full bar, and 0 as the lowest", () => {
+  assert.equal(sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8), "▁▂▃▄▅▆▇█");
+  assert.equal(sparkline([0, 0], 4), "  ▁▁");
+  assert.equal(sparkline([9, 9, 9], 2), "██");
+  assert.equal(sparkline([], 3), "   ");
+});

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { env } from "node:process";
+import { connectStatusSocket, listStatusSockets, openStatusSocket } from "../../lib/status_socket.ts";
+
+/** Runs a test with a runtime directory of its own, as a service manager makes one. */
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  env["RUNTIME_DIRECTORY"] = `${folder}/own:${folder}/more`;
+  try {
+    await test(`${folder}/own`);
+  } finally {
+    delete env["RUNTIME_DIRECTORY"];
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Leaves a socket as a killed run does. */
+function leaveSocket(path: string): void {
+  Deno.listen({ transport: "unix", path }).close();
+}
+
+Deno.test("openStatusSocket() makes a socket for owner and group, which goes when it is disposed of", async () => {
+  await withFolder(async (folder) => {
+    const socket = await openStatusSocket("office");
+    assert.deepEqual(listStatusSockets(), [`${folder}/status.sock`]);
+    assert.equal((await Deno.stat(`${folder}/status.sock`)).mode! & 0o777, 0o660);
+    assert.equal((await Deno.stat(folder)).mode! & 0o777, 0o755);
+    const accepted = socket.accept();
+    using there = (await connectStatusSocket(`${folder}/status.sock`))!;
+    using here = (await accepted)!;
+    assert.equal(await here.write(Uint8Array.of(1, 2)), 2);
+    assert.equal(await there.read(new Uint8Array(9)), 2);
+    const next = socket.accept();
+    socket[Symbol.dispose]();
+    assert.equal(await next, null);
+    assert.deepEqual(listStatusSockets(), []);
+  });
+});
+
+Deno.test("openStatusSocket() replaces what a killed run left, and leaves a living one its place", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(folder);
+    leaveSocket(`${folder}/status.sock`);
+    assert.equal(await connectStatusSocket(`${folder}/status.sock`), null);
+    using first = await openStatusSocket("office");
+    using second = await openStatusSocket("office");
+    assert.deepEqual(listStatusSockets(), [`${folder}/status-1.sock`, `${folder}/status.sock`]);
+    for (const [socket, name] of [[first, "status"], [second, "status-1"]] as const) {
+      const accepted = socket.accept();
+      using _there = (await connectStatusSocket(`${folder}/${name}.sock`))!;
+      using _here = (await accepted)!;
+    }
+  });
+});
+
+Deno.test("openStatusSocket() leaves what is no socket, and listStatusSockets() what is not called like one", async () => {
+  await withFolder(async (folder) => {
+    await Deno.mkdir(folder);
+    const names = ["lock", "status-100.sock", "status.sock", "status.sock.old"];
+    for (const name of names) await Deno.writeTextFile(`${folder}/${name}`, name);
+    using _socket = await openStatusSocket("office");
+    assert.deepEqual(listStatusSockets(), [`${folder}/status-1.sock`, `${folder}/status.sock`]);
+    for (const name of names) assert.equal(await Deno.readTextFile(`${folder}/${name}`), name);
+    assert.equal(await connectStatusSocket(`${folder}/status.sock`), null);
+  });
+});

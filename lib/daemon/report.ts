@@ -116,7 +116,8 @@ function peerTunnel(
   const now = clock.now();
   const admission = admissions.get(name);
   const place = placeOf(admission, now);
-  const packets = kernel.countsOf(device);
+  // Most peers of a large hub may be away.
+  const packets = kernel.tunnels.has(device) ? kernel.countsOf(device) : null;
   const receivedAt = latest(history.see(name, packets), liveness.heardAt(name));
   const at = history.of(name)?.authenticatedAt ?? null;
   const others = place === null ? [] : neighbours[place.ip]!.filter((other) => other !== peer);

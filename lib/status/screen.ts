@@ -1,8 +1,17 @@
-import { byState, describeInstance, type Rate, rateKey, type Rates, showBytes, stateOf } from "./format.ts";
+import {
+  alignColumns,
+  byState,
+  describeInstance,
+  type Rate,
+  rateKey,
+  type Rates,
+  showBytes,
+  stateOf,
+} from "./format.ts";
 import type { Report, TunnelStatus } from "./snapshot.ts";
 
 /** How many rates a sparkline shows. */
-const SPARK_LENGTH = 16;
+const SPARK_LENGTH = 12;
 const SPARKS = "▁▂▃▄▅▆▇█";
 const HELP = "q quit   / show only";
 
@@ -72,13 +81,13 @@ export class Screen {
     const { instance, tunnels } = report;
     const fitting = byState(tunnels).filter((tunnel) => this.#fits(tunnel, instance.name));
     if (fitting.length === 0 && this.#filter !== "") return [];
-    const width = Math.max(0, ...fitting.map(({ name }) => name.length));
+    const rows = fitting.map((tunnel) => [
+      ...[tunnel.name, tunnel.state, this.#traffic(report, tunnel), tunnel.why ?? ""],
+    ]);
     return [
       describeInstance(report),
       ...instance.ok ? [] : [`  ${stateOf(instance)}`],
-      ...fitting.map((tunnel) =>
-        `  ${tunnel.name.padEnd(width)}  ${this.#traffic(report, tunnel)}  ${stateOf(tunnel)}`
-      ),
+      ...rows.length === 0 ? [] : alignColumns(rows).map((line) => `  ${line}`),
     ];
   }
 

@@ -95,6 +95,9 @@ async function checkHub(machine: Machine): Promise<void> {
   await hub.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
   const inner = /^peer-ip = "(.*)"$/m.exec(file)![1]!;
   await must(["ip", "netns", "exec", "far", "ping", "-c1", "-W5", "-w30", inner]);
+  const status = ["/usr/local/bin/ipipou", "status", "hub", "--peer", "far"];
+  assert.match(await must(status), /^hub \(ipipou4\): server at .*\n {2}state +up$/m);
+  assert.equal(await must(["stat", "-c%a", "/run/ipipou/hub/status.sock"]), "660\n");
   const goesOn = "; going on with the settings as they were";
   await machine.write("hub.peers/half.toml", "", 0o644);
   await must(["systemctl", "reload", hub.unit]);
@@ -116,6 +119,7 @@ async function checkHub(machine: Machine): Promise<void> {
   await hub.waitForMessage(/found the IPv4 address of lost\.test: 192\.0\.2\.9/);
   await hub.waitForProperty("StatusText", /; 0 of 1 peers admitted$/);
   await must(["systemctl", "stop", hub.unit]);
+  assert.equal((await run(status.slice(0, 3))).code, 3);
   assert.equal(await hub.property("Result"), "success");
 }
 

@@ -9,7 +9,7 @@ const REPORT: Report = {
   instance: sampleHub(),
   tunnels: [samplePeerStatus("a"), samplePeerStatus("bb", waiting)],
 };
-const NOTHING = " ".repeat(16);
+const NOTHING = " ".repeat(12);
 
 function screenOf(report = REPORT): Screen {
   const screen = new Screen();
@@ -22,8 +22,8 @@ Deno.test("Screen shows an instance, its peers with their traffic, and which key
   for (const rx of [0, 512, 1024]) screen.show([REPORT], new Map([["hub 7 a", { rx, tx: 0 }]]));
   assert.deepEqual(screen.lines(SIZE), [
     "hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min: 1 of 2 peers up",
-    `  bb  rx          - ${NOTHING}  tx          - ${NOTHING}  waiting: its first auth packet`,
-    `  a   rx 1.00 KiB/s              ▁▅█  tx      0 B/s              ▁▁▁  up`,
+    `  bb  waiting  rx          - ${NOTHING}  tx          - ${NOTHING}  its first auth packet`,
+    "  a   up       rx 1.00 KiB/s          ▁▅█  tx      0 B/s          ▁▁▁",
     "q quit   / show only",
   ]);
 });

@@ -14,7 +14,12 @@ import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import type { Command } from "./lib/settings/commands.ts";
-import { type Invocation, parseInvocation, type StatusRequest } from "./lib/settings/command_line.ts";
+import {
+  type Invocation,
+  type MetricsRequest,
+  parseInvocation,
+  type StatusRequest,
+} from "./lib/settings/command_line.ts";
 import { warnOfPublicOutput } from "./lib/public_output.ts";
 import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";
@@ -72,13 +77,16 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   await run({ system: SYSTEM, settings, log, load, orders: signals, identity });
 }
 
-/** Shows how instances are. What only this needs is loaded here, so that it costs a run nothing. */
-async function showStatus(request: StatusRequest): Promise<ExitCode> {
+/** Makes what the commands need that look at instances. What only these need is loaded here: it costs a run nothing. */
+async function withStatusSystem<T>(work: (system: StatusSystem) => Promise<T>): Promise<T> {
   const { statusSystem } = await import("./lib/commands/status_system.ts");
   using reader = SYSTEM.openReader();
   using routes = SYSTEM.openRoutes();
   const sockets = { list: listStatusSockets, connect: connectStatusSocket };
-  const system = statusSystem(SYSTEM.clock, reader, routes, sockets, instanceOf);
+  return await work(statusSystem(SYSTEM.clock, reader, routes, sockets, instanceOf));
+}
+
+async function showStatus(request: StatusRequest, system: StatusSystem): Promise<ExitCode> {
   if (request.watch) return await watch(request, system);
   const { showStatus } = await import("./lib/commands/status.ts");
   const { text, notes, exitCode } = await showStatus(request, system);
@@ -93,6 +101,16 @@ async function watch(request: StatusRequest, system: StatusSystem): Promise<Exit
   using signals = new Signals();
   const terminal = { size: terminalSize, write: writeToTerminal, onKeys, stop: signals.stop };
   return await watchStatus(request, system, { ...terminal, now: () => new Date() });
+}
+
+async function showMetrics({ name, file, listen }: MetricsRequest, system: StatusSystem): Promise<void> {
+  const { Metrics } = await import("./lib/commands/metrics.ts");
+  const { replaceMetricsFile, serveMetrics } = await import("./lib/metrics_output.ts");
+  const metrics = new Metrics(name, system);
+  if (file !== null) return await replaceMetricsFile(file, await metrics.make());
+  if (listen === null) return print(await metrics.make());
+  using signals = new Signals();
+  await serveMetrics(listen, (...request) => metrics.answer(...request), signals.stop);
 }
 
 /** The name of the instance of /etc/ipipou/NAME.toml; null: there are no such settings, or none that can be read. */
@@ -147,7 +165,9 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
     case "run":
       return await runDaemon(invocation);
     case "status":
-      return await showStatus(invocation);
+      return await withStatusSystem((system) => showStatus(invocation, system));
+    case "metrics":
+      return await withStatusSystem((system) => showMetrics(invocation, system));
     case "convert":
       return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":

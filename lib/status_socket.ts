@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { env } from "node:process";
 import type { StatusConnection, StatusSocket } from "./ports.ts";
 
@@ -16,8 +17,9 @@ export async function openStatusSocket(label: string): Promise<StatusSocket> {
   Deno.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
   for (let index = 0; index < MOST_SOCKETS; index++) {
     const path = `${folder}/status${index === 0 ? "" : `-${index}`}.sock`;
-    const listener = listenAt(path) ?? (await isDead(path) ? (Deno.removeSync(path), listenAt(path)) : null);
-    if (listener !== null) return new Socket(listener, path, Deno.statSync(folder).gid);
+    const listener = listenAt(path) ??
+      (await isDeadSocket(path) ? (Deno.removeSync(path), listenAt(path)) : null);
+    if (listener !== null) return new Socket(listener, path);
   }
   throw new Error(`Cannot make a socket in ${folder}: other instances have ${MOST_SOCKETS} there`);
 }
@@ -64,8 +66,8 @@ function listenAt(path: string): Deno.UnixListener | null {
   }
 }
 
-/** Whether a socket is there, and nobody at it. */
-async function isDead(path: string): Promise<boolean> {
+/** Whether a socket is there, and nobody at it: a killed run left it. */
+export async function isDeadSocket(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
     return false;
@@ -75,19 +77,24 @@ async function isDead(path: string): Promise<boolean> {
   }
 }
 
+/** Lets root and the group of its folder use a socket, as far as this process may say that. */
+export function shareSocket(path: string): void {
+  try {
+    Deno.chmodSync(path, SOCKET_MODE);
+    Deno.chownSync(path, null, Deno.statSync(dirname(path)).gid);
+  } catch {
+    // Its owner can use it.
+  }
+}
+
 class Socket implements StatusSocket {
   readonly #listener: Deno.UnixListener;
   readonly #path: string;
 
-  constructor(listener: Deno.UnixListener, path: string, group: number | null) {
+  constructor(listener: Deno.UnixListener, path: string) {
     this.#listener = listener;
     this.#path = path;
-    try {
-      Deno.chmodSync(path, SOCKET_MODE);
-      Deno.chownSync(path, null, group);
-    } catch {
-      // Its owner can ask.
-    }
+    shareSocket(path);
   }
 
   async accept(): Promise<StatusConnection | null> {

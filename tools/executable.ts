@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { METRICS_FOLDERS } from "../lib/settings/commands.ts";
 import { baseFromDonor, type Target } from "./base.ts";
 import { lastLines, must } from "./command.ts";
 import { textLines } from "./lines.ts";
@@ -30,7 +31,8 @@ const PERMISSIONS = [
   "--allow-run=ip,nft,modprobe,ss",
   "--allow-read", // configuration and keys, wherever they are
   // For ipipou convert and ipipou peer; for the lock that marks a run, and its socket; for what one run leaves to the next.
-  "--allow-write=/etc/ipipou,/run/ipipou,/var/lib/ipipou,/var/lib/private/ipipou",
+  // For metrics, what collectors read.
+  `--allow-write=/etc/ipipou,/var/lib/ipipou,/var/lib/private/ipipou,${METRICS_FOLDERS.join(",")}`,
   `--allow-env=${ENVIRONMENT.join(",")}`,
   "--allow-net", // looking up a server's name, whatever it is
   "--deny-import",

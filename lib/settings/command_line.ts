@@ -1,4 +1,6 @@
-import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
+import { parseIpv4 } from "../ipv4.ts";
+import { type Endpoint, isPort } from "../packet.ts";
+import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE, METRICS_FOLDERS } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
@@ -27,6 +29,8 @@ export type Invocation =
   }
   /** Show how instances are. */
   | StatusRequest & { readonly kind: "status" }
+  /** Tell Prometheus how instances are. */
+  | MetricsRequest & { readonly kind: "metrics" }
   /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
@@ -44,6 +48,16 @@ export interface StatusRequest {
   readonly json: boolean;
   /** Again and again. */
   readonly watch: boolean;
+}
+
+/** Of what to make metrics, and where they go. */
+export interface MetricsRequest {
+  /** Of an instance or its file; null: all instances. */
+  readonly name: string | null;
+  /** Path of the file to replace; null: none. */
+  readonly file: string | null;
+  /** Where to answer HTTP requests: a path, or a loopback address and a port; null: nowhere. */
+  readonly listen: string | Endpoint | null;
 }
 
 /** What to convert, and where to. */
@@ -112,6 +126,7 @@ export function parseInvocation(argv: readonly string[]): Invocation {
 
 const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => Invocation> = {
   status: parseStatus,
+  metrics: parseMetrics,
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
@@ -148,6 +163,47 @@ function parseStatus({ words, own, switches }: ParsedWords): Invocation {
     json: switches.has("json"),
     watch: switches.has("watch"),
   };
+}
+
+function parseMetrics({ words, own: { listen, output } }: ParsedWords): Invocation {
+  if (words.length > 1) {
+    throw new SettingsError(
+      "Cannot make metrics of several instances by name: give one NAME, or none for all",
+    );
+  }
+  if (listen !== undefined && output !== undefined) {
+    throw new SettingsError(`Cannot use both ${output.place} and ${listen.place}: give one`);
+  }
+  if (output !== undefined) checkMetricsPath(output.value, output.place, METRICS_FOLDERS);
+  return {
+    kind: "metrics",
+    name: words[0] ?? null,
+    file: output?.value ?? null,
+    listen: listen === undefined ? null : parsePlace(listen.value, listen.place),
+  };
+}
+
+/** @throws {SettingsError} when it is no path of a file below one of the folders */
+function checkMetricsPath(path: string, place: string, folders: readonly string[]): void {
+  const isBelow = folders.some((folder) => path.startsWith(`${folder}/`));
+  if (isBelow && !path.endsWith("/") && !path.includes("/../")) return;
+  throw new SettingsError(`Cannot use ${quote(path)} as ${place}: must be a path in ${folders.join(" or ")}`);
+}
+
+/** @throws {SettingsError} when it is neither a path of a socket nor a port of a loopback address */
+function parsePlace(text: string, place: string): string | Endpoint {
+  if (text.startsWith("/")) {
+    checkMetricsPath(text, place, METRICS_FOLDERS.slice(0, 1));
+    return text;
+  }
+  const [, ip = "", digits = ""] = /^(127\.\d+\.\d+\.\d+):(\d{1,5})$/.exec(text) ?? [];
+  if (parseIpv4(ip) !== null && isPort(Number(digits))) return { ip, port: Number(digits) };
+  throw new SettingsError(
+    `Cannot use ${
+      quote(text)
+    } as ${place}: must be a loopback address and a port, as 127.0.0.1:9586, or a path in ` +
+      METRICS_FOLDERS[0],
+  );
 }
 
 function parseConvert({ words, switches, configs }: ParsedWords): Invocation {

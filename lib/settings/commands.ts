@@ -3,7 +3,7 @@ import { OPTIONS } from "./options.ts";
 
 /** A command, named by the first words of the command line. */
 export interface Command {
-  readonly name: "status" | "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
+  readonly name: "status" | "metrics" | "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
   /** What follows the name. */
   readonly usage: string;
   /** One sentence, no full stop. */
@@ -18,6 +18,9 @@ export interface Command {
 
 /** Network device in a client's file when none is given. */
 export const DEFAULT_CLIENT_DEVICE = "eth0";
+
+/** Folders in which metrics can be written. */
+export const METRICS_FOLDERS = ["/run/ipipou", "/var/lib/prometheus/node-exporter", "/var/lib/node_exporter"];
 
 const HELP = { "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" } } as const;
 const ONLY_HELP = optionsOf(HELP);
@@ -90,6 +93,26 @@ const STATUS_OPTIONS = optionsOf({
   },
 });
 
+const METRICS_OPTIONS = optionsOf({
+  ...HELP,
+  "--file FILE": {
+    kind: "text",
+    slot: "output",
+    help: `Replace FILE in one step, for a collector of text files; it must be in ${
+      METRICS_FOLDERS.join(" or ")
+    }`,
+    ofCommand: true,
+  },
+  "--listen PLACE": {
+    kind: "text",
+    slot: "listen",
+    help:
+      "Answer HTTP requests for /metrics until told to stop, at a port of a loopback address, as 127.0.0.1:9586, or at " +
+      "a unix socket in /run/ipipou, by its path",
+    ofCommand: true,
+  },
+});
+
 /** Every command: dispatch, help, manual and errors follow from this table. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -105,6 +128,17 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: STATUS_OPTIONS,
     listed: STATUS_OPTIONS,
+  },
+  {
+    name: "metrics",
+    usage: "[NAME] [OPTIONS]",
+    help: "Print for Prometheus what status shows, of all instances without NAME",
+    details: [
+      "Prints Prometheus' text format; to an HTTP request that accepts OpenMetrics it answers in that.",
+      "It asks as ipipou status does. docs/status.md lists the metrics.",
+    ],
+    options: METRICS_OPTIONS,
+    listed: METRICS_OPTIONS,
   },
   {
     name: "convert",

@@ -66,8 +66,11 @@ export interface Values {
   wait: boolean;
   moveInterval: number;
   silentAfter: number;
-  /** Name of one of several peers. Not an option of the command line. */
+  /** Name of one of several peers. Not an option of an instance's command line. */
   peerName: string;
+  /** Of a command: where to wait for who asks, and the file to write. */
+  listen: string;
+  output: string;
 }
 
 /** The name of a value in `Values`. */
@@ -105,7 +108,7 @@ export type Kind =
   | { readonly kind: "mark"; readonly slot: "fouMark" }
   /** UDP ports separated by commas; in TOML one port or a list. */
   | { readonly kind: "ports"; readonly slot: "localPorts" }
-  | { readonly kind: "text"; readonly slot: "token" | "secret" }
+  | { readonly kind: "text"; readonly slot: "token" | "secret" | "listen" | "output" }
   | { readonly kind: "base64"; readonly slot: "token" }
   /** 32 bytes in base64. */
   | { readonly kind: "privateKey"; readonly slot: "privateKey" }

@@ -61,6 +61,15 @@ class Tunnels {
   }
 }
 
+/** What the hub says on its socket to somebody who asks and is done. */
+async function raw(scenario: Scenario, request: string): Promise<{ name: string }[]> {
+  using connection = await Deno.connect({ transport: "unix", path: `${scenario.runtime}/status.sock` });
+  await connection.write(new TextEncoder().encode(request));
+  await connection.closeWrite();
+  const text = await new Response(connection.readable).text();
+  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
 Deno.test("ipipou status tells how a hub and its client are, to whoever may ask, and never a secret", async (t) => {
   await using scenario = await Scenario.create();
   const tunnels = new Tunnels(scenario);
@@ -101,6 +110,8 @@ Deno.test("ipipou status tells how a hub and its client are, to whoever may ask,
       true,
     ]);
     assert.deepEqual([client!.role, client!.tunnels[0]!.state], ["client", "up"]);
+    const said = await raw(scenario, '{"get":"status"}\n');
+    assert.deepEqual(said.map(({ name }) => name), ["hub", "a", "b"]);
     const [a] = hub!.tunnels.filter(({ name }) => name === "a");
     assert.ok(a!.stats64!.rx.packets >= 1 && a!.stats64!.rx.bytes >= 84, JSON.stringify(a));
     assert.ok(a!.auth_age! < 60 && a!.mtu! > 1000, JSON.stringify(a));
@@ -127,6 +138,27 @@ Deno.test("ipipou status tells how a hub and its client are, to whoever may ask,
     assert.equal((await tunnels.status("hub", "--peer", "a")).code, 0);
     await scenario.ping("client", HUB);
     for (const connection of [...idle, deaf!, long!]) connection.close();
+  });
+  await t.step("Prometheus gets the same, by a file and by HTTP", async () => {
+    const file = `${scenario.runtime}/ipipou.prom`;
+    assert.equal((await scenario.command("server", "metrics", "hub", "--file", file)).code, 0);
+    const written = await Deno.readTextFile(file);
+    assert.match(written, /^ipipou_tunnel_state\{name="hub",tunnel="a",device="a",state="up"\} 1$/m);
+    tunnels.outputs.push(written);
+    const socket = `${scenario.runtime}/metrics.sock`;
+    const server = scenario.network.spawn("server", [IPIPOU, "metrics", "--listen", socket], {
+      RUNTIME_DIRECTORY: scenario.runtime,
+    });
+    await eventually("it listens", async () => (await Deno.stat(socket).catch(() => null)) !== null);
+    const asked = ["curl", "-sS", "--unix-socket", socket, "http://localhost/metrics"];
+    const open = await scenario.network.must("server", [
+      ...asked,
+      "-H",
+      "Accept: application/openmetrics-text",
+    ]);
+    assert.match(open, /^ipipou_instance_healthy\{name="hub"\} 1$[^]*^# EOF$/m);
+    tunnels.outputs.push(open);
+    assert.deepEqual(await server.kill(), { code: 0 });
   });
   await t.step("no secret is in any of it", () => {
     for (const output of tunnels.outputs) assert.doesNotMatch(output, /token of|secret/);
@@ -189,10 +221,10 @@ Deno.test("ipipou status --watch redraws in a terminal, narrows to what is typed
       stdout,
     );
     const screens = stdout.split("\x1b[H").map((screen) => screen.replaceAll("\x1b[K", ""));
-    assert.match(screens[1]!, / {2}b {2}rx .*waiting: its first auth packet\r\n {2}a {2}rx .* up\r\n/);
+    assert.match(screens[1]!, / {2}b {2}waiting {2}rx .* its first auth packet\r\n {2}a {2}up {7}rx .*\r\n/);
     const last = screens.at(-1)!;
-    assert.match(last, / {2}b {2}rx/);
-    assert.doesNotMatch(last, / {2}a {2}rx/);
+    assert.match(last, / {2}b {2}waiting/);
+    assert.doesNotMatch(last, / {2}a {2}up/);
   });
   await t.step("as plain lines", async () => {
     const lines = scenario.network.spawn("server", [...environment, IPIPOU, "status", "hub", "--watch"]);

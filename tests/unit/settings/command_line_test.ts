@@ -144,6 +144,17 @@ Deno.test("parseInvocation() takes no word at all for the status of all instance
   });
 });
 
+Deno.test("parseInvocation() takes where metrics go", () => {
+  const metrics = { kind: "metrics", name: null, file: null, listen: null };
+  assert.deepEqual(parseInvocation(["metrics"]), metrics);
+  assert.deepEqual(parseInvocation(["metrics", "hub", "--file=/run/ipipou/x.prom"]), {
+    ...{ ...metrics, name: "hub", file: "/run/ipipou/x.prom" },
+  });
+  const listen = (place: string) => parseInvocation(["metrics", "--listen", place]);
+  assert.deepEqual(listen("127.0.0.1:9586"), { ...metrics, listen: { ip: "127.0.0.1", port: 9586 } });
+  assert.deepEqual(listen("/run/ipipou/metrics.sock"), { ...metrics, listen: "/run/ipipou/metrics.sock" });
+});
+
 Deno.test("parseInvocation() shows a command's own help, whatever else is given", () => {
   for (const { name } of COMMANDS) {
     for (const argv of [["--help"], ["-h"], ["a", "b", "--help", "--nonsense"]]) {

@@ -1,3 +1,4 @@
+import { METRICS_FOLDERS } from "../../../../lib/settings/commands.ts";
 import { PUBLIC_KEY } from "../bases.ts";
 import { type BadInput, onCommandLine } from "./input.ts";
 import { BOTH, DEVICE, THE_PORT } from "./phrases.ts";
@@ -15,6 +16,21 @@ export const WORDS: readonly BadInput[] = ([
   ["status a b", "Cannot show several instances by name: give one NAME, or none for all"],
   ["status --jason", 'Unknown option "--jason": did you mean --json?'],
   ["status --peer a/b", `Cannot use "a/b" as --peer: ${DEVICE}`],
+  ["metrics a b", "Cannot make metrics of several instances by name: give one NAME, or none for all"],
+  ["metrics --file /run/ipipou/x --listen 127.0.0.1:1", "Cannot use both --file and --listen: give one"],
+  ...["/tmp/x.prom", "/run/ipipou/../x", "x", "/run/ipipou/"].map((path) =>
+    [
+      `metrics --file ${path}`,
+      `Cannot use "${path}" as --file: must be a path in ${METRICS_FOLDERS.join(" or ")}`,
+    ] as const
+  ),
+  ["metrics --listen /tmp/x", 'Cannot use "/tmp/x" as --listen: must be a path in /run/ipipou'],
+  ...["0.0.0.0:9586", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.256:1", ":9586"].map((place) =>
+    [
+      `metrics --listen ${place}`,
+      `Cannot use "${place}" as --listen: must be a loopback address and a port, as 127.0.0.1:9586, or a path in /run/ipipou`,
+    ] as const
+  ),
   ["convert", "Cannot convert without a file: give NAME or a path"],
   ["convert a b", "Cannot print several files as one: give one NAME, or --write, or --hub HUB"],
   ["convert --force a", "Cannot use --force without --write: give --write too"],

@@ -1,0 +1,51 @@
+import type { Clock } from "../ports.ts";
+import { formatMetrics, METRICS_TYPES, type MetricsForm } from "../status/metrics.ts";
+import { collectReports, type Findings } from "./status.ts";
+import type { StatusSystem } from "./status_system.ts";
+
+const PATH = "/metrics";
+
+/** What an HTTP request is answered. */
+export interface MetricsAnswer {
+  readonly status: 200 | 404 | 405 | 500;
+  readonly type: string;
+  readonly text: string;
+}
+
+/** Makes metrics of instances. Who asks while they are made gets the same ones. */
+export class Metrics {
+  readonly #name: string | null;
+  readonly #system: StatusSystem;
+  #collecting: Promise<Findings> | null = null;
+
+  /** @param name of an instance or its file; null: of all */
+  constructor(name: string | null, system: StatusSystem & { readonly clock: Clock }) {
+    this.#name = name;
+    this.#system = system;
+  }
+
+  /** @throws {IpipouError} when no instance may be asked */
+  async make(form: MetricsForm = "text"): Promise<string> {
+    const { reports } = await this.#collect();
+    return formatMetrics(reports, this.#system.clock.unixTime(), form);
+  }
+
+  /** Answers an HTTP request. @param accept the header of this name, or "" */
+  async answer(method: string, path: string, accept: string): Promise<MetricsAnswer> {
+    const plain = (status: MetricsAnswer["status"], text: string) => ({ status, type: "text/plain", text });
+    if (path !== PATH) return plain(404, `Metrics are at ${PATH}\n`);
+    if (method !== "GET" && method !== "HEAD") return plain(405, "GET them\n");
+    const form = accept.includes("application/openmetrics-text") ? "openMetrics" : "text";
+    try {
+      return { status: 200, type: METRICS_TYPES[form], text: await this.make(form) };
+    } catch (error) {
+      return plain(500, `${(error as Error).message}\n`);
+    }
+  }
+
+  async #collect(): Promise<Findings> {
+    this.#collecting ??= collectReports({ name: this.#name, peer: null }, this.#system)
+      .finally(() => this.#collecting = null);
+    return await this.#collecting;
+  }
+}

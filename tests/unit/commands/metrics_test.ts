@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { Metrics } from "../../../lib/commands/metrics.ts";
+import type { StatusSystem } from "../../../lib/commands/status_system.ts";
+import { CLOCK } from "../../../lib/clock.ts";
+import { replaceMetricsFile, serveMetrics } from "../../../lib/metrics_output.ts";
+
+/** A host without instances. @param looks gets a line for each look */
+function systemOf(looks: string[] = [], fields: Partial<StatusSystem> = {}): StatusSystem {
+  return {
+    clock: CLOCK,
+    sockets: () => [],
+    connect: () => Promise.resolve(null),
+    standing: () => {
+      looks.push("look");
+      return new Map();
+    },
+    countsOf: () => null,
+    instanceOf: () => null,
+    ...fields,
+  };
+}
+
+Deno.test("Metrics answers at /metrics alone, in the form that is asked for", async () => {
+  const metrics = new Metrics(null, systemOf());
+  const statusOf = async (...request: [string, string, string]) => (await metrics.answer(...request)).status;
+  assert.equal(await statusOf("GET", "/", ""), 404);
+  assert.equal(await statusOf("POST", "/metrics", ""), 405);
+  const text = await metrics.answer("GET", "/metrics", "*/*");
+  assert.deepEqual([text.status, text.type, text.text], [
+    200,
+    "text/plain; version=0.0.4; charset=utf-8",
+    "",
+  ]);
+  const open = await metrics.answer(
+    "GET",
+    "/metrics",
+    "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+  );
+  assert.deepEqual([open.type.split(";")[0], open.text], ["application/openmetrics-text", "# EOF\n"]);
+  const refused = { sockets: () => ["x"], connect: () => Promise.reject(new Error("Permission denied")) };
+  const broken = await new Metrics(null, systemOf([], refused)).answer("GET", "/metrics", "");
+  assert.deepEqual([broken.status, broken.text], [500, "Cannot ask x: Permission denied\n"]);
+});
+
+Deno.test("Metrics looks once for all who ask at the same time", async () => {
+  const looks: string[] = [];
+  const metrics = new Metrics(null, systemOf(looks));
+  await Promise.all(Array.from({ length: 50 }, () => metrics.answer("GET", "/metrics", "")));
+  assert.equal(looks.length, 1);
+  await metrics.make();
+  assert.equal(looks.length, 2);
+});
+
+/** Connects to a socket as soon as somebody is there. */
+async function connected(path: string): Promise<Deno.UnixConn> {
+  while (true) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+Deno.test("serveMetrics() answers at a socket until told to stop, and says where it cannot", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/metrics.sock`;
+  // A killed run left it.
+  Deno.listen({ transport: "unix", path }).close();
+  const stop = new AbortController();
+  const metrics = new Metrics(null, systemOf());
+  const serving = serveMetrics(path, (...request) => metrics.answer(...request), stop.signal);
+  const connection = await connected(path);
+  assert.equal((await Deno.stat(path)).mode! & 0o777, 0o660);
+  const request =
+    "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\nConnection: close\r\n\r\n";
+  await connection.write(new TextEncoder().encode(request));
+  assert.match(await new Response(connection.readable).text(), /^HTTP\/1\.1 200 OK[^]*# EOF\n/);
+  stop.abort();
+  await serving;
+  assert.deepEqual([...Deno.readDirSync(folder)], []);
+  await assert.rejects(
+    serveMetrics(
+      `${folder}/none/x.sock`,
+      (...request) => metrics.answer(...request),
+      new AbortController().signal,
+    ),
+    /Cannot listen at .*none\/x\.sock \(--listen\): /,
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("replaceMetricsFile() replaces a file in one step, which all can read, and leaves nothing else", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/ipipou.prom`;
+  for (const text of ["old\n", "new\n"]) await replaceMetricsFile(path, text);
+  assert.deepEqual([await Deno.readTextFile(path), [...Deno.readDirSync(folder)].length], ["new\n", 1]);
+  assert.equal((await Deno.stat(path)).mode! & 0o777, 0o644);
+  await assert.rejects(
+    replaceMetricsFile(`${folder}/none/x.prom`, ""),
+    /Cannot write .*x\.prom \(--file\): /,
+  );
+  await Deno.mkdir(`${folder}/taken.prom`);
+  await assert.rejects(replaceMetricsFile(`${folder}/taken.prom`, ""), /Cannot write/);
+  assert.equal([...Deno.readDirSync(folder)].length, 2);
+  await Deno.remove(folder, { recursive: true });
+});

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { METRICS_FOLDERS } from "../lib/settings/commands.ts";
+import { METRICS_FOLDERS } from "../lib/settings/metrics_place.ts";
 import { baseFromDonor, type Target } from "./base.ts";
 import { lastLines, must } from "./command.ts";
 import { textLines } from "./lines.ts";

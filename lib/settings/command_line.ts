@@ -1,9 +1,9 @@
-import { parseIpv4 } from "../ipv4.ts";
-import { type Endpoint, isPort } from "../packet.ts";
-import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE, METRICS_FOLDERS } from "./commands.ts";
+import type { Endpoint } from "../packet.ts";
+import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";
+import { checkMetricsFile, metricsPlace } from "./metrics_place.ts";
 import { nameOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
 import { assignOption, type ParsedWords, readWords, RUN, type Setting } from "./words.ts";
@@ -174,36 +174,13 @@ function parseMetrics({ words, own: { listen, output } }: ParsedWords): Invocati
   if (listen !== undefined && output !== undefined) {
     throw new SettingsError(`Cannot use both ${output.place} and ${listen.place}: give one`);
   }
-  if (output !== undefined) checkMetricsPath(output.value, output.place, METRICS_FOLDERS);
+  if (output !== undefined) checkMetricsFile(output.value, output.place);
   return {
     kind: "metrics",
     name: words[0] ?? null,
     file: output?.value ?? null,
-    listen: listen === undefined ? null : parsePlace(listen.value, listen.place),
+    listen: listen === undefined ? null : metricsPlace(listen.value, listen.place),
   };
-}
-
-/** @throws {SettingsError} when it is no path of a file below one of the folders */
-function checkMetricsPath(path: string, place: string, folders: readonly string[]): void {
-  const isBelow = folders.some((folder) => path.startsWith(`${folder}/`));
-  if (isBelow && !path.endsWith("/") && !path.includes("/../")) return;
-  throw new SettingsError(`Cannot use ${quote(path)} as ${place}: must be a path in ${folders.join(" or ")}`);
-}
-
-/** @throws {SettingsError} when it is neither a path of a socket nor a port of a loopback address */
-function parsePlace(text: string, place: string): string | Endpoint {
-  if (text.startsWith("/")) {
-    checkMetricsPath(text, place, METRICS_FOLDERS.slice(0, 1));
-    return text;
-  }
-  const [, ip = "", digits = ""] = /^(127\.\d+\.\d+\.\d+):(\d{1,5})$/.exec(text) ?? [];
-  if (parseIpv4(ip) !== null && isPort(Number(digits))) return { ip, port: Number(digits) };
-  throw new SettingsError(
-    `Cannot use ${
-      quote(text)
-    } as ${place}: must be a loopback address and a port, as 127.0.0.1:9586, or a path in ` +
-      METRICS_FOLDERS[0],
-  );
 }
 
 function parseConvert({ words, switches, configs }: ParsedWords): Invocation {

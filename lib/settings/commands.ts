@@ -1,3 +1,4 @@
+import { METRICS_FOLDERS } from "./metrics_place.ts";
 import { type Option, optionsOf } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
@@ -18,9 +19,6 @@ export interface Command {
 
 /** Network device in a client's file when none is given. */
 export const DEFAULT_CLIENT_DEVICE = "eth0";
-
-/** Folders in which metrics can be written. */
-export const METRICS_FOLDERS = ["/run/ipipou", "/var/lib/prometheus/node-exporter", "/var/lib/node_exporter"];
 
 const HELP = { "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" } } as const;
 const ONLY_HELP = optionsOf(HELP);

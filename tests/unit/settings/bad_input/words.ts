@@ -1,4 +1,4 @@
-import { METRICS_FOLDERS } from "../../../../lib/settings/commands.ts";
+import { METRICS_FOLDERS } from "../../../../lib/settings/metrics_place.ts";
 import { PUBLIC_KEY } from "../bases.ts";
 import { type BadInput, onCommandLine } from "./input.ts";
 import { BOTH, DEVICE, THE_PORT } from "./phrases.ts";
@@ -24,8 +24,9 @@ export const WORDS: readonly BadInput[] = ([
       `Cannot use "${path}" as --file: must be a path in ${METRICS_FOLDERS.join(" or ")}`,
     ] as const
   ),
-  ["metrics --listen /tmp/x", 'Cannot use "/tmp/x" as --listen: must be a path in /run/ipipou'],
-  ...["0.0.0.0:9586", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.256:1", ":9586"].map((place) =>
+  ...["/tmp/x", "0.0.0.0:9586", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.256:1", ":9586"].map((
+    place,
+  ) =>
     [
       `metrics --listen ${place}`,
       `Cannot use "${place}" as --listen: must be a loopback address and a port, as 127.0.0.1:9586, or a path in /run/ipipou`,

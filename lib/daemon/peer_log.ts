@@ -74,6 +74,7 @@ export class PeerLog {
   /** New settings changed the admissions. */
   reloaded(before: Admissions, after: Admissions): void {
     const now = this.#clock.now();
+    this.history.keep(new Set(after.keys()));
     for (const name of this.#told.keys()) {
       const admission = after.get(name);
       if (admission === undefined || admission.remote === null) this.#told.delete(name);

@@ -127,6 +127,23 @@ Deno.test("A hub counts moves, and says why a peer is parked, refused or waited 
   assert.deepEqual([refused!.last!.address, refused!.last!.port], ["203.0.113.7", 9]);
 });
 
+Deno.test("A hub forgets what happened to a peer that its settings no longer have, and keeps what others did", async () => {
+  const world = new World();
+  await world.begin();
+  world.natOf(0).forget();
+  for (const client of [0, 1]) world.clients[client]!.authenticate();
+  await world.pass(5);
+  const movesOf = async () =>
+    (await ask(world, world.server)).tunnels.map(({ name, moves }) => `${name} ${moves}`);
+  assert.deepEqual(await movesOf(), ["p0 1", "p1 1", "p2 0"]);
+  world.server.reload(hubOf(peersOf().slice(1)));
+  await world.pass(5);
+  assert.deepEqual(await movesOf(), ["p1 1", "p2 0"]);
+  world.server.reload(hubOf(peersOf()));
+  await world.pass(5);
+  assert.deepEqual(await movesOf(), ["p0 0", "p1 1", "p2 0"]);
+});
+
 Deno.test("A client tells whether it is accepted, and what it waits for before it is ready", async () => {
   const world = new World();
   const [client] = world.clients;

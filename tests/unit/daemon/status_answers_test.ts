@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { PeerHistory } from "../../../lib/daemon/peer_history.ts";
+import type { ReportContext } from "../../../lib/daemon/report.ts";
+import { serveStatus } from "../../../lib/daemon/status_answers.ts";
+import { VirtualClock } from "../fake/clock.ts";
+import { samplePeer, sampleSettings } from "../samples.ts";
+
+const PEERS = 1_000;
+
+/** A hub of many peers. @param onTold called for each peer that is told of */
+function contextOf(clock: VirtualClock, onTold: () => void): ReportContext {
+  const settings = sampleSettings({
+    isOfMany: true,
+    peers: Array.from({ length: PEERS }, (_, index) => samplePeer({ name: `p${index}` })),
+  });
+  const tunnels = new Map();
+  tunnels.has = () => {
+    onTold();
+    return false;
+  };
+  return {
+    view: {
+      ...{
+        role: "server",
+        settings,
+        hosts: new Map(),
+        admissions: new Map(),
+        faults: new Map(),
+        problem: null,
+      },
+      outside: { ip: "192.0.2.1", device: "eth0", link: null, isRuled: false },
+      liveness: { silent: [], heardAt: () => null },
+      history: new PeerHistory(clock),
+    },
+    ...{ settings, config: null, release: "1.0.0", pid: 7, startedAt: 0, waitsFor: null, clock },
+    kernel: { countsOf: () => null, tunnels, heals: 0 },
+  };
+}
+
+Deno.test("serveStatus() makes the next part of an answer when the one before has gone, and ends when that takes too long", async () => {
+  const clock = new VirtualClock();
+  let [told, writes] = [0, 0];
+  const request = new TextEncoder().encode('{"get":"status"}\n');
+  const serving = serveStatus(
+    {
+      read: (into) => {
+        into.set(request);
+        return Promise.resolve(request.length);
+      },
+      // The first line is read, and nothing after it.
+      write: (bytes) => ++writes === 1 ? Promise.resolve(bytes.length) : new Promise(() => {}),
+      [Symbol.dispose]: () => {},
+    },
+    clock,
+    () => contextOf(clock, () => told++),
+  );
+  const ended = assert.rejects(serving, /no answer within 10 s/);
+  await clock.advance(9_000);
+  assert.ok(writes === 2 && told > 0 && told < PEERS / 10, `${told} peers in ${writes} parts`);
+  await clock.advance(2_000);
+  await ended;
+});

@@ -65,6 +65,13 @@ export interface Locks {
   namespace(): Promise<Disposable>;
   /** Waits for the lock on a folder, blocking the process. @throws {SysError} */
   folder(path: string): Disposable;
+  /**
+   * Takes the lock on an instance's name in this network namespace.
+   *
+   * @returns the PID of the process that has it, if that is another
+   * @throws {SysError}
+   */
+  instance(name: string): Disposable | number;
   /** Takes a lock on a file that shows which process holds it; null when another one does. @throws {SysError} */
   process(path: string): Disposable | null;
   /**

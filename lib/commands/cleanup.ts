@@ -1,4 +1,6 @@
 import { Executor } from "../kernel/executor.ts";
+import { claimInstance } from "../daemon/claim.ts";
+import { EXIT } from "../errors.ts";
 import { Instance } from "../kernel/instance.ts";
 import { gateNames } from "../kernel/gate_names.ts";
 import { Runner } from "../kernel/runner.ts";
@@ -12,7 +14,7 @@ import type { Identification } from "../settings/resolve.ts";
  * Removes what an instance, client or server, left in the kernel.
  *
  * @returns what to print, a line for each object removed
- * @throws {IpipouError} with exit code 200 when something cannot be removed
+ * @throws {IpipouError} with exit code 200 when something cannot be removed, or the instance is running
  */
 export async function cleanup(
   { mode, name, ports, queue, table }: Identification,
@@ -22,6 +24,7 @@ export async function cleanup(
   >,
   log: Log,
 ): Promise<string> {
+  using _claim = claimInstance(name, locks, "clean up", EXIT.cleanup);
   const identity = {
     name,
     table,

@@ -1,3 +1,4 @@
+import { claimInstance } from "../daemon/claim.ts";
 import { ClientDaemon } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
 import { reauthenticate } from "../daemon/reauthenticate.ts";
@@ -7,6 +8,7 @@ import { Service } from "../daemon/service.ts";
 import { describeStatus } from "../daemon/status.ts";
 import { StatusService } from "../daemon/status_service.ts";
 import { Executor } from "../kernel/executor.ts";
+import { EXIT } from "../errors.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
@@ -48,11 +50,12 @@ export interface RunIdentity {
  * Runs a server or client until told to stop, then removes everything it made. A failed start leaves the kernel as it
  * was. A later failure leaves the tunnels, for the next start to take over.
  *
- * @throws {IpipouError} when it cannot start or continue
+ * @throws {IpipouError} when it cannot start or continue, or another process runs the instance
  */
 export async function run({ system, settings, log, load, orders, identity }: RunContext): Promise<void> {
   const { clock, locks, isPortFree, openNews, openServiceManager, hasProgram, surroundings } = system;
   const { stop } = orders;
+  using _claim = settings.reauthOnly ? null : claimInstance(settings.name, locks, "run", EXIT.failure);
   const runner = new Runner(system, log);
   using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
   using routes = system.openRoutes();

@@ -1,3 +1,4 @@
+import { EXIT, IpipouError } from "../errors.ts";
 import type { Locks } from "../ports.ts";
 import { nameOfConfig, RUN_FOLDER } from "../settings/files.ts";
 
@@ -37,6 +38,25 @@ export function claimConfigs(
   }
   const resources = taken.move();
   return { problems, [Symbol.dispose]: () => resources.dispose() };
+}
+
+/**
+ * Takes an instance's name in this network namespace for this process, until disposed or dead: two that run one instance
+ * would undo each other's work, and the one that stops first would remove the tunnel of both.
+ *
+ * @param action what cannot be done while another process has it, in words that follow "Cannot"
+ * @param exitCode of the error. Not `EXIT.usage`, after which the unit cleans up
+ * @throws {IpipouError} when another process has it
+ */
+export function claimInstance(
+  name: string,
+  { instance }: Pick<Locks, "instance">,
+  action: string,
+  exitCode: typeof EXIT.failure | typeof EXIT.cleanup,
+): Disposable {
+  const lock = instance(name);
+  if (typeof lock !== "number") return lock;
+  throw new IpipouError(`Cannot ${action} ${name}: process ${lock} runs it; stop that one first`, exitCode);
 }
 
 /**

@@ -163,8 +163,7 @@ export const COMMANDS: readonly Command[] = [
       "OPTIONS are those of ipipou itself. Only those that identify the instance matter: -n or --tunl-dev, " +
       "and --fou-local-port and --nft-table if they differ from the default. Without -s, nft need not be " +
       "installed.",
-      "It does not check whether the instance is running: stop it first. A running instance goes on without " +
-      "its tunnel and admits nobody until it is restarted.",
+      "While the instance is running it is refused, and nothing is removed: stop that first.",
     ],
     options: OPTIONS,
     listed: ONLY_HELP,

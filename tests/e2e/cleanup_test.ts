@@ -98,6 +98,38 @@ Deno.test("cleanup needs no secrets or libnetfilter_queue, for a client no nft, 
   });
 });
 
+Deno.test("a second run of an instance, and its cleanup, are refused and change nothing, until the first is killed", async () => {
+  await using scenario = await Scenario.create();
+  const server = await scenario.server(...TOKEN);
+  const client = await scenario.client("client", ...TOKEN);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  const standing = await snapshots(scenario);
+  const [remote, own] = [["-r", `${ADDRESS.server}:${PORT}`], ["--tunl-ip", INNER.client]] as const;
+  const running = { server, client };
+  const options = { server: ["-s"], client: [...remote, ...own] };
+  for (const host of SIDES) {
+    const { pid } = running[host];
+    const argv = [IPIPOU, "-n1", "-b@eth0", ...TOKEN, ...options[host]];
+    const second = await scenario.network.run(host, argv);
+    const why = `process ${pid} runs it; stop that one first\n`;
+    assert.equal(second.code, 1);
+    assert.ok(second.stderr.endsWith(`ipipou: Cannot run ipipou1: ${why}`), second.stderr);
+    const cleaning = await cleanUp(scenario, host, ...options[host], "-n1");
+    assert.deepEqual(cleaning, {
+      code: 200,
+      stdout: "",
+      stderr: `ipipou: Cannot clean up ipipou1: ${why}`,
+    });
+  }
+  const reauth = ["-n1", "-b@eth0", ...TOKEN, ...options.client, "--reauth-only"];
+  assert.equal((await scenario.network.run("client", [IPIPOU, ...reauth])).code, 0);
+  assert.deepEqual(await snapshots(scenario), standing);
+  await scenario.ping("client");
+  await Promise.all([server.kill("SIGKILL"), client.kill("SIGKILL")]);
+  await scenario.server(...TOKEN);
+  assert.equal((await cleanUp(scenario, "client", "-n1")).code, 0);
+});
+
 Deno.test("convert writes a file that --config reads, once, readable by its owner only", async () => {
   const conf = "/etc/ipipou/e2e-convert.conf";
   const toml = "/etc/ipipou/e2e-convert.toml";

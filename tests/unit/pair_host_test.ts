@@ -223,3 +223,28 @@ Deno.test("A server run as a service waits for its network device, and for the d
   await world.pass(1);
   assert.equal(world.server.status, "waiting for clients at 203.0.113.7:10000; 0 of 3 peers admitted");
 });
+
+Deno.test("A second run of an instance, and its cleanup, are refused while one runs, and change nothing; a killed one is in nobody's way", async () => {
+  const world = new World();
+  await world.begin();
+  for (const node of [world.server, world.clients[0]!]) {
+    const { mode, name } = node.settings as Exclude<Node["settings"], Error>;
+    const before = world.snapshots();
+    const second = beside(world, node, node.settings);
+    second.start();
+    await world.pass(5);
+    assertEndedWith(second, EXIT.failure, new RegExp(`^Cannot run ${name}: process \\d+ runs it; stop that`));
+    const identification = { mode, name, ports: [PORT] as const, queue: 0, table: "ipipou" };
+    await assert.rejects(cleanup(identification, node.host.start().system, SILENT), {
+      exitCode: EXIT.cleanup,
+      message: /^Cannot clean up \w+: process \d+ runs it; stop that one first$/,
+    });
+    await world.pass(5);
+    assert.deepEqual(world.snapshots(), before);
+    node.kill();
+    second.start();
+    await world.pass(30);
+    assert.ok(second.isRunning);
+    assert.equal(world.sendData(0), "p0");
+  }
+});

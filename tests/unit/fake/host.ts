@@ -31,6 +31,9 @@ export class FakeHost implements RawSocketHost {
   readonly kernel: FakeKernel;
   readonly path: DataPath;
   readonly lock = new FakeLock();
+  /** The process that runs each instance, by name. */
+  readonly instances = new Map<string, FakeProcess>();
+  nextPid = 1_000;
   readonly programs: FakePrograms;
   readonly random: SeededRandom;
   readonly resolver: FakeResolver;

@@ -24,12 +24,14 @@ export class FakeProcess implements Parent {
   readonly system: System;
   /** The sources of kernel news that it opened. */
   readonly news: FakeNews[] = [];
+  readonly pid: number;
   readonly #host: FakeHost;
   readonly #killed = new AbortController();
   readonly #resources = new Set<Resource>();
 
   constructor(host: FakeHost, serviceManager: FakeServiceManager | null) {
     this.#host = host;
+    this.pid = host.nextPid++;
     this.system = this.#makeSystem(serviceManager);
   }
 
@@ -64,6 +66,7 @@ export class FakeProcess implements Parent {
       locks: {
         namespace: () => this.#live(() => lock.take(this)),
         folder: unavailable,
+        instance: (name) => this.#takeInstance(name),
         process: unavailable,
         signalHolder: unavailable,
       },
@@ -104,6 +107,18 @@ export class FakeProcess implements Parent {
       },
       resolve: (host) => this.#live(() => resolver.resolve(host)),
       openServiceManager: () => serviceManager === null ? null : this.#tell(serviceManager),
+    };
+  }
+
+  #takeInstance(name: string): Disposable | number {
+    const { instances } = this.#host;
+    const holder = instances.get(name);
+    if (holder !== undefined && !holder.isDead) return holder.pid;
+    instances.set(name, this);
+    return {
+      [Symbol.dispose]: () => {
+        if (instances.get(name) === this) instances.delete(name);
+      },
     };
   }
 

@@ -19,6 +19,8 @@ export async function runProgram(
     stdout: "piped",
     stderr: "piped",
     signal: limit,
+    // In a session of its own: what Ctrl-C sends to a terminal's programs is for this one alone.
+    detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
   // A program may end before it has read everything. Its exit code says why.

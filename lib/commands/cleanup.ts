@@ -2,13 +2,11 @@ import { Executor } from "../kernel/executor.ts";
 import { claimInstance } from "../daemon/claim.ts";
 import { EXIT } from "../errors.ts";
 import { Instance } from "../kernel/instance.ts";
-import { gateNames } from "../kernel/gate_names.ts";
 import { Runner } from "../kernel/runner.ts";
-import { isParked, type KernelState, type Tunnel } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
-import { formatEndpoint } from "../packet.ts";
 import type { System } from "../ports.ts";
 import type { Identification } from "../settings/resolve.ts";
+import { describeObjects } from "./left.ts";
 
 /**
  * Removes what an instance, client or server, left in the kernel.
@@ -45,21 +43,8 @@ export async function cleanup(
     clock,
   };
   const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
-  const removed = describeRemoved(await instance.remove());
+  const removed = describeObjects(await instance.remove());
   return removed.length === 0
     ? `nothing of ${name} to remove\n`
     : removed.map((line) => `removed ${line}\n`).join("");
-}
-
-function describeRemoved({ tunnels, listeners, altAddresses, gate }: KernelState): string[] {
-  return [
-    ...[...tunnels.values()].map((tunnel) => `device ${tunnel.name}, tunnel to ${describeRemote(tunnel)}`),
-    ...[...listeners.values()].map(({ local }) => `FOU port ${formatEndpoint(local)}`),
-    ...[...altAddresses].map(([ip, device]) => `address ${ip} of ${device}`),
-    ...(gate === null ? [] : [`gate ${gateNames(gate.name).gate} in table ip ${gate.table}`]),
-  ];
-}
-
-function describeRemote(tunnel: Tunnel): string {
-  return isParked(tunnel) ? "nowhere" : formatEndpoint(tunnel.remote);
 }

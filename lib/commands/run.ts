@@ -1,3 +1,4 @@
+import { pid } from "node:process";
 import { claimInstance } from "../daemon/claim.ts";
 import { ClientDaemon } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
@@ -16,6 +17,7 @@ import type { Log } from "../log.ts";
 import type { KernelNews, System } from "../ports.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
+import { explainLeft, remedyFor } from "./left.ts";
 
 const MODULES = ["fou", "ipip"];
 
@@ -23,6 +25,8 @@ const MODULES = ["fou", "ipip"];
 export interface Orders {
   /** Aborted when it is to stop; the reason is the signal's name. */
   readonly stop: AbortSignal;
+  /** Called when it is told to stop again. */
+  onImpatience: () => void;
   /** Called when it is to send an auth packet. */
   onAuthRequest: () => void;
   /** Called when it is to reload its settings; at once if that was requested before. */
@@ -78,6 +82,8 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   using status = await offerStatus(context, identity);
+  orders.onImpatience = () =>
+    log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`);
   if (!reader.hasTunnels) await loadModules(runner, log);
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
@@ -90,7 +96,9 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   service.stopping();
   log.notice(`${stop.reason}: stopping`);
   daemon.sayGoodbye();
-  await kernel.removeEverywhere();
+  await kernel.removeEverywhere().catch(async (error) => {
+    throw await explainLeft(error, kernel, settings);
+  });
 }
 
 /** A client goes without a gate, and news of it, where the kernel has no nftables. */
@@ -122,7 +130,11 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   try {
     return await (settings.mode === "server" ? Server.start(context) : ClientDaemon.start(context));
   } catch (error) {
-    if (isEmpty(before)) await kernel.remove().catch((leftover) => log.error(leftover.message));
+    if (isEmpty(before)) {
+      await kernel.remove().catch(async (failure) => {
+        log.error((await explainLeft(failure, kernel, settings)).message);
+      });
+    }
     if (error === stop.reason) return null;
     throw error;
   }

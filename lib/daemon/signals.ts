@@ -3,11 +3,14 @@ export class Signals implements Disposable {
   readonly #stop = new AbortController();
   readonly #handlers = new Map<Deno.Signal, () => void>();
   #onAuthRequest: () => void = () => {};
+  #onImpatience: () => void = () => {};
   #onReload: (() => void) | null = null;
   #isReloadDue = false;
 
   constructor() {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) this.#listen(signal, () => this.#stop.abort(signal));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      this.#listen(signal, () => this.#stop.signal.aborted ? this.#onImpatience() : this.#stop.abort(signal));
+    }
     this.#listen("SIGUSR1", () => this.#onAuthRequest());
     this.#listen("SIGHUP", () => this.#onReload === null ? this.#isReloadDue = true : this.#onReload());
     // By default it would end the program.
@@ -17,6 +20,11 @@ export class Signals implements Disposable {
   /** Aborted by SIGTERM and SIGINT; the reason is the signal's name. */
   get stop(): AbortSignal {
     return this.#stop.signal;
+  }
+
+  /** Called at each SIGTERM and SIGINT after the one that aborted `stop`. */
+  set onImpatience(handler: () => void) {
+    this.#onImpatience = handler;
   }
 
   /** Called at each SIGUSR1. */

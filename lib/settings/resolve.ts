@@ -7,7 +7,8 @@ import { choosePeers, choosePrivate } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
 
-const FIRST_PORT = 10_000;
+/** The default UDP port is this and N. */
+export const FIRST_PORT = 10_000;
 const LAST_QUEUE_FOR_NUMBER = 999;
 /** Default queue lengths: as in version 0.1, and for many peers that may come at once. */
 const QUEUE_LENGTHS = { one: 24, several: 1024 };

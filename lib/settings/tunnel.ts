@@ -29,7 +29,12 @@ export interface TunnelContext {
 
 /** The instance's name, and the device of a single tunnel. @param number N */
 export function chooseTunnelDevice(given: Readonly<GivenValues>, number: number): string {
-  return given.tunnelDevice?.value ?? `ipipou${number}`;
+  return given.tunnelDevice?.value ?? defaultTunnelDevice(number);
+}
+
+/** @param number N */
+export function defaultTunnelDevice(number: number): string {
+  return `ipipou${number}`;
 }
 
 /**

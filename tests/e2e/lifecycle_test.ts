@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { ADDRESS, type Host } from "../lab/network.ts";
 import { endUnharmed } from "../lab/pings.ts";
 import { makeForeignThings } from "./foreign_things.ts";
-import { INNER, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
+import { INNER, IPIPOU, PATIENCE, PORT, Scenario } from "./scenario.ts";
+
+const TERMINAL = new URL("terminal.py", import.meta.url).pathname;
 
 const TOKEN = ["--auth-token", "open sesame"];
 
@@ -97,4 +100,25 @@ Deno.test("a server that cannot open its queue leaves the kernel as it was", asy
   assert.match(second.lines.at(-1)!, /netfilter queue 1.*another process has/);
   assert.equal((await first.kill()).code, 0);
   assert.equal(await scenario.snapshot("server"), before);
+});
+
+Deno.test("Ctrl-C pressed again and again in a terminal ends server and client as pressed once: nothing is left", async () => {
+  await using scenario = await Scenario.create();
+  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+  for (
+    const [host, said, ...options] of [["server", "waiting for clients", "-s"], [
+      "client",
+      "set up",
+      ...remote,
+    ]]
+  ) {
+    const before = await scenario.snapshot(host as Host);
+    const argv = ["-n1", "-b@eth0", ...TOKEN, ...options];
+    const terminal = ["/usr/bin/python3", "-B", TERMINAL, said!, IPIPOU, ...argv];
+    const { code, stdout } = await scenario.network.run(host as Host, terminal);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /SIGINT: stopping\r?\n/);
+    assert.match(stdout, /still stopping; if that hangs: kill -9 \d+, then ipipou cleanup (-s )?-n 1\r?\n/);
+    assert.equal(await scenario.snapshot(host as Host), before);
+  }
 });

@@ -158,7 +158,11 @@ Deno.test("A stop that cannot remove everything ends with exit code 200, and cle
   const { server } = world;
   server.host.programs.missing.add("nft");
   await server.stop();
-  assertEndedWith(server, EXIT.cleanup, /^Cannot clean up: Cannot run nft: not found in PATH/);
+  assertEndedWith(
+    server,
+    EXIT.cleanup,
+    /^Cannot clean up: Cannot run nft: not found in PATH; .*; to remove the rest: ipipou cleanup -s -n 0 --tunl-dev hub --fou-local-port 10000,10001$/,
+  );
   server.host.programs.missing.clear();
   const identification = {
     mode: "server",
@@ -222,6 +226,19 @@ Deno.test("A server run as a service waits for its network device, and for the d
   admin.addAddress("eth7", "203.0.113.7/24");
   await world.pass(1);
   assert.equal(world.server.status, "waiting for clients at 203.0.113.7:10000; 0 of 3 peers admitted");
+});
+
+Deno.test("A stop that the kernel refuses names what is left, and the command that removes it", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  client!.host.kernel.refuses = (line) => line.startsWith("fou del") ? "Device or resource busy" : null;
+  await client!.stop();
+  assertEndedWith(
+    client!,
+    EXIT.cleanup,
+    /^Cannot clean up: .*; left: .*FOU port 10\.0\.0\.2:10000.*; to remove the rest: ipipou cleanup -n 0 --tunl-dev ipipou1$/,
+  );
 });
 
 Deno.test("A second run of an instance, and its cleanup, are refused while one runs, and change nothing; a killed one is in nobody's way", async () => {

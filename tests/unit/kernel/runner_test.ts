@@ -193,6 +193,16 @@ Deno.test("Runner says that a killed program took too long", async () => {
   assert.deepEqual(limits, [60_000, 60_000]);
 });
 
+Deno.test("runProgram() keeps what a terminal sends to this program from those that it runs", async () => {
+  using _programs = new FakePrograms({ ip: {} });
+  // Its fields are the process id, the name, the state, the parent, and the process group.
+  Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nread line < /proc/$$/stat\necho $line\n", {
+    mode: 0o755,
+  });
+  const [pid, , , parent, group, session] = (await runProgram("ip", [], "", 60_000)).stdout.split(" ");
+  assert.deepEqual([Number(parent), group, session], [Deno.pid, pid, pid]);
+});
+
 Deno.test("runProgram() kills a program that takes too long", async () => {
   using _programs = new FakePrograms({ ip: {} });
   Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nexec /bin/sleep 1000\n", { mode: 0o755 });

@@ -57,7 +57,7 @@ export class Node {
     this.#manager.messages.length = 0;
     const process = this.host.start(this.#manager);
     const stop = new AbortController();
-    const orders = { stop: stop.signal, onAuthRequest: () => {}, onReload: () => {} };
+    const orders = { stop: stop.signal, onImpatience: () => {}, onAuthRequest: () => {}, onReload: () => {} };
     const current: Run = this.#run = { process, stop, orders, end: null };
     const log = new Log({
       verbosity: 1,

@@ -2,7 +2,7 @@ import process from "node:process";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
-import { keygen } from "./lib/commands/keygen.ts";
+import { keygen, KEYGEN_NOTE } from "./lib/commands/keygen.ts";
 import { addPeer, listPeers, type PeerOutcome, type PeerSystem, removePeer } from "./lib/commands/peer.ts";
 import { run } from "./lib/commands/run.ts";
 import type { StatusSystem } from "./lib/commands/status_system.ts";
@@ -161,7 +161,9 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
     case "version":
       return print(`ipipou ${deno.version} (${COMMIT})\n`);
     case "keygen":
-      return printSecret(keygen(invocation.labelled));
+      printSecret(keygen(invocation.labelled));
+      if (!invocation.labelled && Deno.stderr.isTerminal()) printError(KEYGEN_NOTE);
+      return;
     case "run":
       return await runDaemon(invocation);
     case "status":

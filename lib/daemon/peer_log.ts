@@ -87,7 +87,8 @@ export class PeerLog {
     }
   }
 
-  refused({ datagram: { source }, refusal, peer, holder }: Refused): void {
+  /** @param explain why a signature is wrong, in words that follow the refusal; called only for a line of the log */
+  refused({ datagram: { source }, refusal, peer, holder }: Refused, explain: () => string): void {
     this.history.refused(peer ?? null, { refusal, source: formatEndpoint(source) });
     if (peer !== undefined && holder !== undefined) {
       const why =
@@ -104,7 +105,7 @@ export class PeerLog {
     }
     const line = this.#refusals.note(source, refusal, this.#clock.now());
     if (line === null) this.#log.debug(describeRefusal(source, refusal));
-    else this.#log.notice(line);
+    else this.#log.notice(refusal === "wrong signature" ? `${line} (${explain()})` : line);
   }
 
   /** Logs a refusal of a packet that a peer's proof was in, each peer's once a minute. */

@@ -6,6 +6,7 @@ import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint, parseUdpPacket } from "../packet.ts";
 import { earlier } from "../registrar/lifetime.ts";
 import { type Admitted, isUnchanged, type Left, type Outcome } from "../registrar/outcome.ts";
+import { explainWrongSignature } from "../registrar/wrong_signature.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import { Alarm } from "./alarm.ts";
@@ -311,7 +312,9 @@ export class Server implements Daemon {
   #follow(outcome: Outcome): void {
     this.#record.update();
     this.#alarm.update();
-    if (outcome.kind === "refused") return this.#peerLog.refused(outcome);
+    if (outcome.kind === "refused") {
+      return this.#peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
+    }
     if (outcome.kind === "searching") return;
     if (outcome.kind === "left") return this.#shutOut(outcome);
     const { peer: { name }, displaced } = outcome;
@@ -322,6 +325,12 @@ export class Server implements Daemon {
     const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
     if (isDone) this.#complete(outcome);
     else this.#reconciler.request(name, () => this.#complete(outcome));
+  }
+
+  #explain(payload: Uint8Array): string {
+    const { settings: { peers }, registrar: { admissions } } = this.#setup;
+    const { clock } = this.#context.system;
+    return explainWrongSignature(payload, peers, admissions, clock);
   }
 
   #shutOut({ peer: { name }, why }: Left): void {

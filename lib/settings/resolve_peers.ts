@@ -3,7 +3,7 @@ import { refuseClashes } from "./clashes.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
-import { chooseScheme, type SchemeContext } from "./scheme.ts";
+import { chooseScheme, refusePrivateKeys, type SchemeContext } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
 
@@ -31,11 +31,13 @@ export function choosePeers({ given, peers }: Input, context: PeersContext): Pee
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
     const only = { name: chooseTunnelDevice(given, number), place: "", given };
-    return [choosePeer(only, { ...context, isNamed: false, net })];
+    const peer = choosePeer(only, { ...context, isNamed: false, net });
+    refusePrivateKeys([{ ...peer, given }]);
+    return [peer];
   }
-  const chosen = peers.map((peer) =>
-    choosePeer({ ...peer, given: inherit(given, peer.given) }, { ...context, isNamed: true, net })
-  );
+  const whole = peers.map((peer) => ({ ...peer, given: inherit(given, peer.given) }));
+  const chosen = whole.map((peer) => choosePeer(peer, { ...context, isNamed: true, net }));
+  refusePrivateKeys(chosen.map(({ scheme }, index) => ({ scheme, given: whole[index]!.given })));
   refuseClashes(chosen, peers, net);
   return chosen;
 }

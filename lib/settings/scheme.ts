@@ -1,4 +1,5 @@
 import { beginsLikeExtension } from "../auth/extension.ts";
+import { keyPairOf } from "../auth/keys.ts";
 import { LONGEST_PAYLOAD, looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
@@ -57,6 +58,25 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
     remotePublicKey: remotePublicKey?.value ?? null,
     secret,
   };
+}
+
+/**
+ * Refuses a public key that is one of the private keys in use: the far side must never have that, nor does it work.
+ *
+ * @throws {SettingsError}
+ */
+export function refusePrivateKeys(
+  peers: readonly { readonly scheme: Scheme; readonly given: Readonly<GivenValues> }[],
+): void {
+  const keys = peers.map(({ scheme }) => scheme).filter((scheme) => scheme.kind === "ed25519");
+  const secrets = new Set(keys.flatMap(({ privateKey }) => privateKey?.toBase64() ?? []));
+  for (const { scheme, given } of peers) {
+    if (scheme.kind !== "ed25519" || !secrets.has(scheme.remotePublicKey?.toBase64() ?? "")) continue;
+    throw new SettingsError(
+      `Cannot use ${HIDDEN} as ${given.remotePublicKey!.place}: it is this side's private key; ` +
+        "give the far side's public key, the second line of --auth-keygen there",
+    );
+  }
 }
 
 /** What is signed ends with the secret, which must not pass for a part of what is before it. */
@@ -133,17 +153,35 @@ function readToken(
   return token;
 }
 
-/** The first line of a key file is the key, so that the output of `--auth-keygen` can be used as such a file. */
+/** The first line of a key file is the private key, so that the output of `--auth-keygen` can be used as such a file. */
 function readKey(
   given: NonNullable<GivenValues["privateKey"]>,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
   const { value, what } = loadSecret(given, context);
   if (typeof value !== "string") return value;
+  const [first = "", second = ""] = value.split("\n").map((line) => line.trim());
+  refuseSwapped(first, second, what);
   try {
-    return decodeKey(value.replace(/\n.*$/s, "").trim());
+    return decodeKey(first);
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(`Cannot use ${what}: its first line ${error.message}`);
+  }
+}
+
+/** Lines that were swapped are taken for what they are where the second one's public key is the first. */
+function refuseSwapped(first: string, second: string, what: string): void {
+  let swapped;
+  try {
+    swapped = keyPairOf(decodeKey(second)).publicKey.toBase64() === decodeKey(first).toBase64();
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    return;
+  }
+  if (swapped) {
+    throw new SettingsError(
+      `Cannot use ${what}: its first line is the public key; the private one must be first`,
+    );
   }
 }

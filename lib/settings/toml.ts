@@ -127,7 +127,9 @@ function takeValue(
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     const shown = value.type === "string" ? quote(value.text) : cutLong(value.text);
-    throw new SettingsError(`Cannot use ${option.secret ? HIDDEN : shown} as ${place}: ${error.message}`);
+    throw new SettingsError(
+      `Cannot use ${option.secret || error.isSecret ? HIDDEN : shown} as ${place}: ${error.message}`,
+    );
   }
 }
 

@@ -23,7 +23,15 @@ const KEY_FORM = `${KEY_LENGTH} bytes in standard base64`;
 const DEVICE_FORM = "a device name: 1 to 15 of A-Z a-z 0-9 _ . -";
 
 /** An invalid value. The message says what it must be; the caller adds what it is and where. */
-export class ValueError extends Error {}
+export class ValueError extends Error {
+  /** Whether the value may be a secret, whatever it is given as. */
+  readonly isSecret: boolean;
+
+  constructor(message: string, { isSecret = false } = {}) {
+    super(message);
+    this.isSecret = isSecret;
+  }
+}
 
 /** Kinds of options that can be set in a TOML file. */
 export type LastingKind = Exclude<Kind, { kind: "command" | "switch" | "config" | "count" }>;
@@ -182,7 +190,8 @@ function readPublicKey(text: string): Uint8Array<ArrayBuffer> {
   }
   if (!isPoint(key)) {
     throw new ValueError(
-      "must be a key made with --auth-keygen: no private key has this one, check each character",
+      "must be a public key, the second line of --auth-keygen: this is a private key, or a character is wrong",
+      { isSecret: true },
     );
   }
   return key;

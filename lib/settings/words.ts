@@ -88,7 +88,7 @@ export function assignOption(
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new SettingsError(
-      `Cannot use ${option.secret ? HIDDEN : quote(text)} as ${place}: ${error.message}`,
+      `Cannot use ${option.secret || error.isSecret ? HIDDEN : quote(text)} as ${place}: ${error.message}`,
     );
   }
 }

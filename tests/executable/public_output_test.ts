@@ -1,7 +1,24 @@
 import assert from "node:assert/strict";
 import { run } from "../../tools/command.ts";
 
+const TERMINAL = new URL("../e2e/terminal.py", import.meta.url).pathname;
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
+
+Deno.test("--auth-keygen says which line is which in a terminal, on standard error", async () => {
+  const inTerminal = async (command: string) => {
+    const argv = ["/usr/bin/python3", "-B", TERMINAL, "never said", "sh", "-c", command, "sh", IPIPOU];
+    return (await run(argv)).stdout.replaceAll("\r", "").split("\n");
+  };
+  const [privateKey, publicKey, note] = await inTerminal('"$1" --auth-keygen');
+  assert.deepEqual([privateKey!.length, publicKey!.length], [44, 44]);
+  assert.match(note!, /^The first line is the private key, .* The second is the public key, .*\.$/);
+  assert.equal((await inTerminal('"$1" --auth-keygen > /dev/null'))[0], note);
+  assert.deepEqual(await inTerminal('"$1" --auth-keygen 2> /dev/null | wc -l'), ["2", ""]);
+  assert.match(
+    (await inTerminal('"$1" --auth-keygen -v')).join("\n"),
+    /^Private key: .{44}\nPublic key: .{44}\n$/,
+  );
+});
 
 Deno.test("the executable warns when it prints a key into a file that others can read", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-output-" });

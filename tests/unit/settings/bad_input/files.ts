@@ -1,3 +1,4 @@
+import { README_KEY_PAIR as PAIR } from "../../auth/vectors.ts";
 import { BASES, GOOD_FILES } from "../bases.ts";
 import { type BadInput, onCommandLine, type Words } from "./input.ts";
 import { KEY, OK_CLIENT } from "./phrases.ts";
@@ -36,6 +37,11 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
     [...OK_CLIENT, "--auth-key-file", "{dir}"],
     {},
     "Cannot read {dir} (--auth-key-file): Is a directory; make it a UTF-8 text file that this user can read",
+  ],
+  [
+    [...OK_CLIENT, "--auth-key-file", "{dir}/k"],
+    { k: `${PAIR.publicKey.toBase64()}\n${PAIR.privateKey.toBase64()}\n` },
+    "Cannot use the content of {dir}/k (--auth-key-file): its first line is the public key; the private one must be first",
   ],
   [
     [...OK_CLIENT, "--auth-token-file", "{dir}/t"],

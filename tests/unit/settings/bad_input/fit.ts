@@ -3,6 +3,8 @@ import { type BadInput, onCommandLine } from "./input.ts";
 import { BOTH, OK_CLIENT, WEAK_KEY } from "./phrases.ts";
 
 const README_KEY = README_KEY_PAIR.privateKey.toBase64();
+/** A private key that could be a public one, as half of all can. */
+const POINT = new Uint8Array(32).fill(3).toBase64();
 const OK_SERVER = ["-s", "-b", "192.0.2.1"];
 
 /** Options that require another, or conflict. */
@@ -110,6 +112,12 @@ export const FIT: readonly BadInput[] = ([
     [...OK_CLIENT, "--auth-token-b64", "AAAAAAAAAAAAAAAAAAAAABQAAEU=", "--reply-on-auth-ok"],
     "Cannot use (hidden) as --auth-token-b64: reversed, as in replies, it looks like an IPv4 packet, choose another",
   ],
+  ...[[...OK_CLIENT, "--reply-on-auth-ok"], OK_SERVER].map((words) =>
+    [
+      [...words, "--auth-key-b64", POINT, "--auth-remote-pubkey-b64", POINT],
+      "Cannot use (hidden) as --auth-remote-pubkey-b64: it is this side's private key; give the far side's public key, the second line of --auth-keygen there",
+    ] as const
+  ),
   [
     [...OK_CLIENT, "--auth-key-b64", README_KEY, "--auth-secret", "IP2\u0001, and more"],
     "Cannot use (hidden) as --auth-secret: it begins as an extension of an auth packet does, choose another",

@@ -102,7 +102,7 @@ export const VALUES: readonly BadInput[] = ([
   ],
   [
     `--auth-remote-pubkey-b64 ${NO_POINT}`,
-    `Cannot use "${NO_POINT}" as --auth-remote-pubkey-b64: must be a key made with --auth-keygen: no private key has this one, check each character`,
+    "Cannot use (hidden) as --auth-remote-pubkey-b64: must be a public key, the second line of --auth-keygen: this is a private key, or a character is wrong",
   ],
   ["--auth-remote-pubkey-b64 x", `Cannot use "x" as --auth-remote-pubkey-b64: ${KEY}`],
   [

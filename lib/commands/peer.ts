@@ -54,6 +54,8 @@ export function addPeer(
     ...addition,
     peerIp: chooseAddress(addition, before),
     publicKey: keys?.publicKey ?? null,
+    // Without replies a client never learns whether it is accepted.
+    reply: (addition.given.reply ?? before.input.given.reply) === undefined ? true : null,
   }, system.read);
   refuseStranger(addition, before);
   const after = loadHub(hub, withFile(system, path, file.text));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Admission, isLive } from "../admission.ts";
 import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
@@ -77,9 +78,12 @@ export class Announcer {
     this.#places.forget(peer);
   }
 
-  /** Settings have changed. */
-  update(): void {
+  /** Settings have changed. A client that was let in, and is unknown now, learns that it has no server here any more. */
+  update(previous: ServerSetup = this.#setup()): void {
     const { peers } = this.#setup().settings;
+    const schemes = new Map(peers.map(({ name, scheme }) => [name, scheme]));
+    const isUnknown = ({ peer }: Listener) => !isDeepStrictEqual(schemes.get(peer.name), peer.scheme);
+    this.#tell("stops", this.#listeners(true, previous).filter(isUnknown));
     this.#places.keepOnly(new Set(peers.filter(({ reply }) => reply).map(({ name }) => name)));
   }
 
@@ -112,8 +116,8 @@ export class Announcer {
     }
   }
 
-  #listeners(isLetIn: boolean): Listener[] {
-    const { settings: { peers, local: { ports } }, registrar: { admissions } } = this.#setup();
+  #listeners(isLetIn: boolean, setup = this.#setup()): Listener[] {
+    const { settings: { peers, local: { ports } }, registrar: { admissions } } = setup;
     const now = this.#context.system.clock.now();
     return peers.flatMap((peer) => {
       const [place, admission] = [this.#places.of(peer.name), admissions.get(peer.name)];

@@ -191,7 +191,9 @@ export class Authentication implements Disposable {
   #handleNews(news: News): void {
     const { name, remote } = this.#peer;
     this.#client.handleServerNews(news, this.#clock.now());
-    const what = news === "stops" ? "the server stops; trying until it is back" : "the server has started";
+    const what = news === "stops"
+      ? "the server stops, or has removed this client; trying until it is back"
+      : "the server has started";
     this.#context.log.notice(`${name}: ${remote}: ${what}`);
     this.#context.wake();
   }
@@ -202,15 +204,23 @@ export class Authentication implements Disposable {
     this.#client.handleMissingReply(this.#clock.now(), this.#context.counts());
     this.#replies?.relax();
     const { name, remote } = this.#peer;
-    const why = "refused, unreachable, or a server that sends none";
-    if (isNews) {
-      this.#context.log.warning(`${name}: no reply from ${remote}: ${why}; trying until there is one`);
-    } else {this.#context.log.info(
-        `${name}: no reply from ${remote}; trying again in ${this.#secondsToSend()} s`,
-      );}
+    const line = `${name}: no reply from ${remote}`;
+    if (!isNews) this.#context.log.info(`${line}; trying again in ${this.#secondsToSend()} s`);
+    else {
+      const why = explainSilence(this.#client.knowledge.acceptedAt !== null);
+      this.#context.log.warning(`${line}: ${why}; trying until there is one`);
+    }
   }
 
   #secondsToSend(): number {
     return Math.ceil((this.#client.nextSend! - this.#clock.now()) / 1000);
   }
+}
+
+/** What to look at, the likeliest first. @param wasAccepted whether the server has replied before */
+function explainSilence(wasAccepted: boolean): string {
+  return wasAccepted
+    ? "it has replied before; check whether it runs, its log for what it says of this client, and the way there"
+    : 'check whether it runs; whether UDP gets to that port (firewall, port forwarding); its log for "refused auth ' +
+      'packet", and why; and that its reply-on-auth-ok is on';
 }

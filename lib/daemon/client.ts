@@ -95,7 +95,10 @@ export class ClientDaemon implements Daemon {
     }
     await applySetup(kernel, setup);
     for (const clash of clashes) log.warning(clash);
-    log.notice(`${name}: tunnel to ${formatEndpoint(remote)} set up: ${ip} peer ${peerIp} dev ${device}`);
+    const accepted = reply ? "not yet accepted" : "unconfirmed, as replies are off";
+    log.notice(
+      `${name}: tunnel to ${formatEndpoint(remote)} set up, ${accepted}: ${ip} peer ${peerIp} dev ${device}`,
+    );
     if (!settings.keepalive && !reply) {
       log.notice(
         `${name}: nothing will tell when the server has lost this client, for instance by a restart: ` +
@@ -112,6 +115,7 @@ export class ClientDaemon implements Daemon {
       role: "client",
       remote: this.#setup.remote,
       replyState,
+      expectsReplies: this.#setup.settings.peers[0]!.reply,
       knowledge,
       problem: this.#whereabouts.lack ?? this.#wallClock.lack ?? this.#authentication.fault,
     };

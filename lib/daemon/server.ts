@@ -201,7 +201,7 @@ export class Server implements Daemon {
     }
     release(previous, this.#setup);
     this.#peerLog.reloaded(previous.registrar.admissions, next.registrar.admissions);
-    this.#announcer.update();
+    this.#announcer.update(previous);
     this.#hosts.lookFor(missingOf(next));
   }
 

@@ -22,6 +22,7 @@ export interface ClientStatus {
   readonly role: "client";
   readonly remote: Endpoint;
   readonly replyState: ReplyState;
+  readonly expectsReplies: boolean;
   readonly knowledge: Knowledge;
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
@@ -48,11 +49,11 @@ function firstOf([first, ...more]: readonly string[]): string {
   return more.length === 0 ? first! : `${first} and ${more.length} more`;
 }
 
-function describeClient({ remote, replyState }: ClientStatus): string {
+function describeClient({ remote, replyState, expectsReplies }: ClientStatus): string {
   const server = formatEndpoint(remote);
   switch (replyState) {
     case "unknown":
-      return `tunnel to ${server} set up`;
+      return `tunnel to ${server} set up${expectsReplies ? ", not yet accepted" : ""}`;
     case "accepted":
       return `accepted by ${server}`;
     case "no reply":

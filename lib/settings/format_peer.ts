@@ -9,6 +9,8 @@ import type { Setting } from "./words.ts";
 interface PeerFileContent {
   /** Its tunnel address if `settings` do not set it; null: none is written. */
   readonly peerIp: string | null;
+  /** Whether the hub replies to it is written; null: `settings` or the hub's say. */
+  readonly reply: true | null;
   /** Its public key if `settings` do not set it. */
   readonly publicKey: Uint8Array | null;
   /** Its options in order; later ones override earlier ones. */
@@ -24,13 +26,14 @@ interface PeerFileContent {
  * @throws {SettingsError} when one cannot be read
  */
 export function formatPeer(
-  { peerIp, publicKey, settings, given }: PeerFileContent,
+  { peerIp, publicKey, reply, settings, given }: PeerFileContent,
   read: ReadFile,
 ): { text: string; holdsSecret: boolean } {
   const lasting = settings.filter(({ option }, index) =>
     !settings.slice(index + 1).some((later) => replaces(later.option, option))
   ).map((setting) => inline(setting, given, read));
   const lines = [
+    ...formatKeys({ "reply-on-auth-ok": reply }),
     ...formatKeys({ "tunl.peer-ip": peerIp, "auth.remote-pubkey-b64": publicKey?.toBase64() ?? null }),
     ...lasting.map((setting) => formatSetting(setting, given)),
   ];

@@ -17,12 +17,12 @@ export const EXAMPLES = [
   ["Generate a key pair: the private key, then the public key", "ipipou --auth-keygen"],
   [
     "Server on UDP port 10001 of eth0, with tunnel address 172.28.0.2",
-    "ipipou -s -n 1 -b @eth0 --auth-secret-file FILE --auth-remote-pubkey-b64 KEY",
+    "ipipou -s -n 1 -b @eth0 --reply-on-auth-ok --auth-secret-file FILE --auth-remote-pubkey-b64 KEY",
   ],
   [
     "Its client",
     "ipipou -n 1 -b @eth0 -r vpn.example.com:10001 --tunl-ip 172.28.0.3 " +
-    "--auth-key-file FILE --auth-secret-file FILE",
+    "--reply-on-auth-ok --auth-key-file FILE --auth-secret-file FILE",
   ],
   ["The same with its settings in /etc/ipipou/office.toml", "ipipou --config office"],
 ] as const;

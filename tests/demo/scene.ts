@@ -35,7 +35,15 @@ async function startServer({ stage, directory }: Cast, publicKey: string): Promi
     "datagrams that look like auth packets, a few a second; those go to the program.",
   );
   const auth = ["--auth-remote-pubkey-b64", publicKey, "--auth-secret-file", `${directory}/secret`];
-  const server = stage.start("server", [IPIPOU, "-s", "-n1", "-b@eth0", ...auth, ...LOG]);
+  const server = stage.start("server", [
+    IPIPOU,
+    "-s",
+    "-n1",
+    "-b@eth0",
+    "--reply-on-auth-ok",
+    ...auth,
+    ...LOG,
+  ]);
   await stage.expect(server, /waiting for clients/);
   stage.kept("the gate stands");
   return server;
@@ -54,7 +62,7 @@ async function connect(cast: Cast, server: Process): Promise<Process> {
     "sets up its end and sends one signed auth packet. The server checks it, makes the other end towards the",
     "address it came from, and lets that address and port through the gate.",
   );
-  const client = startClient(cast, "client", "client.key", "--keepalive", "5");
+  const client = startClient(cast, "client", "client.key", "--keepalive", "5", "--reply-on-auth-ok");
   await stage.expect(server, /tunnel up to 198\.51\.100\.2:/);
   stage.kept("accepted: the server knows the client by the NAT's address");
   return client;

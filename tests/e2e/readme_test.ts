@@ -20,7 +20,8 @@ function command(beginning: string): string[] {
 async function works(scenario: Scenario, server: Process, startClient: () => Process): Promise<void> {
   await server.waitForLine(/waiting for clients/, PATIENCE);
   const client = startClient();
-  await server.waitForLine(/tunnel up/, PATIENCE);
+  await client.waitForLine(/set up, not yet accepted/, PATIENCE);
+  await client.waitForLine(/accepted by/, PATIENCE);
   await scenario.ping("client");
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 }

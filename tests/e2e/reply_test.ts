@@ -7,7 +7,8 @@ const TEXT = "open sesame";
 const TOKEN = ["--auth-token", TEXT];
 const REPLY = "--reply-on-auth-ok";
 const ACCEPTED = /ipipou1: accepted by 192\.0\.2\.1:10001/;
-const NO_REPLY = /Warning: ipipou1: no reply from 192\.0\.2\.1:10001: refused, unreachable/;
+const NO_REPLY =
+  /Warning: ipipou1: no reply from 192\.0\.2\.1:10001: check whether it runs; whether UDP gets to that port/;
 
 /** Lines of both sides' settings files: its own key with the secret, and the far side's key. */
 async function keyed(scenario: Scenario): Promise<Record<"server" | "client", { own: string; far: string }>> {

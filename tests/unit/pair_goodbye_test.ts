@@ -7,7 +7,8 @@ import type { Node } from "./pair/node.ts";
 import { clientSettings, hubOf, peersOf, schemeOf, World } from "./pair/world.ts";
 
 const GOODBYE_LINE = /<5>p0: says good-bye: shut out until it authenticates again/;
-const STOPS_LINE = /<5>ipipou1: 192\.0\.2\.1:10000: the server stops; trying until it is back/;
+const STOPS_LINE =
+  /<5>ipipou1: 192\.0\.2\.1:10000: the server stops, or has removed this client; trying until it is back/;
 const STARTED_LINE = /<5>ipipou1: 192\.0\.2\.1:10000: the server has started/;
 
 /** A connected world in which the first client and its peer have these schemes. */
@@ -134,6 +135,22 @@ Deno.test("a server tells nothing to clients without replies, and a client witho
   const { files } = world.server.host;
   const told = JSON.parse(files.get("/var/lib/ipipou/hub.places.json")!);
   assert.deepEqual(told.map(([peer]: [string]) => peer), ["p0"]);
+});
+
+Deno.test("a client that a reload removes, or gives another key, is told; the others are not", async () => {
+  const [first, ...others] = peersOf({ reply: true });
+  for (const peers of [others, [{ ...first!, scheme: schemeOf(2, "server") }, others[0]!]]) {
+    const world = await connected();
+    const [client] = world.clients;
+    world.server.reload(hubOf(peers));
+    await world.pass(1);
+    assert.equal(count(client!, STOPS_LINE), 1);
+    assert.match(client!.status!, /^no reply from /);
+    for (const other of world.clients.slice(1)) assert.equal(count(other, /the server/), 0);
+    world.server.reload(hubOf(peers));
+    await world.pass(1);
+    assert.equal(count(client!, STOPS_LINE), 1);
+  }
 });
 
 Deno.test("a client whose server stops tries again after three seconds, then after growing pauses", async () => {

@@ -7,7 +7,8 @@ import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
 import { clientSettings, hubOf, peersOf, PORT, schemeOf, SERVER, World } from "./pair/world.ts";
 
 const ACCEPTED_LINE = /ipipou1: accepted by 192\.0\.2\.1:10000$/;
-const NO_REPLY_LINE = /Warning: ipipou1: no reply from 192\.0\.2\.1:10000: refused, unreachable/;
+const NO_REPLY_LINE =
+  /Warning: ipipou1: no reply from 192\.0\.2\.1:10000: check whether it runs; whether UDP gets to that port/;
 
 /** A world whose first client and the hub's peer for it have these schemes. Replies are on. */
 function worldOf(ofServer: Scheme, ofClient: Scheme, fields: Partial<Settings> = {}): World {
@@ -53,6 +54,26 @@ Deno.test("A client learns that it is accepted from each form of reply, and goes
   }
 });
 
+Deno.test("A client says that its tunnel is set up, not that it works, until it is accepted; later it says what was before", async () => {
+  const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"));
+  const [client] = world.clients;
+  client!.start();
+  await world.pass(1);
+  assert.equal(linesOf(world, /<5>ipipou1: tunnel to \S+ set up, not yet accepted: 172/).length, 1);
+  assert.equal(client!.status, "tunnel to 192.0.2.1:10000 set up, not yet accepted");
+  await world.pass(5);
+  assert.equal(linesOf(world, NO_REPLY_LINE).length, 1);
+  world.server.start();
+  await world.pass(60);
+  assert.equal(client!.status, "accepted by 192.0.2.1:10000");
+  world.server.kill();
+  await world.pass(120);
+  assert.equal(
+    linesOf(world, /Warning: .* no reply from .*: it has replied before; check whether it runs/).length,
+    1,
+  );
+});
+
 Deno.test("A client that expects no reply neither listens nor retries", async () => {
   const world = new World();
   const client = world.clients[1]!;
@@ -61,6 +82,7 @@ Deno.test("A client that expects no reply neither listens nor retries", async ()
   assert.equal(client.host.replySockets.size, 0);
   assert.equal(client.lines.filter((line) => line.endsWith("sent auth packet")).length, 1);
   assert.ok(!client.hasLogged(/accepted|no reply/));
+  assert.ok(client.hasLogged(/<5>ipipou1: tunnel to \S+ set up, unconfirmed, as replies are off: 172/));
 });
 
 Deno.test("A client logs once that it is accepted, and sends auth packets at the keepalive interval", async () => {
@@ -124,7 +146,7 @@ Deno.test("Forged replies are ignored and change nothing in the kernel", async (
   await forge("192.0.2.9", PORT, backwards);
   await forge(SERVER.ip, PORT + 1, backwards);
   await forge(SERVER.ip, PORT, backwards.slice(1));
-  assert.equal(linesOf(world, /ignored|accepted/).length, 0, "none of these is looked at");
+  assert.equal(linesOf(world, /ignored|accepted by/).length, 0, "none of these is looked at");
   await forge(SERVER.ip, PORT, token);
   assert.equal(linesOf(world, /ignored a reply from 192\.0\.2\.1:10000/).length, 1);
   assert.equal(linesOf(world, ACCEPTED_LINE).length, 0);

@@ -24,7 +24,9 @@ Deno.test("addPeer() writes the peer's file, makes the hub reload, and returns t
   const [peer] = settings.peers;
   assert.deepEqual(file, {
     path: "/etc/ipipou/hub.peers/office.toml",
-    text: `tunl.peer-ip = "${peer!.tunnel.peerIp}"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\n`,
+    text: `reply-on-auth-ok = true\ntunl.peer-ip = "${
+      peer!.tunnel.peerIp
+    }"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\n`,
     mode: 0o644,
     replace: false,
   });
@@ -34,6 +36,7 @@ Deno.test("addPeer() writes the peer's file, makes the hub reload, and returns t
     result,
     `number = 1
 keepalive = 25
+reply-on-auth-ok = true
 [fou]
 local = ":10001@eth0"
 remote = "vpn.example:10001"

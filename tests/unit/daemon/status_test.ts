@@ -17,6 +17,7 @@ const CLIENT: ClientStatus = {
   role: "client",
   remote: { ip: "192.0.2.1", port: 10_001 },
   replyState: "unknown",
+  expectsReplies: true,
   knowledge: { sentAt: null, acceptedAt: null, heardAt: null },
   problem: null,
 };
@@ -24,7 +25,7 @@ const CLIENT: ClientStatus = {
 Deno.test("describeStatus() says first what is wrong", () => {
   assert.equal(
     describeStatus({ ...CLIENT, problem: "Cannot send to 192.0.2.1" }),
-    "Cannot send to 192.0.2.1; tunnel to 192.0.2.1:10001 set up",
+    "Cannot send to 192.0.2.1; tunnel to 192.0.2.1:10001 set up, not yet accepted",
   );
   assert.match(describeStatus({ ...SERVER, problem: "No address" }), /^No address; waiting for clients at /);
 });
@@ -65,8 +66,9 @@ Deno.test("describeStatus() says whether a client's server replies", () => {
     describeStatus({ ...CLIENT, replyState })
   );
   assert.deepEqual(words, [
-    "tunnel to 192.0.2.1:10001 set up",
+    "tunnel to 192.0.2.1:10001 set up, not yet accepted",
     "accepted by 192.0.2.1:10001",
     "no reply from 192.0.2.1:10001",
   ]);
+  assert.equal(describeStatus({ ...CLIENT, expectsReplies: false }), "tunnel to 192.0.2.1:10001 set up");
 });

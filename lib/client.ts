@@ -27,11 +27,16 @@ const HEARD_MILLISECONDS = 60_000;
 const RESTART_MILLISECONDS = 60_000;
 /** The first keepalive after a silence comes earlier by up to this share, as the silence has brought clients in step. */
 const SPREAD = 0.5;
+/** Auth packets between which data got no answer, until that is said. */
+const DEAF_AFTER = 3;
+
 export interface ClientOptions {
   /** Seconds between auth packets; 0: only on request; null: 0, or a slow heartbeat if replies are expected. */
   readonly keepalive: number | null;
   /** The server replies to accepted auth packets. */
   readonly expectsReplies: boolean;
+  /** Whether the tunnel's device counts a reply as received. */
+  readonly countsReplies: boolean;
   /** What can be done about silence, in this order. */
   readonly steps: readonly Step[];
   /** Each auth packet comes with a ping through the tunnel. */
@@ -76,6 +81,8 @@ export class Client {
   /** When the auth packet was sent since which data shows that the server is not silent. */
   #listensSince = -Infinity;
   #attempt: Attempt | null = null;
+  /** Auth packets in a row since which something was sent into the tunnel, and nothing came out of it. */
+  #deafness = 0;
 
   /**
    * @param now milliseconds of `Clock.now()`; the first packet is due at once
@@ -122,6 +129,13 @@ export class Client {
     return attempt;
   }
 
+  /** Whether data gets no answer though the server accepts this client: true once, and again after some came. */
+  takeDeafness(): boolean {
+    if (this.#replyState !== "accepted" || this.#deafness < DEAF_AFTER) return false;
+    this.#deafness = -Infinity;
+    return true;
+  }
+
   handleRequest(now: number): void {
     this.#sendDue = now;
   }
@@ -131,6 +145,8 @@ export class Client {
     const { expectsReplies } = this.#options;
     const keepalive = this.#keepalive;
     const traffic = this.#hearing.note(counts, now);
+    if (traffic === "heard") this.#deafness = 0;
+    if (traffic === "unanswered" && this.#replyState === "accepted") this.#deafness++;
     if (!expectsReplies) this.#judge(traffic);
     else if (this.#replyState !== "no reply") this.#listensSince = now;
     this.#failures.reset();
@@ -149,6 +165,7 @@ export class Client {
   }
 
   handleAccepted(now: number): void {
+    if (this.#options.countsReplies) this.#hearing.handleReply();
     if (this.#replyState === "no reply" && this.#sendDue !== null) {
       const early = Math.round(this.#keepalive * (1 - SPREAD * this.#random()));
       this.#sendDue = Math.min(this.#sendDue, now + early);

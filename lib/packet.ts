@@ -23,7 +23,8 @@ export interface Datagram {
   readonly payload: Uint8Array;
 }
 
-const IP_HEADER_LENGTH = 20;
+/** Bytes of the shortest IPv4 header. */
+export const IP_HEADER_LENGTH = 20;
 const UDP_HEADER_LENGTH = 8;
 const UDP_PROTOCOL = 17;
 const ICMP_HEADER_LENGTH = 8;

@@ -6,6 +6,7 @@ export type Traffic = "heard" | "unanswered" | "idle";
 /** Watches whether anything comes out of a tunnel. */
 export class Hearing {
   #counts: PacketCounts | null = null;
+  #replies = 0;
   #heardAt: number | null = null;
 
   /** When it was first seen that something had come, in milliseconds of `Clock.now()`; null: never. */
@@ -16,15 +17,23 @@ export class Hearing {
   /** What is sent from now on goes another way: the next call of `note()` judges nothing of before. */
   restart(): void {
     this.#counts = null;
+    this.#replies = 0;
+  }
+
+  /** A reply came that the tunnel's device counts as received, as it does whatever the FOU port takes for a packet. */
+  handleReply(): void {
+    this.#replies++;
   }
 
   /** @param counts of the tunnel's device; null: there is none @param now milliseconds of `Clock.now()` */
   note(counts: PacketCounts | null, now: number): Traffic {
     const before = this.#counts;
+    const replies = this.#replies;
     this.#counts = counts;
+    this.#replies = 0;
     // A device that was made anew begins at 0.
     if (counts === null || before === null || counts.received < before.received) return "idle";
-    if (counts.received > before.received) {
+    if (counts.received > before.received + replies) {
       this.#heardAt = now;
       return "heard";
     }

@@ -144,6 +144,7 @@ export class Authentication implements Disposable {
       }
       this.#fault = null;
       this.#context.log.info("sent auth packet");
+      this.#noticeDeafness();
       if (this.#settings.monitor.ping) this.#ping();
     } catch (error) {
       client.handleSendFailure(this.#clock.now());
@@ -162,6 +163,18 @@ export class Authentication implements Disposable {
     } catch (error) {
       this.#context.log.info((error as Error).message);
     }
+  }
+
+  /** Auth packets are read before the server's firewall. */
+  #noticeDeafness(): void {
+    if (!this.#client.takeDeafness()) return;
+    const { name, remote } = this.#peer;
+    const port = remote.replace(/.*:/, "");
+    this.#context.log.warning(
+      `${name}: accepted by ${remote}, but nothing comes out of the tunnel, though something was sent into it; if that ` +
+        `should be answered, check the server's firewall: udp dport ${port} ct state new,untracked accept, and ` +
+        "iifname DEVICE accept for its tunnel's device; and the firewall here, and the inner addresses of both sides",
+    );
   }
 
   /** A server takes an auth packet for a repeated one if its time is before that of an earlier one. */

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
+import { authPayloadLength } from "../auth/scheme.ts";
 import { Client } from "../client.ts";
 import type { Step } from "../client/ladder.ts";
 import { isHostIpv4 } from "../ipv4.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
-import type { Endpoint } from "../packet.ts";
+import { type Endpoint, IP_HEADER_LENGTH } from "../packet.ts";
 import type { System } from "../ports.ts";
 import type { Remote, Settings } from "../settings/settings.ts";
 import { describeHosts } from "./hosts.ts";
@@ -50,6 +51,7 @@ export function makeClient(settings: Settings, { clock, random }: Pick<System, "
   const options = {
     keepalive,
     expectsReplies: peer!.reply,
+    countsReplies: authPayloadLength(peer!.scheme) >= IP_HEADER_LENGTH,
     steps: stepsOf(settings),
     pings: monitor.ping,
   };

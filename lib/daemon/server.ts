@@ -12,6 +12,7 @@ import { findAdmissions } from "./adoption.ts";
 import { Alarm } from "./alarm.ts";
 import { Announcer } from "./announcer.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
+import { FirstData } from "./first_data.ts";
 import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, describeMove, findOutside } from "./outside.ts";
 import { PeerFaults } from "./peer_faults.ts";
@@ -52,6 +53,7 @@ export class Server implements Daemon {
   readonly #record: ReplayRecord;
   readonly #announcer: Announcer;
   readonly #liveness: Liveness;
+  readonly #firstData: FirstData;
   /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters are due. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
@@ -73,13 +75,17 @@ export class Server implements Daemon {
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
     this.#announcer = new Announcer(() => this.#setup, context);
-    this.#liveness = new Liveness({
+    const watched = {
       ...{ clock, log },
       wanted: () => ({ settings: this.#setup.settings, admissions: this.#setup.registrar.admissions }),
-      countsOf: (device) => context.kernel.countsOf(device),
+      countsOf: (device: string) => context.kernel.countsOf(device),
+    };
+    this.#liveness = new Liveness({
+      ...watched,
       sendKeepalive: (remote, port) => this.#announcer.keepAlive(remote, port),
     });
-    const due = () => earlier(this.#setup.registrar.due, this.#liveness.due);
+    this.#firstData = new FirstData(watched);
+    const due = () => earlier(this.#setup.registrar.due, earlier(this.#liveness.due, this.#firstData.due));
     this.#alarm = new Alarm(due, () => this.#ring(), clock);
   }
 
@@ -244,6 +250,7 @@ export class Server implements Daemon {
       const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
       this.#faults.update(faults, admissions);
       this.#liveness.update();
+      this.#firstData.update();
       this.#alarm.update();
     } finally {
       this.#context.service.update();
@@ -304,6 +311,7 @@ export class Server implements Daemon {
   #ring(): void {
     const now = this.#context.system.clock.now();
     for (const outcome of this.#setup.registrar.settle(now)) this.#follow(outcome);
+    if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
     if (this.#liveness.due === null || this.#liveness.due > now) return;
     this.#liveness.look();
     this.#context.service.update();
@@ -347,6 +355,7 @@ export class Server implements Daemon {
     if (this.#faults.has(peer.name)) return; // the log has been told why
     this.#peerLog.admitted(outcome);
     this.#liveness.note(peer.name);
+    this.#firstData.note(peer);
     this.#context.service.update();
     this.#announcer.note(peer, admission);
     this.#announcer.reply(peer, datagram);

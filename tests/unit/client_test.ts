@@ -4,7 +4,7 @@ import { Client } from "../../lib/client.ts";
 
 const NOW = 1_795_219_200_000;
 
-const OPTIONS = { steps: [], pings: false } as const;
+const OPTIONS = { steps: [], pings: false, countsReplies: false } as const;
 
 /** A client that expects no replies. */
 function plain(keepalive: number | null): Client {
@@ -95,6 +95,42 @@ Deno.test("handleSendFailure() starts with a short pause again once a packet was
   client.handleSent(NOW, null);
   client.handleSendFailure(NOW);
   assert.equal(client.nextSend, NOW + 1_000);
+});
+
+Deno.test("takeDeafness() is true once data got no answer between three auth packets of an accepted client", () => {
+  const client = expecting(25);
+  const told: boolean[] = [];
+  const send = (received: number, sent: number) => {
+    client.handleSent(NOW, { received, sent });
+    told.push(client.takeDeafness());
+  };
+  for (let sent = 0; sent < 5; sent++) send(0, sent);
+  assert.ok(!told.includes(true), "nobody has accepted it");
+  client.handleAccepted(NOW);
+  for (const idle of [5, 5, 5, 5, 5]) send(0, idle);
+  assert.ok(!told.includes(true), "nothing was sent");
+  told.length = 0;
+  for (let sent = 6; sent < 12; sent++) send(0, sent);
+  assert.deepEqual(told, [false, true, false, false, false, false]);
+  send(1, 12);
+  told.length = 0;
+  for (let sent = 13; sent < 17; sent++) send(1, sent);
+  assert.deepEqual(told, [false, false, true, false]);
+});
+
+Deno.test("takeDeafness() does not take replies for data, where the device counts them", () => {
+  const client = new Client(
+    { ...OPTIONS, keepalive: 25, expectsReplies: true, countsReplies: true },
+    NOW,
+    () => 0.5,
+  );
+  const told = Array.from({ length: 6 }, (_, index) => {
+    client.handleSent(NOW, { received: index, sent: index });
+    const isDeaf = client.takeDeafness();
+    client.handleAccepted(NOW);
+    return isDeaf;
+  });
+  assert.deepEqual(told, [false, false, false, true, false, false]);
 });
 
 Deno.test("handleSent() awaits no reply when none is expected", () => {

@@ -34,6 +34,33 @@ Deno.test("A server tells data from auth packets of the same length", async () =
   for (const length of [24, 73]) assert.equal(world.sendData(0, length), "p0");
 });
 
+Deno.test("A server says which clients are authenticated while no data comes, and that it comes; a client that gets no answer says so", async () => {
+  const world = new World();
+  await world.begin();
+  const { server, clients } = world;
+  await world.pass(300);
+  const told = (node: typeof server, pattern: RegExp) =>
+    node.lines.filter((line) => pattern.test(line)).length;
+  assert.equal(
+    told(server, /<5>p0, p1, p2: authenticated for 2 minutes, but nothing has come out of its tunnel; /),
+    1,
+  );
+  assert.equal(told(server, /authenticated for 2 minutes/), 1);
+  for (let time = 0; time < 5; time++) {
+    world.sendData(0);
+    await world.pass(25);
+  }
+  assert.equal(
+    told(clients[0]!, /<4>Warning: ipipou1: accepted by 192\.0\.2\.1:10000, but nothing comes out/),
+    1,
+  );
+  assert.equal(told(server, /data comes out/), 0);
+  world.sendBack(0);
+  await world.pass(26);
+  assert.equal(told(server, /<5>p0: data comes out of its tunnel, and is sent into it/), 1);
+  assert.equal(told(clients[1]!, /nothing comes out/), 0);
+});
+
 Deno.test("A client whose NAT port changes is cut off, and reconnects within one keepalive interval", async () => {
   const world = await connected();
   for (const nat of world.nats) nat.forget();

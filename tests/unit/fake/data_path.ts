@@ -1,4 +1,4 @@
-import { buildUdpPacket, type Endpoint, parseUdpPacket } from "../../../lib/packet.ts";
+import { buildUdpPacket, type Endpoint, IP_HEADER_LENGTH, parseUdpPacket } from "../../../lib/packet.ts";
 import { IpPacket, PROTOCOL } from "./ip_packet.ts";
 import type { FakeKernel } from "./kernel.ts";
 import type { FakeDevice } from "./links.ts";
@@ -103,6 +103,8 @@ export class DataPath {
     const inner = IpPacket.copy(payload);
     const tunnel = this.#findTunnel(destination, source, device.index);
     if (tunnel === undefined) return dropped(`no tunnel from ${source} to ${destination}`);
+    // The kernel counts before it looks what it is.
+    if (inner === null && payload.length >= IP_HEADER_LENGTH) tunnel.counts.received++;
     if (inner === null) return dropped(`no IPv4 packet in the tunnel ${tunnel.name}`);
     const verdict = this.#judge("prerouting", inner, tunnel.name, "");
     if (verdict.kind === "drop") return dropped(`nftables, out of ${tunnel.name}`);

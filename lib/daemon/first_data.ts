@@ -98,11 +98,7 @@ export class FirstData {
     const port = admissions.get(first.name)!.port;
     const names = [first, ...more].slice(0, MOST_NAMES).map(({ name }) => name).join(", ");
     const rest = more.length < MOST_NAMES ? "" : ` and ${more.length + 1 - MOST_NAMES} more`;
-    const what = lack === "received"
-      ? "nothing has come out of its tunnel; if something was sent, this host's firewall must accept UDP to port " +
-        `${port} in its input chain: udp dport ${port} ct state new,untracked accept`
-      : "something has come out of its tunnel, and nothing was sent back; if it should be, this host's firewall must " +
-        `accept what comes in by the device: iifname "${first.tunnel.device}" accept, in input and forward chains`;
+    const what = lack === "received" ? explainDeafness(port) : explainMuteness(first);
     this.#context.log.notice(
       `${names}${rest}: authenticated for ${PATIENCE / 60_000} minutes, but ${what}`,
     );
@@ -113,4 +109,21 @@ function lackOf(counts: PacketCounts | null): Lack {
   if (counts === null) return null;
   if (counts.received === 0) return "received";
   return counts.sent === 0 ? "sent" : null;
+}
+
+/** Data is dropped before the tunnel. @param port ours */
+function explainDeafness(port: number): string {
+  return "nothing has come out of its tunnel; if something was sent, this host's firewall must accept UDP to port " +
+    `${port} in its input chain: udp dport ${port} ct state new,untracked accept`;
+}
+
+/** Data is dropped behind the tunnel. */
+function explainMuteness({ tunnel: { device, peerIp }, allowedIps }: Peer): string {
+  const firewall =
+    "something has come out of its tunnel, and nothing was sent back; if it should be, this host's " +
+    `firewall must accept what comes in by the device: iifname "${device}" accept, in input and forward chains`;
+  return allowedIps === null
+    ? firewall
+    : `${firewall}; and what its client sends must come from ${peerIp}, its address here, or from its allowed-ips: ` +
+      "another client may have that address, too";
 }

@@ -6,6 +6,7 @@ import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
 import type { Admitted, Left, Refused } from "../registrar/outcome.ts";
 import { BID_MILLISECONDS } from "../registrar/roll.ts";
 import { PeerHistory } from "./peer_history.ts";
+import { Flapping } from "./flapping.ts";
 
 type Admissions = ReadonlyMap<string, Admission>;
 
@@ -19,6 +20,7 @@ export class PeerLog {
   readonly #repeated = new Map<string, RefusalReport>();
   /** Of packets from places of others, by the peer that sent them. */
   readonly #waiting = new Map<string, RefusalReport>();
+  readonly #flapping = new Flapping();
   /** The places that the log named last, by peer name. */
   readonly #told = new Map<string, Admission>();
 
@@ -50,9 +52,22 @@ export class PeerLog {
     } else if (isHere) {
       this.#log.info(`${name}: authenticated again from ${remote}`);
     } else {
-      const port = told.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
-      this.#log.notice(`${name}: moved from ${formatEndpoint(told.remote!)} to ${remote}${port}`);
+      this.#moved(name, told, admission);
     }
+  }
+
+  #moved(name: string, before: Admission, admission: Admission): void {
+    const [from, to] = [before, admission].map(({ remote }) => formatEndpoint(remote!));
+    const port = before.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
+    const move = `${name}: moved from ${from} to ${to}${port}`;
+    const telling = this.#flapping.note(name, before, admission, this.#clock.now());
+    if (telling === "move") return this.#log.notice(move);
+    this.#log.info(move);
+    if (telling === "nothing") return;
+    this.#log.warning(
+      `${name}: moves back and forth between ${from} and ${to}, ${telling.moves} times since the last such line: ` +
+        "two machines use its key or token, and cut each other off (give each its own), or its uplink changes all the time",
+    );
   }
 
   /** A peer lost its place to one that was admitted there. */
@@ -66,6 +81,7 @@ export class PeerLog {
   /** A peer said good-bye, or its lifetime is over. */
   left(name: string, why: Left["why"]): void {
     this.#told.delete(name);
+    this.#flapping.forget(name);
     const what = why === "good-bye" ? "says good-bye" : "its authentication has expired";
     this.history.parked(name, why === "good-bye" ? "it said good-bye" : what);
     this.#log.notice(`${name}: ${what}: shut out until it authenticates again`);
@@ -77,7 +93,9 @@ export class PeerLog {
     this.history.keep(new Set(after.keys()));
     for (const name of this.#told.keys()) {
       const admission = after.get(name);
-      if (admission === undefined || admission.remote === null) this.#told.delete(name);
+      if (admission !== undefined && admission.remote !== null) continue;
+      this.#told.delete(name);
+      this.#flapping.forget(name);
     }
     for (const [name, admission] of after) {
       const earlier = before.get(name);

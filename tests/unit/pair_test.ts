@@ -61,6 +61,32 @@ Deno.test("A server says which clients are authenticated while no data comes, an
   assert.equal(told(clients[1]!, /nothing comes out/), 0);
 });
 
+Deno.test("One key on two machines is told of once a minute at most, and which places they are", async () => {
+  const world = new World();
+  const { server, clients: [first, , twin] } = world;
+  twin!.settings = first!.settings;
+  server.start();
+  await world.pass(1);
+  first!.start();
+  await world.pass(12);
+  twin!.start();
+  await world.pass(600);
+  const told = server.lines.filter((line) =>
+    /<4>Warning: p0: moves back and forth between 198\.51\.100/.test(line)
+  );
+  assert.ok(told.length >= 8 && told.length <= 11, server.lines.join("\n"));
+  const moves = told.map((line) => Number(/, (\d+) times since/.exec(line)![1]));
+  assert.ok(moves.slice(1).every((count) => count >= 4 && count <= 7), moves.join());
+  const loud = server.lines.filter((line) => /<5>p0: moved from/.test(line));
+  assert.ok(loud.length <= 4, loud.join("\n"));
+  await twin!.stop();
+  await world.pass(200);
+  const { length } = server.lines;
+  world.nats[0].forget();
+  await world.pass(30);
+  assert.ok(server.lines.slice(length).some((line) => /<5>p0: moved from/.test(line)));
+});
+
 Deno.test("A client whose NAT port changes is cut off, and reconnects within one keepalive interval", async () => {
   const world = await connected();
   for (const nat of world.nats) nat.forget();

@@ -8,7 +8,11 @@ import { samplePeer } from "../samples.ts";
 
 const IN: Admission = { remote: { ip: "198.51.100.2", port: 40_001 }, port: 10_001, expiresAt: null };
 const PEERS = ["a", "b", "c", "d", "e"].map((name) =>
-  samplePeer({ name, tunnel: { ...samplePeer().tunnel, device: `dev-${name}` } })
+  samplePeer({
+    name,
+    tunnel: { ...samplePeer().tunnel, device: `dev-${name}`, peerIp: "172.28.0.3" },
+    allowedIps: name === "d" ? ["172.28.0.3/32"] : null,
+  })
 );
 const EMPTY: PacketCounts = { received: 0, sent: 0 };
 
@@ -89,4 +93,14 @@ Deno.test("FirstData sums up many, and forgets who is not let in any more", asyn
   await pass(300);
   assert.equal(lines.length, 1);
   assert.equal(firstData.due, null);
+});
+
+Deno.test("FirstData names the address that a client must have, where others are dropped", async () => {
+  const { lines, counts, pass } = scene("d");
+  counts.set("dev-d", { received: 3, sent: 0 });
+  await pass(120);
+  assert.match(
+    lines.join(),
+    /; and what its client sends must come from 172\.28\.0\.3, its address here, or from /,
+  );
 });

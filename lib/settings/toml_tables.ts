@@ -19,7 +19,9 @@ const PLAIN_ENTRY_REGEXP = new RegExp(String.raw`^(([ \t]*)(${KEY})[ \t]*=[ \t]*
 // What the parser has read when it misses the end of a table's name, or reads a value without quotes.
 const OPEN_TABLE_REGEXP = /^[ \t]*\[\[?[^[\]{}=#]*/;
 const OPEN_TABLE_END_REGEXP = /^(\]?)\s*(?:#.*)?$/s;
-const UNQUOTED_REGEXP = /[=[,][ \t]*[^\s"'=[\]{},#]+$/;
+const UNQUOTED_REGEXP = /(?<=[=[,][ \t]*)[^\s"'=[\]{},#]+$/;
+
+const UNQUOTED = "text must be in quotes; only numbers, true and false go without";
 
 /** A piece of a TOML file that can be parsed on its own. */
 export interface Piece {
@@ -163,11 +165,29 @@ function parse(piece: Piece): AST.TOMLTopLevelTable {
 function explain({ message, index, lineNumber, column }: ParseError, text: string): [Position, string] {
   const end = /table-key|same line/.test(message) ? endOfOpenTable(text.slice(0, index)) : null;
   if (end !== null) return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
-  const isText = /character$|newline$|comma/.test(message) && UNQUOTED_REGEXP.test(text.slice(0, index + 1));
-  const what = isText
-    ? "text must be in quotes; only numbers, true and false go without"
+  if (/character$|newline$|comma/.test(message)) {
+    const unquoted = UNQUOTED_REGEXP.exec(text.slice(0, index + 1));
+    if (unquoted !== null) return [positionAt(unquoted.index, text), UNQUOTED];
+    const list = startOfOpenList(text, index);
+    if (list !== null) return [positionAt(list, text), "this list does not end: it needs a ]"];
+  }
+  const what = /newline$/.test(message)
+    ? "nothing may follow here on this line; text must be in quotes"
     : lowerFirst(message);
   return [{ line: lineNumber, column }, what];
+}
+
+/** Where a list begins that goes on to a later line; null: none does. */
+function startOfOpenList(text: string, end: number): number | null {
+  const start = text.lastIndexOf("[", end - 1);
+  const list = text.slice(start, end);
+  const before = text.slice(text.lastIndexOf("\n", start) + 1, start);
+  return start >= 0 && /=[ \t]*$/.test(before) && list.includes("\n") && !/[\]#=]/.test(list) ? start : null;
+}
+
+function positionAt(index: number, text: string): Position {
+  const lines = text.slice(0, index).split("\n");
+  return { line: lines.length, column: lines.at(-1)!.length };
 }
 
 /** Where the last line ends, if that is the name of a table that does not end. Blank lines and comments do not count. */

@@ -3,11 +3,19 @@ import { KEY_LENGTH } from "./lib/auth/keys.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen, KEYGEN_NOTE } from "./lib/commands/keygen.ts";
-import { addPeer, listPeers, type PeerOutcome, type PeerSystem, removePeer } from "./lib/commands/peer.ts";
+import {
+  addPeer,
+  listPeers,
+  type PeerOutcome,
+  type PeerSystem,
+  removePeer,
+  showPeer,
+} from "./lib/commands/peer.ts";
 import { run } from "./lib/commands/run.ts";
 import type { StatusSystem } from "./lib/commands/status_system.ts";
 import { COMMIT } from "./lib/commit.ts";
 import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
+import { withLocalPlace } from "./lib/daemon/outside.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { Signals } from "./lib/daemon/signals.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
@@ -68,13 +76,15 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
   const files = { ...DISK, read: withCredentials(DISK.read, CREDENTIALS_DIRECTORY, Boolean(NOTIFY_SOCKET)) };
   const load = () => loadSettings(invocation, files);
-  const { settings, warnings } = load();
+  const { settings, localPlaces, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
   const config = paths.map(nameOfConfig).find((name) => name !== null) ?? null;
   const identity = { config, release: deno.version, pid: process.pid };
-  await run({ system: SYSTEM, settings, log, load, orders: signals, identity });
+  await run({ system: SYSTEM, settings, log, load, orders: signals, identity }).catch((error) => {
+    throw withLocalPlace(error, localPlaces);
+  });
 }
 
 /** Makes what the commands need that look at instances. What only these need is loaded here: it costs a run nothing. */
@@ -180,6 +190,8 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
         addPeer(invocation, PEER_SYSTEM, crypto.getRandomValues(new Uint8Array(KEY_LENGTH))),
         printSecret,
       );
+    case "peer-show":
+      return printPeers(showPeer(invocation, DISK), printSecret);
     case "peer-remove":
       return printPeers(removePeer(invocation, PEER_SYSTEM), print);
     case "peer-list":

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { keyPairOf } from "../auth/keys.ts";
 import { parseNetwork } from "../ipv4.ts";
 import { formatClient, formatClientCommand } from "../settings/format_client.ts";
-import type { PeerAddition, PeerChoice } from "../settings/command_line.ts";
+import type { ClientFileRequest, PeerAddition, PeerChoice } from "../settings/command_line.ts";
 import { nearest } from "../settings/did_you_mean.ts";
 import { quote, SettingsError } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, isMissing, MODE, type WriteFile } from "../settings/files.ts";
@@ -66,7 +66,7 @@ export function addPeer(
   }
   const known = new Set(before.warnings);
   return {
-    result: addition.asLine ? formatClientCommand(hub.name, client) : client,
+    result: client,
     notes: [
       ...after.warnings.filter((warning) => !known.has(warning)).map((warning) => `Warning: ${warning}`),
       ...file.holdsSecret ? [warnOfUser(hub, path)] : [],
@@ -76,15 +76,26 @@ export function addPeer(
   };
 }
 
+/** What to print for the client of a peer that is there. */
 function makeClient(
-  addition: PeerAddition,
+  request: PeerChoice & ClientFileRequest,
   { name }: Hub,
   settings: Settings,
   privateKey: Uint8Array | null,
 ): string {
-  const peer = settings.peers.find((other) => other.name === addition.peer)!;
-  const endpoint = chooseEndpoint(addition, settings);
-  return formatClient(settings, peer, { name, endpoint, device: addition.clientDevice, privateKey });
+  const peer = settings.peers.find((other) => other.name === request.peer)!;
+  const endpoint = chooseEndpoint(request, settings);
+  const file = formatClient(settings, peer, { name, endpoint, device: request.clientDevice, privateKey });
+  return request.asLine ? formatClientCommand(name, file) : file;
+}
+
+/** Formats the file of a peer's client again. @throws {SettingsError} when there is no such peer */
+export function showPeer(request: PeerChoice & ClientFileRequest, files: Files): PeerOutcome {
+  const hub = findHub(request.hub, files);
+  const loaded = loadHub(hub, files);
+  const isThere = loaded.settings.isOfMany && loaded.settings.peers.some(({ name }) => name === request.peer);
+  if (!isThere) throw missingPeerError("show", hub, request.peer, loaded);
+  return { result: makeClient(request, hub, loaded.settings, null), notes: [] };
 }
 
 function warnOfUser({ name }: Hub, path: string): string {
@@ -101,7 +112,7 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
   const hub = findHub(choice.hub, system);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
-  if (isMissing(system.read(path))) throw missingPeerError(hub, choice.peer, loadHub(hub, system));
+  if (isMissing(system.read(path))) throw missingPeerError("remove", hub, choice.peer, loadHub(hub, system));
   loadHub(hub, withNames(system, hub.folder, (names) => names.filter((name) => name !== basename(path))));
   system.remove(path);
   return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
@@ -166,7 +177,10 @@ function refuseStranger({ peer, given, makeKey }: PeerAddition, { input }: Loade
   );
 }
 
-function chooseEndpoint({ endpoint }: PeerAddition, { local }: Settings): { host: string; port: number } {
+function chooseEndpoint(
+  { endpoint }: ClientFileRequest,
+  { local }: Settings,
+): { host: string; port: number } {
   const host = endpoint.host ?? local.ip;
   if (host !== null) return { host, port: endpoint.port ?? local.ports[0] };
   throw new SettingsError(
@@ -181,8 +195,13 @@ function existingError({ name }: Hub, peer: string, path: string): SettingsError
   );
 }
 
-function missingPeerError({ name }: Hub, peer: string, { input }: LoadedHub): SettingsError {
-  const cannot = `Cannot remove peer ${quote(peer)}`;
+function missingPeerError(
+  action: "show" | "remove",
+  { name }: Hub,
+  peer: string,
+  { input }: LoadedHub,
+): SettingsError {
+  const cannot = `Cannot ${action} peer ${quote(peer)}`;
   const peers = input.peers ?? [];
   const found = peers.find((other) => other.name === peer);
   if (found !== undefined) {

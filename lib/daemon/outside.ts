@@ -5,6 +5,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { System } from "../ports.ts";
+import type { LocalPlaces } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 import { use } from "../use.ts";
 import type { DaemonContext } from "./context.ts";
@@ -12,14 +13,36 @@ import type { DaemonContext } from "./context.ts";
 /** The device or address in the settings is missing, or the device has no address to use. */
 class UnusableOutsideError extends IpipouError {
   readonly missing: string;
-  /** Whether a route is missing: that is waited for even when started by hand. */
-  readonly isRoute: boolean;
+  readonly #about: keyof LocalPlaces | "route";
+  readonly #messageAt: (place: string) => string;
 
-  constructor(what: string, why: string, { cure = "", isRoute = false } = {}) {
-    super(`Cannot use the ${what}${isRoute ? "" : " (--fou-local)"}: ${why}${cure}`, EXIT.usage);
+  /** @param what is missing, in words that follow "the" @param about what of the settings names it, if any does */
+  constructor(what: string, why: string, about: keyof LocalPlaces | "route", cure = "") {
+    super(messageOf(what, why + cure, about === "route" ? null : "--fou-local"), EXIT.usage);
     this.missing = `${what}: ${why}`;
-    this.isRoute = isRoute;
+    this.#about = about;
+    this.#messageAt = (place) => messageOf(what, why + cure, place);
   }
+
+  /** Whether a route is missing: that is waited for even when started by hand. */
+  get isRoute(): boolean {
+    return this.#about === "route";
+  }
+
+  /** The same, with the place where what is missing was given. */
+  at(places: LocalPlaces): IpipouError {
+    if (this.#about === "route") return this;
+    return new IpipouError(this.#messageAt(places[this.#about]), EXIT.usage, { cause: this });
+  }
+}
+
+function messageOf(what: string, why: string, place: string | null): string {
+  return `Cannot use the ${what}${place === null ? "" : ` (${place})`}: ${why}`;
+}
+
+/** Names the place in an error about what is missing; any other error stays. */
+export function withLocalPlace(error: unknown, places: LocalPlaces): unknown {
+  return error instanceof UnusableOutsideError ? error.at(places) : error;
 }
 
 /**
@@ -40,12 +63,16 @@ export function findOutside(
   if (local.device !== null && !hostAddresses.has(local.device)) {
     const present = [...hostAddresses.keys()].filter((device) => device !== "lo").join(", ");
     const why = `there is no such device; there are: ${present}`;
-    throw new UnusableOutsideError(`network device ${local.device}`, why);
+    throw new UnusableOutsideError(`network device ${local.device}`, why, "device");
   }
   const ip = local.ip ?? chooseAddress(settings, observed, preferred);
   const holder = holderOf(ip, observed);
   if (holder === undefined) {
-    throw new UnusableOutsideError(`local address ${ip}`, "no network device here has it");
+    throw new UnusableOutsideError(
+      `local address ${ip}`,
+      "no network device here has it",
+      "ip",
+    );
   }
   // A VRF has routes of its own, which only what is bound to it or to a device in it takes.
   const link = local.device ?? (vrfMembers.has(holder) ? holder : null);
@@ -68,17 +95,26 @@ function chooseAddress(settings: Settings, observed: Observed, preferred: string
   const ip = usable.find((address) => address === own.gate?.ip) ?? usable[0] ?? fit[0];
   if (ip !== undefined) return ip;
   if (addresses.length === 0) {
-    throw new UnusableOutsideError(`network device ${device}`, "it has no IPv4 address");
+    throw new UnusableOutsideError(
+      `network device ${device}`,
+      "it has no IPv4 address",
+      "device",
+    );
   }
   const list = addresses.map((address) => `${address} (${unfitAddresses.get(address)})`).join(", ");
   const cure = `; give it another address, or give --fou-local ${addresses[0]}@${device} to use that one`;
-  throw new UnusableOutsideError(`network device ${device}`, `it has only ${list}`, { cure });
+  throw new UnusableOutsideError(
+    `network device ${device}`,
+    `it has only ${list}`,
+    "device",
+    cure,
+  );
 }
 
 /** The device by which the way to a client's server leaves, which is none of our tunnels. */
 function deviceTowardsServer(observed: Observed, preferred: string | null): string {
   const { own } = observed;
-  const unusable = (why: string) => new UnusableOutsideError("way to the server", why, { isRoute: true });
+  const unusable = (why: string) => new UnusableOutsideError("way to the server", why, "route");
   const holder = preferred === null ? undefined : holderOf(preferred, observed);
   if (holder === undefined) throw unusable("there is no route to it");
   if (own.tunnels.has(holder) || own.altAddresses.has(preferred!)) {

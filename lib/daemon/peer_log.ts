@@ -84,7 +84,9 @@ export class PeerLog {
     this.#flapping.forget(name);
     const what = why === "good-bye" ? "says good-bye" : "its authentication has expired";
     this.history.parked(name, why === "good-bye" ? "it said good-bye" : what);
-    this.#log.notice(`${name}: ${what}: shut out until it authenticates again`);
+    this.#log.notice(
+      `${name}: ${what}: shut out until it authenticates again; its device stays up, and what is sent there is dropped`,
+    );
   }
 
   /** New settings changed the admissions. */

@@ -6,6 +6,7 @@ import { describeChanges, describeRestart } from "../settings/changes.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
+import { withLocalPlace } from "./outside.ts";
 import type { Service } from "./service.ts";
 import { describeStatus } from "./status.ts";
 
@@ -70,15 +71,18 @@ export class Reloader {
   }
 
   async #reload(): Promise<void> {
-    const { settings, warnings } = this.#load();
+    const { settings, localPlaces, warnings } = this.#load();
     for (const warning of warnings) this.#log.warning(warning);
     const restart = describeRestart(this.#settings, settings);
     if (restart !== null) throw new IpipouError(restart, EXIT.usage);
     const changes = describeChanges(this.#settings, settings);
-    changes.push(...await this.#daemon.reload(settings));
+    const news = await this.#daemon.reload(settings).catch((error) => {
+      throw withLocalPlace(error, localPlaces);
+    });
+    changes.push(...news);
     this.#settings = settings;
     this.#log.configure(logStyle(settings.log));
     for (const change of changes) this.#log.notice(`reload: ${change}`);
-    if (changes.length === 0) this.#log.notice("reload: nothing changed");
+    if (changes.length === 0) this.#log.notice("reload: no setting changed");
   }
 }

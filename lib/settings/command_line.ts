@@ -36,6 +36,7 @@ export type Invocation =
   /** Remove what an instance left in the kernel. */
   | Sources & { readonly kind: "cleanup" }
   | PeerAddition & { readonly kind: "peer-add"; /** A line each. */ readonly warnings: readonly string[] }
+  | PeerChoice & ClientFileRequest & { readonly kind: "peer-show" }
   | PeerChoice & { readonly kind: "peer-remove" }
   | { readonly kind: "peer-list"; /** As `--config` takes it. */ readonly hub: string };
 
@@ -80,19 +81,23 @@ export interface PeerChoice {
   readonly peer: string;
 }
 
-/** A peer to add to a hub, and what its client's file needs. */
-export interface PeerAddition extends PeerChoice {
+/** What a client's file needs that the hub's settings do not tell, and how to print it. */
+export interface ClientFileRequest {
+  /** Where the client reaches the hub; null: not given. */
+  readonly endpoint: { readonly host: string | null; readonly port: number | null };
+  /** The client's network device; null: by its routes. */
+  readonly clientDevice: string | null;
+  /** Print a shell command that writes the client's file. */
+  readonly asLine: boolean;
+}
+
+/** A peer to add to a hub. */
+export interface PeerAddition extends PeerChoice, ClientFileRequest {
   /** The peer's options in order; later ones override earlier ones. */
   readonly settings: readonly Setting[];
   readonly given: Readonly<GivenValues>;
   /** Generate the client's key pair. */
   readonly makeKey: boolean;
-  /** Where the client reaches the hub; null: not given. */
-  readonly endpoint: { readonly host: string | null; readonly port: number | null };
-  /** The client's network device. */
-  readonly clientDevice: string;
-  /** Print a shell command that writes the client's file. */
-  readonly asLine: boolean;
 }
 
 /** Slots that do not identify an instance. */
@@ -130,6 +135,11 @@ const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => 
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
+  "peer show": (line, command) => ({
+    kind: "peer-show",
+    ...parsePeerChoice(line.words, command),
+    ...parseClientFile(line),
+  }),
   "peer remove": ({ words }, command) => ({ kind: "peer-remove", ...parsePeerChoice(words, command) }),
   "peer list": ({ words }, command) => ({ kind: "peer-list", hub: checkWords(words, command)[0]! }),
 };
@@ -206,26 +216,32 @@ function parseCleanup({ words, configs, given, asked }: ParsedWords): Invocation
 }
 
 function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
-  const { words, switches, given, own, settings } = line;
+  const { words, switches, given, settings } = line;
   const makeKey = switches.has("makeKey");
   if (makeKey && given.remotePublicKey !== undefined) {
     throw new SettingsError(
       `Cannot use both --make-key and ${given.remotePublicKey.place}: they set the same value, give one`,
     );
   }
+  return {
+    kind: "peer-add",
+    ...parsePeerChoice(words, command),
+    ...parseClientFile(line),
+    given,
+    settings,
+    makeKey,
+    warnings: warnOfSecrets(settings),
+  };
+}
+
+function parseClientFile({ switches, own }: ParsedWords): ClientFileRequest {
   if (own.fallbacks !== undefined) {
     throw new SettingsError(`Cannot use several addresses as ${own.fallbacks.place}: give one`);
   }
   return {
-    kind: "peer-add",
-    ...parsePeerChoice(words, command),
-    given,
-    settings,
-    makeKey,
     endpoint: { host: own.remoteHost?.value ?? null, port: own.remotePort?.value ?? null },
-    clientDevice: own.device?.value ?? DEFAULT_CLIENT_DEVICE,
+    clientDevice: own.device?.value ?? null,
     asLine: switches.has("line"),
-    warnings: warnOfSecrets(settings),
   };
 }
 

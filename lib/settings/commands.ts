@@ -4,7 +4,15 @@ import { OPTIONS } from "./options.ts";
 
 /** A command, named by the first words of the command line. */
 export interface Command {
-  readonly name: "status" | "metrics" | "convert" | "cleanup" | "peer add" | "peer remove" | "peer list";
+  readonly name:
+    | "status"
+    | "metrics"
+    | "convert"
+    | "cleanup"
+    | "peer add"
+    | "peer show"
+    | "peer remove"
+    | "peer list";
   /** What follows the name. */
   readonly usage: string;
   /** One sentence, no full stop. */
@@ -16,9 +24,6 @@ export interface Command {
   /** Those that its own help lists. */
   readonly listed: readonly Option[];
 }
-
-/** Network device in a client's file when none is given. */
-export const DEFAULT_CLIENT_DEVICE = "eth0";
 
 const HELP = { "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" } } as const;
 const ONLY_HELP = optionsOf(HELP);
@@ -42,8 +47,8 @@ const CONVERT_OPTIONS = optionsOf({
 
 const PEER_OPTIONS = OPTIONS.filter(({ perPeer }) => perPeer);
 
-const PEER_ADD_OPTIONS = optionsOf({
-  ...HELP,
+/** What a client's file needs that the hub's settings do not tell. */
+const CLIENT_FILE_OPTIONS = {
   "--endpoint HOST[:PORT]": {
     kind: "remote",
     help: "Address or name, and UDP port, at which the client reaches the hub",
@@ -54,20 +59,26 @@ const PEER_ADD_OPTIONS = optionsOf({
     kind: "device",
     slot: "device",
     help: "Network device the client sends through",
-    default: DEFAULT_CLIENT_DEVICE,
+    default: "by the client's routes",
     ofCommand: true,
-  },
-  "--make-key": {
-    kind: "switch",
-    switch: "makeKey",
-    help: "Generate the client's key pair here; the private key is only in what is printed",
   },
   "--line": {
     kind: "switch",
     switch: "line",
     help: "Print a shell command that writes the file when root runs it on the client",
   },
+} as const;
+
+const PEER_ADD_OPTIONS = optionsOf({
+  ...HELP,
+  ...CLIENT_FILE_OPTIONS,
+  "--make-key": {
+    kind: "switch",
+    switch: "makeKey",
+    help: "Generate the client's key pair here; the private key is only in what is printed",
+  },
 });
+const PEER_SHOW_OPTIONS = optionsOf({ ...HELP, ...CLIENT_FILE_OPTIONS });
 
 const STATUS_OPTIONS = optionsOf({
   ...HELP,
@@ -183,6 +194,17 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: [...PEER_ADD_OPTIONS, ...PEER_OPTIONS],
     listed: PEER_ADD_OPTIONS,
+  },
+  {
+    name: "peer show",
+    usage: "HUB PEER [OPTIONS]",
+    help: "Print the configuration file of a peer's client again",
+    details: [
+      "Prints the client's /etc/ipipou/HUB.toml as peer add does, and changes nothing. Give --endpoint again, as " +
+      "nothing of it is kept on the hub. A private key that peer add made is not known here: the file names HUB.key.",
+    ],
+    options: PEER_SHOW_OPTIONS,
+    listed: PEER_SHOW_OPTIONS,
   },
   {
     name: "peer remove",

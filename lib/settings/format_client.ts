@@ -12,8 +12,8 @@ interface ClientFileContent {
   readonly name: string;
   /** Where the client reaches the hub: a name or an IPv4 address, and a UDP port. */
   readonly endpoint: { readonly host: string; readonly port: number };
-  /** The client's network device. */
-  readonly device: string;
+  /** The client's network device; null: by its routes. */
+  readonly device: string | null;
   /** The client's private key, 32 bytes, to put into the file; null: the file refers to NAME.key next to it. */
   readonly privateKey: Uint8Array | null;
 }
@@ -25,7 +25,8 @@ export function formatClient(hub: Settings, peer: Peer, content: ClientFileConte
   return [
     ...formatKeys({ number: hub.number, keepalive: KEEPALIVE, "reply-on-auth-ok": peer.reply || null }),
     "[fou]",
-    ...formatKeys({ local: `:${port}@${device}`, remote: `${endpoint.host}:${endpoint.port}` }),
+    ...formatKeys(device === null ? { "local-port": port } : { local: `:${port}@${device}` }),
+    ...formatKeys({ remote: `${endpoint.host}:${endpoint.port}` }),
     "[tunl]",
     ...formatKeys({ ip: peer.tunnel.peerIp, "peer-ip": peer.tunnel.ip, mtu: peer.tunnel.mtu }),
     ...formatScheme(peer, privateKey, name),

@@ -17,8 +17,8 @@ import { countPeers } from "./toml_tables.ts";
  */
 export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
   const { warnings, ...input } = loadInput(invocation, files);
-  const { settings, warnings: more } = resolve(input, files.read);
-  return { settings, warnings: [...invocation.warnings, ...warnings, ...more] };
+  const { warnings: more, ...resolved } = resolve(input, files.read);
+  return { ...resolved, warnings: [...invocation.warnings, ...warnings, ...more] };
 }
 
 /**

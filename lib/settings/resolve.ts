@@ -7,15 +7,25 @@ import { choosePeers, choosePrivate } from "./resolve_peers.ts";
 import type { Settings } from "./settings.ts";
 import { chooseTunnelDevice } from "./tunnel.ts";
 
+/** The option that sets the outer address and device, where neither was given. */
+const LOCAL = "--fou-local";
 /** The default UDP port is this and N. */
 export const FIRST_PORT = 10_000;
 const LAST_QUEUE_FOR_NUMBER = 999;
 /** Default queue lengths: as in version 0.1, and for many peers that may come at once. */
 const QUEUE_LENGTHS = { one: 24, several: 1024 };
 
+/** Where the outer address and device were given: the option's name, or the key with file, line and column. */
+export interface LocalPlaces {
+  readonly ip: string;
+  readonly device: string;
+}
+
 /** Checked settings, and warnings about them, one line each. */
 export interface Resolved {
   readonly settings: Settings;
+  /** For messages about what the host lacks. */
+  readonly localPlaces: LocalPlaces;
   readonly warnings: readonly string[];
 }
 
@@ -67,7 +77,8 @@ export function resolve(input: Input, read: ReadFile): Resolved {
     isOfMany: input.peers !== null,
     peers,
   };
-  return { settings, warnings: [...warnings] };
+  const localPlaces = { ip: given.localIp?.place ?? LOCAL, device: given.device?.place ?? LOCAL };
+  return { settings, localPlaces, warnings: [...warnings] };
 }
 
 /** A server of several peers forwards between them and networks whose hosts know nothing of the tunnels' MTUs. */

@@ -3,7 +3,7 @@ import { refuseClashes } from "./clashes.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
-import { chooseScheme, refusePrivateKeys, type SchemeContext } from "./scheme.ts";
+import { checkCommonSecrets, chooseScheme, refusePrivateKeys, type SchemeContext } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
 
@@ -35,6 +35,7 @@ export function choosePeers({ given, peers }: Input, context: PeersContext): Pee
     refusePrivateKeys([{ ...peer, given }]);
     return [peer];
   }
+  if (peers.length === 0) checkCommonSecrets(given, context);
   const whole = peers.map((peer) => ({ ...peer, given: inherit(given, peer.given) }));
   const chosen = whole.map((peer) => choosePeer(peer, { ...context, isNamed: true, net }));
   refusePrivateKeys(chosen.map(({ scheme }, index) => ({ scheme, given: whole[index]!.given })));

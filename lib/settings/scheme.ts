@@ -79,6 +79,13 @@ export function refusePrivateKeys(
   }
 }
 
+/** Reads the secrets that are said for all peers, so that a mistake shows while there is no peer yet. @throws {SettingsError} */
+export function checkCommonSecrets(given: Readonly<GivenValues>, context: SchemeContext): void {
+  if (given.secret !== undefined) readSharedSecret(given.secret, context);
+  if (given.privateKey !== undefined) readKey(given.privateKey, context);
+  if (given.token !== undefined) readToken(given.token, given.reply?.value ?? false, context);
+}
+
 /** What is signed ends with the secret, which must not pass for a part of what is before it. */
 function readSharedSecret(given: NonNullable<GivenValues["secret"]>, context: SchemeContext): string {
   const { value, what } = loadSecret(given, context);

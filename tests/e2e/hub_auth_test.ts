@@ -68,7 +68,7 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ge
       assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
       hub.signal("SIGHUP");
       await hub.waitForLine(missing, PATIENCE);
-      await hub.waitForLine(/reload: nothing changed/, PATIENCE);
+      await hub.waitForLine(/reload: no setting changed/, PATIENCE);
       await using _hosts = await EtcHosts.with("203.0.113.2 named.test");
       await hub.waitForLine(/found the IPv4 address of named\.test: 203\.0\.113\.2$/, PATIENCE);
       assert.match(await exchange(4449, 10001, ...proof), /^192\.0\.2\.1:10001 /);

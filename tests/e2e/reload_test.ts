@@ -71,7 +71,7 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
   await t.step("the same settings: no command at all", async () => {
     for (const [side, tables] of [[["server", server], SERVER], [["client", client], CLIENT]] as const) {
       const lines = await reload(scenario, side, tables);
-      assert.match(lines.join("\n"), /reload: nothing changed/);
+      assert.match(lines.join("\n"), /reload: no setting changed/);
       assert.deepEqual(commandsOf(lines), []);
     }
     await server.waitForLine(/authenticated again/, PATIENCE);

@@ -128,7 +128,7 @@ Deno.test("a reload finds a recreated device: replies and the tunnel leave by it
   await network.must("server", ["ip", "-batch", "-"], { stdin: `${remake.join("\n")}\n` });
   await network.must("router", ["ip", "-batch", "-"], { stdin: `${other.join("\n")}\n` });
   server.signal("SIGHUP");
-  await server.waitForLine(/reload: nothing changed/, PATIENCE);
+  await server.waitForLine(/reload: no setting changed/, PATIENCE);
   client.signal("SIGUSR1");
   await client.waitForLine(ACCEPTED, PATIENCE);
   await scenario.ping("client");

@@ -6,7 +6,8 @@ import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
 import type { Node } from "./pair/node.ts";
 import { clientSettings, hubOf, peersOf, schemeOf, World } from "./pair/world.ts";
 
-const GOODBYE_LINE = /<5>p0: says good-bye: shut out until it authenticates again/;
+const GOODBYE_LINE =
+  /<5>p0: says good-bye: shut out until it authenticates again; its device stays up, and what is sent there is dropped$/;
 const STOPS_LINE =
   /<5>ipipou1: 192\.0\.2\.1:10000: the server stops, or has removed this client; trying until it is back/;
 const STARTED_LINE = /<5>ipipou1: 192\.0\.2\.1:10000: the server has started/;

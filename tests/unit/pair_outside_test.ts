@@ -64,14 +64,14 @@ Deno.test("A reload follows an own address and a server's name that have changed
       `reload: the address of ${SERVER_NAME} changed from 192.0.2.1 to 192.0.2.200`,
     ]
   ) assert.ok(client.hasLogged(new RegExp(line)), world.story);
-  assert.ok(!client.hasLogged(/nothing changed/));
+  assert.ok(!client.hasLogged(/no setting changed/));
   const { outer } = client.host.kernel.devices.get("ipipou1")!;
   assert.deepEqual([outer?.local, outer?.remote], ["10.0.0.77", "192.0.2.200"]);
   client.host.resolver.addresses.delete(SERVER_NAME);
   client.reload();
   await world.pass(5);
   assert.ok(client.hasLogged(/Cannot find the IPv4 address of server\.example: .*; keeping 192\.0\.2\.200/));
-  assert.ok(client.hasLogged(/reload: nothing changed/), world.story);
+  assert.ok(client.hasLogged(/reload: no setting changed/), world.story);
 });
 
 Deno.test("A reload of a server says which host of --auth-by-remote-ip has another address", async () => {
@@ -90,7 +90,7 @@ Deno.test("A reload of a server says which host of --auth-by-remote-ip has anoth
   await world.pass(5);
   const line = /reload: the address of office\.example changed from 198\.51\.100\.2 to 198\.51\.100\.9/;
   assert.ok(world.server.hasLogged(line), world.story);
-  assert.ok(!world.server.hasLogged(/nothing changed/));
+  assert.ok(!world.server.hasLogged(/no setting changed/));
   assert.equal(world.sendData(0), null);
 });
 

@@ -35,7 +35,7 @@ Deno.test("A reload with the same settings lists only the FOU ports, on either s
     node.host.reads.length = 0;
     assert.deepEqual(await reload(world, node, settings), []);
     assert.deepEqual(node.host.reads, ["FOU ports"]);
-    assert.ok(node.hasLogged(/reload: nothing changed/));
+    assert.ok(node.hasLogged(/reload: no setting changed/));
   }
   assert.deepEqual(world.snapshots(), before);
 });

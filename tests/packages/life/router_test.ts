@@ -118,7 +118,7 @@ Deno.test("packages for routers run without glibc, upgrade without a lost packet
   await runsInstalled(network, "client", ALPINE);
 
   await rcService(network, "reload");
-  await logged("reload: nothing changed");
+  await logged("reload: no setting changed");
 
   const flood = network.spawn("client", ["ping", "-i0.01", INNER.server]);
   await upgradeServer();

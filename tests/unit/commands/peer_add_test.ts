@@ -38,7 +38,7 @@ Deno.test("addPeer() writes the peer's file, makes the hub reload, and returns t
 keepalive = 25
 reply-on-auth-ok = true
 [fou]
-local = ":10001@eth0"
+local-port = 10001
 remote = "vpn.example:10001"
 [tunl]
 ip = "${peer!.tunnel.peerIp}"
@@ -88,7 +88,7 @@ Deno.test("addPeer() returns a client's file that matches the peer, whatever its
     assert.equal(client.keepalive, 25);
     const far = words.includes("198.51")
       ? ["198.51.100.9", 77, "wan0"]
-      : ["vpn.example", settings.local.ports[0], "eth0"];
+      : ["vpn.example", settings.local.ports[0], null];
     assert.deepEqual([server!.remote.host, server!.remote.port, client.local.device], far, words);
   }
 });

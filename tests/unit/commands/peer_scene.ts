@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addPeer, listPeers, type PeerSystem, removePeer } from "../../../lib/commands/peer.ts";
+import { addPeer, listPeers, type PeerSystem, removePeer, showPeer } from "../../../lib/commands/peer.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { WriteOptions } from "../../../lib/settings/files.ts";
 import { PRIVATE_KEY, PUBLIC_KEY } from "../settings/bases.ts";
@@ -56,6 +56,8 @@ function outcomeOf(words: string, files: Readonly<Record<string, string>>, runni
     switch (invocation.kind) {
       case "peer-add":
         return addPeer(invocation, system, SEED);
+      case "peer-show":
+        return showPeer(invocation, system);
       case "peer-remove":
         return removePeer(invocation, system);
       case "peer-list":

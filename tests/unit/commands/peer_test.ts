@@ -79,3 +79,27 @@ Deno.test("addPeer() and removePeer() report whether the hub reloads", () => {
   assert.equal(last(null), "hub is not running: the change takes effect when it starts");
   assert.equal(last(0), "hub is running in another PID namespace: reload it there");
 });
+
+Deno.test("showPeer() prints the client's file again, wherever the peer is defined, and changes nothing", () => {
+  const options = "--endpoint vpn.example --client-dev wan0";
+  const added = succeed(`${ADD} --client-dev wan0`, EMPTY);
+  const files = { ...EMPTY, [added.written[0]!.path]: added.written[0]!.text };
+  const shown = succeed(`show hub office ${options}`, files);
+  assert.equal(shown.result, added.result);
+  assert.deepEqual([shown.written, shown.told, shown.notes], [[], [], []]);
+  const line = succeed(`${ADD} --client-dev wan0 --line`, EMPTY).result;
+  assert.equal(succeed(`show hub office ${options} --line`, files).result, line);
+  assert.match(
+    succeed("show hub home --endpoint vpn.example:77", IN_HUB).result,
+    /^remote = "vpn\.example:77"$/m,
+  );
+});
+
+Deno.test("showPeer() rejects a peer that does not exist, and a hub without a known address", () => {
+  refused(
+    "show hub ofice --endpoint h",
+    IN_HUB,
+    /^Cannot show peer "ofice": hub has no such peer; did you mean office\?$/,
+  );
+  refused("show hub office", IN_HUB, /^Cannot tell the client where the hub is: give --endpoint /);
+});

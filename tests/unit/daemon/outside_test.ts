@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CLOCK } from "../../../lib/clock.ts";
-import { awaitOutside, findOutside, followOutside } from "../../../lib/daemon/outside.ts";
+import { awaitOutside, findOutside, followOutside, withLocalPlace } from "../../../lib/daemon/outside.ts";
 import { Service } from "../../../lib/daemon/service.ts";
 import { EXIT } from "../../../lib/errors.ts";
 import { EMPTY_STATE, type Gate, type Observed, type Tunnel } from "../../../lib/kernel/state.ts";
@@ -231,6 +231,23 @@ Deno.test("findOutside() says what is wrong with the settings", () => {
       "network device eth9 (--fou-local): there is no such device; there are: eth0, eth1, eth2, eth4, eth5, eth3, ipipou1",
     ),
   );
+  const places = { ip: "fou.local-ip at /x.toml:2:9", device: "fou.dev at /x.toml:3:7" };
+  const fromFile = (local: Partial<Settings["local"]>) => {
+    try {
+      return find(local);
+    } catch (error) {
+      return (withLocalPlace(error, places) as Error).message;
+    }
+  };
+  assert.match(
+    String(fromFile({ device: "eth9" })),
+    /^Cannot use the network device eth9 \(fou\.dev at \/x\.toml:3:7\): there is no such device; /,
+  );
+  assert.equal(
+    fromFile({ ip: "192.0.2.2" }),
+    "Cannot use the local address 192.0.2.2 (fou.local-ip at /x.toml:2:9): no network device here has it",
+  );
+  assert.equal(withLocalPlace("another", places), "another");
   assert.throws(
     () => find({ device: "eth1" }),
     refused("network device eth1 (--fou-local): it has no IPv4 address"),

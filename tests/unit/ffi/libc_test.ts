@@ -33,6 +33,14 @@ Deno.test("SysError says what failed and why, and keeps the codes", () => {
   ]);
 });
 
+Deno.test("SysError says who may make the calls that take a privilege, and nothing of EPERM from others", () => {
+  const message = (call: string) =>
+    new SysError("open the raw socket", call, 1, "Operation not permitted").message;
+  const why = "Cannot open the raw socket: EPERM (Operation not permitted)";
+  assert.equal(message("socket"), `${why}; run as root, or with CAP_NET_ADMIN and CAP_NET_RAW`);
+  assert.equal(message("sendto"), why);
+});
+
 Deno.test("SysError gives the number of an unknown errno", () => {
   assert.equal(new SysError("go on", "go", 4095, "Unknown error 4095").code, "errno 4095");
 });

@@ -69,7 +69,8 @@ export class Node {
     });
     const load = () => {
       if (this.settings instanceof Error) throw this.settings;
-      return { settings: this.settings, warnings: [] };
+      const place = "at /etc/ipipou/x.toml:1:1";
+      return { settings: this.settings, localPlaces: { ip: place, device: place }, warnings: [] };
     };
     this.#write("--- start");
     const identity = { config: null, release: "1.0.0", pid: 7 };

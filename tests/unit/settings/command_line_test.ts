@@ -169,7 +169,12 @@ Deno.test("parseInvocation() shows the help of all commands that begin with the 
   for (const option of ["--help", "-h"]) {
     const invocation = parseInvocation(["peer", option]);
     assert.ok(invocation.kind === "help");
-    assert.deepEqual(invocation.commands.map(({ name }) => name), ["peer add", "peer remove", "peer list"]);
+    assert.deepEqual(invocation.commands.map(({ name }) => name), [
+      "peer add",
+      "peer show",
+      "peer remove",
+      "peer list",
+    ]);
   }
 });
 
@@ -215,10 +220,10 @@ Deno.test("parseInvocation() separates the peer's options from its client's", ()
   ]);
 });
 
-Deno.test("parseInvocation() defaults to the client device eth0, and warns of a secret on the command line", () => {
+Deno.test("parseInvocation() names no client device by default, and warns of a secret on the command line", () => {
   const invocation = parseInvocation(["peer", "add", "hub", "a", "--make-key", "--auth-secret", "hunter2"]);
   assert.ok(invocation.kind === "peer-add");
-  assert.equal(invocation.clientDevice, "eth0");
+  assert.equal(invocation.clientDevice, null);
   assert.equal(invocation.makeKey, true);
   assert.deepEqual(invocation.endpoint, { host: null, port: null });
   assert.match(

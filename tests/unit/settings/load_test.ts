@@ -75,6 +75,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
         silentAfter: 0,
       }],
     },
+    localPlaces: { ip: "-b/--fou-local", device: "--fou-local" },
     warnings: [],
   });
 });

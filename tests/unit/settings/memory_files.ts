@@ -1,5 +1,5 @@
 import { convert } from "../../../lib/commands/convert.ts";
-import { addPeer, listPeers, type PeerSystem, removePeer } from "../../../lib/commands/peer.ts";
+import { addPeer, listPeers, type PeerSystem, removePeer, showPeer } from "../../../lib/commands/peer.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import type { Files } from "../../../lib/settings/files.ts";
 import { loadFiles, loadSettings } from "../../../lib/settings/load.ts";
@@ -53,6 +53,7 @@ export function load(
   const memory = filesInMemory(files, mode);
   if (invocation.kind === "cleanup") identify(loadFiles(invocation, memory.read).given);
   if (invocation.kind === "peer-add") addPeer(invocation, editing(memory), new Uint8Array(32));
+  if (invocation.kind === "peer-show") showPeer(invocation, memory);
   if (invocation.kind === "peer-remove") removePeer(invocation, editing(memory));
   if (invocation.kind === "peer-list") listPeers(invocation.hub, memory);
   if (invocation.kind === "convert") convert(invocation, memory, () => false);

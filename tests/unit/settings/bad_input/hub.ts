@@ -203,4 +203,16 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
 ];
 
 /** Errors in the file of a server with several peers, and in the peers' files. */
-export const HUBS: readonly BadInput[] = CASES.map(inHub);
+/** Secrets that are missing show while there is no peer yet. */
+const WITHOUT_PEERS: readonly BadInput[] = ["secret-file", "key-file", "token-file"].map((key) => ({
+  name: `hub without peers, and without its ${key}`,
+  argv: ["--config", "{dir}/hub.toml"],
+  files: { "hub.toml": `server = true\nfou.local = "@eth0"\nauth.${key} = "gone"`, "hub.peers/": "" },
+  message: says(
+    `Cannot read {dir}/gone (auth.${key} at {dir}/hub.toml:3:${
+      key.length + 9
+    }): No such file or directory; make it, or name another`,
+  ),
+}));
+
+export const HUBS: readonly BadInput[] = [...CASES.map(inHub), ...WITHOUT_PEERS];

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
+import { check } from "./lib/commands/check.ts";
 import { cleanup } from "./lib/commands/cleanup.ts";
 import { convert } from "./lib/commands/convert.ts";
 import { keygen, KEYGEN_NOTE } from "./lib/commands/keygen.ts";
@@ -180,6 +181,8 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
       return await withStatusSystem((system) => showStatus(invocation, system));
     case "metrics":
       return await withStatusSystem((system) => showMetrics(invocation, system));
+    case "check":
+      return check(invocation.names, DISK, (line) => print(`${line}\n`));
     case "convert":
       return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":

@@ -1,5 +1,5 @@
 import type { Network } from "../ipv4.ts";
-import { quote, SettingsError } from "./errors.ts";
+import { type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
 import type { GivenPeer } from "./given.ts";
 import type { Slot } from "./option.ts";
 import { freePoolAddress } from "./pool.ts";
@@ -69,12 +69,14 @@ const TRAITS: readonly Trait[] = [
  *
  * @param given what was given for each of `peers`, in the same order
  * @param net network of the tunnel addresses
- * @throws {SettingsError} naming two of them, and where they are defined
+ * @param onMistake gets mistakes that name two of them, and where they are defined
+ * @throws {SettingsError} the first one, unless `onMistake` says otherwise
  */
 export function refuseClashes(
   peers: readonly Peer[],
   given: readonly GivenPeer[],
   net: Network | null,
+  onMistake: OnMistake = THROW,
 ): void {
   for (const { slot, keysOf, clashesOf = keysOf, describe } of TRAITS) {
     const owners = new Map<string, GivenPeer>();
@@ -83,7 +85,7 @@ export function refuseClashes(
       const [other, one] = [owners.get(key ?? ""), given[index]!];
       if (other !== undefined) {
         const both = [other, one].map((each) => showPeer(each, slot)).join(" and ");
-        throw new SettingsError(`Cannot use both ${both}: ${describe(key!, peers, net)}`);
+        onMistake(new SettingsError(`Cannot use both ${both}: ${describe(key!, peers, net)}`));
       }
       for (const key of keysOf(peer)) owners.set(key, one);
     }

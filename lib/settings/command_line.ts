@@ -31,6 +31,8 @@ export type Invocation =
   | StatusRequest & { readonly kind: "status" }
   /** Tell Prometheus how instances are. */
   | MetricsRequest & { readonly kind: "metrics" }
+  /** Find mistakes in configuration files, as `--config` takes them; none: all of /etc/ipipou. */
+  | { readonly kind: "check"; readonly names: readonly string[] }
   /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
@@ -132,6 +134,7 @@ export function parseInvocation(argv: readonly string[]): Invocation {
 const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => Invocation> = {
   status: parseStatus,
   metrics: parseMetrics,
+  check: ({ words }) => ({ kind: "check", names: words }),
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,

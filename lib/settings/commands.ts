@@ -7,6 +7,7 @@ export interface Command {
   readonly name:
     | "status"
     | "metrics"
+    | "check"
     | "convert"
     | "cleanup"
     | "peer add"
@@ -148,6 +149,18 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: METRICS_OPTIONS,
     listed: METRICS_OPTIONS,
+  },
+  {
+    name: "check",
+    usage: "[NAME...]",
+    help: "Find all mistakes in configuration files, offline",
+    details: [
+      "Checks /etc/ipipou/NAME.toml and its peers' files, or all of /etc/ipipou, and prints a line for each mistake: " +
+      "file, line, column, and the cure. A NAME that begins with /, ./ or ../ is a path. It exits with 2 if there is " +
+      "any. It reads files, and nothing else, and needs no root: a secret that this user cannot read is not checked.",
+    ],
+    options: ONLY_HELP,
+    listed: ONLY_HELP,
   },
   {
     name: "convert",

@@ -10,6 +10,28 @@ export class SettingsError extends IpipouError {
   }
 }
 
+/** A file that is no TOML, so that what it says is not known as a whole. */
+export class TomlSyntaxError extends SettingsError {}
+
+/** What to do about a mistake: throw it, or keep it and go on. */
+export type OnMistake = (mistake: SettingsError) => void;
+
+/** Ends with the first mistake. */
+export const THROW: OnMistake = (mistake) => {
+  throw mistake;
+};
+
+/** Does something that may find a mistake. @returns undefined when it did, and that is not thrown */
+export function attempt<T>(onMistake: OnMistake, action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    onMistake(error);
+    return undefined;
+  }
+}
+
 /** Shown instead of a secret. */
 export const HIDDEN = "(hidden)";
 

@@ -1,5 +1,5 @@
 import type { Invocation, Sources } from "./command_line.ts";
-import { SettingsError, showPath } from "./errors.ts";
+import { attempt, type OnMistake, SettingsError, showPath, THROW, TomlSyntaxError } from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { namePeer, readPeerFolder, refuseTooMany } from "./peers_folder.ts";
@@ -23,26 +23,36 @@ export function loadSettings(invocation: Invocation & { kind: "run" }, files: Fi
 
 /**
  * Reads the configuration files that a command line names, and their peers, without checking that the values fit
- * together.
+ * together. `isWhole`: whether all files are TOML, else it is not known what they say.
  *
  * @throws {SettingsError} for the first error
  */
 export function loadInput(
   sources: Sources,
   files: Files,
-): Input & { readonly warnings: readonly string[] } {
-  const { given, paths, ...loaded } = loadFiles(sources, files.read);
-  const folders = paths.flatMap((path) => readPeerFolder(files, path) ?? []);
+  onMistake: OnMistake = THROW,
+): Input & { readonly warnings: readonly string[]; readonly isWhole: boolean } {
+  let isWhole = true;
+  const onFileMistake: OnMistake = (mistake) => {
+    isWhole &&= !(mistake instanceof TomlSyntaxError);
+    onMistake(mistake);
+  };
+  const { given, paths, ...loaded } = loadFiles(sources, files.read, onFileMistake);
+  const folders = paths.flatMap((path) =>
+    attempt(onFileMistake, () => readPeerFolder(files, path, onFileMistake)) ?? []
+  );
   const peers = [...loaded.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = loaded.peers[0]?.place ?? folders[0]?.place ?? null;
-  if (hub !== null && !given.server?.value) {
-    throw new SettingsError(
-      `Cannot use peers on a client (${hub}): its only peer is the server; give server = true, or -s, on a server`,
+  if (hub !== null && !given.server?.value && isWhole) {
+    onMistake(
+      new SettingsError(
+        `Cannot use peers on a client (${hub}): its only peer is the server; give server = true, or -s, on a server`,
+      ),
     );
   }
   refuseTooMany(peers.length, "all files");
   const warnings = [...loaded.warnings, ...folders.flatMap((folder) => folder.warnings)];
-  return { given, peers: hub === null ? null : peers, warnings };
+  return { given, peers: hub === null ? null : peers, warnings, isWhole };
 }
 
 /** Values of the files and the command line. */
@@ -61,7 +71,7 @@ interface LoadedFiles {
  *
  * @throws {SettingsError} for the first error
  */
-export function loadFiles(invocation: Sources, read: ReadFile): LoadedFiles {
+export function loadFiles(invocation: Sources, read: ReadFile, onMistake: OnMistake = THROW): LoadedFiles {
   const warnings: string[] = [];
   const given: GivenValues = {};
   const peers: GivenPeer[] = [];
@@ -71,10 +81,10 @@ export function loadFiles(invocation: Sources, read: ReadFile): LoadedFiles {
     paths.push(file.path);
     // Before parsing, which is slow.
     refuseTooMany(countPeers(file.text), showPath(file.path));
-    const parsed = parseToml(file.text, file.path);
+    const parsed = parseToml(file.text, file.path, null, onMistake);
     if (parsed.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, parsed.given);
-    peers.push(...parsed.peers.map(namePeer));
+    peers.push(...parsed.peers.flatMap((peer) => attempt(onMistake, () => namePeer(peer)) ?? []));
   }
   return { given: { ...given, ...invocation.given }, peers, paths, warnings };
 }

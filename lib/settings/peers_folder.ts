@@ -1,4 +1,4 @@
-import { quote, SettingsError, showPath } from "./errors.ts";
+import { attempt, type OnMistake, quote, SettingsError, showPath, THROW } from "./errors.ts";
 import { type Files, readToml } from "./files.ts";
 import type { GivenPeer } from "./given.ts";
 import { PEER_NAME } from "./options.ts";
@@ -38,9 +38,14 @@ export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
  *
  * @param config the configuration file's path
  * @returns null if there is no such folder
+ * @param onMistake gets mistakes in a peer's file, which is then left out
  * @throws {SettingsError} for the first error
  */
-export function readPeerFolder({ read, list }: Files, config: string): PeerFolder | null {
+export function readPeerFolder(
+  { read, list }: Files,
+  config: string,
+  onMistake: OnMistake = THROW,
+): PeerFolder | null {
   if (!config.endsWith(".toml")) return null;
   const folder = config.replace(/\.toml$/, ".peers");
   const found = list(folder);
@@ -52,12 +57,13 @@ export function readPeerFolder({ read, list }: Files, config: string): PeerFolde
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();
   refuseTooMany(names.length, showPath(folder));
   const publicPaths: string[] = [];
-  const peers = names.map((name) => {
+  const readPeer = (name: string) => {
     const file = readToml(read, `${folder}/${name}`, `a peer of ${showPath(config)}`);
-    const parsed = parseToml(file.text, file.path, config);
+    const parsed = parseToml(file.text, file.path, config, onMistake);
     if (parsed.holdsSecret && file.isPublic) publicPaths.push(file.path);
     return nameByFile(name.replace(/\.toml$/, ""), file.path, parsed.given);
-  });
+  };
+  const peers = names.flatMap((name) => attempt(onMistake, () => readPeer(name)) ?? []);
   return { peers, warnings: warnOfAllPublic(publicPaths, folder), place: showPath(folder) };
 }
 

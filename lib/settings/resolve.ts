@@ -1,5 +1,5 @@
 import { LAST_PORT } from "../packet.ts";
-import { SettingsError } from "./errors.ts";
+import { attempt, type OnMistake, SettingsError, THROW } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Input } from "./given.ts";
 import { DEFAULT_NFT_TABLE } from "./option.ts";
@@ -38,37 +38,41 @@ type Mode = Settings["mode"];
  * @throws {SettingsError} for a missing or conflicting value
  */
 export function resolve(input: Input, read: ReadFile): Resolved {
+  return resolveAll(input, read, THROW)!;
+}
+
+/** Like `resolve()`, for all mistakes. @returns undefined when there are any that are not thrown */
+export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): Resolved | undefined {
   const { given } = input;
   const mode = chooseMode(given);
   const warnings = new Set(withoutEffect(given, mode));
-  if (mode === "server" && given.reauthOnly?.value) {
-    throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
-  }
-  const outer = chooseOuter(given, mode);
+  attempt(onMistake, () => refuseOfOtherMode(given, mode));
+  const outer = attempt(onMistake, () => chooseOuter(given, mode));
   const number = chooseNumber(given, mode);
-  const { name, ports, queue, table } = identify(given);
-  if (mode === "client" && ports.length > 1) {
-    throw new SettingsError(
-      `Cannot use ${ports.join(",")} as ${given.localPorts?.place} on a client: it has one UDP port`,
-    );
-  }
-  const local = { ...outer, ports };
+  const identity = attempt(onMistake, () => identify(given));
+  const chosenPrivate = attempt(onMistake, () => choosePrivate(given, number));
+  const fallbacks = attempt(onMistake, () => chooseFallbacks(input, mode));
+  // What the peers are checked against where that itself is wrong.
+  const local = { ...outer ?? { ip: null, device: null }, ports: identity?.ports ?? [FIRST_PORT] as const };
   const warn = (warning: string) => warnings.add(warning);
-  const peers = choosePeers(input, { mode, number, local, read: readingOnce(read), warn });
+  const context = { mode, number, local, read: readingOnce(read), warn };
+  const peers = attempt(onMistake, () => choosePeers(input, context, onMistake));
+  if (!outer || !identity || !chosenPrivate || !fallbacks || !peers) return undefined;
+  const { name, queue, table } = identity;
   const queueLength = peers.length > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;
   const settings: Settings = {
     mode,
     name,
     number,
     local,
-    ...choosePrivate(given, number),
+    ...chosenPrivate,
     fouMark: given.fouMark?.value ?? 0,
     encapCsum: given.encapCsum?.value ?? null,
     mssClamp: chooseMssClamp(input),
     queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
     nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? null,
-    fallbacks: chooseFallbacks(input, mode),
+    fallbacks,
     monitor: { port: given.monitorPort?.value ?? true, ping: given.monitorPing?.value ?? false },
     authPacketTtl: given.authPacketTtl?.value ?? null,
     reauthOnly: given.reauthOnly?.value ?? false,
@@ -79,6 +83,16 @@ export function resolve(input: Input, read: ReadFile): Resolved {
   };
   const localPlaces = { ip: given.localIp?.place ?? LOCAL, device: given.device?.place ?? LOCAL };
   return { settings, localPlaces, warnings: [...warnings] };
+}
+
+function refuseOfOtherMode(given: Readonly<GivenValues>, mode: Mode): void {
+  if (mode === "server" && given.reauthOnly?.value) {
+    throw new SettingsError(`Cannot use ${given.reauthOnly.place} on a server: it is for clients`);
+  }
+  if (mode === "client" && (given.localPorts?.value.length ?? 1) > 1) {
+    const { value, place } = given.localPorts!;
+    throw new SettingsError(`Cannot use ${value.join(",")} as ${place} on a client: it has one UDP port`);
+  }
 }
 
 /** A server of several peers forwards between them and networks whose hosts know nothing of the tunnels' MTUs. */

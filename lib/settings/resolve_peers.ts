@@ -1,6 +1,6 @@
 import { formatIpv4, formatNetwork, networkOf, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { refuseClashes } from "./clashes.ts";
-import { quote, SettingsError } from "./errors.ts";
+import { attempt, type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
 import { checkCommonSecrets, chooseScheme, refusePrivateKeys, type SchemeContext } from "./scheme.ts";
@@ -19,27 +19,40 @@ type PeersContext = Omit<PeerContext, "isNamed" | "net">;
  * Makes the peers: the named ones, each inheriting what it does not set itself, or the single one that the options
  * describe.
  *
- * @throws {SettingsError} for a missing or conflicting value
+ * @param onMistake gets missing and conflicting values; the peers that have them are left out
+ * @throws {SettingsError} the first one, unless `onMistake` says otherwise
  */
-export function choosePeers({ given, peers }: Input, context: PeersContext): Peer[] {
+export function choosePeers(
+  { given, peers }: Input,
+  context: PeersContext,
+  onMistake: OnMistake = THROW,
+): Peer[] {
   const { mode, number } = context;
-  const altIps = [
-    choosePrivate(given, number).firstAltIp,
-    ...(peers ?? []).map((peer) => peer.given.altIp?.value),
-  ];
-  if (mode === "server") refuseOwnAddressAsAlt(given, altIps, context);
+  const peerAltIps = (peers ?? []).map((peer) => peer.given.altIp?.value);
+  if (mode === "server") {
+    attempt(onMistake, () => {
+      refuseOwnAddressAsAlt(given, [choosePrivate(given, number).firstAltIp, ...peerAltIps], context);
+    });
+  }
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
     const only = { name: chooseTunnelDevice(given, number), place: "", given };
-    const peer = choosePeer(only, { ...context, isNamed: false, net });
-    refusePrivateKeys([{ ...peer, given }]);
+    const peer = choosePeer(only, { ...context, isNamed: false, net }, onMistake);
+    if (peer === undefined) return [];
+    attempt(onMistake, () => refusePrivateKeys([{ ...peer, given }]));
     return [peer];
   }
-  if (peers.length === 0) checkCommonSecrets(given, context);
-  const whole = peers.map((peer) => ({ ...peer, given: inherit(given, peer.given) }));
-  const chosen = whole.map((peer) => choosePeer(peer, { ...context, isNamed: true, net }));
-  refusePrivateKeys(chosen.map(({ scheme }, index) => ({ scheme, given: whole[index]!.given })));
-  refuseClashes(chosen, peers, net);
+  if (peers.length === 0) attempt(onMistake, () => checkCommonSecrets(given, context));
+  const good = peers.flatMap((peer) => {
+    const whole = { ...peer, given: inherit(given, peer.given) };
+    const chosen = choosePeer(whole, { ...context, isNamed: true, net }, onMistake);
+    return chosen === undefined ? [] : [{ peer, whole, chosen }];
+  });
+  const chosen = good.map((each) => each.chosen);
+  attempt(onMistake, () => {
+    refusePrivateKeys(good.map(({ whole, chosen }) => ({ scheme: chosen.scheme, given: whole.given })));
+  });
+  refuseClashes(chosen, good.map(({ peer }) => peer), net, onMistake);
   return chosen;
 }
 
@@ -56,23 +69,18 @@ function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Read
   return { ...shared, ...own };
 }
 
-function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
-  const { mode, number, isNamed, net } = context;
+/** @returns undefined when it has mistakes that are not thrown */
+function choosePeer(peer: GivenPeer, context: PeerContext, onMistake: OnMistake): Peer | undefined {
+  const { mode, number, isNamed } = context;
   const { given } = peer;
-  const tunnel = chooseTunnel(peer, context);
-  const remote = chooseRemote(given, mode);
-  const byRemote = chooseByRemote(given, context);
-  const scheme = chooseScheme(given, context);
-  if (mode === "server" && scheme.kind === "port" && !byRemote.ip) {
-    if (isNamed && !byRemote.port) throw unknowableError(peer);
-    if (!isNamed && net !== null) throw nobodyError(given);
-    const whom = isNamed ? ` as ${quote(peer.name)}` : "";
-    context.warn(
-      `Anyone who can send to the server's UDP port is admitted${whom}, ` +
-        "because nothing is authenticated: give --auth-remote-pubkey-b64",
-    );
-  }
-  const routes = chooseRoutes(given);
+  const tunnel = attempt(onMistake, () => chooseTunnel(peer, context));
+  const remote = attempt(onMistake, () => chooseRemote(given, mode));
+  const byRemote = attempt(onMistake, () => chooseByRemote(given, context));
+  const scheme = attempt(onMistake, () => chooseScheme(given, context));
+  const isKnown = scheme && byRemote &&
+    attempt(onMistake, () => refuseUnknowable(peer, scheme, byRemote, context));
+  const routes = attempt(onMistake, () => chooseRoutes(given));
+  if (!remote || !byRemote || !scheme || !isKnown || !tunnel || !routes) return undefined;
   return {
     name: peer.name,
     tunnel,
@@ -91,6 +99,24 @@ function choosePeer(peer: GivenPeer, context: PeerContext): Peer {
     moveInterval: given.moveInterval?.value ?? 0,
     silentAfter: given.silentAfter?.value ?? 0,
   };
+}
+
+/** Refuses a peer that nothing identifies, and warns of one that anyone can be where that is possible. @returns true */
+function refuseUnknowable(
+  peer: GivenPeer,
+  scheme: Peer["scheme"],
+  byRemote: Peer["byRemote"],
+  { mode, isNamed, net, warn }: PeerContext,
+): true {
+  if (mode !== "server" || scheme.kind !== "port" || byRemote.ip) return true;
+  if (isNamed && !byRemote.port) throw unknowableError(peer);
+  if (!isNamed && net !== null) throw nobodyError(peer.given);
+  const whom = isNamed ? ` as ${quote(peer.name)}` : "";
+  warn(
+    `Anyone who can send to the server's UDP port is admitted${whom}, ` +
+      "because nothing is authenticated: give --auth-remote-pubkey-b64",
+  );
+  return true;
 }
 
 /** Otherwise anyone would be this peer. An empty or half-written file looks like that. */

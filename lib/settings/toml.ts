@@ -1,5 +1,5 @@
 import { suggestKey } from "./did_you_mean.ts";
-import { cutLong, HIDDEN, quote, SettingsError } from "./errors.ts";
+import { attempt, cutLong, HIDDEN, type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
@@ -67,24 +67,33 @@ function joined(keys: readonly string[]): string {
  * @param text the file's content
  * @param path its path: for messages, and to resolve relative paths in it
  * @param hub for a file about a single peer: the path of the configuration file it belongs to; else null
- * @throws {SettingsError} with line and column, for invalid TOML, unknown keys and tables, and invalid values
+ * @param onMistake gets mistakes with line and column: invalid TOML, unknown keys and tables, and invalid values
+ * @throws {SettingsError} the first one, unless `onMistake` says otherwise
  */
-export function parseToml(text: string, path: string, hub: string | null = null): TomlFile {
+export function parseToml(
+  text: string,
+  path: string,
+  hub: string | null = null,
+  onMistake: OnMistake = THROW,
+): TomlFile {
   const given: GivenValues = {};
   const peers: { place: string; given: GivenValues }[] = [];
   let holdsSecret = false;
   const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  for (const piece of piecesOf(text, path)) {
-    for (const { about, at, entries } of readTables(piece, hub !== null)) {
+  const readPiece = (piece: Piece) => {
+    for (const { about, at, entries } of readTables(piece, hub !== null, onMistake)) {
       if (about === "new peer") peers.push({ place: showPlace(at, piece), given: {} });
       const [into, above] = about === "all" ? [given, hub] : [peers.at(-1)!.given, ABOVE_PEERS];
       for (const entry of entries) {
-        const option = findOption(entry, piece, above);
-        takeValue(into, option, entry, piece, folder);
-        holdsSecret ||= option.secret === true;
+        attempt(onMistake, () => {
+          const option = findOption(entry, piece, above);
+          holdsSecret ||= option.secret === true;
+          takeValue(into, option, entry, piece, folder);
+        });
       }
     }
-  }
+  };
+  for (const piece of piecesOf(text, path)) attempt(onMistake, () => readPiece(piece));
   return { given, peers, holdsSecret };
 }
 

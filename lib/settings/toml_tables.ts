@@ -1,6 +1,15 @@
 import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 import { nearest } from "./did_you_mean.ts";
-import { cutLong, lowerFirst, quote, SettingsError, showPath } from "./errors.ts";
+import {
+  cutLong,
+  lowerFirst,
+  type OnMistake,
+  quote,
+  SettingsError,
+  showPath,
+  THROW,
+  TomlSyntaxError,
+} from "./errors.ts";
 import { TOML_TABLES } from "./option.ts";
 
 // Matches at the beginning of a line of TOML. `^` would also match after other line separators within strings.
@@ -20,6 +29,11 @@ const PLAIN_ENTRY_REGEXP = new RegExp(String.raw`^(([ \t]*)(${KEY})[ \t]*=[ \t]*
 const OPEN_TABLE_REGEXP = /^[ \t]*\[\[?[^[\]{}=#]*/;
 const OPEN_TABLE_END_REGEXP = /^(\]?)\s*(?:#.*)?$/s;
 const UNQUOTED_REGEXP = /(?<=[=[,][ \t]*)[^\s"'=[\]{},#]+$/;
+
+/** So many mistakes of a piece are found at once. */
+const MOST_SYNTAX_ERRORS = 20;
+// A line that others do not go on: without brackets and quotes.
+const LINE_REGEXP = /^[^[\]{}"']*$/;
 
 const UNQUOTED = "text must be in quotes; only numbers, true and false go without";
 
@@ -96,12 +110,13 @@ export function piecesOf(text: string, path: string): Piece[] {
  * Reads the tables of a piece one by one.
  *
  * @param isPeer whether the file describes a single peer, and so cannot have [[peer]]
- * @throws {SettingsError} with line and column, for invalid TOML and unknown tables
+ * @param onMistake gets unknown tables, which are then left out
+ * @throws {SettingsError} with line and column, for invalid TOML
  */
-export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
+export function* readTables(piece: Piece, isPeer: boolean, onMistake: OnMistake = THROW): Generator<Table> {
   const plain = readPlain(piece.text, isPeer);
   if (plain !== null) return yield plain;
-  const { loc, body } = parse(piece);
+  const { loc, body } = parse(piece, onMistake);
   const pairs = body.filter((node) => node.type === "TOMLKeyValue");
   yield { about: "all", at: loc.start, entries: flatten([], pairs) };
   for (const node of body.filter((node) => node.type === "TOMLTable")) {
@@ -111,7 +126,7 @@ export function* readTables(piece: Piece, isPeer: boolean): Generator<Table> {
     const table = isOfPeer ? rest : node.resolvedKey;
     if (isTable(table)) yield { about: isOfPeer ? "peer" : "all", at, entries: flatten(table, node.body) };
     else if (isOfPeer && table.length === 0) yield { about: "new peer", at, entries: flatten([], node.body) };
-    else throw tableError(node, showPlace(at, piece), isPeer);
+    else onMistake(tableError(node, showPlace(at, piece), isPeer));
   }
 }
 
@@ -147,17 +162,26 @@ function plainScalar(value: string): Scalar {
   return { type: /^\d/.test(value) ? "integer" : "boolean", text: value };
 }
 
-function parse(piece: Piece): AST.TOMLTopLevelTable {
-  try {
-    return parseTOML(piece.text, { tomlVersion: "1.0" }).body[0];
-  } catch (error) {
-    // The parser is recursive and can exhaust the stack.
-    if (error instanceof RangeError) {
-      throw new SettingsError(`Cannot read ${piece.file} as TOML: it is nested too deeply`);
+/** Where mistakes are not thrown, it goes on without the lines that have them, as long as others do not depend on those. */
+function parse(piece: Piece, onMistake: OnMistake): AST.TOMLTopLevelTable {
+  const lines = piece.text.split("\n");
+  for (let count = 1;; count++) {
+    const text = lines.join("\n");
+    try {
+      return parseTOML(text, { tomlVersion: "1.0" }).body[0];
+    } catch (error) {
+      // The parser is recursive and can exhaust the stack.
+      if (error instanceof RangeError) {
+        throw new TomlSyntaxError(`Cannot read ${piece.file} as TOML: it is nested too deeply`);
+      }
+      if (!(error instanceof ParseError)) throw error;
+      const [at, what] = explain(error, text);
+      const mistake = new TomlSyntaxError(`Cannot read ${showPlace(at, piece)} as TOML: ${what}`);
+      const isOfLine = LINE_REGEXP.test(lines[at.line - 1] ?? "");
+      if (!isOfLine || count === MOST_SYNTAX_ERRORS) throw mistake;
+      onMistake(mistake);
+      lines[at.line - 1] = "";
     }
-    if (!(error instanceof ParseError)) throw error;
-    const [at, what] = explain(error, piece.text);
-    throw new SettingsError(`Cannot read ${showPlace(at, piece)} as TOML: ${what}`);
   }
 }
 
@@ -165,6 +189,8 @@ function parse(piece: Piece): AST.TOMLTopLevelTable {
 function explain({ message, index, lineNumber, column }: ParseError, text: string): [Position, string] {
   const end = /table-key|same line/.test(message) ? endOfOpenTable(text.slice(0, index)) : null;
   if (end !== null) return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
+  // The parser names the next line.
+  if (/same line/.test(message)) return [endOfLastLine(text.slice(0, index)), "expected equal (=) token"];
   if (/character$|newline$|comma/.test(message)) {
     const unquoted = UNQUOTED_REGEXP.exec(text.slice(0, index + 1));
     if (unquoted !== null) return [positionAt(unquoted.index, text), UNQUOTED];
@@ -183,6 +209,12 @@ function startOfOpenList(text: string, end: number): number | null {
   const list = text.slice(start, end);
   const before = text.slice(text.lastIndexOf("\n", start) + 1, start);
   return start >= 0 && /=[ \t]*$/.test(before) && list.includes("\n") && !/[\]#=]/.test(list) ? start : null;
+}
+
+function endOfLastLine(text: string): Position {
+  const lines = text.split("\n");
+  const line = lines.findLastIndex((content) => content.trim() !== "");
+  return { line: line + 1, column: (lines[line] ?? "").trimEnd().length };
 }
 
 function positionAt(index: number, text: string): Position {

@@ -133,14 +133,14 @@ export const TOML: readonly BadInput[] = ([
   ["[[peer\n[[peer]]", `Cannot read @:1:7 as TOML: ${BRACKET}`],
   [
     "routes = [\n[{a\n= 1}]]",
-    "Cannot read @:3:1 as TOML: the key, equals sign, and value must be on the same line",
+    "Cannot read @:2:4 as TOML: expected equal (=) token",
   ],
   ["[auth]\ntoken = hunter2", `Cannot read @:2:9 as TOML: ${QUOTES}`],
   ["[auth\ntoken = 'hunter2'", `Cannot read @:1:6 as TOML: ${BRACKET}`],
   ["[auth]\ntoken = 'hunter2", "Cannot read @:2:17 as TOML: unterminated string constant"],
   ['[auth]\ntoken = "hunter\\x2"', "Cannot read @:2:17 as TOML: invalid character in escape sequence"],
   ["local = @eth0", `Cannot read @:1:9 as TOML: ${QUOTES}`],
-  ["client\nnumber 1", "Cannot read @:2:1 as TOML: the key, equals sign, and value must be on the same line"],
+  ["client\nnumber 1", "Cannot read @:1:7 as TOML: expected equal (=) token"],
   ["server = true", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
     `${BASES.server}\n[tunl]\nip = '10.0.0.1'\npeer-ip = '10.0.0.1'`,

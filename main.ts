@@ -52,6 +52,13 @@ function printError(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
+/** Says why the program ends. */
+let tellEnd = (message: string) => {
+  // Marks it as an error in the journal.
+  const priority = logsToJournal() ? "<3>" : "";
+  printError(`${priority}ipipou: ${message}\n`);
+};
+
 /** A log that can no longer be written must not end a tunnel. */
 function writeLog(line: string): void {
   try {
@@ -81,6 +88,8 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
   for (const problem of claim.problems) log.info(problem);
+  // Whoever reads the log is not to find a line of another form in it, or what it is to hide.
+  if (settings.log.format === "json" || !settings.log.addresses) tellEnd = (message) => log.error(message);
   const config = paths.map(nameOfConfig).find((name) => name !== null) ?? null;
   const identity = { config, release: deno.version, pid: process.pid };
   await run({ system: SYSTEM, settings, log, load, orders: signals, identity }).catch((error) => {
@@ -203,9 +212,7 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
 }
 
 function exitCodeOf(error: unknown): ExitCode {
-  // Marks it as an error in the journal.
-  const priority = logsToJournal() ? "<3>" : "";
-  printError(`${priority}ipipou: ${error instanceof Error ? error.message : String(error)}\n`);
+  tellEnd(error instanceof Error ? error.message : String(error));
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;
 }
 

@@ -1,3 +1,4 @@
+import { makeAddressMask } from "./address_mask.ts";
 import { showInvisible } from "./errors.ts";
 
 /** How much the log says, by the number of `-v`. Each level includes those before. */
@@ -21,53 +22,81 @@ export interface LogOptions {
   readonly pid: number | null;
   /** Whether lines begin with their priority for the journal: `<3>` to `<7>`. */
   readonly priorities?: boolean;
+  /** As text, or each as a JSON object: `time` (ISO 8601), `pid`, `level`, `message`. */
+  readonly format?: "text" | "json";
+  /** Whether IPv4 addresses are shown; if not, something stands for each of them. */
+  readonly addresses?: boolean;
   readonly write: (line: string) => void;
   readonly now: () => Date;
 }
 
-/** A log of single lines. */
+/** Priorities of the levels, see syslog(3). */
+const PRIORITIES = { error: 3, warning: 4, notice: 5, info: 6, command: 7, debug: 7 } as const;
+
+type Level = keyof typeof PRIORITIES;
+
+/** A log of single lines, one for each event. */
 export class Log {
   #options: LogOptions;
+  readonly #mask = makeAddressMask();
 
   constructor(options: LogOptions) {
     this.#options = options;
   }
 
-  configure(options: Pick<LogOptions, "verbosity" | "time" | "pid">): void {
+  configure(options: Omit<LogOptions, "priorities" | "write" | "now">): void {
     this.#options = { ...this.#options, ...options };
   }
 
   error(message: string): void {
-    this.#line(VERBOSITY.notice, 3, `Error: ${message}`);
+    this.#line(VERBOSITY.notice, "error", message);
   }
 
   warning(message: string): void {
-    this.#line(VERBOSITY.notice, 4, `Warning: ${message}`);
+    this.#line(VERBOSITY.notice, "warning", message);
   }
 
   notice(message: string): void {
-    this.#line(VERBOSITY.notice, 5, message);
+    this.#line(VERBOSITY.notice, "notice", message);
   }
 
   info(message: string): void {
-    this.#line(VERBOSITY.info, 6, message);
+    this.#line(VERBOSITY.info, "info", message);
   }
 
   command(message: string): void {
-    this.#line(VERBOSITY.command, 7, message);
+    this.#line(VERBOSITY.command, "command", message);
   }
 
   debug(message: string): void {
-    this.#line(VERBOSITY.debug, 7, message);
+    this.#line(VERBOSITY.debug, "debug", message);
   }
 
-  /** @param priority see syslog(3) */
-  #line(level: number, priority: number, message: string): void {
-    const { verbosity, time, pid, priorities, write, now } = this.#options;
-    if (level > verbosity) return;
-    const prefix = [...(time ? [formatTime(now())] : []), ...(pid === null ? [] : [`[${pid}]`])];
-    const start = priorities ? `<${priority}>` : "";
-    for (const line of message.split("\n")) write(start + [...prefix, showInvisible(line)].join(" "));
+  #line(verbosity: number, level: Level, message: string): void {
+    const { priorities, format, addresses, write } = this.#options;
+    if (verbosity > this.#options.verbosity) return;
+    // An event is a line, whatever it is about.
+    const line = showInvisible(message.trimEnd().replaceAll("\n", "; "));
+    const shown = addresses === false ? this.#mask(line) : line;
+    const start = priorities ? `<${PRIORITIES[level]}>` : "";
+    write(start + (format === "json" ? this.#asJson(level, shown) : this.#asText(level, shown)));
+  }
+
+  #asText(level: Level, message: string): string {
+    const { time, pid, now } = this.#options;
+    const words = [...(time ? [formatTime(now())] : []), ...(pid === null ? [] : [`[${pid}]`])];
+    const label = level === "error" ? "Error: " : level === "warning" ? "Warning: " : "";
+    return [...words, label + message].join(" ");
+  }
+
+  #asJson(level: Level, message: string): string {
+    const { time, pid, now } = this.#options;
+    return JSON.stringify({
+      ...(time ? { time: now().toISOString() } : {}),
+      ...(pid === null ? {} : { pid }),
+      level,
+      message,
+    });
   }
 }
 

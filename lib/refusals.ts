@@ -37,7 +37,46 @@ export function describeRefusal(source: Endpoint, refusal: Refusal): string {
   return `refused auth packet from ${formatEndpoint(source)}: ${refusal}`;
 }
 
-/** Limits the log to one refusal a minute: strangers must not fill it. */
+/**
+ * Limits the log to one refusal a minute and a line for all others of that minute: strangers must not fill it. What it
+ * keeps does not depend on how many there are.
+ */
+export class RefusalTally {
+  readonly #counts = new Map<Refusal, number>();
+  #last: Endpoint | null = null;
+  #quietUntil = 0;
+
+  /** When `sum()` has something to tell, milliseconds of `Clock.now()`; null: nothing was kept back. */
+  get due(): number | null {
+    return this.#counts.size === 0 ? null : this.#quietUntil;
+  }
+
+  /** @param now milliseconds of `Clock.now()` @returns the line to log, or null: it is counted */
+  note(source: Endpoint, refusal: Refusal, now: number): string | null {
+    if (now >= this.#quietUntil && this.#counts.size === 0) {
+      this.#quietUntil = now + QUIET_MILLISECONDS;
+      return describeRefusal(source, refusal);
+    }
+    this.#counts.set(refusal, (this.#counts.get(refusal) ?? 0) + 1);
+    this.#last = source;
+    return null;
+  }
+
+  /** Sums up what was kept back. Call it when it is due. */
+  sum(now: number): string {
+    const counts = [...this.#counts].sort(([, a], [, b]) => b - a);
+    const total = counts.reduce((sum, [, count]) => sum + count, 0);
+    const list = counts.map(([refusal, count]) => `${count} ${refusal}`).join(", ");
+    this.#counts.clear();
+    this.#quietUntil = now + QUIET_MILLISECONDS;
+    const packets = total === 1 ? "auth packet" : "auth packets";
+    return `refused ${total} more ${packets} in a minute: ${list}; the last from ${
+      formatEndpoint(this.#last!)
+    }`;
+  }
+}
+
+/** Limits the log to one refusal a minute, with the number of those before. */
 export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;

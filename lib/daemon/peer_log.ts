@@ -2,7 +2,7 @@ import { type Admission, isLive, isSamePlace } from "../admission.ts";
 import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
-import { describeRefusal, type Refusal, RefusalReport } from "../refusals.ts";
+import { describeRefusal, type Refusal, RefusalReport, RefusalTally } from "../refusals.ts";
 import type { Admitted, Left, Refused } from "../registrar/outcome.ts";
 import { BID_MILLISECONDS } from "../registrar/roll.ts";
 import { PeerHistory } from "./peer_history.ts";
@@ -15,7 +15,7 @@ export class PeerLog {
   readonly history: PeerHistory;
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #refusals = new RefusalReport();
+  readonly #refusals = new RefusalTally();
   /** Of packets that were used before, by the peer that their key belongs to. */
   readonly #repeated = new Map<string, RefusalReport>();
   /** Of packets from places of others, by the peer that sent them. */
@@ -105,6 +105,17 @@ export class PeerLog {
       this.history.parked(name, "the settings ask for another proof");
       this.#log.notice(`${name}: shut out until it authenticates again`);
     }
+  }
+
+  /** When `sumUp()` has something to tell, milliseconds of `Clock.now()`; null: nothing. */
+  get due(): number | null {
+    return this.#refusals.due;
+  }
+
+  /** Tells of the refusals that were kept back, once that is due. */
+  sumUp(): void {
+    const now = this.#clock.now();
+    if (this.due !== null && this.due <= now) this.#log.notice(this.#refusals.sum(now));
   }
 
   /** @param explain why a signature is wrong, in words that follow the refusal; called only for a line of the log */

@@ -11,9 +11,9 @@ import type { Service } from "./service.ts";
 import { describeStatus } from "./status.ts";
 
 /** Log options that follow from the settings and from where the log goes. */
-export function logStyle(log: Settings["log"]): Pick<LogOptions, "verbosity" | "time" | "pid"> {
+export function logStyle(log: Settings["log"]): Omit<LogOptions, "priorities" | "write" | "now"> {
   const isBare = logsToJournal();
-  return { verbosity: log.verbosity, time: log.time ?? !isBare, pid: log.pid ?? !isBare ? pid : null };
+  return { ...log, time: log.time ?? !isBare, pid: log.pid ?? !isBare ? pid : null };
 }
 
 /** Reloads a daemon's settings on request. */

@@ -5,7 +5,7 @@ import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint, parseUdpPacket } from "../packet.ts";
 import { earlier } from "../registrar/lifetime.ts";
-import { type Admitted, isUnchanged, type Left, type Outcome } from "../registrar/outcome.ts";
+import { type Admitted, isUnchanged, type Left, type Outcome, type Refused } from "../registrar/outcome.ts";
 import { explainWrongSignature } from "../registrar/wrong_signature.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
@@ -85,7 +85,10 @@ export class Server implements Daemon {
       sendKeepalive: (remote, port) => this.#announcer.keepAlive(remote, port),
     });
     this.#firstData = new FirstData(watched);
-    const due = () => earlier(this.#setup.registrar.due, earlier(this.#liveness.due, this.#firstData.due));
+    const due = () => {
+      const moments = [this.#setup.registrar, this.#liveness, this.#firstData, this.#peerLog];
+      return moments.map((each) => each.due).reduce(earlier);
+    };
     this.#alarm = new Alarm(due, () => this.#ring(), clock);
   }
 
@@ -311,6 +314,7 @@ export class Server implements Daemon {
   #ring(): void {
     const now = this.#context.system.clock.now();
     for (const outcome of this.#setup.registrar.settle(now)) this.#follow(outcome);
+    this.#peerLog.sumUp();
     if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
     if (this.#liveness.due === null || this.#liveness.due > now) return;
     this.#liveness.look();
@@ -320,9 +324,7 @@ export class Server implements Daemon {
   #follow(outcome: Outcome): void {
     this.#record.update();
     this.#alarm.update();
-    if (outcome.kind === "refused") {
-      return this.#peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
-    }
+    if (outcome.kind === "refused") return this.#refused(outcome);
     if (outcome.kind === "searching") return;
     if (outcome.kind === "left") return this.#shutOut(outcome);
     const { peer: { name }, displaced } = outcome;
@@ -333,6 +335,11 @@ export class Server implements Daemon {
     const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
     if (isDone) this.#complete(outcome);
     else this.#reconciler.request(name, () => this.#complete(outcome));
+  }
+
+  #refused(outcome: Refused): void {
+    this.#peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
+    this.#alarm.update();
   }
 
   #explain(payload: Uint8Array): string {

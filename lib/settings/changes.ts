@@ -38,6 +38,8 @@ const COMMON: readonly Row<Settings>[] = [
   ["--verb", ({ log }) => log.verbosity],
   ["--no-log-time", ({ log }) => log.time === false],
   ["--no-log-pid", ({ log }) => log.pid === false],
+  ["--log-format", ({ log }) => log.format],
+  ["--no-log-addresses", ({ log }) => !log.addresses],
 ];
 
 /** The first of the private local addresses that are handed out. */

@@ -103,7 +103,7 @@ export interface PeerAddition extends PeerChoice, ClientFileRequest {
 }
 
 /** Slots that do not identify an instance. */
-const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid"]);
+const LOG_SLOTS = new Set(["verbose", "verb", "logTime", "logPid", "logFormat", "logAddresses"]);
 
 /**
  * Parses the command line like version 0.1: short options can share a word (`-vvn0`), values follow a space or `=`,

@@ -16,6 +16,8 @@ export interface Values {
   verb: number;
   logTime: boolean;
   logPid: boolean;
+  logFormat: "text" | "json";
+  logAddresses: boolean;
   localIp: string;
   /** At least one. */
   localPorts: readonly number[];
@@ -128,6 +130,7 @@ export type Kind =
   | { readonly kind: "nftTable"; readonly slot: "nftTable" }
   /** One of a few words. */
   | { readonly kind: "word"; readonly slot: "replay"; readonly choices: readonly Values["replay"][] }
+  | { readonly kind: "word"; readonly slot: "logFormat"; readonly choices: readonly Values["logFormat"][] }
   /** One of a few words. It is checked and has no effect. */
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   /** `[IP][:PORT][@DEV]` */

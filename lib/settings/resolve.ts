@@ -157,6 +157,8 @@ export function chooseLog(given: Readonly<GivenValues>): Settings["log"] {
     verbosity: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0),
     time: given.logTime?.value ?? null,
     pid: given.logPid?.value ?? null,
+    format: given.logFormat?.value ?? "text",
+    addresses: given.logAddresses?.value ?? true,
   };
 }
 

@@ -116,6 +116,9 @@ export interface Settings {
     readonly time: boolean | null;
     /** Like `time`. */
     readonly pid: boolean | null;
+    readonly format: "text" | "json";
+    /** Whether IPv4 addresses are shown. */
+    readonly addresses: boolean;
   };
   /** Whether peers are named, however many there are; else the options describe a single one. */
   readonly isOfMany: boolean;

@@ -89,3 +89,34 @@ Deno.test("log lines begin with just their priority when they go to the journal"
     await Deno.remove(traps, { recursive: true });
   }
 });
+
+Deno.test("the log is JSON from the first line to the one that says why the program ends, without addresses if so told", async () => {
+  const traps = await makeTraps();
+  const env = { PATH: `${traps}:${Deno.env.get("PATH")}` };
+  try {
+    const argv = [
+      IPIPOU,
+      "-s",
+      "-b192.0.2.1",
+      "--auth-token",
+      "x",
+      "--log-format",
+      "json",
+      "--no-log-addresses",
+      "-vv",
+    ];
+    const { code, stderr } = await run(argv, { env });
+    assert.notEqual(code, 0);
+    const lines = stderr.trimEnd().split("\n").map((line) => JSON.parse(line));
+    assert.deepEqual(lines.map(({ level }) => level).filter((level) => level !== "command"), [
+      "warning",
+      "error",
+    ]);
+    assert.match(lines[0].message, /^The value of --auth-token is visible/);
+    assert.match(lines[0].time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    assert.equal(typeof lines[0].pid, "number");
+    assert.doesNotMatch(stderr, /192\.0\.2\.1/);
+  } finally {
+    await Deno.remove(traps, { recursive: true });
+  }
+});

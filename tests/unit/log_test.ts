@@ -45,11 +45,37 @@ Deno.test("Log begins lines with local time and process id if configured", () =>
   assert.deepEqual(linesOf({ time: true, now: late }, say), ["2026-12-31 23:59:59 up"]);
 });
 
-Deno.test("Log begins each line of a multi-line message like the first", () => {
-  assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb")), ["[42] Error: a", "[42] b"]);
+Deno.test("Log makes one line of each event", () => {
+  assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb\n")), ["[42] Error: a; b"]);
 });
 
-Deno.test("Log begins each line of a message with its priority", () => {
+Deno.test("Log writes JSON objects, one in a line", () => {
+  const lines = linesOf({ format: "json", time: true, pid: 42, priorities: true }, (log) => {
+    log.warning('a "quoted"\n\u001bpart');
+    log.command("ip link");
+  });
+  const time = new Date(2026, 0, 2, 3, 4, 5).toISOString();
+  assert.deepEqual(lines.map((line) => line.slice(0, 3)), ["<4>", "<7>"]);
+  assert.deepEqual(lines.map((line) => JSON.parse(line.slice(3))), [
+    { time, pid: 42, level: "warning", message: 'a "quoted"; \\u001bpart' },
+    { time, pid: 42, level: "command", message: "ip link" },
+  ]);
+  assert.deepEqual(linesOf({ format: "json" }, (log) => log.error("e")), ['{"level":"error","message":"e"}']);
+});
+
+Deno.test("Log hides IPv4 addresses, so that each can still be followed in one run, and no other", () => {
+  const say = (log: Log) => {
+    log.notice("moved from 192.0.2.1:10 to 192.0.2.77:10, by 192.0.2.1");
+    log.command("ip address add 172.28.0.2/16 dev eth0.100; version 0.1");
+  };
+  const [first, second] = linesOf({ addresses: false }, say);
+  const [, one, two, again] = /^moved from (\[\w{8}\]):10 to (\[\w{8}\]):10, by (.*)$/.exec(first!)!;
+  assert.deepEqual([one === again, one === two], [true, false]);
+  assert.match(second!, /^ip address add \[\w{8}\]\/16 dev eth0\.100; version 0\.1$/);
+  assert.notEqual(linesOf({ addresses: false }, say)[0], first);
+});
+
+Deno.test("Log begins each line with its priority", () => {
   assert.deepEqual(linesOf({ priorities: true }, sayEverything), [
     "<3>Error: e",
     "<4>Warning: w",
@@ -59,8 +85,7 @@ Deno.test("Log begins each line of a message with its priority", () => {
     "<7>d",
   ]);
   assert.deepEqual(linesOf({ priorities: true, pid: 42 }, (log) => log.error("a\nb")), [
-    "<3>[42] Error: a",
-    "<3>[42] b",
+    "<3>[42] Error: a; b",
   ]);
 });
 
@@ -74,7 +99,7 @@ Deno.test("configure() changes what the log says and how its lines begin", () =>
   assert.deepEqual(linesOf({}, say), ["before", "[42] after"]);
 });
 
-Deno.test("Log shows what a terminal would obey or hide, and begins each line of its own", () => {
+Deno.test("Log shows what a terminal would obey or hide", () => {
   const say = (log: Log) => log.notice("a\x1b[2Jb\r\u202ec\nd é");
-  assert.deepEqual(linesOf({}, say), ["a\\u001b[2Jb\\u000d\\u202ec", "d é"]);
+  assert.deepEqual(linesOf({}, say), ["a\\u001b[2Jb\\u000d\\u202ec; d é"]);
 });

@@ -43,7 +43,7 @@ Deno.test("A reload with the same settings lists only the FOU ports, on either s
 Deno.test("A client uses a changed keepalive right after the reload", async () => {
   const world = await connected();
   const [client] = world.clients;
-  const log = { verbosity: 1, time: false, pid: false };
+  const log = { verbosity: 1, time: false, pid: false, format: "text", addresses: true } as const;
   const runs = await reload(world, client!, { ...clientSettings(0), keepalive: 2, log });
   assert.deepEqual(changesIn(runs), []);
   assert.ok(client!.hasLogged(/reload: --keepalive changed from 25 to 2/));
@@ -55,7 +55,7 @@ Deno.test("A client uses a changed keepalive right after the reload", async () =
 
 Deno.test("A server runs no command to change its verbosity or its queue's length", async () => {
   const world = await connected();
-  const log = { verbosity: 2, time: false, pid: false };
+  const log = { verbosity: 2, time: false, pid: false, format: "text", addresses: true } as const;
   assert.deepEqual(changesIn(await reload(world, world.server, plainHub({ log }))), []);
   const longer = plainHub({ queue: { number: 0, maxLength: 100 } });
   assert.deepEqual(changesIn(await reload(world, world.server, longer)), []);

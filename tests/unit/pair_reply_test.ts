@@ -54,6 +54,29 @@ Deno.test("A client learns that it is accepted from each form of reply, and goes
   }
 });
 
+Deno.test("A server sums up the auth packets that it refused, once a minute", async () => {
+  const world = worldOf(schemeOf(2, "server"), schemeOf(0, "client"), { keepalive: 5 });
+  const stranger = { ip: "203.0.113.9", port: 666 };
+  world.server.start();
+  await world.pass(1);
+  for (let time = 0; time < 5; time++) {
+    world.attack(stranger, new Uint8Array(73));
+    await world.pass(1);
+  }
+  await world.pass(300);
+  const refused = world.server.lines.filter((line) => /<5>refused/.test(line)).map((line) =>
+    line.split(" ")[0]
+  );
+  assert.equal(refused.length, 2, world.story);
+  assert.ok(Math.abs(Number(refused[1]) - Number(refused[0]) - 60_000) < 100, refused.join());
+  assert.ok(
+    world.server.hasLogged(
+      /<5>refused 4 more auth packets in a minute: 4 wrong signature; the last from 203\.0\.113\.9:666$/,
+    ),
+    world.story,
+  );
+});
+
 Deno.test("A client says that its tunnel is set up, not that it works, until it is accepted; later it says what was before", async () => {
   const world = worldOf(schemeOf(0, "server"), schemeOf(0, "client"));
   const [client] = world.clients;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RefusalReport } from "../../lib/refusals.ts";
+import { RefusalReport, RefusalTally } from "../../lib/refusals.ts";
 
 const NOW = 1_795_219_200_000;
 const STRANGER = { ip: "203.0.113.9", port: 666 };
@@ -25,4 +25,28 @@ Deno.test("note() resets the count once it was logged", () => {
   const report = new RefusalReport();
   for (const time of [NOW, NOW, NOW + 60_000]) report.note(STRANGER, "wrong token", time);
   assert.doesNotMatch(report.note(STRANGER, "wrong token", NOW + 120_000)!, /more/);
+});
+
+Deno.test("RefusalTally tells the first refusal, then sums up a minute's, and tells the first again after a quiet one", () => {
+  const tally = new RefusalTally();
+  assert.equal(tally.due, null);
+  assert.equal(
+    tally.note(STRANGER, "wrong token", NOW),
+    "refused auth packet from 203.0.113.9:666: wrong token",
+  );
+  assert.equal(tally.due, null, "nothing was kept back");
+  for (const [refusal, count] of [["wrong length", 1], ["wrong token", 3], ["wrong signature", 2]] as const) {
+    for (let time = 0; time < count; time++) assert.equal(tally.note(STRANGER, refusal, NOW + 1_000), null);
+  }
+  assert.equal(tally.note({ ...STRANGER, port: 7 }, "wrong token", NOW + 2_000), null);
+  assert.equal(tally.due, NOW + 60_000);
+  assert.equal(
+    tally.sum(NOW + 60_000),
+    "refused 7 more auth packets in a minute: 4 wrong token, 2 wrong signature, 1 wrong length; " +
+      "the last from 203.0.113.9:7",
+  );
+  assert.equal(tally.due, null);
+  assert.equal(tally.note(STRANGER, "wrong token", NOW + 90_000), null);
+  assert.match(tally.sum(NOW + 120_000), /^refused 1 more auth packet in a minute: 1 wrong token; /);
+  assert.match(tally.note(STRANGER, "wrong token", NOW + 180_000)!, /^refused auth packet from /);
 });

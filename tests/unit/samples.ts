@@ -50,7 +50,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
     authPacketTtl: null,
     reauthOnly: false,
     wait: false,
-    log: { verbosity: 0, time: false, pid: false },
+    log: { verbosity: 0, time: false, pid: false, format: "text", addresses: true },
     isOfMany: false,
     peers: [samplePeer()],
     ...fields,

@@ -31,5 +31,18 @@ export const GENERAL: OptionGroup = {
     },
     "--no-log-time": { ...turnsOff("logTime"), help: "Leave the time out of log lines" },
     "--no-log-pid": { ...turnsOff("logPid"), help: "Leave the process ID out of log lines" },
+    "--log-format FORMAT": {
+      kind: "word",
+      slot: "logFormat",
+      choices: ["text", "json"],
+      neverAbbreviated: true,
+      help: "Log lines of text, or JSON objects, one in a line, with level and message",
+      default: "text",
+    },
+    "--no-log-addresses": {
+      ...turnsOff("logAddresses"),
+      neverAbbreviated: true,
+      help: "Log something else in place of each IPv4 address, the same as long as the program runs",
+    },
   }),
 };

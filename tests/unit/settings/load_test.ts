@@ -54,7 +54,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       authPacketTtl: null,
       reauthOnly: false,
       wait: false,
-      log: { verbosity: 0, time: null, pid: null },
+      log: { verbosity: 0, time: null, pid: null, format: "text", addresses: true },
       isOfMany: false,
       peers: [{
         name: "ipipou0",

@@ -92,6 +92,7 @@ export const VALUES: readonly BadInput[] = ([
     `Cannot use "10.1.2.3/16" as --allowed-ips: ${NETS}, but "10.1.2.3/16" has host bits set: give 10.1.0.0/16`,
   ],
   ["--auth-replay on", 'Cannot use "on" as --auth-replay: must be strict or window or off'],
+  ["--log-format xml", 'Cannot use "xml" as --log-format: must be text or json'],
   ["--silent-after 5d", `Cannot use "5d" as --silent-after: ${DURATION}`],
   ["--auth-move-interval 5d", `Cannot use "5d" as --auth-move-interval: ${DURATION}`],
   [`--auth-key-b64 ${SHORT_KEY}`, `Cannot use (hidden) as --auth-key-b64: ${KEY}, but it is 3 bytes`],

@@ -80,4 +80,18 @@ export const GENERAL: readonly GoodInput[] = [
     toml: "log.pid = false",
     gives: { "log.pid": false },
   },
+  {
+    option: "log-format",
+    mode: "client",
+    argv: ["--log-format", "json"],
+    toml: 'log.format = "json"',
+    gives: { "log.format": "json" },
+  },
+  {
+    option: "no-log-addresses",
+    mode: "client",
+    argv: ["--no-log-addresses"],
+    toml: "log.addresses = false",
+    gives: { "log.addresses": false },
+  },
 ];

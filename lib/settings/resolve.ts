@@ -51,12 +51,15 @@ export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): 
   const number = chooseNumber(given, mode);
   const identity = attempt(onMistake, () => identify(given));
   const chosenPrivate = attempt(onMistake, () => choosePrivate(given, number));
-  const fallbacks = attempt(onMistake, () => chooseFallbacks(input, mode));
   // What the peers are checked against where that itself is wrong.
   const local = { ...outer ?? { ip: null, device: null }, ports: identity?.ports ?? [FIRST_PORT] as const };
   const warn = (warning: string) => warnings.add(warning);
   const context = { mode, number, local, read: readingOnce(read), warn };
   const peers = attempt(onMistake, () => choosePeers(input, context, onMistake));
+  // They take the port of a client's only peer.
+  const fallbacks = mode === "client" && peers?.length === 0
+    ? undefined
+    : attempt(onMistake, () => chooseFallbacks(input, mode));
   if (!outer || !identity || !chosenPrivate || !fallbacks || !peers) return undefined;
   const { name, queue, table } = identity;
   const queueLength = peers.length > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { addPeer, type PeerSystem } from "../../../lib/commands/peer.ts";
+import { findMistakes } from "../../../lib/settings/check.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import { convertConf } from "../../../lib/settings/conf.ts";
 import { tomlPathOf } from "../../../lib/settings/option.ts";
@@ -154,6 +155,21 @@ const tomlSettings = target(
   },
 );
 
+const checkedFiles = target(
+  "checked files",
+  ["lib/settings/check.ts findMistakes"],
+  fc.tuple(toml, toml),
+  ([text, peer]) => {
+    const files = { ...FILES, "any.toml": text, "any.peers/p.toml": peer };
+    const { mistakes, warnings } = findMistakes("/dir/any.toml", filesInMemory(files, 0o644));
+    assertTold([...mistakes, ...warnings], `${text}\n${peer}`);
+    // The mistake that a run ends with is one of them.
+    const outcome = outcomeOf(() => load(["--config", "{dir}/any.toml"], files, 0o644));
+    if ("message" in outcome) assert.ok(mistakes.includes(outcome.message), outcome.message);
+    else assert.deepEqual(mistakes, []);
+  },
+);
+
 /** Comments and space that change no meaning, and take the text out of what is read without the parser. */
 const tomlRemarks = ["# é\n", "\t# \t\n", "\n\n"];
 const entry = fc.oneof(
@@ -255,6 +271,7 @@ export const SETTINGS_TARGETS: readonly Target[] = [
   allSettings,
   tomlFile,
   tomlSettings,
+  checkedFiles,
   plainToml,
   confFile,
   peerFiles,

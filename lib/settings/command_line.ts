@@ -1,5 +1,5 @@
 import type { Endpoint } from "../packet.ts";
-import { type Command, COMMANDS, DEFAULT_CLIENT_DEVICE } from "./commands.ts";
+import { type Command, COMMANDS } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import type { GivenValues } from "./given.ts";

@@ -52,6 +52,8 @@ export interface Knowledge {
   readonly acceptedAt: number | null;
   /** When it was last seen that data had come. */
   readonly heardAt: number | null;
+  /** How many replies the tunnel's device counted as received. */
+  readonly countedReplies: number;
 }
 
 /**
@@ -101,7 +103,8 @@ export class Client {
 
   get knowledge(): Knowledge {
     const sentAt = this.#lastSent === -Infinity ? null : this.#lastSent;
-    return { sentAt, acceptedAt: this.#acceptedAt, heardAt: this.#hearing.heardAt };
+    const { heardAt, allReplies: countedReplies } = this.#hearing;
+    return { sentAt, acceptedAt: this.#acceptedAt, heardAt, countedReplies };
   }
 
   /** Milliseconds between regular packets; 0: there are none. */

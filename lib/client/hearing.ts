@@ -7,11 +7,17 @@ export type Traffic = "heard" | "unanswered" | "idle";
 export class Hearing {
   #counts: PacketCounts | null = null;
   #replies = 0;
+  #allReplies = 0;
   #heardAt: number | null = null;
 
   /** When it was first seen that something had come, in milliseconds of `Clock.now()`; null: never. */
   get heardAt(): number | null {
     return this.#heardAt;
+  }
+
+  /** Replies so far that the device counted. */
+  get allReplies(): number {
+    return this.#allReplies;
   }
 
   /** What is sent from now on goes another way: the next call of `note()` judges nothing of before. */
@@ -23,6 +29,7 @@ export class Hearing {
   /** A reply came that the tunnel's device counts as received, as it does whatever the FOU port takes for a packet. */
   handleReply(): void {
     this.#replies++;
+    this.#allReplies++;
   }
 
   /** @param counts of the tunnel's device; null: there is none @param now milliseconds of `Clock.now()` */

@@ -78,12 +78,13 @@ function refusedOf({ history }: ServerView, now: number): InstanceStatus["refuse
 
 function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportContext): TunnelStatus {
   const { settings, outside, remote, replyState, problem, moves, knowledge } = view;
-  const { sentAt, acceptedAt, heardAt } = knowledge;
+  const { sentAt, acceptedAt, heardAt, countedReplies } = knowledge;
   const { device } = peer.tunnel;
   const packets = kernel.countsOf(device);
+  const data = packets && { ...packets, received: Math.max(0, packets.received - countedReplies) };
   const ageOf = (moment: number | null) => moment === null ? null : clock.now() - moment;
   const verdict = judgeClient({
-    ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, problem, packets },
+    ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, problem, packets: data },
     ...{ acceptedAge: ageOf(acceptedAt), receivedAge: ageOf(heardAt) },
   });
   return {

@@ -157,10 +157,13 @@ Deno.test("A client tells whether it is accepted, and what it waits for before i
   assert.match(late.cure!, /whether the server runs/);
   world.server.start();
   await world.pass(60);
+  // The device counts replies as received, too.
+  assert.deepEqual((await ask(world, client!)).tunnels[0]!.state, "accepted");
   world.sendData(0);
   world.sendBack(0);
   const { state, remote, stats64 } = (await ask(world, client!)).tunnels[0]!;
-  assert.deepEqual([state, remote, stats64!.rx.packets], ["up", { address: SERVER.ip, port: 10_000 }, 1]);
+  assert.deepEqual([state, remote], ["up", { address: SERVER.ip, port: 10_000 }]);
+  assert.ok(stats64!.rx.packets > 1);
 });
 
 Deno.test("An instance tells what it waits for before it is ready, and what keeps it from working", async () => {

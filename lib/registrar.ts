@@ -191,7 +191,9 @@ export class Registrar {
     const isPending = this.#searches.has(datagram);
     // What pretends to come from where a client is, by the thousand, must cost next to nothing.
     const isWorn = isPending || this.#failures.areMany(datagram, now);
-    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, isWorn ? 1 : 2);
+    // In a flood, what comes next must not have to wait until likely keys were tried for junk.
+    const isShort = isWorn || this.#failures.isFlood(now);
+    const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, isShort ? 1 : 2);
     if (outcome === null || outcome.kind === "refused") this.#failures.note(datagram, now);
     if (outcome !== null) return outcome;
     if (isPending) return { kind: "searching" };

@@ -4,7 +4,7 @@ import { SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
 /** Separates this digest from any other use of the same input. */
 const DOMAIN = new TextEncoder().encode("ipipou key hint 1");
 /** Seconds after which a hint changes, so that it cannot be used to track a client. */
-const EPOCH_SECONDS = 256;
+export const EPOCH_SECONDS = 256;
 /** Length in bytes of a hint: the second half of the salt. */
 export const HINT_LENGTH = 2;
 /** Offset of the hint in a signed payload. */

@@ -56,6 +56,11 @@ export class Reconciler {
     this.request(NOBODY, () => {});
   }
 
+  /** Whether a change runs, or waits to be tried again. */
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
   /** Whether a request with this key is not served yet. */
   isPending(key: string): boolean {
     return this.#waiting.has(key) || this.#served.has(key);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isLive, isSamePlace } from "../admission.ts";
 import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
+import { Hints } from "../kernel/hints.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint, parseUdpPacket } from "../packet.ts";
@@ -54,7 +55,8 @@ export class Server implements Daemon {
   readonly #announcer: Announcer;
   readonly #liveness: Liveness;
   readonly #firstData: FirstData;
-  /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters are due. */
+  readonly #hints: Hints;
+  /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters or hints are due. */
   readonly #alarm: Alarm;
   #setup: ServerSetup;
   /** Of the setup. */
@@ -66,7 +68,7 @@ export class Server implements Daemon {
     this.#context = context;
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop, news });
-    this.#searches = new Turns(() => this.#search(), clock, stop);
+    this.#searches = new Turns(() => this.#search(), () => this.#reconciler.isRunning, clock, stop);
     this.#hosts = new HostSearch(() => this.#changes.run(() => this.#useFoundHosts()), context);
     this.#whereabouts = new Whereabouts(context);
     const verifies = setup.settings.peers.some(({ scheme }) => scheme.kind === "ed25519");
@@ -85,8 +87,9 @@ export class Server implements Daemon {
       sendKeepalive: (remote, port) => this.#announcer.keepAlive(remote, port),
     });
     this.#firstData = new FirstData(watched);
+    this.#hints = new Hints(clock);
     const due = () => {
-      const moments = [this.#setup.registrar, this.#liveness, this.#firstData, this.#peerLog];
+      const moments = [this.#setup.registrar, this.#liveness, this.#firstData, this.#peerLog, this.#hints];
       return moments.map((each) => each.due).reduce(earlier);
     };
     this.#alarm = new Alarm(due, () => this.#ring(), clock);
@@ -247,10 +250,11 @@ export class Server implements Daemon {
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
     const admissions = new Map(registrar.admissions);
+    const hints = this.#hints.of(settings.peers);
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     try {
-      const faults = await this.#context.kernel.apply({ settings, outside, admissions }, locate);
+      const faults = await this.#context.kernel.apply({ settings, outside, admissions, hints }, locate);
       this.#faults.update(faults, admissions);
       this.#liveness.update();
       this.#firstData.update();
@@ -296,6 +300,7 @@ export class Server implements Daemon {
     const { registrar } = this.#setup;
     const { clock } = this.#context.system;
     this.#context.kernel.ports.check();
+    this.#renewHints();
     this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
     for (const outcome of registrar.ended()) this.#follow(outcome);
     if (registrar.isSearching) this.#searches.start();
@@ -316,9 +321,17 @@ export class Server implements Daemon {
     for (const outcome of this.#setup.registrar.settle(now)) this.#follow(outcome);
     this.#peerLog.sumUp();
     if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
+    this.#renewHints();
     if (this.#liveness.due === null || this.#liveness.due > now) return;
     this.#liveness.look();
     this.#context.service.update();
+  }
+
+  /** The gate gets the hints of now. */
+  #renewHints(): void {
+    if (!this.#hints.areOld) return;
+    this.#hints.of(this.#setup.settings.peers);
+    this.#reconciler.follow();
   }
 
   #follow(outcome: Outcome): void {

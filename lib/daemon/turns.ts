@@ -2,17 +2,24 @@ import type { Clock } from "../ports.ts";
 
 /** Least milliseconds between two turns. */
 const LEAST_PAUSE_MILLISECONDS = 1;
+/** Milliseconds to pause for each of a turn while something more urgent is under way. */
+const PATIENCE = 7;
 
-/** Does work that strangers can cause, in short turns that together take at most half of the time. */
+/** Does work that strangers can cause, in short turns that together take at most half of the time, and an eighth while something else is urgent. */
 export class Turns {
   readonly #turn: () => boolean;
+  readonly #isUrgent: () => boolean;
   readonly #clock: Clock;
   readonly #stop: AbortSignal;
   #isRunning = false;
 
-  /** @param turn does a little of the work @returns whether there is more */
-  constructor(turn: () => boolean, clock: Clock, stop: AbortSignal) {
+  /**
+   * @param turn does a little of the work, and returns whether there is more
+   * @param isUrgent whether what is done for others is to be slowed down as little as possible
+   */
+  constructor(turn: () => boolean, isUrgent: () => boolean, clock: Clock, stop: AbortSignal) {
     this.#turn = turn;
+    this.#isUrgent = isUrgent;
     this.#clock = clock;
     this.#stop = stop;
   }
@@ -31,7 +38,8 @@ export class Turns {
       if (this.#stop.aborted) return;
       const begin = clock.now();
       if (!this.#turn()) break;
-      pause = Math.max(LEAST_PAUSE_MILLISECONDS, clock.now() - begin);
+      const pauses = this.#isUrgent() ? PATIENCE : 1;
+      pause = Math.max(LEAST_PAUSE_MILLISECONDS, pauses * (clock.now() - begin));
     }
     this.#isRunning = false;
   }

@@ -32,8 +32,11 @@ export interface Wanted {
   readonly outside: Outside;
   /** Who is admitted, by peer name. */
   readonly admissions: ReadonlyMap<string, Admission>;
+  /** By `hintKey`, the hints that clients may give now; a client's gate needs none. */
+  readonly hints?: ReadonlySet<string>;
 }
 
+const NO_HINTS: ReadonlySet<string> = new Set();
 const NOBODY: Pick<KeptOut, "faults" | "stuck" | "elsewhere"> = {
   ...{ faults: new Map(), stuck: new Map(), elsewhere: new Map() },
 };
@@ -48,7 +51,7 @@ const NOBODY: Pick<KeptOut, "faults" | "stuck" | "elsewhere"> = {
  *   refused it
  */
 export function desiredState(
-  { settings, outside, admissions }: Wanted,
+  { settings, outside, admissions, hints = NO_HINTS }: Wanted,
   observed: Observed,
   now: number,
   keptOut = NOBODY,
@@ -104,7 +107,7 @@ export function desiredState(
       [...alts].filter((ip) => !foreign.addresses.has(ip)).map((ip) => [ip, altDevice]),
     ),
     gate: mode === "server"
-      ? desiredGate(settings, outside, members, [...tunnels.values()], alts, foreign, now)
+      ? desiredGate({ settings, outside, hints }, members, [...tunnels.values()], alts, foreign, now)
       : desiredClientGate(settings, outside, serverIn(admissions), [...alts][0] ?? null, observed),
     obsoleteRules: new Set<string>(),
   };

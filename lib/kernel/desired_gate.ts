@@ -16,21 +16,22 @@ export interface DesiredGate extends Gate {
 /**
  * The gate of a server.
  *
+ * @param hints by `hintKey`, those that clients may give now
  * @param members the peers that have a tunnel
  * @param tunnels all that should stand, also of what the kernel keeps from going
  * @param alts the private addresses in use
  * @param now milliseconds of `Clock.now()`
  */
 export function desiredGate(
-  settings: Settings,
-  outside: Outside,
+  { settings, outside, hints }: { settings: Settings; outside: Outside; hints: ReadonlySet<string> },
   members: readonly Member[],
   tunnels: readonly Tunnel[],
   alts: ReadonlySet<string>,
   foreign: Foreign,
   now: number,
 ): DesiredGate {
-  const rules = { ...desiredRules(settings, outside, foreign), readdresses: alts.size > 0 };
+  const known = desiredRules(settings, outside, foreign);
+  const rules = { ...known, readdresses: alts.size > 0, hints: hints.size > 0 };
   const sharing = new Set(
     settings.peers.filter(({ sharedIpip }) => sharedIpip).map(({ tunnel }) => tunnel.device),
   );
@@ -55,6 +56,7 @@ export function desiredGate(
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
     clamped: new Set(rules.clamp === null ? [] : members.map(({ tunnel }) => tunnel.name)),
+    hints,
   };
 }
 
@@ -94,7 +96,7 @@ function gateOf(rules: GateRules): DesiredGate {
     rules,
     remotes: new Map(),
     ...{ addresses: new Set(), shared: new Set(), endpoints: new Set(), alts: new Set() },
-    ...{ devices: new Set(), sources: new Set(), clamped: new Set() },
+    ...{ devices: new Set(), sources: new Set(), clamped: new Set(), hints: new Set() },
     parts: partsOf(rules),
   };
 }
@@ -120,6 +122,7 @@ function desiredRules(
     reroutes: isRuled ? fouMark : null,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
     shares: peers.some(({ sharedIpip }) => sharedIpip),
+    hints: false,
     excludes: false,
     alt: null,
     clamp: mssClamp,

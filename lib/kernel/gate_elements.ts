@@ -14,6 +14,7 @@ export const KEY_SETS = [
   "devices",
   "sources",
   "clamped",
+  "hints",
 ] as const;
 export type KeySet = typeof KEY_SETS[number];
 

@@ -3,6 +3,7 @@ import { parseIpv4 } from "../ipv4.ts";
 import type { Endpoint } from "../packet.ts";
 import { clamping } from "./clamp_rules.ts";
 import { GATE_CHAINS, GATE_SETS, gateNames } from "./gate_names.ts";
+import { hintRules, hintSets } from "./hint_rules.ts";
 import { parseMark } from "./mark.ts";
 import type { Gate, GateRules } from "./state.ts";
 
@@ -22,6 +23,10 @@ export function capacityFor(peers: number): number {
 function limitsFor(capacity: number) {
   const limit = (rate: number, burst: number) => `${rate}/second burst ${burst} packets`;
   return {
+    /** For each hint that some client gives now. A client needs one packet, and each may cost some signatures. */
+    hint: limit(5, 20),
+    /** For all of these together: at 20,000 packets a second of junk, capacity / 3.3 have such a hint by chance. */
+    hints: limit(Math.max(200, capacity / 2), Math.max(200, 2 * capacity)),
     /** For each place that a tunnel goes to: the program can tell its client's packets from so many forged ones. */
     place: limit(100, 20),
     /** For other ports of all addresses that tunnels go to: junk from other addresses does not count. */
@@ -155,6 +160,7 @@ function definitions(rules: GateRules, comment: string): string[] {
     `flags dynamic,timeout; timeout ${MEMORY}; }`,
     `add set ip ${table} ${names.limits} { type ipv4_addr; size ${SOURCES}; flags dynamic,timeout; ` +
     `timeout ${MEMORY}; }`,
+    ...hintSets(rules, names, SOURCES, MEMORY),
     rule(names.gate, `${ours} jump ${names.fou}${comment}`),
     // Without FOU around it the kernel would hand the far side's IPIP to the same device, past the port check.
     rule(
@@ -184,6 +190,7 @@ function definitions(rules: GateRules, comment: string): string[] {
     // The kernel's own checks of sources come later. A tunnel to such an address would let in anyone, or harm this host.
     rule(names.auth, `ip saddr 0.0.0.0/8 ${count}drop`),
     rule(names.auth, `fib saddr type != unicast ${count}drop`),
+    ...hintRules(rules, names, limits.hint, limits.hints),
     rule(
       names.auth,
       `${KNOWN} @${names.endpoints} update @${names.places} { ${REMOTE} limit rate over ${limits.place} } ${count}drop`,

@@ -63,7 +63,7 @@ export class Kernel {
 
   /** Makes the next change look first, at least at the FOU ports, of which the kernel sends no news. */
   distrust(): void {
-    this.#nft.retryClamp();
+    this.#nft.retry();
     this.#picture.distrust(this.#picture.observed?.hasNft === false ? "all" : "listeners");
   }
 
@@ -104,15 +104,16 @@ export class Kernel {
    * Brings the kernel to what is wanted. When a step fails, the rest is skipped, and the next call looks first. What the
    * kernel refuses of a single peer keeps out that peer alone; it is tried again when something changes.
    *
-   * @param wanted a snapshot: what changes while this runs takes another call
+   * @param given a snapshot: what changes while this runs takes another call
    * @param locate says what the outside is now, by what was seen
    * @returns why some tunnels cannot be made; everything else is done
    * @throws {IpipouError} naming the command that failed
    */
   async apply(
-    { settings, outside, admissions }: Wanted,
-    locate: (observed: Observed) => Outside = () => outside,
+    given: Wanted,
+    locate: (observed: Observed) => Outside = () => given.outside,
   ): Promise<Faults> {
+    const { settings, admissions } = given;
     const picture = this.#picture;
     const keptOut = this.#keptOut;
     picture.handleSettings(settings);
@@ -122,7 +123,7 @@ export class Kernel {
     if (picture.need !== "nothing" || isDue) keptOut.retry();
     keptOut.follow(placesIn(settings, admissions));
     while (true) {
-      const wanted = { settings, outside: locate(await this.observe()), admissions };
+      const wanted = { ...given, outside: locate(await this.observe()) };
       const faults = await this.#attempt(wanted);
       if (faults !== null) return faults;
     }
@@ -139,7 +140,7 @@ export class Kernel {
     const observed = picture.observed!;
     const now = clock.now();
     const networks = inUse.of(settings);
-    const possible = { ...wanted, settings: this.#nft.possible(settings) };
+    const possible = this.#nft.possible(wanted);
     const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
     if (inUse.ask(state.altAddresses.keys(), this.#context.routes)) return null;
     this.#losses.tell(observed.own, picture.written, state, now);

@@ -126,7 +126,16 @@ function lossOf(
 function gateLoss(observed: Gate | null, written: Gate | null): string | null {
   if (written === null) return null;
   if (observed === null) return GATE_GONE;
-  const sets = ["addresses", "shared", "endpoints", "alts", "devices", "sources", "clamped"] as const;
+  const sets = [
+    "addresses",
+    "shared",
+    "endpoints",
+    "alts",
+    "devices",
+    "sources",
+    "clamped",
+    "hints",
+  ] as const;
   // What has a timeout may be gone by itself.
   const isComplete = written.remotes.entries().every(([key, remote]) =>
     remote.expiresAt !== null || observed.remotes.has(key)

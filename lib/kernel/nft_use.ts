@@ -1,7 +1,8 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Settings } from "../settings/settings.ts";
 import { CLAMP } from "./clamp_rules.ts";
+import type { Wanted } from "./desired.ts";
+import { HINT } from "./hint_rules.ts";
 
 /** How much of nft one instance needs, and how much of it can be used here, as far as is known. */
 export class NftUse {
@@ -9,6 +10,8 @@ export class NftUse {
   #mode: "needed" | "if-usable" | "none";
   /** Whether segment sizes can be changed. */
   #canClamp = true;
+  /** Whether there can be a set of hints. */
+  #canHint = true;
 
   /** @param isNeeded whether nothing goes without a gate */
   constructor(isNeeded: boolean, log: Log) {
@@ -26,14 +29,19 @@ export class NftUse {
     this.#mode = "needed";
   }
 
-  /** Segment sizes are worth another try. */
-  retryClamp(): void {
+  /** What was refused is worth another try. */
+  retry(): void {
     this.#canClamp = true;
+    this.#canHint = true;
   }
 
-  /** What of the settings was not seen to be refused. */
-  possible(settings: Settings): Settings {
-    return this.#canClamp ? settings : { ...settings, mssClamp: null };
+  /** What of this was not seen to be refused. */
+  possible({ settings, hints, ...wanted }: Wanted): Wanted {
+    return {
+      ...wanted,
+      settings: this.#canClamp ? settings : { ...settings, mssClamp: null },
+      ...this.#canHint && hints !== undefined ? { hints } : {},
+    };
   }
 
   /**
@@ -48,6 +56,13 @@ export class NftUse {
       // A kernel that cannot change segment sizes must have its gate all the same.
       this.#canClamp = false;
       this.#log.warning(`${error.message}: going on without --tunl-mss-clamp, until the next reload`);
+      return await apply();
+    }
+    if (error.message.includes(HINT) && this.#canHint) {
+      this.#canHint = false;
+      this.#log.warning(
+        `${error.message}: going on without a limit for hints, so that a flood can keep new clients out, until the next reload`,
+      );
       return await apply();
     }
     if (this.#mode !== "if-usable") throw error;

@@ -57,6 +57,7 @@ export function findGate(
     devices: keysOf(names.devices),
     sources: new Set(elements(names.sources).map(({ key }) => sourceKey(key[0]!, key[1] ?? ""))),
     clamped: keysOf(names.clamped),
+    hints: keysOf(names.hints),
     parts,
   };
 }

@@ -120,6 +120,7 @@ function keptElements(old: Elements | null, gate: Elements): Elements {
     devices: of("devices"),
     sources: of("sources"),
     clamped: of("clamped"),
+    hints: of("hints"),
   };
 }
 

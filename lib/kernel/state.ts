@@ -76,6 +76,8 @@ export interface GateRules {
   readonly filters: boolean;
   /** Whether some peer leaves IPIP without FOU to other devices. */
   readonly shares: boolean;
+  /** Whether auth packets with a good hint have a limit of their own. */
+  readonly hints: boolean;
   /** Of a client: whether its FOU port is for its server alone, as some other device would take what others send there. */
   readonly excludes: boolean;
   /** Of a client: the private address of its tunnel; null: it has none. */
@@ -106,6 +108,8 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly sources: ReadonlySet<string>;
   /** Devices of the tunnels whose TCP connections are clamped. */
   readonly clamped: ReadonlySet<string>;
+  /** `hintKey` of the hints that clients may give now. */
+  readonly hints: ReadonlySet<string>;
   /** Names of its chains, sets and maps; a damaged gate lacks some. */
   readonly parts: ReadonlySet<string>;
 }
@@ -205,6 +209,11 @@ export function endpointKey({ ip, port }: Endpoint): string {
 /** Key of a route: its destination, IP/LENGTH, as `ip` prints it. */
 export function routeKey(network: string): string {
   return network === "0.0.0.0/0" ? "default" : network.replace(/\/32$/, "");
+}
+
+/** Key of a hint in the gate's set. @param epoch see `epochOf` */
+export function hintKey(epoch: number, hint: number): string {
+  return `${epoch} . ${hint}`;
 }
 
 /** Key of a network allowed as source in a tunnel. */

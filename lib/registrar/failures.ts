@@ -2,6 +2,8 @@ import { type Datagram, placeKey } from "../packet.ts";
 
 /** Failures a second at one place that are few. */
 const FEW = 20;
+/** Failures a second at all places that are no flood. */
+const NO_FLOOD = 64;
 /** Milliseconds in which failures are counted. */
 const MILLISECONDS = 1_000;
 /** Most places that are remembered. */
@@ -12,7 +14,11 @@ export class Failures {
   /** By `placeKey`, the earliest first. Moments are milliseconds of `Clock.now()`. */
   readonly #places = new Map<string, { readonly since: number; count: number }>();
 
+  #all = { since: -Infinity, count: 0 };
+
   note(datagram: Datagram, now: number): void {
+    if (now - this.#all.since >= MILLISECONDS) this.#all = { since: now, count: 0 };
+    this.#all.count++;
     const recent = this.#recent(datagram, now);
     if (recent !== null) recent.count++;
     else this.#begin(placeOf(datagram), now);
@@ -20,6 +26,10 @@ export class Failures {
 
   areMany(datagram: Datagram, now: number): boolean {
     return (this.#recent(datagram, now)?.count ?? 0) >= FEW;
+  }
+
+  isFlood(now: number): boolean {
+    return now - this.#all.since < MILLISECONDS && this.#all.count >= NO_FLOOD;
   }
 
   #recent(datagram: Datagram, now: number) {

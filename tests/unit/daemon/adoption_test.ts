@@ -34,6 +34,7 @@ function left(
     devices: new Set<string>(),
     sources: new Set<string>(),
     clamped: new Set<string>(),
+    hints: new Set<string>(),
     parts: new Set<string>(),
   };
   const devices = Object.entries(tunnels).map(([name, [local, remote]]): [string, Tunnel] => [name, {

@@ -3,10 +3,12 @@ import { CLOCK } from "../../../lib/clock.ts";
 import { Turns } from "../../../lib/daemon/turns.ts";
 import { FakeTime } from "../fake_time.ts";
 
+const never = () => false;
+
 Deno.test("start() runs turns until no work is left", async () => {
   using time = new FakeTime();
   let left = 3;
-  const turns = new Turns(() => --left > 0, CLOCK, new AbortController().signal);
+  const turns = new Turns(() => --left > 0, never, CLOCK, new AbortController().signal);
   turns.start();
   await time.settle();
   assert.equal(left, 3, "the first is not at once");
@@ -23,7 +25,7 @@ Deno.test("start() runs turns until no work is left", async () => {
 Deno.test("start() changes nothing while turns run", async () => {
   using time = new FakeTime();
   let count = 0;
-  const turns = new Turns(() => ++count < 5, CLOCK, new AbortController().signal);
+  const turns = new Turns(() => ++count < 5, never, CLOCK, new AbortController().signal);
   turns.start();
   turns.start();
   await time.advance(1);
@@ -31,30 +33,39 @@ Deno.test("start() changes nothing while turns run", async () => {
   assert.equal(count, 1);
 });
 
-Deno.test("start() pauses after each turn as long as it took", async () => {
+/** When turns of these durations begin, in milliseconds from one to the next. */
+async function pausesAfter(durations: readonly number[], isUrgent: () => boolean): Promise<number[]> {
   using time = new FakeTime();
   const begins: number[] = [];
-  const durations = [3, 10];
   const turns = new Turns(
     () => {
       const end = performance.now() + (durations[begins.push(Date.now()) - 1] ?? 0);
       performance.now = () => end;
       return begins.length <= durations.length;
     },
+    isUrgent,
     CLOCK,
     new AbortController().signal,
   );
   turns.start();
-  await time.advance(100);
+  await time.advance(500);
   // Timers do not see the time that passes in a turn: the time between two turns is the pause.
-  assert.deepEqual(begins.slice(1).map((begin, index) => begin - begins[index]!), durations);
+  return begins.slice(1).map((begin, index) => begin - begins[index]!);
+}
+
+Deno.test("start() pauses after each turn as long as it took", async () => {
+  assert.deepEqual(await pausesAfter([3, 10], never), [3, 10]);
+});
+
+Deno.test("start() pauses seven times as long while something is urgent", async () => {
+  assert.deepEqual(await pausesAfter([3, 10], () => true), [21, 70]);
 });
 
 Deno.test("start() runs no more turns once the program is to stop", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   let count = 0;
-  new Turns(() => ++count > 0, CLOCK, stop.signal).start();
+  new Turns(() => ++count > 0, never, CLOCK, stop.signal).start();
   await time.advance(2);
   stop.abort();
   await time.advance(100);

@@ -25,6 +25,7 @@ const RULES: GateRules = {
   reroutes: null,
   filters: true,
   shares: false,
+  hints: true,
   serverPorts: [],
   excludes: false,
   alt: null,

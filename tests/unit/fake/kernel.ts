@@ -58,6 +58,7 @@ export class FakeKernel {
       now: () => 0,
       updatesTimeouts: true,
       canClamp: true,
+      canHint: true,
       ...options,
     };
     this.nftables = new FakeNft(this.changes, this.#options.now, this.#options, (line) => this.refuses(line));

@@ -34,6 +34,8 @@ export interface NftOptions {
   readonly updatesTimeouts: boolean;
   /** Whether rules can change segment sizes of TCP connections. */
   readonly canClamp: boolean;
+  /** Whether sets can be of bytes at an offset. */
+  readonly canHint: boolean;
 }
 
 /** The tables (family ip) of a fake kernel. It understands just the commands that a plan may have. */
@@ -207,6 +209,9 @@ export class FakeNft {
   }
 
   #addSet(table: FakeTable, name: string, fields: Omit<FakeSet, "handle" | "elements">): void {
+    if (!this.#options.canHint && fields.type.some((type) => type.startsWith("@th"))) {
+      throw new NftError(NOT_THERE, name);
+    }
     const found = table.sets.get(name);
     if (found === undefined) {
       table.sets.set(name, { ...fields, handle: ++table.lastHandle, elements: new Map() });
@@ -307,12 +312,15 @@ function parseHook(text: string, line: string): Hook | null {
 
 function parseSet(text: string, kind: string, line: string): Omit<FakeSet, "handle" | "elements"> {
   const clauses = (/^\{ (.*); \}$/.exec(text)?.[1] ?? "").split("; ").map((clause) => {
-    const [, word, value] = /^(type|flags|size|timeout) (.*)$/.exec(clause) ?? [];
+    const [, word, value] = /^(type|typeof|flags|size|timeout) (.*)$/.exec(clause) ?? [];
     if (value === undefined) throw new TypeError(`Unknown word "${clause}": nft ${line}`);
     return [word!, value] as const;
   });
-  const { type, flags, size, timeout } = Object.fromEntries(clauses) as Record<string, string | undefined>;
-  const [key, data] = (type ?? "").split(" : ");
+  const { type, typeof: fields, flags, size, timeout } = Object.fromEntries(clauses) as Record<
+    string,
+    string | undefined
+  >;
+  const [key, data] = (type ?? fields ?? "").split(" : ");
   if ((data === undefined) !== (kind === "set")) throw new TypeError(`No ${kind}: nft ${line}`);
   if (timeout !== undefined && timeout !== "1m") throw new TypeError(`Unknown timeout: nft ${line}`);
   return {

@@ -61,7 +61,7 @@ function listKey({ key, timeout, expiresAt }: FakeElement, { type }: FakeSet, no
 }
 
 function listPart(part: string, type: string): unknown {
-  if (type === "inet_service") return Number(part);
+  if (type === "inet_service" || type.startsWith("@th")) return Number(part);
   const [addr, len] = unquote(part).split("/");
   return len === undefined ? addr : { prefix: { addr, len: Number(len) } };
 }

@@ -15,6 +15,7 @@ export const RULES: GateRules = {
   reroutes: null,
   filters: false,
   shares: false,
+  hints: false,
   serverPorts: [],
   excludes: false,
   alt: null,

@@ -47,6 +47,7 @@ const GATE: Gate = {
   devices: new Set(),
   sources: new Set(),
   clamped: new Set(),
+  hints: new Set(),
   parts: new Set(),
 };
 

@@ -94,7 +94,10 @@ export class World {
   #delivery: { readonly client: number; readonly fate: Fate } | null = null;
 
   /** @param kernel properties of the server's kernel */
-  constructor(hub: Settings = hubOf(peersOf()), kernel: { readonly canClamp?: boolean } = {}) {
+  constructor(
+    hub: Settings = hubOf(peersOf()),
+    kernel: { readonly canClamp?: boolean; readonly canHint?: boolean } = {},
+  ) {
     const latency = { run: 3, command: 1 };
     const options = { address: `${SERVER.ip}/24`, gateway: "192.0.2.254", latency };
     const onReply = (packet: Uint8Array) => this.#toClient(packet);

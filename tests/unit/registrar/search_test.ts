@@ -11,6 +11,7 @@ const MANY = 1000;
 const AT_ONCE = 8;
 const PER_TURN = 16;
 const MOST_SEARCHES = 1024;
+const NO_FLOOD = 64;
 
 const fleet = new Fleet(MANY);
 
@@ -102,6 +103,43 @@ Deno.test("handle() verifies few signatures for junk, and search() a limited num
     total += count;
   }
   assert.deepEqual([total, results, registrar.admissions.size], [MANY, ["wrong signature"], 0]);
+});
+
+Deno.test("handle() verifies no more signatures for junk in a flood than for hints that it has by chance, and finds who hints", () => {
+  const registrar = fleet.registrar();
+  const { payload, ...junk } = fleet.junk(place(0));
+  let waiting = 0;
+  const count = verifications(registrar, () => {
+    for (let number = 0; number < 100_000; number++) {
+      const salted = payload.slice();
+      new DataView(salted.buffer).setUint32(salted.length - 4, Math.imul(number, 0x9e37_79b1) >>> 0);
+      const outcome = registrar.handle({ ...junk, payload: salted, source: place(number) }, NOW, UNIX);
+      if (told(outcome) === "searching") waiting++;
+    }
+  });
+  // Some at once until it is taken for a flood; of the rest one in 65 has the hint of one of a thousand keys.
+  assert.ok(count <= NO_FLOOD * AT_ONCE + 100_000 / 40, `${count}`);
+  assert.deepEqual([waiting, registrar.ended()], [MOST_SEARCHES, []]);
+  for (const client of [0, 500, 999]) {
+    const packet = fleet.packet(client, { ip: "203.0.113.9", port: 1_000 + client });
+    const needed = verifications(registrar, () => {
+      assert.equal(told(registrar.handle(packet, NOW, UNIX)), `c${client}`);
+    });
+    assert.ok(needed <= 3, `${needed}`);
+  }
+});
+
+Deno.test("handle() has a client without a hint searched for in a flood, and finds it at once after that", () => {
+  const few = new Fleet(20);
+  const registrar = few.registrar();
+  const old = (port: number) => few.packet(3, { ...place(3), port }, { isOld: true });
+  registrar.handle(few.packet(3, place(3)), NOW, UNIX);
+  for (let number = 0; number < 2 * NO_FLOOD; number++) {
+    registrar.handle(few.junk(place(MANY + number)), NOW, UNIX);
+  }
+  assert.equal(told(registrar.handle(old(50_000), NOW, UNIX)), "searching");
+  assert.ok(drain(registrar).includes("c3"));
+  assert.equal(told(registrar.handle(old(50_001), NOW + 1_000, UNIX)), "c3");
 });
 
 Deno.test("handle() tries the keys of a few clients right away", () => {

@@ -1,0 +1,57 @@
+import { EPOCH_SECONDS, epochOf, keyHint } from "../auth/hint.ts";
+import type { Clock } from "../ports.ts";
+import type { Peer } from "../settings/settings.ts";
+import { hintKey } from "./state.ts";
+
+/** Seconds by which a client's clock may differ from ours for its hint to be known to the gate. */
+const TOLERANCE_SECONDS = EPOCH_SECONDS / 2;
+
+/** The hints that clients may give now: those of this epoch, and of the last or next one, whichever is nearer. */
+export class Hints {
+  readonly #clock: Clock;
+  #peers: readonly Peer[] = [];
+  #epoch = -1;
+  #keys: ReadonlySet<string> = new Set();
+  #due: number | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** When there will be others, in milliseconds of `Clock.now()`; null: never, as nobody gives hints. */
+  get due(): number | null {
+    return this.#due;
+  }
+
+  /** Whether there are others by now. It may be earlier than was due: the clock was set. */
+  get areOld(): boolean {
+    return this.#due !== null && this.#epoch !== this.#latestEpoch;
+  }
+
+  /** By `hintKey`. They are computed again only for other peers, or when they are old. */
+  of(peers: readonly Peer[]): ReadonlySet<string> {
+    const epoch = this.#latestEpoch;
+    if (peers !== this.#peers || epoch !== this.#epoch) {
+      // A clock that was never set may be in the first of all.
+      const epochs = [epoch - 1, epoch].filter((epoch) => epoch >= 0);
+      this.#keys = new Set(epochs.flatMap((epoch) => hintsIn(epoch, peers)));
+      [this.#peers, this.#epoch] = [peers, epoch];
+      const left = (epoch + 1) * EPOCH_SECONDS - TOLERANCE_SECONDS - this.#clock.unixTime();
+      this.#due = this.#keys.size === 0 ? null : this.#clock.now() + left * 1000;
+    }
+    return this.#keys;
+  }
+
+  /** The latest epoch that a client may be in. */
+  get #latestEpoch(): number {
+    return epochOf(this.#clock.unixTime() + TOLERANCE_SECONDS);
+  }
+}
+
+function hintsIn(epoch: number, peers: readonly Peer[]): string[] {
+  return peers.flatMap(({ scheme }) =>
+    scheme.kind === "ed25519" && scheme.remotePublicKey !== null
+      ? hintKey(epoch, keyHint(scheme.remotePublicKey, scheme.secret, epoch))
+      : []
+  );
+}

@@ -192,7 +192,8 @@ export class Registrar {
     // What pretends to come from where a client is, by the thousand, must cost next to nothing.
     const isWorn = isPending || this.#failures.areMany(datagram, now);
     // In a flood, what comes next must not have to wait until likely keys were tried for junk.
-    const isShort = isWorn || this.#failures.isFlood(now);
+    const areFew = this.#credentials.keys.length <= VERIFICATIONS_AT_ONCE;
+    const isShort = isWorn || !areFew && this.#failures.isFlood(now);
     const outcome = this.#tryKeys(search, VERIFICATIONS_AT_ONCE, now, isShort ? 1 : 2);
     if (outcome === null || outcome.kind === "refused") this.#failures.note(datagram, now);
     if (outcome !== null) return outcome;

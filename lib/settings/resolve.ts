@@ -12,8 +12,8 @@ const LOCAL = "--fou-local";
 /** The default UDP port is this and N. */
 export const FIRST_PORT = 10_000;
 const LAST_QUEUE_FOR_NUMBER = 999;
-/** Default length of the queue: for many peers that may come at once, or for what the limits let through of a flood. */
-const QUEUE_LENGTH = 1024;
+/** Default queue lengths: for what the gate's limits let through at once, and for many peers that may come at once. */
+const QUEUE_LENGTHS = { one: 256, several: 1024 };
 
 /** Where the outer address and device were given: the option's name, or the key with file, line and column. */
 export interface LocalPlaces {
@@ -62,6 +62,7 @@ export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): 
     : attempt(onMistake, () => chooseFallbacks(input, mode));
   if (!outer || !identity || !chosenPrivate || !fallbacks || !peers) return undefined;
   const { name, queue, table } = identity;
+  const queueLength = peers.length > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;
   const settings: Settings = {
     mode,
     name,
@@ -71,7 +72,7 @@ export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): 
     fouMark: given.fouMark?.value ?? 0,
     encapCsum: given.encapCsum?.value ?? null,
     mssClamp: chooseMssClamp(input),
-    queue: { number: queue, maxLength: given.queueMaxLength?.value ?? QUEUE_LENGTH },
+    queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
     nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? null,
     fallbacks,

@@ -90,7 +90,7 @@ export const SERVER: OptionGroup = {
     "--nfq-max-len LEN": {
       ...integer("queueMaxLength", 1, 4_294_967_295),
       help: "Packets the netfilter queue can hold",
-      default: "1024",
+      default: "256, or 1024 for several peers",
     },
     "--nft-table NAME": {
       kind: "nftTable",

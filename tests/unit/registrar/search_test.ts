@@ -142,6 +142,15 @@ Deno.test("handle() has a client without a hint searched for in a flood, and fin
   assert.equal(told(registrar.handle(old(50_001), NOW + 1_000, UNIX)), "c3");
 });
 
+Deno.test("handle() refuses junk right away in a flood where a search for the few keys would cost more", () => {
+  const few = new Fleet(AT_ONCE);
+  const registrar = few.registrar();
+  for (let number = 0; number < 2 * NO_FLOOD; number++) {
+    assert.equal(told(registrar.handle(few.junk(place(number)), NOW, UNIX)), "wrong signature");
+  }
+  assert.equal(registrar.isSearching, false);
+});
+
 Deno.test("handle() tries the keys of a few clients right away", () => {
   const few = new Fleet(AT_ONCE);
   const registrar = few.registrar();

@@ -46,7 +46,7 @@ Deno.test("loadSettings() fills in a client's defaults", () => {
       fouMark: 0,
       encapCsum: null,
       mssClamp: null,
-      queue: { number: 0, maxLength: 1024 },
+      queue: { number: 0, maxLength: 256 },
       nft: { table: "ipipou", counter: true },
       keepalive: null,
       fallbacks: [],
@@ -84,7 +84,7 @@ Deno.test("loadSettings() fills in a server's defaults from N", () => {
   const { settings } = load([...SERVER, "-n", "200", "--auth-remote-pubkey-b64", PUBLIC_KEY]);
   const [peer] = settings.peers;
   assert.deepEqual(settings.local, { ip: null, device: "eth0", ports: [10200] });
-  assert.deepEqual(settings.queue, { number: 200, maxLength: 1024 });
+  assert.deepEqual(settings.queue, { number: 200, maxLength: 256 });
   const inner = { ip: "172.28.1.144", peerIp: "172.28.1.145" };
   assert.deepEqual(peer?.tunnel, { device: "ipipou200", ...inner, mtu: null, header: HEADER });
   assert.equal(peer?.altIp, "172.29.0.200");

@@ -41,7 +41,7 @@ Deno.test("loadSettings() fills in the defaults of a named peer", () => {
   assert.deepEqual(warnings, []);
   assert.equal(settings.name, "ipipou0");
   assert.equal(settings.firstAltIp, "172.29.0.0");
-  assert.equal(settings.queue.maxLength, 1024);
+  assert.equal(settings.queue.maxLength, 256);
   assert.equal(settings.mssClamp, "auto");
   const [peer] = settings.peers;
   const peerIp = peer?.tunnel.peerIp;

@@ -3,6 +3,7 @@ import { runInLab } from "../lab/lab.ts";
 import { measureAuthentication } from "./authentication.ts";
 
 const USAGE = `Usage: deno task bench [tunnel|hub|flood|authentication|idle [EXECUTABLE...]]
+       deno task bench newcomers [EXECUTABLE...]
        deno task bench hotpath [--rows NAME,...] [--rounds N] [--peers N] [--foreign N] [EXECUTABLE...]
        deno task bench crowd [ROUNDS [PEERS]]
        deno task bench soak [--minutes N]
@@ -15,11 +16,12 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   idle: "idle.ts",
   hotpath: "hotpath.ts",
   crowd: "crowd.ts",
+  newcomers: "newcomers.ts",
   soak: "soak.ts",
   walk: "walk.ts",
 };
 /** Those that take arguments of their own. */
-const WITH_ARGUMENTS = ["idle", "hotpath", "crowd", "soak", "walk"];
+const WITH_ARGUMENTS = ["idle", "newcomers", "hotpath", "crowd", "soak", "walk"];
 /** 1,000 devices, and a walk of 1,000 events, take long under emulation. */
 const SECONDS = 6 * 3600;
 

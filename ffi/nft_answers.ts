@@ -20,10 +20,11 @@ const NFTA_VERDICT_CODE = 1;
 const VERDICTS: Readonly<Record<number, string>> = { 0: "drop", 1: "accept" };
 
 /** Types of keys and data, as `nft` numbers them: in a type of several parts, each takes as many bits. */
-const TYPE = { ip: 7, port: 13, deviceName: 41 } as const;
+const TYPE = { integer: 4, ip: 7, port: 13, deviceName: 41 } as const;
 const TYPE_BITS = 6;
 /** Bytes that each takes as a part of several: a multiple of 4. */
 const PART_LENGTHS: Readonly<Record<number, number>> = {
+  [TYPE.integer]: 4,
   [TYPE.ip]: 4,
   [TYPE.port]: 4,
   [TYPE.deviceName]: 16,
@@ -90,7 +91,10 @@ function readElement(fields: Attributes, { keyTypes, dataType }: SetRecord): Nft
   if (first === undefined || last === undefined || !isPoint) return null;
   const [from, to] = [first, last].map((bytes) => splitKey(bytes, keyTypes));
   if (!from || !to) return null;
-  const key = keyTypes.map((type, index) => nameRange(type, from[index]!, to[index]!));
+  const key = keyTypes.map((type, index) => {
+    const [low, high] = [from[index]!, to[index]!];
+    return type === TYPE.integer ? nameInteger(low, index) : nameRange(type, low, high);
+  });
   if (key.includes(null)) return null;
   const expiration = fields.networkLong(NFTA_SET_ELEM.expiration);
   return {
@@ -123,6 +127,16 @@ function nameRange(type: number, from: Uint8Array, to: Uint8Array): string | nul
   const length = Math.clz32(low ^ high);
   const size = 2 ** (32 - length);
   return low % size === 0 && high - low + 1 === size ? `${first}/${length}` : `${first}-${last}`;
+}
+
+/**
+ * How many bits an integer has is told to `nft` alone: here 32 if it is the first part of a key, else 16, as in the sets of
+ * hints.
+ */
+function nameInteger(bytes: Uint8Array, index: number): string | null {
+  const word = viewOf(bytes).getUint32(0);
+  if (index === 0) return `${word}`;
+  return (word & 0xffff) === 0 ? `${word >>> 16}` : null;
 }
 
 /** As `nft` prints it, but for what has no place in a command. */

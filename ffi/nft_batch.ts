@@ -106,6 +106,7 @@ function encodePart(encoder: NetlinkEncoder, part: KeyPart, end: "first" | "last
     encoder.networkShort(part);
     return encoder.fill(start + 4);
   }
+  if ("word" in part) return encoder.networkWord(part.word);
   if ("device" in part) {
     encoder.text(part.device);
     return encoder.fill(start + NAME_LENGTH);

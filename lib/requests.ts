@@ -1,7 +1,15 @@
 import type { Endpoint } from "./packet.ts";
 
-/** One part of the key of an element: an IPv4 address, a port, the name of a device, or a network: IP/LENGTH or IP. */
-export type KeyPart = string | number | { readonly device: string } | { readonly network: string };
+/**
+ * One part of the key of an element: an IPv4 address; 16 bits, as a port; 32 bits; the name of a device; or a network:
+ * IP/LENGTH or IP.
+ */
+export type KeyPart =
+  | string
+  | number
+  | { readonly word: number }
+  | { readonly device: string }
+  | { readonly network: string };
 
 /** An element of an nftables set or map. */
 export interface Element {

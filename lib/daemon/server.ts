@@ -329,7 +329,7 @@ export class Server implements Daemon {
 
   /** The gate gets the hints of now. */
   #renewHints(): void {
-    if (!this.#hints.areOld) return;
+    if (!this.#hints.check()) return;
     this.#hints.of(this.#setup.settings.peers);
     this.#reconciler.follow();
   }

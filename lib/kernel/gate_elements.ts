@@ -89,10 +89,21 @@ function readKey(set: KeySet, key: string): KeyPart[] | null {
       ? null
       : [{ device }, { network: network! }];
   }
+  if (set === "hints") return readHint(key);
   const [ip = "", port, ...more] = key.split(" . ");
   if (parseIpv4(ip) === null || more.length > 0) return null;
   if (port === undefined) return [ip];
   return isPort(Number(port)) ? [ip, Number(port)] : null;
+}
+
+function readHint(key: string): KeyPart[] | null {
+  const [epoch, hint, ...more] = key.split(" . ").map(Number);
+  const isHint = more.length === 0 && isWithin(epoch, 32) && isWithin(hint, 16);
+  return isHint ? [{ word: epoch }, hint] : null;
+}
+
+function isWithin(value: number | undefined, bits: number): value is number {
+  return Number.isInteger(value) && value! >= 0 && value! < 2 ** bits;
 }
 
 function isOfDevices(set: KeySet): boolean {

@@ -18,14 +18,16 @@ export class Hints {
     this.#clock = clock;
   }
 
-  /** When there will be others, in milliseconds of `Clock.now()`; null: never, as nobody gives hints. */
+  /** When to check whether there are others, in milliseconds of `Clock.now()`; null: never, as nobody gives hints. */
   get due(): number | null {
     return this.#due;
   }
 
-  /** Whether there are others by now. It may be earlier than was due: the clock was set. */
-  get areOld(): boolean {
-    return this.#due !== null && this.#epoch !== this.#latestEpoch;
+  /** Whether there are others by now. That may be earlier than was due, or later: the clock was set. */
+  check(): boolean {
+    if (this.#due === null) return false;
+    if (this.#due <= this.#clock.now()) this.#setDue();
+    return this.#epoch !== this.#latestEpoch;
   }
 
   /** By `hintKey`. They are computed again only for other peers, or when they are old. */
@@ -36,10 +38,14 @@ export class Hints {
       const epochs = [epoch - 1, epoch].filter((epoch) => epoch >= 0);
       this.#keys = new Set(epochs.flatMap((epoch) => hintsIn(epoch, peers)));
       [this.#peers, this.#epoch] = [peers, epoch];
-      const left = (epoch + 1) * EPOCH_SECONDS - TOLERANCE_SECONDS - this.#clock.unixTime();
-      this.#due = this.#keys.size === 0 ? null : this.#clock.now() + left * 1000;
+      this.#setDue();
     }
     return this.#keys;
+  }
+
+  #setDue(): void {
+    const left = (this.#latestEpoch + 1) * EPOCH_SECONDS - TOLERANCE_SECONDS - this.#clock.unixTime();
+    this.#due = this.#keys.size === 0 ? null : this.#clock.now() + left * 1000;
   }
 
   /** The latest epoch that a client may be in. */

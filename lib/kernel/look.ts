@@ -29,7 +29,7 @@ export interface LookOptions {
 }
 
 /** Sets that the packet path fills, with up to an entry for each address there is. */
-const REMEMBERED: ReadonlySet<string> = new Set(["limits", "places"]);
+const REMEMBERED: ReadonlySet<string> = new Set(["hinted", "limits", "places"]);
 
 /** Lists what an instance may have in the kernel. @throws {IpipouError} */
 export function listKernel(

@@ -63,6 +63,7 @@ function elementWords({ key, timeout, value }: Element): string {
 
 function partWord(part: KeyPart): string {
   if (typeof part !== "object") return `${part}`;
+  if ("word" in part) return `${part.word}`;
   return "device" in part ? `"${part.device}"` : part.network;
 }
 

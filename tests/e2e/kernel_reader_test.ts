@@ -142,6 +142,8 @@ table ip ipipou {
   set ports-p0 { type inet_service; elements = { 1, 65535 } }
   set sources-p0 { type ifname . ipv4_addr; flags interval; elements = {
     "p0" . 10.0.0.0/8, "p1" . 172.28.0.1, "p2" . 10.0.0.1-10.0.0.9, "p3" . 0.0.0.0/0 } }
+  set hints-p0 { typeof @th,576,32 . @th,632,16; elements = {
+    7123456 . 513, 4294967295 . 65535, 0 . 1, 16777216 . 0 } }
   set limits-p0 { type ipv4_addr; size 65535; flags dynamic,timeout; timeout 1m; }
   chain empty { }
   chain gate-p0 {
@@ -154,6 +156,7 @@ table ip ipipou {
     ip saddr . udp sport . udp dport vmap @remotes-p0
     tcp dport 10000 drop
     ip daddr 10.0.0.0/9 ip protocol 4 drop
+    @th,576,32 . @th,632,16 @hints-p0 limit rate 5/second counter queue num 7
     update @limits-p0 { ip saddr limit rate over 5/second burst 20 packets } counter drop
   }
 }

@@ -189,12 +189,14 @@ const SETS = [
   "add set ip ipipou addresses { type ipv4_addr; }",
   "add set ip ipipou endpoints { type ipv4_addr . inet_service; }",
   "add set ip ipipou names { type ifname; }",
+  "add set ip ipipou hints { typeof @th,576,32 . @th,632,16; }",
   "add set ip ipipou sources { type ifname . ipv4_addr; flags interval; }",
 ];
 
 const ip = fc.ipV4();
 const port = fc.integer({ min: 1, max: 65_535 });
 const device = fc.stringMatching(/^[a-z][a-z0-9_.-]{0,14}$/).map((device) => ({ device }));
+const word = fc.nat(2 ** 32 - 1).map((word) => ({ word }));
 const timeout = fc.option(fc.integer({ min: 60_000, max: 2 ** 31 - 1 }));
 const none = { timeout: null, value: null } as const;
 const network = fc.tuple(fc.nat(255), fc.integer({ min: 8, max: 32 })).map(([first, length]) =>
@@ -215,6 +217,7 @@ const additions = fc.tuple(
   request("locals", fc.record({ key: fc.tuple(ip, port, port), timeout, value: ip })),
   request("addresses", ip.map((key) => ({ key: [key], ...none }))),
   request("endpoints", fc.tuple(ip, port).map((key) => ({ key, ...none }))),
+  request("hints", fc.tuple(word, fc.nat(65_535)).map((key) => ({ key, ...none }))),
   request("names", device.map((key) => ({ key: [key], ...none }))),
   request(
     "sources",

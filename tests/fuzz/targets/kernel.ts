@@ -118,6 +118,7 @@ const ELEMENTS = [
   samples.ELEMENTS_DEVICES,
   samples.ELEMENTS_ENDPOINTS,
   samples.ELEMENTS_SOURCES,
+  samples.ELEMENTS_HINTS,
 ];
 
 /** A table of these answers. Each set has the elements of one of them, as its number in the sets says. */
@@ -164,8 +165,8 @@ const listings = target(
     answer(samples.ROUTES),
     answer(samples.FOU_PORTS),
     answer(samples.CHAINS),
-    answer(samples.RULES),
-    answer(samples.SETS),
+    answer(samples.RULES, samples.HINT_RULE),
+    answer(samples.SETS, samples.HINT_SETS),
     fc.tuple(...ELEMENTS.map((datagram) => answer(datagram))),
   ),
   async ([links, addresses, routes, fou, chains, rules, sets, elements]) => {

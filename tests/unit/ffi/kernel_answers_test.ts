@@ -225,3 +225,20 @@ Deno.test("parseSet() and parseElements() read elements as nft prints them, also
   // As a set of other types: nothing of it can be read.
   assert.deepEqual(elementsOf("endpoints-p0", samples.ELEMENTS_ADDRESSES), [null, null]);
 });
+
+Deno.test("parseSet(), parseElements() and parseRule() read hints, of 32 and 16 bits, and the rule that looks for them", () => {
+  const [hints, hinted] = all(samples.HINT_SETS, parseSet);
+  assert.deepEqual([hints?.name, hinted?.name], ["hints-p0", "hinted-p0"]);
+  const keysIn = (datagram: Uint8Array) =>
+    all(datagram, (message) => parseElements(message, hints!)).flat()
+      .map((element) => element && element.key.join(" . "));
+  assert.deepEqual(keysIn(samples.ELEMENTS_HINTS), ["4294967295 . 65535", "7123456 . 513", "0 . 1"]);
+  // Of more than 16 bits, it is none.
+  assert.deepEqual(keysIn(changed(samples.ELEMENTS_HINTS, "02010000", "02010001")), [
+    ...["4294967295 . 65535", null, "0 . 1"],
+  ]);
+  const rules = all(samples.HINT_RULE, parseRule).map(({ rule: { chain, expressions }, bySet }) => ({
+    ...{ chain, expressions, bySet },
+  }));
+  assert.deepEqual(rules, [{ chain: "auth-p0", expressions: [{ name: "queue", value: 7 }], bySet: [] }]);
+});

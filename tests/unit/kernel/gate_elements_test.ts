@@ -92,6 +92,8 @@ Deno.test("changeKeys() knows the parts of every set's keys", () => {
   assert.deepEqual(keyIn("clamped", "p0"), [{ device: "p0" }]);
   assert.deepEqual(keyIn("sources", '"p0" . 10.0.0.0/8'), [{ device: "p0" }, { network: "10.0.0.0/8" }]);
   assert.deepEqual(keyIn("sources", '"p0" . 10.0.0.1'), [{ device: "p0" }, { network: "10.0.0.1" }]);
+  assert.deepEqual(keyIn("hints", "7123456 . 513"), [{ word: 7_123_456 }, 513]);
+  assert.deepEqual(keyIn("hints", "4294967295 . 0"), [{ word: 4_294_967_295 }, 0]);
 });
 
 Deno.test("changeKeys() leaves to nft what somebody else put into a set of ours", () => {
@@ -102,6 +104,10 @@ Deno.test("changeKeys() leaves to nft what somebody else put into a set of ours"
     ["endpoints", "198.51.100.2 . 1 . 2"],
     ["sources", '"p0"'],
     ["sources", '"p0" . x'],
+    ["hints", "1-9 . 2"],
+    ["hints", "1 . 65536"],
+    ["hints", "4294967296 . 1"],
+    ["hints", "1"],
   ];
   for (const [set, key] of foreign) {
     const steps = changeKeys("delete", GATE, set, ["198.51.100.7", key]);

@@ -66,25 +66,39 @@ Deno.test("Hints are due once an epoch, or earlier when the clock is set; comput
   let keys = hints.of(PEERS);
   for (let count = 0; count < 5; count++) {
     assert.equal(hints.of(PEERS), keys);
-    assert.equal(hints.areOld, false);
+    assert.equal(hints.check(), false);
     const due = hints.due!;
     assert.ok(due > clock.now() && due <= clock.now() + EPOCH_MILLISECONDS);
     await clock.advance(due - clock.now());
-    assert.equal(hints.areOld, true);
+    assert.equal(hints.check(), true);
     const next = hints.of(PEERS);
     assert.equal(next.intersection(keys).size, keys.size / 2);
     keys = next;
   }
   clock.jump(-100_000);
-  assert.equal(hints.areOld, true);
+  assert.equal(hints.check(), true);
   assert.equal(hints.of(PEERS).intersection(keys).size, 0);
-  assert.equal(hints.areOld, false);
+  assert.equal(hints.check(), false);
+});
+
+Deno.test("Hints are due again, and later, when the clock was set back by less than an epoch", async () => {
+  const clock = new VirtualClock();
+  const hints = new Hints(clock);
+  const keys = hints.of(PEERS);
+  clock.jump(-13);
+  await clock.advance(hints.due! - clock.now());
+  assert.equal(hints.check(), false);
+  const left = hints.due! - clock.now();
+  assert.ok(left > 0 && left <= 13_000, `${left}`);
+  await clock.advance(left);
+  assert.equal(hints.check(), true);
+  assert.equal(hints.of(PEERS).intersection(keys).size, keys.size / 2);
 });
 
 Deno.test("Hints work by a clock that was never set, and are never due without keys", () => {
   const clock = new VirtualClock(5);
   const hints = new Hints(clock);
   assert.deepEqual(hints.of([samplePeer({ scheme: { kind: "port" } })]), new Set());
-  assert.deepEqual([hints.due, hints.areOld], [null, false]);
+  assert.deepEqual([hints.due, hints.check()], [null, false]);
   assert.deepEqual([...hints.of(PEERS)].map((key) => key.split(" ")[0]), ["0", "0", "0"]);
 });

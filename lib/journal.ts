@@ -1,5 +1,5 @@
-import { fstatSync } from "node:fs";
 import { env } from "node:process";
+import { exactStatusOf } from "./file_status.ts";
 
 const STANDARD_ERROR = 2;
 
@@ -8,6 +8,6 @@ export function logsToJournal(): boolean {
   const { JOURNAL_STREAM } = env;
   if (!JOURNAL_STREAM) return false;
   // Something in the service may have redirected the standard error of its child.
-  const { dev, ino } = fstatSync(STANDARD_ERROR, { bigint: true });
+  const { dev, ino } = exactStatusOf(STANDARD_ERROR);
   return JOURNAL_STREAM === `${dev}:${ino}`;
 }

@@ -19,8 +19,9 @@ export async function runProgram(
     stdout: "piped",
     stderr: "piped",
     signal: limit,
-    // In a session of its own: what Ctrl-C sends to a terminal's programs is for this one alone.
-    detached: true,
+    // In a session of its own: what Ctrl-C sends to a terminal's programs is for this one alone. It takes a fork of the
+    // whole process, so it is done only where there may be a terminal.
+    detached: hasTerminal(),
   }).spawn();
   const writer = child.stdin.getWriter();
   // A program may end before it has read everything. Its exit code says why.
@@ -29,6 +30,10 @@ export async function runProgram(
   await written;
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: text(stdout), stderr: text(stderr), isLate: limit.aborted };
+}
+
+function hasTerminal(): boolean {
+  return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
 }
 
 /** Whether a program is in PATH. */

@@ -39,7 +39,7 @@ Deno.test("hundreds of clients connect in one burst, many of them move in anothe
   const baseline = await residentKiB(alone.pid);
   await sendAll(network, members.slice(0, 1), "addresses");
   await alone.waitForLine(/tunnel up/, 120_000);
-  const programsForOne = await changeOne(alone, members.slice(0, 1));
+  assert.deepEqual(await changeOne(alone, members.slice(0, 1)), []);
   assert.equal((await alone.kill()).code, 0);
   const server = await start(hubToml(members));
   /** Makes members authenticate in one burst, and waits until the server has logged `words` for each. */
@@ -53,11 +53,12 @@ Deno.test("hundreds of clients connect in one burst, many of them move in anothe
     const { length } = moving;
     await eventually(`${length} times: ${words}`, () => found === length, 240_000);
     const programs = await take();
-    assert.ok(programs.length <= COUNT / 10, `${programs.length} programs`);
+    // For the first private address the rules become others.
+    assert.ok(programs.length <= 1, programs.join("\n"));
   };
 
   await t.step(
-    "each from its own address, with few programs run",
+    "each from its own address, without a program",
     () => burst(members, "addresses", ": tunnel up to "),
   );
 
@@ -67,8 +68,8 @@ Deno.test("hundreds of clients connect in one burst, many of them move in anothe
     assert.ok(resident - baseline <= 30 * MIB, `${resident} KiB, with one peer ${baseline}`);
   });
 
-  await t.step("a reload that changes one peer runs the same programs as on a hub of one", async () => {
-    assert.deepEqual(await changeOne(server, members), programsForOne);
+  await t.step("a reload that changes one peer runs no program", async () => {
+    assert.deepEqual(await changeOne(server, members), []);
   });
 
   await t.step(

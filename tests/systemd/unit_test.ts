@@ -90,7 +90,8 @@ async function checkHub(machine: Machine): Promise<void> {
   await hub.waitForMessage(/reload: far: added/);
   // The far host already has a tunnel from its first address.
   await must(["ip", "-n", "far", "address", "add", "192.0.2.3/24", "dev", "eth0"]);
-  await machine.write("client.toml", file.replace('":10004@', '"192.0.2.3:10004@'), 0o600);
+  const local = 'local = "192.0.2.3:10004"';
+  await machine.write("client.toml", file.replace("local-port = 10004", local), 0o600);
   const client = machine.spawnFar([IPIPOU, "--config", "/etc/ipipou/client.toml"]);
   await hub.waitForProperty("StatusText", /; 1 of 1 peers admitted$/);
   const inner = /^peer-ip = "(.*)"$/m.exec(file)![1]!;

@@ -1,26 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
-import { isLive, isSamePlace } from "../admission.ts";
+import { isLive } from "../admission.ts";
 import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
-import { Hints } from "../kernel/hints.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
-import { formatEndpoint, parseUdpPacket } from "../packet.ts";
-import { earlier } from "../registrar/lifetime.ts";
-import { type Admitted, isUnchanged, type Left, type Outcome, type Refused } from "../registrar/outcome.ts";
-import { explainWrongSignature } from "../registrar/wrong_signature.ts";
+import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
-import { Alarm } from "./alarm.ts";
 import { Announcer } from "./announcer.ts";
 import type { Daemon, DaemonContext } from "./context.ts";
-import { FirstData } from "./first_data.ts";
 import { describeHosts, findHosts, HostSearch, hostsOf } from "./hosts.ts";
 import { awaitOutside, describeMove, findOutside } from "./outside.ts";
 import { PeerFaults } from "./peer_faults.ts";
 import { PeerLog } from "./peer_log.ts";
-import { Liveness } from "./liveness.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ReplayRecord } from "./replay_record.ts";
+import { Reception } from "./reception.ts";
 import { keepRepaired } from "./repair.ts";
 import {
   makeSetup,
@@ -35,7 +29,6 @@ import {
 } from "./server_setup.ts";
 import { Sequence } from "./sequence.ts";
 import type { ServerStatus } from "./status.ts";
-import { Turns } from "./turns.ts";
 import type { ServerView } from "./view.ts";
 import { unlessStopped } from "./wait.ts";
 import { WallClock } from "./wall_clock.ts";
@@ -45,7 +38,6 @@ import { Whereabouts } from "./whereabouts.ts";
 export class Server implements Daemon {
   readonly #context: DaemonContext;
   readonly #reconciler: Reconciler;
-  readonly #searches: Turns;
   readonly #hosts: HostSearch;
   readonly #whereabouts: Whereabouts;
   readonly #wallClock: WallClock;
@@ -53,11 +45,7 @@ export class Server implements Daemon {
   readonly #peerLog: PeerLog;
   readonly #record: ReplayRecord;
   readonly #announcer: Announcer;
-  readonly #liveness: Liveness;
-  readonly #firstData: FirstData;
-  readonly #hints: Hints;
-  /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters or hints are due. */
-  readonly #alarm: Alarm;
+  readonly #reception: Reception;
   #setup: ServerSetup;
   /** Of the setup. */
   readonly #changes = new Sequence();
@@ -68,7 +56,6 @@ export class Server implements Daemon {
     this.#context = context;
     this.#setup = setup;
     this.#reconciler = new Reconciler(() => this.#apply(), { log, clock, stop, news });
-    this.#searches = new Turns(() => this.#search(), () => this.#reconciler.isRunning, clock, stop);
     this.#hosts = new HostSearch(() => this.#changes.run(() => this.#useFoundHosts()), context);
     this.#whereabouts = new Whereabouts(context);
     const verifies = setup.settings.peers.some(({ scheme }) => scheme.kind === "ed25519");
@@ -77,22 +64,11 @@ export class Server implements Daemon {
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
     this.#announcer = new Announcer(() => this.#setup, context);
-    const watched = {
-      ...{ clock, log },
-      wanted: () => ({ settings: this.#setup.settings, admissions: this.#setup.registrar.admissions }),
-      countsOf: (device: string) => context.kernel.countsOf(device),
+    const parts = {
+      ...{ reconciler: this.#reconciler, faults: this.#faults, peerLog: this.#peerLog },
+      ...{ record, announcer: this.#announcer },
     };
-    this.#liveness = new Liveness({
-      ...watched,
-      sendKeepalive: (remote, port) => this.#announcer.keepAlive(remote, port),
-    });
-    this.#firstData = new FirstData(watched);
-    this.#hints = new Hints(clock);
-    const due = () => {
-      const moments = [this.#setup.registrar, this.#liveness, this.#firstData, this.#peerLog, this.#hints];
-      return moments.map((each) => each.due).reduce(earlier);
-    };
-    this.#alarm = new Alarm(due, () => this.#ring(), clock);
+    this.#reception = new Reception({ ...context, ...parts, setup: () => this.#setup });
   }
 
   /** Sets up the gate, and takes over what an earlier run left. @throws {IpipouError} when it cannot */
@@ -143,7 +119,7 @@ export class Server implements Daemon {
           .toArray().length,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
-      silent: this.#liveness.silent,
+      silent: this.#reception.liveness.silent,
       problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
     };
   }
@@ -152,7 +128,7 @@ export class Server implements Daemon {
     const { settings, outside, hosts, registrar: { admissions } } = this.#setup;
     return {
       ...{ role: "server", settings, outside, hosts, admissions },
-      ...{ faults: this.#faults.current, liveness: this.#liveness, history: this.#peerLog.history },
+      ...{ faults: this.#faults.current, liveness: this.#reception.liveness, history: this.#peerLog.history },
       problem: this.status.problem,
     };
   }
@@ -166,7 +142,7 @@ export class Server implements Daemon {
       kernel.ports.keepClosed(stop),
       this.#record.keep(stop),
       this.#announcer.keep(),
-      this.#alarm.keep(stop),
+      this.#reception.keep(stop),
       // Nothing else of a server depends on when its clock is set.
       ...this.#wallClock.lack === null ? [] : [this.#wallClock.follow(stop, () => {})],
     ]);
@@ -230,7 +206,7 @@ export class Server implements Daemon {
     const { stop } = this.#context;
     // When a queue's packets end, the queue was closed and replaced.
     while (!stop.aborted) {
-      for await (const packet of this.#setup.queue.packets(stop)) this.#handle(packet);
+      for await (const packet of this.#setup.queue.packets(stop)) this.#reception.handle(packet);
     }
   }
 
@@ -239,7 +215,7 @@ export class Server implements Daemon {
     if (found.size === 0) return;
     const previous = this.#setup;
     this.#setup = withHosts(this.#context.system, previous, found);
-    this.#alarm.update();
+    this.#reception.update();
     this.#reconciler.follow();
     for (const [host, ip] of found) this.#context.log.notice(`found the IPv4 address of ${host}: ${ip}`);
     this.#peerLog.reloaded(previous.registrar.admissions, this.#setup.registrar.admissions);
@@ -250,15 +226,13 @@ export class Server implements Daemon {
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
     const admissions = new Map(registrar.admissions);
-    const hints = this.#hints.of(settings.peers);
+    const { hints } = this.#reception;
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     try {
       const faults = await this.#context.kernel.apply({ settings, outside, admissions, hints }, locate);
       this.#faults.update(faults, admissions);
-      this.#liveness.update();
-      this.#firstData.update();
-      this.#alarm.update();
+      this.#reception.handleApplied();
     } finally {
       this.#context.service.update();
     }
@@ -290,94 +264,7 @@ export class Server implements Daemon {
   #switchTo(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
-    this.#alarm.update();
+    this.#reception.update();
     this.#context.kernel.distrust();
-  }
-
-  #handle(packet: Uint8Array): void {
-    const datagram = parseUdpPacket(packet);
-    if (datagram === null) return;
-    const { registrar } = this.#setup;
-    const { clock } = this.#context.system;
-    this.#context.kernel.ports.check();
-    this.#renewHints();
-    this.#follow(registrar.handle(datagram, clock.now(), clock.unixTime()));
-    for (const outcome of registrar.ended()) this.#follow(outcome);
-    if (registrar.isSearching) this.#searches.start();
-  }
-
-  /** Runs one turn of pending key searches. @returns whether any is left */
-  #search(): boolean {
-    const { registrar } = this.#setup;
-    for (const outcome of registrar.search(this.#context.system.clock.now())) this.#follow(outcome);
-    if (!registrar.isSearching) {
-      this.#context.log.debug(`${registrar.verifications} signatures verified so far`);
-    }
-    return registrar.isSearching;
-  }
-
-  #ring(): void {
-    const now = this.#context.system.clock.now();
-    for (const outcome of this.#setup.registrar.settle(now)) this.#follow(outcome);
-    this.#peerLog.sumUp();
-    if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
-    this.#renewHints();
-    if (this.#liveness.due === null || this.#liveness.due > now) return;
-    this.#liveness.look();
-    this.#context.service.update();
-  }
-
-  /** The gate gets the hints of now. */
-  #renewHints(): void {
-    if (!this.#hints.check()) return;
-    this.#hints.of(this.#setup.settings.peers);
-    this.#reconciler.follow();
-  }
-
-  #follow(outcome: Outcome): void {
-    this.#record.update();
-    this.#alarm.update();
-    if (outcome.kind === "refused") return this.#refused(outcome);
-    if (outcome.kind === "searching") return;
-    if (outcome.kind === "left") return this.#shutOut(outcome);
-    const { peer: { name }, displaced } = outcome;
-    if (displaced !== null) {
-      this.#peerLog.displaced(displaced, outcome);
-      this.#announcer.forget(displaced);
-    }
-    const isDone = isUnchanged(outcome) && !this.#reconciler.isPending(name) && !this.#faults.has(name);
-    if (isDone) this.#complete(outcome);
-    else this.#reconciler.request(name, () => this.#complete(outcome));
-  }
-
-  #refused(outcome: Refused): void {
-    this.#peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
-    this.#alarm.update();
-  }
-
-  #explain(payload: Uint8Array): string {
-    const { settings: { peers }, registrar: { admissions } } = this.#setup;
-    const { clock } = this.#context.system;
-    return explainWrongSignature(payload, peers, admissions, clock);
-  }
-
-  #shutOut({ peer: { name }, why }: Left): void {
-    this.#peerLog.left(name, why);
-    if (why === "good-bye") this.#announcer.forget(name);
-    this.#reconciler.request(name, () => {});
-  }
-
-  /** The kernel has followed an admission: logs it, and replies to the client if the settings say so. */
-  #complete(outcome: Admitted): void {
-    const { peer, admission, datagram } = outcome;
-    const current = this.#setup.registrar.admissions.get(peer.name);
-    if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
-    if (this.#faults.has(peer.name)) return; // the log has been told why
-    this.#peerLog.admitted(outcome);
-    this.#liveness.note(peer.name);
-    this.#firstData.note(peer);
-    this.#context.service.update();
-    this.#announcer.note(peer, admission);
-    this.#announcer.reply(peer, datagram);
   }
 }

@@ -1,0 +1,178 @@
+import { isSamePlace } from "../admission.ts";
+import { Hints } from "../kernel/hints.ts";
+import type { Log } from "../log.ts";
+import { parseUdpPacket } from "../packet.ts";
+import type { Clock } from "../ports.ts";
+import { earlier } from "../registrar/lifetime.ts";
+import { type Admitted, isUnchanged, type Left, type Outcome, type Refused } from "../registrar/outcome.ts";
+import { explainWrongSignature } from "../registrar/wrong_signature.ts";
+import { Alarm } from "./alarm.ts";
+import type { Announcer } from "./announcer.ts";
+import type { DaemonContext } from "./context.ts";
+import { FirstData } from "./first_data.ts";
+import { Liveness } from "./liveness.ts";
+import type { PeerFaults } from "./peer_faults.ts";
+import type { PeerLog } from "./peer_log.ts";
+import type { Reconciler } from "./reconciler.ts";
+import type { ReplayRecord } from "./replay_record.ts";
+import type { ServerSetup } from "./server_setup.ts";
+import { Turns } from "./turns.ts";
+
+interface ReceptionContext extends Pick<DaemonContext, "system" | "kernel" | "log" | "service" | "stop"> {
+  /** Of now. */
+  readonly setup: () => ServerSetup;
+  readonly reconciler: Reconciler;
+  readonly faults: PeerFaults;
+  readonly peerLog: PeerLog;
+  readonly record: ReplayRecord;
+  readonly announcer: Announcer;
+}
+
+/** Takes a server's auth packets in: what the registrar makes of each, and of time, is logged, applied and answered. */
+export class Reception {
+  readonly #context: ReceptionContext;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #searches: Turns;
+  readonly #hints: Hints;
+  /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters or hints are due. */
+  readonly #alarm: Alarm;
+  readonly liveness: Liveness;
+  readonly #firstData: FirstData;
+
+  constructor(context: ReceptionContext) {
+    const { system: { clock }, kernel, log, setup, reconciler, announcer, stop } = context;
+    this.#context = context;
+    this.#clock = clock;
+    this.#log = log;
+    this.#searches = new Turns(() => this.#search(), () => reconciler.isRunning, clock, stop);
+    const watched = {
+      ...{ clock, log },
+      wanted: () => ({ settings: setup().settings, admissions: setup().registrar.admissions }),
+      countsOf: (device: string) => kernel.countsOf(device),
+    };
+    this.liveness = new Liveness({
+      ...watched,
+      sendKeepalive: (remote, port) => announcer.keepAlive(remote, port),
+    });
+    this.#firstData = new FirstData(watched);
+    this.#hints = new Hints(clock);
+    this.#alarm = new Alarm(() => this.#due, () => this.#ring(), clock);
+  }
+
+  /** What clients may hint at now. */
+  get hints(): ReadonlySet<string> {
+    return this.#hints.of(this.#context.setup().settings.peers);
+  }
+
+  /** Looks after what is due by time alone, until `stop` is aborted. */
+  async keep(stop: AbortSignal): Promise<void> {
+    await this.#alarm.keep(stop);
+  }
+
+  /** Setup or admissions may have changed. */
+  update(): void {
+    this.#alarm.update();
+  }
+
+  /** The kernel follows the admissions. */
+  handleApplied(): void {
+    this.liveness.update();
+    this.#firstData.update();
+    this.#alarm.update();
+  }
+
+  /** An IPv4 packet came out of the gate's queue. */
+  handle(packet: Uint8Array): void {
+    const datagram = parseUdpPacket(packet);
+    if (datagram === null) return;
+    const { registrar } = this.#context.setup();
+    this.#context.kernel.ports.check();
+    this.#renewHints();
+    this.#follow(registrar.handle(datagram, this.#clock.now(), this.#clock.unixTime()));
+    for (const outcome of registrar.ended()) this.#follow(outcome);
+    if (registrar.isSearching) this.#searches.start();
+  }
+
+  get #due(): number | null {
+    const { setup, peerLog } = this.#context;
+    const moments = [setup().registrar, this.liveness, this.#firstData, peerLog, this.#hints];
+    return moments.map((each) => each.due).reduce(earlier);
+  }
+
+  /** Runs one turn of pending key searches. @returns whether any is left */
+  #search(): boolean {
+    const { registrar } = this.#context.setup();
+    for (const outcome of registrar.search(this.#clock.now())) this.#follow(outcome);
+    if (!registrar.isSearching) this.#log.debug(`${registrar.verifications} signatures verified so far`);
+    return registrar.isSearching;
+  }
+
+  #ring(): void {
+    const { setup, peerLog, service } = this.#context;
+    const now = this.#clock.now();
+    for (const outcome of setup().registrar.settle(now)) this.#follow(outcome);
+    peerLog.sumUp();
+    if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
+    this.#renewHints();
+    if (this.liveness.due === null || this.liveness.due > now) return;
+    this.liveness.look();
+    service.update();
+  }
+
+  /** The gate gets the hints of now. */
+  #renewHints(): void {
+    if (!this.#hints.check()) return;
+    this.#hints.of(this.#context.setup().settings.peers);
+    this.#context.reconciler.follow();
+  }
+
+  #follow(outcome: Outcome): void {
+    const { record, peerLog, announcer, reconciler, faults } = this.#context;
+    record.update();
+    this.#alarm.update();
+    if (outcome.kind === "refused") return this.#refused(outcome);
+    if (outcome.kind === "searching") return;
+    if (outcome.kind === "left") return this.#shutOut(outcome);
+    const { peer: { name }, displaced } = outcome;
+    if (displaced !== null) {
+      peerLog.displaced(displaced, outcome);
+      announcer.forget(displaced);
+    }
+    const isDone = isUnchanged(outcome) && !reconciler.isPending(name) && !faults.has(name);
+    if (isDone) this.#complete(outcome);
+    else reconciler.request(name, () => this.#complete(outcome));
+  }
+
+  #refused(outcome: Refused): void {
+    this.#context.peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
+    this.#alarm.update();
+  }
+
+  #explain(payload: Uint8Array): string {
+    const { settings: { peers }, registrar: { admissions } } = this.#context.setup();
+    return explainWrongSignature(payload, peers, admissions, this.#clock);
+  }
+
+  #shutOut({ peer: { name }, why }: Left): void {
+    const { peerLog, announcer, reconciler } = this.#context;
+    peerLog.left(name, why);
+    if (why === "good-bye") announcer.forget(name);
+    reconciler.request(name, () => {});
+  }
+
+  /** The kernel has followed an admission: logs it, and replies to the client if the settings say so. */
+  #complete(outcome: Admitted): void {
+    const { setup, faults, peerLog, service, announcer } = this.#context;
+    const { peer, admission, datagram } = outcome;
+    const current = setup().registrar.admissions.get(peer.name);
+    if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
+    if (faults.has(peer.name)) return; // the log has been told why
+    peerLog.admitted(outcome);
+    this.liveness.note(peer.name);
+    this.#firstData.note(peer);
+    service.update();
+    announcer.note(peer, admission);
+    announcer.reply(peer, datagram);
+  }
+}

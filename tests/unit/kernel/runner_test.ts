@@ -199,8 +199,18 @@ Deno.test("runProgram() keeps what a terminal sends to this program from those t
   Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nread line < /proc/$$/stat\necho $line\n", {
     mode: 0o755,
   });
-  const [pid, , , parent, group, session] = (await runProgram("ip", [], "", 60_000)).stdout.split(" ");
-  assert.deepEqual([Number(parent), group, session], [Deno.pid, pid, pid]);
+  const streams = [Deno.stdin, Deno.stdout, Deno.stderr];
+  using stack = new DisposableStack();
+  for (const stream of streams) {
+    const { isTerminal } = stream;
+    stack.defer(() => Object.assign(stream, { isTerminal }));
+  }
+  for (const terminals of [0, 1, 3]) {
+    for (const [at, stream] of streams.entries()) Object.assign(stream, { isTerminal: () => at < terminals });
+    const [pid, , , parent, group, session] = (await runProgram("ip", [], "", 60_000)).stdout.split(" ");
+    assert.equal(Number(parent), Deno.pid);
+    assert.deepEqual([group === pid, session === pid], terminals > 0 ? [true, true] : [false, false]);
+  }
 });
 
 Deno.test("runProgram() kills a program that takes too long", async () => {

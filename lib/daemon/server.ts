@@ -4,6 +4,7 @@ import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import { formatEndpoint } from "../packet.ts";
+import type { PacketQueue } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findAdmissions } from "./adoption.ts";
 import { Announcer } from "./announcer.ts";
@@ -20,6 +21,7 @@ import {
   makeSetup,
   missingOf,
   placesOf,
+  queueOfHints,
   refuseShared,
   release,
   type ServerSetup,
@@ -47,6 +49,8 @@ export class Server implements Daemon {
   readonly #announcer: Announcer;
   readonly #reception: Reception;
   #setup: ServerSetup;
+  /** Aborted when the setup is another one. */
+  #switched = new AbortController();
   /** Of the setup. */
   readonly #changes = new Sequence();
 
@@ -81,7 +85,7 @@ export class Server implements Daemon {
     const record = await ReplayRecord.open(system.openState(`${settings.name}.replays.json`), context);
     const { replays } = record;
     using resources = new DisposableStack();
-    const setup = makeSetup(system, { settings, outside, hosts, replays });
+    const setup = makeSetup(context, { settings, outside, hosts, replays });
     const server = resources.use(new Server(context, setup, record));
     const { registrar } = server.#setup;
     const left = findAdmissions(settings.peers, observed.own, outside.ip);
@@ -137,7 +141,8 @@ export class Server implements Daemon {
   async serve(): Promise<void> {
     const { kernel, stop } = this.#context;
     await Promise.all([
-      this.#readQueue(),
+      this.#readQueue(({ hintQueue }) => hintQueue),
+      this.#readQueue(({ queue }) => queue),
       keepRepaired(kernel, this.#reconciler, stop),
       kernel.ports.keepClosed(stop),
       this.#record.keep(stop),
@@ -163,7 +168,7 @@ export class Server implements Daemon {
       const isHere = isDeepStrictEqual(settings.local, previous.settings.local);
       const outside = isHere ? this.#locate(settings, observed) : this.#chooseOutside(settings, observed);
       await this.#replace(
-        makeSetup(this.#context.system, { ...previous, settings, outside, hosts }, previous),
+        makeSetup(this.#context, { ...previous, settings, outside, hosts }, previous),
       );
       const move = isHere ? describeMove(previous.outside, outside) : null;
       return [...move === null ? [] : [move], ...describeHosts(previous.hosts, hosts)];
@@ -199,14 +204,18 @@ export class Server implements Daemon {
   [Symbol.dispose](): void {
     this.#hosts.lookFor(new Set());
     this.#setup.queue[Symbol.dispose]();
+    this.#setup.hintQueue?.[Symbol.dispose]();
     this.#setup.sender[Symbol.dispose]();
   }
 
-  async #readQueue(): Promise<void> {
-    const { stop } = this.#context;
+  /** @param choose null: there is none in that setup */
+  async #readQueue(choose: (setup: ServerSetup) => PacketQueue | null): Promise<void> {
+    const { stop, system: { clock } } = this.#context;
     // When a queue's packets end, the queue was closed and replaced.
     while (!stop.aborted) {
-      for await (const packet of this.#setup.queue.packets(stop)) this.#reception.handle(packet);
+      const queue = choose(this.#setup);
+      if (queue === null) await clock.waitUntil(null, stop, this.#switched.signal);
+      else for await (const packet of queue.packets(stop)) this.#reception.handle(packet);
     }
   }
 
@@ -226,7 +235,7 @@ export class Server implements Daemon {
   async #apply(): Promise<void> {
     const { settings, outside, registrar } = this.#setup;
     const admissions = new Map(registrar.admissions);
-    const { hints } = this.#reception;
+    const hints = { keys: this.#reception.hints, queue: queueOfHints(this.#setup) };
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     try {
@@ -263,7 +272,10 @@ export class Server implements Daemon {
 
   #switchTo(setup: ServerSetup): void {
     setup.queue.resize(setup.settings.queue.maxLength);
+    setup.hintQueue?.resize(setup.settings.queue.maxLength);
     this.#setup = setup;
+    this.#switched.abort();
+    this.#switched = new AbortController();
     this.#reception.update();
     this.#context.kernel.distrust();
   }

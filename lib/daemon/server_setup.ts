@@ -22,21 +22,29 @@ export interface ServerSetup {
   /** Which auth packets were used; the registrar changes it. */
   readonly replays: Replays;
   readonly queue: PacketQueue;
+  /** Of auth packets with a good hint, which need not wait behind junk; null: they are in the other one. */
+  readonly hintQueue: PacketQueue | null;
   readonly sender: Sender;
 }
+
+/** Of each packet, from its IPv4 header on. */
+const COPY_RANGE = MAX_HEADERS_LENGTH + LONGEST_PAYLOAD;
+/** How far the number of the queue for hints is from that of the other one. */
+const HALF_OF_QUEUES = 32_768;
 
 /**
  * Makes a setup. It shares with the previous one, if any, what need not be opened again.
  *
- * @throws {IpipouError} when the queue or socket cannot be opened
+ * @throws {IpipouError} when the queue or socket cannot be opened; hints can do without a queue of their own
  */
 export function makeSetup(
-  system: System,
+  { system, log }: { readonly system: System; readonly log: Log },
   { settings, outside, hosts, replays }: Pick<ServerSetup, "settings" | "outside" | "hosts" | "replays">,
   previous: ServerSetup | null = null,
 ): ServerSetup {
   const { queue: { number, maxLength }, peers } = settings;
-  const copyRange = MAX_HEADERS_LENGTH + LONGEST_PAYLOAD;
+  const isSameQueue = previous?.settings.queue.number === number;
+  const open = (number: number) => system.openPacketQueue({ number, maxLength, copyRange: COPY_RANGE });
   const remotes = remotesOf(peers, hosts);
   using resources = new DisposableStack();
   const setup = {
@@ -44,9 +52,10 @@ export function makeSetup(
     outside,
     hosts,
     replays,
-    queue: previous?.settings.queue.number === number ? previous.queue : resources.use(
-      system.openPacketQueue({ number, maxLength, copyRange }),
-    ),
+    queue: isSameQueue ? previous!.queue : resources.use(open(number)),
+    hintQueue: isSameQueue && previous!.hintQueue !== null
+      ? previous!.hintQueue
+      : resources.use(openHintQueue(settings, open, log)),
     // A socket stays bound to the device it was opened for, not to a later one of the same name.
     sender: resources.use(new Sender(system, socketOptions(outside, settings))),
     registrar: previous?.registrar.withSettings(settings, remotes, system.clock.now()) ??
@@ -54,6 +63,34 @@ export function makeSetup(
   };
   resources.move();
   return setup;
+}
+
+/** Opens a queue for auth packets with a good hint. @returns null: no client gives one, or the queue cannot be had */
+function openHintQueue(
+  { queue, peers }: Settings,
+  open: (number: number) => PacketQueue,
+  log: Log,
+): PacketQueue | null {
+  if (!peers.some(({ scheme }) => scheme.kind === "ed25519")) return null;
+  try {
+    return open(hintQueueOf(queue.number));
+  } catch (error) {
+    if (!(error instanceof IpipouError)) throw error;
+    log.warning(
+      `${error.message}: in a flood, clients with a hint wait behind others in queue ${queue.number}, until the next reload`,
+    );
+    return null;
+  }
+}
+
+/** The numbers of two instances' queues are hardly ever so far from each other. */
+function hintQueueOf(number: number): number {
+  return (number + HALF_OF_QUEUES) % (2 * HALF_OF_QUEUES);
+}
+
+/** The number of the queue that auth packets with a good hint go to. */
+export function queueOfHints({ settings: { queue }, hintQueue }: ServerSetup): number {
+  return hintQueue === null ? queue.number : hintQueueOf(queue.number);
 }
 
 /** Makes a setup from one with the same settings, for another outside. @throws {SysError} */
@@ -75,6 +112,7 @@ export function withHosts(system: System, previous: ServerSetup, found: HostAddr
 /** Closes what one setup has open and the other does not share. */
 export function release(setup: ServerSetup, other: ServerSetup): void {
   if (setup.queue !== other.queue) setup.queue[Symbol.dispose]();
+  if (setup.hintQueue !== other.hintQueue) setup.hintQueue?.[Symbol.dispose]();
   if (setup.sender !== other.sender) setup.sender[Symbol.dispose]();
 }
 

@@ -5,6 +5,7 @@ import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { desiredClientGate, type DesiredGate, desiredGate } from "./desired_gate.ts";
 import type { KeptOut, Refusals } from "./kept_out.ts";
+import type { GoodHints } from "./hints.ts";
 import { assignLocals } from "./layout.ts";
 import { USUAL_MTU } from "./mtu.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
@@ -32,11 +33,10 @@ export interface Wanted {
   readonly outside: Outside;
   /** Who is admitted, by peer name. */
   readonly admissions: ReadonlyMap<string, Admission>;
-  /** By `hintKey`, the hints that clients may give now; a client's gate needs none. */
-  readonly hints?: ReadonlySet<string>;
+  /** The hints that clients may give now; a client's gate needs none. */
+  readonly hints?: GoodHints;
 }
 
-const NO_HINTS: ReadonlySet<string> = new Set();
 const NOBODY: Pick<KeptOut, "faults" | "stuck" | "elsewhere"> = {
   ...{ faults: new Map(), stuck: new Map(), elsewhere: new Map() },
 };
@@ -51,7 +51,7 @@ const NOBODY: Pick<KeptOut, "faults" | "stuck" | "elsewhere"> = {
  *   refused it
  */
 export function desiredState(
-  { settings, outside, admissions, hints = NO_HINTS }: Wanted,
+  { settings, outside, admissions, hints }: Wanted,
   observed: Observed,
   now: number,
   keptOut = NOBODY,

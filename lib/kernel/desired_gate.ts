@@ -4,6 +4,7 @@ import type { Endpoint } from "../packet.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import { partsOf } from "./gate_names.ts";
 import { capacityFor, fingerprintOf } from "./gate_rules.ts";
+import type { GoodHints } from "./hints.ts";
 import { formatMark } from "./mark.ts";
 import { type Foreign, isForeignListener, type Member, type Outside } from "./member.ts";
 import { endpointKey, type Gate, type GateRules, isParked, type Observed, type Tunnel } from "./state.ts";
@@ -16,22 +17,23 @@ export interface DesiredGate extends Gate {
 /**
  * The gate of a server.
  *
- * @param hints by `hintKey`, those that clients may give now
+ * @param hints those that clients may give now; undefined: they are not looked for
  * @param members the peers that have a tunnel
  * @param tunnels all that should stand, also of what the kernel keeps from going
  * @param alts the private addresses in use
  * @param now milliseconds of `Clock.now()`
  */
 export function desiredGate(
-  { settings, outside, hints }: { settings: Settings; outside: Outside; hints: ReadonlySet<string> },
+  { settings, outside, hints }: { settings: Settings; outside: Outside; hints: GoodHints | undefined },
   members: readonly Member[],
   tunnels: readonly Tunnel[],
   alts: ReadonlySet<string>,
   foreign: Foreign,
   now: number,
 ): DesiredGate {
+  const { keys, queue } = hints ?? { keys: new Set<string>(), queue: 0 };
   const known = desiredRules(settings, outside, foreign);
-  const rules = { ...known, readdresses: alts.size > 0, hints: hints.size > 0 };
+  const rules = { ...known, readdresses: alts.size > 0, hintQueue: keys.size > 0 ? queue : null };
   const sharing = new Set(
     settings.peers.filter(({ sharedIpip }) => sharedIpip).map(({ tunnel }) => tunnel.device),
   );
@@ -56,7 +58,7 @@ export function desiredGate(
     devices: new Set(filtered.map(({ tunnel }) => tunnel.name)),
     sources: new Set(filtered.flatMap(({ sources }) => sources!)),
     clamped: new Set(rules.clamp === null ? [] : members.map(({ tunnel }) => tunnel.name)),
-    hints,
+    hints: keys,
   };
 }
 
@@ -122,7 +124,7 @@ function desiredRules(
     reroutes: isRuled ? fouMark : null,
     filters: peers.some(({ allowedIps }) => allowedIps !== null),
     shares: peers.some(({ sharedIpip }) => sharedIpip),
-    hints: false,
+    hintQueue: null,
     excludes: false,
     alt: null,
     clamp: mssClamp,

@@ -42,7 +42,7 @@ export function gateNames(name: string): Readonly<Record<GatePart, string>> {
 
 /** Names of everything a gate of these rules consists of. */
 export function partsOf(rules: GateRules): Set<string> {
-  const { name, server, alt, readdresses, filters, shares, hints: hasHints, clamp } = rules;
+  const { name, server, alt, readdresses, filters, shares, hintQueue, clamp } = rules;
   // Until version 0.2 there was a chain "alt": such a gate is replaced.
   const { alt: _old, rewrite, locals, filter, devices, sources, shared, clamped, ...names } = gateNames(name);
   const { clamp: forwarded, clampout, clampin, hints, hinted, ...always } = names;
@@ -54,6 +54,6 @@ export function partsOf(rules: GateRules): Set<string> {
     ...(readdresses ? [rewrite, locals] : []),
     ...(filters ? [filter, devices, sources] : []),
     ...(shares && server === null ? [shared] : []),
-    ...(hasHints && server === null ? [hints, hinted] : []),
+    ...(hintQueue !== null && server === null ? [hints, hinted] : []),
   ]);
 }

@@ -9,8 +9,13 @@ type Names = Readonly<Record<"auth" | "hints" | "hinted", string>>;
 export const HINT = "@th,576,32 . @th,632,16";
 
 /** Sets of the hints that clients may give now, and of how many packets came lately with each. */
-export function hintSets({ table, hints }: GateRules, names: Names, size: number, memory: string): string[] {
-  if (!hints) return [];
+export function hintSets(
+  { table, hintQueue }: GateRules,
+  names: Names,
+  size: number,
+  memory: string,
+): string[] {
+  if (hintQueue === null) return [];
   return [
     `add set ip ${table} ${names.hints} { typeof ${HINT}; }`,
     `add set ip ${table} ${names.hinted} { typeof ${HINT}; size ${size}; flags dynamic,timeout; timeout ${memory}; }`,
@@ -25,14 +30,14 @@ export function hintSets({ table, hints }: GateRules, names: Names, size: number
  * @param all limit for all hints together
  */
 export function hintRules(
-  { table, hints, queue, counter }: GateRules,
+  { table, hintQueue, counter }: GateRules,
   names: Names,
   each: string,
   all: string,
 ): string[] {
-  if (!hints) return [];
+  if (hintQueue === null) return [];
   return [
     `add rule ip ${table} ${names.auth} ${HINT} @${names.hints} update @${names.hinted} ` +
-    `{ ${HINT} limit rate ${each} } limit rate ${all} ${counter ? "counter " : ""}queue num ${queue}`,
+    `{ ${HINT} limit rate ${each} } limit rate ${all} ${counter ? "counter " : ""}queue num ${hintQueue}`,
   ];
 }

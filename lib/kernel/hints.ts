@@ -3,6 +3,14 @@ import type { Clock } from "../ports.ts";
 import type { Peer } from "../settings/settings.ts";
 import { hintKey } from "./state.ts";
 
+/** The hints that the gate lets pass by limits of their own. */
+export interface GoodHints {
+  /** By `hintKey`. */
+  readonly keys: ReadonlySet<string>;
+  /** Number of the netfilter queue that their packets go to. */
+  readonly queue: number;
+}
+
 /** Seconds by which a client's clock may differ from ours for its hint to be known to the gate. */
 const TOLERANCE_SECONDS = EPOCH_SECONDS / 2;
 

@@ -76,8 +76,8 @@ export interface GateRules {
   readonly filters: boolean;
   /** Whether some peer leaves IPIP without FOU to other devices. */
   readonly shares: boolean;
-  /** Whether auth packets with a good hint have a limit of their own. */
-  readonly hints: boolean;
+  /** The netfilter queue of auth packets with a good hint; null: they have no limits of their own. */
+  readonly hintQueue: number | null;
   /** Of a client: whether its FOU port is for its server alone, as some other device would take what others send there. */
   readonly excludes: boolean;
   /** Of a client: the private address of its tunnel; null: it has none. */

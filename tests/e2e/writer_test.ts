@@ -102,7 +102,8 @@ type Scene = ReturnType<typeof history>[number];
 function planOn(host: RealHost, [settings, admissions]: Scene, epoch = 7_000_000): Transition {
   const found = look(host, settings);
   if (admissions === null) return planTransition(found, { ...EMPTY_STATE, gate: null }, NOW);
-  const hints = new Set([hintKey(epoch, 513), hintKey(epoch, 65_535), hintKey(epoch + 1, 0)]);
+  const keys = new Set([hintKey(epoch, 513), hintKey(epoch, 65_535), hintKey(epoch + 1, 0)]);
+  const hints = { keys, queue: 7 };
   const { state } = desiredState({ settings, outside: OUTSIDE, admissions, hints }, found, NOW);
   const inUse = new NetworksInUse();
   using routes = routesOf(host);

@@ -62,6 +62,57 @@ Deno.test("Hints that others remove from the gate are put back, and so are those
   assert.deepEqual(new Set(hintsOf(world)), new Set(hints));
 });
 
+/** The number of the queue for hints: half of all away from the other one. */
+const HINT_QUEUE = 32_768;
+
+/** Has clients with keys move while nothing gets into the other queue, and checks that they are followed. */
+async function assertOwnQueue(world: World, signers = SIGNERS): Promise<void> {
+  const queue = world.server.host.queues.get(0)!;
+  queue.resize(0);
+  for (const nat of world.nats) nat.forget();
+  for (const client of world.clients) client.authenticate();
+  await world.pass(3);
+  world.assertConnected(new Set(world.clients.keys()).difference(new Set(signers)));
+  queue.resize(256);
+}
+
+Deno.test("Auth packets with a good hint do not wait behind others: they have a queue of their own", async () => {
+  const world = new World();
+  await world.begin();
+  await assertOwnQueue(world);
+  const others = world.clients.keys().filter((client) => !SIGNERS.includes(client)).toArray();
+  assert.ok(others.length > 0 && others.every((client) => world.sendData(client) === null));
+  for (const client of world.clients) client.authenticate();
+  await world.pass(3);
+  world.assertConnected();
+});
+
+Deno.test("A server opens the queue for hints with the first client that has a key", async () => {
+  const world = new World(hubOf(peersOf().filter((_, client) => !SIGNERS.includes(client))));
+  await world.begin();
+  assert.deepEqual([...world.server.host.queues.keys()], [0]);
+  world.server.reload(hubOf(peersOf()));
+  await world.pass(5);
+  assert.deepEqual([...world.server.host.queues.keys()], [0, HINT_QUEUE]);
+  await assertOwnQueue(world);
+});
+
+Deno.test("Where another process has the queue for hints, a server says so and has one queue, until a reload", async () => {
+  const world = new World();
+  const { openPacketQueue } = world.server.host.start().system;
+  const others = openPacketQueue({ number: HINT_QUEUE, maxLength: 1, copyRange: 1 });
+  await world.begin();
+  world.assertConnected();
+  const told = () => world.server.lines.filter((line) => line.includes(`queue ${HINT_QUEUE}`));
+  assert.equal(told().length, 1, told().join("\n"));
+  assert.ok(knowsAll(world));
+  others[Symbol.dispose]();
+  world.server.reload(hubOf(peersOf()));
+  await world.pass(5);
+  assert.equal(told().length, 1);
+  await assertOwnQueue(world);
+});
+
 Deno.test("A server whose nft can have no set of hints has its gate all the same, and says so", async () => {
   const world = new World(hubOf(peersOf()), { canHint: false });
   await world.begin();

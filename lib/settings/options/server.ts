@@ -84,12 +84,12 @@ export const SERVER: OptionGroup = {
     },
     "-q, --queue-number NUM": {
       ...integer("queueNumber", 0, 65_535),
-      help: "Number of the netfilter queue for auth packets",
+      help: "Number of the netfilter queue for auth packets; a second one is 32768 from it",
       default: "N",
     },
     "--nfq-max-len LEN": {
       ...integer("queueMaxLength", 1, 4_294_967_295),
-      help: "Packets the netfilter queue can hold",
+      help: "Packets each of the netfilter queues can hold",
       default: "256, or 1024 for several peers",
     },
     "--nft-table NAME": {

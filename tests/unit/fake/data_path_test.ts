@@ -25,7 +25,7 @@ const RULES: GateRules = {
   reroutes: null,
   filters: true,
   shares: false,
-  hints: true,
+  hintQueue: 32_775,
   serverPorts: [],
   excludes: false,
   alt: null,

@@ -23,7 +23,9 @@ Deno.test("sortOut() reads the gate", () => {
   const endpoints = ["2 . 40000", "2 . 40002", "3 . 40001", "3 . 40003"].map((end) => `198.51.100.${end}`);
   assert.deepEqual(gate.endpoints, new Set(endpoints));
   assert.deepEqual(gate.alts, new Set(["172.29.0.2", "172.29.0.3"]));
-  const parts = partsOf({ name: "p0", server: null, readdresses: true, clamp: null } as GateRules);
+  const parts = partsOf(
+    { name: "p0", server: null, readdresses: true, hintQueue: null, clamp: null } as GateRules,
+  );
   // Gates had this chain up to version 0.2.
   assert.deepEqual(gate.parts, parts.union(new Set(["alt-p0"])));
 });

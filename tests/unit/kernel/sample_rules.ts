@@ -15,7 +15,7 @@ export const RULES: GateRules = {
   reroutes: null,
   filters: false,
   shares: false,
-  hints: false,
+  hintQueue: null,
   serverPorts: [],
   excludes: false,
   alt: null,

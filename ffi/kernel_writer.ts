@@ -10,7 +10,7 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./descriptors.ts";
-import { Libc } from "./libc.ts";
+import { Libc, SysError } from "./libc.ts";
 import { type Answer, parseFouFamily, readAnswers } from "./netlink_answers.ts";
 import { messagesIn, parseLinkAnswer } from "./netlink_messages.ts";
 import { linkRequest } from "./netlink_requests.ts";
@@ -48,32 +48,26 @@ class Missing extends Error {}
  * each call returns with what came of it.
  */
 export class NetlinkWriter implements KernelWriter {
+  readonly #resources = new DisposableStack();
   readonly #libc: Libc;
-  readonly #route: number;
-  readonly #generic: number;
-  readonly #nft: number;
-  readonly #resources: DisposableStack;
+  /** By protocol. A kernel may lack one: then what needs it fails, and a client does without nfnetlink. */
+  readonly #sockets = new Map<number, number>();
   /** Of the latest answer. */
   readonly #buffer = new Uint8Array(ANSWER_LENGTH);
   #sequence = 1;
   /** Bytes that a batch may have. */
   #longestBatch = 0;
 
-  /** @throws {SysError} */
+  /** @throws {IpipouError} when the C library cannot be loaded */
   constructor() {
-    using resources = new DisposableStack();
-    const libc = this.#libc = resources.use(new Libc());
-    const open = (protocol: number) => {
-      const fd = openNetlink(libc, NAME, protocol, 0, resources);
-      // Without the privilege there is less room. Answers without their message are as good.
-      setIntOption(libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM);
-      for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) setIntOption(libc, fd, SOL_NETLINK, option, 1);
-      return fd;
-    };
-    this.#route = open(NETLINK.route);
-    this.#generic = open(NETLINK.generic);
-    this.#nft = open(NETLINK.netfilter);
-    this.#resources = resources.move();
+    this.#libc = this.#resources.use(new Libc());
+    for (const protocol of Object.values(NETLINK)) {
+      try {
+        this.#socket(protocol);
+      } catch (error) {
+        if (!(error instanceof SysError)) throw error;
+      }
+    }
   }
 
   change(request: ObjectRequest): string | null {
@@ -82,18 +76,18 @@ export class NetlinkWriter implements KernelWriter {
       const indexOf = (device: string) => this.#findIndex(device);
       switch (request.kind) {
         case "new link":
-          return this.#tell(this.#route, newLink(request, indexOf, sequence), sequence);
+          return this.#tell(NETLINK.route, newLink(request, indexOf, sequence), sequence);
         case "route":
-          return this.#tell(this.#route, routeChange(request, indexOf, sequence), sequence);
+          return this.#tell(NETLINK.route, routeChange(request, indexOf, sequence), sequence);
         case "link":
-          return this.#tell(this.#route, linkChange(request, indexOf, sequence), sequence);
+          return this.#tell(NETLINK.route, linkChange(request, indexOf, sequence), sequence);
         case "address":
-          return this.#tell(this.#route, addressChange(request, indexOf, sequence), sequence);
+          return this.#tell(NETLINK.route, addressChange(request, indexOf, sequence), sequence);
         case "local route":
-          return this.#tell(this.#route, localRouteChange(request, indexOf, sequence), sequence);
+          return this.#tell(NETLINK.route, localRouteChange(request, indexOf, sequence), sequence);
         case "fou": {
           const message = fouChange(request, this.#findFouFamily(), indexOf, sequence);
-          return this.#tell(this.#generic, message, sequence);
+          return this.#tell(NETLINK.generic, message, sequence);
         }
       }
     } catch (error) {
@@ -108,7 +102,7 @@ export class NetlinkWriter implements KernelWriter {
     const last = first + batch.requests.size;
     this.#sequence = last + 2;
     this.#makeRoom(batch.bytes.length);
-    const answers = this.#ask(this.#nft, batch.bytes, readAnswers);
+    const answers = this.#ask(NETLINK.netfilter, batch.bytes, readAnswers);
     const refused = answers.filter(({ sequence, errno }) =>
       errno !== 0 && sequence >= first && sequence <= last
     );
@@ -124,8 +118,8 @@ export class NetlinkWriter implements KernelWriter {
     this.#resources.dispose();
   }
 
-  #tell(fd: number, message: Uint8Array<ArrayBuffer>, sequence: number): string | null {
-    const answer = this.#ask(fd, message, readAnswers).find((answer) => answer.sequence === sequence);
+  #tell(protocol: number, message: Uint8Array<ArrayBuffer>, sequence: number): string | null {
+    const answer = this.#ask(protocol, message, readAnswers).find((answer) => answer.sequence === sequence);
     if (answer === undefined) throw this.#noAnswer();
     return answer.errno === 0 ? null : this.#describe(answer);
   }
@@ -133,7 +127,7 @@ export class NetlinkWriter implements KernelWriter {
   #findIndex(device: string): number {
     const read = (datagram: Uint8Array) =>
       [...messagesIn(datagram)].map((message) => message && parseLinkAnswer(message));
-    const [link = null] = this.#ask(this.#route, linkRequest(device), read);
+    const [link = null] = this.#ask(NETLINK.route, linkRequest(device), read);
     if (link === null) throw new Missing(`Cannot find device "${device}"`);
     return link.index;
   }
@@ -142,7 +136,7 @@ export class NetlinkWriter implements KernelWriter {
   #findFouFamily(): number {
     const read = (datagram: Uint8Array) =>
       [...messagesIn(datagram)].map((message) => message && parseFouFamily(message));
-    const [family = null] = this.#ask(this.#generic, fouFamilyRequest(this.#nextSequence()), read);
+    const [family = null] = this.#ask(NETLINK.generic, fouFamilyRequest(this.#nextSequence()), read);
     if (family === null) throw new Missing(NO_FOU);
     return family;
   }
@@ -152,7 +146,12 @@ export class NetlinkWriter implements KernelWriter {
    *
    * @throws {SysError} when they cannot be sent, or some of the answer is lost
    */
-  #ask<T>(fd: number, messages: Uint8Array<ArrayBuffer>, read: (datagram: Uint8Array) => readonly T[]): T[] {
+  #ask<T>(
+    protocol: number,
+    messages: Uint8Array<ArrayBuffer>,
+    read: (datagram: Uint8Array) => readonly T[],
+  ): T[] {
+    const fd = this.#socket(protocol);
     sendToKernel(this.#libc, `ask for ${NAME}`, fd, messages);
     const answers: T[] = [];
     let lost: unknown = null;
@@ -175,7 +174,20 @@ export class NetlinkWriter implements KernelWriter {
   #makeRoom(length: number): void {
     if (length + OVERHEAD <= this.#longestBatch) return;
     this.#longestBatch = length + OVERHEAD;
-    setIntOption(this.#libc, this.#nft, SOL_SOCKET, SO_SNDBUFFORCE, this.#longestBatch);
+    setIntOption(this.#libc, this.#socket(NETLINK.netfilter), SOL_SOCKET, SO_SNDBUFFORCE, this.#longestBatch);
+  }
+
+  /** @throws {SysError} */
+  #socket(protocol: number): number {
+    const known = this.#sockets.get(protocol);
+    if (known !== undefined) return known;
+    const libc = this.#libc;
+    const fd = openNetlink(libc, NAME, protocol, 0, this.#resources);
+    // Without the privilege there is less room. Answers without their message are as good.
+    setIntOption(libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM);
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) setIntOption(libc, fd, SOL_NETLINK, option, 1);
+    this.#sockets.set(protocol, fd);
+    return fd;
   }
 
   #describe({ errno, message }: Answer): string {

@@ -82,13 +82,16 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
     allow_env: [
       ...["PATH", "IPIPOU_LIBC", "IPIPOU_LIBNETFILTER_QUEUE"],
       ...["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"],
-      ...["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "JOURNAL_STREAM"],
+      ...["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "JOURNAL_STREAM"],
     ],
     allow_ffi: [],
     allow_net: [],
     allow_read: [],
     allow_run: ["ip", "nft", "modprobe", "ss"],
-    allow_write: ["/etc/ipipou", "/run/ipipou", "/var/lib/ipipou", "/var/lib/private/ipipou"],
+    allow_write: [
+      ...["/etc/ipipou", "/var/lib/ipipou", "/var/lib/private/ipipou", "/run/ipipou"],
+      ...["/var/lib/prometheus/node-exporter", "/var/lib/node_exporter"],
+    ],
     deny_import: [],
     prompt: false,
   });

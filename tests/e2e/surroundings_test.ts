@@ -241,6 +241,7 @@ Deno.test("the program needs no other programs or environment, and a client neit
   assert.deepEqual(environment.split("\0").map((line) => line.split("=")[0]), [
     "PATH",
     "STATE_DIRECTORY",
+    "RUNTIME_DIRECTORY",
     "",
   ]);
   const bare = `${scenario.directory}/bare`;

@@ -78,7 +78,7 @@ function makeLog(style: Settings["log"]): Log {
 }
 
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
-  using signals = new Signals();
+  const signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
   using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
   const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
@@ -118,7 +118,7 @@ async function showStatus(request: StatusRequest, system: StatusSystem): Promise
 async function watch(request: StatusRequest, system: StatusSystem): Promise<ExitCode> {
   const { watchStatus } = await import("./lib/commands/watch.ts");
   const { onKeys, terminalSize, writeToTerminal } = await import("./lib/terminal.ts");
-  using signals = new Signals();
+  const signals = new Signals();
   const terminal = { size: terminalSize, write: writeToTerminal, onKeys, stop: signals.stop };
   return await watchStatus(request, system, { ...terminal, now: () => new Date() });
 }
@@ -129,7 +129,7 @@ async function showMetrics({ name, file, listen }: MetricsRequest, system: Statu
   const metrics = new Metrics(name, system);
   if (file !== null) return await replaceMetricsFile(file, await metrics.make());
   if (listen === null) return print(await metrics.make());
-  using signals = new Signals();
+  const signals = new Signals();
   await serveMetrics(listen, (...request) => metrics.answer(...request), signals.stop);
 }
 

@@ -1,7 +1,9 @@
-/** The process's signals, from here until disposed. */
-export class Signals implements Disposable {
+/**
+ * The process's signals, from here until it exits: whoever goes on pressing Ctrl-C must not end it by that a moment before
+ * it ends by itself, with another exit code.
+ */
+export class Signals {
   readonly #stop = new AbortController();
-  readonly #handlers = new Map<Deno.Signal, () => void>();
   #onAuthRequest: () => void = () => {};
   #onImpatience: () => void = () => {};
   #onReload: (() => void) | null = null;
@@ -9,12 +11,18 @@ export class Signals implements Disposable {
 
   constructor() {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      this.#listen(signal, () => this.#stop.signal.aborted ? this.#onImpatience() : this.#stop.abort(signal));
+      Deno.addSignalListener(
+        signal,
+        () => this.#stop.signal.aborted ? this.#onImpatience() : this.#stop.abort(signal),
+      );
     }
-    this.#listen("SIGUSR1", () => this.#onAuthRequest());
-    this.#listen("SIGHUP", () => this.#onReload === null ? this.#isReloadDue = true : this.#onReload());
+    Deno.addSignalListener("SIGUSR1", () => this.#onAuthRequest());
+    Deno.addSignalListener(
+      "SIGHUP",
+      () => this.#onReload === null ? this.#isReloadDue = true : this.#onReload(),
+    );
     // By default it would end the program.
-    this.#listen("SIGUSR2", () => {});
+    Deno.addSignalListener("SIGUSR2", () => {});
   }
 
   /** Aborted by SIGTERM and SIGINT; the reason is the signal's name. */
@@ -36,14 +44,5 @@ export class Signals implements Disposable {
   set onReload(handler: () => void) {
     this.#onReload = handler;
     if (this.#isReloadDue) handler();
-  }
-
-  [Symbol.dispose](): void {
-    for (const [signal, handler] of this.#handlers) Deno.removeSignalListener(signal, handler);
-  }
-
-  #listen(signal: Deno.Signal, handler: () => void): void {
-    Deno.addSignalListener(signal, handler);
-    this.#handlers.set(signal, handler);
   }
 }

@@ -37,7 +37,8 @@ Deno.test("RawSocket reports why it cannot open or send", () => {
   {
     using _ = withoutCapability(CAP_NET_RAW);
     assert.throws(() => openSocket(), {
-      message: "Cannot open a raw socket: EPERM (Operation not permitted)",
+      message: "Cannot open a raw socket: EPERM (Operation not permitted); " +
+        "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW",
     });
   }
   const socket = openSocket();

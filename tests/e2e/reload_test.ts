@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
 import { endUnharmed } from "../lab/pings.ts";
-import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { changesIn, eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
 /** Matches log lines of commands by which `ip` or `nft` change something. */
-const COMMAND = /\] (ip|nft) (?!-j)/;
 
 /** The tables of a settings file, by name; "" is what precedes the first table. */
 type Tables = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>;
@@ -55,10 +54,6 @@ async function reload(
   );
 }
 
-function commandsOf(lines: readonly string[]): string[] {
-  return lines.filter((line) => COMMAND.test(line));
-}
-
 Deno.test("a reload that does not concern the tunnel loses no packet and runs no needless command", async (t) => {
   await using scenario = await Scenario.create();
   const { server, client } = await start(scenario);
@@ -72,7 +67,7 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
     for (const [side, tables] of [[["server", server], SERVER], [["client", client], CLIENT]] as const) {
       const lines = await reload(scenario, side, tables);
       assert.match(lines.join("\n"), /reload: no setting changed/);
-      assert.deepEqual(commandsOf(lines), []);
+      assert.deepEqual(changesIn(lines), []);
     }
     await server.waitForLine(/authenticated again/, PATIENCE);
   });
@@ -91,7 +86,7 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
       top({ "queue-number": 7 }),
       /queue-number changed/,
     );
-    for (const lines of [counter, queue]) assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
+    for (const lines of [counter, queue]) assert.ok(changesIn(lines).every((line) => / nft '/.test(line)));
     const queues = await scenario.network.must("server", ["cat", "/proc/net/netfilter/nfnetlink_queue"]);
     assert.match(queues, /^ *7 /);
     assert.doesNotMatch(queues, /^ *1 /m);
@@ -100,7 +95,7 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
   });
   await t.step("the lifetime: in effect from the reload on, then unlimited again", async () => {
     const lines = await reload(scenario, ["server", server], auth({ lifetime: 3600 }), /lifetime changed/);
-    assert.ok(commandsOf(lines).every((line) => / nft '/.test(line)));
+    assert.ok(changesIn(lines).every((line) => / nft '/.test(line)));
     assert.match(await scenario.snapshot("server"), /198\.51\.100\.2 \. 10001 \. 10001 timeout (1h|59m)/);
     await reload(scenario, ["server", server], SERVER, /lifetime changed/);
     assert.equal(await scenario.snapshot("server"), before.server);

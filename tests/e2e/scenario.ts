@@ -209,6 +209,11 @@ export class Scenario implements AsyncDisposable {
   }
 }
 
+/** The lines of a log at `-vv` that tell a change of the kernel, but for hints, which change by time alone. */
+export function changesIn(lines: readonly string[]): string[] {
+  return lines.filter((line) => /\] (ip|nft) /.test(line) && !/ element ip \S+ hints-/.test(line));
+}
+
 /** Makes a folder with links to these installed programs, for a PATH that has no others. */
 export async function linkPrograms(folder: string, names: readonly string[]): Promise<void> {
   await Deno.mkdir(folder);

@@ -1,22 +1,9 @@
 import { ACCEPT, type Element, type KeyPart } from "../requests.ts";
 import { parseIpv4, parseNetwork } from "../ipv4.ts";
 import { isPort } from "../packet.ts";
-import { gateNames } from "./gate_names.ts";
+import { gateNames, type KeySet } from "./gate_names.ts";
 import type { Gate, Remote } from "./state.ts";
 import { command, type Step, stepOf } from "./step.ts";
-
-/** The sets of a gate that the program fills, besides the maps. */
-export const KEY_SETS = [
-  "addresses",
-  "shared",
-  "endpoints",
-  "alts",
-  "devices",
-  "sources",
-  "clamped",
-  "hints",
-] as const;
-export type KeySet = typeof KEY_SETS[number];
 
 /** A step that adds elements to a set or map or deletes them; none for no elements. */
 function changeElements(

@@ -1,9 +1,7 @@
 import type { GateRules } from "./state.ts";
 
-/** Sets and maps of a gate. */
-export const GATE_SETS = [
-  "remotes",
-  "locals",
+/** The sets of a gate that hold what its state names, and nothing with a timeout. */
+export const KEY_SETS = [
   "addresses",
   "shared",
   "endpoints",
@@ -12,10 +10,10 @@ export const GATE_SETS = [
   "sources",
   "clamped",
   "hints",
-  "hinted",
-  "limits",
-  "places",
 ] as const;
+export type KeySet = typeof KEY_SETS[number];
+/** Sets and maps of a gate. */
+export const GATE_SETS = ["remotes", "locals", ...KEY_SETS, "hinted", "limits", "places"] as const;
 /** Chains of a gate, in an order in which they can be deleted once all are flushed. */
 export const GATE_CHAINS = [
   "gate",

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../log.ts";
+import { KEY_SETS } from "./gate_names.ts";
 import type { Gate, KernelState, Tunnel } from "./state.ts";
 
 /** Within this time the same loss is told so often at most, then only after so many milliseconds. */
@@ -126,23 +127,13 @@ function lossOf(
 function gateLoss(observed: Gate | null, written: Gate | null): string | null {
   if (written === null) return null;
   if (observed === null) return GATE_GONE;
-  const sets = [
-    "addresses",
-    "shared",
-    "endpoints",
-    "alts",
-    "devices",
-    "sources",
-    "clamped",
-    "hints",
-  ] as const;
   // What has a timeout may be gone by itself.
   const isComplete = written.remotes.entries().every(([key, remote]) =>
     remote.expiresAt !== null || observed.remotes.has(key)
   );
   const isWhole = observed.fingerprint === written.fingerprint && observed.mark === written.mark &&
     isComplete && new Set(observed.remotes.keys()).isSubsetOf(new Set(written.remotes.keys())) &&
-    sets.every((set) => isDeepStrictEqual(observed[set], written[set]));
+    KEY_SETS.every((set) => isDeepStrictEqual(observed[set], written[set]));
   return isWhole ? null : "the gate in nftables is no longer as it was";
 }
 

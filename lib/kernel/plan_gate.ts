@@ -1,7 +1,8 @@
 import { placeKey } from "../packet.ts";
 import type { DesiredState } from "./desired.ts";
 import type { DesiredGate } from "./desired_gate.ts";
-import { addRemotes, changeKeys, deleteRemotes, KEY_SETS, type KeySet } from "./gate_elements.ts";
+import { addRemotes, changeKeys, deleteRemotes } from "./gate_elements.ts";
+import { KEY_SETS, type KeySet } from "./gate_names.ts";
 import { defineGate, deleteGate } from "./gate_rules.ts";
 import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
 import { command, type Step } from "./step.ts";

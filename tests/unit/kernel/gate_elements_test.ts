@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { addRemotes, changeKeys, deleteRemotes, type KeySet } from "../../../lib/kernel/gate_elements.ts";
+import { addRemotes, changeKeys, deleteRemotes } from "../../../lib/kernel/gate_elements.ts";
+import type { KeySet } from "../../../lib/kernel/gate_names.ts";
 import { linesOf } from "../fake/lines.ts";
 import type { Remote } from "../../../lib/kernel/state.ts";
 

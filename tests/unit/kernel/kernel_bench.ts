@@ -4,6 +4,7 @@ import { Executor } from "../../../lib/kernel/executor.ts";
 import { Kernel } from "../../../lib/kernel/kernel.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
 import { VirtualClock } from "../fake/clock.ts";
 import { FakeHost } from "../fake/host.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
@@ -30,6 +31,28 @@ export const ALL_ADMITTED: Wanted = {
   ])),
 };
 
+/** The kernel's side of an instance, in a newly started process of a host. @param lines gets what it logs */
+export function startKernel(host: FakeHost, settings: Settings, lines: string[]): Kernel {
+  const { system } = host.start();
+  const { clock, locks, isPortFree, hasProgram, surroundings } = system;
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
+  const runner = new Runner(system, log);
+  return new Kernel(settings, {
+    reader: system.openReader(),
+    hasProgram,
+    surroundings,
+    runner,
+    executor: new Executor(runner, system.openWriter(), log),
+    lock: () => locks.namespace(),
+    clock,
+    news: system.openNews(settings.nft.table),
+    routes: system.openRoutes(),
+    isPortFree,
+    log,
+  });
+}
+
 /** A host, and the kernel's side of a server on it. */
 export class Bench {
   readonly clock = new VirtualClock();
@@ -42,37 +65,7 @@ export class Bench {
 
   /** A `Kernel` of a newly started process. */
   newKernel(): Kernel {
-    const { system } = this.host.start();
-    const {
-      clock,
-      locks,
-      isPortFree,
-      openNews,
-      openRoutes,
-      openReader,
-      openWriter,
-      hasProgram,
-      surroundings,
-    } = system;
-    const write = (line: string) => this.lines.push(line);
-    const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
-    const runner = new Runner(system, log);
-    const [news, routes] = [openNews("ipipou"), openRoutes()];
-    const executor = new Executor(runner, openWriter(), log);
-    const lock = () => locks.namespace();
-    return new Kernel(HUB, {
-      reader: openReader(),
-      hasProgram,
-      surroundings,
-      runner,
-      executor,
-      lock,
-      clock,
-      news,
-      routes,
-      isPortFree,
-      log,
-    });
+    return startKernel(this.host, HUB, this.lines);
   }
 
   /** The command lines that run during `work`. */

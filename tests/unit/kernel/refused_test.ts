@@ -2,16 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Admission } from "../../../lib/admission.ts";
 import type { Wanted } from "../../../lib/kernel/desired.ts";
-import { Executor } from "../../../lib/kernel/executor.ts";
-import { Kernel } from "../../../lib/kernel/kernel.ts";
-import { Runner } from "../../../lib/kernel/runner.ts";
-import { Log } from "../../../lib/log.ts";
+import type { Kernel } from "../../../lib/kernel/kernel.ts";
 import { Admin } from "../fake/admin.ts";
 import { VirtualClock } from "../fake/clock.ts";
 import { FakeHost } from "../fake/host.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
+import { startKernel } from "./kernel_bench.ts";
 import { acceptedRemotes, OUTSIDE } from "./plan_scene.ts";
 
 const HEADER = { header: outerHeader(0, 0, false), fwmark: 0 };
@@ -75,37 +73,7 @@ class Bench {
   readonly lines: string[] = [];
 
   constructor() {
-    const { system } = this.host.start();
-    const {
-      clock,
-      locks,
-      isPortFree,
-      openNews,
-      openRoutes,
-      openReader,
-      openWriter,
-      hasProgram,
-      surroundings,
-    } = system;
-    const write = (line: string) => this.lines.push(line);
-    const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
-    const runner = new Runner(system, log);
-    const executor = new Executor(runner, openWriter(), log);
-    const lock = () => locks.namespace();
-    const news = openNews("ipipou");
-    this.kernel = new Kernel(HUB, {
-      reader: openReader(),
-      hasProgram,
-      surroundings,
-      runner,
-      executor,
-      lock,
-      clock,
-      news,
-      routes: openRoutes(),
-      isPortFree,
-      log,
-    });
+    this.kernel = startKernel(this.host, HUB, this.lines);
     this.host.kernel.addDevice("others", {
       kind: "ipip",
       outer: { ...HEADER, local: "192.0.2.1", remote: "198.51.100.9", encap: null, csum: false },

@@ -6,16 +6,18 @@ const TYPE_MASK = 0x3fff;
 
 /** The attributes of a netlink message, or in an attribute. What has not the size of its type counts as missing. */
 export class Attributes {
-  readonly #all: readonly (readonly [type: number, value: Uint8Array])[];
+  readonly #body: DataView;
+  readonly #start: number;
 
   /** @param start where the first one begins */
   constructor(body: DataView, start: number) {
-    this.#all = [...attributesIn(body, start)];
+    this.#body = body;
+    this.#start = start;
   }
 
   /** The first one's value. */
   bytes(type: number): Uint8Array | undefined {
-    return this.#all.find(([other]) => other === type)?.[1];
+    return this.#find(type, true)[0];
   }
 
   /** The text up to its NUL. */
@@ -73,7 +75,23 @@ export class Attributes {
 
   /** The values of all of a type, in order. */
   each(type: number): Uint8Array[] {
-    return this.#all.filter(([other]) => other === type).map(([, value]) => value);
+    return this.#find(type, false);
+  }
+
+  #find(type: number, isFirstEnough: boolean): Uint8Array[] {
+    const body = this.#body;
+    const found: Uint8Array[] = [];
+    for (let offset = this.#start; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
+      const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
+      if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) break;
+      if ((body.getUint16(offset + 2, IS_LITTLE_ENDIAN) & TYPE_MASK) === type) {
+        const start = body.byteOffset + offset + ATTRIBUTE_HEADER;
+        found.push(new Uint8Array(body.buffer, start, length - ATTRIBUTE_HEADER));
+        if (isFirstEnough) break;
+      }
+      offset += align(length);
+    }
+    return found;
   }
 }
 
@@ -81,15 +99,4 @@ export class Attributes {
 export function textIn(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-}
-
-function* attributesIn(body: DataView, start: number): Generator<readonly [number, Uint8Array]> {
-  for (let offset = start; offset + ATTRIBUTE_HEADER <= body.byteLength;) {
-    const length = body.getUint16(offset, IS_LITTLE_ENDIAN);
-    if (length < ATTRIBUTE_HEADER || offset + length > body.byteLength) return;
-    const value = body.byteOffset + offset + ATTRIBUTE_HEADER;
-    const type = body.getUint16(offset + 2, IS_LITTLE_ENDIAN) & TYPE_MASK;
-    yield [type, new Uint8Array(body.buffer, value, length - ATTRIBUTE_HEADER)];
-    offset += align(length);
-  }
 }

@@ -2,11 +2,8 @@ import { constants } from "node:os";
 import { use } from "../lib/use.ts";
 import { IS_LITTLE_ENDIAN, openNetlink, sendToKernel, setIntOption, SOL_NETLINK } from "./descriptors.ts";
 import { type Libc, SysError } from "./libc.ts";
-import { type Message, messagesIn, NLMSG_ERROR, viewOf } from "./netlink_messages.ts";
+import { type Message, messagesIn, NLMSG, viewOf } from "./netlink_messages.ts";
 
-const NLMSG_NOOP = 1;
-const NLMSG_DONE = 3;
-export const NLM_F_DUMP = 0x300;
 const NLM_F_MULTI = 2;
 const NLM_F_DUMP_INTR = 0x10;
 /** Offset in struct nlmsghdr. */
@@ -55,7 +52,7 @@ export class Asker {
       for (const message of this.#receive()) {
         if ((message.flags & NLM_F_DUMP_INTR) !== 0) isInterrupted = true;
         isDone ||= this.#isLast(message);
-        const item = message.type <= NLMSG_DONE ? null : parse(message);
+        const item = message.type <= NLMSG.done ? null : parse(message);
         if (item !== null) found.push(item);
       }
     }
@@ -64,8 +61,8 @@ export class Asker {
   }
 
   #isLast({ type, flags, body }: Message): boolean {
-    if (type === NLMSG_NOOP) return false;
-    if (type !== NLMSG_ERROR && type !== NLMSG_DONE) return (flags & NLM_F_MULTI) === 0;
+    if (type === NLMSG.noop) return false;
+    if (type !== NLMSG.error && type !== NLMSG.done) return (flags & NLM_F_MULTI) === 0;
     // Both begin with an errno, negative, or 0.
     const errno = body.byteLength < 4 ? 0 : -body.getInt32(0, IS_LITTLE_ENDIAN);
     if (errno > 0) throw this.#libc.error(`read ${this.#name}`, "recv", errno);

@@ -1,15 +1,15 @@
 import { constants } from "node:os";
 import type { IpFou, IpLists, NftElement, NftRule, NftTable } from "../lib/listing.ts";
 import type { KernelReader } from "../lib/ports.ts";
-import { AF_INET, IS_LITTLE_ENDIAN, NETLINK, O_CLOEXEC, O_RDONLY, openFile } from "./descriptors.ts";
-import { type Asker, askKernel, InterruptedDump, NLM_F_DUMP } from "./dump.ts";
-import { parseFamily, parseFou } from "./fou_answers.ts";
+import { AF_INET, NETLINK, O_CLOEXEC, O_RDONLY, openFile } from "./descriptors.ts";
+import { type Asker, askKernel, InterruptedDump } from "./dump.ts";
+import { familyRequest, fouPortsRequest, parseFamily, parseFou } from "./fou_messages.ts";
 import { Libc, SysError } from "./libc.ts";
 import { joinDevices, namesOf, parseAddress, parseLink } from "./link_answers.ts";
-import { LINK_HEADER, type Message, ROUTE_HEADER } from "./netlink_messages.ts";
-import { type Attribute, makeRequest } from "./netlink_requests.ts";
+import { makeRequest, NLM_F } from "./netlink_encoding.ts";
+import type { Message } from "./netlink_messages.ts";
+import { addressesRequest, linksRequest, routesRequest } from "./netlink_requests.ts";
 import {
-  NFT_HEADER,
   parseChain,
   parseElements,
   parseGeneration,
@@ -18,36 +18,14 @@ import {
   type SetRecord,
 } from "./nft_answers.ts";
 import { parseRule, type RuleRecord } from "./nft_rules.ts";
-import { parseRoute, type RouteRecord } from "./route_answers.ts";
-
-const RTM = { getLink: 18, getAddress: 22, getRoute: 26 } as const;
-/** Offsets in struct ifinfomsg and struct rtmsg. */
-const LINK_INDEX = 4;
-const ROUTE_TABLE = 4;
-const RT_TABLE_MAIN = 254;
-const IFLA_EXT_MASK = 29;
-const RTEXT_FILTER_SKIP_STATS = 8;
-const ADDRESS_HEADER = 8;
-
-const GENL_ID_CTRL = 16;
-const CTRL_CMD_GETFAMILY = 3;
-const CTRL_ATTR_FAMILY_NAME = 2;
-const FOU_CMD_GET = 3;
-
-const NFNL_SUBSYS_NFTABLES = 10 << 8;
-const NFT_MSG = { getTable: 1, getChain: 4, getRule: 7, getSet: 10, getSetElem: 13, getGen: 16 } as const;
-/** The attribute with the table's name has this number in requests of every kind, and that with the set's is next. */
-const NFTA_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
+import { ELEMENT_LIST, NFNL_SUBSYS_NFTABLES, NFT_MSG, NFTA_TABLE } from "./nftables.ts";
+import { parseRoute } from "./route_answers.ts";
 
 /** What a kernel without nftables answers. */
 const NO_NFTABLES = ["EPROTONOSUPPORT", "EOPNOTSUPP", "EINVAL"];
+/** Texts of a request, each with the type of its attribute. */
+type Names = readonly (readonly [type: number, name: string])[];
 const NO_TABLE: NftTable = { exists: false, isEmpty: false, chains: [], rules: [], sets: [] };
-
-const WITHOUT_STATS: Attribute = [
-  IFLA_EXT_MASK,
-  Uint8Array.of(RTEXT_FILTER_SKIP_STATS, 0, 0, 0), // 32 bits in the machine's byte order, which is little-endian
-];
 
 /** Reads the kernel by netlink, in the network namespace of the process. */
 export class NetlinkReader implements KernelReader {
@@ -66,9 +44,11 @@ export class NetlinkReader implements KernelReader {
 
   lists(wants: { readonly routes: boolean }): Omit<IpLists, "fou"> {
     return askKernel(this.#libc, NETLINK.route, "the kernel's devices, addresses and routes", (asker) => {
-      const links = asker.ask(linksRequest(), parseLink);
+      const links = asker.ask(linksRequest("all"), parseLink);
       const addresses = asker.ask(addressesRequest(), parseAddress);
-      const routes = wants.routes ? listRoutes(asker) : [];
+      // A kernel that has never had a route has no such table.
+      const listRoutes = () => asker.ask(routesRequest(), parseRoute);
+      const routes = wants.routes ? unless(constants.errno.ENOENT, [], listRoutes) : [];
       const nameOf = namesOf(links.map(({ device }) => device));
       return {
         devices: joinDevices(links, addresses),
@@ -81,7 +61,7 @@ export class NetlinkReader implements KernelReader {
     const found = askKernel(this.#libc, NETLINK.generic, "the kernel's FOU ports", (asker) => {
       const family = findFou(asker);
       if (family === null) return null;
-      return asker.ask(makeRequest(family, Uint8Array.of(FOU_CMD_GET, 1, 0, 0), [], NLM_F_DUMP), parseFou);
+      return asker.ask(fouPortsRequest(family), parseFou);
     });
     if (found === null) return null;
     const nameOf = this.#namesOf(new Set(found.flatMap(({ device }) => device ?? [])));
@@ -111,7 +91,7 @@ export class NetlinkReader implements KernelReader {
     if (indexes.size === 0) return namesOf([]);
     return askKernel(this.#libc, NETLINK.route, "the kernel's devices", (asker) => {
       const links = [...indexes].flatMap((index) =>
-        unless(constants.errno.ENODEV, [], () => asker.ask(linkRequest(index), parseLink))
+        unless(constants.errno.ENODEV, [], () => asker.ask(linksRequest(index), parseLink))
       );
       return namesOf(links.map(({ device }) => device));
     });
@@ -120,35 +100,7 @@ export class NetlinkReader implements KernelReader {
 
 /** The number of FOU in generic netlink; null: the kernel has none. */
 function findFou(asker: Asker): number | null {
-  const name = encode("fou");
-  const request = makeRequest(GENL_ID_CTRL, Uint8Array.of(CTRL_CMD_GETFAMILY, 1, 0, 0), [
-    [CTRL_ATTR_FAMILY_NAME, name],
-  ]);
-  return unless(constants.errno.ENOENT, [], () => asker.ask(request, parseFamily))[0] ?? null;
-}
-
-function linksRequest(): Uint8Array<ArrayBuffer> {
-  return makeRequest(RTM.getLink, new Uint8Array(LINK_HEADER), [WITHOUT_STATS], NLM_F_DUMP);
-}
-
-function linkRequest(index: number): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(LINK_HEADER);
-  new DataView(header.buffer).setInt32(LINK_INDEX, index, IS_LITTLE_ENDIAN);
-  return makeRequest(RTM.getLink, header, [WITHOUT_STATS]);
-}
-
-function addressesRequest(): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(ADDRESS_HEADER);
-  header[0] = AF_INET;
-  return makeRequest(RTM.getAddress, header, [], NLM_F_DUMP);
-}
-
-/** Those of the main table; a kernel that has never had any has no such table. */
-function listRoutes(asker: Asker): RouteRecord[] {
-  const header = new Uint8Array(ROUTE_HEADER);
-  [header[0], header[ROUTE_TABLE]] = [AF_INET, RT_TABLE_MAIN];
-  const request = makeRequest(RTM.getRoute, header, [], NLM_F_DUMP);
-  return unless(constants.errno.ENOENT, [], () => asker.ask(request, parseRoute));
+  return unless(constants.errno.ENOENT, [], () => asker.ask(familyRequest(), parseFamily))[0] ?? null;
 }
 
 function generationOf(asker: Asker): number | undefined {
@@ -156,20 +108,20 @@ function generationOf(asker: Asker): number | undefined {
 }
 
 function readTable(asker: Asker, name: string, isWanted: (set: string) => boolean): NftTable {
-  const inTable: Attribute = [NFTA_TABLE, encode(name)];
+  const inTable = [NFTA_TABLE, name] as const;
   const find = () => asker.ask(nftRequest(NFT_MSG.getTable, [inTable]), parseTableUse);
   const [use] = unless(constants.errno.ENOENT, [], find);
   if (use === undefined) return NO_TABLE;
   // What is removed meanwhile is noticed by the ruleset's generation.
-  const list = <T>(type: number, parse: (message: Message) => T | null, more: readonly Attribute[] = []) =>
+  const list = <T>(type: number, parse: (message: Message) => T | null, more: Names = []) =>
     unless(
       constants.errno.ENOENT,
       [],
-      () => asker.ask(nftRequest(type, [inTable, ...more], NLM_F_DUMP), parse),
+      () => asker.ask(nftRequest(type, [inTable, ...more], NLM_F.dump), parse),
     );
   const elementsOf = (set: SetRecord) =>
     list(NFT_MSG.getSetElem, (message) => parseElements(message, set), [
-      [NFTA_SET_ELEM_LIST_SET, encode(set.name)],
+      [ELEMENT_LIST.set, set.name],
     ]).flat();
   const chains = list(NFT_MSG.getChain, (message) => parseChain(message, name));
   const rules = list(NFT_MSG.getRule, parseRule);
@@ -204,10 +156,10 @@ function ruleOf(
   return { ...rule, expressions: [...rule.expressions, ...matches] };
 }
 
-function nftRequest(type: number, attributes: readonly Attribute[], flags = 0): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(NFT_HEADER);
-  header[0] = AF_INET;
-  return makeRequest(NFNL_SUBSYS_NFTABLES | type, header, attributes, flags);
+function nftRequest(type: number, names: Names, flags = 0): Uint8Array<ArrayBuffer> {
+  return makeRequest(NFNL_SUBSYS_NFTABLES << 8 | type, flags, [AF_INET, 0, 0, 0], (encoder) => {
+    for (const [attribute, name] of names) encoder.attribute(attribute, () => encoder.string(name));
+  });
 }
 
 /** @returns what `work` returns, or `otherwise` when the kernel answers it with this errno */
@@ -218,8 +170,4 @@ function unless<T>(errno: number, otherwise: T, work: () => T): T {
     if (error instanceof SysError && error.errno === errno) return otherwise;
     throw error;
   }
-}
-
-function encode(name: string): Uint8Array {
-  return new TextEncoder().encode(`${name}\0`);
 }

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import type { KernelWriter, TransactionRefusal } from "../lib/ports.ts";
-import type { ElementsRequest, ObjectRequest } from "../lib/requests.ts";
+import { type ElementsRequest, NO_FOU, type ObjectRequest } from "../lib/requests.ts";
 import {
   NETLINK,
   openNetlink,
@@ -10,20 +10,14 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./descriptors.ts";
+import { familyRequest, fouChange, parseFamily } from "./fou_messages.ts";
 import { Libc, SysError } from "./libc.ts";
-import { type Answer, parseFouFamily, readAnswers } from "./netlink_answers.ts";
-import { messagesIn, parseLinkAnswer } from "./netlink_messages.ts";
+import { parseLinkAnswer } from "./link_answers.ts";
+import { type Answer, readAnswers } from "./netlink_answers.ts";
+import { type Message, messagesIn } from "./netlink_messages.ts";
 import { linkRequest } from "./netlink_requests.ts";
 import { encodeBatch } from "./nft_batch.ts";
-import {
-  addressChange,
-  fouChange,
-  fouFamilyRequest,
-  linkChange,
-  localRouteChange,
-  newLink,
-  routeChange,
-} from "./object_requests.ts";
+import { addressChange, linkChange, localRouteChange, newLink, routeChange } from "./object_requests.ts";
 
 /** What it is opened for, in words that follow "ask for". */
 const NAME = "changes of the kernel";
@@ -37,8 +31,6 @@ const ROOM = 1024 * 1024;
 const OVERHEAD = 4096;
 const ANSWER_LENGTH = 64 * 1024;
 const SEQUENCES = 2 ** 32;
-/** What `ip` says of a kernel without FOU. */
-const NO_FOU = "Error talking to the kernel";
 
 /** The kernel's answer to something that a request needs: it cannot be sent. */
 class Missing extends Error {}
@@ -125,20 +117,28 @@ export class NetlinkWriter implements KernelWriter {
   }
 
   #findIndex(device: string): number {
-    const read = (datagram: Uint8Array) =>
-      [...messagesIn(datagram)].map((message) => message && parseLinkAnswer(message));
-    const [link = null] = this.#ask(NETLINK.route, linkRequest(device), read);
+    const link = this.#find(NETLINK.route, linkRequest(device), parseLinkAnswer);
     if (link === null) throw new Missing(`Cannot find device "${device}"`);
     return link.index;
   }
 
   /** Its number is asked for anew: a module that is loaded again gets another one. */
   #findFouFamily(): number {
-    const read = (datagram: Uint8Array) =>
-      [...messagesIn(datagram)].map((message) => message && parseFouFamily(message));
-    const [family = null] = this.#ask(NETLINK.generic, fouFamilyRequest(this.#nextSequence()), read);
+    const family = this.#find(NETLINK.generic, familyRequest(), parseFamily);
     if (family === null) throw new Missing(NO_FOU);
     return family;
+  }
+
+  /** Asks for one thing. @returns what was read of the answer; null: there is none */
+  #find<T>(
+    protocol: number,
+    request: Uint8Array<ArrayBuffer>,
+    parse: (message: Message) => T | null,
+  ): T | null {
+    const read = (datagram: Uint8Array) =>
+      [...messagesIn(datagram)].map((message) => message && parse(message));
+    const [found = null] = this.#ask(protocol, request, read);
+    return found;
   }
 
   /**

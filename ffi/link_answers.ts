@@ -1,31 +1,21 @@
 import type { IpDevice } from "../lib/listing.ts";
 import { Attributes, textIn } from "./attributes.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
-import { IPTUN, LINK_HEADER, type Message, RTM } from "./netlink_messages.ts";
+import type { Message } from "./netlink_messages.ts";
+import {
+  ADDRESS,
+  ADDRESS_HEADER,
+  IFA,
+  IFF,
+  IFLA,
+  IFLA_INFO,
+  IPTUN,
+  LINK,
+  LINK_HEADER,
+  RTM,
+  TUNNEL_ENCAP_FLAG_CSUM,
+} from "./rtnetlink.ts";
 
-/** Bytes of struct ifaddrmsg. */
-const ADDRESS_HEADER = 8;
-/** Offsets in struct ifinfomsg. */
-const LINK = { type: 2, index: 4, flags: 8 } as const;
-/** Offsets in struct ifaddrmsg. */
-const ADDRESS = { prefixLength: 1, scope: 3, index: 4 } as const;
-
-const IFLA = {
-  ifname: 3,
-  mtu: 4,
-  link: 5,
-  master: 10,
-  linkinfo: 18,
-  ifalias: 20,
-  group: 27,
-  linkNetnsid: 37,
-  propList: 52,
-  altIfname: 53,
-} as const;
-/** In IFLA_LINKINFO. */
-const IFLA_INFO = { kind: 1, data: 2 } as const;
-const IFF = { up: 1, loopback: 8 } as const;
-const IFA = { address: 1, local: 2, flags: 8 } as const;
 const IFA_F = { dadfailed: 0x08, deprecated: 0x20, tentative: 0x40 } as const;
 
 /** As `IPTUN`, of the kinds `gre` and `gretap`. */
@@ -51,7 +41,6 @@ const TUNNEL_KINDS: Readonly<Record<string, typeof IPTUN | typeof GRE>> = {
 };
 /** By TUNNEL_ENCAP_…. */
 const ENCAPS = ["none", "fou", "gue", "mpls"];
-const TUNNEL_ENCAP_FLAG_CSUM = 1;
 
 /** By ARPHRD_…, as `ip` calls them; others are called by their number. */
 const LINK_TYPES: Readonly<Record<number, string>> = {
@@ -194,4 +183,21 @@ export function namesOf(
 ): (index: number | undefined) => string | undefined {
   const names = new Map(devices.map(({ ifindex, ifname }) => [ifindex, ifname]));
   return (index) => index === undefined ? undefined : names.get(index) ?? `if${index}`;
+}
+
+/** A device that was asked for. */
+interface LinkAnswer {
+  readonly index: number;
+  /** Whether there are no neighbours to ask for on it. */
+  readonly isDirect: boolean;
+}
+
+/** Reads the answer to a request for a device. @returns null: there is none, or it cannot be read */
+export function parseLinkAnswer({ type, body }: Message): LinkAnswer | null {
+  if (type !== RTM.newLink || body.byteLength < LINK_HEADER) return null;
+  const flags = body.getUint32(LINK.flags, IS_LITTLE_ENDIAN);
+  return {
+    index: body.getInt32(LINK.index, IS_LITTLE_ENDIAN),
+    isDirect: (flags & (IFF.pointToPoint | IFF.noArp)) !== 0,
+  };
 }

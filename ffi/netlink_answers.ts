@@ -1,13 +1,6 @@
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
-import {
-  findAttribute,
-  findText,
-  HEADER,
-  type Message,
-  messagesIn,
-  NLMSG_ERROR,
-  viewOf,
-} from "./netlink_messages.ts";
+import { Attributes } from "./attributes.ts";
+import { HEADER, type Message, messagesIn, NLMSG } from "./netlink_messages.ts";
 
 /** Of the flags in struct nlmsghdr: the request is not repeated, and attributes follow. */
 const NLM_F_CAPPED = 0x100;
@@ -15,8 +8,6 @@ const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 /** Bytes of the errno in struct nlmsgerr. */
 const ERRNO = 4;
-const GENERIC_HEADER = 4; // struct genlmsghdr
-const CTRL_ATTR_FAMILY_ID = 1;
 
 /** What the kernel answered to one message: an error, or that it is done. */
 export interface Answer {
@@ -30,7 +21,7 @@ export interface Answer {
 /** Reads a datagram of answers. What is none is left out. */
 export function readAnswers(datagram: Uint8Array): Answer[] {
   return [...messagesIn(datagram)].flatMap((message) => {
-    if (message === null || message.type !== NLMSG_ERROR || message.body.byteLength < ERRNO) return [];
+    if (message === null || message.type !== NLMSG.error || message.body.byteLength < ERRNO) return [];
     const { sequence, body } = message;
     const errno = Math.abs(body.getInt32(0, IS_LITTLE_ENDIAN)); // negative
     return [{ sequence, errno, message: describe(message) }];
@@ -42,12 +33,5 @@ function describe({ flags, body }: Message): string | null {
   if ((flags & NLM_F_ACK_TLVS) === 0 || body.byteLength < ERRNO + HEADER) return null;
   const length = flags & NLM_F_CAPPED ? HEADER : Math.max(HEADER, body.getUint32(ERRNO, IS_LITTLE_ENDIAN));
   if (ERRNO + length > body.byteLength) return null;
-  return findText(body, ERRNO + length, NLMSGERR_ATTR_MSG);
-}
-
-/** Reads the number of the generic netlink family that was asked for; null: there is none. */
-export function parseFouFamily({ type, body }: Message): number | null {
-  if (type === NLMSG_ERROR) return null;
-  const value = findAttribute(body, GENERIC_HEADER, CTRL_ATTR_FAMILY_ID);
-  return value?.length === 2 ? viewOf(value).getUint16(0, IS_LITTLE_ENDIAN) : null;
+  return new Attributes(body, ERRNO + length).text(NLMSGERR_ATTR_MSG) ?? null;
 }

@@ -1,16 +1,17 @@
 import type { TrafficCounts } from "../lib/ports.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
-import { findAttribute, LINK_HEADER, type Message, RTM, viewOf } from "./netlink_messages.ts";
+import { Attributes } from "./attributes.ts";
+import { type Message, viewOf } from "./netlink_messages.ts";
+import { IFLA, LINK_HEADER, RTM } from "./rtnetlink.ts";
 
-/** Holds struct rtnl_link_stats64, which begins with packets received and sent, and bytes, 64 bits each. */
-const IFLA_STATS64 = 23;
+/** struct rtnl_link_stats64 begins with packets received and sent, and bytes, 64 bits each. */
 const COUNT_BYTES = 8;
 
 /** Reads how much went through a device that was asked for. @returns null: there is none, or it cannot be read */
 export function parseCounts({ type, body }: Message): TrafficCounts | null {
   if (type !== RTM.newLink || body.byteLength < LINK_HEADER) return null;
-  const stats = findAttribute(body, LINK_HEADER, IFLA_STATS64);
-  if (stats === null || stats.length < 4 * COUNT_BYTES) return null;
+  const stats = new Attributes(body, LINK_HEADER).bytes(IFLA.stats64);
+  if (stats === undefined || stats.length < 4 * COUNT_BYTES) return null;
   const count = (index: number) => Number(viewOf(stats).getBigUint64(index * COUNT_BYTES, IS_LITTLE_ENDIAN));
   return { received: count(0), sent: count(1), receivedBytes: count(2), sentBytes: count(3) };
 }

@@ -23,6 +23,25 @@ interface MessageHead {
   readonly sequence: number;
 }
 
+/**
+ * Encodes a request whose answer is read before another one is sent.
+ *
+ * @param type of the message
+ * @param flags of struct nlmsghdr besides NLM_F_REQUEST
+ * @param header what follows struct nlmsghdr; a multiple of 4 bytes
+ * @param writeBody writes the attributes
+ */
+export function makeRequest(
+  type: number,
+  flags: number,
+  header: Uint8Array | readonly number[],
+  writeBody: (encoder: NetlinkEncoder) => void = () => {},
+): Uint8Array<ArrayBuffer> {
+  const encoder = new NetlinkEncoder();
+  const head = { type, flags: NLM_F.request | flags, sequence: 0 };
+  return encoder.message(head, header, () => writeBody(encoder)).bytes;
+}
+
 /** Writes netlink messages one after the other, into one buffer, as a hub may have thousands of elements to change. */
 export class NetlinkEncoder {
   #bytes = new Uint8Array(FIRST_CAPACITY);

@@ -3,7 +3,8 @@ import type { KernelChange, KernelNews, TableChange } from "../lib/ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import { NETLINK, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
-import { parseRouteNews, parseTableNews, tableName } from "./netlink_messages.ts";
+import { parseRouteNews } from "./route_news.ts";
+import { parseTableNews, tableName } from "./table_news.ts";
 import { Waiter } from "./waiter.ts";
 
 /** Multicast groups as bits of `nl_groups`: of NETLINK_ROUTE for links, IPv4 addresses, routes and routing rules. */

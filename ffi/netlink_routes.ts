@@ -4,17 +4,11 @@ import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
-import {
-  isRuleFor,
-  type Message,
-  messagesIn,
-  parseLinkAnswer,
-  parseRouteAnswer,
-  type RouteAnswer,
-  RTM,
-} from "./netlink_messages.ts";
-import { parseFoundRoute } from "./route_answers.ts";
+import { parseLinkAnswer } from "./link_answers.ts";
+import { type Message, messagesIn } from "./netlink_messages.ts";
 import { linkRequest, routeRequest, rulesRequest, tableRequest } from "./netlink_requests.ts";
+import { isRuleFor, parseFoundRoute, parseRouteAnswer, type RouteAnswer } from "./route_answers.ts";
+import { RTM } from "./rtnetlink.ts";
 
 /** What it is opened for, in words that follow "ask for". */
 const NAME = "the kernel's routes";

@@ -2,20 +2,20 @@ import { formatIpv4, parseIpv4 } from "../lib/ipv4.ts";
 import type { NftElement } from "../lib/listing.ts";
 import { Attributes, textIn } from "./attributes.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";
-
-/** Bytes of struct nfgenmsg. */
-export const NFT_HEADER = 4;
-/** The list attributes of nftables hold elements of this type. */
-export const NFTA_LIST_ELEM = 1;
+import {
+  ELEMENT,
+  ELEMENT_LIST,
+  NFT_HEADER,
+  NFTA_CHAIN_NAME,
+  NFTA_DATA,
+  NFTA_LIST_ELEM,
+  NFTA_TABLE,
+  NFTA_VERDICT_CODE,
+} from "./nftables.ts";
 
 const NFTA_GEN_ID = 1;
 const NFTA_TABLE_USE = 3;
-const NFTA_CHAIN = { table: 1, name: 3 } as const;
 const NFTA_SET = { name: 2, flags: 3, keyType: 4, dataType: 6 } as const;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_SET_ELEM = { key: 1, data: 2, flags: 3, expiration: 5, keyEnd: 10 } as const;
-const NFTA_DATA = { value: 1, verdict: 2 } as const;
-const NFTA_VERDICT_CODE = 1;
 /** By code; those with a chain are none that is asked for. */
 const VERDICTS: Readonly<Record<number, string>> = { 0: "drop", 1: "accept" };
 
@@ -43,7 +43,7 @@ export function parseTableUse({ body }: Message): number | null {
 /** Reads a chain's name. @returns null: it is in another table, or has none */
 export function parseChain({ body }: Message, table: string): string | null {
   const fields = new Attributes(body, NFT_HEADER);
-  return fields.text(NFTA_CHAIN.table) === table ? fields.text(NFTA_CHAIN.name) ?? null : null;
+  return fields.text(NFTA_TABLE) === table ? fields.text(NFTA_CHAIN_NAME) ?? null : null;
 }
 
 const NFT_SET_ANONYMOUS = 1;
@@ -79,15 +79,15 @@ function partTypesOf(type: number): number[] {
 
 /** Reads the elements in a message of a dump. @returns null for each that cannot be read */
 export function parseElements({ body }: Message, set: SetRecord): (NftElement | null)[] {
-  const elements = new Attributes(body, NFT_HEADER).nested(NFTA_SET_ELEM_LIST_ELEMENTS);
+  const elements = new Attributes(body, NFT_HEADER).nested(ELEMENT_LIST.elements);
   return elements.each(NFTA_LIST_ELEM).map((bytes) => readElement(new Attributes(viewOf(bytes), 0), set));
 }
 
 function readElement(fields: Attributes, { keyTypes, dataType }: SetRecord): NftElement | null {
-  const first = fields.nested(NFTA_SET_ELEM.key).bytes(NFTA_DATA.value);
-  const last = fields.nested(NFTA_SET_ELEM.keyEnd).bytes(NFTA_DATA.value) ?? first;
+  const first = fields.nested(ELEMENT.key).bytes(NFTA_DATA.value);
+  const last = fields.nested(ELEMENT.keyEnd).bytes(NFTA_DATA.value) ?? first;
   // The end of an interval, or what is for all keys.
-  const isPoint = (fields.networkWord(NFTA_SET_ELEM.flags) ?? 0) === 0;
+  const isPoint = (fields.networkWord(ELEMENT.flags) ?? 0) === 0;
   if (first === undefined || last === undefined || !isPoint) return null;
   const [from, to] = [first, last].map((bytes) => splitKey(bytes, keyTypes));
   if (!from || !to) return null;
@@ -96,10 +96,10 @@ function readElement(fields: Attributes, { keyTypes, dataType }: SetRecord): Nft
     return type === TYPE.integer ? nameInteger(low, index) : nameRange(type, low, high);
   });
   if (key.includes(null)) return null;
-  const expiration = fields.networkLong(NFTA_SET_ELEM.expiration);
+  const expiration = fields.networkLong(ELEMENT.expiration);
   return {
     key: key as string[],
-    data: readData(fields.nested(NFTA_SET_ELEM.data), dataType),
+    data: readData(fields.nested(ELEMENT.data), dataType),
     expires: expiration === undefined ? null : expiration / 1000,
   };
 }

@@ -3,17 +3,18 @@ import { ACCEPT, type Element, type ElementsRequest, type KeyPart } from "../lib
 import { AF_INET } from "./descriptors.ts";
 import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
 import { ATTRIBUTE_HEADER } from "./netlink_messages.ts";
+import {
+  ELEMENT,
+  ELEMENT_LIST,
+  NFNL_SUBSYS_NFTABLES,
+  NFT_MSG,
+  NFTA_DATA,
+  NFTA_LIST_ELEM,
+  NFTA_TABLE,
+  NFTA_VERDICT_CODE,
+} from "./nftables.ts";
 
-const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH = { begin: 16, end: 17 } as const;
-const NFT_MSG = { add: 12, delete: 14 } as const; // NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM
-/** In messages about elements: NFTA_SET_ELEM_LIST_… */
-const LIST = { table: 1, set: 2, elements: 3 } as const;
-const NFTA_LIST_ELEM = 1;
-/** In an element: NFTA_SET_ELEM_… */
-const ELEMENT = { key: 1, data: 2, timeout: 4, keyEnd: 10 } as const;
-const NFTA_DATA = { value: 1, verdict: 2 } as const;
-const NFTA_VERDICT_CODE = 1;
 const NF_ACCEPT = 1;
 /** Bytes of a device's name in a key: IFNAMSIZ. */
 const NAME_LENGTH = 16;
@@ -66,12 +67,12 @@ function encodeElements(
   sequence: number,
   ack: number,
 ): void {
-  const type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG[verb];
+  const type = NFNL_SUBSYS_NFTABLES << 8 | (verb === "add" ? NFT_MSG.newSetElem : NFT_MSG.delSetElem);
   const flags = NLM_F.request | ack | (verb === "add" ? NLM_F.create : 0);
   encoder.message({ type, flags, sequence }, [AF_INET, 0, 0, 0], () => {
-    encoder.attribute(LIST.table, () => encoder.string(table));
-    encoder.attribute(LIST.set, () => encoder.string(set));
-    encoder.nested(LIST.elements, () => {
+    encoder.attribute(NFTA_TABLE, () => encoder.string(table));
+    encoder.attribute(ELEMENT_LIST.set, () => encoder.string(set));
+    encoder.nested(ELEMENT_LIST.elements, () => {
       for (const element of elements) {
         encoder.nested(NFTA_LIST_ELEM, () => encodeElement(encoder, element));
       }

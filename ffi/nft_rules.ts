@@ -1,13 +1,12 @@
 import type { NftExpression, NftRule } from "../lib/listing.ts";
 import { Attributes, textIn } from "./attributes.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";
-import { NFT_HEADER, NFTA_LIST_ELEM } from "./nft_answers.ts";
+import { NFT_HEADER, NFTA_DATA, NFTA_LIST_ELEM, NFTA_RULE_CHAIN } from "./nftables.ts";
 
-const NFTA_RULE = { table: 1, chain: 2, handle: 3, expressions: 4, userdata: 7 } as const;
+const NFTA_RULE = { handle: 3, expressions: 4, userdata: 7 } as const;
 /** In user data: type (1), length (1), value. */
 const NFTNL_UDATA_RULE_COMMENT = 0;
 const NFTA_EXPR = { name: 1, data: 2 } as const;
-const NFTA_DATA_VALUE = 1;
 /** The register that an expression loads, in those of each kind that do. */
 const NFTA_DREG = 1;
 const NFTA_META = { key: 2 } as const;
@@ -48,7 +47,7 @@ export interface RuleRecord {
 /** Reads a rule of a dump. @returns null: it is in no chain */
 export function parseRule({ body }: Message): RuleRecord | null {
   const fields = new Attributes(body, NFT_HEADER);
-  const chain = fields.text(NFTA_RULE.chain);
+  const chain = fields.text(NFTA_RULE_CHAIN);
   if (chain === undefined) return null;
   const { expressions, bySet } = readExpressions(fields.nested(NFTA_RULE.expressions).each(NFTA_LIST_ELEM));
   const handle = fields.networkLong(NFTA_RULE.handle);
@@ -111,7 +110,7 @@ function readLoad(name: string, fields: Attributes): Content | null {
     return fields.networkWord(NFTA_META.key) === NFT_META_L4PROTO ? { kind: "protocol" } : null;
   }
   if (name === "immediate") {
-    const value = fields.nested(NFTA_IMMEDIATE_DATA).bytes(NFTA_DATA_VALUE);
+    const value = fields.nested(NFTA_IMMEDIATE_DATA).bytes(NFTA_DATA.value);
     return value === undefined ? null : { kind: "constant", value };
   }
   if (name !== "payload") return null;
@@ -123,7 +122,7 @@ function readLoad(name: string, fields: Attributes): Content | null {
 
 function readComparison(fields: Attributes, loaded: Loaded | null): NftExpression[] {
   if (loaded?.register !== fields.networkWord(NFTA_CMP.register)) return [];
-  const value = fields.nested(NFTA_CMP.data).bytes(NFTA_DATA_VALUE);
+  const value = fields.nested(NFTA_CMP.data).bytes(NFTA_DATA.value);
   if (value === undefined || fields.networkWord(NFTA_CMP.op) !== NFT_CMP_EQ) return [];
   if (loaded?.kind === "protocol") {
     return value.length === 1 ? [{ name: PROTOCOL, value: value[0]! }] : [];

@@ -11,8 +11,8 @@ import {
 } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
-import { parseAnswer } from "./netlink_messages.ts";
-import { makeRequest, networkWord } from "./netlink_requests.ts";
+import { readAnswers } from "./netlink_answers.ts";
+import { makeRequest } from "./netlink_encoding.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
@@ -163,10 +163,10 @@ export class PacketQueue implements ports.PacketQueue {
     const action = `read ${this.#name}`;
     const length = this.#libc.receive(action, this.#fd, this.#message);
     if (length === null) return false;
-    const errno = parseAnswer(this.#message.subarray(0, length));
+    const [answer] = readAnswers(this.#message.subarray(0, length));
     // ENOENT answers the verdict on a packet that the kernel has dropped itself, as when its device goes down.
-    if (errno === constants.errno.ENOENT || errno === 0) return true;
-    if (errno !== null) throw this.#libc.error(action, "recv", errno);
+    if (answer?.errno === constants.errno.ENOENT || answer?.errno === 0) return true;
+    if (answer !== undefined) throw this.#libc.error(action, "recv", answer.errno);
     if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
       throw this.#libc.error(action, "nfq_handle_packet");
     }
@@ -198,7 +198,9 @@ export class PacketQueue implements ports.PacketQueue {
 function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(4); // struct nfgenmsg
   new DataView(header.buffer).setUint16(2, number);
-  return makeRequest(NFQNL_MSG_CONFIG, header, [[NFQA_CFG_QUEUE_MAXLEN, networkWord(maxLength)]]);
+  return makeRequest(NFQNL_MSG_CONFIG, 0, header, (encoder) => {
+    encoder.attribute(NFQA_CFG_QUEUE_MAXLEN, () => encoder.networkWord(maxLength));
+  });
 }
 
 function asQueueError(cause: unknown): unknown {

@@ -1,16 +1,15 @@
-import type { FoundRoute } from "../lib/ports.ts";
+import { parseIpv4 } from "../lib/ipv4.ts";
 import type { IpRoute } from "../lib/listing.ts";
+import type { FoundRoute, Way } from "../lib/ports.ts";
 import { Attributes } from "./attributes.ts";
-import { AF_INET } from "./descriptors.ts";
-import { type Message, ROUTE_HEADER, RTA, RTM } from "./netlink_messages.ts";
+import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
+import { type Message, viewOf } from "./netlink_messages.ts";
+import { ROUTE, ROUTE_HEADER, RT_TABLE, RTA, RTM, RTN, RULE_HEADER } from "./rtnetlink.ts";
 
-/** Offsets in struct rtmsg. */
-const ROUTE = { family: 0, length: 1, tos: 3, table: 4, protocol: 5, type: 7 } as const;
-const RT_TABLE_MAIN = 254;
-/** Attributes of a route besides `RTA`. */
-const RTA_PRIORITY = 6;
-const RTA_TABLE = 15;
-const RTN = { unicast: 1, local: 2 } as const;
+const RTAX_MTU = 2; // in RTA_METRICS
+const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
+const RULE_SOURCE_LENGTH = 2; // offset in struct fib_rule_hdr
+const FRA_SRC = 2;
 
 /** A route of the main table. */
 export interface RouteRecord {
@@ -24,13 +23,13 @@ export function parseRoute(message: Message): RouteRecord | null {
   const fields = attributesOf(message);
   if (fields === null) return null;
   const { body } = message;
-  const table = fields.word(RTA_TABLE) ?? body.getUint8(ROUTE.table);
-  if (table !== RT_TABLE_MAIN) return null;
+  const table = fields.word(RTA.table) ?? body.getUint8(ROUTE.table);
+  if (table !== RT_TABLE.main) return null;
   return {
     route: {
       dst: destinationOf(body, fields),
       protocol: body.getUint8(ROUTE.protocol),
-      metric: fields.word(RTA_PRIORITY),
+      metric: fields.word(RTA.priority),
       tos: body.getUint8(ROUTE.tos) || undefined,
     },
     device: fields.word(RTA.oif) || undefined,
@@ -62,4 +61,36 @@ function destinationOf(body: DataView, fields: Attributes): string {
   const ip = fields.ip(RTA.dst) ?? "0.0.0.0";
   if (length === 0) return ip === "0.0.0.0" ? "default" : `${ip}/0`;
   return length === 32 ? ip : `${ip}/${length}`;
+}
+
+/** A route that was asked for. */
+export interface RouteAnswer extends Way {
+  /** The source address of what is sent by it; null: the kernel names none. */
+  readonly source: string | null;
+  /** Whether its MTU was learned of the path. */
+  readonly isLearned: boolean;
+}
+
+/** Reads the answer to a request for a route. @returns null: there is none, or it cannot be read */
+export function parseRouteAnswer({ type, body }: Message): RouteAnswer | null {
+  if (type !== RTM.newRoute || body.byteLength < ROUTE_HEADER) return null;
+  const fields = new Attributes(body, ROUTE_HEADER);
+  const cache = fields.bytes(RTA.cacheInfo);
+  const expires = cache !== undefined && cache.length >= RTA_EXPIRES + 4
+    ? viewOf(cache).getInt32(RTA_EXPIRES, IS_LITTLE_ENDIAN)
+    : 0;
+  return {
+    index: fields.word(RTA.oif) ?? 0,
+    mtu: fields.nested(RTA.metrics).word(RTAX_MTU) ?? null,
+    source: fields.ip(RTA.prefsrc) ?? null,
+    isLearned: expires !== 0,
+  };
+}
+
+/** Whether a routing rule asks for a source address. @param body of the message about it @param address as a number */
+export function isRuleFor(body: DataView, address: number): boolean {
+  const length = body.byteLength < RULE_HEADER ? 0 : body.getUint8(RULE_SOURCE_LENGTH);
+  const source = new Attributes(body, RULE_HEADER).ip(FRA_SRC);
+  return length > 0 && length <= 32 && source !== undefined &&
+    (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
 }

@@ -20,6 +20,9 @@ export interface Element {
   readonly value: string | null;
 }
 
+/** What is said of a request that the kernel has no FOU for. `ip` says the same, and not of which line. */
+export const NO_FOU = "Error talking to the kernel";
+
 /** The verdict that a map may have for an element. */
 export const ACCEPT = "accept";
 

@@ -1,4 +1,5 @@
 import type { Surroundings } from "../ports.ts";
+import { NO_FOU } from "../requests.ts";
 import { ANY_ADDRESS } from "./state.ts";
 import { type IpFou, wordsOfFou } from "../listing.ts";
 
@@ -8,8 +9,6 @@ export interface Refusal {
   readonly said: string;
 }
 
-/** What `ip fou` says, without naming the line, when the kernel has no FOU. */
-export const NO_FOU = "Error talking to the kernel";
 /** The kernel's answer when a UDP port is taken. */
 const IN_USE = "Address already in use";
 

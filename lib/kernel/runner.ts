@@ -1,18 +1,18 @@
 import { EXIT, type ExitCode, IpipouError, showInvisible } from "../errors.ts";
+import type { IpFou } from "../listing.ts";
 import type { Log } from "../log.ts";
 import type { ProgramName, RunProgram, Surroundings, System } from "../ports.ts";
+import { NO_FOU } from "../requests.ts";
 import {
   ipCure,
   lacksSupport,
   nftCure,
-  NO_FOU,
   portCure,
   type PortRefusal,
   type Refusal,
   takenPort,
 } from "./cures.ts";
 import { use } from "../use.ts";
-import type { IpFou } from "../listing.ts";
 
 /** The Debian package that has a program. */
 const PACKAGES: Readonly<Record<ProgramName, string>> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseFamily, parseFou } from "../../../ffi/fou_answers.ts";
+import { parseFamily, parseFou } from "../../../ffi/fou_messages.ts";
 import { joinDevices, namesOf, parseAddress, parseLink } from "../../../ffi/link_answers.ts";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import {
@@ -147,7 +147,7 @@ const listings = target(
     "ffi/link_answers.ts parseLink",
     "ffi/link_answers.ts parseAddress",
     "ffi/route_answers.ts parseRoute",
-    "ffi/fou_answers.ts parseFou",
+    "ffi/fou_messages.ts parseFou",
     "ffi/nft_answers.ts parseChain",
     "ffi/nft_answers.ts parseSet",
     "ffi/nft_answers.ts parseElements",
@@ -186,7 +186,7 @@ const listings = target(
 const numbers = target(
   "numbers that the kernel answers",
   [
-    "ffi/fou_answers.ts parseFamily",
+    "ffi/fou_messages.ts parseFamily",
     "ffi/nft_answers.ts parseGeneration",
     "ffi/nft_answers.ts parseTableUse",
   ],

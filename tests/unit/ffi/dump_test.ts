@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { type Asker, askKernel, InterruptedDump } from "../../../ffi/dump.ts";
 import { type Libc, SysError } from "../../../ffi/libc.ts";
 import type { Message } from "../../../ffi/netlink_messages.ts";
-import { makeRequest } from "../../../ffi/netlink_requests.ts";
+import { makeRequest } from "../../../ffi/netlink_encoding.ts";
 
 const MULTI = 2;
 const INTERRUPTED = 0x10;
@@ -77,7 +77,7 @@ const number = ({ type, body }: Message) => type === OURS ? body.getInt32(0, tru
 
 function ask(libc: FakeLibc, times = 1): number[] {
   const work = (asker: Asker) =>
-    Array.from({ length: times }, () => asker.ask(makeRequest(18, new Uint8Array(), []), number)).flat();
+    Array.from({ length: times }, () => asker.ask(makeRequest(18, 0, []), number)).flat();
   return askKernel(libc as unknown as Libc, 0, "things", work);
 }
 

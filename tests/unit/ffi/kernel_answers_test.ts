@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseFamily, parseFou } from "../../../ffi/fou_answers.ts";
+import { parseFamily, parseFou } from "../../../ffi/fou_messages.ts";
 import { joinDevices, parseAddress, parseLink } from "../../../ffi/link_answers.ts";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import {

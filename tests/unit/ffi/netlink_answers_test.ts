@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { parseFouFamily, readAnswers } from "../../../ffi/netlink_answers.ts";
-import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
-import { FOU_FAMILY, REFUSED_WITH_MESSAGE, TUNNEL_MOVED } from "./netlink_samples.ts";
+import { readAnswers } from "../../../ffi/netlink_answers.ts";
+import { REFUSED_WITH_MESSAGE, TUNNEL_MOVED } from "./netlink_samples.ts";
 
 const EINVAL = 22;
 /** Bytes before the attributes of an answer that repeats just the request's header. */
@@ -30,12 +29,4 @@ Deno.test("readAnswers() takes an answer without a message, and leaves out what 
   const both = Uint8Array.of(...TUNNEL_MOVED, ...bare);
   assert.deepEqual(readAnswers(both), [{ sequence: 10, errno: EINVAL, message: null }]);
   assert.deepEqual(readAnswers(bare.subarray(0, 18)), []);
-});
-
-Deno.test("parseFouFamily() finds the family's number, and none in an error", () => {
-  const [family, refusal] = [FOU_FAMILY, REFUSED_WITH_MESSAGE].map((datagram) =>
-    [...messagesIn(datagram)][0] as Message
-  );
-  assert.equal(parseFouFamily(family!), 24);
-  assert.equal(parseFouFamily(refusal!), null);
 });

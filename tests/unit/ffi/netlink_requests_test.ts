@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  linkRequest,
-  makeRequest,
-  routeRequest,
-  rulesRequest,
-  tableRequest,
-} from "../../../ffi/netlink_requests.ts";
+import { makeRequest } from "../../../ffi/netlink_encoding.ts";
+import { linkRequest, routeRequest, rulesRequest, tableRequest } from "../../../ffi/netlink_requests.ts";
 
 function assertBytes(request: Uint8Array, expected: string): void {
   assert.equal(request.toHex(), expected.replace(/\s/g, ""));
@@ -45,9 +40,12 @@ Deno.test("rulesRequest() asks for all IPv4 rules", () => {
 });
 
 Deno.test("makeRequest() puts attributes where each begins at a multiple of four bytes", () => {
-  const attributes = [[3, Uint8Array.of(1)], [4, Uint8Array.of(1, 2, 3, 4)]] as const;
+  const request = makeRequest(0x302, 0, [0, 0, 1, 244], (encoder) => {
+    encoder.attribute(3, () => encoder.byte(1));
+    encoder.attribute(4, () => encoder.raw([1, 2, 3, 4]));
+  });
   assertBytes(
-    makeRequest(0x302, Uint8Array.of(0, 0, 1, 244), attributes),
+    request,
     "24000000 0203 0100 00000000 00000000  000001f4  0500 0300 01 000000  0800 0400 01020304",
   );
 });

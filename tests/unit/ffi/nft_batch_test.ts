@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { findAttribute, type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
+import { Attributes } from "../../../ffi/attributes.ts";
+import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import { encodeBatch } from "../../../ffi/nft_batch.ts";
 import { ACCEPT, type Element, type ElementsRequest } from "../../../lib/requests.ts";
 
@@ -7,7 +8,7 @@ const BEGIN = 16;
 const END = 17;
 const NEW_ELEMENTS = 0xa0c;
 const ACK = 4;
-const ELEMENTS = 0x8003; // nested
+const ELEMENTS = 3;
 const TABLE_HEADER = 4;
 
 function elements(count: number): Element[] {
@@ -24,7 +25,7 @@ function request(count: number): ElementsRequest {
 
 /** How many attributes a message has in its list. */
 function countIn({ body }: Message): number {
-  const list = findAttribute(body, TABLE_HEADER, ELEMENTS)!;
+  const list = new Attributes(body, TABLE_HEADER).bytes(ELEMENTS)!;
   let count = 0;
   for (let at = 0; at < list.length; at += list[at]! + list[at + 1]! * 256) count++;
   return count;

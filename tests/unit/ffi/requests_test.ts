@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
+import { fouChange } from "../../../ffi/fou_messages.ts";
 import { encodeBatch } from "../../../ffi/nft_batch.ts";
 import {
   addressChange,
-  fouChange,
   linkChange,
   localRouteChange,
   newLink,

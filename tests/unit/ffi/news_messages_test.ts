@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  isRuleFor,
-  messagesIn,
-  parseAnswer,
-  parseLinkAnswer,
-  parseRouteAnswer,
-  parseRouteNews,
-  parseTableNews,
-  tableName,
-} from "../../../ffi/netlink_messages.ts";
+import { parseLinkAnswer } from "../../../ffi/link_answers.ts";
+import { messagesIn } from "../../../ffi/netlink_messages.ts";
+import { isRuleFor, parseRouteAnswer } from "../../../ffi/route_answers.ts";
+import { parseRouteNews } from "../../../ffi/route_news.ts";
+import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
 import type { KernelChange, TableChange } from "../../../lib/ports.ts";
 import * as samples from "./netlink_samples.ts";
 
@@ -175,19 +170,6 @@ Deno.test("parseTableNews() reports a change however its transaction is split in
     }
     assert.deepEqual(tableNews(OURS, ...datagrams).flat(), [table("c", "")]);
   }));
-});
-
-Deno.test("parseAnswer() reads the errno of an answer, and takes nothing else for one", () => {
-  const answer = (errno: number) => {
-    const bytes = new Uint8Array(36);
-    new DataView(bytes.buffer).setUint16(4, 2, true);
-    new DataView(bytes.buffer).setInt32(16, -errno, true);
-    return bytes;
-  };
-  assert.equal(parseAnswer(answer(0)), 0);
-  assert.equal(parseAnswer(answer(2)), 2);
-  for (const length of [0, 5, 16, 19]) assert.equal(parseAnswer(answer(2).subarray(0, length)), null);
-  assert.equal(parseAnswer(DEVICE_GONE), null);
 });
 
 Deno.test("parseRouteNews() reports a route to no IPv4 network as unknown", () => {

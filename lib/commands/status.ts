@@ -3,7 +3,7 @@ import type { IpDevice } from "../listing.ts";
 import type { TrafficCounts } from "../ports.ts";
 import type { StatusRequest } from "../settings/command_line.ts";
 import { quote } from "../settings/errors.ts";
-import { formatReports, type Rates, ratesBetween } from "../status/format.ts";
+import { formatReports, ratesBetween } from "../status/format.ts";
 import { inTime, LineReader, writeText } from "../status/lines.ts";
 import { LONGEST_LINE, parseInstance, parseTunnel } from "../status/protocol.ts";
 import {
@@ -44,15 +44,13 @@ export async function showStatus(request: StatusRequest, system: StatusSystem): 
   const outcome = { notes: first.problems, exitCode: exitCodeOf(first) };
   if (request.json) return { ...outcome, text: `${JSON.stringify(first.reports.map(flatten))}\n` };
   if (first.reports.length === 0) return { ...outcome, text: `${describeNothing(request)}\n` };
-  let rates: Rates = new Map();
-  if (first.reports.some(({ instance }) => instance.source === "instance")) {
-    await clock.waitUntil(clock.now() + RATE_MILLISECONDS);
-    const again = clock.now();
-    const second = await collectReports(request, system);
-    rates = ratesBetween(first.reports, second.reports, again - began);
-    return { ...outcome, text: formatReports(second.reports, rates) };
-  }
-  return { ...outcome, text: formatReports(first.reports, rates) };
+  const isAnswered = first.reports.some(({ instance }) => instance.source === "instance");
+  if (!isAnswered) return { ...outcome, text: formatReports(first.reports, new Map()) };
+  await clock.waitUntil(clock.now() + RATE_MILLISECONDS);
+  const again = clock.now();
+  const { reports } = await collectReports(request, system);
+  const rates = ratesBetween(first.reports, reports, again - began);
+  return { ...outcome, text: formatReports(reports, rates) };
 }
 
 /** Asks the instances, and for those that do not answer the kernel. */

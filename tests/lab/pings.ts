@@ -19,7 +19,8 @@ export async function endUnharmed(pings: Process, least = 1, most = 0): Promise<
   // Later ones may be on their way when it ends.
   await pings.kill("SIGINT");
   const answered = new Set(pings.lines.flatMap((line) => ANSWER.exec(line)?.[1] ?? []).map(Number));
-  const lost = Math.max(...answered) - answered.size;
-  assert.ok(lost <= most, `${lost} pings were lost`);
+  const last = Math.max(...answered);
+  const lost = Array.from({ length: last }, (_, index) => index + 1).filter((number) => !answered.has(number));
+  assert.ok(lost.length <= most, `pings ${lost.join(", ")} of ${last} were lost`);
   assert.ok(answered.size >= least, `${answered.size} pings`);
 }

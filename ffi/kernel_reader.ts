@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import type { IpFou, IpLists, NftElement, NftRule, NftTable } from "../lib/listing.ts";
-import type { KernelReader } from "../lib/ports.ts";
+import type { KernelReader } from "../lib/kernel_ports.ts";
 import { AF_INET, NETLINK, O_CLOEXEC, O_RDONLY, openFile } from "./descriptors.ts";
 import { type Asker, askKernel, InterruptedDump } from "./dump.ts";
 import { familyRequest, fouPortsRequest, parseFamily, parseFou } from "./fou_messages.ts";

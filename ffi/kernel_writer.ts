@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { KernelWriter, TransactionRefusal } from "../lib/ports.ts";
+import type { KernelWriter, TransactionRefusal } from "../lib/kernel_ports.ts";
 import { type ElementsRequest, NO_FOU, type ObjectRequest } from "../lib/requests.ts";
 import {
   NETLINK,

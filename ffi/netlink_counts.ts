@@ -1,4 +1,4 @@
-import type { TrafficCounts } from "../lib/ports.ts";
+import type { TrafficCounts } from "../lib/kernel_ports.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { Attributes } from "./attributes.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";

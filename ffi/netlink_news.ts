@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import type { KernelChange, KernelNews, TableChange } from "../lib/ports.ts";
+import type { KernelChange, KernelNews, TableChange } from "../lib/kernel_ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import { NETLINK, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
 import { Libc, MSG_TRUNC, SysError } from "./libc.ts";

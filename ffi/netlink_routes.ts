@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
-import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/ports.ts";
+import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/kernel_ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc, type SysError } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";

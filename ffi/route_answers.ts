@@ -1,6 +1,6 @@
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { IpRoute } from "../lib/listing.ts";
-import type { FoundRoute, Way } from "../lib/ports.ts";
+import type { FoundRoute, Way } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";

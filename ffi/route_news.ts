@@ -1,5 +1,5 @@
 import { outerHeader } from "../lib/outer_header.ts";
-import type { DeviceChange, KernelChange } from "../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";

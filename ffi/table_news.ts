@@ -1,4 +1,4 @@
-import type { KernelChange, TableChange } from "../lib/ports.ts";
+import type { KernelChange, TableChange } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_INET } from "./descriptors.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";

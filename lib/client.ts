@@ -1,7 +1,7 @@
 import { Backoff } from "./backoff.ts";
 import { Hearing } from "./client/hearing.ts";
 import { type Attempt, Ladder, type Step } from "./client/ladder.ts";
-import type { PacketCounts } from "./ports.ts";
+import type { PacketCounts } from "./kernel_ports.ts";
 
 /** Milliseconds to wait for a reply. */
 const REPLY_MILLISECONDS = 3_000;

@@ -1,4 +1,4 @@
-import type { PacketCounts } from "../ports.ts";
+import type { PacketCounts } from "../kernel_ports.ts";
 
 /** What went on in a tunnel since it was looked at before: nothing was sent that a server could answer, for instance. */
 export type Traffic = "heard" | "unanswered" | "idle";

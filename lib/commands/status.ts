@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { IpDevice } from "../listing.ts";
-import type { TrafficCounts } from "../ports.ts";
+import type { TrafficCounts } from "../kernel_ports.ts";
 import type { StatusRequest } from "../settings/command_line.ts";
 import { quote } from "../settings/errors.ts";
 import { formatReports, ratesBetween } from "../status/format.ts";

@@ -1,6 +1,7 @@
 import { listStanding } from "../kernel/standing.ts";
 import type { IpDevice } from "../listing.ts";
-import type { Clock, KernelReader, Routes, StatusConnection, TrafficCounts } from "../ports.ts";
+import type { KernelReader, Routes, TrafficCounts } from "../kernel_ports.ts";
+import type { Clock, StatusConnection } from "../ports.ts";
 
 /** What the command needs from the system. */
 export interface StatusSystem {

@@ -1,6 +1,7 @@
 import { type Admission, isLive } from "../admission.ts";
 import type { Log } from "../log.ts";
-import type { Clock, PacketCounts } from "../ports.ts";
+import type { PacketCounts } from "../kernel_ports.ts";
+import type { Clock } from "../ports.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** How long a peer may be let in without data in both directions before that is said, in milliseconds. */

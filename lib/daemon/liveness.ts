@@ -1,7 +1,8 @@
 import { type Admission, isLive } from "../admission.ts";
 import type { Log } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
-import type { Clock, PacketCounts } from "../ports.ts";
+import type { PacketCounts } from "../kernel_ports.ts";
+import type { Clock } from "../ports.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 
 /** The counters are read so often in the time that a peer may be silent, and in that between keepalives. */

@@ -1,5 +1,6 @@
 import type { RefusedPacket } from "../status/verdict.ts";
-import type { Clock, PacketCounts } from "../ports.ts";
+import type { PacketCounts } from "../kernel_ports.ts";
+import type { Clock } from "../ports.ts";
 
 /** What happened to one peer of a server in this run. Moments are milliseconds of `Clock.now()`; null: never. */
 interface PeerRecord {

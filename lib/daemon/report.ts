@@ -3,7 +3,8 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
 import { isParked, type Tunnel } from "../kernel/state.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
-import type { Clock, TrafficCounts } from "../ports.ts";
+import type { TrafficCounts } from "../kernel_ports.ts";
+import type { Clock } from "../ports.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import {
   type InstanceStatus,

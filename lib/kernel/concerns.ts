@@ -1,5 +1,5 @@
 import { isInNetwork, parseNetwork } from "../ipv4.ts";
-import type { DeviceChange, KernelChange } from "../ports.ts";
+import type { DeviceChange, KernelChange } from "../kernel_ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Outside } from "./member.ts";
 import { SHORTEST_IN_USE } from "./networks_in_use.ts";

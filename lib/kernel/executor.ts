@@ -1,6 +1,6 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { KernelWriter } from "../ports.ts";
+import type { KernelWriter } from "../kernel_ports.ts";
 import type { ElementsRequest, ObjectRequest } from "../requests.ts";
 import { type Runner, shorten } from "./runner.ts";
 import type { Step } from "./step.ts";

@@ -1,5 +1,5 @@
 import { formatEndpoint } from "../packet.ts";
-import type { DeviceChange, KernelChange } from "../ports.ts";
+import type { DeviceChange, KernelChange } from "../kernel_ports.ts";
 import type { Transition } from "./plan.ts";
 import { type KernelState, routeKey } from "./state.ts";
 

@@ -1,4 +1,4 @@
-import type { TableChange } from "../ports.ts";
+import type { TableChange } from "../kernel_ports.ts";
 
 /** In news of chains: the table that they are in. */
 export const TABLE_ITSELF = "";

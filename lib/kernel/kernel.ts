@@ -1,7 +1,8 @@
 import type { Admission } from "../admission.ts";
 import type { IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Clock, KernelNews, Routes, System, TrafficCounts } from "../ports.ts";
+import type { KernelNews, Routes, TrafficCounts } from "../kernel_ports.ts";
+import type { Clock, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { desiredState, type Wanted } from "./desired.ts";
 import type { Outside } from "./member.ts";

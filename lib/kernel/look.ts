@@ -1,7 +1,8 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { IpFou, NftTable } from "../listing.ts";
 import type { Log } from "../log.ts";
-import type { KernelReader, Surroundings, System } from "../ports.ts";
+import type { KernelReader } from "../kernel_ports.ts";
+import type { Surroundings, System } from "../ports.ts";
 import { lacksNftablesCure, modulesCure, unreadableCure } from "./cures.ts";
 import { GATE_SETS, gateNames } from "./gate_names.ts";
 import type { Listing } from "./observe.ts";

@@ -2,7 +2,7 @@ import { formatNetwork, isInNetwork, type Network, parseNetwork } from "../ipv4.
 import type { Settings } from "../settings/settings.ts";
 import { HIDING_DEVICE, type KernelState, type Observed } from "./state.ts";
 import { DEFAULT_TUNNEL_NET } from "../settings/tunnel.ts";
-import type { FoundRoute, Routes } from "../ports.ts";
+import type { FoundRoute, Routes } from "../kernel_ports.ts";
 
 /** Routes to shorter prefixes lead to everywhere, as the default route does: `0.0.0.0/1` and `128.0.0.0/1`. */
 export const SHORTEST_IN_USE = 8;

@@ -1,4 +1,5 @@
-import type { Clock, KernelNews } from "../ports.ts";
+import type { KernelNews } from "../kernel_ports.ts";
+import type { Clock } from "../ports.ts";
 
 /** Lets several wait for the kernel's news at a time. Each has to look whether there is anything for it. */
 export class NewsBell {

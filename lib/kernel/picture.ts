@@ -2,7 +2,7 @@ import { concerns, coversPrivate, type Ground, isOfWay } from "./concerns.ts";
 import { GATE_CHAINS, gateNames } from "./gate_names.ts";
 import { GateWatch, TABLE_ITSELF } from "./gate_watch.ts";
 import type { Outside } from "./member.ts";
-import type { KernelChange, Way } from "../ports.ts";
+import type { KernelChange, Way } from "../kernel_ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { ExpectedNews } from "./expected_news.ts";

@@ -1,5 +1,5 @@
 import type { IpDevice } from "../listing.ts";
-import type { KernelReader } from "../ports.ts";
+import type { KernelReader } from "../kernel_ports.ts";
 import { parseMark } from "./mark.ts";
 
 /** Lists the tunnel devices in this network namespace that have an instance's mark, by the instance's name. */

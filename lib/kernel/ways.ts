@@ -1,5 +1,5 @@
 import { parseIpv4, parseNetwork } from "../ipv4.ts";
-import type { DeviceChange, Way } from "../ports.ts";
+import type { DeviceChange, Way } from "../kernel_ports.ts";
 import type { Link } from "./state.ts";
 
 /** How many ways are kept that nobody asks for any more, at least. */

@@ -2,7 +2,7 @@
 // disposable machine.
 import assert from "node:assert/strict";
 import { NetlinkReader } from "../../ffi/kernel_reader.ts";
-import type { KernelReader } from "../../lib/ports.ts";
+import type { KernelReader } from "../../lib/kernel_ports.ts";
 import { must, run } from "../../tools/command.ts";
 import { readListing } from "../read_listing.ts";
 import { enter } from "./link.ts";

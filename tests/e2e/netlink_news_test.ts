@@ -3,7 +3,7 @@ import { EXIT } from "../../lib/errors.ts";
 // lab, or a disposable machine.
 import assert from "node:assert/strict";
 import { NetlinkNews } from "../../ffi/netlink_news.ts";
-import type { DeviceChange, KernelChange } from "../../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../../lib/kernel_ports.ts";
 import { must } from "../../tools/command.ts";
 import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
 

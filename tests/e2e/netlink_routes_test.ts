@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { NetlinkRoutes } from "../../ffi/netlink_routes.ts";
 import { must } from "../../tools/command.ts";
-import type { RouteQuery } from "../../lib/ports.ts";
+import type { RouteQuery } from "../../lib/kernel_ports.ts";
 import { enter, FAR, makeLink, NEAR, removeLink } from "./link.ts";
 
 const FARTHER = "203.0.113.1";

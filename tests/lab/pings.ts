@@ -20,7 +20,9 @@ export async function endUnharmed(pings: Process, least = 1, most = 0): Promise<
   await pings.kill("SIGINT");
   const answered = new Set(pings.lines.flatMap((line) => ANSWER.exec(line)?.[1] ?? []).map(Number));
   const last = Math.max(...answered);
-  const lost = Array.from({ length: last }, (_, index) => index + 1).filter((number) => !answered.has(number));
+  const lost = Array.from({ length: last }, (_, index) => index + 1).filter((number) =>
+    !answered.has(number)
+  );
   assert.ok(lost.length <= most, `pings ${lost.join(", ")} of ${last} were lost`);
   assert.ok(answered.size >= least, `${answered.size} pings`);
 }

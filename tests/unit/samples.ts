@@ -1,5 +1,5 @@
 import { EMPTY_STATE, type Observed } from "../../lib/kernel/state.ts";
-import type { Routes } from "../../lib/ports.ts";
+import type { Routes } from "../../lib/kernel_ports.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 
 const HEADER = { ttl: 64, tos: 0, pmtudisc: true } as const;

@@ -10,7 +10,7 @@ import { parseRouteNews } from "../../../ffi/route_news.ts";
 import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
-import type { KernelChange, TableChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
 import * as samples from "../../unit/ffi/netlink_samples.ts";
 import { sampleSettings } from "../../unit/samples.ts";
 import { bytesLike } from "../mutate.ts";

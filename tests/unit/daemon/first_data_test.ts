@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Admission } from "../../../lib/admission.ts";
 import { FirstData } from "../../../lib/daemon/first_data.ts";
 import { Log } from "../../../lib/log.ts";
-import type { PacketCounts } from "../../../lib/ports.ts";
+import type { PacketCounts } from "../../../lib/kernel_ports.ts";
 import { VirtualClock } from "../fake/clock.ts";
 import { samplePeer } from "../samples.ts";
 

@@ -1,4 +1,4 @@
-import type { KernelChange, TableChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
 
 /** A change of the fake kernel. For nftables, it has what one transaction changed, by table. */
 export type FakeChange =

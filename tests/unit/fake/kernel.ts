@@ -1,6 +1,6 @@
 import type { Listing } from "../../../lib/kernel/observe.ts";
 import { readListing } from "../../read_listing.ts";
-import type { FoundRoute, RouteQuery } from "../../../lib/ports.ts";
+import type { FoundRoute, RouteQuery } from "../../../lib/kernel_ports.ts";
 import { Changes } from "./changes.ts";
 import { outerHeader } from "../../../lib/outer_header.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
@@ -121,7 +121,7 @@ export class FakeKernel {
     return this.devices.values().some(({ addresses }) => addresses.some(({ local }) => local === ip));
   }
 
-  /** The address that the kernel would send from, see `lib/ports.ts`. */
+  /** The address that the kernel would send from, see `lib/kernel_ports.ts`. */
   findSource({ destination, device }: RouteQuery): string | null {
     const link = device === null ? null : this.devices.get(device)?.index;
     if (link === undefined) return null;
@@ -206,7 +206,7 @@ export class FakeKernel {
     return [...this.devices.values()].map((device) => listDevice(this.links, device));
   }
 
-  /** The route to an address, see `lib/ports.ts`. */
+  /** The route to an address, see `lib/kernel_ports.ts`. */
   routeTo(ip: string): FoundRoute | null {
     if (this.isLocal(ip)) {
       return { isLocal: true, network: ip, device: this.devices.get("lo")?.index ?? null };

@@ -1,4 +1,4 @@
-import type { KernelChange, KernelNews } from "../../../lib/ports.ts";
+import type { KernelChange, KernelNews } from "../../../lib/kernel_ports.ts";
 import type { Changes, FakeChange } from "./changes.ts";
 
 /** The notifications of a fake kernel about its changes. */

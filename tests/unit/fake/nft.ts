@@ -1,4 +1,4 @@
-import type { TableChange } from "../../../lib/ports.ts";
+import type { TableChange } from "../../../lib/kernel_ports.ts";
 import type { Changes } from "./changes.ts";
 import { isIn, networkOf } from "./fib.ts";
 import { parseRule, referencesOf } from "./nft_rules.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TableChange } from "../../../lib/ports.ts";
+import type { TableChange } from "../../../lib/kernel_ports.ts";
 import { Admin } from "./admin.ts";
 import { VirtualClock } from "./clock.ts";
 import type { FakeHost } from "./host.ts";

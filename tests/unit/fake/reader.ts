@@ -1,4 +1,4 @@
-import type { KernelReader } from "../../../lib/ports.ts";
+import type { KernelReader } from "../../../lib/kernel_ports.ts";
 import { readDevices, readFou, readRoutes, readTable } from "../../read_listing.ts";
 import type { FakeHost } from "./host.ts";
 

@@ -1,5 +1,5 @@
 import { stepOf } from "../../../lib/kernel/step.ts";
-import type { KernelWriter, TransactionRefusal } from "../../../lib/ports.ts";
+import type { KernelWriter, TransactionRefusal } from "../../../lib/kernel_ports.ts";
 import type { ElementsRequest, ObjectRequest } from "../../../lib/requests.ts";
 import type { FakeKernel } from "./kernel.ts";
 import type { FakePrograms } from "./programs.ts";

@@ -5,7 +5,7 @@ import { messagesIn } from "../../../ffi/netlink_messages.ts";
 import { isRuleFor, parseRouteAnswer } from "../../../ffi/route_answers.ts";
 import { parseRouteNews } from "../../../ffi/route_news.ts";
 import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
-import type { KernelChange, TableChange } from "../../../lib/ports.ts";
+import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
 import * as samples from "./netlink_samples.ts";
 
 const { ALL_FLUSHED, DEVICE_GONE, OURS_CHANGED, OURS_IN_IP6, ROUTE_ADDED, TRANSACTION_END } = samples;

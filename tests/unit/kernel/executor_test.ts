@@ -4,7 +4,7 @@ import { Executor } from "../../../lib/kernel/executor.ts";
 import { RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { command, type Step, stepOf } from "../../../lib/kernel/step.ts";
 import { Log } from "../../../lib/log.ts";
-import type { KernelWriter } from "../../../lib/ports.ts";
+import type { KernelWriter } from "../../../lib/kernel_ports.ts";
 import type { ElementsRequest } from "../../../lib/requests.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
 import { USUAL_SURROUNDINGS } from "./fake_programs.ts";

@@ -2,7 +2,8 @@ import { Executor } from "../../../lib/kernel/executor.ts";
 import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { IpDevice, IpFou, IpRoute, NftTable } from "../../../lib/listing.ts";
-import type { KernelReader, Surroundings } from "../../../lib/ports.ts";
+import type { KernelReader } from "../../../lib/kernel_ports.ts";
+import type { Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 
 /** How a fake program ends. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GateWatch } from "../../../lib/kernel/gate_watch.ts";
-import type { TableChange } from "../../../lib/ports.ts";
+import type { TableChange } from "../../../lib/kernel_ports.ts";
 
 const CHANGED: TableChange = { kind: "table", chains: ["gate-a"], onlyRemoves: false };
 const REMOVED: TableChange = { ...CHANGED, onlyRemoves: true };

@@ -5,7 +5,8 @@ import { Instance } from "../../../lib/kernel/instance.ts";
 import type { LookOptions } from "../../../lib/kernel/look.ts";
 import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
-import type { KernelReader, Surroundings } from "../../../lib/ports.ts";
+import type { KernelReader } from "../../../lib/kernel_ports.ts";
+import type { Surroundings } from "../../../lib/ports.ts";
 import { FakePrograms, newExecutor, newRunner, readerOf, USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 const TUNNEL = {

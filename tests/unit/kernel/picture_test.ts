@@ -3,7 +3,7 @@ import { command } from "../../../lib/kernel/step.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
-import type { DeviceChange, KernelChange } from "../../../lib/ports.ts";
+import type { DeviceChange, KernelChange } from "../../../lib/kernel_ports.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 const SETTINGS = sampleSettings({ peers: [samplePeer({ name: "a" })] });

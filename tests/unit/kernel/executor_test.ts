@@ -70,12 +70,14 @@ Deno.test("nft() makes one transaction, and names its steps that were refused", 
     return [1, 1, 2].map((index) => ({ index, said: "File exists" }));
   };
   const steps = [elements(1), elements(2), elements(3)];
-  await assert.rejects(newExecutor({ transact }).nft(steps), {
+  const lines: string[] = [];
+  await assert.rejects(newExecutor({ transact }, lines).nft(steps), {
     lines: [1, 2],
     exitCode: EXIT.nft,
     message: `Cannot run nft '${steps[1]!.line}': File exists`,
   });
   assert.deepEqual(asked, [3]);
+  assert.deepEqual(lines, steps.map(({ line }) => `nft '${line}'`));
 });
 
 Deno.test("nft() fails as a whole where the kernel refuses no step in particular", async () => {

@@ -102,6 +102,7 @@ Deno.test("changeKeys() leaves to nft what somebody else put into a set of ours"
     ["addresses", "10.0.0.0/8"],
     ["addresses", "10.0.0.1-10.0.0.9"],
     ["endpoints", "198.51.100.2 . 1-9"],
+    ["endpoints", "198.51.100.2 . 65536"],
     ["endpoints", "198.51.100.2 . 1 . 2"],
     ["sources", '"p0"'],
     ["sources", '"p0" . x'],
@@ -110,10 +111,13 @@ Deno.test("changeKeys() leaves to nft what somebody else put into a set of ours"
     ["hints", "4294967296 . 1"],
     ["hints", "1"],
   ];
+  const ours: Partial<Record<KeySet, string>> = { sources: '"p0" . 10.0.0.0/8', hints: "1 . 2" };
   for (const [set, key] of foreign) {
-    const steps = changeKeys("delete", GATE, set, ["198.51.100.7", key]);
-    assert.deepEqual(steps, [{
-      line: `delete element ip ipipou ${set}-t0 { 198.51.100.7, ${key} }`,
+    const own = ours[set] ?? "198.51.100.7";
+    const [step] = changeKeys("delete", GATE, set, [own]);
+    assert.notEqual(step!.request, null, "the other key is one of ours");
+    assert.deepEqual(changeKeys("delete", GATE, set, [own, key]), [{
+      line: `delete element ip ipipou ${set}-t0 { ${own}, ${key} }`,
       request: null,
     }]);
   }

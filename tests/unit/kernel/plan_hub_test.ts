@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
+import { desiredState } from "../../../lib/kernel/desired.ts";
 import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
-import { acceptedRemotes, admission, HUB, newKernel, NOW, PEERS, plan, planRemoval } from "./plan_scene.ts";
+import { planTransition } from "../../../lib/kernel/plan.ts";
+import {
+  acceptedRemotes,
+  admission,
+  HUB,
+  newKernel,
+  NOW,
+  OUTSIDE,
+  PEERS,
+  plan,
+  planRemoval,
+} from "./plan_scene.ts";
 
 Deno.test("planTransition() parks one of two peers that swap places, and lets neither's packets into the other's tunnel", () => {
   const kernel = newKernel();
@@ -86,4 +98,73 @@ Deno.test("planTransition() moves a route to another peer, and leaves an unused 
   const routes = kernel.listRoutes().filter(({ protocol }) => protocol !== "kernel");
   assert.deepEqual(routes.map(({ dev }) => dev), ["p2", "p2"]);
   assert.equal(kernel.tables.get("ipipou")!.sets.has("sources-p0"), false);
+});
+
+Deno.test("planTransition() shuts out a peer that goes before its tunnel is parked, wherever nobody else comes", () => {
+  const kernel = newKernel();
+  const here = admission("198.51.100.1", 1001);
+  kernel.run(plan(kernel, HUB, new Map([["p0", here]])));
+  const { close, ip, open } = plan(kernel, HUB, new Map([["p0", { ...here, remote: null }]]));
+  const [shut] = close;
+  assert.equal(shut, "delete element ip ipipou remotes-p0 { 198.51.100.1 . 1001 . 10000 }");
+  assert.match(ip[0]!, /^link set dev p0 type ipip remote 0\.0\.1\.1 /);
+  assert.ok(!open.includes(shut));
+});
+
+Deno.test("planTransition() removes a filter's networks before it adds those that overlap with them", () => {
+  const kernel = newKernel();
+  const withNetwork = (network: string) => ({
+    ...HUB,
+    peers: PEERS.map((peer) => peer.allowedIps === null ? peer : { ...peer, allowedIps: [network] }),
+  });
+  const admissions = new Map([["p2", admission("198.51.100.1", 1001)]]);
+  kernel.run(plan(kernel, withNetwork("10.3.0.0/16"), admissions));
+  const { close, ip, open } = plan(kernel, withNetwork("10.3.1.0/24"), admissions);
+  assert.deepEqual([close, ip], [[], []]);
+  assert.deepEqual(open.filter((line) => line.includes("sources-")), [
+    'delete element ip ipipou sources-p0 { "p2" . 10.3.0.0/16 }',
+    'add element ip ipipou sources-p0 { "p2" . 10.3.1.0/24 }',
+  ]);
+});
+
+Deno.test("planTransition() leaves no plain IPIP to others while a tunnel that takes it may stand", () => {
+  const kernel = newKernel();
+  const shared = { ...HUB, peers: PEERS.map((peer, index) => ({ ...peer, sharedIpip: index > 0 })) };
+  const place = (port: number) => admission("198.51.100.1", port);
+  const [one, both] = [new Map([["p1", place(1001)]]), new Map([["p1", place(1001)], ["p0", place(1000)]])];
+  const sharedNow = () => [...kernel.tables.get("ipipou")!.sets.get("shared-p0")!.elements.keys()];
+  kernel.run(plan(kernel, shared, one));
+  assert.deepEqual(sharedNow(), ["198.51.100.1"]);
+  const coming = plan(kernel, shared, both);
+  kernel.nft(coming.close);
+  assert.deepEqual(sharedNow(), [], "it is taken away before the device comes");
+  kernel.run({ ...coming, close: [] });
+  assert.deepEqual(sharedNow(), []);
+  const leaving = plan(kernel, shared, one);
+  kernel.nft(leaving.close);
+  assert.deepEqual(sharedNow(), [], "it is given back after the device has gone");
+  kernel.run({ ...leaving, close: [] });
+  assert.deepEqual(sharedNow(), ["198.51.100.1"]);
+});
+
+Deno.test("planTransition() leaves alone what has expired by itself", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["p0", { ...admission("198.51.100.1", 1001), expiresAt: NOW + 5_000 }]]);
+  kernel.run(plan(kernel, HUB, admissions));
+  const observed = sortOut(kernel.list("ipipou"), identityOf(HUB), NOW);
+  const later = NOW + 6_000;
+  const { state } = desiredState({ settings: HUB, outside: OUTSIDE, admissions }, observed, later);
+  const { close, ip, open } = planTransition(observed, state, later);
+  assert.deepEqual([close, ip, open], [[], [], []]);
+});
+
+Deno.test("planTransition() has the gate tell which FOU ports are others', also when nothing else changes", () => {
+  const kernel = newKernel();
+  const markOf = () => sortOut(kernel.list("ipipou"), identityOf(HUB), NOW).own.gate!.mark;
+  kernel.ip("fou add port 10000 ipproto 4 local 192.0.2.1");
+  kernel.run(plan(kernel, HUB, new Map()));
+  const before = markOf();
+  kernel.ip("fou del port 10000 ipproto 4 local 192.0.2.1");
+  kernel.run(plan(kernel, HUB, new Map()));
+  assert.notEqual(markOf(), before);
 });

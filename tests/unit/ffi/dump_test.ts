@@ -27,6 +27,7 @@ class FakeLibc {
   opened = 0;
   closed = 0;
   requests = 0;
+  readonly options: [level: number, option: number][] = [];
   readonly #events: Event[];
   #sequence = 0;
 
@@ -38,7 +39,10 @@ class FakeLibc {
     socket: () => ++this.opened,
     close: () => ++this.closed,
     bind: () => 0,
-    setsockopt: () => 0,
+    setsockopt: (_fd: number, level: number, option: number) => {
+      this.options.push([level, option]);
+      return 0;
+    },
     sendto: (_fd: number, message: Uint8Array) => {
       this.requests++;
       this.#sequence = new DataView(message.buffer, message.byteOffset).getUint32(8, true);
@@ -88,6 +92,8 @@ Deno.test("askKernel() reads an answer of several parts to its end, and a single
   const libc = new FakeLibc({ messages: [item(1), item(2)] }, { messages: [item(3), [DONE, MULTI, 0]] });
   assert.deepEqual(ask(libc), [1, 2, 3]);
   assert.deepEqual([libc.opened, libc.closed], [1, 1]);
+  // NETLINK_GET_STRICT_CHK: else the kernel lists the routes of all tables.
+  assert.deepEqual(libc.options, [[270, 12]]);
   assert.deepEqual(ask(new FakeLibc({ messages: [item(7, 0)] }, { messages: [item(8, 0)] }), 2), [7, 8]);
 });
 
@@ -95,6 +101,7 @@ Deno.test("askKernel() ignores what others send, answers to earlier requests, an
   const libc = new FakeLibc(
     { messages: [item(1), [DONE, MULTI, 0]], sender: 4711 },
     { messages: [item(2), [DONE, MULTI, 0]], sequence: 77 },
+    { messages: [[1, 0, 0]] },
     { messages: [[1, MULTI, 0], [99, MULTI, 5], item(3)] },
     done(),
   );

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import type { Admission } from "../../../lib/admission.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
 import { identityOf } from "../../../lib/kernel/identity.ts";
 import { sortOut } from "../../../lib/kernel/observe.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
+import type { Observed, Remote } from "../../../lib/kernel/state.ts";
+import { asLines } from "../fake/lines.ts";
 import {
   acceptedRemotes,
   admission,
@@ -60,6 +63,31 @@ Deno.test("planTransition() keeps a peer in that renews its lifetime while devic
     const { elements } = kernel.tables.get("ipipou")!.sets.get("remotes-p0")!;
     assert.deepEqual([...elements.values()].map(({ timeout }) => timeout), [60_000, null]);
   }
+});
+
+Deno.test("planTransition() keeps a peer in whose lifetime others changed, but not one that they sent to another address", () => {
+  const kernel = newKernel();
+  const stateFor = (admissions: ReadonlyMap<string, Admission>, observed: Observed) =>
+    desiredState({ settings: HUB, outside: OUTSIDE, admissions }, observed, NOW).state;
+  const p0 = { ...admission("198.51.100.1", 1001), expiresAt: NOW + 60_000 };
+  const empty = sortOut(kernel.list("ipipou"), identityOf(HUB), NOW);
+  const before = stateFor(new Map([["p0", p0]]), empty);
+  /** Where the peer is shut out, as another one comes. */
+  const shutOut = (fields: Partial<Remote>) => {
+    const remotes = new Map(
+      [...before.gate!.remotes].map(([key, remote]) => [key, { ...remote, ...fields }]),
+    );
+    const observed = { ...empty, own: { ...before, gate: { ...before.gate!, remotes } } };
+    const after = stateFor(new Map([["p0", p0], ["p1", admission("198.51.100.2", 1002)]]), observed);
+    assert.equal(after.tunnels.get("p0"), before.tunnels.get("p0"), "its tunnel stays as it is");
+    const { close, open } = asLines(planTransition(observed, after, NOW));
+    return [close, open].map((lines) =>
+      lines.some((line) => line.startsWith("delete element ip ipipou remotes-p0 "))
+    );
+  };
+  assert.deepEqual(shutOut({}), [false, false]);
+  assert.deepEqual(shutOut({ expiresAt: NOW + 5_000 }), [false, true]);
+  assert.deepEqual(shutOut({ alt: "172.29.0.77" }), [true, false]);
 });
 
 Deno.test("planTransition() deletes all leaving devices at once, and no others", () => {

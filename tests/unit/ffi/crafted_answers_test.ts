@@ -1,0 +1,190 @@
+// Answers that none of the samples has.
+import assert from "node:assert/strict";
+import { parseFou } from "../../../ffi/fou_answers.ts";
+import { parseLink } from "../../../ffi/link_answers.ts";
+import { NetlinkEncoder } from "../../../ffi/netlink_encoding.ts";
+import { type Message, messagesIn, RTM } from "../../../ffi/netlink_messages.ts";
+import { parseElements, parseSet } from "../../../ffi/nft_answers.ts";
+import { parseRule } from "../../../ffi/nft_rules.ts";
+import { parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
+
+const NFGENMSG = [2, 0, 0, 0];
+const PORT_TYPE = 13;
+const NAME_TYPE = 41;
+
+/** A message. @param write writes its attributes */
+function message(type: number, header: readonly number[], write: (encoder: NetlinkEncoder) => void): Message {
+  const encoder = new NetlinkEncoder();
+  encoder.message({ type, flags: 0, sequence: 0 }, header, () => write(encoder));
+  return [...messagesIn(encoder.bytes)][0]!;
+}
+
+function link(write: (encoder: NetlinkEncoder) => void) {
+  return parseLink(message(RTM.newLink, new Array(16).fill(0), (encoder) => {
+    encoder.attribute(3, () => encoder.string("a"));
+    write(encoder);
+  }));
+}
+
+Deno.test("parseLink() names no device by a number of another network namespace", () => {
+  const below = (encoder: NetlinkEncoder) => encoder.attribute(5, () => encoder.hostWord(7));
+  assert.equal(link(below)!.link, 7);
+  const away = link((encoder) => {
+    below(encoder);
+    encoder.attribute(37, () => encoder.hostWord(0));
+  });
+  assert.deepEqual([away!.link, away!.device.link_netnsid], [undefined, 0]);
+});
+
+Deno.test("parseLink() reads the ends of tunnels of each kind, as ip names them", () => {
+  const endsOf = (kind: string, local: number, remote: number) => {
+    const read = link((encoder) =>
+      encoder.nested(18, () => {
+        encoder.attribute(1, () => encoder.string(kind));
+        encoder.nested(2, () => {
+          encoder.attribute(local, () => encoder.address("192.0.2.1"));
+          encoder.attribute(remote, () => encoder.address("0.0.0.0"));
+        });
+      })
+    );
+    const data = read!.device.linkinfo!.info_data;
+    return data && [data.local, data.remote];
+  };
+  for (const kind of ["ipip", "sit"]) assert.deepEqual(endsOf(kind, 2, 3), ["192.0.2.1", "any"], kind);
+  for (const kind of ["gre", "gretap"]) assert.deepEqual(endsOf(kind, 6, 7), ["192.0.2.1", "any"], kind);
+  assert.equal(endsOf("vxlan", 2, 3), undefined);
+});
+
+Deno.test("parseRoute() and parseFoundRoute() take no prefix longer than an address", () => {
+  const route = (length: number) =>
+    message(RTM.newRoute, [2, length, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0], (encoder) => {
+      encoder.attribute(1, () => encoder.address("10.0.0.1"));
+    });
+  assert.equal(parseRoute(route(32))!.route.dst, "10.0.0.1");
+  assert.equal(parseFoundRoute(route(32))!.network, "10.0.0.1");
+  assert.deepEqual([parseRoute(route(33)), parseFoundRoute(route(33))], [null, null]);
+});
+
+Deno.test("parseFou() takes nothing without a port for a FOU port", () => {
+  const fou = (write: (encoder: NetlinkEncoder) => void) =>
+    parseFou(message(24, [1, 1, 0, 0], (encoder) => {
+      encoder.attribute(2, () => encoder.byte(2));
+      write(encoder);
+    }));
+  assert.equal(fou((encoder) => encoder.attribute(1, () => encoder.networkShort(7)))!.fou.port, 7);
+  assert.equal(fou((encoder) => encoder.attribute(1, () => encoder.networkShort(0))), null);
+  assert.equal(fou(() => {}), null);
+});
+
+Deno.test("parseSet() takes a set for a rule's own only if it has no name of its own", () => {
+  const set = (flags: number) =>
+    parseSet(message(0xa09, NFGENMSG, (encoder) => {
+      encoder.attribute(2, () => encoder.string("s"));
+      encoder.attribute(3, () => encoder.networkWord(flags));
+      encoder.attribute(4, () => encoder.networkWord(NAME_TYPE << 6 | PORT_TYPE));
+    }));
+  assert.deepEqual(set(1), {
+    ...{ name: "s", isAnonymous: true, keyTypes: [NAME_TYPE, PORT_TYPE], dataType: undefined },
+  });
+  assert.equal(set(2)!.isAnonymous, false, "flags constant");
+});
+
+Deno.test("parseElements() reads no ends of intervals, and no names that have no place in a command", () => {
+  const read = (type: number, flags: number | null, key: (encoder: NetlinkEncoder) => void) => {
+    const set = { name: "s", isAnonymous: false, keyTypes: [type], dataType: undefined };
+    const elements = parseElements(
+      message(0xa0c, NFGENMSG, (encoder) => {
+        encoder.nested(3, () =>
+          encoder.nested(1, () => {
+            encoder.nested(1, () => encoder.attribute(1, () => key(encoder)));
+            if (flags !== null) encoder.attribute(3, () => encoder.networkWord(flags));
+          }));
+      }),
+      set,
+    );
+    return elements.map((element) => element && element.key);
+  };
+  const port = (encoder: NetlinkEncoder) => encoder.networkShort(80);
+  assert.deepEqual(read(PORT_TYPE, null, port), [["80"]]);
+  assert.deepEqual(read(PORT_TYPE, 0, port), [["80"]]);
+  assert.deepEqual(read(PORT_TYPE, 1, port), [null], "the end of an interval");
+  const named = (name: string) => (encoder: NetlinkEncoder) => {
+    encoder.text(name);
+    encoder.fill(encoder.length + 16 - name.length);
+  };
+  assert.deepEqual(read(NAME_TYPE, null, named("wg-0.1*")), [["wg-0.1*"]]);
+  for (const name of ['a"b', "a b", "a;b", "a}", ""]) {
+    assert.deepEqual(read(NAME_TYPE, null, named(name)), [null]);
+  }
+});
+
+type Write = (encoder: NetlinkEncoder) => void;
+
+function expression(name: string, write: Write): Write {
+  return (encoder) =>
+    encoder.nested(1, () => {
+      encoder.attribute(1, () => encoder.string(name));
+      encoder.nested(2, () => write(encoder));
+    });
+}
+
+function words(encoder: NetlinkEncoder, fields: Readonly<Record<number, number>>): void {
+  for (const [type, value] of Object.entries(fields)) {
+    encoder.attribute(Number(type), () => encoder.networkWord(value));
+  }
+}
+
+/** Loads the protocol's number. */
+const PROTOCOL = expression("meta", (encoder) => words(encoder, { 1: 1, 2: 16 }));
+/** Loads two bytes at offset 2 of a header: of the transport header, the destination port. */
+const port = (base = 2) => expression("payload", (encoder) => words(encoder, { 1: 1, 2: base, 3: 2, 4: 2 }));
+const compare = (value: Write, { register = 1, operator = 0 } = {}) =>
+  expression("cmp", (encoder) => {
+    words(encoder, { 1: register, 2: operator });
+    encoder.nested(3, () => encoder.attribute(1, () => value(encoder)));
+  });
+const UDP = [PROTOCOL, compare((encoder) => encoder.byte(17))];
+const is80 = (how = {}) => compare((encoder) => encoder.networkShort(80), how);
+const lookup = (flags: number, register = 1) =>
+  expression("lookup", (encoder) => {
+    encoder.attribute(1, () => encoder.string("ports"));
+    words(encoder, { 2: register, 5: flags });
+  });
+const queue = (total: number) =>
+  expression("queue", (encoder) => {
+    encoder.attribute(1, () => encoder.networkShort(7));
+    encoder.attribute(2, () => encoder.networkShort(total));
+  });
+
+/** What is read of a rule, in words. */
+function ruleOf(expressions: readonly Write[], userdata: readonly number[] = []): string[] {
+  const { rule, bySet } = parseRule(message(0xa06, NFGENMSG, (encoder) => {
+    encoder.attribute(2, () => encoder.string("c"));
+    encoder.nested(4, () => expressions.forEach((write) => write(encoder)));
+    encoder.attribute(7, () => encoder.raw(userdata));
+  }))!;
+  return [
+    rule.comment,
+    ...rule.expressions.map(({ name, value }) => `${name} ${value}`),
+    ...bySet.map(({ name, set }) => `${name} @${set}`),
+  ];
+}
+
+Deno.test("parseRule() reads a match only where it is what it seems to be", () => {
+  assert.deepEqual(ruleOf([...UDP, port(), is80()]), ["", "udp dport 80"]);
+  assert.deepEqual(ruleOf([...UDP, port(), is80({ operator: 1 })]), [""], "not 80");
+  assert.deepEqual(ruleOf([...UDP, port(), is80({ register: 2 })]), [""], "something else that was loaded");
+  assert.deepEqual(ruleOf([...UDP, port(1), is80()]), [""], "two bytes of the IPv4 header");
+  assert.deepEqual(ruleOf([...UDP, port(), lookup(0)]), ["", "udp dport @ports"]);
+  assert.deepEqual(ruleOf([...UDP, port(), lookup(1)]), [""], "none of the ports");
+  assert.deepEqual(ruleOf([...UDP, port(), lookup(0, 2)]), [""], "a part of the key");
+});
+
+Deno.test("parseRule() reads the queue of a rule only if it is one, and the comment wherever it stands", () => {
+  assert.deepEqual(ruleOf([queue(1)]), ["", "queue 7"]);
+  assert.deepEqual(ruleOf([queue(2)]), [""], "queues 7 and 8");
+  const comment = [0, 3, ...new TextEncoder().encode("hi"), 0];
+  assert.deepEqual(ruleOf([], comment), ["hi"]);
+  assert.deepEqual(ruleOf([], [1, 2, 65, 0, ...comment]), ["hi"], "behind other user data");
+  assert.deepEqual(ruleOf([], [1, 2, 65, 0]), [""]);
+});

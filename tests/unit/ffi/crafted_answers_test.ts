@@ -1,11 +1,12 @@
 // Answers that none of the samples has.
 import assert from "node:assert/strict";
-import { parseFou } from "../../../ffi/fou_answers.ts";
+import { parseFou } from "../../../ffi/fou_messages.ts";
 import { parseLink } from "../../../ffi/link_answers.ts";
 import { NetlinkEncoder } from "../../../ffi/netlink_encoding.ts";
-import { type Message, messagesIn, RTM } from "../../../ffi/netlink_messages.ts";
+import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import { parseElements, parseSet } from "../../../ffi/nft_answers.ts";
 import { parseRule } from "../../../ffi/nft_rules.ts";
+import { RTM } from "../../../ffi/rtnetlink.ts";
 import { parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
 
 const NFGENMSG = [2, 0, 0, 0];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatNetwork } from "../../../lib/ipv4.ts";
 import { describeInnerClashes, NetworksInUse } from "../../../lib/kernel/networks_in_use.ts";
-import type { FoundRoute } from "../../../lib/ports.ts";
+import type { FoundRoute } from "../../../lib/kernel_ports.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
 /** A kernel with these routes, by the address that they are found for. @param asked gets what was asked */

@@ -3,7 +3,13 @@ import { refuseClashes } from "./clashes.ts";
 import { attempt, type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
-import { checkCommonSecrets, chooseScheme, refusePrivateKeys, type SchemeContext } from "./scheme.ts";
+import {
+  checkCommonSecrets,
+  chooseScheme,
+  refuseHalfOfKeys,
+  refusePrivateKeys,
+  type SchemeContext,
+} from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
 
@@ -37,7 +43,7 @@ export function choosePeers(
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
     const only = { name: chooseTunnelDevice(given, number), place: "", given };
-    const peer = choosePeer(only, { ...context, isNamed: false, net }, onMistake);
+    const peer = choosePeer(only, given, { ...context, isNamed: false, net }, onMistake);
     if (peer === undefined) return [];
     attempt(onMistake, () => refusePrivateKeys([{ ...peer, given }]));
     return [peer];
@@ -45,7 +51,7 @@ export function choosePeers(
   if (peers.length === 0) attempt(onMistake, () => checkCommonSecrets(given, context));
   const good = peers.flatMap((peer) => {
     const whole = { ...peer, given: inherit(given, peer.given) };
-    const chosen = choosePeer(whole, { ...context, isNamed: true, net }, onMistake);
+    const chosen = choosePeer(whole, peer.given, { ...context, isNamed: true, net }, onMistake);
     return chosen === undefined ? [] : [{ peer, whole, chosen }];
   });
   const chosen = good.map((each) => each.chosen);
@@ -69,16 +75,26 @@ function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Read
   return { ...shared, ...own };
 }
 
-/** @returns undefined when it has mistakes that are not thrown */
-function choosePeer(peer: GivenPeer, context: PeerContext, onMistake: OnMistake): Peer | undefined {
+/**
+ * Chooses a peer's settings.
+ *
+ * @param own those of its values that it does not inherit
+ * @returns undefined when it has mistakes that are not thrown
+ */
+function choosePeer(
+  peer: GivenPeer,
+  own: Readonly<GivenValues>,
+  context: PeerContext,
+  onMistake: OnMistake,
+): Peer | undefined {
   const { mode, number, isNamed } = context;
   const { given } = peer;
   const tunnel = attempt(onMistake, () => chooseTunnel(peer, context));
   const remote = attempt(onMistake, () => chooseRemote(given, mode));
   const byRemote = attempt(onMistake, () => chooseByRemote(given, context));
-  const scheme = attempt(onMistake, () => chooseScheme(given, context));
+  const scheme = attempt(onMistake, () => chooseScheme(given, own, context));
   const isKnown = scheme && byRemote &&
-    attempt(onMistake, () => refuseUnknowable(peer, scheme, byRemote, context));
+    attempt(onMistake, () => refuseUnknowable(peer, own, { scheme, byRemote }, context));
   const routes = attempt(onMistake, () => chooseRoutes(given));
   if (!remote || !byRemote || !scheme || !isKnown || !tunnel || !routes) return undefined;
   return {
@@ -104,13 +120,16 @@ function choosePeer(peer: GivenPeer, context: PeerContext, onMistake: OnMistake)
 /** Refuses a peer that nothing identifies, and warns of one that anyone can be where that is possible. @returns true */
 function refuseUnknowable(
   peer: GivenPeer,
-  scheme: Peer["scheme"],
-  byRemote: Peer["byRemote"],
+  own: Readonly<GivenValues>,
+  { scheme, byRemote }: Pick<Peer, "scheme" | "byRemote">,
   { mode, isNamed, net, warn }: PeerContext,
 ): true {
-  if (mode !== "server" || scheme.kind !== "port" || byRemote.ip) return true;
-  if (isNamed && !byRemote.port) throw unknowableError(peer);
-  if (!isNamed && net !== null) throw nobodyError(peer.given);
+  if (scheme.kind !== "port") return true;
+  const isOpen = mode === "server" && !byRemote.ip;
+  if (isOpen && isNamed && !byRemote.port) throw unknowableError(peer);
+  if (isOpen && !isNamed && net !== null) throw nobodyError(peer.given);
+  refuseHalfOfKeys(own, mode);
+  if (!isOpen) return true;
   const whom = isNamed ? ` as ${quote(peer.name)}` : "";
   warn(
     `Anyone who can send to the server's UDP port is admitted${whom}, ` +

@@ -10,6 +10,9 @@ import { decodeKey, ValueError } from "./values.ts";
 /** What fits IPv4's minimum MTU (576), minus IP and UDP headers. */
 const SAFE_TOKEN_LENGTH = 548;
 
+/** What gives the key by which a client is known. */
+const KEY_OPTIONS = { client: "--auth-key-file", server: "--auth-remote-pubkey-b64" } as const;
+
 /** What is needed to choose a scheme. */
 export interface SchemeContext {
   readonly mode: "client" | "server";
@@ -22,23 +25,27 @@ export interface SchemeContext {
  * Chooses how a client authenticates: a token if there is one, else a key (on a client its own private key, on a server
  * the client's public key), else nothing.
  *
+ * @param own the values that were given for this peer, rather than for all
  * @throws {SettingsError} for an unusable token or key, or an unreadable file
  */
-export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContext): Scheme {
+export function chooseScheme(
+  given: Readonly<GivenValues>,
+  own: Readonly<GivenValues>,
+  context: SchemeContext,
+): Scheme {
   const { token, privateKey, remotePublicKey } = given;
   const [needed, spare] = context.mode === "client"
     ? [privateKey, remotePublicKey]
     : [remotePublicKey, privateKey];
   if (token !== undefined) {
-    for (const key of [needed, spare]) {
-      if (key !== undefined) context.warn(`${key.place} has no effect together with ${token.place}`);
+    for (const other of [needed, spare, own.secret]) {
+      if (other !== undefined) context.warn(`${other.place} has no effect together with ${token.place}`);
     }
     return { kind: "token", token: readToken(token, given.reply?.value ?? false, context) };
   }
   if (needed === undefined) {
-    const missing = context.mode === "client" ? "auth-key-file" : "auth-remote-pubkey-b64";
-    if (spare !== undefined) {
-      context.warn(`${spare.place} has no effect on a ${context.mode} without --${missing}`);
+    if (privateKey !== undefined && own.privateKey === undefined) {
+      context.warn(`${privateKey.place} has no effect on a server without ${KEY_OPTIONS.server}`);
     }
     return { kind: "port" };
   }
@@ -58,6 +65,22 @@ export function chooseScheme(given: Readonly<GivenValues>, context: SchemeContex
     remotePublicKey: remotePublicKey?.value ?? null,
     secret,
   };
+}
+
+/**
+ * Refuses a part of what keys need where there is no key: whoever gives it wants no server that admits everyone.
+ *
+ * @param own the values that were given for this peer: what is given for all may be for others
+ * @throws {SettingsError}
+ */
+export function refuseHalfOfKeys(own: Readonly<GivenValues>, mode: SchemeContext["mode"]): void {
+  const half = own.secret ?? own.privateKey ?? own.remotePublicKey;
+  if (half === undefined) return;
+  throw new SettingsError(
+    `Cannot use ${half.place} without ${
+      KEY_OPTIONS[mode]
+    }: alone it authenticates nothing; give both or neither`,
+  );
 }
 
 /**

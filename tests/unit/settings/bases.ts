@@ -6,15 +6,13 @@ export const BASES = {
     remote = "198.51.100.1:10000"
     [tunl]
     ip = "172.28.0.1"
-    [auth]
-    secret = "base secret"`,
+    [auth]`,
   server: `
     server = true
     [fou]
     local-ip = "192.0.2.1"
     remote = "198.51.100.1:10000"
-    [auth]
-    secret = "base secret"`,
+    [auth]`,
 } as const;
 
 /** The key pair in version 0.1's README. */

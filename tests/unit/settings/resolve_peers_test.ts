@@ -82,6 +82,14 @@ Deno.test("loadSettings() lets a peer inherit common values from files and the c
   assert.deepEqual([second.lifetime, second.reply, second.tunnel.ip], [0, false, "10.9.9.8"]);
 });
 
+Deno.test("loadSettings() warns of a common key that a peer does not use, and says nothing of a common secret", () => {
+  const lines =
+    '\nauth.key-file = "/k"\n[[peer]]\nname = "a"\nfou.remote = "192.0.2.9"\nauth.by-remote-ip = true';
+  assert.deepEqual(loadHub(lines).warnings, [
+    "auth.key-file at /dir/hub.toml:8:17 has no effect on a server without --auth-remote-pubkey-b64",
+  ]);
+});
+
 Deno.test("loadSettings() lets a peer's token or key replace the common ones without a warning", () => {
   const token = `[auth]\nsecret = "s"\ntoken = "all"`;
   const keys = `[auth]\nsecret = "s"\nkey-file = "/k"\nremote-pubkey-b64 = "${PUBLIC_KEY}"`;

@@ -9,6 +9,7 @@ const CLIENT = ["-b", "192.0.2.1", "-r", "198.51.100.1:10000", "--tunl-ip", "172
 const SERVER = ["-s", "-b", "@eth0", "--auth-remote-pubkey-b64", PUBLIC_KEY];
 const PLAIN = { client: CLIENT, server: ["-s", "-b", "@eth0"] };
 const FILES = { key: PRIVATE_KEY, secret: "hunter2", token: "hunter2" };
+const PROOF = `secret = "hunter2"\nremote-pubkey-b64 = "${PUBLIC_KEY}"`;
 const SECRET = ["--auth-secret-file", "{dir}/secret"];
 
 const CASES: readonly {
@@ -68,19 +69,6 @@ const CASES: readonly {
     ],
   },
   {
-    name: "a server's key without the client's",
-    argv: ["-s", "-b", "@eth0", "--auth-key-file", "{dir}/key"],
-    warnings: [
-      "--auth-key-file has no effect on a server without --auth-remote-pubkey-b64",
-      "Anyone who can send to the server's UDP port is admitted, because nothing is authenticated: give --auth-remote-pubkey-b64",
-    ],
-  },
-  {
-    name: "a client's far key without its own",
-    argv: [...CLIENT, "--auth-remote-pubkey-b64", PUBLIC_KEY],
-    warnings: ["--auth-remote-pubkey-b64 has no effect on a client without --auth-key-file"],
-  },
-  {
     name: "a server's key on a client that expects no replies",
     argv: [...CLIENT, ...SECRET, "--auth-key-file", "{dir}/key", "--auth-remote-pubkey-b64", PUBLIC_KEY],
     warnings: ["--auth-remote-pubkey-b64 has no effect on a client without --reply-on-auth-ok"],
@@ -100,11 +88,12 @@ const CASES: readonly {
     warnings: [],
   },
   {
-    name: "keys beside a token",
-    argv: [...SERVER, "--auth-token-file", "{dir}/token", "--auth-key-file", "{dir}/key"],
+    name: "keys and a secret beside a token",
+    argv: [...SERVER, ...SECRET, "--auth-token-file", "{dir}/token", "--auth-key-file", "{dir}/key"],
     warnings: [
       "--auth-remote-pubkey-b64 has no effect together with --auth-token-file",
       "--auth-key-file has no effect together with --auth-token-file",
+      "--auth-secret-file has no effect together with --auth-token-file",
     ],
   },
   {
@@ -122,7 +111,7 @@ const CASES: readonly {
   {
     name: "a place in a file",
     argv: ["--config", "{dir}/c.toml"],
-    files: { "c.toml": `keepalive = 5\n${BASES.server}\nremote-pubkey-b64 = "${PUBLIC_KEY}"\n[tunl]` },
+    files: { "c.toml": `keepalive = 5\n${BASES.server}\n${PROOF}\n[tunl]` },
     warnings: [
       "The address of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-ip",
       "The port of fou.remote at /dir/c.toml:6:14 has no effect on a server without --auth-by-remote-port",
@@ -131,14 +120,14 @@ const CASES: readonly {
   {
     name: "a file with a secret in it that all can read",
     argv: ["--config", "{dir}/c.toml"],
-    files: { "c.toml": BASES.client },
+    files: { "c.toml": `${BASES.client}\ntoken = "hunter2"` },
     mode: 0o644,
     warnings: ["/dir/c.toml holds secrets and every user of this host can read it: chmod o-r /dir/c.toml"],
   },
   {
     name: "nothing about a file with a secret that its group can read",
     argv: ["--config", "{dir}/c.toml"],
-    files: { "c.toml": BASES.client },
+    files: { "c.toml": `${BASES.client}\ntoken = "hunter2"` },
     mode: 0o640,
     warnings: [],
   },

@@ -122,6 +122,19 @@ export const FIT: readonly BadInput[] = ([
     [...OK_CLIENT, "--auth-key-b64", README_KEY, "--auth-secret", "IP2\u0001, and more"],
     "Cannot use (hidden) as --auth-secret: it begins as an extension of an auth packet does, choose another",
   ],
+  ...[
+    ["-s -b @eth0", "--auth-secret", "x", "--auth-remote-pubkey-b64"],
+    ["-s -b @eth0", "--auth-secret-file", "x", "--auth-remote-pubkey-b64"],
+    ["-s -b @eth0 -r 192.0.2.9 --auth-by-remote-ip", "--auth-secret", "x", "--auth-remote-pubkey-b64"],
+    ["-s -b @eth0", "--auth-key-b64", README_KEY, "--auth-remote-pubkey-b64"],
+    [OK_CLIENT.join(" "), "--auth-secret", "x", "--auth-key-file"],
+    [OK_CLIENT.join(" "), "--auth-remote-pubkey-b64", POINT, "--auth-key-file"],
+  ].map(([words, option, value, missing]) =>
+    [
+      [...words!.split(" "), option!, value!],
+      `Cannot use ${option} without ${missing}: alone it authenticates nothing; give both or neither`,
+    ] as const
+  ),
   [
     [...OK_CLIENT, "--auth-token-b64="],
     "Cannot use (hidden) as --auth-token-b64: must be 1 to 1472 bytes, but it is 0",

@@ -1,4 +1,4 @@
-import { BASES, PUBLIC_KEY } from "../bases.ts";
+import { BASES, PRIVATE_KEY, PUBLIC_KEY } from "../bases.ts";
 import { type BadInput, says } from "./input.ts";
 import { BRACKET, DEVICE, QUOTES } from "./phrases.ts";
 
@@ -81,6 +81,14 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
     peer("a"),
     'Cannot use peer "a" (name at @:6:8) without a way to identify it: give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip',
   ],
+  ...['auth.secret = "x"', `auth.key-b64 = "${PRIVATE_KEY}"`].map((line) =>
+    [
+      peer("a", `tunl.peer-ip = "10.0.0.97"\nfou.remote = "192.0.2.9"\nauth.by-remote-ip = true\n${line}`),
+      `Cannot use ${line.split(" ")[0]} at @:10:${
+        line.indexOf('"') + 1
+      } without --auth-remote-pubkey-b64: alone it authenticates nothing; give both or neither`,
+    ] as const
+  ),
   [peer("all"), 'Cannot use "all" as name at @:6:8: the kernel uses this name itself'],
   [
     peer("a", 'tunl.dev = "default"'),

@@ -144,11 +144,11 @@ export const TOML: readonly BadInput[] = ([
   ["server = true", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
     `${BASES.server}\n[tunl]\nip = '10.0.0.1'\npeer-ip = '10.0.0.1'`,
-    "Cannot use 10.0.0.1 as tunl.peer-ip at @:10:11: it is also the local tunnel address",
+    "Cannot use 10.0.0.1 as tunl.peer-ip at @:9:11: it is also the local tunnel address",
   ],
   [`reauth-only = true\n${BASES.server}`, "Cannot use reauth-only at @:1:15 on a server: it is for clients"],
   [
     `${BASES.server}\nkey-file = "missing.key"\nremote-pubkey-b64 = "eQYNhD/Xwl6Zaq+z3QXDzNI77x8CEKqY1n5kt9bKeEI="`,
-    "Cannot read {dir}/missing.key (auth.key-file at @:8:12): No such file or directory; make it, or name another",
+    "Cannot read {dir}/missing.key (auth.key-file at @:7:12): No such file or directory; make it, or name another",
   ],
 ] as const).map(inFile);

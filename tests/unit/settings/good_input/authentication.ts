@@ -13,7 +13,7 @@ export const AUTHENTICATION: readonly GoodInput[] = [
     gives: {
       "peers.0.scheme.kind": "ed25519",
       "peers.0.scheme.privateKey": fromBase64(PRIVATE_KEY),
-      "peers.0.scheme.secret": "base secret",
+      "peers.0.scheme.secret": "netprickle.com",
     },
   },
   {

@@ -118,8 +118,8 @@ export class PeerLog {
     if (this.due !== null && this.due <= now) this.#log.notice(this.#refusals.sum(now));
   }
 
-  /** @param explain why a signature is wrong, in words that follow the refusal; called only for a line of the log */
-  refused({ datagram: { source }, refusal, peer, holder }: Refused, explain: () => string): void {
+  /** @param explain the refusal, in words that follow it; null: it says all. Called only for a line of the log */
+  refused({ datagram: { source }, refusal, peer, holder }: Refused, explain: () => string | null): void {
     this.history.refused(peer ?? null, { refusal, source: formatEndpoint(source) });
     if (peer !== undefined && holder !== undefined) {
       const why =
@@ -135,8 +135,9 @@ export class PeerLog {
       return this.#noteOf(this.#repeated, peer, source, refusal, why);
     }
     const line = this.#refusals.note(source, refusal, this.#clock.now());
-    if (line === null) this.#log.debug(describeRefusal(source, refusal));
-    else this.#log.notice(refusal === "wrong signature" ? `${line} (${explain()})` : line);
+    if (line === null) return this.#log.debug(describeRefusal(source, refusal));
+    const why = explain();
+    this.#log.notice(why === null ? line : `${line} (${why})`);
   }
 
   /** Logs a refusal of a packet that a peer's proof was in, each peer's once a minute. */

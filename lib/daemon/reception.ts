@@ -5,6 +5,7 @@ import { parseUdpPacket } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import { earlier } from "../registrar/lifetime.ts";
 import { type Admitted, isUnchanged, type Left, type Outcome, type Refused } from "../registrar/outcome.ts";
+import { explainWrongLength } from "../registrar/wrong_length.ts";
 import { explainWrongSignature } from "../registrar/wrong_signature.ts";
 import { Alarm } from "./alarm.ts";
 import type { Announcer } from "./announcer.ts";
@@ -145,13 +146,15 @@ export class Reception {
   }
 
   #refused(outcome: Refused): void {
-    this.#context.peerLog.refused(outcome, () => this.#explain(outcome.datagram.payload));
+    this.#context.peerLog.refused(outcome, () => this.#explain(outcome));
     this.#alarm.update();
   }
 
-  #explain(payload: Uint8Array): string {
+  #explain({ refusal, datagram: { payload } }: Refused): string | null {
     const { settings: { peers }, registrar: { admissions } } = this.#context.setup();
-    return explainWrongSignature(payload, peers, admissions, this.#clock);
+    if (refusal === "wrong signature") return explainWrongSignature(payload, peers, admissions, this.#clock);
+    const isOfLength = refusal === "wrong length" || refusal === "not an extension of a known form";
+    return isOfLength ? explainWrongLength(payload.length, peers) : null;
   }
 
   #shutOut({ peer: { name }, why }: Left): void {

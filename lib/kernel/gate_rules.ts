@@ -38,6 +38,9 @@ function limitsFor(capacity: number) {
   };
 }
 
+/** How many packets of a wrong length are told: a few, as strangers may send more. */
+const STRAYS = "6/minute burst 5 packets";
+
 /** Bytes of an IPv4 header without options: the shortest tunnelled packet. */
 const INNER_HEADER_LENGTH = 20;
 
@@ -186,6 +189,10 @@ function definitions(rules: GateRules, comment: string): string[] {
     rule(names.fou, `meta iifkind "ipip" ${count}drop`),
     ...rules.authLengths.flatMap(authMatches).map((match) => rule(names.fou, `${match} goto ${names.auth}`)),
     rule(names.fou, `${REMOTE} vmap @${names.remotes}`),
+    // A client that authenticates in another way than this server asks for: the log must tell.
+    ...strayMatches(rules.authLengths).map((match) =>
+      rule(names.fou, `${match} limit rate ${STRAYS} ${count}queue num ${queue}`)
+    ),
     rule(names.fou, `${count}drop`),
     // The kernel's own checks of sources come later. A tunnel to such an address would let in anyone, or harm this host.
     rule(names.auth, `ip saddr 0.0.0.0/8 ${count}drop`),
@@ -223,6 +230,12 @@ function authMatches(length: number): string[] {
   const exact = `udp length ${8 + length}`;
   if (length < INNER_HEADER_LENGTH) return [exact];
   return [`${exact} @th,64,4 != 4`, `${exact} @th,80,16 != ${length}`];
+}
+
+/** Matches datagrams that may be auth packets of another length, whose payload does not begin as an IPv4 packet does. */
+function strayMatches(authLengths: readonly number[]): string[] {
+  if (authLengths.length === 0) return [];
+  return [...authLengths.includes(0) ? [] : ["udp length 8"], "@th,64,8 != 69"];
 }
 
 /**

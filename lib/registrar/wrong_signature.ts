@@ -67,8 +67,9 @@ function explainBy(
   const privateKey = new Uint8Array(scheme.remotePublicKey!);
   const isPrivate = isSignedBy({ remotePublicKey: keyPairOf(privateKey).publicKey });
   return isPrivate
-    ? `what is given here as the public key of ${name} is its private key: give the public one, the second line of ` +
-      "--auth-keygen, of a new pair, as the private one has been shown"
+    ? `it is signed with what is given here as the public key of ${name}: either the client's auth.key-file has that ` +
+      "public key, and needs the first line of --auth-keygen; or what is given here is its private key: then make a " +
+      "new pair, as that one has been shown, and give the second line of --auth-keygen here"
     : null;
 }
 

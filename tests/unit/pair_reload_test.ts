@@ -177,3 +177,21 @@ Deno.test("A changed proof shuts out the old client at once, and admits a client
     assert.deepEqual(secrets, []);
   }
 });
+
+Deno.test("A server tells of a client that authenticates in another way than it asks for, and strangers do not fill its log", async () => {
+  const world = await connected();
+  const [client] = world.clients;
+  const settings = clientSettings(0);
+  const schemes: [Scheme, RegExp][] = [
+    [{ kind: "port" }, /wrong length \(it is empty, .*; a key or a token is what this server asks for: /],
+    [{ kind: "token", token: new TextEncoder().encode("long") }, /wrong length/],
+  ];
+  for (const [scheme, words] of schemes) {
+    world.nats[0].forget();
+    await reload(world, client!, { ...settings, peers: settings.peers.map((peer) => ({ ...peer, scheme })) });
+    await world.pass(120);
+    assert.ok(world.server.hasLogged(words), world.story);
+  }
+  const told = world.server.lines.filter((line) => /refused .*auth packet/.test(line));
+  assert.ok(told.length <= 5, told.join("\n"));
+});

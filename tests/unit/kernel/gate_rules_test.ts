@@ -46,6 +46,8 @@ Deno.test("defineGate() writes the whole gate", () => {
     "add rule ip ipipou fou-t0 udp length 81 @th,64,4 != 4 goto auth-t0",
     "add rule ip ipipou fou-t0 udp length 81 @th,80,16 != 73 goto auth-t0",
     "add rule ip ipipou fou-t0 ip saddr . udp sport . udp dport vmap @remotes-t0",
+    "add rule ip ipipou fou-t0 udp length 8 limit rate 6/minute burst 5 packets queue num 7",
+    "add rule ip ipipou fou-t0 @th,64,8 != 69 limit rate 6/minute burst 5 packets queue num 7",
     "add rule ip ipipou fou-t0 drop",
     "add rule ip ipipou auth-t0 ip saddr 0.0.0.0/8 drop",
     "add rule ip ipipou auth-t0 fib saddr type != unicast drop",
@@ -61,7 +63,8 @@ Deno.test("defineGate() writes the whole gate", () => {
 
 Deno.test("defineGate() matches auth packets by length, and by more when data can have that length", () => {
   const matches = (authLengths: number[]) =>
-    rulesIn("fou", { authLengths }).slice(1, -2).map((rule) => rule.replace(/ goto auth-t0$/, ""));
+    rulesIn("fou", { authLengths }).filter((rule) => / goto auth-t0$/.test(rule))
+      .map((rule) => rule.replace(/ goto auth-t0$/, ""));
   assert.deepEqual(matches([0]), ["udp length 8"]);
   assert.deepEqual(matches([19]), ["udp length 27"]);
   assert.deepEqual(matches([20]), ["udp length 28 @th,64,4 != 4", "udp length 28 @th,80,16 != 20"]);
@@ -72,6 +75,18 @@ Deno.test("defineGate() matches auth packets by length, and by more when data ca
     "udp length 32 @th,80,16 != 24",
     "udp length 81 @th,64,4 != 4",
     "udp length 81 @th,80,16 != 73",
+  ]);
+});
+
+Deno.test("defineGate() lets the program see a few packets of other lengths, after all that is let in, and drops the rest", () => {
+  const last = (authLengths: number[]) => rulesIn("fou", { authLengths }).slice(1 + 2 * authLengths.length);
+  const limited = "limit rate 6/minute burst 5 packets queue num 7";
+  const letIn = "ip saddr . udp sport . udp dport vmap @remotes-t0";
+  assert.deepEqual(last([73]), [letIn, `udp length 8 ${limited}`, `@th,64,8 != 69 ${limited}`, "drop"]);
+  assert.deepEqual(rulesIn("fou", { authLengths: [0] }).slice(2), [
+    letIn,
+    `@th,64,8 != 69 ${limited}`,
+    "drop",
   ]);
 });
 

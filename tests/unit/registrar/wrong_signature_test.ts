@@ -35,7 +35,7 @@ Deno.test("explainWrongSignature() tells a known key with another secret, where 
   );
 });
 
-Deno.test("explainWrongSignature() tells a private key that was given as the public one", () => {
+Deno.test("explainWrongSignature() tells a private key that was given as the public one, or the public one as private", () => {
   // Half of all private keys can pass for a public one.
   const [client] = [1, 3].map((seed) => keyPairOf(new Uint8Array(32).fill(seed)));
   const words = explain(payloadOf(client!.privateKey, "s"), [
@@ -44,9 +44,15 @@ Deno.test("explainWrongSignature() tells a private key that was given as the pub
   ]);
   assert.match(
     words,
-    /^what is given here as the public key of pasted is its private key: give the public one/,
+    /^it is signed with what is given here as the public key of pasted: either the client's auth.key-file has that /,
   );
+  assert.match(words, /needs the first line of --auth-keygen; or what is given here is its private key: /);
   assert.ok(!words.includes(client!.privateKey.toBase64()));
+  const reversed = [peer("reversed", OFFICE!.publicKey, "s")];
+  assert.match(
+    explain(payloadOf(OFFICE!.publicKey, "s"), reversed),
+    /^it is signed with .* of reversed: either/,
+  );
 });
 
 Deno.test("explainWrongSignature() tells a packet that was changed on its way", () => {

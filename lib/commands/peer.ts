@@ -85,8 +85,8 @@ function makeClient(
 ): string {
   const peer = settings.peers.find((other) => other.name === request.peer)!;
   const endpoint = chooseEndpoint(request, settings);
-  const file = formatClient(settings, peer, { name, endpoint, device: request.clientDevice, privateKey });
-  return request.asLine ? formatClientCommand(name, file) : file;
+  const format = request.asLine ? formatClientCommand : formatClient;
+  return format(settings, peer, { name, endpoint, device: request.clientDevice, privateKey });
 }
 
 /** Formats the file of a peer's client again. @throws {SettingsError} when there is no such peer */
@@ -95,7 +95,11 @@ export function showPeer(request: PeerChoice & ClientFileRequest, files: Files):
   const loaded = loadHub(hub, files);
   const isThere = loaded.settings.isOfMany && loaded.settings.peers.some(({ name }) => name === request.peer);
   if (!isThere) throw missingPeerError("show", hub, request.peer, loaded);
-  return { result: makeClient(request, hub, loaded.settings, null), notes: [] };
+  const { scheme } = loaded.settings.peers.find(({ name }) => name === request.peer)!;
+  const notes = scheme.kind === "ed25519"
+    ? [`the client's private key is not known here: ${hub.name}.key there must hold it`]
+    : [];
+  return { result: makeClient(request, hub, loaded.settings, null), notes };
 }
 
 function warnOfUser({ name }: Hub, path: string): string {

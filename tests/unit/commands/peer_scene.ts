@@ -93,9 +93,10 @@ export function refused(words: string, files: Readonly<Record<string, string>>, 
   assert.deepEqual([written, removed, told, locks], [[], [], [], []]);
 }
 
-/** The settings of a client's file, with the key of PUBLIC_KEY next to it. */
-export function clientOf(file: string) {
-  const files = { "/etc/ipipou/hub.toml": file, "/etc/ipipou/hub.key": `${PRIVATE_KEY}\n` };
+/** The settings of a client's file, with the key of PUBLIC_KEY and other files next to it. */
+export function clientOf(file: string, others: Readonly<Record<string, string>> = {}) {
+  const all = { "hub.key": `${PRIVATE_KEY}\n`, ...others, "hub.toml": file };
+  const files = Object.fromEntries(Object.entries(all).map(([name, text]) => [`/etc/ipipou/${name}`, text]));
   const { settings, warnings } = load(["--config", "hub"], files);
   assert.deepEqual(warnings, []);
   assert.equal(settings.mode, "client");

@@ -24,6 +24,7 @@ import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import type { Command } from "./lib/settings/commands.ts";
 import {
+  type DoctorRequest,
   type Invocation,
   type MetricsRequest,
   parseInvocation,
@@ -133,6 +134,14 @@ async function showMetrics({ name, file, listen }: MetricsRequest, system: Statu
   await serveMetrics(listen, (...request) => metrics.answer(...request), signals.stop);
 }
 
+async function examine(request: DoctorRequest): Promise<ExitCode> {
+  const { doctor } = await import("./lib/commands/doctor.ts");
+  const { HOST } = await import("./lib/system/host.ts");
+  const { text, exitCode } = await doctor(request, { system: SYSTEM, host: HOST, files: DISK });
+  print(text);
+  return exitCode;
+}
+
 /** The name of the instance of /etc/ipipou/NAME.toml; null: there are no such settings, or none that can be read. */
 function instanceOf(config: string): string | null {
   try {
@@ -192,6 +201,8 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
       return await withStatusSystem((system) => showMetrics(invocation, system));
     case "check":
       return check(invocation.names, DISK, (line) => print(`${line}\n`));
+    case "doctor":
+      return await examine(invocation);
     case "convert":
       return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":

@@ -33,6 +33,18 @@ export function familyRequest(): Uint8Array<ArrayBuffer> {
   });
 }
 
+/** Asks for all families of generic netlink, which loads none. */
+export function familiesRequest(): Uint8Array<ArrayBuffer> {
+  return makeRequest(GENL_ID_CTRL, NLM_F.dump, [CTRL_CMD_GETFAMILY, CTRL_VERSION, 0, 0]);
+}
+
+/** Reads the name of a family of generic netlink. @returns null: it is none */
+export function parseFamilyName({ type, body }: Message): string | null {
+  return type !== GENL_ID_CTRL
+    ? null
+    : new Attributes(body, GENERIC_HEADER).text(CTRL_ATTR.familyName) ?? null;
+}
+
 /** Reads the number of a family of generic netlink. @returns null: it is none */
 export function parseFamily({ type, body }: Message): number | null {
   return type !== GENL_ID_CTRL

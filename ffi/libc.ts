@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { EXIT } from "../lib/errors.ts";
 import { type LibrarySource, openLibrary } from "./library.ts";
 
-const SOURCE: LibrarySource = {
+export const LIBC_SOURCE: LibrarySource = {
   name: "the C library",
   files: ["libc.so.6", "libc.so", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"],
   override: "IPIPOU_LIBC",
@@ -259,7 +259,7 @@ interface Shared {
 let shared: Shared | null = null;
 
 function load(): Shared {
-  const library = openLibrary(SOURCE, SYMBOLS);
+  const library = openLibrary(LIBC_SOURCE, SYMBOLS);
   return { library, errno: new Deno.UnsafePointerView(library.symbols.__errno_location()!), users: 0 };
 }
 

@@ -1,7 +1,7 @@
 import { EXIT } from "../lib/errors.ts";
 import { type LibrarySource, openLibrary } from "./library.ts";
 
-const SOURCE: LibrarySource = {
+export const QUEUE_SOURCE: LibrarySource = {
   name: "libnetfilter_queue",
   files: ["libnetfilter_queue.so.1", "libnetfilter_queue.so"],
   override: "IPIPOU_LIBNETFILTER_QUEUE",
@@ -95,5 +95,5 @@ export type LibnetfilterQueue = Deno.DynamicLibrary<typeof SYMBOLS>;
 
 /** Loads the library; the caller closes it. @throws {IpipouError} exit code 20 and the cure when it is missing */
 export function openLibnetfilterQueue(): LibnetfilterQueue {
-  return openLibrary(SOURCE, SYMBOLS);
+  return openLibrary(QUEUE_SOURCE, SYMBOLS);
 }

@@ -1,5 +1,5 @@
-import { O_CLOEXEC, O_RDONLY, openFile } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
+import { procText } from "./proc_files.ts";
 
 /** Where each kernel has its modules, in a folder named after its release. */
 const MODULES = "/lib/modules";
@@ -9,7 +9,7 @@ const UTSNAME_FIELD = 65;
 /** Whether this is another user namespace than the first; see {@linkcode Surroundings}. */
 export function isInnerUserNamespace(): boolean {
   try {
-    return !isIdentity(readStart("/proc/self/uid_map"));
+    return !isIdentity(procText("/proc/self/uid_map"));
   } catch {
     // A kernel without user namespaces, or no /proc.
     return false;
@@ -44,14 +44,4 @@ export function kernelRelease(): string {
   libc.check("read the kernel's release", "uname", libc.symbols.uname(names));
   const release = names.subarray(2 * UTSNAME_FIELD, 3 * UTSNAME_FIELD);
   return new TextDecoder().decode(release.subarray(0, release.indexOf(0)));
-}
-
-/** Reads the start of a file in /proc, for which the runtime asks for all permissions there are. @throws {SysError} */
-function readStart(path: string): string {
-  using resources = new DisposableStack();
-  const libc = resources.use(new Libc());
-  const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
-  const buffer = new Uint8Array(4096);
-  const length = libc.check(`read ${path}`, "read", libc.symbols.read(fd, buffer, BigInt(buffer.length)));
-  return new TextDecoder().decode(buffer.subarray(0, length));
 }

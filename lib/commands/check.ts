@@ -13,9 +13,9 @@ export function check(names: readonly string[], files: Files, print: (line: stri
   const configs = names.length > 0 ? names : allConfigs(files);
   let count = 0;
   for (const config of configs) {
-    const { mistakes, warnings } = findMistakes(config, files);
+    const { mistakes, warnings, unread } = findMistakes(config, files);
     for (const mistake of mistakes) print(mistake);
-    for (const warning of warnings) print(`Warning: ${warning}`);
+    for (const warning of [...warnings, ...unread]) print(`Warning: ${warning}`);
     if (mistakes.length === 0) print(`${showPath(pathOf(config, "toml"))}: no mistakes`);
     count += mistakes.length;
   }

@@ -3,12 +3,17 @@ import { attempt, type SettingsError, showPath } from "./errors.ts";
 import { type Files, MODE, type ReadFile } from "./files.ts";
 import { loadInput } from "./load.ts";
 import { resolveAll } from "./resolve.ts";
+import type { Settings } from "./settings.ts";
 
 /** What a check of a configuration file found. */
 interface Findings {
   /** A line each, as the one that a run would end with. */
   readonly mistakes: readonly string[];
   readonly warnings: readonly string[];
+  /** What this user cannot read. */
+  readonly unread: readonly string[];
+  /** With something in place of each secret that this user cannot read; null: there are mistakes. */
+  readonly settings: Settings | null;
 }
 
 /**
@@ -21,20 +26,18 @@ export function findMistakes(config: string, files: Files): Findings {
   const mistakes = new Set<string>();
   const onMistake = ({ message }: SettingsError) => void mistakes.add(message);
   const input = attempt(onMistake, () => loadInput({ configs: [config], given: {} }, files, onMistake));
-  if (input === undefined) return { mistakes: [...mistakes], warnings: [] };
+  if (input === undefined) return { mistakes: [...mistakes], warnings: [], unread: [], settings: null };
   const unseen = new Set<string>();
   const read = withStandIns(files.read, (path) => unseen.add(path));
   // What is missing may stand in a line that cannot be read.
   const resolved = input.isWhole ? attempt(onMistake, () => resolveAll(input, read, onMistake)) : undefined;
   return {
     mistakes: [...mistakes],
-    warnings: [
-      ...input.warnings,
-      ...resolved?.warnings ?? [],
-      ...[...unseen].map((path) =>
-        `${showPath(path)} cannot be read by this user: its content was not checked`
-      ),
-    ],
+    warnings: [...input.warnings, ...resolved?.warnings ?? []],
+    unread: [...unseen].map((path) =>
+      `${showPath(path)} cannot be read by this user: its content was not checked`
+    ),
+    settings: mistakes.size === 0 ? resolved?.settings ?? null : null,
   };
 }
 

@@ -33,6 +33,8 @@ export type Invocation =
   | MetricsRequest & { readonly kind: "metrics" }
   /** Find mistakes in configuration files, as `--config` takes them; none: all of /etc/ipipou. */
   | { readonly kind: "check"; readonly names: readonly string[] }
+  /** Find what keeps tunnels from working. */
+  | DoctorRequest & { readonly kind: "doctor" }
   /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
@@ -51,6 +53,13 @@ export interface StatusRequest {
   readonly json: boolean;
   /** Again and again. */
   readonly watch: boolean;
+}
+
+/** What to examine, and how to say it. */
+export interface DoctorRequest {
+  /** A file, as `--config` takes it; null: all of /etc/ipipou. */
+  readonly name: string | null;
+  readonly json: boolean;
 }
 
 /** Of what to make metrics, and where they go. */
@@ -135,6 +144,7 @@ const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => 
   status: parseStatus,
   metrics: parseMetrics,
   check: ({ words }) => ({ kind: "check", names: words }),
+  doctor: parseDoctor,
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
@@ -194,6 +204,13 @@ function parseMetrics({ words, own: { listen, output } }: ParsedWords): Invocati
     file: output?.value ?? null,
     listen: listen === undefined ? null : metricsPlace(listen.value, listen.place),
   };
+}
+
+function parseDoctor({ words, switches }: ParsedWords): Invocation {
+  if (words.length > 1) {
+    throw new SettingsError("Cannot examine several instances by name: give one NAME, or none for all");
+  }
+  return { kind: "doctor", name: words[0] ?? null, json: switches.has("json") };
 }
 
 function parseConvert({ words, switches, configs }: ParsedWords): Invocation {

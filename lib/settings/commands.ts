@@ -8,6 +8,7 @@ export interface Command {
     | "status"
     | "metrics"
     | "check"
+    | "doctor"
     | "convert"
     | "cleanup"
     | "peer add"
@@ -123,6 +124,11 @@ const METRICS_OPTIONS = optionsOf({
   },
 });
 
+const DOCTOR_OPTIONS = optionsOf({
+  ...HELP,
+  "--json": { kind: "switch", switch: "json", help: "Print JSON, as docs/doctor.md describes it" },
+});
+
 /** Every command: dispatch, help, manual and errors follow from this table. */
 export const COMMANDS: readonly Command[] = [
   {
@@ -161,6 +167,21 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: ONLY_HELP,
     listed: ONLY_HELP,
+  },
+  {
+    name: "doctor",
+    usage: "[NAME] [OPTIONS]",
+    help: "Find what keeps tunnels from working on this host, and the cure",
+    details: [
+      "Looks at the host, and at the instance of /etc/ipipou/NAME.toml, or at all of /etc/ipipou. A NAME that begins " +
+      "with /, ./ or ../ is a path. For each thing it found wrong it says why that matters and what cures it. It " +
+      "changes nothing. Other users than root see less, and are told what they could not see. docs/doctor.md lists " +
+      "what it looks at.",
+      "Exit status, by the worst it found: 0: nothing wrong; 4: a warning; 3: something keeps a tunnel from working; 2: " +
+      "the settings have a mistake.",
+    ],
+    options: DOCTOR_OPTIONS,
+    listed: DOCTOR_OPTIONS,
   },
   {
     name: "convert",

@@ -4,6 +4,7 @@ import { NETLINK_TARGETS } from "./targets/netlink.ts";
 import { PACKET_TARGETS } from "./targets/packets.ts";
 import { SETTINGS_TARGETS } from "./targets/settings.ts";
 import { STATE_TARGETS } from "./targets/state.ts";
+import { DOCTOR_TARGETS } from "./targets/doctor.ts";
 import { STATUS_TARGETS } from "./targets/status.ts";
 import { VALUE_TARGETS } from "./targets/values.ts";
 
@@ -15,5 +16,6 @@ export const TARGETS: readonly Target[] = [
   ...VALUE_TARGETS,
   ...KERNEL_TARGETS,
   ...STATE_TARGETS,
+  ...DOCTOR_TARGETS,
   ...STATUS_TARGETS,
 ];

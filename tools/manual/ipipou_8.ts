@@ -21,8 +21,9 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   ok: "Success, or stopped on request.",
   failure: "Another failure.",
   usage: "Invalid arguments or configuration; nothing was changed.",
-  notRunning: "`ipipou status`: an instance does not run.",
-  degraded: "`ipipou status`: not all is up.",
+  notRunning:
+    "`ipipou status`: an instance does not run. `ipipou doctor`: something keeps a tunnel from working.",
+  degraded: "`ipipou status`: not all is up. `ipipou doctor`: a warning.",
   modprobe: "Kernel modules (`fou`, `ipip`) are missing.",
   queue: "The netfilter queue cannot be used.",
   nft: "`nft` failed.",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseFamily } from "../../../ffi/fou_messages.ts";
+import { parseFamily, parseFamilyName } from "../../../ffi/fou_messages.ts";
 import { parseLinkAnswer } from "../../../ffi/link_answers.ts";
 import { readAnswers } from "../../../ffi/netlink_answers.ts";
 import { parseCounts } from "../../../ffi/netlink_counts.ts";
@@ -100,6 +100,7 @@ const replies = target(
   [
     "ffi/netlink_answers.ts readAnswers",
     "ffi/fou_messages.ts parseFamily",
+    "ffi/fou_messages.ts parseFamilyName",
   ],
   bytesLike([samples.REFUSED_WITH_MESSAGE, samples.FOU_FAMILY, ANSWER, ...Object.values(samples)]),
   (datagram) => {
@@ -112,6 +113,7 @@ const replies = target(
     for (const message of messagesIn(datagram)) {
       const family = message && parseFamily(message);
       assert.ok(family === null || family >= 0 && family <= 0xffff);
+      if (message !== null) assert.ok((parseFamilyName(message) ?? "").length <= datagram.length);
     }
   },
 );

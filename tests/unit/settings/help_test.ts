@@ -74,7 +74,7 @@ Deno.test("helpText() lists every key of a peer, and the limits", () => {
 
 Deno.test("helpText() lists every command with its arguments and sentence", () => {
   const words = HELP.replace(/\s+/g, " ");
-  assert.equal(COMMANDS.length, 9);
+  assert.equal(COMMANDS.length, 10);
   for (const { name, usage, help } of COMMANDS) assert.ok(words.includes(` ${name} ${usage} ${help}`), name);
 });
 

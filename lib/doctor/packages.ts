@@ -1,0 +1,109 @@
+/** Something that a package of the distribution has. */
+export type Part = "ip" | "nft" | "modprobe" | "ss" | "queue library" | "tunnel modules" | "gate modules";
+
+/** Which system this is, by os-release(5). */
+export interface Distribution {
+  /** ID, then those of ID_LIKE, the nearest first. */
+  readonly ids: readonly string[];
+  /** The running kernel's release. */
+  readonly release: string;
+}
+
+type Packages = Readonly<Record<Part, string>>;
+
+/** How a family of distributions installs a package, and what it calls them. `RELEASE` stands for the kernel's. */
+interface Family {
+  readonly install: string;
+  readonly packages: Packages;
+}
+
+const DEBIAN: Family = {
+  install: "apt install",
+  packages: {
+    ...{ ip: "iproute2", ss: "iproute2", nft: "nftables", modprobe: "kmod" },
+    "queue library": "libnetfilter-queue1",
+    // Those of clouds and of small boards leave modules out.
+    ...{ "tunnel modules": "linux-image-ARCH", "gate modules": "linux-image-ARCH" },
+  },
+};
+
+const FAMILIES: Readonly<Record<string, Family>> = {
+  ubuntu: {
+    ...DEBIAN,
+    packages: {
+      ...DEBIAN.packages,
+      ...{ "tunnel modules": "linux-modules-extra-RELEASE", "gate modules": "linux-modules-extra-RELEASE" },
+    },
+  },
+  debian: DEBIAN,
+  fedora: {
+    install: "dnf install",
+    packages: {
+      ...{ ip: "iproute", ss: "iproute", nft: "nftables", modprobe: "kmod" },
+      "queue library": "libnetfilter_queue",
+      ...{ "tunnel modules": "kernel-modules-extra-RELEASE", "gate modules": "kernel-modules-RELEASE" },
+    },
+  },
+  suse: {
+    install: "zypper install",
+    packages: {
+      ...{ ip: "iproute2", ss: "iproute2", nft: "nftables", modprobe: "kmod" },
+      "queue library": "libnetfilter_queue1",
+      // kernel-default-base leaves modules out.
+      ...{ "tunnel modules": "kernel-default", "gate modules": "kernel-default" },
+    },
+  },
+  openwrt: {
+    install: "opkg install",
+    packages: {
+      ...{ ip: "ip-full", ss: "ss", nft: "nftables-json", modprobe: "kmod" },
+      "queue library": "libnetfilter-queue",
+      "tunnel modules": "kmod-fou kmod-ipip",
+      "gate modules": "kmod-nft-fib kmod-nft-queue kmod-nfnetlink-queue",
+    },
+  },
+  alpine: {
+    install: "apk add",
+    packages: {
+      ...{ ip: "iproute2", ss: "iproute2", nft: "nftables", modprobe: "kmod" },
+      "queue library": "libnetfilter_queue",
+      ...{ "tunnel modules": "linux-lts", "gate modules": "linux-lts" },
+    },
+  },
+  arch: {
+    install: "pacman -S",
+    packages: {
+      ...{ ip: "iproute2", ss: "iproute2", nft: "nftables", modprobe: "kmod" },
+      "queue library": "libnetfilter_queue",
+      ...{ "tunnel modules": "linux", "gate modules": "linux" },
+    },
+  },
+};
+
+/** What other distributions call a family. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  ...{ rhel: "fedora", centos: "fedora", opensuse: "suse", archlinux: "arch" },
+};
+
+/** Reads which distribution this is. @param text of os-release(5); null: there is none */
+export function parseDistribution(text: string | null, release: string): Distribution {
+  const valueOf = (key: string) =>
+    new RegExp(`^${key}=["']?([\\w .-]*)["']?$`, "m").exec(text ?? "")?.[1]?.toLowerCase().split(" ") ?? [];
+  return { ids: [...valueOf("ID"), ...valueOf("ID_LIKE")].filter((id) => id !== ""), release };
+}
+
+/** The command that installs what a host lacks. */
+export function installCommand(parts: readonly Part[], { ids, release }: Distribution): string {
+  const family = ids.map((id) => FAMILIES[id] ?? FAMILIES[OTHER_NAMES[id] ?? ""]).find((found) => found);
+  const { install, packages } = family ?? DEBIAN;
+  const names = parts.map((part) =>
+    packages[part].replace("RELEASE", release).replace("ARCH", architectureOf(release))
+  );
+  const command = `${install} ${[...new Set(names)].join(" ")}`;
+  return family === undefined ? `${command} (as Debian calls it)` : command;
+}
+
+/** What Debian calls the kernels for all machines of an architecture: the end of a release such as 6.1.0-13-cloud-amd64. */
+function architectureOf(release: string): string {
+  return /-([a-z0-9]+)$/.exec(release)?.[1] ?? "amd64";
+}

@@ -1,0 +1,24 @@
+import { listFamilies } from "../../ffi/generic_families.ts";
+import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
+import { isProcFile, procText } from "../../ffi/proc_files.ts";
+import { kernelRelease } from "../../ffi/surroundings.ts";
+import type { Host } from "../doctor_ports.ts";
+
+/** The real host. */
+export const HOST: Host = {
+  release: kernelRelease,
+  read: (path) => orNull(() => procText(path)),
+  exists: isProcFile,
+  families: () => orNull(listFamilies),
+  isClockKept,
+  queueLibraryProblem,
+  cLibrary: cLibraryVersion,
+};
+
+function orNull<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch {
+    return null;
+  }
+}

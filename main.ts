@@ -36,7 +36,7 @@ import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settin
 import { nameOfConfig, pathOf } from "./lib/settings/files.ts";
 import { commandHelpText, helpText } from "./lib/settings/help.ts";
 import { loadFiles, loadSettings } from "./lib/settings/load.ts";
-import { chooseLog, identify } from "./lib/settings/resolve.ts";
+import { chooseLog, identify, type Resolved } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import { connectStatusSocket, listStatusSockets } from "./lib/status_socket.ts";
 import { SYSTEM } from "./lib/system.ts";
@@ -78,13 +78,18 @@ function makeLog(style: Settings["log"]): Log {
   });
 }
 
+/** Makes what reads a run's settings, now and at each reload. */
+function loaderOf(invocation: Invocation & { kind: "run" | "dry-run" }): () => Resolved {
+  const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
+  const files = { ...DISK, read: withCredentials(DISK.read, CREDENTIALS_DIRECTORY, Boolean(NOTIFY_SOCKET)) };
+  return () => loadSettings(invocation, files);
+}
+
 async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void> {
   const signals = new Signals();
   const paths = invocation.configs.map((name) => pathOf(name, "toml"));
   using claim = claimConfigs(paths.filter((path) => DISK.read(path).ok), SYSTEM.locks);
-  const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
-  const files = { ...DISK, read: withCredentials(DISK.read, CREDENTIALS_DIRECTORY, Boolean(NOTIFY_SOCKET)) };
-  const load = () => loadSettings(invocation, files);
+  const load = loaderOf(invocation);
   const { settings, localPlaces, warnings } = load();
   const log = makeLog(settings.log);
   for (const warning of warnings) log.warning(warning);
@@ -96,6 +101,20 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   await run({ system: SYSTEM, settings, log, load, orders: signals, identity }).catch((error) => {
     throw withLocalPlace(error, localPlaces);
   });
+}
+
+/** What the start would log are comments too, as a terminal shows both. */
+async function tellDryRun(invocation: Invocation & { kind: "dry-run" }): Promise<void> {
+  const { settings, localPlaces, warnings } = loaderOf(invocation)();
+  const { verbosity, addresses } = settings.log;
+  const write = (line: string) => printError(`# would log: ${line}\n`);
+  const log = new Log({ verbosity, addresses, time: false, pid: null, write, now: () => new Date() });
+  for (const warning of warnings) log.warning(warning);
+  const { dryRun } = await import("./lib/commands/dry_run.ts");
+  const script = await dryRun({ system: SYSTEM, settings, log }).catch((error) => {
+    throw withLocalPlace(error, localPlaces);
+  });
+  print(script);
 }
 
 /** Makes what the commands need that look at instances. What only these need is loaded here: it costs a run nothing. */
@@ -195,6 +214,8 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
       return;
     case "run":
       return await runDaemon(invocation);
+    case "dry-run":
+      return await tellDryRun(invocation);
     case "status":
       return await withStatusSystem((system) => showStatus(invocation, system));
     case "metrics":

@@ -58,34 +58,18 @@ export interface RunIdentity {
  * @throws {IpipouError} when it cannot start or continue, or another process runs the instance
  */
 export async function run({ system, settings, log, load, orders, identity }: RunContext): Promise<void> {
-  const { clock, locks, isPortFree, openNews, openServiceManager, hasProgram, surroundings } = system;
+  const { clock, locks, openServiceManager } = system;
   const { stop } = orders;
   using _claim = settings.reauthOnly ? null : claimInstance(settings.name, locks, "run", EXIT.failure);
-  const runner = new Runner(system, log);
-  using news = settings.mode === "server" ? openNews(settings.nft.table) : openClientNews(system, settings);
-  using routes = system.openRoutes();
-  using reader = system.openReader();
-  const lock = () => locks.namespace();
-  using writer = system.openWriter();
-  const executor = new Executor(runner, writer, log);
-  const looking = { reader, hasProgram, surroundings, log };
-  const kernel = new Kernel(settings, {
-    ...looking,
-    runner,
-    executor,
-    lock,
-    clock,
-    news,
-    routes,
-    isPortFree,
-  });
+  using resources = new DisposableStack();
+  const { kernel, loadModules } = openKernel({ system, settings, log }, resources);
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   using status = await offerStatus(context, identity);
   orders.onImpatience = () =>
     log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`);
-  if (!reader.hasTunnels) await loadModules(runner, log);
+  await loadModules();
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
   if (status !== null) status.daemon = daemon;
@@ -100,6 +84,36 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   await kernel.removeEverywhere().catch(async (error) => {
     throw await explainLeft(error, kernel, settings);
   });
+}
+
+/** What a run does in the kernel. */
+interface OpenedKernel {
+  readonly kernel: Kernel;
+  /** Loads the kernel modules, unless they are seen to be there. */
+  readonly loadModules: () => Promise<void>;
+}
+
+/** Opens the kernel's side of an instance. @param resources closes what it opens @throws {IpipouError} */
+export function openKernel(
+  { system, settings, log }: Pick<RunContext, "system" | "settings" | "log">,
+  resources: DisposableStack,
+): OpenedKernel {
+  const { clock, locks, isPortFree, openNews, hasProgram, surroundings } = system;
+  const runner = new Runner(system, log);
+  const { mode, nft } = settings;
+  const news = resources.use(mode === "server" ? openNews(nft.table) : openClientNews(system, settings));
+  const routes = resources.use(system.openRoutes());
+  const reader = resources.use(system.openReader());
+  const executor = new Executor(runner, resources.use(system.openWriter()), log);
+  const lock = () => locks.namespace();
+  const looking = { reader, hasProgram, surroundings, log };
+  const context = { ...looking, runner, executor, lock, clock, news, routes, isPortFree };
+  return {
+    kernel: new Kernel(settings, context),
+    loadModules: async () => {
+      if (!reader.hasTunnels) await loadModules(runner, log);
+    },
+  };
 }
 
 /** A client goes without a gate, and news of it, where the kernel has no nftables. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isLive } from "../admission.ts";
+import type { Wanted } from "../kernel/desired.ts";
 import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
@@ -137,6 +138,13 @@ export class Server implements Daemon {
     };
   }
 
+  /** What the kernel is to be like. */
+  get wanted(): Wanted {
+    const { settings, outside, registrar: { admissions } } = this.#setup;
+    const hints = { keys: this.#reception.hints, queue: queueOfHints(this.#setup) };
+    return { settings, outside, admissions: new Map(admissions), hints };
+  }
+
   /** Handles auth packets until told to stop. @throws {IpipouError} exit code 20 when the queue fails */
   async serve(): Promise<void> {
     const { kernel, stop } = this.#context;
@@ -233,14 +241,13 @@ export class Server implements Daemon {
 
   /** Applies the setup and the admissions to the kernel. */
   async #apply(): Promise<void> {
-    const { settings, outside, registrar } = this.#setup;
-    const admissions = new Map(registrar.admissions);
-    const hints = { keys: this.#reception.hints, queue: queueOfHints(this.#setup) };
+    const { wanted } = this;
+    const { settings, outside } = wanted;
     const locate = (observed: Observed) =>
       this.#setup.settings === settings ? this.#followAddress(observed) : outside;
     try {
-      const faults = await this.#context.kernel.apply({ settings, outside, admissions, hints }, locate);
-      this.#faults.update(faults, admissions);
+      const faults = await this.#context.kernel.apply(wanted, locate);
+      this.#faults.update(faults, wanted.admissions);
       this.#reception.handleApplied();
     } finally {
       this.#context.service.update();

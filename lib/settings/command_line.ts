@@ -27,6 +27,8 @@ export type Invocation =
     /** A line each. */
     readonly warnings: readonly string[];
   }
+  /** Tell what a run would do in the kernel; `warnings`: a line each. */
+  | Sources & { readonly kind: "dry-run"; readonly warnings: readonly string[] }
   /** Show how instances are. */
   | StatusRequest & { readonly kind: "status" }
   /** Tell Prometheus how instances are. */
@@ -226,7 +228,7 @@ function parseConvert({ words, switches, configs }: ParsedWords): Invocation {
 
 function parseCleanup({ words, configs, given, asked }: ParsedWords): Invocation {
   if (asked !== null) {
-    throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: give it alone`);
+    throw new SettingsError(`Cannot use ${nameOf(asked)} with ipipou cleanup: leave it out`);
   }
   if (words.length > 1) throw new SettingsError("Cannot clean up several instances at once: give one NAME");
   if (words.length + configs.length === 0 && Object.keys(given).every((slot) => LOG_SLOTS.has(slot))) {
@@ -295,6 +297,8 @@ function parseRun(argv: readonly string[]): Invocation {
       return { kind: "version" };
     case "keygen":
       return { kind: "keygen", labelled: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0) > 0 };
+    case "dryRun":
+      return { kind: "dry-run", configs, given, warnings: warnOfSecrets(settings) };
     case undefined:
       return { kind: "run", configs, given, warnings: warnOfSecrets(settings) };
   }

@@ -15,7 +15,10 @@ import { countPeers } from "./toml_tables.ts";
  * @param files `DISK`, except in tests
  * @throws {SettingsError} for the first error
  */
-export function loadSettings(invocation: Invocation & { kind: "run" }, files: Files): Resolved {
+export function loadSettings(
+  invocation: Invocation & { kind: "run" | "dry-run" },
+  files: Files,
+): Resolved {
   const { warnings, ...input } = loadInput(invocation, files);
   const { warnings: more, ...resolved } = resolve(input, files.read);
   return { ...resolved, warnings: [...invocation.warnings, ...warnings, ...more] };

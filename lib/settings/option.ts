@@ -84,7 +84,7 @@ export type SlotFor<T> = { [K in Slot]: T extends Values[K] ? K : never }[Slot];
 /** The kind of value an option takes, and the slot it fills. */
 export type Kind =
   /** Does something other than run. */
-  | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" }
+  | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" | "dryRun" }
   /** Turns something on for a command. */
   | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" | "json" | "watch" }
   /** Names a configuration file. May be repeated. */

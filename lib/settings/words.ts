@@ -58,7 +58,7 @@ export function readWords(argv: readonly string[], grammar: Grammar): ParsedWord
     else if (option.kind === "switch") switches.add(option.switch);
     else if (option.kind === "command") {
       asked = option;
-      if (option.command !== "keygen") break;
+      if (option.command === "help" || option.command === "version") break;
     } else if (option.ofCommand) assignOption(own, option, text, nameOf(option));
     else {
       assignOption(given, option, text, nameOf(option));

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Admission } from "../../lib/admission.ts";
 import type { ProgramEnd } from "../../lib/ports.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
@@ -43,6 +44,31 @@ export class RealHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await must(["ip", "netns", "delete", this.name]);
   }
+}
+
+/** What a program prints on a host. */
+export async function listed(host: RealHost, ...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await host.run(argv);
+  assert.ok(code === 0 || stderr.includes("No such file"), `${argv.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** All that the programs list, as an administrator sees it. */
+export async function listingOf(host: RealHost): Promise<string[]> {
+  const sorted = (text: string) =>
+    text.replace(
+      /elements = \{([^}]*)\}/gs,
+      (_, list: string) =>
+        list.split(",").map((element) => element.trim().replace(/ expires \S+/, "")).sort().join("\n"),
+    );
+  const devices = await listed(host, "ip", "-4", "-details", "address", "show");
+  return [
+    // Numbers of devices differ by what was there before.
+    devices.replace(/^\d+: /gm, "").replace(/ link-netnsid \d+|@if\d+| link\/ether \S+| permaddr \S+/g, ""),
+    (await listed(host, "ip", "fou", "show")).split("\n").sort().join("\n"),
+    await listed(host, "ip", "-4", "route", "show", "table", "all"),
+    sorted(await listed(host, "nft", "-s", "list", "ruleset")),
+  ];
 }
 
 /** Peers that appear, share an address, swap, move, get parked, have a lifetime of an hour, and disappear. */

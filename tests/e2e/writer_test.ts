@@ -19,7 +19,7 @@ import { Log } from "../../lib/log.ts";
 import { USUAL_SURROUNDINGS } from "../unit/kernel/fake_programs.ts";
 import { OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { enter } from "./link.ts";
-import { history, NOW, RealHost } from "./real_host.ts";
+import { history, listed, listingOf, NOW, RealHost } from "./real_host.ts";
 
 function open({ name }: RealHost): NetlinkWriter {
   using _ = enter(name);
@@ -54,30 +54,6 @@ function executorOn(host: RealHost, writer: NetlinkWriter, lines: string[] = [])
     writer,
     log,
   );
-}
-
-async function listed(host: RealHost, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await host.run(argv);
-  assert.ok(code === 0 || stderr.includes("No such file"), `${argv.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** All that the programs list, as an administrator sees it. */
-async function listingOf(host: RealHost): Promise<string[]> {
-  const sorted = (text: string) =>
-    text.replace(
-      /elements = \{([^}]*)\}/gs,
-      (_, list: string) =>
-        list.split(",").map((element) => element.trim().replace(/ expires \S+/, "")).sort().join("\n"),
-    );
-  const devices = await listed(host, "ip", "-4", "-details", "address", "show");
-  return [
-    // Numbers of devices differ by what was there before.
-    devices.replace(/^\d+: /gm, "").replace(/ link-netnsid \d+|@if\d+| link\/ether \S+| permaddr \S+/g, ""),
-    (await listed(host, "ip", "fou", "show")).split("\n").sort().join("\n"),
-    await listed(host, "ip", "-4", "route", "show", "table", "all"),
-    sorted(await listed(host, "nft", "-s", "list", "ruleset")),
-  ];
 }
 
 function look(host: RealHost, settings: Settings): Observed {

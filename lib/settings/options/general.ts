@@ -23,6 +23,13 @@ export const GENERAL: OptionGroup = {
       neverAbbreviated: true,
       help: "At the start, wait for the network device and address of --fou-local, as a service does",
     },
+    "--dry-run": {
+      kind: "command",
+      command: "dryRun",
+      neverAbbreviated: true,
+      help:
+        "Print the commands that a start would run, for root's shell, and exit; only what is not in the kernel yet",
+    },
     "-v": { kind: "count", slot: "verbose", help: "Log more; may be repeated up to three times" },
     "--verb LEVEL": {
       ...integer("verb", 0, 99),

@@ -70,6 +70,13 @@ Deno.test("parseInvocation() shows the help or the version, whatever follows", (
   assert.deepEqual(parseInvocation(["--vers"]), { kind: "version" });
 });
 
+Deno.test("parseInvocation() takes all options of a run with --dry-run, before it and after it", () => {
+  const dry = parseInvocation(["-s", "--dry-run", "--config", "a", "-n1", "--auth-token", "x"]);
+  const wet = parseInvocation(["-s", "--config", "a", "-n1", "--auth-token", "x"]);
+  assert.ok(wet.kind === "run");
+  assert.deepEqual(dry, { ...wet, kind: "dry-run" });
+});
+
 Deno.test("parseInvocation() labels keys if the verbosity is not 0", () => {
   assert.deepEqual(parseInvocation(["--auth-keygen"]), { kind: "keygen", labelled: false });
   assert.deepEqual(parseInvocation(["--auth-keygen", "-v"]), { kind: "keygen", labelled: true });

@@ -78,7 +78,8 @@ export const WORDS: readonly BadInput[] = ([
   ["cleanup", "Cannot clean up without an instance: give NAME, or -n N"],
   ["cleanup -vv --no-log-time", "Cannot clean up without an instance: give NAME, or -n N"],
   ["cleanup a b", "Cannot clean up several instances at once: give one NAME"],
-  ["cleanup --auth-keygen", "Cannot use --auth-keygen with ipipou cleanup: give it alone"],
+  ["cleanup --auth-keygen", "Cannot use --auth-keygen with ipipou cleanup: leave it out"],
+  ["cleanup -n 1 --dry-run", "Cannot use --dry-run with ipipou cleanup: leave it out"],
   ["cleanup -n 70000", `Cannot use "70000" as -n/--number: must be a whole number from 0 to 65535`],
   [
     "cleanup nonexistent",

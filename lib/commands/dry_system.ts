@@ -1,0 +1,87 @@
+import type { KernelNews, KernelReader, KernelWriter } from "../kernel_ports.ts";
+import type { PacketQueue, ProgramName, RawSocket, ReplySocket, System } from "../ports.ts";
+import { stepOf } from "../kernel/step.ts";
+import type { Script } from "./script.ts";
+
+const NOTHING = { [Symbol.dispose]: () => {} };
+
+/** Nobody tells of changes, as there are none. */
+const SILENT_NEWS: KernelNews = {
+  ...NOTHING,
+  changes: () => [],
+  wait: (stop) =>
+    stop.aborted
+      ? Promise.resolve()
+      : new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true })),
+  makeRoom: () => {},
+};
+
+const UNUSED_QUEUE: PacketQueue = { ...NOTHING, packets: never, resize: () => {} };
+const UNUSED_SOCKET: RawSocket = { ...NOTHING, send: () => {}, defaultTtl: 64 };
+const UNUSED_REPLY_SOCKET: ReplySocket = {
+  ...NOTHING,
+  packets: never,
+  use: () => {},
+  pause: () => {},
+  resume: () => {},
+};
+
+/**
+ * A system in which a start changes nothing: what it would change in the kernel goes to the script, and all else it would
+ * open, lock, send or write is not there. It reads the kernel, files and names as it would.
+ */
+export function drySystem(system: System, script: Script): System {
+  return {
+    ...system,
+    runProgram: (program, args, input) => {
+      if (!system.hasProgram(program)) return Promise.reject(new Deno.errors.NotFound());
+      record(script, program, args, input);
+      return Promise.resolve({ code: 0, stdout: "", stderr: "", isLate: false });
+    },
+    locks: { ...system.locks, namespace: () => Promise.resolve(NOTHING), instance: () => NOTHING },
+    openNews: () => SILENT_NEWS,
+    openReader: () => withFou(system.openReader()),
+    openWriter: () => writerTo(script),
+    openPacketQueue: () => UNUSED_QUEUE,
+    openRawSocket: () => UNUSED_SOCKET,
+    openReplySocket: () => UNUSED_REPLY_SOCKET,
+    openState: (name) => ({ ...system.openState(name), write: () => Promise.resolve() }),
+    openServiceManager: () => null,
+  };
+}
+
+function record(script: Script, program: ProgramName, args: readonly string[], input: string): void {
+  const lines = input.split("\n").filter((line) => line !== "");
+  if (program === "modprobe") return script.modprobe(args);
+  if (program === "nft") return script.nft(lines);
+  for (const line of lines) script.ip(line);
+}
+
+function writerTo(script: Script): KernelWriter {
+  return {
+    ...NOTHING,
+    change: (request) => {
+      script.ip(stepOf(request).line);
+      return null;
+    },
+    transact: (requests) => {
+      script.nft(requests.map((request) => stepOf(request).line));
+      return [];
+    },
+  };
+}
+
+/** Where the module is not loaded yet there are no FOU ports. */
+function withFou(reader: KernelReader): KernelReader {
+  return {
+    get hasTunnels() {
+      return reader.hasTunnels;
+    },
+    lists: (wants) => reader.lists(wants),
+    fouPorts: () => reader.fouPorts() ?? [],
+    table: (name, isWanted) => reader.table(name, isWanted),
+    [Symbol.dispose]: () => reader[Symbol.dispose](),
+  };
+}
+
+async function* never(): AsyncGenerator<never> {}

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { attempt, type SettingsError, showPath } from "./errors.ts";
-import { type Files, MODE, type ReadFile } from "./files.ts";
+import { type Files, isDenied, MODE, type ReadFile } from "./files.ts";
 import { loadInput } from "./load.ts";
 import { resolveAll } from "./resolve.ts";
 import type { Settings } from "./settings.ts";
@@ -45,7 +45,7 @@ export function findMistakes(config: string, files: Files): Findings {
 function withStandIns(read: ReadFile, onUnseen: (path: string) => void): ReadFile {
   return (path) => {
     const file = read(path);
-    if (file.ok || !file.reason.startsWith("Permission denied")) return file;
+    if (!isDenied(file)) return file;
     onUnseen(path);
     return { ok: true, text: createHash("sha256").update(path).digest("base64"), mode: MODE.private };
   };

@@ -1,4 +1,5 @@
-import type { ReadFile } from "./files.ts";
+import { showPath } from "./errors.ts";
+import { isDenied, type ReadFile } from "./files.ts";
 
 /**
  * Wraps `read` for a systemd service: a credential with a file's name is read instead of that file, which the service
@@ -14,9 +15,12 @@ export function withCredentials(read: ReadFile, folder: string | undefined, isSe
     const credential = folder ? read(`${folder}/${name}`) : null;
     if (credential?.ok && credential.text.trim() !== "") return credential;
     const file = read(path);
-    // Settings are for all to read, and no credentials.
-    const isWithheld = !file.ok && file.reason.startsWith("Permission denied") && !name.endsWith(".toml");
-    return isWithheld ? { ...file, cure: credentialCure(name, path) } : file;
+    if (file.ok || !isDenied(file)) return file;
+    if (!name.endsWith(".toml")) return { ...file, cure: credentialCure(name, path) };
+    const cure = `a service's user reads it: chmod o+r ${
+      showPath(path)
+    }, and put secrets into files of their own`;
+    return { ...file, cure };
   };
 }
 

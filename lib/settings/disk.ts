@@ -39,7 +39,7 @@ export function writeToDisk(path: string, text: string, { mode, replace }: Write
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw new SettingsError(`Cannot write ${showPath(path)}: ${reasonOf(error)}`);
+    throw writeError("write", path, error);
   } finally {
     removeIfThere(temporary);
   }
@@ -69,7 +69,7 @@ function makeFolder(path: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw new SettingsError(`Cannot create ${showPath(path)}: ${reasonOf(error)}`);
+    throw writeError("create", path, error);
   }
 }
 
@@ -78,7 +78,7 @@ export function removeFromDisk(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {
-    throw new SettingsError(`Cannot remove ${showPath(path)}: ${reasonOf(error)}`);
+    throw writeError("remove", path, error);
   }
 }
 
@@ -88,6 +88,11 @@ function removeIfThere(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+function writeError(action: "write" | "create" | "remove", path: string, error: unknown): SettingsError {
+  const cure = error instanceof Deno.errors.PermissionDenied ? "; run as root" : "";
+  return new SettingsError(`Cannot ${action} ${showPath(path)}: ${reasonOf(error)}${cure}`);
 }
 
 /** Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'". */

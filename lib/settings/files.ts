@@ -42,6 +42,9 @@ const OTHERS_CAN_READ = 0o004;
 /** Size limit of a configuration file, in 2^20 characters: 512 for each of 4,096 peers. */
 export const LARGEST_CONFIG_MIB = 2;
 
+/** What to do where only other users may read something. */
+export const AS_ROOT = "run as root, or as a user who may read it";
+
 /** A file's text, and whether every user of this host can read it. */
 export interface TextFile {
   readonly path: string;
@@ -60,7 +63,7 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
   if (file.ok) return { path, text: file.text, isPublic: (file.mode & OTHERS_CAN_READ) !== 0 };
   const cure = file.missing
     ? "make it, or name another"
-    : file.cure ?? "make it a UTF-8 text file that this user can read";
+    : file.cure ?? (isDenied(file) ? AS_ROOT : "make it a UTF-8 text file that this user can read");
   throw new SettingsError(`Cannot read ${showPath(path)} (${place}): ${file.reason}; ${cure}`);
 }
 
@@ -108,6 +111,11 @@ export function nameOfConfig(path: string): string | null {
 
 function isPath(name: string): boolean {
   return /^\.{0,2}\//.test(name);
+}
+
+/** Tells whether only other users may read a file. */
+export function isDenied(file: FileRead | Unread): boolean {
+  return !file.ok && file.reason.startsWith("Permission denied");
 }
 
 /** Tells whether a file does not exist. One that exists may be unreadable. */

@@ -1,5 +1,5 @@
 import { attempt, type OnMistake, quote, SettingsError, showPath, THROW } from "./errors.ts";
-import { type Files, readToml } from "./files.ts";
+import { AS_ROOT, type Files, isDenied, readToml } from "./files.ts";
 import type { GivenPeer } from "./given.ts";
 import { PEER_NAME } from "./options.ts";
 import { warnOfPublic } from "./scheme.ts";
@@ -51,7 +51,7 @@ export function readPeerFolder(
   const found = list(folder);
   if (!found.ok && found.missing) return null;
   if (!found.ok) {
-    const cure = "make it a folder that this user can list, or remove it";
+    const cure = isDenied(found) ? AS_ROOT : "make it a folder that this user can list, or remove it";
     throw new SettingsError(`Cannot list ${showPath(folder)}: ${found.reason}; ${cure}`);
   }
   const names = found.names.filter((name) => PEER_FILE_REGEXP.test(name)).sort();

@@ -131,3 +131,8 @@ Deno.test("removeFromDisk() removes a file, or reports why it cannot", () => {
     });
   });
 });
+
+Deno.test("removeFromDisk() says who may do what this user may not", () => {
+  const message = "Cannot remove /proc/uptime: Operation not permitted; run as root";
+  assert.throws(() => removeFromDisk("/proc/uptime"), { message });
+});

@@ -130,8 +130,9 @@ function indentBy(count: number): (line: string) => string {
 }
 
 function peerKeys(): string {
-  return OPTIONS.filter(({ perPeer }) => perPeer).flatMap((option) => tomlPathOf(option)?.join(".") ?? [])
-    .join(", ");
+  const keys = OPTIONS.filter(({ perPeer }) => perPeer)
+    .flatMap((option) => tomlPathOf(option)?.join(".") ?? []);
+  return [...new Set(keys)].join(", ");
 }
 
 function wrap(text: string, indent: number, suffix = ""): string[] {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TOML_TABLES } from "../../lib/settings/option.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -183,4 +184,10 @@ Deno.test("wrongQuotes() takes … for any text, and tells the closest test of a
     'closest: `tests/unit/kernel/b_test.ts`: "plan() makes a tunnel"',
     "docs/x.md names `unit/b_test.ts`, which has no tests; closest: tests/unit/kernel/b_test.ts",
   ]);
+});
+
+Deno.test("README names each table that a file can have", () => {
+  const text = Deno.readTextFileSync(new URL("README.md", ROOT)).replace(/\s+/g, " ");
+  const [, list = ""] = /for the tables ([^.]*)\./.exec(text) ?? [];
+  assert.deepEqual(list.match(/\w+(?=`)/g), [...TOML_TABLES]);
 });

@@ -61,8 +61,10 @@ Deno.test("helpText() shows TOML files that work", () => {
   ]);
 });
 
-Deno.test("helpText() lists every key of a peer, and the limits", () => {
+Deno.test("helpText() lists every key of a peer once, and the limits", () => {
   const words = HELP.replace(/\s+/g, " ");
+  const listed = /The keys of a peer are name and (.*?)\. A server/.exec(words)![1]!.split(", ");
+  assert.deepEqual(listed, [...new Set(listed)]);
   for (const option of OPTIONS.filter(({ perPeer }) => perPeer)) {
     assert.match(
       words,

@@ -80,7 +80,7 @@ function convertHub(names: readonly string[], hub: string, files: Files): Conver
 /** Makes settings from one file. @throws {SettingsError} that names the file */
 function settingsOf({ given }: Conf, path: string, read: ReadFile): Settings {
   try {
-    return resolve({ given, peers: null }, read).settings;
+    return resolve({ given, peers: null, unusable: [] }, read).settings;
   } catch (error) {
     if (!(error instanceof SettingsError) || error.message.includes(showPath(path))) throw error;
     throw new SettingsError(`Cannot make a peer of ${showPath(path)}: ${lowerFirst(error.message)}`);

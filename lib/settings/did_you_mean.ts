@@ -36,20 +36,29 @@ export function suggestOption(name: string, options: readonly Option[], help: st
  * @param isOfPeer whether it is in a [[peer]], where a key of a table is best written as `fou.dev`
  */
 export function suggestKey(table: string, key: string, isOfPeer: boolean): string {
-  const wanted = toKebab(key);
-  const joined = table === "" ? wanted : `${table}-${wanted}`;
-  const inTable = TOML_KEYS.filter((known) => known.table === table);
-  const near = nearest(wanted, inTable.map((known) => known.key));
-  const nearLong = nearest(joined, LONG_NAMES);
-  const found = TOML_KEYS.find(({ long }) => long === wanted || long === joined) ??
-    inTable.find((known) => known.key === near) ??
-    TOML_KEYS.find((known) => known.key === wanted) ??
-    TOML_KEYS.find(({ long }) => long === nearLong);
-  if (found === undefined) return elsewhere(joined);
+  const found = guessKey(table, key);
+  if (found === undefined) return elsewhere(joinedKey(table, key));
   const isAbove = found.table === "";
   if (found.table === table || isOfPeer && isAbove) return `did you mean \`${found.key}\`?`;
   if (isOfPeer) return `did you mean \`${found.table}.${found.key}\`?`;
   return `did you mean \`${found.key}\` ${isAbove ? "above the first [table]" : `in [${found.table}]`}?`;
+}
+
+/** The TOML key most like `key` in `table`; undefined if none is close. */
+export function guessKey(table: string, key: string): { table: string; key: string } | undefined {
+  const wanted = toKebab(key);
+  const joined = joinedKey(table, key);
+  const inTable = TOML_KEYS.filter((known) => known.table === table);
+  const near = nearest(wanted, inTable.map((known) => known.key));
+  const nearLong = nearest(joined, LONG_NAMES);
+  return TOML_KEYS.find(({ long }) => long === wanted || long === joined) ??
+    inTable.find((known) => known.key === near) ??
+    TOML_KEYS.find((known) => known.key === wanted) ??
+    TOML_KEYS.find(({ long }) => long === nearLong);
+}
+
+function joinedKey(table: string, key: string): string {
+  return table === "" ? toKebab(key) : `${table}-${toKebab(key)}`;
 }
 
 function elsewhere(name: string): string {

@@ -13,6 +13,34 @@ export class SettingsError extends IpipouError {
 /** A file that is no TOML, so that what it says is not known as a whole. */
 export class TomlSyntaxError extends SettingsError {}
 
+/** A part of the settings. */
+export interface Part {
+  /** "fou" and the like; "server": whether it is a server; "": other keys above the tables; null: any of these. */
+  readonly table: string | null;
+  /** The values that were given for the peer that it is about; null: for all. */
+  readonly owner: object | null;
+}
+
+/** What is written for a part of the settings cannot be used. */
+export class UnusableError extends SettingsError {
+  readonly part: Part;
+
+  constructor(message: string, part: Part) {
+    super(message);
+    this.part = part;
+  }
+}
+
+/** Something is missing in a part of the settings. */
+export class MissingError extends SettingsError {
+  readonly part: Part;
+
+  constructor(message: string, part: Part) {
+    super(message);
+    this.part = part;
+  }
+}
+
 /** What to do about a mistake: throw it, or keep it and go on. */
 export type OnMistake = (mistake: SettingsError) => void;
 

@@ -1,4 +1,4 @@
-import { SettingsError } from "./errors.ts";
+import { type Part, SettingsError } from "./errors.ts";
 import type { Option, Slot, Values } from "./option.ts";
 
 /** A value, and where it was given. */
@@ -49,4 +49,6 @@ export interface Input {
   readonly given: Readonly<GivenValues>;
   /** Null: there is a single peer, described by `given`. */
   readonly peers: readonly GivenPeer[] | null;
+  /** Where mistakes were found: what seems to be missing may be what was meant there. */
+  readonly unusable: readonly Part[];
 }

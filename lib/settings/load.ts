@@ -1,5 +1,14 @@
 import type { Invocation, Sources } from "./command_line.ts";
-import { attempt, type OnMistake, SettingsError, showPath, THROW, TomlSyntaxError } from "./errors.ts";
+import {
+  attempt,
+  type OnMistake,
+  type Part,
+  SettingsError,
+  showPath,
+  THROW,
+  TomlSyntaxError,
+  UnusableError,
+} from "./errors.ts";
 import { type Files, readConfig, type ReadFile } from "./files.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { namePeer, readPeerFolder, refuseTooMany } from "./peers_folder.ts";
@@ -36,8 +45,10 @@ export function loadInput(
   onMistake: OnMistake = THROW,
 ): Input & { readonly warnings: readonly string[]; readonly isWhole: boolean } {
   let isWhole = true;
+  const unusable: Part[] = [];
   const onFileMistake: OnMistake = (mistake) => {
     isWhole &&= !(mistake instanceof TomlSyntaxError);
+    if (mistake instanceof UnusableError) unusable.push(mistake.part);
     onMistake(mistake);
   };
   const { given, paths, ...loaded } = loadFiles(sources, files.read, onFileMistake);
@@ -46,7 +57,8 @@ export function loadInput(
   );
   const peers = [...loaded.peers, ...folders.flatMap((folder) => folder.peers)];
   const hub = loaded.peers[0]?.place ?? folders[0]?.place ?? null;
-  if (hub !== null && !given.server?.value && isWhole) {
+  const isServerKnown = isWhole && !unusable.some(({ table }) => table === "server" || table === null);
+  if (hub !== null && !given.server?.value && isServerKnown) {
     onMistake(
       new SettingsError(
         `Cannot use peers on a client (${hub}): its only peer is the server; give server = true, or -s, on a server`,
@@ -55,7 +67,7 @@ export function loadInput(
   }
   refuseTooMany(peers.length, "all files");
   const warnings = [...loaded.warnings, ...folders.flatMap((folder) => folder.warnings)];
-  return { given, peers: hub === null ? null : peers, warnings, isWhole };
+  return { given, peers: hub === null ? null : peers, unusable, warnings, isWhole };
 }
 
 /** Values of the files and the command line. */

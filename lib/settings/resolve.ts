@@ -1,5 +1,5 @@
 import { LAST_PORT } from "../packet.ts";
-import { attempt, type OnMistake, SettingsError, THROW } from "./errors.ts";
+import { attempt, MissingError, type OnMistake, type Part, SettingsError, THROW } from "./errors.ts";
 import type { FileRead, ReadFile } from "./files.ts";
 import type { GivenValues, Input } from "./given.ts";
 import { DEFAULT_NFT_TABLE } from "./option.ts";
@@ -42,10 +42,14 @@ export function resolve(input: Input, read: ReadFile): Resolved {
 }
 
 /** Like `resolve()`, for all mistakes. @returns undefined when there are any that are not thrown */
-export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): Resolved | undefined {
+export function resolveAll(input: Input, read: ReadFile, onAnyMistake: OnMistake): Resolved | undefined {
   const { given } = input;
   const mode = chooseMode(given);
   const warnings = new Set(withoutEffect(given, mode));
+  const isOpen = (part: Part) => input.unusable.some((unusable) => mayConcern(unusable, part, mode));
+  const onMistake: OnMistake = (mistake) => {
+    if (!(mistake instanceof MissingError && isOpen(mistake.part))) onAnyMistake(mistake);
+  };
   attempt(onMistake, () => refuseOfOtherMode(given, mode));
   const outer = attempt(onMistake, () => chooseOuter(given, mode));
   const number = chooseNumber(given, mode);
@@ -54,7 +58,7 @@ export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): 
   // What the peers are checked against where that itself is wrong.
   const local = { ...outer ?? { ip: null, device: null }, ports: identity?.ports ?? [FIRST_PORT] as const };
   const warn = (warning: string) => warnings.add(warning);
-  const context = { mode, number, local, read: readingOnce(read), warn };
+  const context = { mode, number, local, read: readingOnce(read), warn, isOpen };
   const peers = attempt(onMistake, () => choosePeers(input, context, onMistake));
   // They take the port of a client's only peer.
   const fallbacks = mode === "client" && peers?.length === 0
@@ -86,6 +90,12 @@ export function resolveAll(input: Input, read: ReadFile, onMistake: OnMistake): 
   };
   const localPlaces = { ip: given.localIp?.place ?? LOCAL, device: given.device?.place ?? LOCAL };
   return { settings, localPlaces, warnings: [...warnings] };
+}
+
+/** Whether what is missing in a part may be what a mistake was meant to be. */
+function mayConcern({ table, owner }: Part, missing: Part, mode: Mode): boolean {
+  if (owner !== null && owner !== missing.owner) return false;
+  return table === null || table === missing.table || table === "server" && mode === "client";
 }
 
 function refuseOfOtherMode(given: Readonly<GivenValues>, mode: Mode): void {
@@ -186,7 +196,10 @@ function chooseOuter(given: Readonly<GivenValues>, mode: Mode): Omit<Settings["l
   const ip = given.localIp?.value ?? null;
   const device = given.device?.value ?? null;
   if (mode === "client" || ip !== null || device !== null) return { ip, device };
-  throw new SettingsError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV");
+  throw new MissingError("Cannot run without a local address or device: give -b/--fou-local IP or @DEV", {
+    table: "fou",
+    owner: null,
+  });
 }
 
 function choosePorts(given: Readonly<GivenValues>, number: number): Settings["local"]["ports"] {

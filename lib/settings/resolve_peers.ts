@@ -1,6 +1,6 @@
 import { formatIpv4, formatNetwork, networkOf, parseIpv4, parseNetwork } from "../ipv4.ts";
 import { refuseClashes } from "./clashes.ts";
-import { attempt, type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
+import { attempt, MissingError, type OnMistake, type Part, quote, SettingsError, THROW } from "./errors.ts";
 import type { GivenPeer, GivenValues, Input } from "./given.ts";
 import { chooseAllowedIps, chooseRoutes } from "./networks.ts";
 import {
@@ -11,15 +11,18 @@ import {
   type SchemeContext,
 } from "./scheme.ts";
 import type { Peer, Settings } from "./settings.ts";
-import { chooseTunnel, chooseTunnelDevice, type TunnelContext } from "./tunnel.ts";
+import { chooseTunnel, chooseTunnelDevice, orServer, type TunnelContext } from "./tunnel.ts";
 
 const PRIVATE_NET = "172.29.0.0/16";
 
 /** What is needed to choose a peer's settings. */
-type PeerContext = SchemeContext & TunnelContext;
+type PeerContext = SchemeContext & TunnelContext & {
+  /** Whether what is missing in a part of the settings may be what a mistake was meant to be. */
+  readonly isOpen: (part: Part) => boolean;
+};
 
 /** What is needed to choose all peers' settings. */
-type PeersContext = Omit<PeerContext, "isNamed" | "net">;
+type PeersContext = Omit<PeerContext, "isNamed" | "net" | "own">;
 
 /**
  * Makes the peers: the named ones, each inheriting what it does not set itself, or the single one that the options
@@ -43,7 +46,7 @@ export function choosePeers(
   const net = mode === "server" && given.tunnelNet !== undefined ? parseNetwork(given.tunnelNet.value) : null;
   if (peers === null) {
     const only = { name: chooseTunnelDevice(given, number), place: "", given };
-    const peer = choosePeer(only, given, { ...context, isNamed: false, net }, onMistake);
+    const peer = choosePeer(only, { ...context, isNamed: false, net, own: given }, onMistake);
     if (peer === undefined) return [];
     attempt(onMistake, () => refusePrivateKeys([{ ...peer, given }]));
     return [peer];
@@ -51,7 +54,7 @@ export function choosePeers(
   if (peers.length === 0) attempt(onMistake, () => checkCommonSecrets(given, context));
   const good = peers.flatMap((peer) => {
     const whole = { ...peer, given: inherit(given, peer.given) };
-    const chosen = choosePeer(whole, peer.given, { ...context, isNamed: true, net }, onMistake);
+    const chosen = choosePeer(whole, { ...context, isNamed: true, net, own: peer.given }, onMistake);
     return chosen === undefined ? [] : [{ peer, whole, chosen }];
   });
   const chosen = good.map((each) => each.chosen);
@@ -75,26 +78,16 @@ function inherit(above: Readonly<GivenValues>, own: Readonly<GivenValues>): Read
   return { ...shared, ...own };
 }
 
-/**
- * Chooses a peer's settings.
- *
- * @param own those of its values that it does not inherit
- * @returns undefined when it has mistakes that are not thrown
- */
-function choosePeer(
-  peer: GivenPeer,
-  own: Readonly<GivenValues>,
-  context: PeerContext,
-  onMistake: OnMistake,
-): Peer | undefined {
-  const { mode, number, isNamed } = context;
+/** @returns undefined when it has mistakes that are not thrown */
+function choosePeer(peer: GivenPeer, context: PeerContext, onMistake: OnMistake): Peer | undefined {
+  const { mode, number, isNamed, own } = context;
   const { given } = peer;
   const tunnel = attempt(onMistake, () => chooseTunnel(peer, context));
-  const remote = attempt(onMistake, () => chooseRemote(given, mode));
+  const remote = attempt(onMistake, () => chooseRemote(given, context));
   const byRemote = attempt(onMistake, () => chooseByRemote(given, context));
   const scheme = attempt(onMistake, () => chooseScheme(given, own, context));
   const isKnown = scheme && byRemote &&
-    attempt(onMistake, () => refuseUnknowable(peer, own, { scheme, byRemote }, context));
+    attempt(onMistake, () => refuseUnknowable(peer, { scheme, byRemote }, context));
   const routes = attempt(onMistake, () => chooseRoutes(given));
   if (!remote || !byRemote || !scheme || !isKnown || !tunnel || !routes) return undefined;
   return {
@@ -120,16 +113,16 @@ function choosePeer(
 /** Refuses a peer that nothing identifies, and warns of one that anyone can be where that is possible. @returns true */
 function refuseUnknowable(
   peer: GivenPeer,
-  own: Readonly<GivenValues>,
   { scheme, byRemote }: Pick<Peer, "scheme" | "byRemote">,
-  { mode, isNamed, net, warn }: PeerContext,
+  { mode, isNamed, net, own, warn, isOpen: isPartOpen }: PeerContext,
 ): true {
   if (scheme.kind !== "port") return true;
   const isOpen = mode === "server" && !byRemote.ip;
-  if (isOpen && isNamed && !byRemote.port) throw unknowableError(peer);
-  if (isOpen && !isNamed && net !== null) throw nobodyError(peer.given);
+  const part = { table: "auth", owner: own };
+  if (isOpen && isNamed && !byRemote.port) throw new MissingError(unknowable(peer), part);
+  if (isOpen && !isNamed && net !== null) throw new MissingError(nobody(peer.given), part);
   refuseHalfOfKeys(own, mode);
-  if (!isOpen) return true;
+  if (!isOpen || isPartOpen(part)) return true;
   const whom = isNamed ? ` as ${quote(peer.name)}` : "";
   warn(
     `Anyone who can send to the server's UDP port is admitted${whom}, ` +
@@ -139,19 +132,15 @@ function refuseUnknowable(
 }
 
 /** Otherwise anyone would be this peer. An empty or half-written file looks like that. */
-function unknowableError({ name, place }: GivenPeer): SettingsError {
-  return new SettingsError(
-    `Cannot use peer ${quote(name)} (${place}) without a way to identify it: ` +
-      "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip",
-  );
+function unknowable({ name, place }: GivenPeer): string {
+  return `Cannot use peer ${quote(name)} (${place}) without a way to identify it: ` +
+    "give it auth.remote-pubkey-b64, auth.token-file, or auth.by-remote-ip";
 }
 
 /** A network for tunnel addresses means several peers, but their folder is missing: anyone would be the single client. */
-function nobodyError({ tunnelNet }: Readonly<GivenValues>): SettingsError {
-  return new SettingsError(
-    `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} without a peer: make the folder NAME.peers beside ` +
-      "NAME.toml, or give the --auth-remote-pubkey-b64 of a single client",
-  );
+function nobody({ tunnelNet }: Readonly<GivenValues>): string {
+  return `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} without a peer: make the folder NAME.peers beside ` +
+    "NAME.toml, or give the --auth-remote-pubkey-b64 of a single client";
 }
 
 /**
@@ -188,26 +177,29 @@ function refuseOwnAddressAsAlt(
   );
 }
 
-function chooseRemote(given: Readonly<GivenValues>, mode: Settings["mode"]): Peer["remote"] {
+function chooseRemote(given: Readonly<GivenValues>, { mode, own }: PeerContext): Peer["remote"] {
   const remote = { host: given.remoteHost?.value ?? null, port: given.remotePort?.value ?? null };
   const missing = remote.host === null ? "address" : remote.port === null ? "UDP port" : null;
   if (mode === "client" && missing !== null) {
-    throw new SettingsError(
-      `Cannot run as a client without the server's ${missing}: give -r/--fou-remote HOST:PORT`,
+    throw new MissingError(
+      `Cannot run as a client without the server's ${missing}: give -r/--fou-remote HOST:PORT` +
+        orServer(given),
+      { table: "fou", owner: own },
     );
   }
   return remote;
 }
 
-function chooseByRemote(given: Readonly<GivenValues>, { mode, warn }: PeersContext): Peer["byRemote"] {
+function chooseByRemote(given: Readonly<GivenValues>, { mode, own, warn }: PeerContext): Peer["byRemote"] {
   const checks = [
     { check: given.byRemoteIp, known: given.remoteHost, what: "address", option: "--auth-by-remote-ip" },
     { check: given.byRemotePort, known: given.remotePort, what: "port", option: "--auth-by-remote-port" },
   ];
   for (const { check, known, what, option } of mode === "server" ? checks : []) {
     if (check?.value && known === undefined) {
-      throw new SettingsError(
+      throw new MissingError(
         `Cannot use ${check.place} without the ${what} to compare with: give -r/--fou-remote`,
+        { table: "fou", owner: own },
       );
     }
     if (!check?.value && known !== undefined) {

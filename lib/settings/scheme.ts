@@ -1,7 +1,7 @@
 import { beginsLikeExtension } from "../auth/extension.ts";
 import { keyPairOf } from "../auth/keys.ts";
 import { LONGEST_PAYLOAD, looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
-import { HIDDEN, SettingsError, showPath } from "./errors.ts";
+import { HIDDEN, MissingError, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
 import type { Given, GivenValues } from "./given.ts";
 import { DEFAULT_SECRET, type SecretFile } from "./option.ts";
@@ -76,10 +76,11 @@ export function chooseScheme(
 export function refuseHalfOfKeys(own: Readonly<GivenValues>, mode: SchemeContext["mode"]): void {
   const half = own.secret ?? own.privateKey ?? own.remotePublicKey;
   if (half === undefined) return;
-  throw new SettingsError(
+  throw new MissingError(
     `Cannot use ${half.place} without ${
       KEY_OPTIONS[mode]
     }: alone it authenticates nothing; give both or neither`,
+    { table: "auth", owner: own },
   );
 }
 

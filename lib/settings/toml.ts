@@ -1,5 +1,14 @@
-import { suggestKey } from "./did_you_mean.ts";
-import { attempt, cutLong, HIDDEN, type OnMistake, quote, SettingsError, THROW } from "./errors.ts";
+import { guessKey, suggestKey } from "./did_you_mean.ts";
+import {
+  attempt,
+  cutLong,
+  HIDDEN,
+  type OnMistake,
+  quote,
+  SettingsError,
+  THROW,
+  UnusableError,
+} from "./errors.ts";
 import { type Assign, assignTo, type GivenValues } from "./given.ts";
 import { type Option, tomlPathOf } from "./option.ts";
 import { OPTIONS, PEER_NAME } from "./options.ts";
@@ -84,8 +93,9 @@ export function parseToml(
     for (const { about, at, entries } of readTables(piece, hub !== null, onMistake)) {
       if (about === "new peer") peers.push({ place: showPlace(at, piece), given: {} });
       const [into, above] = about === "all" ? [given, hub] : [peers.at(-1)!.given, ABOVE_PEERS];
+      const owner = about === "all" && hub === null ? null : into;
       for (const entry of entries) {
-        attempt(onMistake, () => {
+        attempt(onMistakeIn(entry, owner, onMistake), () => {
           const option = findOption(entry, piece, above);
           holdsSecret ||= option.secret === true;
           takeValue(into, option, entry, piece, folder);
@@ -95,6 +105,17 @@ export function parseToml(
   };
   for (const piece of piecesOf(text, path)) attempt(onMistake, () => readPiece(piece));
   return { given, peers, holdsSecret };
+}
+
+/** Tells with a mistake what part of the settings it leaves open. */
+function onMistakeIn({ keys }: Entry, owner: object | null, onMistake: OnMistake): OnMistake {
+  return ({ message }) => {
+    const table = keys.slice(0, -1).join("-");
+    const key = keys.at(-1) ?? "";
+    const meant = ALL_KEYS.has(joined(keys)) ? { table, key } : guessKey(table, key) ?? { table, key };
+    const isMode = meant.table === "" && ["server", "client"].includes(meant.key);
+    onMistake(new UnusableError(message, { table: isMode ? "server" : meant.table, owner }));
+  };
 }
 
 /** @param above where keys belong that are not per peer; null: all keys are allowed here */

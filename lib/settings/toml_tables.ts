@@ -9,6 +9,7 @@ import {
   showPath,
   THROW,
   TomlSyntaxError,
+  UnusableError,
 } from "./errors.ts";
 import { TOML_TABLES } from "./option.ts";
 
@@ -287,5 +288,6 @@ function tableError(node: AST.TOMLTable, place: string, isPeer: boolean): Settin
   const near = /^peers?$/.test(name) ? "[peer]" : nearest(name, TOML_TABLES);
   const tables = `the tables are ${TOML_TABLES.map((table) => `[${table}]`).join(" ")}`;
   const cure = near === undefined ? `${tables}${isPeer ? "" : " [[peer]]"}` : `did you mean [${near}]?`;
-  return new SettingsError(`Unknown table ${shown} at ${place}: ${cure}`);
+  const table = TOML_TABLES.find((table) => table === near) ?? null;
+  return new UnusableError(`Unknown table ${shown} at ${place}: ${cure}`, { table, owner: null });
 }

@@ -1,5 +1,5 @@
 import { addIpv4, formatIpv4, isHostIpv4, type Network, parseNetwork } from "../ipv4.ts";
-import { quote, SettingsError } from "./errors.ts";
+import { MissingError, quote, SettingsError } from "./errors.ts";
 import type { GivenPeer, GivenValues } from "./given.ts";
 import { ownPoolAddress, poolAddress } from "./pool.ts";
 import type { OuterHeader, Peer, Settings } from "./settings.ts";
@@ -25,6 +25,13 @@ export interface TunnelContext {
   readonly isNamed: boolean;
   /** Network of the tunnel addresses. */
   readonly net: Network | null;
+  /** Those of a peer's values that it does not inherit. */
+  readonly own: Readonly<GivenValues>;
+}
+
+/** What follows the cure of what a client lacks, where nothing shows that it is to be one. */
+export function orServer({ remoteHost }: Readonly<GivenValues>): string {
+  return remoteHost === undefined ? "; or, on a server, server = true or -s" : "";
 }
 
 /** The instance's name, and the device of a single tunnel. @param number N */
@@ -81,25 +88,28 @@ function chooseDevice({ name, place, given }: GivenPeer, { local, isNamed }: Tun
   return device;
 }
 
-function chooseOwnAddress({ given }: GivenPeer, { mode, number, net }: TunnelContext): string {
+function chooseOwnAddress({ given }: GivenPeer, { mode, number, net, own }: TunnelContext): string {
   if (given.tunnelIp !== undefined) return given.tunnelIp.value;
   if (mode === "client") {
-    throw new SettingsError(
-      "Cannot run as a client without a local tunnel address: " +
-        "give --tunl-ip, the server's --tunl-peer-ip",
+    throw new MissingError(
+      `Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip${
+        orServer(given)
+      }`,
+      { table: "tunl", owner: own },
     );
   }
   return net === null ? formatIpv4(FIRST_TUNNEL_IP + 2 * number) : ownPoolAddress(net);
 }
 
 function choosePeerAddress({ name, place, given }: GivenPeer, ip: string, context: TunnelContext): string {
-  const { mode, isNamed, net } = context;
+  const { mode, isNamed, net, own } = context;
   if (given.tunnelPeerIp !== undefined) return given.tunnelPeerIp.value;
   if (net !== null) return poolAddress(name, net, ip);
   if (isNamed) {
-    throw new SettingsError(
+    throw new MissingError(
       `Cannot use peer ${quote(name)} (${place}) without a tunnel address: ` +
         "give it tunl.peer-ip, or tunl.net for all peers",
+      { table: "tunl", owner: own },
     );
   }
   const next = addIpv4(ip, mode === "server" ? 1 : -1);

@@ -61,7 +61,6 @@ Deno.test("check prints all mistakes of a file and of its peers' files, each wit
     /^Cannot use \[\[peer\]\] at \/etc\/ipipou\/hub\.toml:14:1 without a name/,
     /^Unknown key tokn at \/etc\/ipipou\/hub\.peers\/d\.toml:1:1: /,
     /^Unknown key rotes at \/etc\/ipipou\/hub\.peers\/d\.toml:3:1: did you mean `routes`\?$/,
-    /^Cannot run without a local address or device: /,
     /^Cannot use peer "a" \(name at \/etc\/ipipou\/hub\.toml:9:8\) without a way to identify it: /,
     /^Cannot read \/etc\/ipipou\/gone \(auth\.secret-file at \/etc\/ipipou\/hub\.toml:7:15\): No such file/,
   ];
@@ -70,6 +69,40 @@ Deno.test("check prints all mistakes of a file and of its peers' files, each wit
   }
   assert.doesNotMatch(lines.join("\n"), /hunter2/);
   assert.match(end!, /^1\d mistakes$/);
+});
+
+Deno.test("check does not say that something is missing, or open to all, where a mistake was meant to be that", () => {
+  const server = 'server = true\n[fou]\nlocal = "@eth0"\n[auth]\nsecret = "s"\n';
+  const key = `remote-pubkey-b64 = "${PUBLIC_KEY}"\n`;
+  const client = `[fou]\nremote = "h:1"\n[tunl]\nip = "10.0.0.1"\n`;
+  const hub = (peer: string) => `${server.replace("\nsecret", "\n#")}[[peer]]\nname = "a"\n${peer}`;
+  const cases: [file: string, start: RegExp][] = [
+    [server + 'remote-pubkey-b64 = "abc"', /^Cannot use "abc" as auth\.remote-pubkey-b64 /],
+    [(server + key).replace("[auth]", "[auht]"), /^Unknown table \[auht\] /],
+    [(server + key).replace("local =", "locl ="), /^Unknown key fou\.locl /],
+    [`local = "@eth0"\n${(server + key).replace('[fou]\nlocal = "@eth0"', "")}`, /^Unknown key local /],
+    [(server + key).replace("server = true", "sevrer = true"), /^Unknown key sevrer /],
+    [(server + key).replace("server = true", "server = 1"), /^Cannot use 1 as server /],
+    [client.replace("10.0.0.1", "10.0.0"), /^Cannot use "10\.0\.0" as tunl\.ip /],
+    [client.replace("h:1", "h..x:1"), /^Cannot use "h\.\.x:1" as fou\.remote /],
+    [hub('tunl.peer-ip = "10.0.0.9"\nauth.tokn = "x"'), /^Unknown key auth\.tokn /],
+    [hub('tunl.peer-ip = "10.0.0"\nauth.token = "x"'), /^Cannot use "10\.0\.0" as /],
+  ];
+  for (const [file, start] of cases) {
+    const { lines, end } = outcomeOf(filesInMemory({ "/x.toml": file }), "/x.toml");
+    assert.match(lines[0]!, start);
+    const told = lines.filter((line) => !/no effect|holds secrets/.test(line));
+    assert.deepEqual([told.length, end], [1, "1 mistake"], lines.join("\n"));
+  }
+});
+
+Deno.test("check says what is missing for one peer though another one's values are wrong", () => {
+  const peer = (name: string, auth: string) =>
+    `[[peer]]\nname = "${name}"\ntunl.peer-ip = "10.0.0.9"\n${auth}\n`;
+  const hub = `server = true\nfou.local = "@eth0"\n${peer("a", "auth.tokn = 'x'")}${peer("b", "")}`;
+  const { lines } = outcomeOf(filesInMemory({ "/x.toml": hub }), "/x.toml");
+  assert.equal(lines.length, 2, lines.join("\n"));
+  assert.match(lines[1]!, /^Cannot use peer "b" .* without a way to identify it/);
 });
 
 Deno.test("check prints the mistakes in TOML of all lines, and then nothing of what may stand in them", () => {

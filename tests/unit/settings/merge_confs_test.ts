@@ -25,7 +25,7 @@ function tomlOf(confs: Confs): string {
 
 function settingsOf(conf: string) {
   const { given } = readConf(conf, "/x.conf");
-  return resolve({ given, peers: null }, filesInMemory({}).read).settings;
+  return resolve({ given, peers: null, unusable: [] }, filesInMemory({}).read).settings;
 }
 
 /** Two servers' files of version 0.1. */

@@ -13,7 +13,7 @@ export const FIT: readonly BadInput[] = ([
   ["-s -b :10000", "Cannot run without a local address or device: give -b/--fou-local IP or @DEV"],
   [
     ["-v"],
-    "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip",
+    "Cannot run as a client without a local tunnel address: give --tunl-ip, the server's --tunl-peer-ip; or, on a server, server = true or -s",
   ],
   [
     [...OK_SERVER, "--fou-private-net", "198.18.0.0/16", "--fou-local-ip-alt", "172.29.0.1"],
@@ -21,11 +21,11 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     "-b 192.0.2.1 --tunl-ip 10.0.0.2",
-    "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT",
+    "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT; or, on a server, server = true or -s",
   ],
   [
     "-b 192.0.2.1 --tunl-ip 10.0.0.2 -r :1",
-    "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT",
+    "Cannot run as a client without the server's address: give -r/--fou-remote HOST:PORT; or, on a server, server = true or -s",
   ],
   [
     "-b 192.0.2.1 --tunl-ip 10.0.0.2 -r vpn.example.com",

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { extensionOf, layOut, makeSignedPayload, SALT_LENGTH } from "./ed25519.ts";
 import { makeExtension, parseExtension } from "./extension.ts";
-import { keyPairOf, SIGNATURE_LENGTH } from "./keys.ts";
+import { publicKeyOf, SIGNATURE_LENGTH } from "./keys.ts";
 import { areEqual, makeProof } from "./proof.ts";
 import { ANNOUNCEMENT_LENGTH, type Scheme, unlikeInnerPacket } from "./scheme.ts";
 
@@ -75,7 +75,7 @@ function sharedKey(scheme: Scheme): Uint8Array {
       return scheme.token;
     case "ed25519": {
       const { privateKey, remotePublicKey, secret } = scheme;
-      const publicKey = privateKey === null ? remotePublicKey! : keyPairOf(privateKey).publicKey;
+      const publicKey = privateKey === null ? remotePublicKey! : publicKeyOf(privateKey);
       return Uint8Array.of(...publicKey, ...new TextEncoder().encode(secret));
     }
   }

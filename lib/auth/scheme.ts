@@ -1,7 +1,7 @@
 import { makeSignedPayload, SALT_LENGTH, SIGNED_PAYLOAD_LENGTH } from "./ed25519.ts";
 import { EXTENSION_LENGTH, makeExtension } from "./extension.ts";
 import { epochOf, HINT_LENGTH, keyHint } from "./hint.ts";
-import { keyPairOf } from "./keys.ts";
+import { publicKeyOf } from "./keys.ts";
 
 /** Most bytes of an auth packet's payload: what fits an Ethernet frame. */
 export const LONGEST_PAYLOAD = 1472;
@@ -86,7 +86,7 @@ function signWithHint(
   extension?: Uint8Array,
 ): Uint8Array {
   if (privateKey === null) throw new TypeError("Cannot sign an auth packet without a private key");
-  const hint = keyHint(keyPairOf(privateKey).publicKey, secret, epochOf(timestamp));
+  const hint = keyHint(publicKeyOf(privateKey), secret, epochOf(timestamp));
   const makeSalt = () => Uint8Array.of(...randomBytes(SALT_LENGTH - HINT_LENGTH), hint >> 8, hint & 0xff);
   return unlikeInnerPacket(() => makeSignedPayload(privateKey, secret, timestamp, makeSalt(), extension));
 }

@@ -1,4 +1,5 @@
-import { KEY_LENGTH, keyPairOf } from "../auth/keys.ts";
+import { keyPairOf } from "../auth/key_pair.ts";
+import { KEY_LENGTH } from "../auth/keys.ts";
 
 /** What to say of unlabelled lines, to a person. */
 export const KEYGEN_NOTE =

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { keyPairOf } from "../auth/keys.ts";
+import { keyPairOf } from "../auth/key_pair.ts";
 import { parseNetwork } from "../ipv4.ts";
 import { formatClient, formatClientCommand } from "../settings/format_client.ts";
 import type { ClientFileRequest, PeerAddition, PeerChoice } from "../settings/command_line.ts";

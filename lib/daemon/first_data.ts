@@ -34,6 +34,8 @@ export class FirstData {
   readonly #due = new Map<string, number>();
   /** Peers that were looked at, and what they lacked. */
   readonly #lacks = new Map<string, Lack>();
+  /** All, by the settings. */
+  #peers: readonly Peer[] = [];
 
   constructor(context: FirstDataContext) {
     this.#context = context;
@@ -52,12 +54,13 @@ export class FirstData {
   /** Settings or admissions may have changed. */
   update(): void {
     const now = this.#context.clock.now();
-    const present = new Set(this.#letIn(now).map(({ name }) => name));
-    for (const known of [this.#due, this.#lacks]) {
-      for (const name of known.keys()) if (!present.has(name)) known.delete(name);
-    }
-    for (const name of present) {
-      if (!this.#due.has(name) && !this.#lacks.has(name)) this.#due.set(name, now + PATIENCE);
+    const { settings: { peers }, admissions } = this.#context.wanted();
+    if (peers !== this.#peers) this.#forgetOthers(peers);
+    for (const { name } of peers) {
+      const isKnown = this.#due.has(name) || this.#lacks.has(name);
+      if (isKnown === isLetIn(admissions.get(name), now)) continue;
+      if (isKnown) this.#forget(name);
+      else this.#due.set(name, now + PATIENCE);
     }
   }
 
@@ -65,7 +68,7 @@ export class FirstData {
   look(): void {
     const now = this.#context.clock.now();
     this.update();
-    const peers = this.#letIn(now).filter(({ name }) => (this.#due.get(name) ?? Infinity) <= now);
+    const peers = this.#peers.filter(({ name }) => (this.#due.get(name) ?? Infinity) <= now);
     for (const { name, tunnel } of peers) {
       this.#due.delete(name);
       this.#lacks.set(name, lackOf(this.#context.countsOf(tunnel.device)));
@@ -85,12 +88,16 @@ export class FirstData {
     if (lack === null) this.#context.log.notice(`${name}: data comes out of its tunnel, and is sent into it`);
   }
 
-  #letIn(now: number): Peer[] {
-    const { settings: { peers }, admissions } = this.#context.wanted();
-    return peers.filter(({ name }) => {
-      const admission = admissions.get(name);
-      return admission !== undefined && admission.remote !== null && isLive(admission, now);
-    });
+  /** Forgets all but these peers. */
+  #forgetOthers(peers: readonly Peer[]): void {
+    this.#peers = peers;
+    const names = new Set(peers.map(({ name }) => name));
+    for (const name of [...this.#due.keys(), ...this.#lacks.keys()]) if (!names.has(name)) this.#forget(name);
+  }
+
+  #forget(name: string): void {
+    this.#due.delete(name);
+    this.#lacks.delete(name);
   }
 
   #tell(lack: "received" | "sent", [first, ...more]: readonly Peer[]): void {
@@ -104,6 +111,10 @@ export class FirstData {
       `${names}${rest}: authenticated for ${PATIENCE / 60_000} minutes, but ${what}`,
     );
   }
+}
+
+function isLetIn(admission: Admission | undefined, now: number): boolean {
+  return admission !== undefined && admission.remote !== null && isLive(admission, now);
 }
 
 function lackOf(counts: PacketCounts | null): Lack {

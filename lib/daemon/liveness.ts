@@ -76,10 +76,13 @@ export class Liveness {
     this.#due = names.size === 0 ? null : Math.min(this.#due ?? Infinity, now + pause!);
   }
 
-  /** An auth packet came from a peer. */
-  note(name: string): void {
+  /** An auth packet came from a peer. @returns whether the peer was silent until now */
+  note(name: string): boolean {
     const life = this.#lives.get(name);
-    if (life !== undefined) this.#hear(name, life);
+    if (life === undefined) return false;
+    const { isSilent } = life;
+    this.#hear(name, life);
+    return isSilent;
   }
 
   /** Reads the counters, and does what follows. */

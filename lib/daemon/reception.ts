@@ -172,9 +172,8 @@ export class Reception {
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
     if (faults.has(peer.name)) return; // the log has been told why
     peerLog.admitted(outcome);
-    this.liveness.note(peer.name);
+    if (this.liveness.note(peer.name)) service.update();
     this.#firstData.note(peer);
-    service.update();
     announcer.note(peer, admission);
     announcer.reply(peer, datagram);
   }

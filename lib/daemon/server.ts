@@ -115,13 +115,15 @@ export class Server implements Daemon {
   get status(): ServerStatus {
     const { settings: { peers }, registrar: { admissions } } = this.#setup;
     const now = this.#context.system.clock.now();
+    let admitted = 0;
+    admissions.forEach((admission, name) => {
+      if (isLive(admission, now) && !this.#faults.has(name)) admitted++;
+    });
     return {
       role: "server",
       places: placesOf(this.#setup),
       peers: peers.length,
-      admitted:
-        admissions.entries().filter(([name, admission]) => isLive(admission, now) && !this.#faults.has(name))
-          .toArray().length,
+      admitted,
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
       silent: this.#reception.liveness.silent,

@@ -32,10 +32,18 @@ export const GATE_CHAINS = [
 ] as const;
 type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
 
+type GateNames = Readonly<Record<GatePart, string>>;
+
+/** A process asks for one instance's again and again. */
+let latest: { readonly name: string; readonly names: GateNames } | null = null;
+
 /** Names of the chains, sets and maps of a gate. */
-export function gateNames(name: string): Readonly<Record<GatePart, string>> {
-  const names = [...GATE_CHAINS, ...GATE_SETS].map((part) => [part, `${part}-${name}`]);
-  return Object.fromEntries(names) as Record<GatePart, string>;
+export function gateNames(name: string): GateNames {
+  if (latest?.name === name) return latest.names;
+  const entries = [...GATE_CHAINS, ...GATE_SETS].map((part) => [part, `${part}-${name}`]);
+  const names = Object.fromEntries(entries) as GateNames;
+  latest = { name, names };
+  return names;
 }
 
 /** Names of everything a gate of these rules consists of. */

@@ -4,7 +4,8 @@ import type { Log } from "../log.ts";
 import type { KernelNews, Routes, TrafficCounts } from "../kernel_ports.ts";
 import type { Clock, System } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
-import { desiredState, type Wanted } from "./desired.ts";
+import { Decisions } from "./decisions.ts";
+import type { Wanted } from "./desired.ts";
 import type { Outside } from "./member.ts";
 import { Instance, type InstanceContext } from "./instance.ts";
 import { KeptOut, type Refusals } from "./kept_out.ts";
@@ -14,7 +15,6 @@ import { NewsBell } from "./news_bell.ts";
 import { NftUse } from "./nft_use.ts";
 import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
-import { planTransition } from "./plan.ts";
 import { FouPorts } from "./fou_ports.ts";
 import { type KernelState, type Observed, pairKey } from "./state.ts";
 import { WildcardWarnings } from "./wildcards.ts";
@@ -40,25 +40,27 @@ export class Kernel {
   readonly #picture: Picture;
   readonly #keptOut = new KeptOut();
   readonly #inUse = new NetworksInUse();
-  readonly #wildcards: WildcardWarnings;
   readonly #elsewhere: Elsewhere;
   readonly #losses: Losses;
   readonly #bell: NewsBell;
   /** Whether `observe()` looks just now, so that the picture may be out of date. */
   #isLooking = false;
   readonly #ports: FouPorts;
+  readonly #decisions: Decisions;
 
   constructor(settings: Settings, context: KernelContext) {
     this.#context = context;
     this.#nft = new NftUse(settings.mode === "server", context.log);
     this.#picture = new Picture(settings);
     this.#elsewhere = new Elsewhere(context.log);
-    this.#wildcards = new WildcardWarnings(context.log);
     this.#losses = new Losses(context.log);
     const { news, clock, executor, isPortFree, log } = context;
     const bell = this.#bell = new NewsBell(news, clock);
     const takeNews = () => this.#takeNews();
-    const [picture, losses] = [this.#picture, this.#losses];
+    const [picture, losses, nft, keptOut] = [this.#picture, this.#losses, this.#nft, this.#keptOut];
+    const wildcards = new WildcardWarnings(log);
+    const known = { picture, losses, nft, keptOut, inUse: this.#inUse, wildcards };
+    this.#decisions = new Decisions({ ...known, routes: context.routes });
     this.#ports = new FouPorts({ picture, losses, bell, clock, executor, isPortFree, log, takeNews });
   }
 
@@ -133,23 +135,16 @@ export class Kernel {
   /** Changes the kernel. @returns null: meanwhile it told something that changes what is wanted */
   async #attempt(wanted: Wanted): Promise<Faults | null> {
     const { clock, news, runner } = this.#context;
-    const { settings, admissions, outside } = wanted;
+    const { settings, admissions } = wanted;
     const picture = this.#picture;
-    const inUse = this.#inUse;
-    picture.handleOutside(outside);
-    this.#findWays(wanted);
-    const observed = picture.observed!;
-    const now = clock.now();
-    const networks = inUse.of(settings);
-    const possible = this.#nft.possible(wanted);
-    const { state, faults } = desiredState(possible, observed, now, this.#keptOut, networks);
-    if (inUse.ask(state.altAddresses.keys(), this.#context.routes)) return null;
-    this.#losses.tell(observed.own, picture.written, state, now);
-    this.#wildcards.tell(settings, observed);
-    const plan = planTransition(observed, state, now, inUse.toldOf(observed.own.altAddresses));
+    picture.handleOutside(wanted.outside);
+    const decision = this.#decisions.decide(wanted, clock.now());
+    if (decision === null) return null;
+    const { state, faults, plan } = decision;
     const { confirm, withdraw, ip } = plan;
     news.makeRoom(confirm.length + withdraw.length + ip.length);
     this.#takeNews();
+    const observed = picture.observed!;
     picture.beginChange(plan);
     try {
       // The kernel wakes a dormant table only in a transaction of its own.
@@ -173,10 +168,11 @@ export class Kernel {
       this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
     }
     this.#losses.handleChange();
-    inUse.hid();
+    this.#inUse.hid();
     this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
     if (state.gate !== null) this.#nft.need();
     news.makeRoom(0);
+    this.#decisions.handleChange(decision);
     return faults;
   }
 
@@ -190,19 +186,6 @@ export class Kernel {
     this.#elsewhere.note(keptOut.elsewhere);
     if (isNew) this.#context.log.info(`${refusal!.message}; looking at the kernel again`);
     return null;
-  }
-
-  /** Finds the ways to the far ends of the tunnels whose MTUs follow from them, and to a client's server. */
-  #findWays({ settings: { mode, peers, fouMark }, outside, admissions }: Wanted): void {
-    const { routes } = this.#context;
-    const { links } = this.#picture.observed!;
-    const [index = null] = outside.link === null
-      ? []
-      : links.entries().find(([, { name }]) => name === outside.link) ?? [];
-    const far = peers.flatMap(({ name, tunnel }) =>
-      mode === "client" || tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
-    );
-    this.#picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
   }
 
   /** What went through one of our devices; null: it is gone, or the kernel does not say. */

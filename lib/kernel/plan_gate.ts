@@ -101,10 +101,14 @@ function install(
  */
 function guards(old: Gate | null, gate: DesiredGate): Pick<Elements, "addresses" | "alts" | "shared"> {
   return {
-    shared: gate.shared.intersection(old?.shared ?? NONE),
-    addresses: gate.addresses.union(old?.addresses ?? NONE),
-    alts: gate.alts.union(old?.alts ?? NONE),
+    shared: gate.shared === old?.shared ? gate.shared : gate.shared.intersection(old?.shared ?? NONE),
+    addresses: union(gate.addresses, old?.addresses),
+    alts: union(gate.alts, old?.alts),
   };
+}
+
+function union(a: ReadonlySet<string>, b: ReadonlySet<string> = NONE): ReadonlySet<string> {
+  return a === b ? a : a.union(b);
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -127,6 +131,7 @@ function keptElements(old: Elements | null, gate: Elements): Elements {
 
 function changeSets(before: Elements, after: Elements & Pick<Gate, "table" | "name">): Step[] {
   return KEY_SETS.flatMap((set) => {
+    if (before[set] === after[set]) return [];
     const change = (verb: "add" | "delete", from: ReadonlySet<string>, to: ReadonlySet<string>) =>
       changeKeys(verb, after, set, [...from.difference(to)]);
     // Deletes first: a network must not overlap with one that is still there.

@@ -1,7 +1,7 @@
 import { type Admission, isLive } from "../admission.ts";
 import { signedTime } from "../auth/ed25519.ts";
 import { epochOf, hintIn, keyHint } from "../auth/hint.ts";
-import { keyPairOf } from "../auth/keys.ts";
+import { publicKeyOf } from "../auth/keys.ts";
 import { makeProof } from "../auth/proof.ts";
 import type { Scheme } from "../auth/scheme.ts";
 import type { Clock } from "../ports.ts";
@@ -65,7 +65,7 @@ function explainBy(
     return `it has the key of ${name}, but ${which}: give both sides the same auth.secret-file`;
   }
   const privateKey = new Uint8Array(scheme.remotePublicKey!);
-  const isPrivate = isSignedBy({ remotePublicKey: keyPairOf(privateKey).publicKey });
+  const isPrivate = isSignedBy({ remotePublicKey: publicKeyOf(privateKey) });
   return isPrivate
     ? `it is signed with what is given here as the public key of ${name}: either the client's auth.key-file has that ` +
       "public key, and needs the first line of --auth-keygen; or what is given here is its private key: then make a " +

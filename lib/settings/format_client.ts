@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { keyPairOf } from "../auth/keys.ts";
+import { publicKeyOf } from "../auth/keys.ts";
 import type { Peer, Settings } from "./settings.ts";
 import { formatKeys } from "./format_toml.ts";
 
@@ -59,7 +59,7 @@ function formatFile(
 /** A hub with its own key signs its replies. */
 function hubKeyOf({ scheme, reply }: Peer): string | null {
   if (scheme.kind !== "ed25519" || !reply || scheme.privateKey === null) return null;
-  return keyPairOf(scheme.privateKey).publicKey.toBase64();
+  return publicKeyOf(scheme.privateKey).toBase64();
 }
 
 function proofsOf({ scheme }: Peer, { privateKey }: ClientFileContent): Proof[] {

@@ -1,5 +1,5 @@
 import { beginsLikeExtension } from "../auth/extension.ts";
-import { keyPairOf } from "../auth/keys.ts";
+import { publicKeyOf } from "../auth/keys.ts";
 import { LONGEST_PAYLOAD, looksLikeInnerPacket, type Scheme } from "../auth/scheme.ts";
 import { HIDDEN, MissingError, SettingsError, showPath } from "./errors.ts";
 import { type ReadFile, readText, type TextFile } from "./files.ts";
@@ -205,7 +205,7 @@ function readKey(
 function refuseSwapped(first: string, second: string, what: string): void {
   let swapped;
   try {
-    swapped = keyPairOf(decodeKey(second)).publicKey.toBase64() === decodeKey(first).toBase64();
+    swapped = publicKeyOf(decodeKey(second)).toBase64() === decodeKey(first).toBase64();
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { keyPairOf } from "../../lib/auth/keys.ts";
+import { keyPairOf } from "../../lib/auth/key_pair.ts";
 import { changesIn, EtcHosts, makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
 
 const HUB = "172.28.0.2";

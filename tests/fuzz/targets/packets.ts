@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SIGNED_PAYLOAD_LENGTH } from "../../../lib/auth/ed25519.ts";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeExtension, parseExtension } from "../../../lib/auth/extension.ts";
 import { makeNewsPayload, makeNewsReader } from "../../../lib/auth/news.ts";
 import { makeReplyVerifier } from "../../../lib/auth/proof.ts";

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import * as noble from "@noble/ed25519";
 import fc from "fast-check";
 import { parseSignedPayload } from "../../../lib/auth/ed25519.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import {
   isPoint,
   isWeakPublicKey,
   KEY_LENGTH,
-  keyPairOf,
   makeVerifier,
+  publicKeyOf,
   SIGNATURE_LENGTH,
   signMessage,
 } from "../../../lib/auth/keys.ts";
@@ -35,11 +36,13 @@ Deno.test("keyPairOf() matches an independent library", () => {
   }
 });
 
-Deno.test("signMessage() makes a signature that both verifiers accept", () => {
+Deno.test("publicKeyOf() and signMessage() agree with the reference", () => {
   fc.assert(
     fc.property(seedArbitrary, fc.uint8Array({ maxLength: 300 }), (seed, message) => {
       const { privateKey, publicKey } = keyPairOf(seed);
       const signature = signMessage(message, privateKey);
+      assert.deepEqual(publicKeyOf(privateKey), publicKey);
+      assert.deepEqual(new Uint8Array(signature), noble.sign(message, privateKey));
       assert.equal(signature.length, SIGNATURE_LENGTH);
       assert.equal(makeVerifier(publicKey)(message, signature), true);
       assert.equal(verifyStrictly(message, signature, publicKey), true);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { keygen } from "../../../lib/commands/keygen.ts";
 import { fromBase64 } from "../auth/vectors.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { PRIVATE_KEY, PUBLIC_KEY } from "../settings/bases.ts";
 import { load } from "../settings/memory_files.ts";
 import {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hintIn } from "../../../lib/auth/hint.ts";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeAuthPayload, makeGoodbyePayload } from "../../../lib/auth/scheme.ts";
 import { HINT } from "../../../lib/kernel/hint_rules.ts";
 import { Hints } from "../../../lib/kernel/hints.ts";

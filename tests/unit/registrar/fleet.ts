@@ -1,5 +1,5 @@
 import { makeSignedPayload } from "../../../lib/auth/ed25519.ts";
-import { type KeyPair, keyPairOf } from "../../../lib/auth/keys.ts";
+import { type KeyPair, keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeAuthPayload } from "../../../lib/auth/scheme.ts";
 import { Registrar } from "../../../lib/registrar.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";

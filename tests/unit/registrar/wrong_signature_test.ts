@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeAuthPayload } from "../../../lib/auth/scheme.ts";
 import { explainWrongSignature } from "../../../lib/registrar/wrong_signature.ts";
 import { DEFAULT_SECRET } from "../../../lib/settings/option.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { keyPairOf } from "../../../lib/auth/keys.ts";
+import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { convert } from "../../../lib/commands/convert.ts";
 import { SettingsError } from "../../../lib/settings/errors.ts";
 import { readConf } from "../../../lib/settings/conf.ts";

@@ -22,6 +22,7 @@ import { Signals } from "./lib/daemon/signals.ts";
 import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
+import { LogOutput } from "./lib/log_output.ts";
 import type { Command } from "./lib/settings/commands.ts";
 import {
   type DoctorRequest,
@@ -45,6 +46,12 @@ import deno from "./deno.json" with { type: "json" };
 // Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
 
+/** Milliseconds that the last lines of a log may take. */
+const LAST_LINES_MILLISECONDS = 3_000;
+
+/** What is written from the start of a run on goes here: nobody who has stopped reading may stop a tunnel by that. */
+const LOG_OUTPUT = new LogOutput(Deno.stderr, SYSTEM.clock);
+
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
@@ -57,25 +64,18 @@ function printError(text: string): void {
 let tellEnd = (message: string) => {
   // Marks it as an error in the journal.
   const priority = logsToJournal() ? "<3>" : "";
-  printError(`${priority}ipipou: ${message}\n`);
+  LOG_OUTPUT.write(`${priority}ipipou: ${message}`);
 };
 
-/** A log that can no longer be written must not end a tunnel. */
-function writeLog(line: string): void {
-  try {
-    printError(`${line}\n`);
-  } catch {
-    return;
-  }
-}
-
 function makeLog(style: Settings["log"]): Log {
-  return new Log({
+  const log = new Log({
     ...logStyle(style),
     priorities: logsToJournal(),
-    write: writeLog,
+    write: (line) => LOG_OUTPUT.write(line),
     now: () => new Date(),
   });
+  LOG_OUTPUT.formatWarning = (message) => log.formatWarning(message);
+  return log;
 }
 
 /** Makes what reads a run's settings, now and at each reload. */
@@ -172,7 +172,9 @@ function instanceOf(config: string): string | null {
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
   const { given } = loadFiles(invocation, DISK.read);
-  print(await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given))));
+  const removed = await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given)));
+  await LOG_OUTPUT.flush(LAST_LINES_MILLISECONDS);
+  print(removed);
 }
 
 const PEER_SYSTEM: PeerSystem = {
@@ -248,4 +250,6 @@ function exitCodeOf(error: unknown): ExitCode {
   return error instanceof IpipouError ? error.exitCode : EXIT.failure;
 }
 
-Deno.exit(await main(Deno.args).then((code) => code ?? EXIT.ok, exitCodeOf));
+const exitCode = await main(Deno.args).then((code) => code ?? EXIT.ok, exitCodeOf);
+await LOG_OUTPUT.flush(LAST_LINES_MILLISECONDS);
+Deno.exit(exitCode);

@@ -26,6 +26,7 @@ export interface LogOptions {
   readonly format?: "text" | "json";
   /** Whether IPv4 addresses are shown; if not, something stands for each of them. */
   readonly addresses?: boolean;
+  /** Takes a line without its end; must not make anybody wait. */
   readonly write: (line: string) => void;
   readonly now: () => Date;
 }
@@ -72,14 +73,22 @@ export class Log {
     this.#line(VERBOSITY.debug, "debug", message);
   }
 
+  /** The line that `warning()` writes. */
+  formatWarning(message: string): string {
+    return this.#format("warning", message);
+  }
+
   #line(verbosity: number, level: Level, message: string): void {
-    const { priorities, format, addresses, write } = this.#options;
-    if (verbosity > this.#options.verbosity) return;
+    if (verbosity <= this.#options.verbosity) this.#options.write(this.#format(level, message));
+  }
+
+  #format(level: Level, message: string): string {
+    const { priorities, format, addresses } = this.#options;
     // An event is a line, whatever it is about.
     const line = showInvisible(message.trimEnd().replaceAll("\n", "; "));
     const shown = addresses === false ? this.#mask(line) : line;
     const start = priorities ? `<${PRIORITIES[level]}>` : "";
-    write(start + (format === "json" ? this.#asJson(level, shown) : this.#asText(level, shown)));
+    return start + (format === "json" ? this.#asJson(level, shown) : this.#asText(level, shown));
   }
 
   #asText(level: Level, message: string): string {

@@ -5,16 +5,23 @@ export function terminalSize(): { readonly columns: number; readonly rows: numbe
   return Deno.stdout.isTerminal() ? Deno.consoleSize() : null;
 }
 
-/** Writes to standard output. @returns false when nobody reads it any more */
-export function writeToTerminal(text: string): boolean {
+let lastWrite: Promise<unknown> = Promise.resolve();
+
+/** Writes to standard output, after all before. @returns false when nobody reads it any more */
+export async function writeToTerminal(text: string): Promise<boolean> {
+  const writing = lastWrite.then(() => writeAll(new TextEncoder().encode(text)));
+  lastWrite = writing.catch(() => {});
   try {
-    const bytes = new TextEncoder().encode(text);
-    for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+    await writing;
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return false;
     throw error;
   }
+}
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await Deno.stdout.write(bytes.subarray(done));
 }
 
 /** Calls `handle` with the keys that are pressed, until disposed; never where standard input is no terminal. */

@@ -1,4 +1,5 @@
 import type { ExitCode } from "../errors.ts";
+import type { Clock } from "../ports.ts";
 import type { StatusRequest } from "../settings/command_line.ts";
 import { rateKey, type Rates, ratesBetween, stateOf } from "../status/format.ts";
 import { Screen, type Size } from "../status/screen.ts";
@@ -7,13 +8,15 @@ import { collectReports, describeNothing, exitCodeOf, type Findings, flatten } f
 import type { StatusSystem } from "./status_system.ts";
 
 const PERIOD_MILLISECONDS = 1_000;
+/** Milliseconds that the terminal has to be as it was before. */
+const LEAVE_MILLISECONDS = 1_000;
 
 /** Where it is shown, and who looks. */
 export interface Terminal {
   /** Null: it is no terminal, and gets plain lines. */
   readonly size: () => Size | null;
-  /** @returns false when nobody reads any more */
-  readonly write: (text: string) => boolean;
+  /** Resolves when it is written, after all before; with false when nobody reads any more. */
+  readonly write: (text: string) => Promise<boolean>;
   /** Calls `handle` with the keys that are pressed. @returns what ends that */
   readonly onKeys: (handle: (keys: string) => void) => Disposable;
   /** Aborted when the program is told to end. */
@@ -37,12 +40,12 @@ export async function watchStatus(
     : await watchScreen(request, system, terminal);
 }
 
-/** Looks once a period. @param take is given what was found; returns whether to go on */
+/** Looks once a period. @param take is given what was found; says whether to go on */
 async function watch(
   request: StatusRequest,
   { clock, ...system }: StatusSystem,
   stop: AbortSignal,
-  take: (findings: Findings, rates: Rates) => boolean,
+  take: (findings: Findings, rates: Rates) => Promise<boolean>,
 ): Promise<ExitCode> {
   let [reports, lookedAt]: [readonly Report[], number] = [[], clock.now()];
   while (true) {
@@ -50,9 +53,21 @@ async function watch(
     const findings = await collectReports(request, { clock, ...system });
     const rates = ratesBetween(reports, findings.reports, now - lookedAt);
     [reports, lookedAt] = [findings.reports, now];
-    if (stop.aborted || !take(findings, rates)) return exitCodeOf(findings);
+    if (stop.aborted) return exitCodeOf(findings);
+    if (!await unlessStopped(take(findings, rates), clock, stop)) return exitCodeOf(findings);
     await clock.waitUntil(now + PERIOD_MILLISECONDS, stop);
     if (stop.aborted) return exitCodeOf(findings);
+  }
+}
+
+/** Waits for a reader only until told to stop. */
+async function unlessStopped(work: Promise<boolean>, clock: Clock, stop: AbortSignal): Promise<boolean> {
+  const done = new AbortController();
+  const stopped = clock.waitUntil(null, stop, done.signal).then(() => false);
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    done.abort();
   }
 }
 
@@ -88,25 +103,58 @@ async function watchScreen(
   const screen = new Screen();
   const end = new AbortController();
   const stop = AbortSignal.any([terminal.stop, end.signal]);
-  const draw = () => {
-    const size = terminal.size();
-    if (size === null) return false;
-    // From the top left; each line is cleared to its end, and all below the last.
-    const lines = screen.lines(size).map((line) => `${line}\x1b[K`).join("\n");
-    return terminal.write(`\x1b[H${lines}\x1b[J`);
-  };
+  const frames = new Frames(screen, terminal);
   using _keys = terminal.onKeys((keys) => {
     screen.press(keys);
     if (screen.isOver) end.abort();
-    else draw();
+    // The next look meets the same error, and tells.
+    else frames.draw().catch(() => {});
   });
-  terminal.write(ENTER);
   try {
+    await unlessStopped(terminal.write(ENTER), system.clock, stop);
     return await watch(request, system, stop, ({ reports }, rates) => {
       screen.show(reports, rates);
-      return draw();
+      return frames.draw();
     });
   } finally {
-    terminal.write(LEAVE);
+    const { clock } = system;
+    await Promise.race([terminal.write(LEAVE), clock.waitUntil(clock.now() + LEAVE_MILLISECONDS)]);
+  }
+}
+
+/** Draws a screen, one frame at a time, and the last one as things are then. */
+class Frames {
+  readonly #screen: Screen;
+  readonly #terminal: Terminal;
+  #drawing: Promise<boolean> | null = null;
+  #isDue = false;
+
+  constructor(screen: Screen, terminal: Terminal) {
+    this.#screen = screen;
+    this.#terminal = terminal;
+  }
+
+  /** @returns whether to go on */
+  draw(): Promise<boolean> {
+    this.#isDue = true;
+    return this.#drawing ??= this.#drawAll();
+  }
+
+  async #drawAll(): Promise<boolean> {
+    let isRead = true;
+    while (this.#isDue && isRead) {
+      this.#isDue = false;
+      isRead = await this.#drawOnce();
+    }
+    this.#drawing = null;
+    return isRead;
+  }
+
+  async #drawOnce(): Promise<boolean> {
+    const size = this.#terminal.size();
+    if (size === null) return false;
+    // From the top left; each line is cleared to its end, and all below the last.
+    const lines = this.#screen.lines(size).map((line) => `${line}\x1b[K`).join("\n");
+    return await this.#terminal.write(`\x1b[H${lines}\x1b[J`);
   }
 }

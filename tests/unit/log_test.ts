@@ -45,6 +45,14 @@ Deno.test("Log begins lines with local time and process id if configured", () =>
   assert.deepEqual(linesOf({ time: true, now: late }, say), ["2026-12-31 23:59:59 up"]);
 });
 
+Deno.test("formatWarning() makes the line that warning() writes", () => {
+  const lines = linesOf({ pid: 42, priorities: true }, (log) => {
+    log.warning("a\nb");
+    assert.equal(log.formatWarning("a\nb"), "<4>[42] Warning: a; b");
+  });
+  assert.deepEqual(lines, ["<4>[42] Warning: a; b"]);
+});
+
 Deno.test("Log makes one line of each event", () => {
   assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb\n")), ["[42] Error: a; b"]);
 });

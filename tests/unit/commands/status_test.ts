@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { showStatus } from "../../../lib/commands/status.ts";
 import type { StatusSystem } from "../../../lib/commands/status_system.ts";
 import { watchStatus } from "../../../lib/commands/watch.ts";
@@ -180,7 +181,7 @@ Deno.test("watchStatus() writes a line each second, and ends when nobody reads",
   const written: string[] = [];
   const terminal = {
     size: () => null,
-    write: (text: string) => written.push(text) < 2,
+    write: (text: string) => Promise.resolve(written.push(text) < 2),
     onKeys: () => ({ [Symbol.dispose]: () => {} }),
     stop: new AbortController().signal,
     now: () => new Date("2026-11-29T15:00:00.5Z"),
@@ -205,7 +206,7 @@ Deno.test("watchStatus() leaves a terminal as it was, also when looking fails", 
         written.push(text);
         // Once the tunnels are shown.
         if (text.includes("ipipou1")) press?.("q");
-        return true;
+        return Promise.resolve(true);
       },
       onKeys: (handle: (keys: string) => void) => {
         press = handle;
@@ -225,4 +226,59 @@ Deno.test("watchStatus() leaves a terminal as it was, also when looking fails", 
     assert.equal(written[0], "\x1b[?1049h\x1b[?25l");
     assert.equal(written.at(-1), "\x1b[?25h\x1b[?1049l");
   }
+});
+
+Deno.test("watchStatus() ends when told to, also while nobody reads", async () => {
+  for (const size of [null, { columns: 80, rows: 24 }]) {
+    const stop = new AbortController();
+    const written: string[] = [];
+    const terminal = {
+      size: () => size,
+      write: (text: string) => {
+        written.push(text);
+        return text.includes("ipipou1") ? new Promise<never>(() => {}) : Promise.resolve(true);
+      },
+      onKeys: () => ({ [Symbol.dispose]: () => {} }),
+      stop: stop.signal,
+      now: () => new Date(),
+    };
+    const watching = watchStatus({ ...ALL, watch: true }, systemOf([OFFICE]), terminal);
+    while (!written.some((text) => text.includes("ipipou1"))) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    stop.abort();
+    assert.equal(await watching, 0);
+  }
+});
+
+Deno.test("watchStatus() draws no more frames than are read, and after many keys the last", async () => {
+  let press: (keys: string) => void = () => {};
+  let goOn = () => {};
+  const written: string[] = [];
+  const terminal = {
+    size: () => ({ columns: 80, rows: 24 }),
+    write: (text: string) => {
+      written.push(text);
+      if (!text.includes("ipipou1")) return Promise.resolve(true);
+      return new Promise<boolean>((resolve) => goOn = () => resolve(true));
+    },
+    onKeys: (handle: (keys: string) => void) => {
+      press = handle;
+      return { [Symbol.dispose]: () => {} };
+    },
+    stop: new AbortController().signal,
+    now: () => new Date(),
+  };
+  const watching = watchStatus({ ...ALL, watch: true }, systemOf([OFFICE]), terminal);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  while (written.length < 2) await turn();
+  for (const key of "/up and more") press(key);
+  await turn();
+  assert.equal(written.length, 2);
+  goOn();
+  await turn();
+  assert.match(written[2]!, /\/up and more_/);
+  press("\x03");
+  assert.equal(await watching, 0);
+  assert.equal(written.length, 4);
 });

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import { LogOutput } from "../../lib/log_output.ts";
+import { VirtualClock } from "./fake/clock.ts";
+
+/** Somebody who reads when told to. */
+class Reader {
+  /** Fails what is written from now on. */
+  error: Error | null = null;
+  /** Most bytes that it takes at once. */
+  most = Infinity;
+  readonly #bytes: number[] = [];
+  #isReading = true;
+  #readOnce: () => void = () => {};
+
+  stop(): void {
+    this.#isReading = false;
+  }
+
+  resume(): void {
+    this.#isReading = true;
+    this.#readOnce();
+  }
+
+  /** Lets one write succeed, and the next one begin. */
+  async readOnce(): Promise<void> {
+    this.#readOnce();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    if (!this.#isReading) await new Promise<void>((resolve) => this.#readOnce = resolve);
+    await Promise.resolve();
+    if (this.error !== null) throw this.error;
+    const taken = bytes.subarray(0, this.most);
+    for (const byte of taken) this.#bytes.push(byte);
+    return taken.length;
+  }
+
+  get text(): string {
+    return new TextDecoder().decode(new Uint8Array(this.#bytes));
+  }
+
+  get lines(): string[] {
+    return this.text.split("\n");
+  }
+}
+
+function makeOutput(): { reader: Reader; clock: VirtualClock; output: LogOutput } {
+  const [reader, clock] = [new Reader(), new VirtualClock()];
+  const output = new LogOutput(reader, clock);
+  output.formatWarning = (message) => `Warning: ${message}`;
+  return { reader, clock, output };
+}
+
+Deno.test("LogOutput writes lines in their order, also where only parts of them are taken", async () => {
+  const { reader, output } = makeOutput();
+  reader.most = 3;
+  for (const line of ["first", "zweite Zeile: ä", "3"]) output.write(line);
+  await output.flush(1000);
+  assert.equal(reader.text, "first\nzweite Zeile: ä\n3\n");
+  await output.flush(1000);
+});
+
+Deno.test("LogOutput keeps a bounded part of what nobody reads, and says in its place how much is lost", async () => {
+  const { reader, output } = makeOutput();
+  reader.stop();
+  output.write("in the pipe");
+  const line = (index: number) => `${index} ${"x".repeat(100_000)}`;
+  for (let index = 0; index < 1000; index++) output.write(line(index));
+  for (let index = 0; index < 1000; index++) output.write("short");
+  reader.resume();
+  await output.flush(1000);
+  const kept = reader.lines.findIndex((line) => line.startsWith("Warning"));
+  assert.ok(kept > 20 && kept < 60, `kept ${kept}`);
+  assert.deepEqual(reader.lines.slice(0, kept), [
+    "in the pipe",
+    ...Array.from({ length: kept - 1 }, (_, index) => line(index)),
+  ]);
+  assert.deepEqual(reader.lines.slice(kept), [
+    `Warning: ${2001 - kept} lines are missing here: nobody read this log for too long`,
+    "",
+  ]);
+  output.write("after that");
+  await output.flush(1000);
+  assert.deepEqual(reader.lines.slice(-2), ["after that", ""]);
+});
+
+Deno.test("LogOutput has room again for what comes after the line about a loss is on its way", async () => {
+  const { reader, output } = makeOutput();
+  reader.stop();
+  const long = "x".repeat(3_000_000);
+  for (const line of ["1", long, long, "lost too"]) output.write(line);
+  await reader.readOnce();
+  await reader.readOnce();
+  output.write("kept");
+  reader.resume();
+  await output.flush(1000);
+  const short = reader.lines.map((line) => line.slice(0, 40));
+  assert.deepEqual(short, ["1", "x".repeat(40), short[2], "kept", ""]);
+  assert.match(short[2]!, /^Warning: 2 lines are missing here/);
+});
+
+Deno.test("LogOutput loses what cannot be written, tries again with each line, and tells of the loss in a line of its own", async () => {
+  const { reader, output } = makeOutput();
+  reader.error = new Error("No space left on device");
+  for (const line of ["1", "2", "3"]) output.write(line);
+  await output.flush(1000);
+  output.write("4");
+  await output.flush(1000);
+  assert.equal(reader.text, "");
+  reader.error = null;
+  output.write("5");
+  await output.flush(1000);
+  assert.equal(reader.text, "Warning: 4 lines are missing here: No space left on device\n5\n");
+});
+
+Deno.test("LogOutput begins a line anew after one that was cut", async () => {
+  const { reader, output } = makeOutput();
+  reader.most = 3;
+  output.write("abcdef");
+  while (reader.text === "") await Promise.resolve();
+  reader.error = new Error("gone");
+  await output.flush(1000);
+  Object.assign(reader, { error: null, most: Infinity });
+  output.write("next");
+  await output.flush(1000);
+  assert.equal(reader.text, "abc\nWarning: 1 line is missing here: gone\nnext\n");
+});
+
+Deno.test("LogOutput tries again later where a stream does not wait", async () => {
+  const { reader, clock, output } = makeOutput();
+  reader.error = new Deno.errors.WouldBlock("try again");
+  output.write("1");
+  output.write("2");
+  await clock.advance(2_000);
+  assert.equal(reader.text, "");
+  reader.error = null;
+  await clock.advance(1_000);
+  assert.equal(reader.text, "1\n2\n");
+});
+
+Deno.test("flush() waits for so long, and no longer", async () => {
+  const { reader, clock, output } = makeOutput();
+  reader.stop();
+  output.write("1");
+  let isOver = false;
+  output.flush(1_000).then(() => isOver = true);
+  await clock.advance(999);
+  assert.equal(isOver, false);
+  await clock.advance(1);
+  assert.equal(isOver, true);
+  reader.resume();
+  await output.flush(1_000);
+  assert.equal(reader.text, "1\n");
+});

@@ -156,7 +156,9 @@ async function showMetrics({ name, file, listen }: MetricsRequest, system: Statu
 async function examine(request: DoctorRequest): Promise<ExitCode> {
   const { doctor } = await import("./lib/commands/doctor.ts");
   const { HOST } = await import("./lib/system/host.ts");
-  const { text, exitCode } = await doctor(request, { system: SYSTEM, host: HOST, files: DISK });
+  const { text, exitCode } = await withStatusSystem((status) =>
+    doctor(request, { system: SYSTEM, host: HOST, files: DISK, status })
+  );
   print(text);
   return exitCode;
 }

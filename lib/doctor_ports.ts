@@ -1,4 +1,4 @@
-/** What doctor looks at beyond what the program works with. `lib/system/host.ts` makes the real one. Nothing of it throws. */
+/** What doctor looks at beyond what the program works with. `lib/system/host.ts` makes the real one. */
 export interface Host {
   /** The running kernel's release, as `uname -r` prints it. */
   readonly release: () => string;
@@ -12,6 +12,14 @@ export interface Host {
   readonly isClockKept: () => boolean | null;
   /** Loads libnetfilter_queue. @returns why it cannot; null: it can */
   readonly queueLibraryProblem: () => string | null;
+  /** Listens to the ICMP messages that come to this host. @throws {SysError} EPERM without CAP_NET_RAW */
+  readonly openIcmp: () => IcmpSocket;
   /** "glibc 2.36", or the library's file. */
   readonly cLibrary: () => string;
+}
+
+/** Reads copies of echo replies, and of what tells that a packet did not arrive. */
+export interface IcmpSocket extends Disposable {
+  /** IPv4 packets, until it is closed. One reader at a time. @throws {SysError} */
+  packets(): AsyncIterable<Uint8Array>;
 }

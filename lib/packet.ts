@@ -30,6 +30,8 @@ const UDP_PROTOCOL = 17;
 const ICMP_HEADER_LENGTH = 8;
 const ICMP_PROTOCOL = 1;
 const ECHO_REQUEST = 8;
+/** In the seventh byte of an IPv4 header. */
+const DONT_FRAGMENT = 0x40;
 
 /** Least bytes of headers before a UDP payload. */
 export const MIN_HEADERS_LENGTH = IP_HEADER_LENGTH + UDP_HEADER_LENGTH;
@@ -86,12 +88,21 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
 }
 
 /**
- * Makes the IPv4 packet of an ICMP echo request without data.
+ * Makes the IPv4 packet of an ICMP echo request.
  *
  * @param id identifier and sequence number, 4 bytes
+ * @param length bytes of the whole packet, which then must not be fragmented; null: as few as it takes
  */
-export function buildPing(source: string, destination: string, id: Uint8Array, ttl: number): Uint8Array {
-  const packet = buildIpPacket(source, destination, ICMP_PROTOCOL, ICMP_HEADER_LENGTH, ttl);
+export function buildPing(
+  source: string,
+  destination: string,
+  id: Uint8Array,
+  ttl: number,
+  length: number | null = null,
+): Uint8Array {
+  const body = length === null ? ICMP_HEADER_LENGTH : length - IP_HEADER_LENGTH;
+  const packet = buildIpPacket(source, destination, ICMP_PROTOCOL, body, ttl);
+  if (length !== null) packet[6] = DONT_FRAGMENT;
   packet.set([ECHO_REQUEST], IP_HEADER_LENGTH);
   packet.set(id, IP_HEADER_LENGTH + 4);
   const checksum = internetChecksum([...packet.subarray(IP_HEADER_LENGTH)]);

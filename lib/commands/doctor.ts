@@ -1,20 +1,30 @@
 import { judgeConfiguration } from "../doctor/configuration.ts";
-import type { Examined } from "../doctor/finding.ts";
+import type { Examined, Finding } from "../doctor/finding.ts";
 import { examinedAsJson, exitCodeOf, formatExamined } from "../doctor/format.ts";
 import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
-import { gatherInstance, type InstanceSystem } from "../doctor/gather_instance.ts";
+import { gatherInstance } from "../doctor/gather_instance.ts";
+import { gatherMtus } from "../doctor/gather_mtu.ts";
+import { gatherReach } from "../doctor/gather_reach.ts";
 import { judgeHost, judgeInstance } from "../doctor/judge.ts";
+import { judgeMtu } from "../doctor/mtu.ts";
+import { Pinger } from "../doctor/pinger.ts";
+import { judgeReach } from "../doctor/reach.ts";
+import { may } from "../doctor/rights.ts";
+import { judgeRunning, type RunningFacts } from "../doctor/running.ts";
+import { type InstanceSystem, takeSight } from "../doctor/sight.ts";
 import type { ExitCode } from "../errors.ts";
 import { findMistakes } from "../settings/check.ts";
 import type { DoctorRequest } from "../settings/command_line.ts";
 import { showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, nameOfConfig, pathOf } from "../settings/files.ts";
 import type { Settings } from "../settings/settings.ts";
+import { collectReports } from "./status.ts";
+import type { StatusSystem } from "./status_system.ts";
 
 /** What the command looks at the system by. */
-export type DoctorSystem = {
-  readonly system: HostSystem["system"] & InstanceSystem["system"];
-} & Pick<HostSystem, "host" | "files">;
+export type DoctorSystem =
+  & { readonly system: HostSystem["system"] & InstanceSystem["system"]; readonly status: StatusSystem }
+  & Pick<HostSystem, "host" | "files">;
 
 /** What to print, and how to end. */
 export interface DoctorOutcome {
@@ -22,31 +32,63 @@ export interface DoctorOutcome {
   readonly exitCode: ExitCode;
 }
 
-/** Finds what keeps tunnels from working on this host. It changes nothing. */
+/** Finds what keeps tunnels from working on this host. It changes nothing here. */
 export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem): Promise<DoctorOutcome> {
   const configs = name === null ? allConfigs(sight) : [name];
-  const parts = configs.map((config) => {
-    const { settings, ...found } = findMistakes(config, sight.files);
-    return {
-      config,
-      settings,
-      findings: judgeConfiguration({ path: showPath(pathOf(config, "toml")), ...found }),
-    };
-  });
-  const known = parts.flatMap(({ settings }) => settings ?? []);
-  const host: Examined = { instance: null, about: "", findings: judgeHost(await gatherHost(known, sight)) };
-  const instances: Examined[] = [];
-  for (const { config, settings, findings } of parts) {
-    const instance = nameOfConfig(pathOf(config, "toml")) ?? config;
-    const more = settings === null ? [] : judgeInstance(await gatherInstance(settings, sight));
-    const about = settings === null ? "" : describe(settings);
-    instances.push({ instance, about, findings: [...findings, ...more] });
+  const parts = configs.map((config) => ({ config, ...findMistakes(config, sight.files) }));
+  const hostFacts = await gatherHost(parts.flatMap(({ settings }) => settings ?? []), sight);
+  const examined: Examined[] = [{ instance: null, about: "", findings: judgeHost(hostFacts) }];
+  const maySend = may(hostFacts.rights, "CAP_NET_RAW");
+  for (const { config, settings, ...found } of parts) {
+    const path = pathOf(config, "toml");
+    const instance = nameOfConfig(path) ?? config;
+    const findings = judgeConfiguration({ path: showPath(path), ...found });
+    const isWhole = maySend && found.unread.length === 0;
+    const more = settings === null ? [] : await examine(settings, instance, isWhole, sight);
+    examined.push({
+      instance,
+      about: settings === null ? "" : describe(settings),
+      findings: [...findings, ...more],
+    });
   }
-  const examined = [host, ...instances];
   return {
     text: json ? examinedAsJson(examined) : formatExamined(examined),
     exitCode: exitCodeOf(examined),
   };
+}
+
+/** @param maySend whether it can authenticate as this instance */
+async function examine(
+  settings: Settings,
+  name: string,
+  maySend: boolean,
+  system: DoctorSystem,
+): Promise<Finding[]> {
+  const running = judgeRunning(await findRunning(settings, name, system));
+  const sight = await takeSight(settings, system);
+  const still = [...running, ...judgeInstance(await gatherInstance(sight, system))];
+  using pinger = maySend ? new Pinger(system.system, system.host.openIcmp()) : null;
+  const reach = settings.mode === "client" ? [judgeReach(await gatherReach(sight, system, pinger))] : [];
+  const mtus = pinger === null ? [] : await gatherMtus(sight, system, pinger);
+  return [...still, ...reach, ...mtus.map(judgeMtu)];
+}
+
+async function findRunning(
+  settings: Settings,
+  name: string,
+  { status, host }: DoctorSystem,
+): Promise<RunningFacts> {
+  try {
+    const { reports, problems } = await collectReports({ name: settings.name, peer: null }, status);
+    // In another network namespace another instance may have this name.
+    const report = reports.find(({ instance: { role } }) => role === null || role === settings.mode) ?? null;
+    const pid = report?.instance.pid ?? null;
+    const processStatus = pid === null ? null : host.read(`/proc/${pid}/status`);
+    const isAnswered = report?.instance.source === "instance";
+    return { name, report, problem: isAnswered ? null : problems[0] ?? null, processStatus };
+  } catch (error) {
+    return { name, report: null, problem: (error as Error).message, processStatus: null };
+  }
 }
 
 function allConfigs({ files }: DoctorSystem): string[] {

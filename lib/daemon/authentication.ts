@@ -12,14 +12,17 @@ import { pingThrough } from "./ping.ts";
 import { Replies } from "./replies.ts";
 import { Sender, socketOptions } from "./sender.ts";
 
+/** What auth packets are made and sent by. */
+export type AuthSystem = Pick<System, "clock" | "random" | "openRawSocket">;
+
 /** Sends a client's auth packets. */
 export class AuthSender implements Disposable {
   readonly #setup: Setup;
-  readonly #system: System;
+  readonly #system: AuthSystem;
   readonly #sender: Sender;
 
   /** @throws {SysError} when no raw socket can be opened */
-  constructor(setup: Setup, system: System) {
+  constructor(setup: Setup, system: AuthSystem) {
     this.#setup = setup;
     this.#system = system;
     this.#sender = new Sender(system, socketOptions(setup.outside, setup.settings));

@@ -1,6 +1,6 @@
 import type { Log } from "../log.ts";
 import type { System } from "../ports.ts";
-import { AuthSender } from "./authentication.ts";
+import { AuthSender, type AuthSystem } from "./authentication.ts";
 import type { Setup } from "./client_setup.ts";
 import { Replies } from "./replies.ts";
 
@@ -17,7 +17,7 @@ export class Probe implements Disposable {
    */
   constructor(
     setup: Setup,
-    { system, log }: { readonly system: System; readonly log: Log },
+    { system, log }: { readonly system: AuthSystem & Pick<System, "openReplySocket">; readonly log: Log },
     onAccepted: () => void,
   ) {
     const { settings, remote } = setup;

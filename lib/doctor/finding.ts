@@ -16,6 +16,10 @@ export type Level = typeof LEVELS[number];
 /** What a finding is about. */
 export type Topic =
   | "settings"
+  | "instance"
+  | "tunnel"
+  | "server"
+  | "mtu"
   | "modules"
   | "tools"
   | "libraries"

@@ -1,40 +1,26 @@
-import { findOutside, preferredSource } from "../daemon/outside.ts";
-import { isHostIpv4, isInNetwork, parseNetwork } from "../ipv4.ts";
-import { identityOf } from "../kernel/identity.ts";
-import type { Outside } from "../kernel/member.ts";
-import { sortOut } from "../kernel/observe.ts";
+import type { Host } from "../doctor_ports.ts";
+import { isInNetwork, parseNetwork } from "../ipv4.ts";
 import type { Observed, Tunnel } from "../kernel/state.ts";
 import { WILDCARD_DEVICE } from "../kernel/wildcards.ts";
-import type { IpDevice, IpFou } from "../listing.ts";
-import type { KernelReader, Routes } from "../kernel_ports.ts";
+import type { Routes } from "../kernel_ports.ts";
+import type { IpDevice } from "../listing.ts";
 import type { System } from "../ports.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-import { inTime } from "../status/lines.ts";
 import type { ForwardingFacts } from "./forwarding.ts";
-import type { Host } from "../doctor_ports.ts";
 import type { IpipFacts } from "./ipip.ts";
 import type { PortFacts } from "./port.ts";
 import { parseDropped, type ReversePathFacts } from "./reverse_path.ts";
+import type { InstanceSystem, Sight } from "./sight.ts";
 
 /** What was seen of an instance and of what is around it. */
 export interface InstanceFacts {
-  readonly settings: Settings;
   readonly port: PortFacts;
   readonly ipip: IpipFacts;
   readonly reversePath: ReversePathFacts;
   readonly forwarding: ForwardingFacts;
 }
 
-/** What it is seen by. */
-export interface InstanceSystem {
-  readonly system: Pick<
-    System,
-    "clock" | "hasProgram" | "runProgram" | "openRoutes" | "openReader" | "isPortFree" | "resolve"
-  >;
-  readonly host: Host;
-}
-
-/** Milliseconds for a name to be resolved, and for `ss` to list sockets. */
+/** Milliseconds for `ss` to list sockets. */
 const TIME_LIMIT = 5_000;
 /** Most peers whose ways are looked at. */
 const MOST_WAYS = 64;
@@ -42,68 +28,16 @@ const CONF = "/proc/sys/net/ipv4/conf";
 
 /** Looks at what an instance has, and is to have. */
 export async function gatherInstance(
-  settings: Settings,
+  sight: Sight,
   { system, host }: InstanceSystem,
 ): Promise<InstanceFacts> {
-  using reader = system.openReader();
   using routes = system.openRoutes();
-  const { devices, routes: listed } = reader.lists({ routes: true });
-  const fou = listFou(reader, host);
-  const listing = { devices, routes: listed, fou: fou ?? [], nft: null };
-  const observed = sortOut(listing, identityOf(settings), system.clock.now());
-  const server = settings.mode === "client" ? await findServer(settings, system) : null;
-  const outside = tryOutside(system, settings, observed, server);
-  const sight: Sight = { settings, observed, devices, outside, server };
   return {
-    settings,
-    port: { ...portFacts(sight, system), fou, sockets: await listSockets(system) },
+    port: { ...portFacts(sight, system), fou: sight.fou, sockets: await listSockets(system) },
     ipip: ipipFacts(sight),
     reversePath: reversePathFacts(sight, routes, host),
-    forwarding: forwardingFacts(settings, host),
+    forwarding: forwardingFacts(sight.settings, host),
   };
-}
-
-/** What all facts are made from. */
-interface Sight {
-  readonly settings: Settings;
-  readonly observed: Observed;
-  readonly devices: readonly IpDevice[];
-  readonly outside: Outside | { readonly lack: string };
-  /** A client's server's address; null: not a client, or it is not found. */
-  readonly server: string | null;
-}
-
-/** Asking for them loads the module, so it is asked only where that is loaded. @returns null: they cannot be listed */
-function listFou(reader: KernelReader, host: Host): readonly IpFou[] | null {
-  const families = host.families();
-  if (families?.has("fou") === false) return [];
-  try {
-    return reader.fouPorts() ?? [];
-  } catch {
-    return null;
-  }
-}
-
-async function findServer(
-  { peers }: Settings,
-  { resolve, clock }: InstanceSystem["system"],
-): Promise<string | null> {
-  const host = peers[0]!.remote.host!;
-  if (isHostIpv4(host)) return host;
-  return await inTime(resolve(host), TIME_LIMIT, clock).catch(() => null);
-}
-
-function tryOutside(
-  system: InstanceSystem["system"],
-  settings: Settings,
-  observed: Observed,
-  server: string | null,
-): Sight["outside"] {
-  try {
-    return findOutside(system, settings, observed, preferredSource(system, settings, server));
-  } catch (error) {
-    return { lack: (error as Error).message };
-  }
 }
 
 async function listSockets({ hasProgram, runProgram }: InstanceSystem["system"]): Promise<string> {

@@ -1,5 +1,6 @@
 import { listFamilies } from "../../ffi/generic_families.ts";
 import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
+import { IcmpSocket } from "../../ffi/icmp_socket.ts";
 import { isProcFile, procText } from "../../ffi/proc_files.ts";
 import { kernelRelease } from "../../ffi/surroundings.ts";
 import type { Host } from "../doctor_ports.ts";
@@ -12,6 +13,7 @@ export const HOST: Host = {
   families: () => orNull(listFamilies),
   isClockKept,
   queueLibraryProblem,
+  openIcmp: () => new IcmpSocket(),
   cLibrary: cLibraryVersion,
 };
 

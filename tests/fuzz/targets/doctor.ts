@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseIcmp } from "../../../lib/doctor/icmp.ts";
 import { installCommand, parseDistribution } from "../../../lib/doctor/packages.ts";
 import { parseDropped } from "../../../lib/doctor/reverse_path.ts";
 import { parseRights } from "../../../lib/doctor/rights.ts";
 import { parseTool } from "../../../lib/doctor/tools.ts";
-import { textLike } from "../mutate.ts";
+import { buildPing, buildUdpPacket } from "../../../lib/packet.ts";
+import { bytesLike, textLike } from "../mutate.ts";
 import { assertLine, type Target, target } from "../target.ts";
 
 const SAMPLES = [
@@ -37,5 +39,23 @@ const texts = target(
   },
 );
 
+const PING = buildPing("10.0.0.2", "192.0.2.1", Uint8Array.of(1, 2, 3, 4), 64, 60);
+const ENDS = { source: { ip: "10.0.0.2", port: 1 }, destination: { ip: "192.0.2.1", port: 2 } };
+const DATAGRAM = buildUdpPacket({ ...ENDS, payload: new Uint8Array(9) }, 64);
+/** Echo replies, and errors about an echo request and a datagram. */
+const ICMP = [[0, 0], [3, 4], [3, 3], [11, 0]].flatMap(([type, code]) =>
+  [PING, DATAGRAM].map((quoted) =>
+    Uint8Array.from([...PING.subarray(0, 20), type!, code!, ...PING.subarray(22, 28), ...quoted])
+  )
+);
+
+const icmp = target("doctor: ICMP", ["lib/doctor/icmp.ts parseIcmp"], bytesLike(ICMP), (packet) => {
+  const message = parseIcmp(packet);
+  if (message === null) return;
+  assert.match(message.from, /^\d+(\.\d+){3}$/);
+  if (message.id !== null) assert.equal(message.id.length, 8);
+  if (message.kind === "error") assert.match(message.destination, /^\d+(\.\d+){3}$/);
+});
+
 /** What doctor reads. */
-export const DOCTOR_TARGETS: readonly Target[] = [texts];
+export const DOCTOR_TARGETS: readonly Target[] = [texts, icmp];

@@ -1,16 +1,33 @@
 import assert from "node:assert/strict";
+import "../../../lib/daemon/status_answers.ts";
 import { doctor } from "../../../lib/commands/doctor.ts";
+import { statusSystem } from "../../../lib/commands/status_system.ts";
 import type { Host } from "../../../lib/doctor_ports.ts";
+import type { RawSocket, System } from "../../../lib/ports.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
-import { VirtualClock } from "../fake/clock.ts";
-import { FakeHost } from "../fake/host.ts";
+import { ACCEPTED } from "../auth/vectors.ts";
+import { Mailbox } from "../fake/mailbox.ts";
 import { snapshot } from "../fake/snapshot.ts";
-import { BASES, PUBLIC_KEY } from "../settings/bases.ts";
+import { PORT, SERVER_NAME, World } from "../pair/world.ts";
+import { PUBLIC_KEY } from "../settings/bases.ts";
 import { filesInMemory } from "../settings/memory_files.ts";
 
-const CLIENT = BASES.client.replace(/local-ip.*/, 'local = "@eth0"');
+const OFFICE = `number = 1
+reply-on-auth-ok = true
+[fou]
+local = "@eth0"
+local-port = ${PORT}
+remote = "${SERVER_NAME}:${PORT}"
+[tunl]
+ip = "172.28.0.1"
+peer-ip = "172.28.0.0"
+[auth]
+key-b64 = "${ACCEPTED[0]!.privateKey.toBase64()}"
+secret = "s"
+`;
 const PROC: Readonly<Record<string, string>> = {
   "/proc/self/status": "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n",
+  "/proc/7/status": "Name:\tipipou\nUid:\t0\t0\t0\t0\nCapEff:\t0000000000003000\n",
   "/proc/sys/net/ipv4/conf/all/rp_filter": "0\n",
   "/proc/sys/net/ipv4/conf/eth0/rp_filter": "2\n",
   "/proc/sys/net/ipv4/conf/default/forwarding": "0\n",
@@ -21,38 +38,95 @@ const VERSIONS = {
   modprobe: "kmod version 30",
   ss: "",
 };
+const ICMP = 1;
 
-/** A host that is fine, and what its fake programs were asked. */
+/** A client of a hub, and what its fake programs were asked. */
 class Patient {
-  readonly clock = new VirtualClock();
-  readonly host = new FakeHost(this.clock, { address: "192.0.2.1/24", gateway: "192.0.2.254" });
+  readonly world = new World();
+  readonly node = this.world.clients[0]!;
+  readonly host = this.node.host;
   proc = PROC;
   families: ReadonlySet<string> = new Set(["fou"]);
+  /** Bytes of the longest packet that gets anywhere. */
+  longest = 1_500;
   readonly runs: string[] = [];
 
-  async examine(argv: readonly string[], files: Readonly<Record<string, string>>) {
+  static async begin(): Promise<Patient> {
+    const patient = new Patient();
+    await patient.world.begin();
+    patient.world.sendData(0);
+    patient.world.sendBack(0);
+    return patient;
+  }
+
+  async examine(argv: readonly string[] = [], files: Readonly<Record<string, string>> = {}) {
     const invocation = parseInvocation(["doctor", ...argv]);
     assert.ok(invocation.kind === "doctor");
     const { system } = this.host.start();
-    const runProgram: typeof system.runProgram = (program, args) => {
-      this.runs.push([program, ...args].join(" "));
-      return Promise.resolve({ code: 0, stdout: VERSIONS[program], stderr: "", isLate: false });
+    const icmp = new Mailbox<Uint8Array>(16);
+    using reader = system.openReader();
+    using routes = system.openRoutes();
+    const sockets = {
+      list: () => [...this.host.statusSockets.keys()],
+      connect: (label: string) => Promise.resolve(this.host.statusSockets.get(label)!.connect()),
     };
-    const host: Host = {
+    let isOver = false;
+    const examining = doctor(invocation, {
+      system: { ...system, ...this.#replace(system, icmp) },
+      host: this.#makeHost(icmp),
+      files: filesInMemory({ "/etc/ipipou/office.toml": OFFICE, ...files }),
+      status: statusSystem(system.clock, reader, routes, sockets, () => null),
+    }).finally(() => isOver = true);
+    while (!isOver) {
+      await this.world.clock.advance(50);
+      // What a running instance loads when it is asked takes real time.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return await examining;
+  }
+
+  #replace(system: System, icmp: Mailbox<Uint8Array>): Pick<System, "runProgram" | "openRawSocket"> {
+    return {
+      runProgram: (program, args) => {
+        this.runs.push([program, ...args].join(" "));
+        return Promise.resolve({ code: 0, stdout: VERSIONS[program], stderr: "", isLate: false });
+      },
+      openRawSocket: (way) => this.#answerPings(system.openRawSocket(way), icmp),
+    };
+  }
+
+  /** The far end answers pings, unless they are too long for the way. */
+  #answerPings(socket: RawSocket, icmp: Mailbox<Uint8Array>): RawSocket {
+    return {
+      defaultTtl: socket.defaultTtl,
+      send: (packet, destination) => {
+        if (packet[9] !== ICMP) return socket.send(packet, destination);
+        const answer = packet.slice();
+        answer[20] = 0;
+        if (packet.length <= this.longest) icmp.put(answer);
+      },
+      [Symbol.dispose]: () => socket[Symbol.dispose](),
+    };
+  }
+
+  #makeHost(icmp: Mailbox<Uint8Array>): Host {
+    return {
       release: () => "6.1.0-13-amd64",
       read: (path) => this.proc[path] ?? null,
       exists: (path) => path === "/sys/module/ipip",
       families: () => this.families,
       isClockKept: () => true,
       queueLibraryProblem: () => null,
+      openIcmp: () => ({ packets: () => icmp.read(), [Symbol.dispose]: () => {} }),
       cLibrary: () => "glibc 2.36",
     };
-    return await doctor(invocation, { system: { ...system, runProgram }, host, files: filesInMemory(files) });
   }
 }
 
 Deno.test("doctor tells for each thing it looked at how it is, and ends with 0 if nothing is wrong", async () => {
-  const { text, exitCode } = await new Patient().examine(["office"], { "/etc/ipipou/office.toml": CLIENT });
+  const patient = await Patient.begin();
+  const before = patient.world.snapshots();
+  const { text, exitCode } = await patient.examine(["office"]);
   assert.equal(
     text,
     `this host
@@ -62,63 +136,126 @@ Deno.test("doctor tells for each thing it looked at how it is, and ends with 0 i
   ok       capabilities  CAP_NET_ADMIN and CAP_NET_RAW
   ok       clock         2026-11-21 00:00 UTC, kept right
 
-office: client of 198.51.100.1:10000, instance ipipou0
+office: client of server.example:10000, instance ipipou1
   ok       settings      /etc/ipipou/office.toml: no mistakes
-  ok       port          UDP port 10000 of 192.0.2.1 is free
+  ok       instance      it runs as process 7
+  ok       tunnel        1 is up
+  ok       port          UDP port 10000 of 10.0.0.2 is FOU's
   ok       ipip          tunl0 is down or not there, and no other tunnel is in the way
   ok       reverse path  rp_filter of eth0 is not strict
+  ok       server        192.0.2.1:10000 accepts this client, after 0 ms
+  ok       mtu           packets of 1472 bytes get through ipipou1, and back from 172.28.0.0
 
 nothing wrong was found
 `,
   );
   assert.equal(exitCode, 0);
+  assert.deepEqual(patient.world.snapshots(), before);
+  for (const run of patient.runs) {
+    assert.match(run, /^(ip -V|nft --version|modprobe --version|ss -V|ss -H -lunp)$/);
+  }
+  patient.world.assertConnected();
 });
 
 Deno.test("doctor ends by the worst it found: 4 for a warning, 3 for a fault, 2 for a mistake in settings", async () => {
-  const files = { "/etc/ipipou/office.toml": CLIENT };
-  const warned = new Patient();
-  warned.host.programs.missing.add("nft");
-  assert.equal((await warned.examine([], files)).exitCode, 4);
-  const faulty = new Patient();
-  faulty.host.kernel.ip("fou add port 10000 ipproto 4 local 192.0.2.1 dev lo");
-  const { text, exitCode } = await faulty.examine([], files);
+  const patient = await Patient.begin();
+  patient.host.programs.missing.add("nft");
+  assert.equal((await patient.examine()).exitCode, 4);
+  patient.proc = { ...PROC, "/proc/7/status": PROC["/proc/7/status"]!.replace("3000", "1000") };
+  const { text, exitCode } = await patient.examine();
   assert.equal(exitCode, 3);
-  assert.match(
-    text,
-    /FAULT +port +UDP port 10000 of 192\.0\.2\.1 is taken: ip fou add port 10000 ipproto 4 local 192.0.2.1 dev lo\n +why: .*\n +cure: /,
-  );
-  const mistaken = await new Patient().examine([], { "/etc/ipipou/office.toml": `kepalive = 5\n${CLIENT}` });
+  assert.match(text, /FAULT +capabilities +the running process has no CAP_NET_RAW\n +why: .*\n +cure: /);
+  const mistaken = await patient.examine(["office"], {
+    "/etc/ipipou/office.toml": `kepalive = 5\n${OFFICE}`,
+  });
   assert.equal(mistaken.exitCode, 2);
   assert.match(mistaken.text, /FAULT +settings +Unknown key kepalive at \/etc\/ipipou\/office\.toml:1:1: /);
-  assert.match(mistaken.text, /^1 fault$/m);
+  assert.match(mistaken.text, /^1 fault, 1 warning$/m);
+});
+
+Deno.test("doctor tells a server that accepts, one that does not answer, one that proves nothing, and a lost name", async () => {
+  const patient = await Patient.begin();
+  const serverOf = async (settings = OFFICE) => {
+    const { text } = await patient.examine(["office"], { "/etc/ipipou/office.toml": settings });
+    return / {2}(\w+) +server +(.*)\n(?: +why: (.*)\n)?/.exec(text)!.slice(1).join(": ");
+  };
+  assert.match(await serverOf(), /^ok: 192\.0\.2\.1:10000 accepts this client/);
+  assert.match(
+    await serverOf(OFFICE.replace('secret = "s"', 'secret = "t"')),
+    /^FAULT: .* gave no answer: .*answers pings/,
+  );
+  patient.longest = 0;
+  assert.match(await serverOf(OFFICE.replace('secret = "s"', 'secret = "t"')), /answers no pings either/);
+  const quiet = OFFICE.replace("reply-on-auth-ok = true", "").replace('secret = "s"', 'secret = "t"');
+  assert.match(await serverOf(quiet), /^unseen: .* gave no answer: these settings expect none/);
+  const signed = OFFICE.replace("key-b64", `remote-pubkey-b64 = "${PUBLIC_KEY}"\nkey-b64`);
+  assert.match(await serverOf(signed), /^FAULT: .* does not prove to be the server/);
+  await patient.node.stop();
+  const gone = OFFICE.replace(SERVER_NAME, "nowhere.example");
+  assert.match(await serverOf(gone), /^FAULT: nowhere\.example:10000: this name has no IPv4 address/);
+});
+
+Deno.test("doctor leaves nothing at a server that it asked while no tunnel stands", async () => {
+  const patient = await Patient.begin();
+  await patient.node.stop();
+  const before = patient.world.snapshots();
+  const { text } = await patient.examine();
+  assert.match(text, /FAULT +instance +it does not run\n/);
+  assert.match(text, /ok +server +192\.0\.2\.1:10000 accepts this client/);
+  assert.match(text, /ok +mtu +packets of 1500 bytes get through the way to 192\.0\.2\.1\n/);
+  await patient.world.pass(5);
+  assert.deepEqual(patient.world.snapshots(), before);
+});
+
+Deno.test("doctor finds the longest packets that get through the tunnel", async () => {
+  const patient = await Patient.begin();
+  patient.longest = 1_372;
+  const { text, exitCode } = await patient.examine();
+  assert.match(
+    text,
+    /FAULT +mtu +packets of more than 1372 bytes do not get through ipipou1, .*MTU is 1472\n/,
+  );
+  assert.match(text, / cure: tunl\.mtu = 1372, on either side/);
+  assert.equal(exitCode, 3);
 });
 
 Deno.test("doctor --json has each finding with its instance, and no secret", async () => {
+  const patient = await Patient.begin();
   const hub = `server = true\n[fou]\nlocal = "@eth9"\n[auth]\nsecret = "hunter2"\n[[peer]]\nname = "a"\n` +
-    `tunl.peer-ip = "172.28.0.9"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\nroutes = ["10.1.0.0/16"]\n`;
-  const files = { "/etc/ipipou/office.toml": CLIENT, "/etc/ipipou/hub.toml": hub };
-  const { text, exitCode } = await new Patient().examine(["--json"], files);
+    `tunl.peer-ip = "172.28.9.9"\nauth.remote-pubkey-b64 = "${PUBLIC_KEY}"\nroutes = ["10.1.0.0/16"]\n`;
+  const { text, exitCode } = await patient.examine(["--json"], { "/etc/ipipou/hub.toml": hub });
   const { version, ok, findings } = JSON.parse(text);
   assert.deepEqual([version, ok, exitCode], [1, false, 3]);
   const wrong = findings.filter(({ level }: { level: string }) => level === "fault" || level === "warning");
   assert.deepEqual(
     wrong.map(({ instance, topic }: { instance: string | null; topic: string }) => [instance, topic]),
-    [["hub", "port"], ["hub", "forwarding"]],
+    [["hub", "instance"], ["hub", "port"], ["hub", "forwarding"]],
   );
   for (const { what, why, cure } of wrong) {
     assert.ok(what && why && cure, JSON.stringify({ what, why, cure }));
   }
-  assert.doesNotMatch(text, /hunter2|base secret/);
+  assert.doesNotMatch(text, /hunter2/);
+  assert.ok(!text.includes(ACCEPTED[0]!.privateKey.toBase64()));
 });
 
-Deno.test("doctor asks for no FOU ports where that would load the module, and changes nothing", async () => {
+Deno.test("doctor sends nothing for a user who may not, and says what it could not see", async () => {
+  const patient = await Patient.begin();
+  patient.proc = {
+    ...PROC,
+    "/proc/self/status": "Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n",
+  };
+  const { length } = patient.world.seen;
+  const { text, exitCode } = await patient.examine();
+  assert.match(text, /unseen +server +whether 192\.0\.2\.1:10000 accepts this client\n/);
+  assert.match(text, /^nothing wrong was found; 2 things could not be looked at$/m);
+  assert.deepEqual([exitCode, patient.world.seen.length], [0, length]);
+});
+
+Deno.test("doctor asks for no FOU ports where that would load the module", async () => {
   const patient = new Patient();
   patient.families = new Set();
   const before = snapshot(patient.host.kernel);
-  await patient.examine([], { "/etc/ipipou/office.toml": CLIENT });
-  assert.deepEqual(patient.host.reads, ["devices"]);
+  await patient.examine();
+  assert.ok(!patient.host.reads.includes("FOU ports"), patient.host.reads.join());
   assert.deepEqual(snapshot(patient.host.kernel), before);
-  for (const run of patient.runs) {
-    assert.match(run, /^(ip -V|nft --version|modprobe --version|ss -V|ss -H -lunp)$/);
-  }
 });

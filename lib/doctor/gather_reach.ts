@@ -1,0 +1,102 @@
+import { AuthSender } from "../daemon/authentication.ts";
+import { type Setup, withPort } from "../daemon/client_setup.ts";
+import { Probe } from "../daemon/probe.ts";
+import type { Outside } from "../kernel/member.ts";
+import { Log, VERBOSITY } from "../log.ts";
+import { type Endpoint, formatEndpoint } from "../packet.ts";
+import { use } from "../use.ts";
+import type { Pinger } from "./pinger.ts";
+import type { Reach, ReachFacts } from "./reach.ts";
+import type { InstanceSystem, Sight } from "./sight.ts";
+
+/** Auth packets that are sent before an answer is missed, and milliseconds between them. */
+const TRIES = 3;
+const PAUSE_MILLISECONDS = 1_000;
+/** Bytes of a ping that asks whether a host is there. */
+const SHORT_PING = 84;
+
+/** Where a client's auth packets go: by the tunnel that stands, if one does. */
+interface Way {
+  readonly setup: Setup;
+  readonly stands: boolean;
+}
+
+/** Asks a client's server to let it in, as a run does. @param pinger null: nothing can be sent */
+export async function gatherReach(
+  sight: Sight,
+  { system }: InstanceSystem,
+  pinger: Pinger | null,
+): Promise<ReachFacts> {
+  const { settings, outside } = sight;
+  const [peer] = settings.peers;
+  const { host, port } = peer!.remote;
+  const way = "lack" in outside ? null : findWay(sight, outside);
+  const facts = {
+    expectsReplies: peer!.reply,
+    server: way === null ? `${host}:${port}` : formatEndpoint(way.setup.remote),
+  };
+  if (way === null) {
+    const lack = "lack" in outside ? outside.lack : null;
+    return {
+      ...facts,
+      reach: sight.server === null || lack === null ? { kind: "unresolved" } : { kind: "unsent", why: lack },
+    };
+  }
+  return { ...facts, reach: pinger === null ? null : await authenticate(way, system, pinger) };
+}
+
+function findWay({ settings, observed, server }: Sight, outside: Outside): Way | null {
+  const [peer] = settings.peers;
+  const tunnel = observed.own.tunnels.get(peer!.tunnel.device);
+  const place: Endpoint | null = server === null ? null : { ip: server, port: peer!.remote.port! };
+  const remote = tunnel?.remote ?? place;
+  if (remote === null) return null;
+  const port = tunnel?.local.port ?? settings.local.ports[0];
+  return {
+    setup: { settings: withPort(settings, port), outside, remote, server: 0 },
+    stands: tunnel !== undefined,
+  };
+}
+
+async function authenticate(
+  { setup, stands }: Way,
+  system: InstanceSystem["system"],
+  pinger: Pinger,
+): Promise<Reach> {
+  const { clock } = system;
+  const said: string[] = [];
+  const write = (line: string) => said.push(line);
+  const log = new Log({ verbosity: VERBOSITY.info, time: false, pid: null, write, now: () => new Date() });
+  const accepted = new AbortController();
+  const began = clock.now();
+  try {
+    using probe = new Probe(setup, { system, log }, () => accepted.abort());
+    for (let tries = 0; tries < TRIES && !accepted.signal.aborted; tries++) {
+      probe.send();
+      await clock.waitUntil(clock.now() + PAUSE_MILLISECONDS, accepted.signal);
+    }
+  } catch (error) {
+    return { kind: "unsent", why: (error as Error).message };
+  }
+  if (accepted.signal.aborted) {
+    const after = clock.now() - began;
+    // Nobody here needs the place that this host has at the server now.
+    if (!stands) use(new AuthSender(setup, system), (sender) => sender.sayGoodbye());
+    return { kind: "accepted", after };
+  }
+  if (said.length > 0) return { kind: "unproven" };
+  return explainSilence(setup, pinger) ?? { kind: "silent", echoes: await isThere(setup, pinger) };
+}
+
+function explainSilence({ settings: { local }, remote }: Setup, pinger: Pinger): Reach | null {
+  const error = pinger.errors.find(({ destination, ports }) =>
+    destination === remote.ip && ports?.destination === remote.port && ports.source === local.ports[0]
+  );
+  return error === undefined ? null : { kind: "refused", from: error.from, why: error.why };
+}
+
+async function isThere({ settings, outside, remote }: Setup, pinger: Pinger): Promise<boolean> {
+  const way = { source: outside.ip, device: outside.link, mark: settings.fouMark };
+  const answer = await pinger.ping(way, remote.ip, SHORT_PING, PAUSE_MILLISECONDS).catch(() => null);
+  return answer?.kind === "answered";
+}

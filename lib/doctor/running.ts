@@ -1,0 +1,87 @@
+import type { Report, State, TunnelStatus } from "../status/snapshot.ts";
+import { type Finding, fine, unseen } from "./finding.ts";
+import { may, parseRights } from "./rights.ts";
+
+/** What was seen of the running instance. */
+export interface RunningFacts {
+  readonly name: string;
+  /** Null: none runs, and none left anything. */
+  readonly report: Report | null;
+  /** Why it could not be asked; null: it could. */
+  readonly problem: string | null;
+  /** /proc/PID/status of its process; null: unseen. */
+  readonly processStatus: string | null;
+}
+
+/** States of a server's peer that just does not come. */
+const AWAY: readonly State[] = ["waiting", "parked"];
+/** Most tunnels that are named one by one. */
+const MOST_NAMED = 8;
+
+/** Judges what the running instance says of itself. */
+export function judgeRunning({ name, report, problem, processStatus }: RunningFacts): Finding[] {
+  if (problem !== null) return [unseen("instance", `${name} cannot be asked`, problem)];
+  if (report === null || report.instance.source === "kernel") {
+    const what = report === null
+      ? "it does not run"
+      : "it does not run, and what it left stands in the kernel";
+    return [{
+      ...{ topic: "instance", level: "fault", what, why: "nobody authenticates, or looks after the tunnel" },
+      cure: `start it: systemctl start ipipou@${name}, or ipipou --config ${name}`,
+    }];
+  }
+  const { instance, tunnels } = report;
+  const state = instance.why === null ? instance.state : `${instance.state}: ${instance.why}`;
+  return [
+    instance.ok ? fine("instance", `it runs as process ${instance.pid}`) : {
+      ...{ topic: "instance", level: "fault", what: state, why: "no tunnel works until then" },
+      cure: instance.cure ?? `see its log: journalctl -u ipipou@${name}`,
+    },
+    ...judgeProcess(processStatus),
+    ...judgeTunnels(tunnels),
+  ];
+}
+
+function judgeProcess(status: string | null): Finding[] {
+  // It may be in a container, and another process have its number here.
+  if (status === null || !/^Name:\s+ipipou$/m.test(status)) return [];
+  const rights = parseRights(status);
+  const lacking = (["CAP_NET_ADMIN", "CAP_NET_RAW"] as const).filter((name) => !may(rights, name));
+  if (lacking.length === 0) return [];
+  return [{
+    ...{ topic: "capabilities", level: "fault", what: `the running process has no ${lacking.join(" and ")}` },
+    why: "it cannot change tunnels, or send auth packets",
+    cure: "run it as root, or give its service both",
+  }];
+}
+
+function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
+  const off = tunnels.filter(({ ok }) => !ok);
+  const up = tunnels.length - off.length;
+  const { away = [], wrong = [] } = Object.groupBy(
+    off,
+    ({ state }) => AWAY.includes(state) ? "away" : "wrong",
+  );
+  const names = away.slice(0, MOST_NAMED).map(({ name, state }) => `${name} (${state})`);
+  return [
+    ...up === 0 ? [] : [fine("tunnel", up === 1 ? "1 is up" : `${up} are up`)],
+    ...wrong.slice(0, MOST_NAMED).map(judgeTunnel),
+    ...away.length === 0 ? [] : [{
+      ...{ topic: "tunnel", level: "warning" } as const,
+      what: `${away.length} of ${tunnels.length} peers have not come: ${names.join(", ")}` +
+        (away.length > names.length ? " …" : ""),
+      why: "their clients do not run, cannot reach this host, or are refused",
+      cure: "ipipou doctor on the client; ipipou status here tells what is refused",
+    }],
+  ];
+}
+
+function judgeTunnel({ name, state, why, cure }: TunnelStatus): Finding {
+  return {
+    topic: "tunnel",
+    level: state === "authenticating" ? "warning" : "fault",
+    what: `${name}: ${state}`,
+    why: why ?? "no data gets through",
+    cure: cure ?? "see the log of both sides",
+  };
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { IPIPOU, Scenario } from "./scenario.ts";
+
+/** A finding, as `--json` prints it. */
+export interface Finding {
+  readonly instance: string | null;
+  readonly topic: string;
+  readonly level: string;
+  readonly what: string;
+  readonly why: string | null;
+  readonly cure: string | null;
+}
+
+/** What doctor says of the client's host. */
+export class Practice {
+  readonly scenario: Scenario;
+  /** Folder of the programs that it finds. */
+  programs = "/usr/sbin:/usr/bin:/sbin:/bin";
+  readonly outputs: string[] = [];
+
+  constructor(scenario: Scenario) {
+    this.scenario = scenario;
+  }
+
+  /** Examines the client host. @param prefix the command that runs it */
+  async examine(
+    settings: string,
+    { prefix = [], env = [] }: { readonly prefix?: readonly string[]; readonly env?: readonly string[] } = {},
+  ): Promise<{ code: number; findings: readonly Finding[]; of: (topic: string) => readonly string[] }> {
+    await this.scenario.write("office.token", "hunter2\n");
+    const file = await this.scenario.write("office.toml", settings);
+    await Deno.chmod(this.scenario.directory, 0o755);
+    await Deno.chmod(file, 0o644);
+    const argv = [
+      ...prefix,
+      "/usr/bin/env",
+      "-i",
+      `PATH=${this.programs}`,
+      ...env,
+      IPIPOU,
+      "doctor",
+      file,
+      "--json",
+    ];
+    const { code, stdout, stderr } = await this.scenario.network.run("client", argv);
+    this.outputs.push(stdout, stderr);
+    assert.ok(stdout.startsWith("{"), stdout + stderr);
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    const of = (topic: string) =>
+      findings.filter((finding) => finding.topic === topic).map(({ level, what }) => `${level}: ${what}`);
+    return { code, findings, of };
+  }
+
+  async must(...words: string[]): Promise<string> {
+    return await this.scenario.network.must("client", words.flatMap((word) => word.split(" ")));
+  }
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { judgeRunning, type RunningFacts } from "../../../lib/doctor/running.ts";
+import type { TunnelStatus } from "../../../lib/status/snapshot.ts";
+import { sampleHub, sampleInstance, samplePeerStatus, sampleTunnel } from "../status/samples.ts";
+
+function judge(fields: Partial<RunningFacts>): string[] {
+  const facts = { name: "hub", report: null, problem: null, processStatus: null, ...fields };
+  return judgeRunning(facts).map(({ level, topic, what }) => `${level}: ${topic}: ${what}`);
+}
+
+const OFFICE = { instance: sampleInstance(), tunnels: [sampleTunnel()] };
+
+Deno.test("judgeRunning() tells an instance that runs from one that does not, or cannot be asked", () => {
+  assert.deepEqual(judge({ report: OFFICE }), ["ok: instance: it runs as process 7", "ok: tunnel: 1 is up"]);
+  assert.deepEqual(judge({}), ["fault: instance: it does not run"]);
+  const left = { ...OFFICE, instance: sampleInstance({ source: "kernel", ok: false, state: "not running" }) };
+  assert.match(judge({ report: left })[0]!, /^fault: instance: it does not run, and what it left stands/);
+  assert.match(judge({ problem: "Permission denied" })[0]!, /^unseen/);
+  const waiting = sampleInstance({ ok: false, state: "waiting", why: "the network device eth9" });
+  assert.deepEqual(judge({ report: { instance: waiting, tunnels: [] } }), [
+    "fault: instance: waiting: the network device eth9",
+  ]);
+});
+
+Deno.test("judgeRunning() sums up peers that do not come, and names tunnels that are wrong", () => {
+  const away = Array.from(
+    { length: 10 },
+    (_, index) =>
+      samplePeerStatus(`p${index}`, { state: "waiting", ok: false, why: "its first auth packet" }),
+  );
+  const refused = samplePeerStatus("q", {
+    state: "refused",
+    ok: false,
+    why: "wrong token, from 198.51.100.2:7",
+  });
+  const tunnels: TunnelStatus[] = [...away, refused, samplePeerStatus("r")];
+  assert.deepEqual(judge({ report: { instance: sampleHub(), tunnels } }), [
+    "ok: instance: it runs as process 7",
+    "ok: tunnel: 1 is up",
+    "fault: tunnel: q: refused",
+    "warning: tunnel: 10 of 12 peers have not come: p0 (waiting), p1 (waiting), p2 (waiting), p3 (waiting), " +
+    "p4 (waiting), p5 (waiting), p6 (waiting), p7 (waiting) …",
+  ]);
+});
+
+Deno.test("judgeRunning() minds what the running process may not do, unless another one has its number", () => {
+  const status = (name: string) => `Name:\t${name}\nUid:\t1\t1\t1\t1\nCapEff:\t0000000000001000\n`;
+  assert.ok(
+    judge({ report: OFFICE, processStatus: status("ipipou") })
+      .includes("fault: capabilities: the running process has no CAP_NET_RAW"),
+  );
+  assert.equal(judge({ report: OFFICE, processStatus: status("bash") }).length, 2);
+});

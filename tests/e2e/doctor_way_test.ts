@@ -83,7 +83,7 @@ Deno.test("ipipou doctor examines a tunnel that runs, and disturbs it in nothing
   const { network } = scenario;
   const { privateKey, publicKey } = makeKeys();
   const office = clientOf(privateKey);
-  await scenario.server(
+  const server = await scenario.server(
     "--auth-secret",
     "hunter2",
     "--reply-on-auth-ok",

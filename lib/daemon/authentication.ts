@@ -10,6 +10,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { Setup } from "./client_setup.ts";
 import { pingThrough } from "./ping.ts";
 import { Replies } from "./replies.ts";
+import { describeSendFault } from "./send_fault.ts";
 import { Sender, socketOptions } from "./sender.ts";
 
 /** What auth packets are made and sent by. */
@@ -70,6 +71,7 @@ interface AuthenticationContext {
 /** Keeps a client authenticated by one way, and logs whether the server replies. */
 export class Authentication implements Disposable {
   readonly #sender: AuthSender;
+  readonly #setup: Setup;
   readonly #settings: Settings;
   readonly #client: Client;
   readonly #context: AuthenticationContext;
@@ -89,6 +91,7 @@ export class Authentication implements Disposable {
     const { system, log } = context;
     const peer = settings.peers[0]!;
     this.#sender = new AuthSender(setup, system);
+    this.#setup = setup;
     this.#settings = settings;
     this.#client = client;
     this.#context = context;
@@ -152,12 +155,13 @@ export class Authentication implements Disposable {
       if (this.#settings.monitor.ping) this.#ping();
     } catch (error) {
       client.handleSendFailure(this.#clock.now());
-      const { message } = error as Error;
-      const line = `${message}: auth packet not sent; trying again`;
+      const { outside, remote } = this.#setup;
+      const fault = describeSendFault(error as Error, outside, remote.ip);
+      const line = `${this.#peer.name}: auth packet not sent: ${fault}; trying again`;
       // The pauses grow; the news of a route or device ends them.
-      if (message !== this.#fault) this.#context.log.warning(`${line} until it is`);
+      if (fault !== this.#fault) this.#context.log.warning(`${line} until it is`);
       else this.#context.log.info(`${line} in ${this.#secondsToSend()} s`);
-      this.#fault = message;
+      this.#fault = fault;
     }
   }
 

@@ -204,7 +204,7 @@ Deno.test("An auth packet that cannot be sent is sent once there is a route", as
   client!.start();
   await world.pass(5);
   assert.ok(
-    client!.hasLogged(/Warning: .*ENETUNREACH.*: auth packet not sent; trying again until it is/),
+    client!.hasLogged(/Warning: ipipou1: auth packet not sent: .*ENETUNREACH.*; trying again until it is/),
     world.story,
   );
   world.admin(client!).addRoute("default dev eth0 via 10.0.0.254");

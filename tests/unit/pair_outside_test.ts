@@ -198,7 +198,7 @@ Deno.test("A client without a route by its device says so in its status, and sen
   await world.pass(3);
   assert.match(
     client.status!,
-    /^Cannot send to 192\.0\.2\.1: ENETUNREACH \(no route from 10\.0\.0\.2 by eth0\); tunnel to /,
+    /^Cannot send to 192\.0\.2\.1: ENETUNREACH \(no route from 10\.0\.0\.2 by eth0\); this host needs a route there: ip route get 192\.0\.2\.1 from 10\.0\.0\.2 oif eth0; tunnel to /,
   );
   admin.addRoute("default dev eth0 via 10.0.0.254");
   await world.pass(10);

@@ -1,73 +1,78 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Scheme } from "../auth/scheme.ts";
+import { defaultQueueLength } from "./resolve.ts";
 import type { Peer, Settings } from "./settings.ts";
 
 type Shown = string | number | boolean | null;
 
-/** A setting: the name of its option, and its value. */
+/** A setting: its key in TOML, as what a reload finds changed is in files, and its value. */
 type Row<T> = readonly [name: string, valueOf: (owner: T) => Shown];
 
 /** Settings that cannot change while the program runs: marks, chains and sets in the kernel are named after them. */
 const FIXED: readonly Row<Settings>[] = [
-  ["--server", ({ mode }) => mode === "server"],
-  ["--reauth-only", ({ reauthOnly }) => reauthOnly],
-  ["--tunl-dev", ({ name }) => name],
-  ["--nft-table", ({ nft, mode }) => mode === "server" ? nft.table : null],
+  ["server", ({ mode }) => mode === "server"],
+  ["reauth-only", ({ reauthOnly }) => reauthOnly],
+  ["tunl.dev", ({ name }) => name],
+  ["nft.table", ({ nft, mode }) => mode === "server" ? nft.table : null],
 ];
 
 /** Most changes that are listed one by one. */
 const MOST_LISTED = 20;
 
 const COMMON: readonly Row<Settings>[] = [
-  ["--fou-local-ip", ({ local }) => local.ip],
-  ["--fou-local-port", ({ local }) => local.ports.join(",")],
-  ["--fou-dev", ({ local }) => local.device],
-  ["--fou-private-net", ({ privateNet }) => privateNet],
-  ["--fou-mark", ({ fouMark }) => fouMark],
-  ["--encap-csum", ({ encapCsum }) => encapCsum],
-  ["--tunl-mss-clamp", ({ mssClamp }) => mssClamp ?? "off"],
-  ["--queue-number", ({ queue }) => queue.number],
-  ["--nfq-max-len", ({ queue }) => queue.maxLength],
-  ["--no-nft-counter", ({ nft }) => !nft.counter],
-  ["--keepalive", ({ keepalive }) => keepalive],
-  ["--fou-remote", ({ fallbacks }) => fallbacks.map(({ host, port }) => `${host}:${port}`).join(",") || null],
-  ["--no-monitor-port", ({ monitor }) => !monitor.port],
-  ["--monitor-ping", ({ monitor }) => monitor.ping],
-  ["--auth-packet-ttl", ({ authPacketTtl }) => authPacketTtl],
-  ["--wait", ({ wait }) => wait],
-  ["--verb", ({ log }) => log.verbosity],
-  ["--no-log-time", ({ log }) => log.time === false],
-  ["--no-log-pid", ({ log }) => log.pid === false],
-  ["--log-format", ({ log }) => log.format],
-  ["--no-log-addresses", ({ log }) => !log.addresses],
+  ["fou.local-ip", ({ local }) => local.ip],
+  ["fou.local-port", ({ local }) => local.ports.join(",")],
+  ["fou.dev", ({ local }) => local.device],
+  ["fou.private-net", ({ privateNet }) => privateNet],
+  ["fou.mark", ({ fouMark }) => fouMark],
+  ["encap.csum", ({ encapCsum }) => encapCsum],
+  ["tunl.mss-clamp", ({ mssClamp }) => mssClamp ?? "off"],
+  ["queue-number", ({ queue }) => queue.number],
+  // By default it follows from the peers.
+  [
+    "nfq.max-len",
+    ({ queue, peers }) => queue.maxLength === defaultQueueLength(peers.length) ? "auto" : queue.maxLength,
+  ],
+  ["nft.counter", ({ nft }) => nft.counter],
+  ["keepalive", ({ keepalive }) => keepalive],
+  ["fou.remote", ({ fallbacks }) => fallbacks.map(({ host, port }) => `${host}:${port}`).join(",") || null],
+  ["monitor.port", ({ monitor }) => monitor.port],
+  ["monitor.ping", ({ monitor }) => monitor.ping],
+  ["auth.packet-ttl", ({ authPacketTtl }) => authPacketTtl],
+  ["wait", ({ wait }) => wait],
+  ["verb", ({ log }) => log.verbosity],
+  ["log.time", ({ log }) => log.time !== false],
+  ["log.pid", ({ log }) => log.pid !== false],
+  ["log.format", ({ log }) => log.format],
+  ["log.addresses", ({ log }) => log.addresses],
 ];
 
 /** The first of the private local addresses that are handed out. */
-const HANDED_OUT: readonly Row<Settings>[] = [["--fou-local-ip-alt", ({ firstAltIp }) => firstAltIp]];
+const HANDED_OUT: readonly Row<Settings>[] = [["fou.local-ip-alt", ({ firstAltIp }) => firstAltIp]];
 
 const OF_PEER: readonly Row<Peer>[] = [
-  ["--tunl-dev", ({ tunnel }) => tunnel.device],
-  ["--tunl-ip", ({ tunnel }) => tunnel.ip],
-  ["--tunl-peer-ip", ({ tunnel }) => tunnel.peerIp],
-  ["--tunl-ttl", ({ tunnel }) => tunnel.header.ttl],
-  ["--tunl-tos", ({ tunnel }) => showTos(tunnel.header.tos)],
-  ["--tunl-pmtudisc", ({ tunnel }) => tunnel.header.pmtudisc],
-  ["--tunl-mtu", ({ tunnel }) => tunnel.mtu ?? "auto"],
-  ["--fou-remote-ip", ({ remote }) => remote.host],
-  ["--fou-remote-port", ({ remote }) => remote.port],
-  ["--auth-by-remote-ip", ({ byRemote }) => byRemote.ip],
-  ["--auth-by-remote-port", ({ byRemote }) => byRemote.port],
-  ["--auth-max-time-discrepancy", ({ maxTimeDiscrepancy }) => maxTimeDiscrepancy],
-  ["--auth-replay", ({ replay }) => replay],
-  ["--auth-lifetime", ({ lifetime }) => lifetime],
-  ["--reply-on-auth-ok", ({ reply }) => reply],
-  ["--fou-local-ip-alt", ({ altIp }) => altIp],
-  ["--force-fou-local-ip-alt", ({ forceAlt }) => forceAlt],
-  ["--tunl-shared-ipip", ({ sharedIpip }) => sharedIpip],
-  ["--allowed-ips", ({ allowedIps }) => allowedIps?.join(",") ?? null],
-  ["--routes", ({ routes }) => routes.join(",") || null],
-  ["--auth-move-interval", ({ moveInterval }) => moveInterval],
-  ["--silent-after", ({ silentAfter }) => silentAfter],
+  ["tunl.dev", ({ tunnel }) => tunnel.device],
+  ["tunl.ip", ({ tunnel }) => tunnel.ip],
+  ["tunl.peer-ip", ({ tunnel }) => tunnel.peerIp],
+  ["tunl.ttl", ({ tunnel }) => tunnel.header.ttl],
+  ["tunl.tos", ({ tunnel }) => showTos(tunnel.header.tos)],
+  ["tunl.pmtudisc", ({ tunnel }) => tunnel.header.pmtudisc],
+  ["tunl.mtu", ({ tunnel }) => tunnel.mtu ?? "auto"],
+  ["fou.remote-ip", ({ remote }) => remote.host],
+  ["fou.remote-port", ({ remote }) => remote.port],
+  ["auth.by-remote-ip", ({ byRemote }) => byRemote.ip],
+  ["auth.by-remote-port", ({ byRemote }) => byRemote.port],
+  ["auth.max-time-discrepancy", ({ maxTimeDiscrepancy }) => maxTimeDiscrepancy],
+  ["auth.replay", ({ replay }) => replay],
+  ["auth.lifetime", ({ lifetime }) => lifetime],
+  ["reply-on-auth-ok", ({ reply }) => reply],
+  ["fou.local-ip-alt", ({ altIp }) => altIp],
+  ["force-fou-local-ip-alt", ({ forceAlt }) => forceAlt],
+  ["tunl.shared-ipip", ({ sharedIpip }) => sharedIpip],
+  ["allowed-ips", ({ allowedIps }) => allowedIps?.join(",") ?? null],
+  ["routes", ({ routes }) => routes.join(",") || null],
+  ["auth.move-interval", ({ moveInterval }) => moveInterval],
+  ["silent-after", ({ silentAfter }) => silentAfter],
 ];
 
 /** Describes a change that a running program cannot apply; null if there is none. */

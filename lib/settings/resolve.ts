@@ -41,6 +41,11 @@ export function resolve(input: Input, read: ReadFile): Resolved {
   return resolveAll(input, read, THROW)!;
 }
 
+/** How many packets may wait in a server's queue, unless the settings say. @param peers how many there are */
+export function defaultQueueLength(peers: number): number {
+  return peers > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;
+}
+
 /** Like `resolve()`, for all mistakes. @returns undefined when there are any that are not thrown */
 export function resolveAll(input: Input, read: ReadFile, onAnyMistake: OnMistake): Resolved | undefined {
   const { given } = input;
@@ -66,7 +71,6 @@ export function resolveAll(input: Input, read: ReadFile, onAnyMistake: OnMistake
     : attempt(onMistake, () => chooseFallbacks(input, mode));
   if (!outer || !identity || !chosenPrivate || !fallbacks || !peers) return undefined;
   const { name, queue, table } = identity;
-  const queueLength = peers.length > 1 ? QUEUE_LENGTHS.several : QUEUE_LENGTHS.one;
   const settings: Settings = {
     mode,
     name,
@@ -76,7 +80,7 @@ export function resolveAll(input: Input, read: ReadFile, onAnyMistake: OnMistake
     fouMark: given.fouMark?.value ?? 0,
     encapCsum: given.encapCsum?.value ?? null,
     mssClamp: chooseMssClamp(input),
-    queue: { number: queue, maxLength: given.queueMaxLength?.value ?? queueLength },
+    queue: { number: queue, maxLength: given.queueMaxLength?.value ?? defaultQueueLength(peers.length) },
     nft: { table, counter: given.nftCounter?.value ?? true },
     keepalive: given.keepalive?.value ?? null,
     fallbacks,

@@ -77,7 +77,7 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
       scenario,
       ["server", server],
       uncounted,
-      /-nft-counter changed from off to on/,
+      /nft\.counter changed from on to off/,
     );
     assert.doesNotMatch(await scenario.snapshot("server"), /counter/);
     const queue = await reload(
@@ -144,7 +144,7 @@ Deno.test("a new inner address and port take effect on both sides, and nothing i
   await t.step("the port, for gate, FOU port and tunnel", async () => {
     await reload(scenario, ["server", server], { ...ofServer, fou: { local: ":10005@eth0" } });
     const moved = { ...ofClient, fou: { local: ":10006@eth0", remote: "192.0.2.1:10005" } };
-    await reload(scenario, ["client", client], moved, /fou-remote-port changed/);
+    await reload(scenario, ["client", client], moved, /fou\.remote-port changed/);
     await server.waitForLine(/tunnel up to 198\.51\.100\.2:10006/, PATIENCE);
     await scenario.ping("client", ip);
     for (const host of ["server", "client"] as const) {

@@ -86,9 +86,9 @@ Deno.test("A reload or restart changes a tunnel's header and MTU in place", asyn
   const header = { ttl: "inherit", tos: 0x20, pmtudisc: false } as const;
   server.reload(hub({ header, mtu: 1400 }));
   await world.pass(2);
-  assert.ok(server.hasLogged(/reload: p0: --tunl-ttl changed from 64 to inherit/));
-  assert.ok(server.hasLogged(/reload: p0: --tunl-tos changed from 0x00 to 0x20/));
-  assert.ok(server.hasLogged(/reload: p0: --tunl-mtu changed from auto to 1400/));
+  assert.ok(server.hasLogged(/reload: p0: tunl\.ttl changed from 64 to inherit/));
+  assert.ok(server.hasLogged(/reload: p0: tunl\.tos changed from 0x00 to 0x20/));
+  assert.ok(server.hasLogged(/reload: p0: tunl\.mtu changed from auto to 1400/));
   assert.equal(tunnelOf(server, "p0").outer!.header, "ttl inherit tos 0x20 nopmtudisc");
   server.kill();
   server.settings = hub({ header: { ...header, tos: "inherit" } });

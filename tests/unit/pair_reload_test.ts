@@ -46,7 +46,7 @@ Deno.test("A client uses a changed keepalive right after the reload", async () =
   const log = { verbosity: 1, time: false, pid: false, format: "text", addresses: true } as const;
   const runs = await reload(world, client!, { ...clientSettings(0), keepalive: 2, log });
   assert.deepEqual(changesIn(runs), []);
-  assert.ok(client!.hasLogged(/reload: --keepalive changed from 25 to 2/));
+  assert.ok(client!.hasLogged(/reload: keepalive changed from 25 to 2/));
   const sent = () => client!.lines.filter((line) => line.endsWith("sent auth packet")).length;
   const before = sent();
   await world.pass(20);
@@ -90,9 +90,9 @@ Deno.test("Invalid settings are refused with one line and change nothing", async
       new Error("hub.toml:2:10: a mistake"),
       /hub\.toml:2:10: a mistake; going on with the settings as they were/,
     ],
-    [clientSettings(0), /--server changed from on to off\): restart it/],
+    [clientSettings(0), /server changed from on to off\): restart it/],
     [plainHub({ name: "other" }), /restart/],
-    [plainHub({ nft: { table: "mine", counter: true } }), /--nft-table changed from ipipou to mine.*restart/],
+    [plainHub({ nft: { table: "mine", counter: true } }), /nft\.table changed from ipipou to mine.*restart/],
     [plainHub({ local: eth9 }), /there is no such device/],
   ];
   for (const [settings, message] of cases) {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describeChanges, describeRestart } from "../../../lib/settings/changes.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import { loadSettings } from "../../../lib/settings/load.ts";
-import type { Settings } from "../../../lib/settings/settings.ts";
+import { tomlPathOf } from "../../../lib/settings/option.ts";
+import { OPTIONS } from "../../../lib/settings/options.ts";
+import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { ed25519 } from "../auth/vectors.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 import { filesInMemory } from "./memory_files.ts";
@@ -62,7 +64,7 @@ Deno.test("describeChanges() or describeRestart() reports a change of every sett
   }
 });
 
-Deno.test("describeChanges() names the option, its old and new value, and the peer", () => {
+Deno.test("describeChanges() names the key, its old and new value, and the peer", () => {
   const tunnel = { device: "ipipou0", ip: "172.28.0.8", peerIp: "172.28.0.1" };
   const to = sampleSettings({
     keepalive: 25,
@@ -72,11 +74,34 @@ Deno.test("describeChanges() names the option, its old and new value, and the pe
     peers: [samplePeer({ tunnel })],
   });
   assert.deepEqual(describeChanges(sampleSettings(), to), [
-    "--fou-local-ip changed from 192.0.2.1 to unset",
-    "--encap-csum changed from unset to on",
-    "--no-nft-counter changed from off to on",
-    "--keepalive changed from 0 to 25",
-    "ipipou0: --tunl-ip changed from 172.28.0.0 to 172.28.0.8",
+    "fou.local-ip changed from 192.0.2.1 to unset",
+    "encap.csum changed from unset to on",
+    "nft.counter changed from on to off",
+    "keepalive changed from 0 to 25",
+    "ipipou0: tunl.ip changed from 172.28.0.0 to 172.28.0.8",
+  ]);
+});
+
+Deno.test("describeChanges() calls settings as files do", () => {
+  const keys = new Set(OPTIONS.map((option) => tomlPathOf(option)?.join(".")));
+  const peer = samplePeer({ routes: ["10.1.0.0/16"] });
+  const settings = sampleSettings({ peers: [peer] });
+  for (const [path, varied] of variations(settings)) {
+    if (path.includes(".scheme.")) continue;
+    const lines = [...describeChanges(settings, varied), describeRestart(settings, varied) ?? ""];
+    for (const [, key] of lines.join("\n").matchAll(/([\w.-]+) changed from/g)) {
+      assert.ok(keys.has(key!), key);
+    }
+  }
+});
+
+Deno.test("describeChanges() does not tell of a queue's length that follows from the number of peers", () => {
+  const [a, b] = ["a", "b"].map((name) => samplePeer({ name }));
+  const hub = (peers: Peer[], maxLength: number) =>
+    sampleSettings({ peers, queue: { number: 0, maxLength } });
+  assert.deepEqual(describeChanges(hub([a!], 256), hub([a!, b!], 1024)), ["b: added"]);
+  assert.deepEqual(describeChanges(hub([a!, b!], 1024), hub([a!, b!], 256)), [
+    "nfq.max-len changed from auto to 256",
   ]);
 });
 
@@ -131,9 +156,9 @@ Deno.test("describeRestart() refuses to turn a server with peers into one with a
 Deno.test("describeRestart() names a change that needs a restart, and the cure", () => {
   const from = sampleSettings();
   const cases: [Partial<Settings>, string][] = [
-    [{ mode: "client" }, "--server changed from on to off"],
-    [{ peers: [samplePeer({ name: "tun7" })] }, "--tunl-dev changed from ipipou0 to tun7"],
-    [{ nft: { table: "other", counter: true } }, "--nft-table changed from ipipou to other"],
+    [{ mode: "client" }, "server changed from on to off"],
+    [{ peers: [samplePeer({ name: "tun7" })] }, "tunl.dev changed from ipipou0 to tun7"],
+    [{ nft: { table: "other", counter: true } }, "nft.table changed from ipipou to other"],
   ];
   for (const [fields, change] of cases) {
     const line = `Cannot apply this while running (${change}): restart it`;
@@ -150,7 +175,7 @@ Deno.test("describeChanges() reports a hub's first peer as added, and nothing el
   assert.deepEqual(describeChanges(none!, one!), ["a: added"]);
   assert.deepEqual(describeChanges(one!, none!), ["a: removed"]);
   assert.deepEqual(describeChanges(one!, { ...one!, firstAltIp: "172.29.1.0" }), [
-    `--fou-local-ip-alt changed from ${one!.firstAltIp} to 172.29.1.0`,
+    `fou.local-ip-alt changed from ${one!.firstAltIp} to 172.29.1.0`,
   ]);
 });
 

@@ -13,6 +13,7 @@ import { Libc, SysError } from "./libc.ts";
 import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
 import { readAnswers } from "./netlink_answers.ts";
 import { makeRequest } from "./netlink_encoding.ts";
+import { procText } from "./proc_files.ts";
 import { ReadLoop } from "./read_loop.ts";
 
 const NF_DROP = 0;
@@ -218,11 +219,12 @@ function bindError(number: number, cause: SysError): SysError | IpipouError {
 function whyForbidden(number: number): string {
   let table;
   try {
-    table = Deno.readTextFileSync(QUEUE_TABLE);
+    table = procText(QUEUE_TABLE);
   } catch {
     return `CAP_NET_ADMIN is missing, or another process has the queue (root sees which in ${QUEUE_TABLE})`;
   }
   const holder = table.match(new RegExp(`^ *${number} +(\\d+)`, "m"))?.[1];
   if (holder === undefined) return "CAP_NET_ADMIN is missing";
-  return `another process has it (netlink port id ${holder} in ${QUEUE_TABLE}), choose another queue number`;
+  return `another process has it (netlink port id ${holder} in ${QUEUE_TABLE}): stop that one, or give another ` +
+    "--queue-number";
 }

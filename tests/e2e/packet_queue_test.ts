@@ -217,7 +217,7 @@ Deno.test("PacketQueue.open() fails with exit code 20 when the queue is taken, a
     const { message } = error as Error;
     assert.match(
       message,
-      /\(netlink port id \d+ in \/proc\/net\/netfilter\/nfnetlink_queue\), choose another/,
+      /\(netlink port id \d+ in \/proc\/net\/netfilter\/nfnetlink_queue\): stop that one, or give another --queue-number$/,
     );
     return true;
   });

@@ -18,7 +18,7 @@ export class FakePacketQueue implements PacketQueue {
   /** @throws {IpipouError} exit code 20 when another process has the queue */
   constructor(queues: Queues, { number, maxLength, copyRange }: PacketQueueOptions) {
     if (queues.has(number)) {
-      const why = "another process has it, choose another queue number";
+      const why = "another process has it: stop that one, or give another --queue-number";
       throw new IpipouError(`Cannot bind netfilter queue ${number}: EPERM: ${why}`, EXIT.queue);
     }
     this.#queues = queues;

@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import { SettingsError, showPath } from "../settings/errors.ts";
+import { attempt, type OnMistake, SettingsError, showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, MODE, nameOfConfig, pathOf, readConfig } from "../settings/files.ts";
 import type { Input } from "../settings/given.ts";
 import { loadInput } from "../settings/load.ts";
@@ -46,6 +46,27 @@ export function loadHub({ path }: Hub, files: Files): LoadedHub {
   const { warnings, ...input } = loadInput({ configs: [path], given: {} }, files);
   const resolved = resolve(input, files.read);
   return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
+}
+
+/**
+ * Loads a hub's settings without the peers' files that have mistakes.
+ *
+ * @returns `mistakes`: of those files, a line each
+ * @throws {SettingsError} for the first other error
+ */
+export function loadGoodPart(hub: Hub, files: Files): LoadedHub & { readonly mistakes: readonly string[] } {
+  try {
+    return { ...loadHub(hub, files), mistakes: [] };
+  } catch (error) {
+    const found = files.list(hub.folder);
+    if (!(error instanceof SettingsError) || !found.ok) throw error;
+    const only = (names: readonly string[]) => withNames(files, hub.folder, () => names);
+    loadHub(hub, only([]));
+    const mistakes: string[] = [];
+    const onMistake: OnMistake = ({ message }) => void mistakes.push(message);
+    const good = found.names.filter((name) => attempt(onMistake, () => loadHub(hub, only([name]))));
+    return { ...loadHub(hub, only(good)), mistakes };
+  }
 }
 
 /** The files as if a folder existed, with what `edit` makes of the names in it. */

@@ -10,7 +10,16 @@ import type { GivenPeer } from "../settings/given.ts";
 import { formatPeer } from "../settings/format_peer.ts";
 import { freePoolAddress, ownPoolAddress, poolAddress } from "../settings/pool.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
-import { findHub, type Hub, type LoadedHub, loadHub, pathOfPeer, withFile, withNames } from "./hub.ts";
+import {
+  findHub,
+  type Hub,
+  type LoadedHub,
+  loadGoodPart,
+  loadHub,
+  pathOfPeer,
+  withFile,
+  withNames,
+} from "./hub.ts";
 
 /** What editing a hub's peers needs from the system. */
 export interface PeerSystem extends Files {
@@ -92,14 +101,21 @@ function makeClient(
 /** Formats the file of a peer's client again. @throws {SettingsError} when there is no such peer */
 export function showPeer(request: PeerChoice & ClientFileRequest, files: Files): PeerOutcome {
   const hub = findHub(request.hub, files);
-  const loaded = loadHub(hub, files);
+  const loaded = loadGoodPart(hub, files);
   const isThere = loaded.settings.isOfMany && loaded.settings.peers.some(({ name }) => name === request.peer);
   if (!isThere) throw missingPeerError("show", hub, request.peer, loaded);
   const { scheme } = loaded.settings.peers.find(({ name }) => name === request.peer)!;
-  const notes = scheme.kind === "ed25519"
-    ? [`the client's private key is not known here: ${hub.name}.key there must hold it`]
-    : [];
+  const notes = [
+    ...warnOfMistakes(loaded),
+    ...scheme.kind === "ed25519"
+      ? [`the client's private key is not known here: ${hub.name}.key there must hold it`]
+      : [],
+  ];
   return { result: makeClient(request, hub, loaded.settings, null), notes };
+}
+
+function warnOfMistakes({ mistakes }: { readonly mistakes: readonly string[] }): string[] {
+  return mistakes.map((mistake) => `Warning: ${mistake}`);
 }
 
 function warnOfUser({ name }: Hub, path: string): string {
@@ -110,22 +126,29 @@ function warnOfUser({ name }: Hub, path: string): string {
 /**
  * Removes a peer of a hub.
  *
- * @throws {SettingsError} when there is no such peer, it was not added by command, or the hub's settings depend on it
+ * @throws {SettingsError} when there is no such peer, it was not added by command, or the hub's own file has a mistake
  */
 export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome {
   const hub = findHub(choice.hub, system);
   using _lock = system.lock(CONFIG_FOLDER);
   const path = pathOfPeer(hub, choice.peer);
-  if (isMissing(system.read(path))) throw missingPeerError("remove", hub, choice.peer, loadHub(hub, system));
-  loadHub(hub, withNames(system, hub.folder, (names) => names.filter((name) => name !== basename(path))));
+  if (isMissing(system.read(path))) {
+    throw missingPeerError("remove", hub, choice.peer, loadGoodPart(hub, system));
+  }
+  const others = withNames(system, hub.folder, (names) => names.filter((name) => name !== basename(path)));
+  const after = loadGoodPart(hub, others);
   system.remove(path);
-  return { result: "", notes: [`removed ${path}`, tell(hub, system)] };
+  const outcome = after.mistakes.length === 0
+    ? tell(hub, system)
+    : `Warning: ${hub.name} goes on with the settings as they were until that is mended, and it reloads`;
+  return { result: "", notes: [...warnOfMistakes(after), `removed ${path}`, outcome] };
 }
 
 /** Lists a hub's peers, one per line: name, tunnel address, authentication, and where it is defined. */
 export function listPeers(config: string, files: Files): PeerOutcome {
   const hub = findHub(config, files);
-  const { input, settings } = loadHub(hub, files);
+  const loaded = loadGoodPart(hub, files);
+  const { input, settings } = loaded;
   const places = new Map(input.peers?.map((peer) => [peer.name, definitionOf(peer)]));
   const rows = settings.peers.map((peer) => [
     peer.name,
@@ -135,7 +158,7 @@ export function listPeers(config: string, files: Files): PeerOutcome {
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-  return { result: lines.map((line) => `${line}\n`).join(""), notes: [] };
+  return { result: lines.map((line) => `${line}\n`).join(""), notes: warnOfMistakes(loaded) };
 }
 
 /** The tunnel address to write into the peer's file; null if it is given, or there is no network to choose from. */

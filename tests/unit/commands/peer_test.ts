@@ -42,10 +42,34 @@ Deno.test("removePeer() rejects a peer that does not exist, or is defined in the
   );
 });
 
-Deno.test("removePeer() removes a peer whose file is invalid, but none if the settings stay invalid", () => {
+Deno.test("removePeer() removes a peer whose file is invalid, but none if the hub's own file is", () => {
   const broken = { ...EMPTY, "/etc/ipipou/hub.peers/office.toml": "nonsense" };
-  assert.deepEqual(succeed("remove hub office", broken).removed, ["/etc/ipipou/hub.peers/office.toml"]);
-  refused("remove hub office", { ...WITH_OFFICE, "/etc/ipipou/hub.peers/b.toml": "nonsense" }, /b\.toml:1:9/);
+  const { removed, notes } = succeed("remove hub office", broken);
+  assert.deepEqual(removed, ["/etc/ipipou/hub.peers/office.toml"]);
+  assert.equal(notes.at(-1), "told hub (pid 123) to reload");
+  refused("remove hub office", { ...WITH_OFFICE, "/etc/ipipou/hub.toml": `${HUB}x = 1` }, /Unknown key x /);
+});
+
+Deno.test("A peer's file with a mistake is told of, and keeps no other peer from being listed, shown or removed", () => {
+  const mistakes: [file: string, warning: RegExp][] = [
+    ["nonsense", /^Warning: Cannot read \/etc\/ipipou\/hub\.peers\/b\.toml:1:9 as TOML: /],
+    ['tunl.peer-ip = "172.28.16.7"', /^Warning: Cannot use peer "b" .* without a way to identify it/],
+  ];
+  for (const [file, warning] of mistakes) {
+    const files = { ...WITH_OFFICE, "/etc/ipipou/hub.peers/b.toml": file };
+    const list = succeed("list hub", files);
+    assert.match(list.result, /^office .*\n$/);
+    assert.match(list.notes[0]!, warning);
+    assert.match(succeed("show hub office --endpoint h", files).notes[0]!, warning);
+    refused("show hub b --endpoint h", files, /^Cannot show peer "b": hub has no such peer/);
+    const { removed, notes, told } = succeed("remove hub office", files);
+    assert.deepEqual([removed, told], [["/etc/ipipou/hub.peers/office.toml"], []]);
+    assert.match(notes[0]!, warning);
+    assert.equal(
+      notes.at(-1),
+      "Warning: hub goes on with the settings as they were until that is mended, and it reloads",
+    );
+  }
 });
 
 Deno.test("listPeers() shows each peer's address, how it authenticates, and where it is defined", () => {

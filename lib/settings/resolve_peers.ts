@@ -139,8 +139,10 @@ function unknowable({ name, place }: GivenPeer): string {
 
 /** A network for tunnel addresses means several peers, but their folder is missing: anyone would be the single client. */
 function nobody({ tunnelNet }: Readonly<GivenValues>): string {
-  return `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} without a peer: make the folder NAME.peers beside ` +
-    "NAME.toml, or give the --auth-remote-pubkey-b64 of a single client";
+  const [, path] = / at (\S+)\.toml:\d+:\d+$/.exec(tunnelNet?.place ?? "") ?? [];
+  const folder = path === undefined ? "NAME.peers beside NAME.toml" : `${path}.peers`;
+  return `Cannot use ${tunnelNet?.value} as ${tunnelNet?.place} without a peer: make the folder ${folder}, or give ` +
+    "the --auth-remote-pubkey-b64 of a single client";
 }
 
 /**

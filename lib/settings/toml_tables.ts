@@ -2,7 +2,6 @@ import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
 import { nearest } from "./did_you_mean.ts";
 import {
   cutLong,
-  lowerFirst,
   type OnMistake,
   quote,
   SettingsError,
@@ -12,6 +11,7 @@ import {
   UnusableError,
 } from "./errors.ts";
 import { TOML_TABLES } from "./option.ts";
+import { reword } from "./toml_words.ts";
 
 // Matches at the beginning of a line of TOML. `^` would also match after other line separators within strings.
 const PEER_REGEXP = /(?<![^\n])[ \t]*\[\[[ \t]*peer[ \t]*\]\]/g;
@@ -191,7 +191,9 @@ function explain({ message, index, lineNumber, column }: ParseError, text: strin
   const end = /table-key|same line/.test(message) ? endOfOpenTable(text.slice(0, index)) : null;
   if (end !== null) return [end, "a table's name ends with ], as in [fou] or [[peer]]"];
   // The parser names the next line.
-  if (/same line/.test(message)) return [endOfLastLine(text.slice(0, index)), "expected equal (=) token"];
+  if (/same line/.test(message)) {
+    return [endOfLastLine(text.slice(0, index)), reword("Expected equal (=) token")];
+  }
   if (/character$|newline$|comma/.test(message)) {
     const unquoted = UNQUOTED_REGEXP.exec(text.slice(0, index + 1));
     if (unquoted !== null) return [positionAt(unquoted.index, text), UNQUOTED];
@@ -200,7 +202,7 @@ function explain({ message, index, lineNumber, column }: ParseError, text: strin
   }
   const what = /newline$/.test(message)
     ? "nothing may follow here on this line; text must be in quotes"
-    : lowerFirst(message);
+    : reword(message);
   return [{ line: lineNumber, column }, what];
 }
 

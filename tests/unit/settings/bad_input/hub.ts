@@ -46,7 +46,10 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ['[[peer]]\nname = "abcdefghijklmnop"', `Cannot use "abcdefghijklmnop" as name at @:6:8: ${DEVICE}`],
   ["[[peer]]\nname = 1", `Cannot use 1 as name at @:6:8: ${DEVICE}, in quotes`],
   ["[[peer]]\nname = []", `Cannot use a list as name at @:6:8: ${DEVICE}, in quotes`],
-  ['[[peer]]\nname = "a"\nname = "a"', "Cannot read @:7:1 as TOML: defining a key multiple times is invalid"],
+  [
+    '[[peer]]\nname = "a"\nname = "a"',
+    "Cannot read @:7:1 as TOML: this key or table is given twice: remove one",
+  ],
   ['name = "a"', "Unknown key name at @:5:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
   [
     peer("a", "fou.local-port = 1"),
@@ -75,7 +78,7 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ],
   [
     'tunl.net = "10.7.0.0/29"',
-    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 without a peer: make the folder NAME.peers beside NAME.toml, or give the --auth-remote-pubkey-b64 of a single client",
+    "Cannot use 10.7.0.0/29 as tunl.net at @:5:12 without a peer: make the folder {dir}/hub.peers, or give the --auth-remote-pubkey-b64 of a single client",
   ],
   [
     peer("a"),
@@ -173,7 +176,7 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
       "hub.peers": "",
     },
   ],
-  ["", "Cannot read {dir}/hub.peers/a.toml:1:16 as TOML: unterminated string constant", {
+  ["", "Cannot read {dir}/hub.peers/a.toml:1:16 as TOML: this text does not end: it needs a closing quote", {
     "hub.peers/a.toml": "tunl.ip = '10.0",
   }],
   ["", `Cannot use "a b" as the name of a peer ("{dir}/hub.peers/a b.toml"): ${DEVICE}; rename the file`, {

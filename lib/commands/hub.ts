@@ -32,7 +32,7 @@ export function findHub(config: string, { read }: Files): Hub {
         "with NAME of A-Z a-z 0-9 _ . @ -",
     );
   }
-  readConfig(read, config);
+  readConfig(read, config, "HUB");
   return { name, path, folder: path.replace(/\.toml$/, ".peers") };
 }
 
@@ -43,7 +43,7 @@ export function pathOfPeer({ folder }: Hub, peer: string): string {
 
 /** Loads a hub's settings. @throws {SettingsError} for the first error */
 export function loadHub({ path }: Hub, files: Files): LoadedHub {
-  const { warnings, ...input } = loadInput({ configs: [path], given: {} }, files);
+  const { warnings, ...input } = loadInput({ configs: [path], place: "HUB", given: {} }, files);
   const resolved = resolve(input, files.read);
   return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
 }

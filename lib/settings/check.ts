@@ -25,7 +25,10 @@ interface Findings {
 export function findMistakes(config: string, files: Files): Findings {
   const mistakes = new Set<string>();
   const onMistake = ({ message }: SettingsError) => void mistakes.add(message);
-  const input = attempt(onMistake, () => loadInput({ configs: [config], given: {} }, files, onMistake));
+  const input = attempt(
+    onMistake,
+    () => loadInput({ configs: [config], place: "NAME", given: {} }, files, onMistake),
+  );
   if (input === undefined) return { mistakes: [...mistakes], warnings: [], unread: [], settings: null };
   const unseen = new Set<string>();
   const read = withStandIns(files.read, (path) => unseen.add(path));

@@ -2,16 +2,19 @@ import type { Endpoint } from "../packet.ts";
 import { type Command, COMMANDS } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
+import { warnOfWords } from "./command_warnings.ts";
 import type { GivenValues } from "./given.ts";
 import { checkMetricsFile, metricsPlace } from "./metrics_place.ts";
 import { nameOf } from "./option.ts";
-import { OPTIONS, PEER_NAME } from "./options.ts";
+import { PEER_NAME } from "./options.ts";
 import { assignOption, type ParsedWords, readWords, RUN, type Setting } from "./words.ts";
 
 /** Configuration files and options to read values from. */
 export interface Sources {
   /** Values of `--config`, in order. */
   readonly configs: readonly string[];
+  /** What names these in a command's usage, unless that is `--config`. */
+  readonly place?: string;
   readonly given: Readonly<GivenValues>;
 }
 
@@ -234,7 +237,12 @@ function parseCleanup({ words, configs, given, asked }: ParsedWords): Invocation
   if (words.length + configs.length === 0 && Object.keys(given).every((slot) => LOG_SLOTS.has(slot))) {
     throw new SettingsError("Cannot clean up without an instance: give NAME, or -n N");
   }
-  return { kind: "cleanup", configs: [...words, ...configs], given };
+  return {
+    kind: "cleanup",
+    ...words.length > 0 ? { place: "NAME" } : {},
+    configs: [...words, ...configs],
+    given,
+  };
 }
 
 function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
@@ -252,7 +260,7 @@ function parsePeerAdd(line: ParsedWords, command: Command): Invocation {
     given,
     settings,
     makeKey,
-    warnings: warnOfSecrets(settings),
+    warnings: warnOfWords(settings),
   };
 }
 
@@ -298,21 +306,8 @@ function parseRun(argv: readonly string[]): Invocation {
     case "keygen":
       return { kind: "keygen", labelled: (given.verbose?.value ?? 0) + (given.verb?.value ?? 0) > 0 };
     case "dryRun":
-      return { kind: "dry-run", configs, given, warnings: warnOfSecrets(settings) };
+      return { kind: "dry-run", configs, given, warnings: warnOfWords(settings) };
     case undefined:
-      return { kind: "run", configs, given, warnings: warnOfSecrets(settings) };
+      return { kind: "run", configs, given, warnings: warnOfWords(settings) };
   }
-}
-
-/** Secrets on the command line are visible to everyone. */
-function warnOfSecrets(settings: readonly Setting[]): string[] {
-  const secrets = new Set(settings.map(({ option }) => option).filter(({ secret }) => secret));
-  return [...secrets].map((option) => {
-    const files = OPTIONS.filter((other) =>
-      other.kind === "secretFile" && "slot" in option && other.slot === option.slot
-    );
-    const cures = [...files.map(nameOf), "a configuration file"].join(" or ");
-    const shown = `The value of ${nameOf(option)}`;
-    return `${shown} is visible to every user of this host in the process list: use ${cures}`;
-  });
 }

@@ -68,19 +68,20 @@ export function readText(read: ReadFile, path: string, place: string): TextFile 
 }
 
 /**
- * Reads the configuration file that `--config NAME` names: a path if it begins with `/`, `./` or `../`, else a file in
+ * Reads the configuration file that `--config NAME` or a command's word names: a path if it begins with `/`, `./` or `../`, else a file in
  * /etc/ipipou whose `.toml` may be omitted.
  *
+ * @param place what names it, for messages
  * @throws {SettingsError} when it cannot be read, or is a file of version 0.1
  */
-export function readConfig(read: ReadFile, name: string): TextFile {
+export function readConfig(read: ReadFile, name: string, place: string): TextFile {
   const path = pathOf(name, "toml");
-  if (path.endsWith(".conf")) throw oldFileError(name, path);
+  if (path.endsWith(".conf")) throw oldFileError(name, path, place);
   const old = path.replace(/\.toml$/, ".conf");
   if (old !== path && isMissing(read(path)) && !isMissing(read(old))) {
-    throw oldFileError(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old);
+    throw oldFileError(name.replace(/\.toml$/, isPath(name) ? ".conf" : ""), old, place);
   }
-  return readToml(read, path, "--config");
+  return readToml(read, path, place);
 }
 
 /**
@@ -123,11 +124,11 @@ export function isMissing(file: FileRead): boolean {
   return !file.ok && file.missing;
 }
 
-function oldFileError(name: string, path: string): SettingsError {
+function oldFileError(name: string, path: string, place: string): SettingsError {
   const command = path.startsWith(CONFIG_FOLDER)
     ? `ipipou convert --write ${showPath(name)}`
     : `ipipou convert ${showPath(path)} > ${showPath(path.replace(/conf$/, "toml"))}`;
   return new SettingsError(
-    `Cannot read ${showPath(path)} (--config): it is a file of version 0.1; convert it to TOML: ${command}`,
+    `Cannot read ${showPath(path)} (${place}): it is a file of version 0.1; convert it to TOML: ${command}`,
   );
 }

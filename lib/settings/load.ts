@@ -92,7 +92,7 @@ export function loadFiles(invocation: Sources, read: ReadFile, onMistake: OnMist
   const peers: GivenPeer[] = [];
   const paths: string[] = [];
   for (const name of invocation.configs) {
-    const file = readConfig(read, name);
+    const file = readConfig(read, name, invocation.place ?? "--config");
     paths.push(file.path);
     // Before parsing, which is slow.
     refuseTooMany(countPeers(file.text), showPath(file.path));

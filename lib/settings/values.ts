@@ -252,6 +252,8 @@ function splitAt(text: string, mark: string): [string, string | null] {
 
 function readLocal(text: string, assign: Assign): void {
   if (text === "") refuseValue({ kind: "local" });
+  const swapped = /^@([^:@]+)(:\d+)$/.exec(text);
+  if (swapped !== null) throw new ValueError(`the port comes before the device: ${swapped[2]}@${swapped[1]}`);
   const [address, device] = splitAt(text, "@");
   const [ip, port] = splitAt(address, ":");
   if (ip !== "" && !isHostIpv4(ip)) throw new ValueError(`the address must be ${IPV4_FORM}`);

@@ -95,7 +95,7 @@ Deno.test("HUB is the name or the path of a file in /etc/ipipou", () => {
       /^Cannot use \S+ as HUB: must be a file \/etc\/ipipou\/NAME\.toml, with NAME of/,
     );
   }
-  refused("list none", WITH_OFFICE, /^Cannot read \/etc\/ipipou\/none\.toml \(--config\): No such file/);
+  refused("list none", WITH_OFFICE, /^Cannot read \/etc\/ipipou\/none\.toml \(HUB\): No such file/);
 });
 
 Deno.test("addPeer() and removePeer() report whether the hub reloads", () => {

@@ -49,6 +49,14 @@ const CASES: readonly {
     ],
   },
   {
+    name: "a flag that a later one of the command line contradicts, once",
+    argv: ["-ccs", "-s", ...SERVER, ...SECRET, "--encap-csum", "--no-encap-csum"],
+    warnings: [
+      "-c/--client has no effect, as -s/--server comes after it",
+      "--encap-csum has no effect, as --no-encap-csum comes after it",
+    ],
+  },
+  {
     name: "a server open to anyone",
     argv: ["-s", "-b", "@eth0"],
     warnings: [

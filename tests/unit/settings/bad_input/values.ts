@@ -29,6 +29,10 @@ export const VALUES: readonly BadInput[] = ([
   [["-b", ""], `Cannot use "" as -b/--fou-local: ${LOCAL}`],
   ["-b 192.0.2.256", `Cannot use "192.0.2.256" as -b/--fou-local: the address ${IP}`],
   ["-b 0.0.0.0:1", `Cannot use "0.0.0.0:1" as -b/--fou-local: the address ${IP}`],
+  [
+    "-b @eth0:10001",
+    'Cannot use "@eth0:10001" as -b/--fou-local: the port comes before the device: :10001@eth0',
+  ],
   ["-b eth0", `Cannot use "eth0" as -b/--fou-local: the address ${IP}`],
   ["-b 192.0.2.1:", `Cannot use "192.0.2.1:" as -b/--fou-local: ${THE_PORT}`],
   ["-b 192.0.2.1:0", `Cannot use "192.0.2.1:0" as -b/--fou-local: ${THE_PORT}`],

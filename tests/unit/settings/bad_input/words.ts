@@ -60,7 +60,7 @@ export const WORDS: readonly BadInput[] = ([
   ...["add nonexistent a --make-key", "remove nonexistent a", "list nonexistent"].map((words) =>
     [
       `peer ${words}`,
-      "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+      "Cannot read /etc/ipipou/nonexistent.toml (HUB): No such file or directory; make it, or name another",
     ] as const
   ),
   [
@@ -83,7 +83,7 @@ export const WORDS: readonly BadInput[] = ([
   ["cleanup -n 70000", `Cannot use "70000" as -n/--number: must be a whole number from 0 to 65535`],
   [
     "cleanup nonexistent",
-    "Cannot read /etc/ipipou/nonexistent.toml (--config): No such file or directory; make it, or name another",
+    "Cannot read /etc/ipipou/nonexistent.toml (NAME): No such file or directory; make it, or name another",
   ],
   [
     "cleanup --auth-secret my secret",

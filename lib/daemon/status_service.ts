@@ -17,7 +17,7 @@ export interface StatusContext {
   readonly config: string | null;
   readonly release: string;
   readonly pid: number;
-  readonly kernel: Pick<Kernel, "countsOf" | "tunnels" | "heals">;
+  readonly kernel: Pick<Kernel, "countsOf" | "tunnels" | "heals" | "ports">;
   readonly service: Pick<Service, "waitsFor">;
   readonly clock: Clock;
   readonly log: Log;
@@ -71,10 +71,14 @@ export class StatusService implements Disposable {
     this.#connections.add(connection);
     try {
       const { serveStatus } = await import("./status_answers.ts");
-      await serveStatus(connection, clock, () => ({
-        ...{ ...rest, clock, view: this.daemon?.view ?? null },
-        ...{ startedAt: this.#startedAt, waitsFor: service.waitsFor },
-      }));
+      await serveStatus(connection, clock, () => {
+        // Of these the kernel tells no news, and who asks may miss them.
+        if (this.daemon !== null) rest.kernel.ports.check();
+        return {
+          ...{ ...rest, clock, view: this.daemon?.view ?? null },
+          ...{ startedAt: this.#startedAt, waitsFor: service.waitsFor },
+        };
+      });
     } catch (error) {
       log.debug(`somebody asked for the status and left: ${(error as Error).message}`);
     } finally {

@@ -61,6 +61,24 @@ function byName(tunnels: readonly TunnelStatus[], name: string): TunnelStatus {
   return tunnels.find((tunnel) => tunnel.name === name) ?? assert.fail(`no ${name}`);
 }
 
+Deno.test("A FOU port that was deleted is back once somebody has asked, on either side", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  for (const [node, port] of [[world.server, "192.0.2.1"], [client!, "10.0.0.2"]] as const) {
+    await world.pass(2);
+    const before = world.snapshots();
+    const { length } = world.seen;
+    assert.ok(world.admin(node).deleteFouPort(`port 10000 local ${port}`));
+    assert.notDeepEqual(world.snapshots(), before);
+    await ask(world, node);
+    await world.clock.advance(100);
+    assert.deepEqual(world.snapshots(), before, world.story);
+    assert.equal(world.seen.length, length, "no auth packet came meanwhile");
+    assert.equal((await ask(world, node)).instance.heals, 1);
+  }
+});
+
 Deno.test("A hub tells of its places and of each peer: where it is, since when, what came, who shares its address", async () => {
   const world = new World();
   await world.begin();

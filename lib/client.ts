@@ -4,7 +4,7 @@ import { type Attempt, Ladder, type Step } from "./client/ladder.ts";
 import type { PacketCounts } from "./kernel_ports.ts";
 
 /** Milliseconds to wait for a reply. */
-const REPLY_MILLISECONDS = 3_000;
+export const REPLY_MILLISECONDS = 3_000;
 /** Milliseconds after which a server that has answered before is sent another one: the first may be lost. */
 const AGAIN_MILLISECONDS = 1_000;
 /** Least milliseconds between two auth packets when replies are expected. */

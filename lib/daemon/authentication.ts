@@ -239,7 +239,7 @@ export class Authentication implements Disposable {
 }
 
 /** What to look at, the likeliest first. @param wasAccepted whether the server has replied before */
-function explainSilence(wasAccepted: boolean): string {
+export function explainSilence(wasAccepted: boolean): string {
   return wasAccepted
     ? "it has replied before; check whether it runs, its log for what it says of this client, and the way there"
     : 'check whether it runs; whether UDP gets to that port (firewall, port forwarding); its log for "refused auth ' +

@@ -11,7 +11,7 @@ Deno.test("signals and --reauth-only send auth packets as documented, and no sec
   const secretFile = await scenario.write("secret", secret);
   const both = ["-vvv", "--auth-secret-file", secretFile];
   const proof = [...both, "--auth-key-file", await scenario.write("client.key", privateKey)];
-  const server = await scenario.server(...both, "--auth-remote-pubkey-b64", publicKey);
+  const server = await scenario.server(...both, "--auth-remote-pubkey-b64", publicKey, "--reply-on-auth-ok");
   const client = await scenario.client("client", ...proof);
   await server.waitForLine(/tunnel up/, PATIENCE);
   await t.step(
@@ -38,6 +38,10 @@ Deno.test("signals and --reauth-only send auth packets as documented, and no sec
     const again = scenario.start("client", "-n1", "-b@eth0", ...REMOTE, ...proof, "--reauth-only");
     await server.waitForLine(/authenticated again/, PATIENCE);
     assert.equal((await again.exit).code, 0);
+    const words = ["-n1", "-b@eth0", ...REMOTE, ...proof, "--reauth-only", "--reply-on-auth-ok"];
+    const answered = scenario.start("client", ...words);
+    assert.equal((await answered.exit).code, 0, answered.lines.join("\n"));
+    assert.match(answered.lines.at(-1)!, /accepted by 192\.0\.2\.1:10001$/);
     assert.equal(await scenario.snapshot("client"), before);
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { makeNewsPayload } from "../../lib/auth/news.ts";
+import type { IpipouError } from "../../lib/errors.ts";
 import type { Scheme } from "../../lib/auth/scheme.ts";
 import { buildUdpPacket } from "../../lib/packet.ts";
 import type { Settings } from "../../lib/settings/settings.ts";
@@ -261,4 +262,25 @@ Deno.test("A flood of what looks like news is not read beyond 16 datagrams for e
   await world.pass(60);
   assert.equal(client.host.replySockets.size, 1, "the next auth packet has its reply");
   assert.equal(client.status, "accepted by 192.0.2.1:10000");
+});
+
+Deno.test("--reauth-only waits for the reply where one is expected, and ends with 120 without", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  const again = { ...clientSettings(0), reauthOnly: true };
+  client!.kill();
+  client!.settings = again;
+  client!.start();
+  await world.pass(1);
+  assert.deepEqual([client!.end], ["stopped"], world.story);
+  assert.ok(client!.hasLogged(/<5>accepted by 192\.0\.2\.1:10000$/));
+  world.server.kill();
+  client!.start();
+  await world.pass(2);
+  assert.ok(client!.isRunning);
+  await world.pass(2);
+  assert.equal((client!.end as IpipouError).exitCode, 120);
+  assert.match(String(client!.end), /No reply from 192\.0\.2\.1:10000: check whether it runs/);
+  assert.equal(world.sendData(0), "p0", "the tunnel is as it was");
 });

@@ -30,7 +30,7 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   ipAddress: "`ip address` failed.",
   ipLink: "`ip link` failed.",
   ipFou: "`ip fou` failed.",
-  send: "The auth packet of `--reauth-only` could not be sent.",
+  send: "The auth packet of `--reauth-only` could not be sent, or was not answered.",
   cleanup: "Cleaning up failed.",
 };
 

@@ -31,7 +31,8 @@ export const CLIENT: OptionGroup = {
     },
     "--reauth-only": {
       ...turnsOn("reauthOnly"),
-      help: "Authenticate once and exit, without touching the tunnel",
+      help:
+        "Authenticate once and exit, without touching the tunnel; with --reply-on-auth-ok, wait for the reply",
       mode: "client",
     },
   }),

@@ -1,8 +1,19 @@
 /** The terminal that the program was started in, if it was. */
 
-/** Its size in characters; null: standard output is no terminal. */
-export function terminalSize(): { readonly columns: number; readonly rows: number } | null {
-  return Deno.stdout.isTerminal() ? Deno.consoleSize() : null;
+/** In characters. */
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Its size; null: standard output is no terminal. */
+export function terminalSize(): Size | null {
+  return Deno.stdout.isTerminal() ? knownSize(Deno.consoleSize()) : null;
+}
+
+/** A terminal that does not know its size, as on a serial line, says 0. */
+export function knownSize({ columns, rows }: Size): Size {
+  return { columns: columns || 80, rows: rows || 24 };
 }
 
 let lastWrite: Promise<unknown> = Promise.resolve();

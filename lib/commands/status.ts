@@ -44,13 +44,14 @@ export async function showStatus(request: StatusRequest, system: StatusSystem): 
   const outcome = { notes: first.problems, exitCode: exitCodeOf(first) };
   if (request.json) return { ...outcome, text: `${JSON.stringify(first.reports.map(flatten))}\n` };
   if (first.reports.length === 0) return { ...outcome, text: `${describeNothing(request)}\n` };
+  const isPart = request.peer !== null;
   const isAnswered = first.reports.some(({ instance }) => instance.source === "instance");
-  if (!isAnswered) return { ...outcome, text: formatReports(first.reports, new Map()) };
+  if (!isAnswered) return { ...outcome, text: formatReports(first.reports, new Map(), isPart) };
   await clock.waitUntil(clock.now() + RATE_MILLISECONDS);
   const again = clock.now();
   const { reports } = await collectReports(request, system);
   const rates = ratesBetween(first.reports, reports, again - began);
-  return { ...outcome, text: formatReports(reports, rates) };
+  return { ...outcome, text: formatReports(reports, rates, isPart) };
 }
 
 /** Asks the instances, and for those that do not answer the kernel. */

@@ -100,7 +100,7 @@ async function watchScreen(
   system: StatusSystem,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const screen = new Screen();
+  const screen = new Screen(request.peer !== null);
   const end = new AbortController();
   const stop = AbortSignal.any([terminal.stop, end.signal]);
   const frames = new Frames(screen, terminal);

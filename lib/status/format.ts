@@ -46,16 +46,16 @@ function countsIn(reports: readonly Report[]): [string, Rate][] {
   );
 }
 
-/** Formats instances for people. */
-export function formatReports(reports: readonly Report[], rates: Rates): string {
-  return reports.map((report) => formatReport(report, rates)).join("\n");
+/** Formats instances for people. @param isPart whether only some of a hub's peers are among them */
+export function formatReports(reports: readonly Report[], rates: Rates, isPart = false): string {
+  return reports.map((report) => formatReport(report, rates, isPart)).join("\n");
 }
 
-function formatReport(report: Report, rates: Rates): string {
+function formatReport(report: Report, rates: Rates, isPart: boolean): string {
   const { instance, tunnels } = report;
   const isTable = instance.hub && tunnels.length !== 1;
   const lines = [
-    describeInstance(report),
+    describeInstance(report, isPart),
     ...instance.ok ? [] : [`  ${stateOf(instance)}`, ...cureOf(instance)],
     ...describeRefused(instance),
     ...isTable
@@ -65,8 +65,8 @@ function formatReport(report: Report, rates: Rates): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** The line that an instance begins with. */
-export function describeInstance({ instance, tunnels }: Report): string {
+/** The line that an instance begins with. @param isPart see `formatReports()` */
+export function describeInstance({ instance, tunnels }: Report, isPart: boolean): string {
   const { name, config, role, local, dev, uptime, hub, heals } = instance;
   const title = config === null || config === name ? name : `${config} (${name})`;
   const where = local.length === 0 ? "" : ` at ${local.map(showPlace).join(", ")}`;
@@ -74,7 +74,7 @@ export function describeInstance({ instance, tunnels }: Report): string {
   const running = uptime === null ? "" : `, running for ${showDuration(uptime)}`;
   const repairs = heals === 0 ? "" : `, ${heals} ${heals === 1 ? "repair" : "repairs"}`;
   const up = tunnels.filter(({ ok }) => ok).length;
-  const count = hub && uptime !== null ? `: ${up} of ${tunnels.length} peers up` : "";
+  const count = hub && uptime !== null && !isPart ? `: ${up} of ${tunnels.length} peers up` : "";
   return `${title}: ${role ?? "instance"}${where}${device}${running}${repairs}${count}`;
 }
 
@@ -98,7 +98,8 @@ function formatTunnel({ instance }: Report, tunnel: TunnelStatus, rates: Rates):
     ...row("cure", tunnel.cure),
     labelled("tunnel", `${device}: ${address} to ${peer}${mtu === null ? "" : `, MTU ${mtu}`}`),
     ...row("outside", describeEnds(local, remote)),
-    ...row("authenticated", describeAuth(tunnel)),
+    // What a client sent is no proof that it is let in.
+    ...row(instance.role === "client" ? "auth packet" : "authenticated", describeAuth(instance, tunnel)),
     ...row("received", stats64 && describeCounts(stats64.rx.bytes, rate?.rx, tunnel.received_age)),
     ...row("sent", stats64 && describeCounts(stats64.tx.bytes, rate?.tx, null)),
     ...moves === 0 ? [] : [labelled("moves", String(moves))],
@@ -124,10 +125,10 @@ function describeEnds(local: Place | null, remote: Place | null): string | null 
   return local === null ? showPlace(remote) : `${showPlace(local)} to ${showPlace(remote)}`;
 }
 
-function describeAuth(tunnel: TunnelStatus): string | null {
+function describeAuth({ role }: InstanceStatus, tunnel: TunnelStatus): string | null {
   const { auth_age: auth, reply_age: reply, expires_in: expires } = tunnel;
   const parts = [
-    ...auth === null ? [] : [`${showDuration(auth)} ago`],
+    ...auth === null ? [] : [`${role === "client" ? "sent " : ""}${showDuration(auth)} ago`],
     ...reply === null ? [] : [`last reply ${showDuration(reply)} ago`],
     ...expires === null ? [] : [`expires in ${showDuration(expires)}`],
   ];

@@ -29,6 +29,12 @@ export class Screen {
   #filter = "";
   #isTyping = false;
   #isOver = false;
+  readonly #isPart: boolean;
+
+  /** @param isPart whether only some of a hub's peers are shown */
+  constructor(isPart = false) {
+    this.#isPart = isPart;
+  }
 
   /** Whether somebody asked it to end. */
   get isOver(): boolean {
@@ -85,7 +91,7 @@ export class Screen {
       ...[tunnel.name, tunnel.state, this.#traffic(report, tunnel), tunnel.why ?? ""],
     ]);
     return [
-      describeInstance(report),
+      describeInstance(report, this.#isPart),
       ...instance.ok ? [] : [`  ${stateOf(instance)}`],
       ...rows.length === 0 ? [] : alignColumns(rows).map((line) => `  ${line}`),
     ];

@@ -12,7 +12,7 @@ office (ipipou1): client at 10.0.0.2:10001 by eth0, running for 2 h 5 min
   state           up
   tunnel          ipipou1: 172.28.0.3 to 172.28.0.2, MTU 1472
   outside         10.0.0.2:10001 to 192.0.2.1:10001
-  authenticated   3 s ago, last reply 3 s ago
+  auth packet     sent 3 s ago, last reply 3 s ago
   received        1.24 MiB, 3.42 KiB/s, last 1 s ago
   sent            11.7 KiB, 0 B/s
 `,
@@ -33,11 +33,19 @@ ipipou1: client at 10.0.0.2:10001 by eth0, running for 2 h 5 min, 2 repairs
   cure            see whether the server runs
   tunnel          ipipou1: 172.28.0.3 to 172.28.0.2, MTU 1472
   outside         192.0.2.1:10001
-  authenticated   3 s ago, expires in 59 s
+  auth packet     sent 3 s ago, expires in 59 s
   moves           2
   shared address  with a, b and 10 more; private address 172.29.0.1
 `,
   );
+});
+
+Deno.test("formatReports() shows one peer of a hub without a count, and when it authenticated", () => {
+  const report = { instance: sampleHub(), tunnels: [samplePeerStatus("a")] };
+  const [first, ...lines] = formatReports([report], new Map(), true).split("\n");
+  assert.equal(first, "hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min");
+  assert.ok(lines.includes("  authenticated   3 s ago, last reply 3 s ago"), lines.join("\n"));
+  assert.match(formatReports([report], new Map()), /: 1 of 1 peers up\n/);
 });
 
 Deno.test("formatReports() shows a hub as a table, those that need care first", () => {

@@ -123,7 +123,8 @@ async function withStatusSystem<T>(work: (system: StatusSystem) => Promise<T>): 
   using reader = SYSTEM.openReader();
   using routes = SYSTEM.openRoutes();
   const sockets = { list: listStatusSockets, connect: connectStatusSocket };
-  return await work(statusSystem(SYSTEM.clock, reader, routes, sockets, instanceOf));
+  const names = { holderOf: SYSTEM.locks.holderOf, instanceOf };
+  return await work(statusSystem(SYSTEM.clock, reader, routes, sockets, names));
 }
 
 async function showStatus(request: StatusRequest, system: StatusSystem): Promise<ExitCode> {

@@ -31,13 +31,30 @@ export function takeInstanceLock(
   using resources = new DisposableStack();
   const libc = resources.use(new Libc());
   const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
+  const own = new RecordLock(F_RDLCK, { start: startOf(name) + BigInt(pid), length: 1n });
+  libc.check(`lock ${name} on ${path}`, "fcntl", libc.symbols.fcntl(fd, F_OFD_SETLK, own.bytes));
+  return askHolder(libc, fd, name) ?? resources.move();
+}
+
+/**
+ * Tells who has the lock on an instance's name, without taking it for a moment.
+ *
+ * @param path of the namespace, except in tests
+ * @returns its process id, as it is there; null: nobody
+ * @throws {SysError}
+ */
+export function findInstanceHolder(name: string, path = "/proc/self/ns/net"): number | null {
+  using resources = new DisposableStack();
+  const libc = resources.use(new Libc());
+  return askHolder(libc, openFile(libc, path, O_RDONLY | O_CLOEXEC, resources), name);
+}
+
+/** Looks past the locks of this opening of the file. */
+function askHolder(libc: Libc, fd: number, name: string): number | null {
   const start = startOf(name);
-  const own = new RecordLock(F_RDLCK, { start: start + BigInt(pid), length: 1n });
-  const action = `lock ${name} on ${path}`;
-  libc.check(action, "fcntl", libc.symbols.fcntl(fd, F_OFD_SETLK, own.bytes));
   const other = new RecordLock(F_WRLCK, { start, length: 1n << PID_BITS });
-  libc.check(action, "fcntl", libc.symbols.fcntl(fd, F_OFD_GETLK, other.bytes));
-  return other.isFree ? resources.move() : Number(other.start - start);
+  libc.check(`look for the lock on ${name}`, "fcntl", libc.symbols.fcntl(fd, F_OFD_GETLK, other.bytes));
+  return other.isFree ? null : Number(other.start - start);
 }
 
 function startOf(name: string): bigint {

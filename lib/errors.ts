@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 2,
   notRunning: 3,
   degraded: 4,
+  notAnswering: 5,
   modprobe: 10,
   queue: 20,
   nft: 40,

@@ -71,6 +71,8 @@ export interface Locks {
    * @throws {SysError}
    */
   instance(name: string): Disposable | number;
+  /** @returns the PID of the process that has the lock on an instance's name; null when none has it @throws {SysError} */
+  holderOf(name: string): number | null;
   /** Takes a lock on a file that shows which process holds it; null when another one does. @throws {SysError} */
   process(path: string): Disposable | null;
   /**

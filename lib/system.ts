@@ -3,7 +3,7 @@ import { ClockWatch } from "../ffi/clock_watch.ts";
 import { lockFile, lockFileInherited } from "../ffi/file_lock.ts";
 import { NetlinkReader } from "../ffi/kernel_reader.ts";
 import { NetlinkWriter } from "../ffi/kernel_writer.ts";
-import { takeInstanceLock } from "../ffi/instance_lock.ts";
+import { findInstanceHolder, takeInstanceLock } from "../ffi/instance_lock.ts";
 import { NetlinkNews } from "../ffi/netlink_news.ts";
 import { NetlinkRoutes } from "../ffi/netlink_routes.ts";
 import { NotifySocket } from "../ffi/notify_socket.ts";
@@ -31,6 +31,7 @@ export const SYSTEM: System = {
     namespace: () => lockFileInherited("/proc/self/ns/net"),
     folder: lockFile,
     instance: (name) => takeInstanceLock(name, pid),
+    holderOf: findInstanceHolder,
     process: takeProcessLock,
     signalHolder: signalLockHolder,
   },

@@ -19,6 +19,7 @@ import { showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, nameOfConfig, pathOf } from "../settings/files.ts";
 import type { Settings } from "../settings/settings.ts";
 import { collectReports } from "./status.ts";
+import { describeUnasked } from "./unanswered.ts";
 import type { StatusSystem } from "./status_system.ts";
 
 /** What the command looks at the system by. */
@@ -79,13 +80,16 @@ async function findRunning(
   { status, host }: DoctorSystem,
 ): Promise<RunningFacts> {
   try {
-    const { reports, problems } = await collectReports({ name: settings.name, peer: null }, status);
+    const { reports, unasked } = await collectReports({ name: settings.name, peer: null }, status);
     // In another network namespace another instance may have this name.
     const report = reports.find(({ instance: { role } }) => role === null || role === settings.mode) ?? null;
     const pid = report?.instance.pid ?? null;
     const processStatus = pid === null ? null : host.read(`/proc/${pid}/status`);
-    const isAnswered = report?.instance.source === "instance";
-    return { name, report, problem: isAnswered ? null : problems[0] ?? null, processStatus };
+    const isSaid = report !== null && report.instance.state !== "not running";
+    const problem = unasked.find(({ kind }) =>
+      !isSaid || kind === "forbidden" && report.instance.source === "kernel"
+    );
+    return { name, report, problem: problem === undefined ? null : describeUnasked(problem), processStatus };
   } catch (error) {
     return { name, report: null, problem: (error as Error).message, processStatus: null };
   }

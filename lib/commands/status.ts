@@ -1,19 +1,12 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
-import type { IpDevice } from "../listing.ts";
-import type { TrafficCounts } from "../kernel_ports.ts";
 import type { StatusRequest } from "../settings/command_line.ts";
 import { quote } from "../settings/errors.ts";
 import { formatReports, ratesBetween } from "../status/format.ts";
 import { inTime, LineReader, writeText } from "../status/lines.ts";
 import { LONGEST_LINE, parseInstance, parseTunnel } from "../status/protocol.ts";
-import {
-  type InstanceStatus,
-  isHealthy,
-  type Report,
-  STATUS_VERSION,
-  type TunnelStatus,
-} from "../status/snapshot.ts";
+import { type InstanceStatus, isHealthy, type Report, type TunnelStatus } from "../status/snapshot.ts";
 import type { StatusSystem } from "./status_system.ts";
+import { describeUnasked, reportUnanswered, type Unasked, unaskedAt } from "./unanswered.ts";
 
 /** Milliseconds that an instance has for each line. */
 const PATIENCE_MILLISECONDS = 5_000;
@@ -23,8 +16,8 @@ const RATE_MILLISECONDS = 300;
 /** What was found. */
 export interface Findings {
   readonly reports: readonly Report[];
-  /** Why some instances could not be asked, a line each. */
-  readonly problems: readonly string[];
+  /** Where an instance did not answer. */
+  readonly unasked: readonly Unasked[];
 }
 
 /** What to print, and how to end. */
@@ -41,7 +34,7 @@ export async function showStatus(request: StatusRequest, system: StatusSystem): 
   const { clock } = system;
   const began = clock.now();
   const first = await collectReports(request, system);
-  const outcome = { notes: first.problems, exitCode: exitCodeOf(first) };
+  const outcome = { notes: first.unasked.map(describeUnasked), exitCode: exitCodeOf(first) };
   if (request.json) return { ...outcome, text: `${JSON.stringify(first.reports.map(flatten))}\n` };
   if (first.reports.length === 0) return { ...outcome, text: `${describeNothing(request)}\n` };
   const isPart = request.peer !== null;
@@ -57,19 +50,20 @@ export async function showStatus(request: StatusRequest, system: StatusSystem): 
 /** Asks the instances, and for those that do not answer the kernel. */
 export async function collectReports({ name, peer }: Choice, system: StatusSystem): Promise<Findings> {
   const answers = await Promise.all(system.sockets().map((path) => askInTurn(path, peer, system)));
-  const problems = answers.filter((answer) => typeof answer === "string");
-  const answered = answers.filter((answer) => answer !== null && typeof answer !== "string");
+  const unasked = answers.filter((answer) => answer !== null && "why" in answer);
+  const answered = answers.filter((answer) => answer !== null && "instance" in answer);
   const running = answered.filter(({ instance }) => name === null || isNamed(instance, name));
-  const left = standingReports(name, running.length > 0 && name !== null ? null : answered, system);
+  const isFound = running.length > 0 && name !== null;
+  const left = isFound ? [] : reportUnanswered(name, answered, unasked, system);
   const reports = [...running, ...left].map((report) => ({
     ...report,
     tunnels: report.tunnels.filter((tunnel) => peer === null || tunnel.name === peer),
   }));
-  const [problem] = problems;
+  const [problem] = unasked.map(describeUnasked);
   if (problem !== undefined && reports.length === 0) throw new IpipouError(problem, EXIT.failure);
-  if (peer === null || reports.length === 0) return { reports, problems };
+  if (peer === null || reports.length === 0) return { reports, unasked };
   const found = reports.filter(({ tunnels }) => tunnels.length > 0);
-  if (found.length > 0) return { reports: found, problems };
+  if (found.length > 0) return { reports: found, unasked };
   const whose = reports.length === 1 ? reports[0]!.instance.name : "any instance";
   throw new IpipouError(
     `Cannot show ${quote(peer)} (--peer): it is no peer of ${whose}; ipipou status lists them`,
@@ -78,10 +72,11 @@ export async function collectReports({ name, peer }: Choice, system: StatusSyste
 }
 
 /** How the command ends: whether all is up. */
-export function exitCodeOf({ reports, problems }: Findings): ExitCode {
-  const isOff = reports.length === 0 || reports.some(({ instance: { source } }) => source === "kernel");
-  if (isOff) return EXIT.notRunning;
-  return problems.length === 0 && reports.every(isHealthy) ? EXIT.ok : EXIT.degraded;
+export function exitCodeOf({ reports, unasked }: Findings): ExitCode {
+  const states = new Set(reports.map(({ instance: { state } }) => state));
+  if (states.size === 0 || states.has("not running")) return EXIT.notRunning;
+  if (states.has("not answering")) return EXIT.notAnswering;
+  return unasked.length === 0 && reports.every(isHealthy) ? EXIT.ok : EXIT.degraded;
 }
 
 /** An instance as JSON has it: with its tunnels. */
@@ -102,12 +97,12 @@ function isNamed({ name, config }: InstanceStatus, wanted: string): boolean {
   return name === wanted || config === wanted;
 }
 
-/** @returns a problem in words; null: nobody is there */
+/** @returns null: nobody is there */
 async function askInTurn(
   path: string,
   peer: string | null,
   { clock, connect }: StatusSystem,
-): Promise<Report | string | null> {
+): Promise<Report | Unasked | null> {
   try {
     const connection = await connect(path);
     if (connection === null) return null;
@@ -120,80 +115,16 @@ async function askInTurn(
       clock,
     );
     const first = await next();
-    if (first === null) return `Cannot ask ${path}: it hangs up: too many ask at once, or it stops`;
+    if (first === null) throw new Error("it hangs up: too many ask at once, or it stops");
     const { instance, tunnels } = parseInstance(first);
     const found: TunnelStatus[] = [];
     while (found.length < tunnels) {
       const line = await next();
-      if (line === null) return `Cannot ask ${path}: it stopped in the middle`;
+      if (line === null) throw new Error("it stopped in the middle");
       found.push(parseTunnel(line));
     }
     return { instance, tunnels: found };
   } catch (error) {
-    const cure = error instanceof Deno.errors.PermissionDenied
-      ? "; ask as root, or as one of its folder's group"
-      : "";
-    return `Cannot ask ${path}: ${(error as Error).message}${cure}`;
+    return unaskedAt(path, error as Error);
   }
-}
-
-/** What the kernel has of instances that do not answer. @param answered those that do; null: none is looked for */
-function standingReports(
-  name: string | null,
-  answered: readonly Report[] | null,
-  { standing, countsOf, instanceOf }: StatusSystem,
-): Report[] {
-  if (answered === null) return [];
-  const wanted = name === null ? null : new Set([name, instanceOf(name)]);
-  const known = new Set(
-    answered.flatMap(({ tunnels }) =>
-      tunnels.map(({ ifname, local, address }) => keyOf(ifname, address, local?.address))
-    ),
-  );
-  const isKnown = ({ ifname, addr_info: [inner], linkinfo }: IpDevice) =>
-    known.has(keyOf(ifname, inner?.local, linkinfo?.info_data?.local));
-  return [...standing()].flatMap(([instance, devices]) => {
-    if (wanted !== null && !wanted.has(instance) || devices.some(isKnown)) return [];
-    if (name === null && answered.some((report) => report.instance.name === instance)) return [];
-    return [{
-      instance: notRunning(instance, devices.length > 1),
-      tunnels: devices.map((device) => tunnelOf(device, countsOf(device.ifname))),
-    }];
-  });
-}
-
-function keyOf(...words: readonly (string | undefined)[]): string {
-  return words.join(" ");
-}
-
-const NOT_RUNNING = { state: "not running", ok: false } as const;
-
-function notRunning(name: string, hub: boolean): InstanceStatus {
-  return {
-    ...{ version: STATUS_VERSION, name, config: null, role: null, source: "kernel", ...NOT_RUNNING },
-    why: "no instance answers: this is what the kernel has",
-    cure: "start it, or remove this with ipipou cleanup",
-    ...{ pid: null, release: null, uptime: null, local: [], dev: null, hub, heals: 0, refused: null },
-  };
-}
-
-function tunnelOf(
-  { ifname, mtu, addr_info: [inner], linkinfo }: IpDevice,
-  counts: TrafficCounts | null,
-): TunnelStatus {
-  const { local, remote, encap } = linkinfo?.info_data ?? {};
-  const isParked = remote?.startsWith("0.") ?? true;
-  const place = (address: string | undefined, port: number | undefined) =>
-    isParked || address === undefined || port === undefined ? null : { address, port };
-  return {
-    ...{ name: ifname, ifname, ...NOT_RUNNING, why: null, cure: null },
-    ...{ address: inner?.local ?? "", peer: inner?.address ?? "", mtu, private: null },
-    ...{ local: place(local, encap?.sport), remote: place(remote, encap?.dport) },
-    ...{ "auth_age": null, "reply_age": null, "received_age": null, "expires_in": null },
-    ...{ moves: 0, sharing: 0, "shares_with": [] },
-    stats64: counts === null ? null : {
-      rx: { bytes: counts.receivedBytes, packets: counts.received },
-      tx: { bytes: counts.sentBytes, packets: counts.sent },
-    },
-  };
 }

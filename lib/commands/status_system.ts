@@ -13,6 +13,8 @@ export interface StatusSystem {
   /** The tunnel devices that have an instance's mark, by its name. @throws {Error} */
   readonly standing: () => ReadonlyMap<string, readonly IpDevice[]>;
   readonly countsOf: (device: string) => TrafficCounts | null;
+  /** Process id of the one that runs the instance of this name here; null: nobody does. */
+  readonly holderOf: (name: string) => number | null;
   /** The instance's name by the settings of /etc/ipipou/NAME.toml; null: there are none, or they cannot be read. */
   readonly instanceOf: (config: string) => string | null;
 }
@@ -29,10 +31,10 @@ export function statusSystem(
   reader: KernelReader,
   routes: Routes,
   { list, connect }: Sockets,
-  instanceOf: StatusSystem["instanceOf"],
+  { holderOf, instanceOf }: Pick<StatusSystem, "holderOf" | "instanceOf">,
 ): StatusSystem {
   return {
-    ...{ clock, sockets: list, connect, instanceOf },
+    ...{ clock, sockets: list, connect, holderOf, instanceOf },
     standing: () => listStanding(reader),
     countsOf: (device) => routes.findCounts(device),
   };

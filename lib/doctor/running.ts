@@ -21,6 +21,7 @@ const MOST_NAMED = 8;
 /** Judges what the running instance says of itself. */
 export function judgeRunning({ name, report, problem, processStatus }: RunningFacts): Finding[] {
   if (problem !== null) return [unseen("instance", `${name} cannot be asked`, problem)];
+  if (report?.instance.state === "not answering") return [judgeUnanswered(name, report)];
   if (report === null || report.instance.source === "kernel") {
     const what = report === null
       ? "it does not run"
@@ -40,6 +41,15 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
     ...judgeProcess(processStatus),
     ...judgeTunnels(tunnels),
   ];
+}
+
+/** A process that hangs is told from one that just cannot be asked by the cure. */
+function judgeUnanswered(name: string, { instance: { state, why, cure } }: Report): Finding {
+  if (cure === null) return unseen("instance", `${name} cannot be asked`, why!);
+  return {
+    ...{ topic: "instance", level: "fault", what: `${state}: ${why}` },
+    ...{ why: "perhaps nobody authenticates, or looks after the tunnel", cure },
+  };
 }
 
 function judgeProcess(status: string | null): Finding[] {

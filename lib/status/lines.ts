@@ -46,14 +46,17 @@ export async function writeText({ write }: Pick<StatusConnection, "write">, text
   for (let done = 0; done < bytes.length;) done += await write(bytes.subarray(done));
 }
 
-/** Waits for something, but not forever. @throws {IpipouError} when it takes longer */
+/** Says that something takes too long. */
+export class LateError extends IpipouError {}
+
+/** Waits for something, but not forever. @throws {LateError} when it takes longer */
 export async function inTime<T>(work: Promise<T>, milliseconds: number, clock: Clock): Promise<T> {
   const end = new AbortController();
   const late = clock.waitUntil(clock.now() + milliseconds, end.signal).then((): typeof LATE => LATE);
   try {
     const result = await Promise.race([work, late]);
     if (result !== LATE) return result;
-    throw new IpipouError(`no answer within ${milliseconds / 1000} s`, EXIT.failure);
+    throw new LateError(`no answer within ${milliseconds / 1000} s`, EXIT.failure);
   } finally {
     end.abort();
   }

@@ -11,12 +11,14 @@ export const STATUS_VERSION = 1;
  * - set up, not yet accepted: the device stands, and nothing tells that the far end takes part
  * - silent: it was up, and nothing comes any more
  * - refused, parked, faulty, waiting: see `why`
+ * - not answering: a process looks after it, and does not say how it is; what stands in the kernel may work
  * - not running: nobody looks after it; what stands in the kernel may work
  */
 export const STATES = [
   "faulty",
   "refused",
   "not running",
+  "not answering",
   "silent",
   "set up, not yet accepted",
   "authenticated, nothing received",

@@ -126,6 +126,16 @@ Deno.test("ipipou status tells how a hub and its client are, to whoever may ask,
     const name = await tunnels.status("zebra");
     assert.deepEqual([name.code, /^"zebra" does not run/.test(name.text)], [3, true], name.text);
   });
+  await t.step("a process that does not answer is not said to be gone, exit code 5", async () => {
+    tunnels.hub.signal("SIGSTOP");
+    const { code, text } = await tunnels.status("hub");
+    tunnels.hub.signal("SIGCONT");
+    const said = `hub: instance\n  not answering: process ${tunnels.hub.pid} runs it: no answer within 5 s\n`;
+    assert.ok(text.includes(said) && /cleanup/.test(text) === false, text);
+    assert.match(text, /^ {2}tunnel +a: 172\.28\.0\.2 to 172\.28\.0\.11, MTU \d+$/m);
+    assert.equal(code, 5, text);
+    assert.equal((await tunnels.status("hub", "--peer", "a")).code, 0);
+  });
   await t.step("who asks badly, or does not read, holds up nobody", async () => {
     const path = `${scenario.runtime}/status.sock`;
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o660);

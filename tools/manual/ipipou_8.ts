@@ -24,6 +24,7 @@ const EXIT_MEANINGS: Record<keyof typeof EXIT, string> = {
   notRunning:
     "`ipipou status`: an instance does not run. `ipipou doctor`: something keeps a tunnel from working.",
   degraded: "`ipipou status`: not all is up. `ipipou doctor`: a warning.",
+  notAnswering: "`ipipou status`: an instance runs and does not answer.",
   modprobe: "Kernel modules (`fou`, `ipip`) are missing.",
   queue: "The netfilter queue cannot be used.",
   nft: "`nft` failed.",

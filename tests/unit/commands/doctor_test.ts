@@ -75,7 +75,10 @@ class Patient {
       system: { ...system, ...this.#replace(system, icmp) },
       host: this.#makeHost(icmp),
       files: filesInMemory({ "/etc/ipipou/office.toml": OFFICE, ...files }),
-      status: statusSystem(system.clock, reader, routes, sockets, () => null),
+      status: statusSystem(system.clock, reader, routes, sockets, {
+        holderOf: () => null,
+        instanceOf: () => null,
+      }),
     }).finally(() => isOver = true);
     while (!isOver) {
       await this.world.clock.advance(50);

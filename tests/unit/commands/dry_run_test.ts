@@ -100,7 +100,10 @@ Deno.test("dryRun() opens no queue or socket, takes no lock, and writes nothing"
     openServiceManager: refuse,
     isPortFree: refuse,
     runProgram: refuse,
-    locks: { namespace: refuse, folder: refuse, instance: refuse, process: refuse, signalHolder: refuse },
+    locks: {
+      ...{ namespace: refuse, folder: refuse, instance: refuse, process: refuse, signalHolder: refuse },
+      holderOf: refuse,
+    },
   };
   for (const [, settings] of SCENES) {
     const host = hostOf();

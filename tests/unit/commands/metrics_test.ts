@@ -15,6 +15,7 @@ function systemOf(looks: string[] = [], fields: Partial<StatusSystem> = {}): Sta
       return new Map();
     },
     countsOf: () => null,
+    holderOf: () => null,
     instanceOf: () => null,
     ...fields,
   };

@@ -31,7 +31,7 @@ const DEVICE: IpDevice = {
   "addr_info": [{ local: "172.28.0.2", address: "172.28.0.11" }],
 };
 
-/** What answers at a socket: an instance, a text, or who refuses everybody; null: nobody. */
+/** What answers at a socket: an instance, a text, or who refuses everybody; "silence": nothing in time; null: nobody. */
 type There = Report | string | Error | null;
 
 /** A second that is waited for passes at once; an answer comes before the time for it is over. */
@@ -45,27 +45,34 @@ class LeapingClock extends VirtualClock {
 }
 
 function systemOf(there: readonly There[], fields: Partial<StatusSystem> = {}): StatusSystem {
+  const clock = new LeapingClock();
   return {
-    clock: new LeapingClock(),
+    clock,
     sockets: () => there.map((_, index) => `/run/ipipou/${index}/status.sock`),
-    connect: (path) => connect(there[Number(path.split("/")[3])]!),
+    connect: (path) => connect(there[Number(path.split("/")[3])]!, clock),
     standing: () => new Map(),
     countsOf: () => null,
+    holderOf: () => null,
     instanceOf: () => null,
     ...fields,
   };
 }
 
-function connect(there: There): Promise<StatusConnection | null> {
+function connect(there: There, clock: VirtualClock): Promise<StatusConnection | null> {
   if (there instanceof Error) return Promise.reject(there);
   if (there === null) return Promise.resolve(null);
   const socket = new FakeStatusSocket(new Map(), "");
   const end = socket.connect();
-  socket.accept().then((connection) => answer(connection!, there));
+  socket.accept().then((connection) => answer(connection!, there, clock));
   return Promise.resolve(end);
 }
 
-async function answer(connection: StatusConnection, there: Report | string): Promise<void> {
+async function answer(
+  connection: StatusConnection,
+  there: Report | string,
+  clock: VirtualClock,
+): Promise<void> {
+  if (there === "silence") return await clock.advance(5_000);
   const { peer } = JSON.parse((await new LineReader(connection, 1_000).next())!);
   const tunnels = typeof there === "string"
     ? []
@@ -126,7 +133,7 @@ Deno.test("showStatus() tells rates from two looks", async () => {
     const stats64 = { rx: { bytes: bytes += 1_000_000, packets: 1 }, tx: { bytes: 0, packets: 0 } };
     return { ...OFFICE, tunnels: [sampleTunnel({ stats64 })] };
   };
-  const system = systemOf([OFFICE], { connect: () => connect(moving()) });
+  const system = systemOf([OFFICE], { connect: () => connect(moving(), new VirtualClock()) });
   const { text } = await showStatus(ALL, system);
   assert.match(text, /received +1\.91 MiB, 3\.18 MiB\/s/);
 });
@@ -154,6 +161,41 @@ Deno.test("showStatus() shows what the kernel has of those that do not answer, a
     }),
   );
   assert.equal(JSON.parse(nowhere.text)[0].tunnels[0].remote, null);
+});
+
+Deno.test("showStatus() tells a process that does not answer from none, with exit code 5", async () => {
+  const standing = () => new Map([["hub", [DEVICE]]]);
+  const late = "silence" as const;
+  const forbidden = new Deno.errors.PermissionDenied("Permission denied");
+  const cases: [There, RegExp][] = [
+    [late, /process 77 runs it: no answer within 5 s\n {2}if it stays so: kill -9 77, and start it again, /],
+    [forbidden, /process 77 runs it: Permission denied\n {2}ask as root, or as one of its folder's group\n/],
+    [null, /process 77 runs it: it has no socket to be asked at\n {2}state /],
+  ];
+  for (const [there, text] of cases) {
+    const fields = {
+      standing,
+      // As the folder of the socket is that of its file.
+      instanceOf: (config: string) => config === "0" ? "hub" : null,
+      holderOf: (name: string) => name === "hub" ? 77 : null,
+    };
+    for (const name of [null, "hub", "0"]) {
+      const outcome = await showStatus({ ...ALL, name }, systemOf([there, OFFICE], fields));
+      assert.match(outcome.text, new RegExp(`hub: instance\n  not answering: ${text.source}`));
+      assert.match(outcome.text, /state +not answering\n/);
+      assert.equal(outcome.exitCode, 5);
+    }
+    const bare = await showStatus(
+      { ...ALL, name: "hub", json: true },
+      systemOf([there], { ...fields, standing: () => new Map() }),
+    );
+    const [{ state, pid, source, tunnels }] = JSON.parse(bare.text);
+    assert.deepEqual([state, pid, source, tunnels], ["not answering", 77, "kernel", []]);
+    assert.equal(bare.exitCode, 5);
+  }
+  const also = { standing: () => new Map([["hub", [DEVICE]], ["other", [{ ...DEVICE, ifname: "x" }]]]) };
+  const holderOf = (name: string) => name === "hub" ? 77 : null;
+  assert.equal((await showStatus(ALL, systemOf([late], { ...also, holderOf }))).exitCode, 3);
 });
 
 Deno.test("showStatus() says whom it could not ask, and why", async () => {

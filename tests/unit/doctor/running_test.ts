@@ -15,6 +15,16 @@ Deno.test("judgeRunning() tells an instance that runs from one that does not, or
   assert.deepEqual(judge({}), ["fault: instance: it does not run"]);
   const left = { ...OFFICE, instance: sampleInstance({ source: "kernel", ok: false, state: "not running" }) };
   assert.match(judge({ report: left })[0]!, /^fault: instance: it does not run, and what it left stands/);
+  const stuck = {
+    source: "kernel",
+    state: "not answering",
+    ok: false,
+    why: "process 7 runs it: no answer",
+  } as const;
+  const judgeStuck = (cure: string | null) =>
+    judge({ report: { ...OFFICE, instance: sampleInstance({ ...stuck, cure }) } });
+  assert.deepEqual(judgeStuck("kill -9 7"), ["fault: instance: not answering: process 7 runs it: no answer"]);
+  assert.match(judgeStuck(null)[0]!, /^unseen/);
   assert.match(judge({ problem: "Permission denied" })[0]!, /^unseen/);
   const waiting = sampleInstance({ ok: false, state: "waiting", why: "the network device eth9" });
   assert.deepEqual(judge({ report: { instance: waiting, tunnels: [] } }), [

@@ -67,6 +67,7 @@ export class FakeProcess implements Parent {
         namespace: () => this.#live(() => lock.take(this)),
         folder: unavailable,
         instance: (name) => this.#takeInstance(name),
+        holderOf: unavailable,
         process: unavailable,
         signalHolder: unavailable,
       },

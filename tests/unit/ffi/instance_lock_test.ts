@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { takeInstanceLock } from "../../../ffi/instance_lock.ts";
+import { findInstanceHolder, takeInstanceLock } from "../../../ffi/instance_lock.ts";
 import { Process } from "../../lab/process.ts";
 
 const MODULE = new URL("../../../ffi/instance_lock.ts", import.meta.url).href;
@@ -24,10 +24,13 @@ Deno.test("takeInstanceLock() tells who has a name, until that process is killed
   try {
     child = Number((await holder.waitForLine(/held/, PATIENCE)).split(" ")[1]);
     assert.equal(takeInstanceLock("office", Deno.pid, path), holder.pid);
+    assert.equal(findInstanceHolder("office", path), holder.pid);
+    assert.equal(findInstanceHolder("home", path), null);
     const other = takeInstanceLock("home", Deno.pid, path);
     assert.ok(typeof other !== "number");
     other[Symbol.dispose]();
     await holder.kill("SIGKILL");
+    assert.equal(findInstanceHolder("office", path), null);
     const lock = takeInstanceLock("office", Deno.pid, path);
     assert.ok(typeof lock !== "number");
     assert.equal(takeInstanceLock("office", Deno.pid, path), Deno.pid);
@@ -51,5 +54,6 @@ Deno.test("takeInstanceLock() works on the network namespace, with the largest p
   const lock = takeInstanceLock(name, largest);
   assert.ok(typeof lock !== "number");
   assert.equal(takeInstanceLock(name, 1), largest);
+  assert.equal(findInstanceHolder(name), largest);
   lock[Symbol.dispose]();
 });

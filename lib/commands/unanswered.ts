@@ -1,0 +1,153 @@
+import { basename, dirname } from "node:path";
+import type { IpDevice } from "../listing.ts";
+import type { TrafficCounts } from "../kernel_ports.ts";
+import { LateError } from "../status/lines.ts";
+import {
+  type InstanceStatus,
+  type Report,
+  STATUS_VERSION,
+  type TunnelStatus,
+  type Verdict,
+} from "../status/snapshot.ts";
+import type { StatusSystem } from "./status_system.ts";
+
+/** A socket where an instance should answer, and did not. */
+export interface Unasked {
+  readonly path: string;
+  readonly why: string;
+  readonly kind: "late" | "forbidden" | "other";
+}
+
+const FORBIDDEN_CURE = "ask as root, or as one of its folder's group";
+
+/** Makes what is known of a socket from an error in asking there. */
+export function unaskedAt(path: string, error: Error): Unasked {
+  const kind = error instanceof LateError
+    ? "late"
+    : error instanceof Deno.errors.PermissionDenied
+    ? "forbidden"
+    : "other";
+  return { path, why: error.message, kind };
+}
+
+/** Says it in one line. */
+export function describeUnasked({ path, why, kind }: Unasked): string {
+  return `Cannot ask ${path}: ${why}${kind === "forbidden" ? `; ${FORBIDDEN_CURE}` : ""}`;
+}
+
+/**
+ * Reports instances that do not answer: what the kernel has of them, and whether a process runs them.
+ *
+ * @param name of the only one that is wanted, or of its file; null: all are
+ */
+export function reportUnanswered(
+  name: string | null,
+  answered: readonly Report[],
+  unasked: readonly Unasked[],
+  system: StatusSystem,
+): Report[] {
+  const standing = unknownDevices(answered, system);
+  const isOther = (instance: string) => answered.some((report) => report.instance.name === instance);
+  const wanted = name === null ? null : namesOf(name, system);
+  const labels = wanted ?? unasked.flatMap((each) => namesOf(labelOf(each), system));
+  const running = labels.filter((each) => !isOther(each) && system.holderOf(each) !== null);
+  const left = [...standing.keys()].filter((each) => wanted?.includes(each) ?? !isOther(each));
+  return [...new Set([...left, ...running])].map((instance) => {
+    const devices = standing.get(instance) ?? [];
+    const verdict = judge(instance, unasked, system);
+    return {
+      instance: instanceStatus(instance, verdict, devices.length > 1),
+      tunnels: devices.map((device) => tunnelStatus(device, verdict, system.countsOf(device.ifname))),
+    };
+  });
+}
+
+/** Marked devices that are of none of these, by the name of their instance. */
+function unknownDevices(
+  answered: readonly Report[],
+  { standing }: StatusSystem,
+): Map<string, readonly IpDevice[]> {
+  const known = new Set(
+    answered.flatMap(({ tunnels }) =>
+      tunnels.map(({ ifname, local, address }) => keyOf(ifname, address, local?.address))
+    ),
+  );
+  const isKnown = ({ ifname, addr_info: [inner], linkinfo }: IpDevice) =>
+    known.has(keyOf(ifname, inner?.local, linkinfo?.info_data?.local));
+  return new Map([...standing()].filter(([, devices]) => !devices.some(isKnown)));
+}
+
+function keyOf(...words: readonly (string | undefined)[]): string {
+  return words.join(" ");
+}
+
+/** Names that an instance may have which is called so, or whose file is. */
+function namesOf(word: string, { instanceOf }: StatusSystem): string[] {
+  const instance = instanceOf(word);
+  return instance === null || instance === word ? [word] : [instance, word];
+}
+
+/** An instance's socket is in a folder of its file's name, or of its own. */
+function labelOf({ path }: Unasked): string {
+  return basename(dirname(path));
+}
+
+/** An instance that does not answer, and the process that runs it, if there is one. */
+interface Unanswered {
+  readonly pid: number | null;
+  readonly verdict: Verdict;
+}
+
+function judge(name: string, unasked: readonly Unasked[], system: StatusSystem): Unanswered {
+  const pid = system.holderOf(name);
+  if (pid === null) {
+    const why = "no instance answers: this is what the kernel has";
+    const cure = "start it, or remove this with ipipou cleanup";
+    return { pid, verdict: { state: "not running", ok: false, why, cure } };
+  }
+  const there = socketOf(name, unasked, system);
+  const why = `process ${pid} runs it: ${there?.why ?? "it has no socket to be asked at"}`;
+  return { pid, verdict: { state: "not answering", ok: false, why, cure: cureOf(pid, there) } };
+}
+
+/** The socket of an instance: in a folder that is called so, or in one that is called like nothing that runs. */
+function socketOf(name: string, unasked: readonly Unasked[], system: StatusSystem): Unasked | undefined {
+  const isStrange = (word: string) => system.holderOf(word) === null;
+  return unasked.find((each) => namesOf(labelOf(each), system).includes(name)) ??
+    unasked.find((each) => namesOf(labelOf(each), system).every(isStrange));
+}
+
+function cureOf(pid: number, there: Unasked | undefined): string | null {
+  if (there?.kind === "forbidden") return FORBIDDEN_CURE;
+  if (there?.kind !== "late") return null;
+  return `if it stays so: kill -9 ${pid}, and start it again, which takes over what is here`;
+}
+
+function instanceStatus(name: string, { pid, verdict }: Unanswered, hub: boolean): InstanceStatus {
+  return {
+    ...{ version: STATUS_VERSION, name, config: null, role: null, source: "kernel", ...verdict },
+    ...{ pid, release: null, uptime: null, local: [], dev: null, hub, heals: 0, refused: null },
+  };
+}
+
+function tunnelStatus(
+  { ifname, mtu, addr_info: [inner], linkinfo }: IpDevice,
+  { verdict: { state } }: Unanswered,
+  counts: TrafficCounts | null,
+): TunnelStatus {
+  const { local, remote, encap } = linkinfo?.info_data ?? {};
+  const isParked = remote?.startsWith("0.") ?? true;
+  const place = (address: string | undefined, port: number | undefined) =>
+    isParked || address === undefined || port === undefined ? null : { address, port };
+  return {
+    ...{ name: ifname, ifname, state, ok: false, why: null, cure: null },
+    ...{ address: inner?.local ?? "", peer: inner?.address ?? "", mtu, private: null },
+    ...{ local: place(local, encap?.sport), remote: place(remote, encap?.dport) },
+    ...{ "auth_age": null, "reply_age": null, "received_age": null, "expires_in": null },
+    ...{ moves: 0, sharing: 0, "shares_with": [] },
+    stats64: counts === null ? null : {
+      rx: { bytes: counts.receivedBytes, packets: counts.received },
+      tx: { bytes: counts.sentBytes, packets: counts.sent },
+    },
+  };
+}

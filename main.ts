@@ -26,9 +26,11 @@ import { LogOutput } from "./lib/log_output.ts";
 import type { Command } from "./lib/settings/commands.ts";
 import {
   type DoctorRequest,
+  type ExportRequest,
   type Invocation,
   type MetricsRequest,
   parseInvocation,
+  type Sources,
   type StatusRequest,
 } from "./lib/settings/command_line.ts";
 import { warnOfPublicOutput } from "./lib/public_output.ts";
@@ -79,7 +81,7 @@ function makeLog(style: Settings["log"]): Log {
 }
 
 /** Makes what reads a run's settings, now and at each reload. */
-function loaderOf(invocation: Invocation & { kind: "run" | "dry-run" }): () => Resolved {
+function loaderOf(invocation: Sources & { readonly warnings: readonly string[] }): () => Resolved {
   const { CREDENTIALS_DIRECTORY, NOTIFY_SOCKET } = process.env;
   const files = { ...DISK, read: withCredentials(DISK.read, CREDENTIALS_DIRECTORY, Boolean(NOTIFY_SOCKET)) };
   return () => loadSettings(invocation, files);
@@ -115,6 +117,13 @@ async function tellDryRun(invocation: Invocation & { kind: "dry-run" }): Promise
     throw withLocalPlace(error, localPlaces);
   });
   print(script);
+}
+
+async function showExport({ format, name }: ExportRequest): Promise<void> {
+  const { settings, warnings } = loaderOf({ configs: [name], given: {}, warnings: [] })();
+  for (const warning of warnings) printError(`Warning: ${warning}\n`);
+  const { exportInstance } = await import("./lib/commands/export.ts");
+  print(await exportInstance({ format, name }, settings, SYSTEM));
 }
 
 /** Makes what the commands need that look at instances. What only these need is loaded here: it costs a run nothing. */
@@ -229,6 +238,8 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
       return check(invocation.names, DISK, (line) => print(`${line}\n`));
     case "doctor":
       return await examine(invocation);
+    case "export":
+      return await showExport(invocation);
     case "convert":
       return print(convert(invocation, DISK, writeToDisk));
     case "cleanup":

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../packet.ts";
-import { type Command, COMMANDS } from "./commands.ts";
+import { type Command, COMMANDS, EXPORT_FORMATS } from "./commands.ts";
 import { nearest } from "./did_you_mean.ts";
 import { quote, SettingsError } from "./errors.ts";
 import { warnOfWords } from "./command_warnings.ts";
@@ -40,6 +40,8 @@ export type Invocation =
   | { readonly kind: "check"; readonly names: readonly string[] }
   /** Find what keeps tunnels from working. */
   | DoctorRequest & { readonly kind: "doctor" }
+  /** Print the kernel part of an instance for another system. */
+  | ExportRequest & { readonly kind: "export" }
   /** Convert files of version 0.1 to TOML. */
   | ConvertOptions & { readonly kind: "convert" }
   /** Remove what an instance left in the kernel. */
@@ -75,6 +77,13 @@ export interface MetricsRequest {
   readonly file: string | null;
   /** Where to answer HTTP requests: a path, or a loopback address and a port; null: nowhere. */
   readonly listen: string | Endpoint | null;
+}
+
+/** Which instance to export, and to what. */
+export interface ExportRequest {
+  readonly format: typeof EXPORT_FORMATS[number];
+  /** Of its file, as `--config` takes it. */
+  readonly name: string;
 }
 
 /** What to convert, and where to. */
@@ -150,6 +159,7 @@ const PARSERS: Record<Command["name"], (line: ParsedWords, command: Command) => 
   metrics: parseMetrics,
   check: ({ words }) => ({ kind: "check", names: words }),
   doctor: parseDoctor,
+  export: parseExport,
   convert: parseConvert,
   cleanup: parseCleanup,
   "peer add": parsePeerAdd,
@@ -216,6 +226,17 @@ function parseDoctor({ words, switches }: ParsedWords): Invocation {
     throw new SettingsError("Cannot examine several instances by name: give one NAME, or none for all");
   }
   return { kind: "doctor", name: words[0] ?? null, json: switches.has("json") };
+}
+
+function parseExport({ words: [word, ...names] }: ParsedWords): Invocation {
+  const format = EXPORT_FORMATS.find((format) => format === word);
+  const formats = EXPORT_FORMATS.join(", ");
+  if (format === undefined) {
+    const what = word === undefined ? "without a format" : `to ${quote(word)}`;
+    throw new SettingsError(`Cannot export ${what}: give one of ${formats}, then NAME`);
+  }
+  if (names.length !== 1) throw new SettingsError(`Cannot export ${names.length} instances: give one NAME`);
+  return { kind: "export", format, name: names[0]! };
 }
 
 function parseConvert({ words, switches, configs }: ParsedWords): Invocation {

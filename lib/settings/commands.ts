@@ -9,6 +9,7 @@ export interface Command {
     | "metrics"
     | "check"
     | "doctor"
+    | "export"
     | "convert"
     | "cleanup"
     | "peer add"
@@ -26,6 +27,9 @@ export interface Command {
   /** Those that its own help lists. */
   readonly listed: readonly Option[];
 }
+
+/** What instances can be exported to. */
+export const EXPORT_FORMATS = ["sh", "networkd", "openwrt"] as const;
 
 const HELP = { "-h, --help": { kind: "command", command: "help", help: "Show this text and exit" } } as const;
 const ONLY_HELP = optionsOf(HELP);
@@ -182,6 +186,20 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: DOCTOR_OPTIONS,
     listed: DOCTOR_OPTIONS,
+  },
+  {
+    name: "export",
+    usage: `${EXPORT_FORMATS.join("|")} NAME`,
+    help: "Print the kernel part of an instance for a system that keeps it itself",
+    details: [
+      "Prints what gives another system the tunnel of /etc/ipipou/NAME.toml; a NAME that begins with /, ./ or ../ is a " +
+      "path. sh: a script for a POSIX shell, with up and down. networkd, openwrt: commands for a root shell, which " +
+      "write files for systemd-networkd, or for OpenWrt's netifd. It takes nothing of this host, and has no secret.",
+      "Nothing of it authenticates: what remains for ipipou is said above it. Of a server it has only the peers that " +
+      "are known by address and port, without key or token.",
+    ],
+    options: ONLY_HELP,
+    listed: ONLY_HELP,
   },
   {
     name: "convert",

@@ -1,4 +1,4 @@
-import type { Invocation, Sources } from "./command_line.ts";
+import type { Sources } from "./command_line.ts";
 import {
   attempt,
   type OnMistake,
@@ -25,7 +25,7 @@ import { countPeers } from "./toml_tables.ts";
  * @throws {SettingsError} for the first error
  */
 export function loadSettings(
-  invocation: Invocation & { kind: "run" | "dry-run" },
+  invocation: Sources & { readonly warnings: readonly string[] },
   files: Files,
 ): Resolved {
   const { warnings, ...input } = loadInput(invocation, files);

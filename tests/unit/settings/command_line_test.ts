@@ -77,6 +77,11 @@ Deno.test("parseInvocation() takes all options of a run with --dry-run, before i
   assert.deepEqual(dry, { ...wet, kind: "dry-run" });
 });
 
+Deno.test("parseInvocation() takes a format and a name after export", () => {
+  const wanted = { kind: "export", format: "networkd", name: "./a.toml" };
+  assert.deepEqual(parseInvocation(["export", "networkd", "./a.toml"]), wanted);
+});
+
 Deno.test("parseInvocation() labels keys if the verbosity is not 0", () => {
   assert.deepEqual(parseInvocation(["--auth-keygen"]), { kind: "keygen", labelled: false });
   assert.deepEqual(parseInvocation(["--auth-keygen", "-v"]), { kind: "keygen", labelled: true });

@@ -76,7 +76,7 @@ Deno.test("helpText() lists every key of a peer once, and the limits", () => {
 
 Deno.test("helpText() lists every command with its arguments and sentence", () => {
   const words = HELP.replace(/\s+/g, " ");
-  assert.equal(COMMANDS.length, 10);
+  assert.equal(COMMANDS.length, 11);
   for (const { name, usage, help } of COMMANDS) assert.ok(words.includes(` ${name} ${usage} ${help}`), name);
 });
 

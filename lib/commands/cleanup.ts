@@ -2,6 +2,7 @@ import { Executor } from "../kernel/executor.ts";
 import { claimInstance } from "../daemon/claim.ts";
 import { EXIT } from "../errors.ts";
 import { Instance } from "../kernel/instance.ts";
+import { describeStrayPorts } from "../kernel/leftovers.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { Log } from "../log.ts";
 import type { System } from "../ports.ts";
@@ -11,7 +12,7 @@ import { describeObjects } from "./left.ts";
 /**
  * Removes what an instance, client or server, left in the kernel.
  *
- * @returns what to print, a line for each object removed
+ * @returns what to print: a line for each object removed, and for each FOU port that may be its own
  * @throws {IpipouError} with exit code 200 when something cannot be removed, or the instance is running
  */
 export async function cleanup(
@@ -44,7 +45,9 @@ export async function cleanup(
   };
   const instance = new Instance(identity, { nft, routes: false, needsFou: false }, access);
   const removed = describeObjects(await instance.remove());
-  return removed.length === 0
-    ? `nothing of ${name} to remove\n`
-    : removed.map((line) => `removed ${line}\n`).join("");
+  const stray = describeStrayPorts(await instance.look(), identity.ports);
+  const done = removed.length === 0
+    ? [`nothing of ${name} to remove`]
+    : removed.map((line) => `removed ${line}`);
+  return [...done, ...stray].map((line) => `${line}\n`).join("");
 }

@@ -5,8 +5,8 @@ import type { Outside } from "./member.ts";
 import { ANY_ADDRESS, type Listener, listenerKey, type Observed } from "./state.ts";
 
 /**
- * Describes the unmarked objects that existed before us and that we use or leave: version 0.1 leaves such objects. A
- * line for each, with the command that removes it.
+ * Describes the unmarked objects that existed before us and that we use or leave: version 0.1 leaves such objects, and a
+ * killed run whose marks others removed. A line for each, with the command that removes it.
  */
 export function describeLeftovers(
   { foreign }: Observed,
@@ -32,7 +32,7 @@ export function describeLeftovers(
     ),
     ...listeners.map((listener) =>
       `FOU port ${formatEndpoint(listener.local)} is foreign: it is used, but not removed at the end; ` +
-      `if version 0.1 left it, stop this instance and remove it: ${removal(listener)}`
+      `if a killed run or version 0.1 left it, stop this instance and remove it: ${removal(listener)}`
     ),
     ...addresses.map(({ ip, device }) =>
       `address ${ip} of ${device} is foreign and is not removed; ` +
@@ -44,6 +44,22 @@ export function describeLeftovers(
       }'`,
     ]),
   ];
+}
+
+/**
+ * Describes the FOU ports at an instance's own UDP ports of which nothing shows whose they are. The marks of ours are on
+ * devices and the gate, which others may have removed. A line for each, with the command that removes it.
+ */
+export function describeStrayPorts({ foreign }: Observed, ports: ReadonlySet<number>): string[] {
+  const stray = [...foreign.listeners.values()].filter(({ local }) =>
+    ports.has(local.port) && !foreign.claims.has(listenerKey(local))
+  );
+  return stray.map((listener) =>
+    `FOU port ${
+      formatEndpoint(listener.local)
+    } stays, as nothing shows whose it is; if a killed run left it, ` +
+    `remove it: ${removal(listener)}`
+  );
 }
 
 /**

@@ -61,6 +61,28 @@ Deno.test("cleanup removes and lists everything that a killed server and client 
   });
 });
 
+Deno.test("cleanup names the FOU port of a killed server whose gate others have removed", async () => {
+  await using scenario = await Scenario.create();
+  const before = await scenario.snapshot("server");
+  const server = await scenario.server(...TOKEN);
+  await server.kill("SIGKILL");
+  await scenario.network.must("server", ["nft", "flush", "ruleset"]);
+  const { code, stdout } = await cleanUp(scenario, "server", "-n1");
+  assert.equal(code, 0);
+  const said =
+    /^nothing of ipipou1 to remove\nFOU port 192\.0\.2\.1:10001 stays, [^\n]*: (ip fou del port [^\n]*)\n$/
+      .exec(stdout);
+  assert.ok(said, stdout);
+  const next = await scenario.server(...TOKEN);
+  assert.match(
+    next.lines.join("\n"),
+    /is foreign: .* if a killed run or version 0\.1 left it, stop this instance/,
+  );
+  assert.deepEqual(await next.kill(), { code: 0 });
+  await scenario.network.must("server", said[1]!.split(" "));
+  assert.equal(await scenario.snapshot("server"), before);
+});
+
 Deno.test("cleanup needs no secrets or libnetfilter_queue, for a client no nft, and fails with exit code 200", async (t) => {
   await using scenario = await Scenario.create();
   const before = await snapshots(scenario);

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { describeLeftovers, refuseBoundElsewhere } from "../../../lib/kernel/leftovers.ts";
+import {
+  describeLeftovers,
+  describeStrayPorts,
+  refuseBoundElsewhere,
+} from "../../../lib/kernel/leftovers.ts";
 import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
@@ -61,6 +65,21 @@ Deno.test("describeLeftovers() names the instance that a FOU port is shared with
   const lines = describe({ listeners: shared, claims });
   assert.deepEqual(lines.map((line) => line.split(":", 2).join(":")), [
     "FOU port 192.0.2.1:10001 is also used by hub",
+  ]);
+});
+
+Deno.test("describeStrayPorts() has the command for each FOU port at ours that nothing shows the owner of", () => {
+  const foreign = {
+    listeners: listeners(
+      { local: { ip: "192.0.2.1", port: 10_001 }, device: "eth0" },
+      { local: { ip: "192.0.2.9", port: 10_001 }, device: null },
+      { local: { ip: "192.0.2.1", port: 10_002 }, device: null },
+    ),
+    claims: new Map([["192.0.2.9:10001", "hub"]]),
+  };
+  assert.deepEqual(describeStrayPorts(sampleObserved({ foreign }), new Set([10_001, 10_003])), [
+    "FOU port 192.0.2.1:10001 stays, as nothing shows whose it is; if a killed run left it, remove it: " +
+    "ip fou del port 10001 local 192.0.2.1 dev eth0",
   ]);
 });
 

@@ -49,12 +49,12 @@ export function reportUnanswered(
   const standing = unknownDevices(answered, system);
   const isOther = (instance: string) => answered.some((report) => report.instance.name === instance);
   const wanted = name === null ? null : namesOf(name, system);
-  const labels = wanted ?? unasked.flatMap((each) => namesOf(labelOf(each), system));
+  const labels = wanted ?? unasked.flatMap(({ path }) => namesOf(labelOf(path), system));
   const running = labels.filter((each) => !isOther(each) && system.holderOf(each) !== null);
   const left = [...standing.keys()].filter((each) => wanted?.includes(each) ?? !isOther(each));
   return [...new Set([...left, ...running])].map((instance) => {
     const devices = standing.get(instance) ?? [];
-    const verdict = judge(instance, unasked, system);
+    const verdict = judge(instance, name, unasked, system);
     return {
       instance: instanceStatus(instance, verdict, devices.length > 1),
       tunnels: devices.map((device) => tunnelStatus(device, verdict, system.countsOf(device.ifname))),
@@ -87,8 +87,8 @@ function namesOf(word: string, { instanceOf }: StatusSystem): string[] {
   return instance === null || instance === word ? [word] : [instance, word];
 }
 
-/** An instance's socket is in a folder of its file's name, or of its own. */
-function labelOf({ path }: Unasked): string {
+/** An instance's socket is in a folder of its file's name, or of its own. @param path of the socket */
+function labelOf(path: string): string {
   return basename(dirname(path));
 }
 
@@ -98,11 +98,16 @@ interface Unanswered {
   readonly verdict: Verdict;
 }
 
-function judge(name: string, unasked: readonly Unasked[], system: StatusSystem): Unanswered {
+function judge(
+  name: string,
+  asked: string | null,
+  unasked: readonly Unasked[],
+  system: StatusSystem,
+): Unanswered {
   const pid = system.holderOf(name);
   if (pid === null) {
     const why = "no instance answers: this is what the kernel has";
-    const cure = "start it, or remove this with ipipou cleanup";
+    const cure = `start it, or remove this: ipipou cleanup ${identifierOf(name, asked, system)}`;
     return { pid, verdict: { state: "not running", ok: false, why, cure } };
   }
   const there = socketOf(name, unasked, system);
@@ -110,11 +115,19 @@ function judge(name: string, unasked: readonly Unasked[], system: StatusSystem):
   return { pid, verdict: { state: "not answering", ok: false, why, cure: cureOf(pid, there) } };
 }
 
+/** What tells `ipipou cleanup` which instance is meant: its file, if one is known, or options. */
+function identifierOf(name: string, asked: string | null, { sockets, instanceOf }: StatusSystem): string {
+  const words = [...asked === null ? [] : [asked], ...sockets().map(labelOf)];
+  const file = words.find((word) => instanceOf(word) === name);
+  const [, number] = /^ipipou(\d+)$/.exec(name) ?? [];
+  return file ?? (number === undefined ? `--tunl-dev ${name}` : `-n ${number}`);
+}
+
 /** The socket of an instance: in a folder that is called so, or in one that is called like nothing that runs. */
 function socketOf(name: string, unasked: readonly Unasked[], system: StatusSystem): Unasked | undefined {
   const isStrange = (word: string) => system.holderOf(word) === null;
-  return unasked.find((each) => namesOf(labelOf(each), system).includes(name)) ??
-    unasked.find((each) => namesOf(labelOf(each), system).every(isStrange));
+  return unasked.find(({ path }) => namesOf(labelOf(path), system).includes(name)) ??
+    unasked.find(({ path }) => namesOf(labelOf(path), system).every(isStrange));
 }
 
 function cureOf(pid: number, there: Unasked | undefined): string | null {

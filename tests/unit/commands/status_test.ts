@@ -144,7 +144,7 @@ Deno.test("showStatus() shows what the kernel has of those that do not answer, a
   assert.equal(exitCode, 3);
   assert.match(
     text,
-    /^hub: instance\n {2}not running: no instance answers: this is what the kernel has\n {2}start it, .* ipipou cleanup\n/m,
+    /^hub: instance\n {2}not running: no instance answers: this is what the kernel has\n {2}start it, or remove this: ipipou cleanup --tunl-dev hub\n/m,
   );
   assert.match(text, /outside +192\.0\.2\.1:10001 to 198\.51\.100\.2:4001\n/);
   const running = await showStatus({ ...ALL, json: true }, systemOf([HUB], { standing }));
@@ -161,6 +161,23 @@ Deno.test("showStatus() shows what the kernel has of those that do not answer, a
     }),
   );
   assert.equal(JSON.parse(nowhere.text)[0].tunnels[0].remote, null);
+});
+
+Deno.test("showStatus() names the command that removes what a killed instance left", async () => {
+  const cureOf = async (instance: string, name: string | null, files: Readonly<Record<string, string>>) => {
+    const fields = {
+      standing: () => new Map([[instance, [DEVICE]]]),
+      instanceOf: (config: string) => files[config] ?? null,
+    };
+    const { text } = await showStatus({ ...ALL, name }, systemOf([null], fields));
+    return /ipipou cleanup (.*)$/m.exec(text)![1];
+  };
+  assert.equal(await cureOf("ipipou7", null, {}), "-n 7");
+  assert.equal(await cureOf("ipipou7", "ipipou7", {}), "-n 7");
+  assert.equal(await cureOf("ipipou7", "office", { office: "ipipou7" }), "office");
+  // It left its socket in a folder of its file's name.
+  assert.equal(await cureOf("ipipou7", null, { "0": "ipipou7" }), "0");
+  assert.equal(await cureOf("ipipou7", null, { "0": "ipipou8" }), "-n 7");
 });
 
 Deno.test("showStatus() tells a process that does not answer from none, with exit code 5", async () => {

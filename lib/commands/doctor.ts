@@ -1,6 +1,8 @@
 import { judgeConfiguration } from "../doctor/configuration.ts";
 import type { Examined, Finding } from "../doctor/finding.ts";
 import { examinedAsJson, exitCodeOf, formatExamined } from "../doctor/format.ts";
+import { judgeFirewall } from "../doctor/firewall.ts";
+import { traceWhile } from "../doctor/gather_firewall.ts";
 import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
 import { gatherInstance } from "../doctor/gather_instance.ts";
 import { gatherMtus } from "../doctor/gather_mtu.ts";
@@ -9,9 +11,9 @@ import { judgeHost, judgeInstance } from "../doctor/judge.ts";
 import { judgeMtu } from "../doctor/mtu.ts";
 import { Pinger } from "../doctor/pinger.ts";
 import { judgeReach } from "../doctor/reach.ts";
-import { may } from "../doctor/rights.ts";
+import { may, type RightsFacts } from "../doctor/rights.ts";
 import { judgeRunning, type RunningFacts } from "../doctor/running.ts";
-import { type InstanceSystem, takeSight } from "../doctor/sight.ts";
+import { type InstanceSystem, type Sight, takeSight } from "../doctor/sight.ts";
 import type { ExitCode } from "../errors.ts";
 import { findMistakes } from "../settings/check.ts";
 import type { DoctorRequest } from "../settings/command_line.ts";
@@ -27,6 +29,14 @@ export type DoctorSystem =
   & { readonly system: HostSystem["system"] & InstanceSystem["system"]; readonly status: StatusSystem }
   & Pick<HostSystem, "host" | "files">;
 
+/** How far an instance can be examined. */
+interface Means {
+  readonly rights: RightsFacts;
+  /** Whether all of its secrets could be read. */
+  readonly isWhole: boolean;
+  readonly hasNftables: boolean;
+}
+
 /** What to print, and how to end. */
 export interface DoctorOutcome {
   readonly text: string;
@@ -39,13 +49,15 @@ export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem)
   const parts = configs.map((config) => ({ config, ...findMistakes(config, sight.files) }));
   const hostFacts = await gatherHost(parts.flatMap(({ settings }) => settings ?? []), sight);
   const examined: Examined[] = [{ instance: null, about: "", findings: judgeHost(hostFacts) }];
-  const maySend = may(hostFacts.rights, "CAP_NET_RAW");
+  const { rights, modules: { modules } } = hostFacts;
+  // Asking nftables for anything would load it.
+  const hasNftables = ["loaded", "unknown"].includes(modules.get("nf_tables")!);
   for (const { config, settings, ...found } of parts) {
     const path = pathOf(config, "toml");
     const instance = nameOfConfig(path) ?? config;
     const findings = judgeConfiguration({ path: showPath(path), ...found });
-    const isWhole = maySend && found.unread.length === 0;
-    const more = settings === null ? [] : await examine(settings, instance, isWhole, sight);
+    const means = { rights, hasNftables, isWhole: found.unread.length === 0 };
+    const more = settings === null ? [] : await examine(settings, instance, means, sight);
     examined.push({
       instance,
       about: settings === null ? "" : describe(settings),
@@ -58,20 +70,30 @@ export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem)
   };
 }
 
-/** @param maySend whether it can authenticate as this instance */
 async function examine(
   settings: Settings,
   name: string,
-  maySend: boolean,
+  { rights, isWhole, hasNftables }: Means,
   system: DoctorSystem,
 ): Promise<Finding[]> {
   const running = judgeRunning(await findRunning(settings, name, system));
   const sight = await takeSight(settings, system);
   const still = [...running, ...judgeInstance(await gatherInstance(sight, system))];
-  using pinger = maySend ? new Pinger(system.system, system.host.openIcmp()) : null;
-  const reach = settings.mode === "client" ? [judgeReach(await gatherReach(sight, system, pinger))] : [];
+  using pinger = isWhole && may(rights, "CAP_NET_RAW")
+    ? new Pinger(system.system, system.host.openIcmp())
+    : null;
+  const probe = () => probeWays(sight, system, pinger);
+  if (!hasNftables || !may(rights, "CAP_NET_ADMIN")) return [...still, ...await probe()];
+  const { result, firewall } = await traceWhile(sight, system, probe);
+  return [...still, ...result, ...judgeFirewall(firewall)];
+}
+
+/** Asks the other side. @param pinger null: nothing can be sent */
+async function probeWays(sight: Sight, system: DoctorSystem, pinger: Pinger | null): Promise<Finding[]> {
+  const isClient = sight.settings.mode === "client";
+  const reach = isClient ? [judgeReach(await gatherReach(sight, system, pinger))] : [];
   const mtus = pinger === null ? [] : await gatherMtus(sight, system, pinger);
-  return [...still, ...reach, ...mtus.map(judgeMtu)];
+  return [...reach, ...mtus.map(judgeMtu)];
 }
 
 async function findRunning(

@@ -20,6 +20,7 @@ export type Topic =
   | "tunnel"
   | "server"
   | "mtu"
+  | "firewall"
   | "modules"
   | "tools"
   | "libraries"

@@ -1,6 +1,6 @@
 import type { Outside } from "../kernel/member.ts";
 import { USUAL_MTU } from "../kernel/mtu.ts";
-import type { Tunnel } from "../kernel/state.ts";
+import type { Observed, Tunnel } from "../kernel/state.ts";
 import type { RawSocketOptions } from "../ports.ts";
 import { type MtuFacts, searchLongest } from "./mtu.ts";
 import type { PingAnswer, Pinger } from "./pinger.ts";
@@ -23,7 +23,7 @@ export async function gatherMtus(
   pinger: Pinger,
 ): Promise<readonly MtuFacts[]> {
   const { settings, observed, outside, server } = sight;
-  const tunnels = [...observed.own.tunnels.values()].filter(isOpen).slice(0, MOST_TUNNELS);
+  const tunnels = openTunnels(observed);
   if (tunnels.length > 0) return await Promise.all(tunnels.map((tunnel) => probeTunnel(tunnel, pinger)));
   if (settings.mode === "server" || server === null || "lack" in outside) return [];
   const path = findPathMtu(sight, outside, server, system);
@@ -34,8 +34,10 @@ export async function gatherMtus(
   }];
 }
 
-function isOpen({ up, inner, remote }: Tunnel): boolean {
-  return up && inner !== null && !remote.ip.startsWith("0.");
+/** Own tunnels that lead somewhere: the first few. */
+export function openTunnels({ own: { tunnels } }: Observed): Tunnel[] {
+  const isOpen = ({ up, inner, remote }: Tunnel) => up && inner !== null && !remote.ip.startsWith("0.");
+  return [...tunnels.values()].filter(isOpen).slice(0, MOST_TUNNELS);
 }
 
 async function probeTunnel({ name, mtu, inner }: Tunnel, pinger: Pinger): Promise<MtuFacts> {

@@ -1,6 +1,7 @@
 import { listFamilies } from "../../ffi/generic_families.ts";
 import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
 import { IcmpSocket } from "../../ffi/icmp_socket.ts";
+import { NftTrace } from "../../ffi/nft_trace.ts";
 import { isProcFile, procText } from "../../ffi/proc_files.ts";
 import { kernelRelease } from "../../ffi/surroundings.ts";
 import type { Host } from "../doctor_ports.ts";
@@ -13,6 +14,7 @@ export const HOST: Host = {
   families: () => orNull(listFamilies),
   isClockKept,
   queueLibraryProblem,
+  openTrace: (wanted) => new NftTrace(wanted),
   openIcmp: () => new IcmpSocket(),
   cLibrary: cLibraryVersion,
 };

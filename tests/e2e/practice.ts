@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Host } from "../lab/network.ts";
 import { IPIPOU, Scenario } from "./scenario.ts";
 
 /** A finding, as `--json` prints it. */
@@ -11,7 +12,7 @@ export interface Finding {
   readonly cure: string | null;
 }
 
-/** What doctor says of the client's host. */
+/** What doctor says of a host. */
 export class Practice {
   readonly scenario: Scenario;
   /** Folder of the programs that it finds. */
@@ -22,10 +23,14 @@ export class Practice {
     this.scenario = scenario;
   }
 
-  /** Examines the client host. @param prefix the command that runs it */
+  /** Examines a host: the client's, unless another is named. @param prefix the command that runs it */
   async examine(
     settings: string,
-    { prefix = [], env = [] }: { readonly prefix?: readonly string[]; readonly env?: readonly string[] } = {},
+    { host = "client", prefix = [], env = [] }: {
+      readonly host?: Host;
+      readonly prefix?: readonly string[];
+      readonly env?: readonly string[];
+    } = {},
   ): Promise<{ code: number; findings: readonly Finding[]; of: (topic: string) => readonly string[] }> {
     await this.scenario.write("office.token", "hunter2\n");
     const file = await this.scenario.write("office.toml", settings);
@@ -42,7 +47,7 @@ export class Practice {
       file,
       "--json",
     ];
-    const { code, stdout, stderr } = await this.scenario.network.run("client", argv);
+    const { code, stdout, stderr } = await this.scenario.network.run(host, argv);
     this.outputs.push(stdout, stderr);
     assert.ok(stdout.startsWith("{"), stdout + stderr);
     const { findings } = JSON.parse(stdout) as { findings: Finding[] };

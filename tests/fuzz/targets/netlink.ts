@@ -7,7 +7,10 @@ import { parseCounts } from "../../../ffi/netlink_counts.ts";
 import { messagesIn } from "../../../ffi/netlink_messages.ts";
 import { isRuleFor, parseRouteAnswer, type RouteAnswer } from "../../../ffi/route_answers.ts";
 import { parseRouteNews } from "../../../ffi/route_news.ts";
+import { NetlinkEncoder } from "../../../ffi/netlink_encoding.ts";
 import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
+import { parseTrace } from "../../../ffi/trace_events.ts";
+import { TraceSummary } from "../../../lib/doctor/trace.ts";
 import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
@@ -118,5 +121,37 @@ const replies = target(
   },
 );
 
+/** A packet that a rule drops, and a policy. */
+const TRACES = [[0, 0, 0, 3], [0, 0, 0, 1]].map((type) => {
+  const encoder = new NetlinkEncoder();
+  encoder.message({ type: 10 << 8 | 17, flags: 0, sequence: 0 }, [1, 0, 0, 0], () => {
+    encoder.attribute(1, () => encoder.string("filter"));
+    encoder.attribute(2, () => encoder.string("input"));
+    encoder.attribute(3, () => encoder.networkLong(7));
+    encoder.attribute(4, () => encoder.raw(type));
+    encoder.nested(5, () => encoder.attribute(1, () => encoder.networkWord(0)));
+    encoder.attribute(6, () => encoder.networkWord(12_345));
+    encoder.attribute(8, () => encoder.raw(new Uint8Array(20)));
+    encoder.attribute(16, () => encoder.networkWord(0));
+  });
+  return encoder.bytes;
+});
+
+const traces = target(
+  "netlink: traces of packets",
+  ["ffi/trace_events.ts parseTrace"],
+  bytesLike([...TRACES, ...Object.values(samples)]),
+  (datagram) => {
+    const summary = new TraceSummary({
+      ...{ ends: [], devices: new Map([[0, "a"]]), remotes: new Set(), gate: "ipipou", trace: "t" },
+    });
+    for (const event of parseTrace(datagram)) {
+      assert.ok(Number.isInteger(event.id) && Number.isInteger(event.from) && Number.isInteger(event.to));
+      summary.add(event);
+    }
+    assert.ok(summary.drops.length <= datagram.length / 16 + 1);
+  },
+);
+
 /** What the kernel says by netlink. */
-export const NETLINK_TARGETS: readonly Target[] = [route, table, lookUps, replies];
+export const NETLINK_TARGETS: readonly Target[] = [route, table, lookUps, replies, traces];

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import "../../../lib/daemon/status_answers.ts";
 import { doctor } from "../../../lib/commands/doctor.ts";
 import { statusSystem } from "../../../lib/commands/status_system.ts";
-import type { Host } from "../../../lib/doctor_ports.ts";
+import type { Host, TraceEvent, TraceRequest } from "../../../lib/doctor_ports.ts";
 import type { RawSocket, System } from "../../../lib/ports.ts";
+import { buildUdpPacket } from "../../../lib/packet.ts";
 import { parseInvocation } from "../../../lib/settings/command_line.ts";
 import { ACCEPTED } from "../auth/vectors.ts";
 import { Mailbox } from "../fake/mailbox.ts";
@@ -38,6 +39,18 @@ const VERSIONS = {
   modprobe: "kmod version 30",
   ss: "",
 };
+/** All can be loaded. */
+const MODULES = {
+  "/lib/modules/6.1.0-13-amd64/modules.dep": [
+    "fou",
+    "nf_tables",
+    "nft_fib_ipv4",
+    "nft_ct",
+    "nft_queue",
+    "nfnetlink_queue",
+  ]
+    .map((name) => `kernel/net/${name}.ko.xz: kernel/net/other.ko.xz\n`).join(""),
+};
 const ICMP = 1;
 
 /** A client of a hub, and what its fake programs were asked. */
@@ -47,9 +60,15 @@ class Patient {
   readonly host = this.node.host;
   proc = PROC;
   families: ReadonlySet<string> = new Set(["fou"]);
+  modules = ["ipip"];
+  /** What `nft` lists. */
+  rules = "";
   /** Bytes of the longest packet that gets anywhere. */
   longest = 1_500;
   readonly runs: string[] = [];
+  /** What its kernel was asked to trace, and what it tells then. */
+  readonly traces: TraceRequest[] = [];
+  readonly events = new Mailbox<TraceEvent>(100);
 
   static async begin(): Promise<Patient> {
     const patient = new Patient();
@@ -74,7 +93,7 @@ class Patient {
     const examining = doctor(invocation, {
       system: { ...system, ...this.#replace(system, icmp) },
       host: this.#makeHost(icmp),
-      files: filesInMemory({ "/etc/ipipou/office.toml": OFFICE, ...files }),
+      files: filesInMemory({ "/etc/ipipou/office.toml": OFFICE, ...MODULES, ...files }),
       status: statusSystem(system.clock, reader, routes, sockets, {
         holderOf: () => null,
         instanceOf: () => null,
@@ -92,7 +111,8 @@ class Patient {
     return {
       runProgram: (program, args) => {
         this.runs.push([program, ...args].join(" "));
-        return Promise.resolve({ code: 0, stdout: VERSIONS[program], stderr: "", isLate: false });
+        const stdout = args.includes("list") ? this.rules : VERSIONS[program];
+        return Promise.resolve({ code: 0, stdout, stderr: "", isLate: false });
       },
       openRawSocket: (way) => this.#answerPings(system.openRawSocket(way), icmp),
     };
@@ -116,10 +136,18 @@ class Patient {
     return {
       release: () => "6.1.0-13-amd64",
       read: (path) => this.proc[path] ?? null,
-      exists: (path) => path === "/sys/module/ipip",
+      exists: (path) => this.modules.some((name) => path === `/sys/module/${name}`),
       families: () => this.families,
       isClockKept: () => true,
       queueLibraryProblem: () => null,
+      openTrace: (wanted) => {
+        this.traces.push(wanted);
+        return {
+          table: "ipipou-doctor-1",
+          events: () => this.events.read(),
+          [Symbol.dispose]: () => this.events.close(),
+        };
+      },
       openIcmp: () => ({ packets: () => icmp.read(), [Symbol.dispose]: () => {} }),
       cLibrary: () => "glibc 2.36",
     };
@@ -220,6 +248,41 @@ Deno.test("doctor finds the longest packets that get through the tunnel", async 
   );
   assert.match(text, / cure: tunl\.mtu = 1372, on either side/);
   assert.equal(exitCode, 3);
+});
+
+/** What nftables does with a datagram of the server's, at the hooks before and after routing. */
+function eventsOf(id: number, isDropped: boolean): TraceEvent[] {
+  const source = { ip: "192.0.2.1", port: PORT };
+  const packet = buildUdpPacket({
+    source,
+    destination: { ip: "10.0.0.2", port: PORT },
+    payload: new Uint8Array(9),
+  }, 64);
+  const place = { id, from: 2, to: 0, header: packet.slice(0, 20), body: packet.slice(20) };
+  return [
+    { ...place, family: "ip", table: "ipipou-doctor-1", chain: "prerouting", handle: 4, isDropped: false },
+    { ...place, family: "inet", table: "fw", chain: "input", handle: 7, isDropped },
+  ];
+}
+
+Deno.test("doctor names the rule of a firewall that drops packets of the instance, and what lets them in", async () => {
+  const patient = await Patient.begin();
+  patient.rules =
+    "table inet fw {\n\tchain input { # handle 1\n\t\tct state invalid drop # handle 7\n\t}\n}\n";
+  patient.modules = ["ipip", "nf_tables"];
+  for (const event of [...eventsOf(1, true), ...eventsOf(2, true)]) patient.events.put(event);
+  const { text, exitCode } = await patient.examine();
+  assert.deepEqual(patient.traces, [{ ends: [{ ip: "10.0.0.2", port: PORT }], devices: ["ipipou1"] }]);
+  assert.match(
+    text,
+    new RegExp(
+      ` {2}FAULT +firewall +inet fw input drops UDP from the other side to port ${PORT}: ct state invalid drop\n` +
+        ` +why: 2 of 2 such packets that were traced ended there\n` +
+        ` +cure: nft insert rule inet fw input udp dport ${PORT} accept\n`,
+    ),
+  );
+  assert.equal(exitCode, 3);
+  assert.ok(patient.events.isClosed);
 });
 
 Deno.test("doctor --json has each finding with its instance, and no secret", async () => {

@@ -1,0 +1,74 @@
+import { constants } from "node:os";
+import type { PacketTrace, TraceEvent, TraceRequest } from "../lib/doctor_ports.ts";
+import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
+import { Libc, SysError } from "./libc.ts";
+import { readAnswers } from "./netlink_answers.ts";
+import { ReadLoop } from "./read_loop.ts";
+import { encodeTrace } from "./trace_batch.ts";
+import { parseTrace } from "./trace_events.ts";
+
+/** NFNLGRP_NFTRACE of NETLINK_NETFILTER, number 9. */
+const TRACE_GROUP = 1 << 8;
+/** Longer than any datagram of the group, and than the answers to a transaction. */
+const LONGEST = 64 * 1024;
+const NAME = "a trace of packets";
+const FIRST_SEQUENCE = 1;
+
+/** Has nftables trace packets, by a table of its own that the kernel removes with the socket that made it. */
+export class NftTrace implements PacketTrace {
+  // Others may trace, too.
+  readonly table = `ipipou-doctor-${crypto.randomUUID().slice(0, 8)}`;
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(LONGEST);
+  readonly #owner: DisposableStack;
+  readonly #loop: ReadLoop;
+
+  /** @throws {SysError} */
+  constructor(wanted: TraceRequest) {
+    using resources = new DisposableStack();
+    const libc = this.#libc = resources.use(new Libc());
+    this.#fd = openNetlink(libc, NAME, NETLINK.netfilter, TRACE_GROUP, resources);
+    this.#owner = resources.use(new DisposableStack());
+    const socket = openNetlink(libc, NAME, NETLINK.netfilter, 0, this.#owner);
+    this.#begin(
+      socket,
+      encodeTrace(this.table, wanted, FIRST_SEQUENCE),
+    );
+    this.#loop = new ReadLoop(NAME, this.#fd, libc, resources);
+  }
+
+  events(): AsyncGenerator<TraceEvent, void, void> {
+    return this.#loop.read(() => this.#receive());
+  }
+
+  [Symbol.dispose](): void {
+    this.#owner.dispose();
+    this.#loop.close();
+  }
+
+  #begin(socket: number, { bytes, last }: ReturnType<typeof encodeTrace>): void {
+    sendToKernel(this.#libc, `ask for ${NAME}`, socket, bytes);
+    let isDone = false;
+    while (true) {
+      const length = this.#libc.receive(`ask for ${NAME}`, socket, this.#buffer);
+      if (length === null) break;
+      for (const { sequence, errno } of readAnswers(this.#buffer.subarray(0, length))) {
+        if (errno !== 0) throw this.#libc.error(`ask for ${NAME}`, "sendto", errno);
+        isDone ||= sequence === last;
+      }
+    }
+    if (!isDone) throw this.#libc.error(`ask for ${NAME}`, "recv", constants.errno.EPROTO);
+  }
+
+  #receive(): TraceEvent[] | null {
+    try {
+      const length = this.#libc.receive(`read ${NAME}`, this.#fd, this.#buffer);
+      return length === null ? null : parseTrace(this.#buffer.subarray(0, length));
+    } catch (error) {
+      // There were more than the socket holds: the rest tells enough.
+      if (error instanceof SysError && error.errno === constants.errno.ENOBUFS) return [];
+      throw error;
+    }
+  }
+}

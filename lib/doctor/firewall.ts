@@ -1,0 +1,84 @@
+import { type Finding, fine, unseen } from "./finding.ts";
+import type { Drop, PacketKind } from "./trace.ts";
+
+/** A drop, and what stands there. */
+export interface ExplainedDrop extends Drop {
+  /** The rule as `nft` prints it; null: the chain's policy, or it cannot be read. */
+  readonly rule: string | null;
+  /** Who keeps the table, if not the administrator by `nft`. */
+  readonly keeper: "iptables" | "firewalld" | null;
+}
+
+/** What nftables did with packets of the instance. */
+export interface FirewallFacts {
+  /** Why they could not be traced; null: they were. */
+  readonly problem: string | null;
+  readonly traced: ReadonlyMap<PacketKind, number>;
+  readonly drops: readonly ExplainedDrop[];
+  /** Tables of the older iptables, whose rules nothing traces. */
+  readonly legacy: readonly string[];
+}
+
+/** Judges whether a firewall of this host drops packets of the instance. */
+export function judgeFirewall({ problem, traced, drops, legacy }: FirewallFacts): Finding[] {
+  if (problem !== null) return [unseen("firewall", "packets cannot be traced through nftables", problem)];
+  const count = [...traced.values()].reduce((sum, number) => sum + number, 0);
+  return [
+    ...drops.map((drop) => judgeDrop(drop, Math.max(drop.count, traced.get(drop.kind) ?? 0))),
+    ...legacy.length === 0 ? [] : [unseen(
+      "firewall",
+      `rules of the older iptables (${legacy.join(", ")})`,
+      "only those of nftables can be traced",
+      "iptables-legacy -nvL shows how many packets each of them dropped",
+    )],
+    ...drops.length > 0 ? [] : count === 0
+      ? [
+        unseen(
+          "firewall",
+          "no packet of the instance came by",
+          "only what comes by can be traced",
+          "run it again while the other side pings through the tunnel",
+        ),
+      ]
+      : [fine("firewall", `${count} packets of the instance were traced through nftables: none is dropped`)],
+  ];
+}
+
+function judgeDrop(drop: ExplainedDrop, traced: number): Finding {
+  const { kind, subject, family, table, chain, rule, handle, count } = drop;
+  const what = {
+    "udp in": `UDP from the other side to port ${subject}`,
+    "udp out": `UDP from port ${subject} to the other side`,
+    "out of tunnel": `what comes out of ${subject}`,
+    "into tunnel": `what is sent into ${subject}`,
+  }[kind];
+  const by = rule ?? (handle === null ? "its policy is drop" : `rule ${handle}`);
+  return {
+    topic: "firewall",
+    level: count >= traced ? "fault" : "warning",
+    what: `${family} ${table} ${chain} drops ${what}: ${by}`,
+    why: `${count} of ${traced} such packets that were traced ended there`,
+    cure: cureOf(drop),
+  };
+}
+
+function cureOf({ kind, subject, family, table, chain, keeper }: ExplainedDrop): string {
+  const isUdp = kind === "udp in" || kind === "udp out";
+  if (keeper === "firewalld") {
+    return isUdp
+      ? `firewall-cmd --permanent --add-port=${subject}/udp && firewall-cmd --reload`
+      : `firewall-cmd --permanent --zone=trusted --add-interface=${subject} && firewall-cmd --reload`;
+  }
+  if (keeper === "iptables") {
+    const match = {
+      ...{ "udp in": `-p udp --dport ${subject}`, "udp out": `-p udp --sport ${subject}` },
+      ...{ "out of tunnel": `-i ${subject}`, "into tunnel": `-o ${subject}` },
+    }[kind];
+    return `iptables -t ${table} -I ${chain} ${match} -j ACCEPT`;
+  }
+  const match = {
+    ...{ "udp in": `udp dport ${subject}`, "udp out": `udp sport ${subject}` },
+    ...{ "out of tunnel": `iifname ${subject}`, "into tunnel": `oifname ${subject}` },
+  }[kind];
+  return `nft insert rule ${family} ${table} ${chain} ${match} accept`;
+}

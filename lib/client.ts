@@ -1,7 +1,7 @@
 import { Backoff } from "./backoff.ts";
 import { Hearing } from "./client/hearing.ts";
 import { type Attempt, Ladder, type Step } from "./client/ladder.ts";
-import type { PacketCounts } from "./kernel_ports.ts";
+import type { PacketCounts, TrafficCounts } from "./kernel_ports.ts";
 
 /** Milliseconds to wait for a reply. */
 export const REPLY_MILLISECONDS = 3_000;
@@ -35,8 +35,8 @@ export interface ClientOptions {
   readonly keepalive: number | null;
   /** The server replies to accepted auth packets. */
   readonly expectsReplies: boolean;
-  /** Whether the tunnel's device counts a reply as received. */
-  readonly countsReplies: boolean;
+  /** Bytes of a reply that the tunnel's device counts as received; 0: it counts none. */
+  readonly replyLength: number;
   /** What can be done about silence, in this order. */
   readonly steps: readonly Step[];
   /** Each auth packet comes with a ping through the tunnel. */
@@ -50,10 +50,12 @@ export type ReplyState = "unknown" | "accepted" | "no reply";
 export interface Knowledge {
   readonly sentAt: number | null;
   readonly acceptedAt: number | null;
+  /** When the first of the replies came that came without a gap since then. */
+  readonly acceptedSince: number | null;
   /** When it was last seen that data had come. */
   readonly heardAt: number | null;
-  /** How many replies the tunnel's device counted as received. */
-  readonly countedReplies: number;
+  /** Whether data gets no answer though the server accepts this client. */
+  readonly isDeaf: boolean;
 }
 
 /**
@@ -67,7 +69,7 @@ export class Client {
   readonly #random: () => number;
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
-  readonly #hearing = new Hearing();
+  readonly #hearing: Hearing;
   readonly #ladder: Ladder;
   #replyState: ReplyState = "unknown";
   /** When the first, next regular or requested packet is due; null: never. */
@@ -80,11 +82,13 @@ export class Client {
   #unanswered = 0;
   #lastSent = -Infinity;
   #acceptedAt: number | null = null;
+  #acceptedSince: number | null = null;
   /** When the auth packet was sent since which data shows that the server is not silent. */
   #listensSince = -Infinity;
   #attempt: Attempt | null = null;
   /** Auth packets in a row since which something was sent into the tunnel, and nothing came out of it. */
   #deafness = 0;
+  #isDeafnessTold = false;
 
   /**
    * @param now milliseconds of `Clock.now()`; the first packet is due at once
@@ -92,6 +96,7 @@ export class Client {
    */
   constructor(options: ClientOptions, now: number, random: () => number) {
     this.#options = options;
+    this.#hearing = new Hearing(options.replyLength);
     this.#ladder = new Ladder(options.steps, !options.expectsReplies);
     this.#sendDue = now;
     this.#random = random;
@@ -103,8 +108,23 @@ export class Client {
 
   get knowledge(): Knowledge {
     const sentAt = this.#lastSent === -Infinity ? null : this.#lastSent;
-    const { heardAt, allReplies: countedReplies } = this.#hearing;
-    return { sentAt, acceptedAt: this.#acceptedAt, heardAt, countedReplies };
+    const { heardAt } = this.#hearing;
+    const isDeaf = this.#isDeaf && (heardAt ?? -Infinity) < this.#lastSent;
+    return { sentAt, acceptedAt: this.#acceptedAt, acceptedSince: this.#acceptedSince, heardAt, isDeaf };
+  }
+
+  get #isDeaf(): boolean {
+    return this.#replyState === "accepted" && this.#deafness >= DEAF_AFTER;
+  }
+
+  /** How many replies may have come that it was not told of yet. */
+  get #awaited(): number {
+    return this.#replyDue === null ? 0 : this.#unanswered;
+  }
+
+  /** What came out of the tunnel without replies, and went into it. @param counts of its device */
+  dataIn(counts: TrafficCounts, now: number): TrafficCounts {
+    return this.#hearing.dataIn(counts, this.#awaited, now);
   }
 
   /** Milliseconds between regular packets; 0: there are none. */
@@ -134,9 +154,9 @@ export class Client {
 
   /** Whether data gets no answer though the server accepts this client: true once, and again after some came. */
   takeDeafness(): boolean {
-    if (this.#replyState !== "accepted" || this.#deafness < DEAF_AFTER) return false;
-    this.#deafness = -Infinity;
-    return true;
+    const isNews = this.#isDeaf && !this.#isDeafnessTold;
+    if (isNews) this.#isDeafnessTold = true;
+    return isNews;
   }
 
   handleRequest(now: number): void {
@@ -147,8 +167,8 @@ export class Client {
   handleSent(now: number, counts: PacketCounts | null): void {
     const { expectsReplies } = this.#options;
     const keepalive = this.#keepalive;
-    const traffic = this.#hearing.note(counts, now);
-    if (traffic === "heard") this.#deafness = 0;
+    const traffic = this.#hearing.note(counts, this.#awaited, now);
+    if (traffic === "heard") [this.#deafness, this.#isDeafnessTold] = [0, false];
     if (traffic === "unanswered" && this.#replyState === "accepted") this.#deafness++;
     if (!expectsReplies) this.#judge(traffic);
     else if (this.#replyState !== "no reply") this.#listensSince = now;
@@ -167,12 +187,17 @@ export class Client {
     this.#retryDue = null;
   }
 
+  /** A datagram of the server's came by the tunnel's way that is no data: a reply, mostly. @param length of its payload */
+  handleNoData(length: number): void {
+    this.#hearing.handleNoData(length);
+  }
+
   handleAccepted(now: number): void {
-    if (this.#options.countsReplies) this.#hearing.handleReply();
     if (this.#replyState === "no reply" && this.#sendDue !== null) {
       const early = Math.round(this.#keepalive * (1 - SPREAD * this.#random()));
       this.#sendDue = Math.min(this.#sendDue, now + early);
     }
+    if (this.#replyState !== "accepted") this.#acceptedSince = now;
     this.#replyState = "accepted";
     this.#acceptedAt = now;
     this.#retries.reset();
@@ -202,7 +227,7 @@ export class Client {
     this.#replyState = "no reply";
     this.#replyDue = null;
     this.#retryDue = now + this.#nextPause();
-    this.#hearing.note(counts, now);
+    this.#hearing.note(counts, this.#awaited, now);
     if (this.#isHeard(now)) return;
     this.#attempt = this.#ladder.miss();
     if (this.#unanswered > 1) this.#attempt ??= this.#ladder.miss();

@@ -102,6 +102,7 @@ export class Authentication implements Disposable {
     this.#replies = peer.reply
       ? new Replies(peer, path, {
         ...{ system, log },
+        onDatagram: (length) => client.handleNoData(length),
         onAccepted: () => this.handleAccepted(),
         onNews: (news) => this.#handleNews(news),
       })
@@ -144,8 +145,10 @@ export class Authentication implements Disposable {
     const client = this.#client;
     this.#noticeClock();
     try {
+      // A near server has answered before this goes on.
+      const counts = this.#context.counts();
       this.#sender.send((payload) => this.#replies?.expect(payload));
-      client.handleSent(this.#clock.now(), this.#context.counts());
+      client.handleSent(this.#clock.now(), counts);
       if (this.#fault !== null) {
         this.#context.log.notice(`${this.#peer.name}: auth packets can be sent again`);
       }

@@ -122,9 +122,13 @@ export class ClientDaemon implements Daemon {
   }
 
   get view(): ClientView {
+    const { system: { clock }, kernel } = this.#context;
     const { settings, outside, remote } = this.#setup;
+    const counts = kernel.countsOf(settings.peers[0]!.tunnel.device);
+    const data = counts === null ? null : this.#client.dataIn(counts, clock.now());
     const { status: { replyState, knowledge, problem } } = this;
-    return { role: "client", settings, outside, remote, replyState, knowledge, problem, moves: this.#moves };
+    const state = { replyState, knowledge, data, problem, moves: this.#moves };
+    return { role: "client", settings, outside, remote, ...state };
   }
 
   async serve(): Promise<void> {

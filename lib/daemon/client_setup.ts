@@ -48,10 +48,11 @@ function stepsOf(settings: Settings): Step[] {
 /** Makes the state machine of a client. */
 export function makeClient(settings: Settings, { clock, random }: Pick<System, "clock" | "random">): Client {
   const { keepalive, monitor, peers: [peer] } = settings;
+  const length = authPayloadLength(peer!.scheme);
   const options = {
     keepalive,
     expectsReplies: peer!.reply,
-    countsReplies: authPayloadLength(peer!.scheme) >= IP_HEADER_LENGTH,
+    replyLength: length >= IP_HEADER_LENGTH ? length : 0,
     steps: stepsOf(settings),
     pings: monitor.ping,
   };

@@ -13,7 +13,7 @@ const LOOKS_PER_KEEPALIVE = 2;
 interface Life {
   /** Null: not read yet, or it has no device. */
   counts: PacketCounts | null;
-  /** When something came from it last, as far as was seen. */
+  /** When something came from it last, an auth packet or data, as far as was seen. */
   heard: number;
   /** Since when nothing went either way, at least. */
   quietSince: number;
@@ -27,6 +27,8 @@ interface LivenessContext {
   };
   /** Packets through a device; null: unknown. */
   readonly countsOf: (device: string) => PacketCounts | null;
+  /** Called with what was read of a peer. */
+  readonly onCounts: (name: string, counts: PacketCounts | null) => void;
   readonly sendKeepalive: (remote: Endpoint, port: number) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,7 +58,7 @@ export class Liveness {
     return [...this.#lives].filter(([, { isSilent }]) => isSilent).map(([name]) => name);
   }
 
-  /** When something came from a peer last, as far as was seen; null: nothing was, or it is not watched. */
+  /** When something came from a peer last, an auth packet or data, as far as was seen; null: nothing was, or it is not watched. */
   heardAt(name: string): number | null {
     const life = this.#lives.get(name);
     return life === undefined || life.counts === null ? null : life.heard;
@@ -104,10 +106,11 @@ export class Liveness {
     life: Life,
     counts: PacketCounts | null,
   ): void {
-    const { clock, log, sendKeepalive, wanted } = this.#context;
+    const { clock, log, onCounts, sendKeepalive, wanted } = this.#context;
     const now = clock.now();
     const before = life.counts;
     life.counts = counts;
+    onCounts(name, counts);
     if (counts !== null && before !== null) {
       if (counts.received !== before.received) this.#hear(name, life);
       // It may have been right after the look before.

@@ -24,7 +24,13 @@ export class Probe implements Disposable {
     const path = { remote, port: settings.local.ports[0] };
     using resources = new DisposableStack();
     this.#replies = resources.use(
-      new Replies(settings.peers[0]!, path, { system, log, onAccepted, onNews: () => {} }),
+      new Replies(settings.peers[0]!, path, {
+        system,
+        log,
+        onAccepted,
+        onNews: () => {},
+        onDatagram: () => {},
+      }),
     );
     this.#sender = resources.use(new AuthSender(setup, system));
     this.#resources = resources.move();

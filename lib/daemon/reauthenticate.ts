@@ -32,7 +32,7 @@ export async function reauthenticate({ system, settings, kernel, log, stop }: Da
   const answered = new AbortController();
   const [peer] = setup.settings.peers;
   const path = { remote, port: setup.settings.local.ports[0] };
-  const hooks = { system, log, onAccepted: () => answered.abort(), onNews: () => {} };
+  const hooks = { system, log, onAccepted: () => answered.abort(), onNews: () => {}, onDatagram: () => {} };
   using replies = peer!.reply ? new Replies(peer!, path, hooks) : null;
   try {
     use(new AuthSender(setup, system), (sender) => sender.send((payload) => replies?.expect(payload)));

@@ -42,7 +42,7 @@ export class Reception {
   readonly #firstData: FirstData;
 
   constructor(context: ReceptionContext) {
-    const { system: { clock }, kernel, log, setup, reconciler, announcer, stop } = context;
+    const { system: { clock }, kernel, log, setup, reconciler, announcer, peerLog, stop } = context;
     this.#context = context;
     this.#clock = clock;
     this.#log = log;
@@ -54,6 +54,7 @@ export class Reception {
     };
     this.liveness = new Liveness({
       ...watched,
+      onCounts: (name, counts) => peerLog.history.see(name, counts),
       sendKeepalive: (remote, port) => announcer.keepAlive(remote, port),
     });
     this.#firstData = new FirstData(watched);

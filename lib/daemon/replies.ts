@@ -30,6 +30,8 @@ interface ReplyPath {
 interface RepliesContext {
   readonly system: Pick<System, "clock" | "openReplySocket">;
   readonly log: Log;
+  /** Called with the length of each payload that has the form of a reply or of news. */
+  readonly onDatagram: (length: number) => void;
   /** Called once for each auth packet whose reply has come. */
   readonly onAccepted: () => void;
   readonly onNews: (news: News) => void;
@@ -146,7 +148,8 @@ export class Replies implements Disposable {
   }
 
   #handle(payload: Uint8Array): void {
-    const { system: { clock }, log, onAccepted } = this.#context;
+    const { system: { clock }, log, onAccepted, onDatagram } = this.#context;
+    onDatagram(payload.length);
     const news = this.#readNews(payload);
     if (news !== null) return this.#handleNews(news, payload);
     const sent = this.#sent;

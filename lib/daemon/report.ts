@@ -78,18 +78,20 @@ function refusedOf({ history }: ServerView, now: number): InstanceStatus["refuse
 }
 
 function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportContext): TunnelStatus {
-  const { settings, outside, remote, replyState, problem, moves, knowledge } = view;
-  const { sentAt, acceptedAt, heardAt, countedReplies } = knowledge;
-  const { device } = peer.tunnel;
-  const packets = kernel.countsOf(device);
-  const data = packets && { ...packets, received: Math.max(0, packets.received - countedReplies) };
+  const { settings, outside, remote, replyState, problem, moves, knowledge, data } = view;
+  const { sentAt, acceptedAt, acceptedSince, heardAt, isDeaf } = knowledge;
   const ageOf = (moment: number | null) => moment === null ? null : clock.now() - moment;
   const verdict = judgeClient({
     ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, problem, packets: data },
-    ...{ acceptedAge: ageOf(acceptedAt), receivedAge: ageOf(heardAt) },
+    ...{
+      acceptedFor: ageOf(acceptedSince),
+      acceptedAge: ageOf(acceptedAt),
+      receivedAge: ageOf(heardAt),
+      isDeaf,
+    },
   });
   return {
-    ...traitsOf(peer, outside, kernel.tunnels.get(device), packets),
+    ...traitsOf(peer, outside, kernel.tunnels.get(peer.tunnel.device), data),
     ...verdict,
     local: placeAt({ ip: outside.ip, port: settings.local.ports[0] }),
     remote: placeAt(remote),
@@ -120,10 +122,10 @@ function peerTunnel(
   const place = placeOf(admission, now);
   // Most peers of a large hub may be away.
   const packets = kernel.tunnels.has(device) ? kernel.countsOf(device) : null;
-  const receivedAt = latest(history.see(name, packets), liveness.heardAt(name));
+  const receivedAt = history.see(name, packets);
   const at = history.of(name)?.authenticatedAt ?? null;
   const others = place === null ? [] : neighbours[place.ip]!.filter((other) => other !== peer);
-  const facts = { isSilent: silent.has(name), receivedAt, packets, now };
+  const facts = { silence: silent.has(name) ? now - (liveness.heardAt(name) ?? now) : null, packets, now };
   return {
     ...traitsOf(peer, outside, kernel.tunnels.get(device), packets),
     ...judgePeer(factsOf(peer, view, facts)),
@@ -144,9 +146,8 @@ function peerTunnel(
 function factsOf(
   { name, remote: { host }, byRemote, tunnel: { device } }: Peer,
   { settings, hosts, admissions, faults, history }: ServerView,
-  { isSilent, receivedAt, packets, now }: {
-    readonly isSilent: boolean;
-    readonly receivedAt: number | null;
+  { silence, packets, now }: {
+    readonly silence: number | null;
     readonly packets: TrafficCounts | null;
     readonly now: number;
   },
@@ -161,8 +162,7 @@ function factsOf(
     refused: refused ?? (isAlone ? history.lastRefused : null),
     parkedAs: parkedAs ?? "until it authenticates again",
     age: arrivedAt === null ? null : now - arrivedAt,
-    silence: isSilent ? now - (receivedAt ?? now) : null,
-    ...{ packets, ports: settings.local.ports, device },
+    ...{ silence, packets, ports: settings.local.ports, device },
   };
 }
 
@@ -204,8 +204,4 @@ function placeAt({ ip, port }: Endpoint): Place {
 
 function age(moment: number | null, clock: Clock): number | null {
   return moment === null ? null : seconds(clock.now() - moment);
-}
-
-function latest(a: number | null, b: number | null): number | null {
-  return a === null ? b : b === null ? a : Math.max(a, b);
 }

@@ -2,6 +2,7 @@ import type { Admission } from "../admission.ts";
 import type { Knowledge, ReplyState } from "../client.ts";
 import type { Faults } from "../kernel/kernel.ts";
 import type { Outside } from "../kernel/member.ts";
+import type { TrafficCounts } from "../kernel_ports.ts";
 import type { Endpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Liveness } from "./liveness.ts";
@@ -31,6 +32,8 @@ export interface ClientView {
   readonly remote: Endpoint;
   readonly replyState: ReplyState;
   readonly knowledge: Knowledge;
+  /** What came out of its tunnel without replies, and went into it; null: it has no device. */
+  readonly data: TrafficCounts | null;
   readonly moves: number;
   readonly problem: string | null;
 }

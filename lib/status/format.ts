@@ -100,7 +100,7 @@ function formatTunnel({ instance }: Report, tunnel: TunnelStatus, rates: Rates):
     ...row("outside", describeEnds(local, remote)),
     // What a client sent is no proof that it is let in.
     ...row(instance.role === "client" ? "auth packet" : "authenticated", describeAuth(instance, tunnel)),
-    ...row("received", stats64 && describeCounts(stats64.rx.bytes, rate?.rx, tunnel.received_age)),
+    ...row("received", stats64 && describeReceived(tunnel, stats64.rx.bytes, rate?.rx)),
     ...row("sent", stats64 && describeCounts(stats64.tx.bytes, rate?.tx, null)),
     ...moves === 0 ? [] : [labelled("moves", String(moves))],
     ...row("shared address", describeShare(tunnel)),
@@ -133,6 +133,15 @@ function describeAuth({ role }: InstanceStatus, tunnel: TunnelStatus): string | 
     ...expires === null ? [] : [`expires in ${showDuration(expires)}`],
   ];
   return parts.length === 0 ? null : parts.join(", ");
+}
+
+/** A device that was made anew has received nothing yet. */
+function describeReceived(
+  { received_age: age }: TunnelStatus,
+  bytes: number,
+  rate: number | undefined,
+): string {
+  return describeCounts(bytes, rate, bytes === 0 ? null : age);
 }
 
 function describeCounts(bytes: number, rate: number | undefined, age: number | null): string {

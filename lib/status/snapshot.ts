@@ -5,11 +5,11 @@ export const STATUS_VERSION = 1;
  * How a tunnel or an instance is, in words that stay:
  *
  * - up: authenticated, and data has come
- * - accepted: authenticated a moment ago
+ * - accepted: let in a moment ago
  * - authenticated, nothing received: some data should have come by now
  * - authenticating: the first reply is awaited
  * - set up, not yet accepted: the device stands, and nothing tells that the far end takes part
- * - silent: it was up, and nothing comes any more
+ * - silent: it was up, and nothing comes any more, or nothing that was sent has an answer
  * - refused, parked, faulty, waiting: see `why`
  * - not answering: a process looks after it, and does not say how it is; what stands in the kernel may work
  * - not running: nobody looks after it; what stands in the kernel may work
@@ -81,6 +81,7 @@ export interface TunnelStatus extends Verdict {
   /** How many other peers are at its far address, and the names of some. */
   readonly sharing: number;
   readonly "shares_with": readonly string[];
+  /** Data since the device was made, without replies. */
   readonly stats64: { readonly rx: Counts; readonly tx: Counts } | null;
 }
 

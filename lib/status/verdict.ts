@@ -47,8 +47,13 @@ export interface ClientFacts {
   readonly replyState: "unknown" | "accepted" | "no reply";
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
+  /** Since replies come without a gap, and since the last one. */
+  readonly acceptedFor: number | null;
   readonly acceptedAge: number | null;
+  /** Since data was last seen. */
   readonly receivedAge: number | null;
+  /** Whether nothing answers what is sent into the tunnel, though replies come. */
+  readonly isDeaf: boolean;
   readonly packets: Packets | null;
 }
 
@@ -88,8 +93,8 @@ export function judgePeer(facts: PeerFacts): Verdict {
 
 /** Judges a client's tunnel. */
 export function judgeClient(facts: ClientFacts): Verdict {
-  const { expectsReplies, replyState, problem, acceptedAge, packets, server } = facts;
-  if (replyState === "accepted") return judgeTraffic(packets, acceptedAge, cureAtClient(server));
+  const { expectsReplies, replyState, problem, packets } = facts;
+  if (replyState === "accepted") return judgeAccepted(facts);
   if (problem !== null) return faulty(problem);
   if (expectsReplies) return judgeUnanswered(facts);
   if ((packets?.received ?? 0) > 0) return { state: "up", ...FINE };
@@ -106,6 +111,13 @@ export function judgeInstance(waitsFor: string | null, problem: string | null, i
   if (problem !== null) return faulty(problem);
   if (isReady) return { state: "up", ...FINE };
   return { state: "waiting", ok: false, why: waitsFor ?? "the kernel", cure: null };
+}
+
+function judgeAccepted({ acceptedFor, receivedAge, isDeaf, packets, server }: ClientFacts): Verdict {
+  const cure = cureAtClient(server);
+  if (!isDeaf || packets?.received === 0) return judgeTraffic(packets, isDeaf ? null : acceptedFor, cure);
+  const { why, ...verdict } = silent(receivedAge);
+  return { ...verdict, why: `${why}, though something was sent`, cure };
 }
 
 function judgeUnanswered({ replyState, acceptedAge, receivedAge, server }: ClientFacts): Verdict {
@@ -147,8 +159,10 @@ function refusedAs({ refusal, source }: RefusedPacket): Verdict {
   return { state: "refused", ok: false, why: `${refusal}, from ${source}`, cure: CURES[refusal] ?? null };
 }
 
-function silent(milliseconds: number): Verdict {
-  const why = `nothing came for ${Math.round(milliseconds / 1000)} s`;
+function silent(milliseconds: number | null): Verdict {
+  const why = milliseconds === null
+    ? "nothing comes"
+    : `nothing came for ${Math.round(milliseconds / 1000)} s`;
   return { state: "silent", ok: false, why, cure: null };
 }
 

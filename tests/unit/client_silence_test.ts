@@ -51,19 +51,43 @@ Deno.test("Ladder guesses once at a time where nothing tells before where that l
 });
 
 Deno.test("Hearing tells silence from an idle tunnel, and from a device that was made anew", () => {
-  const hearing = new Hearing();
-  const note = (received: number, sent: number, now: number) => hearing.note({ received, sent }, now);
+  const hearing = new Hearing(0);
+  const note = (received: number, sent: number, now: number) => hearing.note({ received, sent }, 0, now);
   assert.equal(note(5, 5, NOW), "idle", "nothing is known of before");
   assert.equal(note(5, 5, NOW + 1), "idle");
   assert.equal(note(5, 6, NOW + 2), "unanswered");
   assert.equal(hearing.heardAt, null);
   assert.equal(note(6, 7, NOW + 3), "heard");
   assert.equal(note(0, 1, NOW + 4), "idle");
-  assert.equal(hearing.note(null, NOW + 5), "idle");
+  assert.equal(hearing.note(null, 0, NOW + 5), "idle");
   assert.equal(note(1, 1, NOW + 6), "idle");
   hearing.restart();
   assert.equal(note(1, 2, NOW + 7), "idle", "that was sent by the way before");
-  assert.equal(hearing.heardAt, NOW + 3);
+  assert.equal(hearing.heardAt, NOW + 6);
+});
+
+Deno.test("Hearing tells data from replies, also while a reply may have been counted before it was read", () => {
+  const hearing = new Hearing(73);
+  const look = (received: number, receivedBytes: number, awaited: number, now: number) => {
+    const counts = { received, receivedBytes, sent: 9, sentBytes: 900 };
+    const data = hearing.dataIn(counts, awaited, now);
+    assert.deepEqual([data.sent, data.sentBytes], [9, 900]);
+    return [data.received, data.receivedBytes, hearing.heardAt];
+  };
+  assert.deepEqual(look(0, 0, 1, NOW), [0, 0, null]);
+  assert.deepEqual(look(1, 73, 1, NOW + 1), [0, 0, null]);
+  hearing.handleNoData(73);
+  assert.deepEqual(look(1, 73, 0, NOW + 2), [0, 0, null]);
+  assert.deepEqual(look(2, 173, 0, NOW + 3), [1, 100, NOW + 3]);
+  assert.deepEqual(look(2, 173, 1, NOW + 4), [1, 100, NOW + 3], "it never goes back");
+  assert.deepEqual(look(3, 246, 1, NOW + 5), [1, 100, NOW + 3]);
+  hearing.handleNoData(73);
+  assert.deepEqual(look(4, 346, 0, NOW + 6), [2, 200, NOW + 6]);
+  assert.deepEqual(look(0, 0, 0, NOW + 7), [0, 0, NOW + 6], "a device that was made anew");
+  assert.deepEqual(look(1, 100, 0, NOW + 8), [1, 100, NOW + 8]);
+  const short = new Hearing(0);
+  short.handleNoData(16);
+  assert.equal(short.dataIn({ received: 1, receivedBytes: 100, sent: 0, sentBytes: 0 }, 1, NOW).received, 1);
 });
 
 /** Runs a client without an answer. @param received packets that have come out of the tunnel by then @returns its steps */
@@ -81,7 +105,7 @@ function silence(client: Client, seconds: number, received: (now: number) => num
 
 function expecting(): Client {
   return new Client(
-    { keepalive: 25, expectsReplies: true, countsReplies: false, steps: STEPS, pings: false },
+    { keepalive: 25, expectsReplies: true, replyLength: 0, steps: STEPS, pings: false },
     NOW,
     () => 0.5,
   );
@@ -128,7 +152,7 @@ function outage(clients: number, from: number, to: number, end: number) {
   const random = new SeededRandom(1);
   const all = Array.from({ length: clients }, () => ({
     client: new Client(
-      { keepalive: 25, expectsReplies: true, countsReplies: false, steps: STEPS, pings: false },
+      { keepalive: 25, expectsReplies: true, replyLength: 0, steps: STEPS, pings: false },
       Math.round(25_000 * random.fraction()),
       () => random.fraction(),
     ),
@@ -171,7 +195,7 @@ Deno.test("Client gives each step the time of a keepalive where it expects no re
   const options = {
     keepalive: 2,
     expectsReplies: false,
-    countsReplies: false,
+    replyLength: 0,
     steps: ["remote", "port"] as const,
     pings: true,
   };

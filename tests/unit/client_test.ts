@@ -4,7 +4,7 @@ import { Client } from "../../lib/client.ts";
 
 const NOW = 1_795_219_200_000;
 
-const OPTIONS = { steps: [], pings: false, countsReplies: false } as const;
+const OPTIONS = { steps: [], pings: false, replyLength: 0 } as const;
 
 /** A client that expects no replies. */
 function plain(keepalive: number | null): Client {
@@ -120,13 +120,14 @@ Deno.test("takeDeafness() is true once data got no answer between three auth pac
 
 Deno.test("takeDeafness() does not take replies for data, where the device counts them", () => {
   const client = new Client(
-    { ...OPTIONS, keepalive: 25, expectsReplies: true, countsReplies: true },
+    { ...OPTIONS, keepalive: 25, expectsReplies: true, replyLength: 73 },
     NOW,
     () => 0.5,
   );
   const told = Array.from({ length: 6 }, (_, index) => {
     client.handleSent(NOW, { received: index, sent: index });
     const isDeaf = client.takeDeafness();
+    client.handleNoData(73);
     client.handleAccepted(NOW);
     return isDeaf;
   });

@@ -21,6 +21,7 @@ function scene(settings: Settings) {
     ["a", "b"].map((name) => [name, { remote: HOME, port: 10_000, expiresAt: null }]),
   );
   const kept: number[] = [];
+  const seen: string[] = [];
   let looks = 0;
   const countsOf = (device: string) => {
     looks++;
@@ -29,6 +30,7 @@ function scene(settings: Settings) {
   const liveness = new Liveness({
     ...{ clock, log, countsOf },
     wanted: () => ({ settings, admissions }),
+    onCounts: (name, counts) => seen.push(`${name} ${counts?.received}`),
     sendKeepalive: (remote, port) => {
       assert.deepEqual([remote, port], [HOME, 10_000]);
       kept.push(clock.now() / 1000 - START);
@@ -47,7 +49,7 @@ function scene(settings: Settings) {
     const before = counts.get(name)!;
     counts.set(name, { received: before.received + received, sent: before.sent + sent });
   };
-  return { clock, liveness, lines, admissions, kept, pass, traffic, looks: () => looks };
+  return { clock, liveness, lines, admissions, kept, seen, pass, traffic, looks: () => looks };
 }
 
 function settingsOf(silentAfter: number, keepalive: number | null): Settings {
@@ -71,7 +73,7 @@ Deno.test("Liveness looks at nothing unless the settings ask for it, and somebod
 });
 
 Deno.test("Liveness says once that a peer is silent, at most a quarter late, and once that it is heard again", async () => {
-  const { liveness, lines, pass, traffic } = scene(settingsOf(60, 0));
+  const { liveness, lines, seen, pass, traffic } = scene(settingsOf(60, 0));
   for (let second = 0; second < 300; second += 10) {
     traffic("a", 1, 0);
     await pass(10);
@@ -89,6 +91,7 @@ Deno.test("Liveness says once that a peer is silent, at most a quarter late, and
   traffic("a", 1, 0);
   await pass(15);
   assert.match(lines[1]!, /^\S+ a: heard again after 5\d\d s$/);
+  assert.equal(seen.at(-1), "a 31");
   assert.deepEqual(liveness.silent, []);
 });
 

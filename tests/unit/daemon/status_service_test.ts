@@ -118,6 +118,62 @@ Deno.test("A hub tells of its places and of each peer: where it is, since when, 
   );
 });
 
+Deno.test("A client whose data gets no answer is not up, however often it is accepted", async () => {
+  const world = new World();
+  world.clients[0]!.settings = { ...clientSettings(0), keepalive: 8 };
+  await world.begin();
+  const look = async () => (await ask(world, world.clients[0]!)).tunnels[0]!;
+  const received = ({ stats64, received_age }: TunnelStatus) => [stats64!.rx, received_age === null];
+  await world.pass(12);
+  const idle = await look();
+  assert.deepEqual([idle.state, idle.ok], ["authenticated, nothing received", true]);
+  for (let round = 0; round < 4; round++) {
+    world.sendData(0);
+    await world.pass(8);
+    const { state, ok, ...rest } = await look();
+    assert.deepEqual([state, ok], ["authenticated, nothing received", false], world.story);
+    assert.deepEqual(received(rest as TunnelStatus), [{ bytes: 0, packets: 0 }, true]);
+  }
+  world.sendBack(0);
+  const answered = await look();
+  assert.deepEqual([answered.state, answered.ok], ["up", true]);
+  assert.deepEqual(received(answered), [{ bytes: 100, packets: 1 }, false]);
+  for (let round = 0; round < 4; round++) {
+    world.sendData(0);
+    await world.pass(8);
+  }
+  const { state, ok, why, cure, received_age: age } = await look();
+  assert.deepEqual([state, ok], ["silent", false], world.story);
+  assert.ok(
+    age! > 30 && why === `nothing came for ${Math.round(age!)} s, though something was sent`,
+    `${why}, ${age}`,
+  );
+  assert.match(cure!, /firewall of 192\.0\.2\.1:10000/);
+  world.sendBack(0);
+  assert.equal((await look()).state, "up");
+});
+
+Deno.test("A hub that looks at silence takes no auth packet for data", async () => {
+  const world = new World();
+  world.server.settings = hubOf(peersOf().map((peer) => ({ ...peer, silentAfter: 60 })));
+  world.clients[0]!.settings = { ...clientSettings(0), keepalive: 8 };
+  await world.begin();
+  await world.pass(100);
+  const p0 = byName((await ask(world, world.server)).tunnels, "p0");
+  assert.deepEqual([p0.received_age, p0.stats64!.rx.bytes], [null, 0]);
+  world.sendData(0);
+  await world.pass(20);
+  const heard = byName((await ask(world, world.server)).tunnels, "p0");
+  assert.ok(heard.received_age! < 25, `${heard.received_age}`);
+  await world.pass(20);
+  world.natOf(0).isDead = () => true;
+  await world.pass(90);
+  const silent = byName((await ask(world, world.server)).tunnels, "p0");
+  assert.equal(silent.state, "silent");
+  const [, seconds] = /^nothing came for (\d+) s$/.exec(silent.why!)!;
+  assert.ok(Number(seconds) >= 60 && Number(seconds) < silent.received_age!, silent.why!);
+});
+
 Deno.test("A hub counts moves, and says why a peer is parked, refused or waited for", async () => {
   const world = new World();
   world.server.start();
@@ -176,12 +232,13 @@ Deno.test("A client tells whether it is accepted, and what it waits for before i
   world.server.start();
   await world.pass(60);
   // The device counts replies as received, too.
-  assert.deepEqual((await ask(world, client!)).tunnels[0]!.state, "accepted");
+  const idle = (await ask(world, client!)).tunnels[0]!;
+  assert.deepEqual([idle.state, idle.ok], ["authenticated, nothing received", true]);
   world.sendData(0);
   world.sendBack(0);
   const { state, remote, stats64 } = (await ask(world, client!)).tunnels[0]!;
   assert.deepEqual([state, remote], ["up", { address: SERVER.ip, port: 10_000 }]);
-  assert.ok(stats64!.rx.packets > 1);
+  assert.deepEqual(stats64!.rx, { bytes: 100, packets: 1 });
 });
 
 Deno.test("An instance tells what it waits for before it is ready, and what keeps it from working", async () => {

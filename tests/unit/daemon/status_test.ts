@@ -18,7 +18,7 @@ const CLIENT: ClientStatus = {
   remote: { ip: "192.0.2.1", port: 10_001 },
   replyState: "unknown",
   expectsReplies: true,
-  knowledge: { sentAt: null, acceptedAt: null, heardAt: null, countedReplies: 0 },
+  knowledge: { sentAt: null, acceptedAt: null, acceptedSince: null, heardAt: null, isDeaf: false },
   problem: null,
 };
 

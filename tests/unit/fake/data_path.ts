@@ -104,7 +104,10 @@ export class DataPath {
     const tunnel = this.#findTunnel(destination, source, device.index);
     if (tunnel === undefined) return dropped(`no tunnel from ${source} to ${destination}`);
     // The kernel counts before it looks what it is.
-    if (inner === null && payload.length >= IP_HEADER_LENGTH) tunnel.counts.received++;
+    if (inner === null && payload.length >= IP_HEADER_LENGTH) {
+      tunnel.counts.received++;
+      tunnel.counts.receivedBytes += payload.length;
+    }
     if (inner === null) return dropped(`no IPv4 packet in the tunnel ${tunnel.name}`);
     const verdict = this.#judge("prerouting", inner, tunnel.name, "");
     if (verdict.kind === "drop") return dropped(`nftables, out of ${tunnel.name}`);

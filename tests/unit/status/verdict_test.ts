@@ -13,7 +13,8 @@ const PEER: PeerFacts = {
 };
 const CLIENT: ClientFacts = {
   ...{ server: "192.0.2.1:10001", expectsReplies: true, replyState: "accepted", problem: null },
-  ...{ acceptedAge: 60_000, receivedAge: 60_000, packets: { received: 5, sent: 5 } },
+  ...{ acceptedFor: 90_000, acceptedAge: 60_000, receivedAge: 60_000, isDeaf: false },
+  packets: { received: 5, sent: 5 },
 };
 const REFUSED = { refusal: "wrong signature", source: "198.51.100.7:9" } as const;
 
@@ -68,11 +69,19 @@ Deno.test("judgePeer() names the cure where one is known", () => {
 
 Deno.test("judgeClient() tells a tunnel that is only set up from one that works", () => {
   assert.equal(ofClient({}), "up");
-  assert.equal(ofClient({ packets: { received: 0, sent: 0 }, acceptedAge: 500 }), "accepted");
+  assert.equal(ofClient({ packets: { received: 0, sent: 0 }, acceptedFor: 500 }), "accepted");
   assert.equal(
     ofClient({ packets: { received: 0, sent: 9 } }),
     "not ok: authenticated, nothing received",
   );
+  assert.equal(
+    ofClient({ packets: { received: 0, sent: 9 }, acceptedFor: 500, isDeaf: true }),
+    "not ok: authenticated, nothing received",
+  );
+  const deaf = { acceptedAge: 500, isDeaf: true };
+  const ofDeaf = "though something was sent";
+  assert.equal(ofClient(deaf), `not ok: silent: nothing came for 60 s, ${ofDeaf}`);
+  assert.equal(ofClient({ ...deaf, receivedAge: null }), `not ok: silent: nothing comes, ${ofDeaf}`);
   const never = { acceptedAge: null, receivedAge: null };
   assert.equal(ofClient({ replyState: "unknown", ...never }), "not ok: authenticating");
   assert.equal(

@@ -26,10 +26,13 @@ const FOU_ENCAP_DIRECT = 1;
 const IPPROTO_IPIP = 4;
 const ANY = "0.0.0.0";
 
-/** Asks for the number of FOU's generic netlink family, which is new each time that its module is loaded, as it is by this. */
-export function familyRequest(): Uint8Array<ArrayBuffer> {
+/**
+ * Asks for the number of a family of generic netlink: FOU's, unless another is named. It is new each time that a module is
+ * loaded, as it is by this.
+ */
+export function familyRequest(name = FOU_GENL_NAME): Uint8Array<ArrayBuffer> {
   return makeRequest(GENL_ID_CTRL, 0, [CTRL_CMD_GETFAMILY, CTRL_VERSION, 0, 0], (encoder) => {
-    encoder.attribute(CTRL_ATTR.familyName, () => encoder.string(FOU_GENL_NAME));
+    encoder.attribute(CTRL_ATTR.familyName, () => encoder.string(name));
   });
 }
 

@@ -14,6 +14,8 @@ export interface Host {
   readonly isClockKept: () => boolean | null;
   /** Loads libnetfilter_queue. @returns why it cannot; null: it can */
   readonly queueLibraryProblem: () => string | null;
+  /** Features of a network device that are on, as `ethtool -k` calls them; null: unknown. */
+  readonly features: (device: string) => ReadonlySet<string> | null;
   /** Listens to the ICMP messages that come to this host. @throws {SysError} EPERM without CAP_NET_RAW */
   readonly openIcmp: () => IcmpSocket;
   /** Has the kernel trace packets. @throws {SysError} EOPNOTSUPP before Linux 5.12, EPERM without CAP_NET_ADMIN */

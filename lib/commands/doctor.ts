@@ -6,9 +6,11 @@ import { traceWhile } from "../doctor/gather_firewall.ts";
 import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
 import { gatherInstance } from "../doctor/gather_instance.ts";
 import { gatherMtus } from "../doctor/gather_mtu.ts";
+import { beginOffloads } from "../doctor/gather_offloads.ts";
 import { gatherReach } from "../doctor/gather_reach.ts";
 import { judgeHost, judgeInstance } from "../doctor/judge.ts";
 import { judgeMtu } from "../doctor/mtu.ts";
+import { judgeOffloads } from "../doctor/offloads.ts";
 import { Pinger } from "../doctor/pinger.ts";
 import { judgeReach } from "../doctor/reach.ts";
 import { may, type RightsFacts } from "../doctor/rights.ts";
@@ -82,10 +84,18 @@ async function examine(
   using pinger = isWhole && may(rights, "CAP_NET_RAW")
     ? new Pinger(system.system, system.host.openIcmp())
     : null;
+  const offloads = beginOffloads(sight, system);
   const probe = () => probeWays(sight, system, pinger);
-  if (!hasNftables || !may(rights, "CAP_NET_ADMIN")) return [...still, ...await probe()];
-  const { result, firewall } = await traceWhile(sight, system, probe);
-  return [...still, ...result, ...judgeFirewall(firewall)];
+  const isTraced = hasNftables && may(rights, "CAP_NET_ADMIN");
+  const { result, firewall } = isTraced
+    ? await traceWhile(sight, system, probe)
+    : { result: await probe(), firewall: null };
+  return [
+    ...still,
+    ...result,
+    ...firewall === null ? [] : judgeFirewall(firewall),
+    ...offloads().flatMap(judgeOffloads),
+  ];
 }
 
 /** Asks the other side. @param pinger null: nothing can be sent */

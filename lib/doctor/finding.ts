@@ -21,6 +21,7 @@ export type Topic =
   | "server"
   | "mtu"
   | "firewall"
+  | "offloads"
   | "modules"
   | "tools"
   | "libraries"

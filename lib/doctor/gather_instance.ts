@@ -9,7 +9,8 @@ import type { Peer, Settings } from "../settings/settings.ts";
 import type { ForwardingFacts } from "./forwarding.ts";
 import type { IpipFacts } from "./ipip.ts";
 import type { PortFacts } from "./port.ts";
-import { parseDropped, type ReversePathFacts } from "./reverse_path.ts";
+import { parseCount } from "./counts.ts";
+import type { ReversePathFacts } from "./reverse_path.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 
 /** What was seen of an instance and of what is around it. */
@@ -75,7 +76,7 @@ function reversePathFacts(
   routes: Routes,
   host: Host,
 ): ReversePathFacts {
-  const dropped = parseDropped(host.read("/proc/net/netstat"));
+  const dropped = parseCount(host.read("/proc/net/netstat"), "TcpExt", "IPReversePathFilter");
   const tunnels = settings.peers.map(({ tunnel }) => tunnel.device);
   const unrouted = new Map(settings.peers.flatMap(unroutedOf));
   if ("lack" in outside) return { filters: null, dropped, device: null, ways: new Map(), tunnels, unrouted };

@@ -60,11 +60,3 @@ function refused(device: string, ip: string, way: string | null, facts: ReverseP
 function dropsOf({ dropped }: ReversePathFacts): string {
   return dropped === null ? "" : ` (${dropped} packets so far, by nstat -az TcpExtIPReversePathFilter)`;
 }
-
-/** Reads how many packets the check has dropped. @param netstat /proc/net/netstat @returns null: it does not tell */
-export function parseDropped(netstat: string | null): number | null {
-  const [names = [], values = []] = (netstat ?? "").split("\n").filter((line) => line.startsWith("TcpExt: "))
-    .map((line) => line.split(" "));
-  const value = Number(values[names.indexOf("IPReversePathFilter")]);
-  return Number.isSafeInteger(value) ? value : null;
-}

@@ -1,3 +1,4 @@
+import { listFeatures } from "../../ffi/device_features.ts";
 import { listFamilies } from "../../ffi/generic_families.ts";
 import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
 import { IcmpSocket } from "../../ffi/icmp_socket.ts";
@@ -13,6 +14,7 @@ export const HOST: Host = {
   exists: isProcFile,
   families: () => orNull(listFamilies),
   isClockKept,
+  features: (device) => orNull(() => listFeatures(device)),
   queueLibraryProblem,
   openTrace: (wanted) => new NftTrace(wanted),
   openIcmp: () => new IcmpSocket(),

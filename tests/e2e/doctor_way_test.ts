@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { listFeatures } from "../../ffi/device_features.ts";
+import { must } from "../../tools/command.ts";
 import { Practice } from "./practice.ts";
 import { makeKeys, PATIENCE, Scenario } from "./scenario.ts";
 
@@ -7,6 +9,9 @@ function clientOf(privateKey: string, more = "reply-on-auth-ok = true"): string 
   return `number = 1\n${more}\n[fou]\nlocal = "@eth0"\nremote = "192.0.2.1:10001"\n[tunl]\nip = "172.28.0.3"\n` +
     `[auth]\nkey-b64 = "${privateKey}"\nsecret-file = "office.token"\n`;
 }
+
+/** Changes features of devices, and spoils checksums. */
+const FEATURES = new URL("features.py", import.meta.url).pathname;
 
 /** Drops full-sized packets between server and client without a word, and pings of the server's address or not. */
 const NARROW = `table ip narrow {
@@ -108,6 +113,13 @@ Deno.test("ipipou doctor examines a tunnel that runs, and disturbs it in nothing
     assert.match(of("server")[0]!, /^ok: 192\.0\.2\.1:10001 accepts this client/);
     assert.equal(code, findings.some(({ level }) => level === "warning") ? 4 : 0);
   });
+  await t.step("checksums are wrong", async () => {
+    const offloads = async () => (await practice.examine(office)).of("offloads")[0]!;
+    assert.equal(await offloads(), "ok: eth0 is a virtual device, and no checksum was wrong");
+    const spoiler = network.spawn("nat", ["/usr/bin/python3", "-B", FEATURES, "spoil", "10.0.1.2", "7777"]);
+    assert.match(await offloads(), /^fault: \d+ UDP datagrams with a wrong checksum came meanwhile$/);
+    await spoiler.kill();
+  });
   await t.step("TCP would hang, and the cure mends it", async () => {
     await network.must("router", ["nft", "-f", "-"], { stdin: NARROW });
     const { findings } = await practice.examine(office);
@@ -130,4 +142,15 @@ Deno.test("ipipou doctor examines a tunnel that runs, and disturbs it in nothing
   const left = (await practice.examine(office)).of("instance");
   assert.deepEqual(left, ["fault: it does not run, and what it left stands in the kernel"]);
   await scenario.ping("client");
+});
+
+Deno.test("listFeatures() tells which features of a device are on", async () => {
+  const setGro = async (word: string) =>
+    void await must(["/usr/bin/python3", "-B", FEATURES, "gro", "lo", word]);
+  await setGro("off");
+  assert.ok(!listFeatures("lo").has("rx-gro"));
+  await setGro("on");
+  assert.ok(listFeatures("lo").has("rx-gro"));
+  assert.ok(listFeatures("lo").has("tx-generic-segmentation"));
+  assert.throws(() => listFeatures("nothing"), /ENODEV/);
 });

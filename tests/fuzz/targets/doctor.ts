@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseIcmp } from "../../../lib/doctor/icmp.ts";
 import { installCommand, parseDistribution } from "../../../lib/doctor/packages.ts";
-import { parseDropped } from "../../../lib/doctor/reverse_path.ts";
+import { parseCount } from "../../../lib/doctor/counts.ts";
 import { parseRights } from "../../../lib/doctor/rights.ts";
 import { parseTool } from "../../../lib/doctor/tools.ts";
 import { buildPing, buildUdpPacket } from "../../../lib/packet.ts";
@@ -21,7 +21,7 @@ const texts = target(
   "doctor: files of the host, and what programs say",
   [
     "lib/doctor/packages.ts parseDistribution",
-    "lib/doctor/reverse_path.ts parseDropped",
+    "lib/doctor/counts.ts parseCount",
     "lib/doctor/rights.ts parseRights",
     "lib/doctor/tools.ts parseTool",
   ],
@@ -32,7 +32,7 @@ const texts = target(
   ([text, release]) => {
     assertLine(installCommand(["ip", "tunnel modules"], parseDistribution(text, release)));
     assertLine(parseTool(text).version ?? "none");
-    const dropped = parseDropped(text);
+    const dropped = parseCount(text, "TcpExt", "IPReversePathFilter");
     assert.ok(dropped === null || Number.isSafeInteger(dropped));
     const { uid, effective } = parseRights(text);
     assert.ok((uid === null || uid >= 0) && (effective === null || effective >= 0n));

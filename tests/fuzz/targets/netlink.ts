@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseFeatures } from "../../../ffi/device_features.ts";
 import { parseFamily, parseFamilyName } from "../../../ffi/fou_messages.ts";
 import { parseLinkAnswer } from "../../../ffi/link_answers.ts";
 import { readAnswers } from "../../../ffi/netlink_answers.ts";
@@ -104,6 +105,7 @@ const replies = target(
     "ffi/netlink_answers.ts readAnswers",
     "ffi/fou_messages.ts parseFamily",
     "ffi/fou_messages.ts parseFamilyName",
+    "ffi/device_features.ts parseFeatures",
   ],
   bytesLike([samples.REFUSED_WITH_MESSAGE, samples.FOU_FAMILY, ANSWER, ...Object.values(samples)]),
   (datagram) => {
@@ -116,7 +118,9 @@ const replies = target(
     for (const message of messagesIn(datagram)) {
       const family = message && parseFamily(message);
       assert.ok(family === null || family >= 0 && family <= 0xffff);
-      if (message !== null) assert.ok((parseFamilyName(message) ?? "").length <= datagram.length);
+      if (message === null) continue;
+      assert.ok((parseFamilyName(message) ?? "").length <= datagram.length);
+      assert.ok(parseFeatures(message).size <= datagram.length / 4);
     }
   },
 );

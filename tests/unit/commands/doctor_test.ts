@@ -59,7 +59,7 @@ class Patient {
   readonly node = this.world.clients[0]!;
   readonly host = this.node.host;
   proc = PROC;
-  families: ReadonlySet<string> = new Set(["fou"]);
+  families: ReadonlySet<string> = new Set(["fou", "ethtool"]);
   modules = ["ipip"];
   /** What `nft` lists. */
   rules = "";
@@ -139,6 +139,7 @@ class Patient {
       exists: (path) => this.modules.some((name) => path === `/sys/module/${name}`),
       families: () => this.families,
       isClockKept: () => true,
+      features: () => new Set(["rx-gro", "tx-generic-segmentation"]),
       queueLibraryProblem: () => null,
       openTrace: (wanted) => {
         this.traces.push(wanted);
@@ -176,6 +177,7 @@ office: client of server.example:10000, instance ipipou1
   ok       reverse path  rp_filter of eth0 is not strict
   ok       server        192.0.2.1:10000 accepts this client, after 0 ms
   ok       mtu           packets of 1472 bytes get through ipipou1, and back from 172.28.0.0
+  ok       offloads      eth0 is a virtual device, and no checksum was wrong
 
 nothing wrong was found
 `,

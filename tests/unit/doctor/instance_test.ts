@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { type ForwardingFacts, judgeForwarding } from "../../../lib/doctor/forwarding.ts";
 import { type IpipFacts, judgeIpip } from "../../../lib/doctor/ipip.ts";
 import { judgePorts, type PortFacts } from "../../../lib/doctor/port.ts";
-import { judgeReversePath, parseDropped, type ReversePathFacts } from "../../../lib/doctor/reverse_path.ts";
+import { parseCount } from "../../../lib/doctor/counts.ts";
+import { judgeReversePath, type ReversePathFacts } from "../../../lib/doctor/reverse_path.ts";
 import type { IpFou } from "../../../lib/listing.ts";
 
 const FOU: IpFou = { port: 10_001, family: "inet", ipproto: 4, local: "192.0.2.1" };
@@ -78,11 +79,15 @@ Deno.test("judgeReversePath() minds a strict check where the way back is another
   assert.match(judgePath({ filters: null })[0]!, /^unseen/);
 });
 
-Deno.test("parseDropped() reads the kernel's count by its name", () => {
-  const netstat = "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 3 12\nIpExt: InNoRoutes\nIpExt: 5\n";
-  assert.equal(parseDropped(netstat), 12);
-  assert.equal(parseDropped("TcpExt: SyncookiesSent\nTcpExt: 3\n"), null);
-  assert.equal(parseDropped(null), null);
+Deno.test("parseCount() reads the kernel's counts by their names", () => {
+  const text =
+    "TcpExt: SyncookiesSent IPReversePathFilter\nTcpExt: 3 12\nUdp: InDatagrams InCsumErrors\nUdp: 5 7\n" +
+    "UdpLite: InDatagrams InCsumErrors\nUdpLite: 1 2\n";
+  assert.equal(parseCount(text, "TcpExt", "IPReversePathFilter"), 12);
+  assert.equal(parseCount(text, "Udp", "InCsumErrors"), 7);
+  assert.equal(parseCount(text, "Udp", "IPReversePathFilter"), null);
+  assert.equal(parseCount("TcpExt: SyncookiesSent\n", "TcpExt", "SyncookiesSent"), null);
+  assert.equal(parseCount(null, "Udp", "InCsumErrors"), null);
 });
 
 Deno.test("judgeForwarding() minds it where a server has networks behind clients", () => {

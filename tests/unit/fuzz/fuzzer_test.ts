@@ -15,9 +15,12 @@ const READER_REGEXP = /^export (?:async )?function\*? ((?:parse|read|decode|find
 
 /** They begin like readers, and are none: their input is the program's own, or is in memory. */
 const NO_READERS = new Set([
+  "ffi/instance_lock.ts findInstanceHolder",
   "lib/commands/convert.ts convert",
   "lib/commands/hub.ts findHub",
+  "lib/commands/hub.ts loadGoodPart",
   "lib/daemon/hosts.ts findHosts",
+  "lib/kernel/renewal.ts findRenewal",
   "lib/kernel/recursion.ts findRecursions",
   "lib/outer_header.ts parseOuterHeader",
   "lib/settings/words.ts findLong",

@@ -1,7 +1,7 @@
 import { type Admission, isSamePlace } from "../admission.ts";
 
 /** Moves back within this time, in milliseconds, belong together; so often at most they are told. */
-const PERIOD = 60_000;
+export const FLAPPING_PERIOD = 60_000;
 /** So many moves in a row to where the peer was before are no coincidence. */
 const MANY = 3;
 
@@ -28,14 +28,14 @@ export class Flapping {
   /** A peer moved. @param now milliseconds of `Clock.now()` */
   note(peer: string, from: Admission, to: Admission, now: number): Telling {
     const last = this.#histories.get(peer);
-    const isReturn = last !== undefined && isSamePlace(last.before, to) && now - last.at < PERIOD;
+    const isReturn = last !== undefined && isSamePlace(last.before, to) && now - last.at < FLAPPING_PERIOD;
     const history = isReturn ? last : { returns: 0, toldAt: null, untold: 0, before: from, at: now };
     if (isReturn) {
       Object.assign(history, { before: from, at: now, returns: last.returns + 1, untold: last.untold + 1 });
     }
     this.#histories.set(peer, history);
     if (history.returns < MANY) return "move";
-    if (history.toldAt !== null && now - history.toldAt < PERIOD) return "nothing";
+    if (history.toldAt !== null && now - history.toldAt < FLAPPING_PERIOD) return "nothing";
     const moves = history.untold;
     Object.assign(history, { toldAt: now, untold: 0 });
     return { moves };

@@ -11,6 +11,8 @@ interface PeerRecord {
   receivedAt: number | null;
   received: number | null;
   moves: number;
+  /** The two places, as `A and B`, that it moves back and forth between. */
+  flapping: { readonly between: string; readonly at: number } | null;
   /** Why it was shut out. */
   parkedAs: string | null;
   /** The last refusal since it was let in. */
@@ -56,8 +58,13 @@ export class PeerHistory {
     if (how === "moved") record.moves++;
   }
 
+  /** A peer moved. @param between two places, as `A and B`, if it moves back and forth between them; else null */
+  moved(name: string, between: string | null): void {
+    this.#recordOf(name).flapping = between === null ? null : { between, at: this.#clock.now() };
+  }
+
   parked(name: string, as: string): void {
-    this.#recordOf(name).parkedAs = as;
+    Object.assign(this.#recordOf(name), { parkedAs: as, flapping: null });
   }
 
   /** @param name of the peer whose proof was in the packet; null: nobody's */
@@ -88,7 +95,7 @@ export class PeerHistory {
     if (known !== undefined) return known;
     const record: PeerRecord = {
       ...{ authenticatedAt: null, arrivedAt: null, receivedAt: null },
-      ...{ received: null, moves: 0, parkedAs: null, refused: null },
+      ...{ received: null, moves: 0, flapping: null, parkedAs: null, refused: null },
     };
     this.#records.set(name, record);
     return record;

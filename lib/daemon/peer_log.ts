@@ -61,6 +61,7 @@ export class PeerLog {
     const port = before.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
     const move = `${name}: moved from ${from} to ${to}${port}`;
     const telling = this.#flapping.note(name, before, admission, this.#clock.now());
+    this.history.moved(name, telling === "move" ? null : [from, to].sort().join(" and "));
     if (telling === "move") return this.#log.notice(move);
     this.#log.info(move);
     if (telling === "nothing") return;

@@ -14,6 +14,7 @@ import {
   type TunnelStatus,
 } from "../status/snapshot.ts";
 import { judgeClient, judgeInstance, judgePeer, type PeerFacts } from "../status/verdict.ts";
+import { FLAPPING_PERIOD } from "./flapping.ts";
 import type { ClientView, ServerView, View } from "./view.ts";
 
 /** How many of the peers at one address are named. */
@@ -152,7 +153,8 @@ function factsOf(
     readonly now: number;
   },
 ): PeerFacts {
-  const { refused = null, parkedAs = null, arrivedAt = null } = history.of(name) ?? {};
+  const { refused = null, parkedAs = null, arrivedAt = null, flapping = null } = history.of(name) ?? {};
+  const isFlapping = flapping !== null && now - flapping.at < FLAPPING_PERIOD;
   const isAlone = settings.peers.length === 1 && !admissions.has(name);
   return {
     admission: kindOf(admissions.get(name), now),
@@ -161,6 +163,7 @@ function factsOf(
     // Of a single peer that never came in, what is refused are most likely its packets.
     refused: refused ?? (isAlone ? history.lastRefused : null),
     parkedAs: parkedAs ?? "until it authenticates again",
+    flapping: isFlapping ? flapping.between : null,
     age: arrivedAt === null ? null : now - arrivedAt,
     ...{ silence, packets, ports: settings.local.ports, device },
   };

@@ -9,6 +9,7 @@ export const STATUS_VERSION = 1;
  * - authenticated, nothing received: some data should have come by now
  * - authenticating: the first reply is awaited
  * - set up, not yet accepted: the device stands, and nothing tells that the far end takes part
+ * - flapping: it moves back and forth between two places, as where one key is on two machines
  * - silent: it was up, and nothing comes any more, or nothing that was sent has an answer
  * - refused, parked, faulty, waiting: see `why`
  * - not answering: a process looks after it, and does not say how it is; what stands in the kernel may work
@@ -19,6 +20,7 @@ export const STATES = [
   "refused",
   "not running",
   "not answering",
+  "flapping",
   "silent",
   "set up, not yet accepted",
   "authenticated, nothing received",

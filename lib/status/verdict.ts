@@ -29,6 +29,8 @@ export interface PeerFacts {
   readonly refused: RefusedPacket | null;
   /** Why it was parked. */
   readonly parkedAs: string;
+  /** The two places, as `A and B`, between which it moves all the time; null: it does not. */
+  readonly flapping: string | null;
   /** Since it is where it is; null: longer than this run. */
   readonly age: number | null;
   /** Since something came, if that is too long ago; else null. */
@@ -73,7 +75,7 @@ const FINE = { ok: true, why: null, cure: null } as const;
 
 /** Judges a tunnel of a server. */
 export function judgePeer(facts: PeerFacts): Verdict {
-  const { admission, fault, refused, silence, packets, age, parkedAs, missingHost } = facts;
+  const { admission, fault, refused, flapping, silence, packets, age, parkedAs, missingHost } = facts;
   if (fault !== null) return faulty(fault);
   if (admission !== "in" && refused !== null) return refusedAs(refused);
   switch (admission) {
@@ -86,6 +88,7 @@ export function judgePeer(facts: PeerFacts): Verdict {
     case "over":
       return { state: "parked", ok: false, why: "its authentication has expired", cure: null };
     case "in":
+      if (flapping !== null) return flappingBetween(flapping);
       if (silence !== null) return silent(silence);
       return judgeTraffic(packets, age, cureAtServer(facts));
   }
@@ -147,7 +150,7 @@ function cureAtServer({ ports, device }: PeerFacts): string {
 
 function cureAtClient(server: string): string {
   return `ping through the tunnel; if nothing comes, see what the firewall of ${server} lets in: its UDP port, ` +
-    "and what comes out of the tunnel";
+    "and what comes out of the tunnel; and whether another machine uses the same key or token";
 }
 
 function cureOfSilence(server: string): string {
@@ -157,6 +160,13 @@ function cureOfSilence(server: string): string {
 
 function refusedAs({ refusal, source }: RefusedPacket): Verdict {
   return { state: "refused", ok: false, why: `${refusal}, from ${source}`, cure: CURES[refusal] ?? null };
+}
+
+function flappingBetween(places: string): Verdict {
+  const why =
+    `between ${places}: two machines use its key or token, and cut each other off, or its uplink changes all ` +
+    "the time";
+  return { state: "flapping", ok: false, why, cure: "give each machine a key or token of its own" };
 }
 
 function silent(milliseconds: number | null): Verdict {

@@ -174,6 +174,34 @@ Deno.test("A hub that looks at silence takes no auth packet for data", async () 
   assert.ok(Number(seconds) >= 60 && Number(seconds) < silent.received_age!, silent.why!);
 });
 
+Deno.test("A hub says of a peer that moves back and forth why that may be, as long as it does", async () => {
+  const world = new World();
+  const { server, clients: [first, , twin] } = world;
+  twin!.settings = first!.settings;
+  server.start();
+  await world.pass(1);
+  first!.start();
+  await world.pass(12);
+  twin!.start();
+  await world.pass(120);
+  const look = async () => byName((await ask(world, server)).tunnels, "p0");
+  const { state, ok, why, cure } = await look();
+  assert.deepEqual([state, ok, cure], ["flapping", false, "give each machine a key or token of its own"]);
+  const places = world.nats.map(({ address }) => address).join("|");
+  assert.match(
+    why!,
+    new RegExp(`^between (${places}):\\d+ and (${places}):\\d+: two machines use its key or token, `),
+  );
+  const warning = server.lines.find((line) => line.includes("moves back and forth"))!;
+  for (const place of /between (\S+) and ([^:]+:\d+)/.exec(why!)!.slice(1)) {
+    assert.ok(warning.includes(place), warning);
+  }
+  world.sendData(0);
+  await twin!.stop();
+  await world.pass(90);
+  assert.deepEqual([(await look()).state, (await look()).ok], ["up", true]);
+});
+
 Deno.test("A hub counts moves, and says why a peer is parked, refused or waited for", async () => {
   const world = new World();
   world.server.start();

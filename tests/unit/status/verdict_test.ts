@@ -9,6 +9,7 @@ import {
 
 const PEER: PeerFacts = {
   ...{ admission: "in", fault: null, missingHost: null, refused: null, parkedAs: "it said good-bye" },
+  flapping: null,
   ...{ age: 60_000, silence: null, packets: { received: 5, sent: 5 }, ports: [10_001], device: "a" },
 };
 const CLIENT: ClientFacts = {
@@ -38,6 +39,11 @@ Deno.test("judgePeer() says how a server's peer is, and what is in its way", () 
   // Perhaps nobody uses it.
   assert.equal(ofPeer({ packets: { received: 0, sent: 0 } }), "authenticated, nothing received");
   assert.equal(ofPeer({ silence: 62_000 }), "not ok: silent: nothing came for 62 s");
+  const flapping = "A and B";
+  const twins =
+    "two machines use its key or token, and cut each other off, or its uplink changes all the time";
+  assert.equal(ofPeer({ flapping }), `not ok: flapping: between A and B: ${twins}`);
+  assert.equal(ofPeer({ flapping, admission: "parked" }), "not ok: parked: it said good-bye");
   assert.equal(ofPeer({ admission: "none" }), "not ok: waiting: its first auth packet");
   assert.equal(
     ofPeer({ admission: "none", missingHost: "far.example" }),

@@ -83,7 +83,20 @@ export function describeRestart(from: Settings, to: Settings): string | null {
     return "Cannot turn a running server with peers into one with a single client: " +
       "put its [[peer]] or folder NAME.peers back, or restart it";
   }
-  return change === undefined ? null : `Cannot apply this while running (${change}): restart it`;
+  if (change !== undefined) return `Cannot apply this while running (${change}): restart it`;
+  const opened = openedBy(from, to);
+  // A file of which the end is missing looks like that.
+  return opened === undefined
+    ? null
+    : `Cannot let in anyone as ${opened.name} while running, without the key or token that it had: put that back, or restart it`;
+}
+
+/** A server's peer that had to prove something, and now can be anyone from anywhere. */
+function openedBy(from: Settings, { mode, peers }: Settings): Peer | undefined {
+  const closed = new Set(from.peers.filter(({ scheme }) => scheme.kind !== "port").map(({ name }) => name));
+  return mode !== "server"
+    ? undefined
+    : peers.find(({ name, scheme, byRemote }) => closed.has(name) && scheme.kind === "port" && !byRemote.ip);
 }
 
 /**

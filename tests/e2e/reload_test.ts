@@ -100,6 +100,16 @@ Deno.test("a reload that does not concern the tunnel loses no packet and runs no
     await reload(scenario, ["server", server], SERVER, /lifetime changed/);
     assert.equal(await scenario.snapshot("server"), before.server);
   });
+  await t.step(
+    "a file without the client's token, or with a secret alone: refused, and nothing is open",
+    async () => {
+      const refused = /going on with the settings as they were/;
+      await reload(scenario, ["server", server], { ...SERVER, auth: {} }, refused);
+      await reload(scenario, ["server", server], { ...SERVER, auth: { secret: "s" } }, refused);
+      await reload(scenario, ["server", server], SERVER);
+      assert.equal(await scenario.snapshot("server"), before.server);
+    },
+  );
   // In about one of ten runs an emulated Linux 6.1 loses one while rules are replaced; Linux 7.2 in user mode none in ten.
   await endUnharmed(flood, 1, 1);
   assert.equal(await scenario.snapshot("client"), before.client);

@@ -135,7 +135,8 @@ Deno.test("a server accepts every form of auth packet from a client of version 0
     }
   });
   await t.step("an empty payload, only from the right port", async () => {
-    await scenario.reload(server, "server.toml", `${base}auth.by-remote-port = true\nfou.remote = ":4444"\n`);
+    const known = `auth.by-remote-ip = true\nauth.by-remote-port = true\nfou.remote = "${SOURCE}"\n`;
+    await scenario.reload(server, "server.toml", `${base}${known}`);
     assert.equal((await exchange(scenario)).join(""), "");
     const other = ["--from", `${ADDRESS.direct}:4445`, "--to", `${ADDRESS.server}:${PORT}`];
     await scenario.send("direct", ...other);

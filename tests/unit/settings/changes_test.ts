@@ -192,3 +192,20 @@ Deno.test("describeRestart() recognizes a server with named peers even if its on
     /put its \[\[peer\]\] or folder NAME\.peers back/,
   );
 });
+
+Deno.test("describeRestart() refuses to open a server that asked for a proof, as a file without its end would", () => {
+  const proof = samplePeer({ scheme: { kind: "token", token: new Uint8Array(9) } });
+  const open = samplePeer({ scheme: { kind: "port" } });
+  const known = { host: "192.0.2.9", port: null };
+  const byAddress = { ...open, remote: known, byRemote: { ip: true, port: false } };
+  const [asked, anyone, someone] = [proof, open, byAddress].map((peer) => sampleSettings({ peers: [peer] }));
+  assert.match(
+    describeRestart(asked!, anyone!) ?? "",
+    /^Cannot let in anyone as ipipou0 while running, .* or restart it$/,
+  );
+  assert.equal(describeRestart(asked!, someone!), null);
+  assert.equal(describeRestart(someone!, anyone!), null);
+  assert.equal(describeRestart(anyone!, asked!), null);
+  const client = (peers: Peer[]) => sampleSettings({ mode: "client", peers });
+  assert.equal(describeRestart(client([proof]), client([open])), null);
+});

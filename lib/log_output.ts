@@ -1,6 +1,6 @@
 import type { Clock } from "./ports.ts";
 
-/** Characters that may wait: as many as a large hub's start at `-vv` says in one go. */
+/** Characters that may wait: a hub may tell of 4,096 clients in one go. */
 const MOST_WAITING = 4 * 1024 * 1024;
 /** Milliseconds after which a stream that takes nothing, and says so instead of waiting, is tried again. */
 const PAUSE_MILLISECONDS = 500;

@@ -17,6 +17,9 @@ interface Attempt {
   readonly reject: (reason: unknown) => void;
 }
 
+/** Turns in which others may ask for more before a change begins. In each a queue's reader takes 16 packets at most. */
+const MOST_TURNS = 16;
+
 /** Key of requests without a callback; no peer has this name. */
 const NOBODY = "";
 
@@ -86,12 +89,10 @@ export class Reconciler {
   }
 
   async #run(): Promise<void> {
-    const { clock, stop } = this.#context;
     const backoff = new Backoff();
     let failedBefore = false;
     while (this.#isDue) {
-      // Others have their turn: what they read meanwhile is served too, as many peers may move at once.
-      await clock.waitUntil(clock.now(), stop);
+      await this.#gather();
       if (!this.#isDue) break;
       const served = this.#served = this.#waiting;
       const attempt = this.#attempt;
@@ -117,6 +118,15 @@ export class Reconciler {
     }
     // Here, not when the promise settles: nobody would run a request made in between.
     this.#running = null;
+  }
+
+  /** Lets others have their turn, and more turns while each brings requests: many peers may move at once. */
+  async #gather(): Promise<void> {
+    const { clock, stop } = this.#context;
+    for (let turn = 0, count = 0; turn < 2 || turn < MOST_TURNS && this.#waiting.size > count; turn++) {
+      count = this.#waiting.size;
+      await clock.waitUntil(clock.now(), stop);
+    }
   }
 
   get #isDue(): boolean {

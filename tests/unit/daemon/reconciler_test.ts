@@ -121,6 +121,20 @@ Deno.test("request() is served together with what others ask for in the same tur
   assert.deepEqual([bench.changes, bench.served], [1, ["a", "b", "c"]]);
 });
 
+Deno.test("request() is served together with what comes in turn after turn, but not for ever", async () => {
+  using bench = new Bench();
+  let together = 0;
+  const ask = () => {
+    if (bench.changes > 0) return;
+    bench.request(`${together++}`);
+    if (together < 100) setTimeout(ask, 0);
+  };
+  ask();
+  await bench.succeed();
+  assert.ok(together > 10 && together < 40, `${together} together`);
+  assert.equal(bench.served.length, together);
+});
+
 Deno.test("request() from a callback is served too", async () => {
   using bench = new Bench();
   bench.reconciler.request("once", () => bench.request("again"));

@@ -14,6 +14,7 @@ export const KEY_SETS = [
 export type KeySet = typeof KEY_SETS[number];
 /** Sets and maps of a gate. */
 export const GATE_SETS = ["remotes", "locals", ...KEY_SETS, "hinted", "limits", "places"] as const;
+export type GateSet = typeof GATE_SETS[number];
 /** Chains of a gate, in an order in which they can be deleted once all are flushed. */
 export const GATE_CHAINS = [
   "gate",
@@ -30,7 +31,7 @@ export const GATE_CHAINS = [
   "auth",
   "alt",
 ] as const;
-type GatePart = typeof GATE_SETS[number] | typeof GATE_CHAINS[number];
+type GatePart = GateSet | typeof GATE_CHAINS[number];
 
 type GateNames = Readonly<Record<GatePart, string>>;
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { parseIpv4 } from "../ipv4.ts";
 import type { Endpoint } from "../packet.ts";
 import { clamping } from "./clamp_rules.ts";
-import { GATE_CHAINS, GATE_SETS, gateNames } from "./gate_names.ts";
+import { GATE_CHAINS, GATE_SETS, gateNames, type GateSet } from "./gate_names.ts";
 import { hintRules, hintSets } from "./hint_rules.ts";
 import { parseMark } from "./mark.ts";
 import type { Gate, GateRules } from "./state.ts";
@@ -64,24 +64,44 @@ export function parseGateComment(comment: string): { mark: string; ip: string; f
   return parseMark(mark) === null || parseIpv4(ip) === null ? null : { mark, ip, fingerprint };
 }
 
-/** Commands for `nft -f` that define a gate with empty sets. */
-export function defineGate(rules: GateRules): string[] {
-  return definitionsOf(rules, ` comment "${gateComment(rules)}"`);
+/** Commands for `nft -f` that define a gate with empty sets. @param there names of parts that are there, without rules */
+export function defineGate(rules: GateRules, there: ReadonlySet<string> = new Set()): string[] {
+  return definitionsOf(rules, ` comment "${gateComment(rules)}"`)
+    .filter((line) => line.startsWith("add rule") || !there.has(nameIn(line)));
 }
 
-/** Commands for `nft -f` that delete a gate, as far as it is there. */
-export function deleteGate({ table, name, parts }: Pick<Gate, "table" | "name" | "parts">): string[] {
+/** Commands for `nft -f` that delete a gate, as far as it is there. @param kept names of parts that stay, without rules */
+export function deleteGate(
+  { table, name, parts }: Pick<Gate, "table" | "name" | "parts">,
+  kept: ReadonlySet<string> = new Set(),
+): string[] {
   const names = gateNames(name);
   const chains = GATE_CHAINS.map((chain) => names[chain]).filter((chain) => parts.has(chain));
-  const sets = GATE_SETS.filter((set) => parts.has(names[set]));
+  const sets = GATE_SETS.filter((set) => parts.has(names[set]) && !kept.has(names[set]));
   return [
     ...chains.map((chain) => `flush chain ip ${table} ${chain}`),
     ...sets.map((set) => `delete ${isMap(set) ? "map" : "set"} ip ${table} ${names[set]}`),
-    ...chains.map((chain) => `delete chain ip ${table} ${chain}`),
+    ...chains.filter((chain) => !kept.has(chain)).map((chain) => `delete chain ip ${table} ${chain}`),
   ];
 }
 
-function isMap(set: typeof GATE_SETS[number]): boolean {
+/**
+ * Names of the chains, sets and maps that two gates have in common. They can stay where one replaces the other: a packet
+ * that is in the old rules at that moment finds nothing more in a map that goes (Linux 6.1 to 7.2), though the new one
+ * has the same in it. What remembers rates begins anew, and so does what some versions of nft cannot read again.
+ */
+export function commonParts(before: GateRules, after: GateRules): Set<string> {
+  const partsIn = (rules: GateRules) =>
+    new Set(definitionsOf(rules, "").filter((line) => !/^add rule|^add table|dynamic|typeof/.test(line)));
+  return new Set([...partsIn(before).intersection(partsIn(after))].map(nameIn));
+}
+
+/** The name in "add chain ip TABLE NAME …", and the like. */
+function nameIn(definition: string): string {
+  return definition.split(" ")[4] ?? "";
+}
+
+function isMap(set: GateSet): boolean {
   return set === "remotes" || set === "locals";
 }
 

@@ -59,6 +59,7 @@ export function findGate(
     clamped: keysOf(names.clamped),
     hints: keysOf(names.hints),
     parts,
+    rules: null,
   };
 }
 

@@ -6,8 +6,8 @@ import type { KernelChange, Way } from "../kernel_ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { ExpectedNews } from "./expected_news.ts";
-import { recallExpiry } from "./expiry.ts";
 import type { Transition } from "./plan.ts";
+import { recallGate } from "./recall.ts";
 import {
   EMPTY_STATE,
   type Gate,
@@ -175,7 +175,7 @@ export class Picture {
   }
 
   handleLook(found: Observed, now: number): void {
-    const own = recallExpiry(found.own, this.#written);
+    const own = recallGate(found.own, this.#written);
     const isMissing = !isWhole(own.gate) && (this.#written?.gate ?? null) !== null ||
       own.listeners.size > 0 && !isWhole(own.gate);
     this.#gate.handleLook(!isMissing ? "all" : own.gate === null ? "nothing" : "part", now);
@@ -320,7 +320,7 @@ function isWhole(gate: Gate | null): boolean {
 
 /** A gate whose rules are not to be relied on. */
 function spoilt(gate: Gate | null): Gate | null {
-  return gate === null ? null : { ...gate, fingerprint: "" };
+  return gate === null ? null : { ...gate, fingerprint: "", rules: null };
 }
 
 function hasRoutes({ peers }: Settings): boolean {

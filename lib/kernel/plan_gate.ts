@@ -2,8 +2,8 @@ import { placeKey } from "../packet.ts";
 import type { DesiredState } from "./desired.ts";
 import type { DesiredGate } from "./desired_gate.ts";
 import { addRemotes, changeKeys, deleteRemotes } from "./gate_elements.ts";
-import { KEY_SETS, type KeySet } from "./gate_names.ts";
-import { defineGate, deleteGate } from "./gate_rules.ts";
+import { gateNames, type GateSet, KEY_SETS, type KeySet } from "./gate_names.ts";
+import { commonParts, defineGate, deleteGate } from "./gate_rules.ts";
 import { type Gate, isParked, type KernelState, type Remote } from "./state.ts";
 import { command, type Step } from "./step.ts";
 
@@ -18,29 +18,54 @@ export function planGate(
   if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old).map(command) };
   const { table, name } = gate;
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
-  const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, isThere, now);
-  const standing = isThere ? old : keptElements(old, gate);
-  const guarded = { ...standing, ...guards(old, gate) };
+  const there = isThere ? old.parts : commonPartsOf(old, gate);
+  const names = gateNames(name);
+  const stays = (set: GateSet) => isThere || there.has(names[set]);
+  const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, stays("remotes"), now);
+  const present = elementsOf((set) => stays(set) ? old![set] : NONE);
+  const guarded = {
+    ...elementsOf((set) => stays(set) ? old![set] : common(old, gate, set)),
+    ...guards(old, gate),
+  };
+  const shutOut = (remotes: readonly Remote[]) =>
+    // Where the map of private addresses goes, they go with it.
+    deleteRemotes(
+      table,
+      name,
+      stays("locals") ? remotes : remotes.map((remote) => ({ ...remote, alt: null })),
+    );
   return {
     close: [
       ...[...current.obsoleteRules].map((rule) => command(`delete rule ip ${table} ${rule}`)),
-      ...(isThere ? changeSets(standing, { ...gate, ...guarded }) : install(old, gate, guarded, kept, now)),
-      ...(isThere ? deleteRemotes(table, name, leaving.filter((remote) => !isReplaced(remote))) : []),
+      ...(isThere ? [] : replaceRules(old, gate, there)),
+      ...(stays("remotes") ? [] : addRemotes(table, name, kept, now)),
+      ...changeSets(present, { ...gate, ...guarded }),
+      ...(stays("remotes") ? shutOut(leaving.filter((remote) => !isReplaced(remote))) : []),
     ],
     open: [
       // What a peer had before it moved or renewed its lifetime goes last, so that no packet on its way is lost.
-      ...(isThere ? deleteRemotes(table, name, leaving.filter(isReplaced)) : []),
+      ...(stays("remotes") ? shutOut(leaving.filter(isReplaced)) : []),
       ...addRemotes(table, name, coming, now),
       ...changeSets(guarded, gate),
     ],
   };
 }
 
+/** Names of the parts of the gate that stay under other rules. */
+function commonPartsOf(old: Gate | null, { table, rules }: DesiredGate): ReadonlySet<string> {
+  return !old?.rules || old.table !== table ? NONE : commonParts(old.rules, rules);
+}
+
+/** Replaces the rules. @param there names of the parts that stay */
+function replaceRules(old: Gate | null, gate: DesiredGate, there: ReadonlySet<string>): Step[] {
+  return [...(old === null ? [] : deleteGate(old, there)), ...defineGate(gate.rules, there)].map(command);
+}
+
 /**
  * Sorts remotes into those that stay, leave and come. When a peer moves or renews its lifetime, its old remote leaves and
- * a new one comes. Under new rules, whose maps are empty at first, a renewed remote stays.
+ * a new one comes. In a new map, which is empty at first, a renewed remote stays.
  *
- * @param isThere whether the rules stay
+ * @param isThere whether the map of remotes stays
  */
 function sortRemotes(current: KernelState, desired: DesiredState, isThere: boolean, now: number) {
   const wanted = desired.gate!.remotes;
@@ -80,22 +105,6 @@ function ownersOf(tunnels: KernelState["tunnels"], others: KernelState["tunnels"
   return new Map(changing.map(({ name, remote, local }) => [placeKey(remote, local.port), name]));
 }
 
-/** Replaces the rules. Remotes that stay are in the new rules from the first moment. */
-function install(
-  old: Gate | null,
-  gate: DesiredGate,
-  elements: Elements,
-  kept: readonly Remote[],
-  now: number,
-): Step[] {
-  return [
-    ...(old === null ? [] : deleteGate(old)).map(command),
-    ...defineGate(gate.rules).map(command),
-    ...addRemotes(gate.table, gate.name, kept, now),
-    ...changeSets(keptElements(null, gate), { ...gate, ...elements }),
-  ];
-}
-
 /**
  * What keeps IPIP without FOU out while devices change: a device takes such packets from its first moment to its last.
  */
@@ -115,8 +124,12 @@ const NONE: ReadonlySet<string> = new Set();
 
 type Elements = Pick<Gate, KeySet>;
 
-function keptElements(old: Elements | null, gate: Elements): Elements {
-  const of = (set: KeySet) => new Set([...gate[set]].filter((element) => old?.[set].has(element)));
+/** The elements of a set that two gates have in common. */
+function common(old: Gate | null, gate: Gate, set: KeySet): ReadonlySet<string> {
+  return new Set([...gate[set]].filter((element) => old?.[set].has(element)));
+}
+
+function elementsOf(of: (set: KeySet) => ReadonlySet<string>): Elements {
   return {
     addresses: of("addresses"),
     shared: of("shared"),

@@ -112,6 +112,8 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly hints: ReadonlySet<string>;
   /** Names of its chains, sets and maps; a damaged gate lacks some. */
   readonly parts: ReadonlySet<string>;
+  /** What its rules follow from; null: this process did not make them, or somebody changed them. */
+  readonly rules: GateRules | null;
 }
 
 /** A network device, as far as it matters to routes. */

@@ -52,6 +52,23 @@ async function reload(
   );
 }
 
+Deno.test("a reload that replaces rules loses none of many packets", async () => {
+  await using scenario = await Scenario.create();
+  const { server } = await start(scenario);
+  const flood = scenario.network.spawn("client", ["ping", "-i0.002", INNER.server]);
+  await flood.waitForLine(/icmp_seq=100 /, PATIENCE);
+  for (const counter of [false, true, false, true]) {
+    const lines = await reload(
+      scenario,
+      ["server", server],
+      { ...SERVER, nft: { counter } },
+      /counter changed/,
+    );
+    assert.ok(lines.some((line) => line.includes("flush chain")), "rules are replaced");
+  }
+  await endUnharmed(flood);
+});
+
 Deno.test("a reload that does not concern the tunnel loses no packet and runs no needless command", async (t) => {
   await using scenario = await Scenario.create();
   const { server, client } = await start(scenario);

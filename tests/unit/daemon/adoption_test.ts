@@ -36,6 +36,7 @@ function left(
     clamped: new Set<string>(),
     hints: new Set<string>(),
     parts: new Set<string>(),
+    rules: null,
   };
   const devices = Object.entries(tunnels).map(([name, [local, remote]]): [string, Tunnel] => [name, {
     name,

@@ -49,6 +49,7 @@ const GATE: Gate = {
   clamped: new Set(),
   hints: new Set(),
   parts: new Set(),
+  rules: null,
 };
 
 /** A hub with these listed FOU ports. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { recallExpiry } from "../../../lib/kernel/expiry.ts";
+import { recallGate } from "../../../lib/kernel/recall.ts";
 import { EMPTY_STATE, type Gate, type KernelState } from "../../../lib/kernel/state.ts";
 
 function state(ends: Record<string, number | null>): KernelState {
@@ -13,15 +13,15 @@ function ends({ gate }: KernelState): Record<string, number | null> {
   return Object.fromEntries([...gate!.remotes].map(([key, { expiresAt }]) => [key, expiresAt]));
 }
 
-Deno.test("recallExpiry() restores the expiry that was set, within the time that nft takes", () => {
+Deno.test("recallGate() restores the expiry that was set, within the time that nft takes", () => {
   const found = state({ a: 60_000, b: 60_000, c: null, d: 60_000, e: 60_000 });
   const known = state({ a: 60_999, b: 62_000, c: 60_000, d: null });
-  assert.deepEqual(ends(recallExpiry(found, known)), { a: 60_999, b: 60_000, c: null, d: 60_000, e: 60_000 });
+  assert.deepEqual(ends(recallGate(found, known)), { a: 60_999, b: 60_000, c: null, d: 60_000, e: 60_000 });
 });
 
-Deno.test("recallExpiry() changes nothing without a known state or without a gate", () => {
+Deno.test("recallGate() changes nothing without a known state or without a gate", () => {
   const found = state({ a: 60_000 });
-  assert.equal(recallExpiry(found, null), found);
-  assert.equal(recallExpiry(found, EMPTY_STATE), found);
-  assert.equal(recallExpiry(EMPTY_STATE, found), EMPTY_STATE);
+  assert.equal(recallGate(found, null), found);
+  assert.equal(recallGate(found, EMPTY_STATE), found);
+  assert.equal(recallGate(EMPTY_STATE, found), EMPTY_STATE);
 });

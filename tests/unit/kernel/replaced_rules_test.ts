@@ -1,0 +1,129 @@
+// What becomes of a gate that gets other rules.
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Admission } from "../../../lib/admission.ts";
+import { type DesiredState, desiredState, type Wanted } from "../../../lib/kernel/desired.ts";
+import { identityOf } from "../../../lib/kernel/identity.ts";
+import { sortOut } from "../../../lib/kernel/observe.ts";
+import { planTransition } from "../../../lib/kernel/plan.ts";
+import { recallGate } from "../../../lib/kernel/recall.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
+import type { FakeKernel } from "../fake/kernel.ts";
+import { asLines, type Lines } from "../fake/lines.ts";
+import { admissionsArbitrary } from "./admissions.ts";
+import { acceptedRemotes, admission, HUB, newKernel, NOW, OUTSIDE, PEERS } from "./plan_scene.ts";
+
+const UNCOUNTED: Settings = { ...HUB, nft: { ...HUB.nft, counter: false } };
+const HINTS = { keys: new Set(["7 . 1"]), queue: 4 };
+/** Settings whose gates differ in rules, chains and sets. */
+const VARIANTS: readonly Settings[] = [
+  HUB,
+  UNCOUNTED,
+  { ...HUB, mssClamp: "auto" },
+  { ...HUB, mssClamp: 1300 },
+  { ...HUB, peers: PEERS.map((peer) => ({ ...peer, allowedIps: null })) },
+  { ...HUB, peers: PEERS.map((peer) => ({ ...peer, sharedIpip: true })) },
+];
+
+/** An instance that goes on by what it knows, as long as nobody else changes its gate. */
+class Instance {
+  readonly kernel: FakeKernel = newKernel();
+  #last: DesiredState | null = null;
+
+  /** @returns the lines that led there */
+  change(
+    settings: Settings,
+    admissions: ReadonlyMap<string, Admission>,
+    fields: Partial<Wanted> = {},
+  ): Lines {
+    const found = this.#find(settings);
+    const observed = { ...found, own: recallGate(found.own, this.#last) };
+    const wanted = { settings, outside: OUTSIDE, admissions, ...fields };
+    const { state } = desiredState(wanted, observed, NOW);
+    const lines = asLines(planTransition(observed, state, NOW));
+    this.kernel.run(lines);
+    this.#last = state;
+    return lines;
+  }
+
+  /** What is left to do. */
+  rest(settings: Settings): string[] {
+    const state = this.#last!;
+    return Object.values(asLines(planTransition(this.#find(settings), state, NOW))).flat();
+  }
+
+  #find(settings: Settings) {
+    return sortOut(this.kernel.list("ipipou"), identityOf(settings), NOW);
+  }
+}
+
+const BOTH = new Map([["p0", admission("198.51.100.1", 1001)], ["p1", admission("198.51.100.1", 1002)]]);
+
+Deno.test("planTransition() leaves the maps alone that other rules have, too, with what is in them", () => {
+  const instance = new Instance();
+  instance.change(HUB, BOTH);
+  const { close, ip, open } = instance.change(UNCOUNTED, BOTH);
+  assert.deepEqual([close, ip], [[], []]);
+  const aboutMaps = open.filter((line) =>
+    /\b(remotes|locals)-p0\b/.test(line) && !line.startsWith("add rule ")
+  );
+  assert.deepEqual(aboutMaps, []);
+  assert.ok(open.includes("flush chain ip ipipou input-p0"));
+  assert.ok(!open.some((line) => /^(add|delete) chain /.test(line)), "nor does it hook in anew");
+  assert.deepEqual(instance.rest(UNCOUNTED), []);
+});
+
+Deno.test("planTransition() makes a gate anew that others changed", () => {
+  const instance = new Instance();
+  instance.change(HUB, BOTH);
+  instance.kernel.nft(["add rule ip ipipou input-p0 accept"]);
+  const { open } = instance.change(UNCOUNTED, BOTH);
+  assert.ok(open.includes("delete map ip ipipou remotes-p0"));
+  assert.deepEqual(instance.rest(UNCOUNTED), []);
+});
+
+Deno.test("planTransition() begins the memory of rates anew with other rules", () => {
+  const instance = new Instance();
+  instance.change(HUB, BOTH, { hints: HINTS });
+  const { open } = instance.change(UNCOUNTED, BOTH, { hints: HINTS });
+  const renewed = open.flatMap((line) => /^delete set ip ipipou (\w+)-p0$/.exec(line)?.[1] ?? []).sort();
+  assert.deepEqual(renewed, ["hinted", "hints", "limits", "places"]);
+  assert.deepEqual(instance.rest(UNCOUNTED), []);
+});
+
+Deno.test("planTransition() leads from any settings and admissions to any others, step by step", () => {
+  const step = fc.tuple(fc.constantFrom(...VARIANTS), admissionsArbitrary, fc.boolean());
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 2, maxLength: 6 }), (history) => {
+      const instance = new Instance();
+      for (const [settings, admissions, areHinted] of history) {
+        instance.change(settings, admissions, areHinted ? { hints: HINTS } : {});
+        assert.deepEqual(instance.rest(settings), []);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("planTransition() keeps a peer in at each moment while rules are replaced", () => {
+  fc.assert(
+    // To share an address with other devices takes another local address.
+    fc.property(
+      fc.array(fc.constantFrom(...VARIANTS.slice(0, -1)), { minLength: 2, maxLength: 6 }),
+      (history) => {
+        const instance = new Instance();
+        instance.change(history[0]!, BOTH);
+        const before = acceptedRemotes(instance.kernel);
+        for (const settings of history) {
+          const lines = instance.change(settings, BOTH);
+          const touched = [...lines.close, ...lines.open].filter((line) =>
+            /element ip ipipou remotes-/.test(line)
+          );
+          assert.deepEqual(touched, []);
+          assert.deepEqual(acceptedRemotes(instance.kernel), before);
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});

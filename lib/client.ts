@@ -13,7 +13,7 @@ const LEAST_GAP_MILLISECONDS = 1_000;
  * Seconds between auth packets when replies are expected and nothing else is said: a server that lost the client, as by
  * a restart, does not tell.
  */
-const HEARTBEAT_SECONDS = 25;
+export const HEARTBEAT_SECONDS = 25;
 /** Milliseconds until a server that said that it stops is tried again: it says when it is back, unless that is lost. */
 const STOPPED_MILLISECONDS = 3_000;
 /** Random share of the pauses between attempts, so that a server's clients do not all come at once. */

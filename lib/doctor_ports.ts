@@ -18,6 +18,8 @@ export interface Host {
   readonly features: (device: string) => ReadonlySet<string> | null;
   /** Listens to the ICMP messages that come to this host. @throws {SysError} EPERM without CAP_NET_RAW */
   readonly openIcmp: () => IcmpSocket;
+  /** Takes a UDP port of this host, and reads nothing. @throws {SysError} */
+  readonly holdPort: (port: Endpoint, device: string | null) => Disposable;
   /** Has the kernel trace packets. @throws {SysError} EOPNOTSUPP before Linux 5.12, EPERM without CAP_NET_ADMIN */
   readonly openTrace: (wanted: TraceRequest) => PacketTrace;
   /** "glibc 2.36", or the library's file. */

@@ -87,6 +87,19 @@ export function replyFilter(
   ]);
 }
 
+/** Makes the program that takes all UDP datagrams from one place to a local port, with their IPv4 header. */
+export function datagramFilter(
+  { source, port }: Pick<ReplyForm, "source" | "port">,
+): readonly BpfInstruction[] {
+  return assemble([], [
+    { code: CODE.loadWord, k: IP_SOURCE },
+    { code: CODE.jumpIfEqual, k: source.ip, no: "leave" },
+    { code: CODE.skipIpHeader, k: 0 },
+    { code: CODE.loadWordInUdp, k: UDP_PORTS },
+    { code: CODE.jumpIfEqual, k: source.port * 0x1_0000 + port, yes: "take", no: "leave" },
+  ]);
+}
+
 /** Decides about datagrams with a payload of `length` bytes, and leads others to what follows. */
 function stepsFor(length: number): Step[] {
   const decision: Step[] = length < SHORTEST_INNER_PACKET ? [{ code: CODE.return, k: EVERYTHING }] : [

@@ -7,9 +7,11 @@ import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
 import { gatherInstance } from "../doctor/gather_instance.ts";
 import { gatherMtus } from "../doctor/gather_mtu.ts";
 import { beginOffloads } from "../doctor/gather_offloads.ts";
+import { gatherNat } from "../doctor/gather_nat.ts";
 import { gatherReach } from "../doctor/gather_reach.ts";
 import { judgeHost, judgeInstance } from "../doctor/judge.ts";
 import { judgeMtu } from "../doctor/mtu.ts";
+import { judgeNat } from "../doctor/nat.ts";
 import { judgeOffloads } from "../doctor/offloads.ts";
 import { Pinger } from "../doctor/pinger.ts";
 import { judgeReach } from "../doctor/reach.ts";
@@ -37,6 +39,7 @@ interface Means {
   /** Whether all of its secrets could be read. */
   readonly isWhole: boolean;
   readonly hasNftables: boolean;
+  readonly measuresNat: boolean;
 }
 
 /** What to print, and how to end. */
@@ -46,7 +49,10 @@ export interface DoctorOutcome {
 }
 
 /** Finds what keeps tunnels from working on this host. It changes nothing here. */
-export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem): Promise<DoctorOutcome> {
+export async function doctor(
+  { name, nat, json }: DoctorRequest,
+  sight: DoctorSystem,
+): Promise<DoctorOutcome> {
   const configs = name === null ? allConfigs(sight) : [name];
   const parts = configs.map((config) => ({ config, ...findMistakes(config, sight.files) }));
   const hostFacts = await gatherHost(parts.flatMap(({ settings }) => settings ?? []), sight);
@@ -58,7 +64,7 @@ export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem)
     const path = pathOf(config, "toml");
     const instance = nameOfConfig(path) ?? config;
     const findings = judgeConfiguration({ path: showPath(path), ...found });
-    const means = { rights, hasNftables, isWhole: found.unread.length === 0 };
+    const means = { rights, hasNftables, measuresNat: nat, isWhole: found.unread.length === 0 };
     const more = settings === null ? [] : await examine(settings, instance, means, sight);
     examined.push({
       instance,
@@ -75,7 +81,7 @@ export async function doctor({ name, json }: DoctorRequest, sight: DoctorSystem)
 async function examine(
   settings: Settings,
   name: string,
-  { rights, isWhole, hasNftables }: Means,
+  { rights, isWhole, hasNftables, measuresNat }: Means,
   system: DoctorSystem,
 ): Promise<Finding[]> {
   const running = judgeRunning(await findRunning(settings, name, system));
@@ -85,7 +91,7 @@ async function examine(
     ? new Pinger(system.system, system.host.openIcmp())
     : null;
   const offloads = beginOffloads(sight, system);
-  const probe = () => probeWays(sight, system, pinger);
+  const probe = () => probeWays(sight, system, pinger, measuresNat);
   const isTraced = hasNftables && may(rights, "CAP_NET_ADMIN");
   const { result, firewall } = isTraced
     ? await traceWhile(sight, system, probe)
@@ -99,11 +105,20 @@ async function examine(
 }
 
 /** Asks the other side. @param pinger null: nothing can be sent */
-async function probeWays(sight: Sight, system: DoctorSystem, pinger: Pinger | null): Promise<Finding[]> {
-  const isClient = sight.settings.mode === "client";
-  const reach = isClient ? [judgeReach(await gatherReach(sight, system, pinger))] : [];
+async function probeWays(
+  sight: Sight,
+  system: DoctorSystem,
+  pinger: Pinger | null,
+  measuresNat: boolean,
+): Promise<Finding[]> {
+  const reach = sight.settings.mode === "client" ? await gatherReach(sight, system, pinger) : null;
   const mtus = pinger === null ? [] : await gatherMtus(sight, system, pinger);
-  return [...reach, ...mtus.map(judgeMtu)];
+  const nat = measuresNat && reach !== null ? await gatherNat(sight, system, reach) : null;
+  return [
+    ...reach === null ? [] : [judgeReach(reach)],
+    ...mtus.map(judgeMtu),
+    ...nat === null ? [] : [judgeNat(nat)],
+  ];
 }
 
 async function findRunning(

@@ -22,6 +22,7 @@ export type Topic =
   | "mtu"
   | "firewall"
   | "offloads"
+  | "nat"
   | "modules"
   | "tools"
   | "libraries"

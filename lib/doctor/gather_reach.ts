@@ -30,7 +30,7 @@ export async function gatherReach(
   const { settings, outside } = sight;
   const [peer] = settings.peers;
   const { host, port } = peer!.remote;
-  const way = "lack" in outside ? null : findWay(sight, outside);
+  const way = "lack" in outside ? null : authWay(sight, outside);
   const facts = {
     expectsReplies: peer!.reply,
     server: way === null ? `${host}:${port}` : formatEndpoint(way.setup.remote),
@@ -45,7 +45,8 @@ export async function gatherReach(
   return { ...facts, reach: pinger === null ? null : await authenticate(way, system, pinger) };
 }
 
-function findWay({ settings, observed, server }: Sight, outside: Outside): Way | null {
+/** Finds where auth packets go. @returns null: the server's address is not known */
+export function authWay({ settings, observed, server }: Sight, outside: Outside): Way | null {
   const [peer] = settings.peers;
   const tunnel = observed.own.tunnels.get(peer!.tunnel.device);
   const place: Endpoint | null = server === null ? null : { ip: server, port: peer!.remote.port! };

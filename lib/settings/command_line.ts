@@ -66,6 +66,8 @@ export interface StatusRequest {
 export interface DoctorRequest {
   /** A file, as `--config` takes it; null: all of /etc/ipipou. */
   readonly name: string | null;
+  /** Measure how long NATs keep clients' ways open. */
+  readonly nat: boolean;
   readonly json: boolean;
 }
 
@@ -225,7 +227,7 @@ function parseDoctor({ words, switches }: ParsedWords): Invocation {
   if (words.length > 1) {
     throw new SettingsError("Cannot examine several instances by name: give one NAME, or none for all");
   }
-  return { kind: "doctor", name: words[0] ?? null, json: switches.has("json") };
+  return { kind: "doctor", name: words[0] ?? null, nat: switches.has("nat"), json: switches.has("json") };
 }
 
 function parseExport({ words: [word, ...names] }: ParsedWords): Invocation {

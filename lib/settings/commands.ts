@@ -130,6 +130,13 @@ const METRICS_OPTIONS = optionsOf({
 
 const DOCTOR_OPTIONS = optionsOf({
   ...HELP,
+  "--nat": {
+    kind: "switch",
+    switch: "nat",
+    help:
+      "Measure how long a NAT keeps a client's way open while nothing is sent, up to 30 seconds; it takes up to three " +
+      "minutes, and the client must not run",
+  },
   "--json": { kind: "switch", switch: "json", help: "Print JSON, as docs/doctor.md describes it" },
 });
 

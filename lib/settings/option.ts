@@ -86,7 +86,10 @@ export type Kind =
   /** Does something other than run. */
   | { readonly kind: "command"; readonly command: "help" | "version" | "keygen" | "dryRun" }
   /** Turns something on for a command. */
-  | { readonly kind: "switch"; readonly switch: "write" | "force" | "makeKey" | "line" | "json" | "watch" }
+  | {
+    readonly kind: "switch";
+    readonly switch: "write" | "force" | "makeKey" | "line" | "json" | "watch" | "nat";
+  }
   /** Names a configuration file. May be repeated. */
   | { readonly kind: "config" }
   /** Takes no value; its repetitions are counted. */

@@ -3,6 +3,7 @@ import { listFamilies } from "../../ffi/generic_families.ts";
 import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
 import { IcmpSocket } from "../../ffi/icmp_socket.ts";
 import { NftTrace } from "../../ffi/nft_trace.ts";
+import { holdPort } from "../../ffi/port_probe.ts";
 import { isProcFile, procText } from "../../ffi/proc_files.ts";
 import { kernelRelease } from "../../ffi/surroundings.ts";
 import type { Host } from "../doctor_ports.ts";
@@ -16,6 +17,7 @@ export const HOST: Host = {
   isClockKept,
   features: (device) => orNull(() => listFeatures(device)),
   queueLibraryProblem,
+  holdPort,
   openTrace: (wanted) => new NftTrace(wanted),
   openIcmp: () => new IcmpSocket(),
   cLibrary: cLibraryVersion,

@@ -26,10 +26,11 @@ export class Practice {
   /** Examines a host: the client's, unless another is named. @param prefix the command that runs it */
   async examine(
     settings: string,
-    { host = "client", prefix = [], env = [] }: {
+    { host = "client", prefix = [], env = [], args = [] }: {
       readonly host?: Host;
       readonly prefix?: readonly string[];
       readonly env?: readonly string[];
+      readonly args?: readonly string[];
     } = {},
   ): Promise<{ code: number; findings: readonly Finding[]; of: (topic: string) => readonly string[] }> {
     await this.scenario.write("office.token", "hunter2\n");
@@ -46,6 +47,7 @@ export class Practice {
       "doctor",
       file,
       "--json",
+      ...args,
     ];
     const { code, stdout, stderr } = await this.scenario.network.run(host, argv);
     this.outputs.push(stdout, stderr);

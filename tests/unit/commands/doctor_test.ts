@@ -141,6 +141,7 @@ class Patient {
       isClockKept: () => true,
       features: () => new Set(["rx-gro", "tx-generic-segmentation"]),
       queueLibraryProblem: () => null,
+      holdPort: () => ({ [Symbol.dispose]: () => {} }),
       openTrace: (wanted) => {
         this.traces.push(wanted);
         return {

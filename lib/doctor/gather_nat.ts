@@ -1,0 +1,111 @@
+import { HEARTBEAT_SECONDS } from "../client.ts";
+import { AuthSender } from "../daemon/authentication.ts";
+import type { Setup } from "../daemon/client_setup.ts";
+import { Sender, socketOptions } from "../daemon/sender.ts";
+import { parseIpv4 } from "../ipv4.ts";
+import { MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
+import { datagramFilter } from "../reply_filter.ts";
+import { use } from "../use.ts";
+import { buildFragment, isAboutFragment } from "./fragment.ts";
+import { authWay } from "./gather_reach.ts";
+import { FRAGMENT_SECONDS, type NatFacts, searchOpen } from "./nat.ts";
+import type { ReachFacts } from "./reach.ts";
+import type { InstanceSystem, Sight } from "./sight.ts";
+
+/** Milliseconds that a fragment's answer may take beyond its time. */
+const GRACE = 2_500;
+/** Milliseconds after each auth packet that brings the way into use. */
+const USE = [3_000, 1_000];
+const INNER_TTL = 64;
+/** A datagram that no tunnel takes for one of its packets. */
+const NOTHING = Uint8Array.of(0);
+
+/**
+ * Measures how long the way from a client's server is open while nothing is sent: the server's host gets a fragment
+ * through the tunnel, and tells half a minute later that the others are missing, however long nothing has been sent since.
+ *
+ * @param reach whether the server accepts this client
+ * @returns null: there is no way to measure
+ */
+export async function gatherNat(
+  sight: Sight,
+  { system, host }: InstanceSystem,
+  reach: ReachFacts,
+): Promise<NatFacts | null> {
+  const { settings, outside } = sight;
+  const way = "lack" in outside ? null : authWay(sight, outside);
+  if (way === null) return null;
+  const { setup, stands } = way;
+  const { keepalive, peers: [peer] } = settings;
+  const facts = {
+    ...{ ip: setup.outside.ip, server: setup.remote.ip, open: null, shut: null },
+    keepalive: keepalive ?? (peer!.reply ? HEARTBEAT_SECONDS : 0),
+  };
+  if (stands) {
+    return { ...facts, problem: "a tunnel stands, whose packets keep the way open: stop the client first" };
+  }
+  if (reach.reach?.kind !== "accepted") {
+    return { ...facts, problem: "the server does not let this client in" };
+  }
+  try {
+    // Else this host would tell the server that nobody has the port.
+    using _port = host.holdPort(
+      { ip: setup.outside.ip, port: setup.settings.local.ports[0] },
+      setup.outside.link,
+    );
+    const found = await searchOpen((seconds) => isOpenAfter(seconds, setup, system));
+    return { ...facts, problem: null, ...found };
+  } catch (error) {
+    return { ...facts, problem: (error as Error).message };
+  } finally {
+    sayGoodbye(setup, system);
+  }
+}
+
+async function isOpenAfter(
+  seconds: number,
+  setup: Setup,
+  system: InstanceSystem["system"],
+): Promise<boolean> {
+  const { settings: { peers: [peer], local: { ports }, authPacketTtl }, remote, outside } = setup;
+  const { clock, random } = system;
+  const source = { ip: outside.ip, port: ports[0] };
+  const id = random.bytes(4);
+  using sender = new Sender(system, socketOptions(outside, setup.settings));
+  using socket = system.openReplySocket({
+    filter: datagramFilter({ source: { ip: parseIpv4(remote.ip)!, port: remote.port }, port: ports[0] }),
+    maxLength: MAX_HEADERS_LENGTH + 100,
+  });
+  const send = (payload: Uint8Array) => sender.send({ source, destination: remote, payload }, authPacketTtl);
+  const heard = new AbortController();
+  const reading = (async () => {
+    for await (const packet of socket.packets()) {
+      if (isAboutFragment(parseUdpPacket(packet)?.payload ?? NOTHING, id)) heard.abort();
+    }
+  })();
+  const { ip, peerIp } = peer!.tunnel;
+  // The server may have parked this client, which said good-bye before. NATs keep a way for longer that was in use both
+  // ways for more than a moment, as a client's is.
+  for (const pause of USE) {
+    use(new AuthSender(setup, system), (auth) => auth.send());
+    await clock.waitUntil(clock.now() + pause);
+  }
+  const end = clock.now() + FRAGMENT_SECONDS * 1_000;
+  send(buildFragment(ip, peerIp, id, INNER_TTL));
+  if (seconds < FRAGMENT_SECONDS) {
+    await clock.waitUntil(end - seconds * 1_000);
+    send(NOTHING);
+  }
+  await clock.waitUntil(end + GRACE, heard.signal);
+  socket[Symbol.dispose]();
+  await reading;
+  return heard.signal.aborted;
+}
+
+function sayGoodbye(setup: Setup, system: InstanceSystem["system"]): void {
+  try {
+    use(new AuthSender(setup, system), (sender) => sender.sayGoodbye());
+  } catch {
+    // The server finds out by itself.
+  }
+}

@@ -21,7 +21,8 @@ export function judgeForwarding(
   if (!isServer) return [];
   if (forwarding === null) return [unseen("forwarding", "it cannot be read", "/proc is not there")];
   const isOn = (device: string) => (forwarding.get(device) ?? forwarding.get("default") ?? 0) !== 0;
-  const off = tunnels.filter((device) => !isOn(device));
+  // A server without peers makes its tunnels later.
+  const off = (tunnels.length === 0 ? ["default"] : tunnels).filter((device) => !isOn(device));
   if (off.length === 0) return [fine("forwarding", "on")];
   if (routes.length > 0) {
     const more = off.length > 1 ? ` and ${off.length - 1} more` : "";

@@ -101,6 +101,7 @@ Deno.test("judgeForwarding() minds it where a server has networks behind clients
   assert.deepEqual(judge({ forwarding: new Map([["default", 1]]) }), ["ok: on"]);
   assert.deepEqual(judge({ routes: [] }), ["ok: off: clients reach this host, not each other"]);
   assert.deepEqual(judge({ routes: [], peers: 1, tunnels: ["b"] }), ["ok: off"]);
+  assert.deepEqual(judge({ routes: [], peers: 0, tunnels: [] }), ["ok: off"]);
   assert.deepEqual(judge({ isServer: false }), []);
   assert.match(judge({ forwarding: null })[0]!, /^unseen/);
 });

@@ -5,7 +5,7 @@
 #            verdicts or of data, although both tables have the same element. With `drop` behind the look-up it is lost:
 #            one packet in one to ten such files at 70,000 a second on two processors. Sets do not have this. If the map stays and
 #            only the rules are replaced (`flush chain`, `add rule`), no packet is lost.
-# Version:   nftables 1.0.6 (Debian 12) with Linux 6.18.
+# Version:   nftables 1.0.6 (Debian 12) with Linux 6.18, and with its own 6.1.
 # Source:    seen. The kernel marks the elements of a deleted map as gone in the next generation of the rules, and a
 #            look-up asks for the generation of now, not for the one that the packet began with.
 #

@@ -1,6 +1,6 @@
 import { SettingsError } from "../settings/errors.ts";
 import type { FixedInstance, FixedTunnel } from "./fixed.ts";
-import { gateLines } from "./gate.ts";
+import { gateLines, tableOf } from "./gate.ts";
 import { headLines } from "./head.ts";
 import { comments } from "./shell.ts";
 
@@ -22,7 +22,8 @@ export function networkdScript(instance: FixedInstance, config: string): string[
   const { settings: { name, fouMark, encapCsum, local }, tunnels } = instance;
   refuse(name, fouMark !== 0, "--fou-mark");
   refuse(name, encapCsum === true, "--encap-csum");
-  const gate = `/etc/nftables.d/ipipou-export-${name}.nft`;
+  const table = tableOf(instance);
+  const gate = `/etc/nftables.d/${table}.nft`;
   return [
     ...comments(headLines(instance, "networkd", config)),
     ...comments([
@@ -31,10 +32,13 @@ export function networkdScript(instance: FixedInstance, config: string): string[
         `The tunnels take whatever device the routes say, not ${local.device} alone.`,
       ],
     ]),
+    // Without its gate there must be no FOU port: a shell of its own ends with the first command that fails.
+    "(",
+    "set -e",
     "mkdir -p /etc/nftables.d",
     ...fileCommand(gate, [
-      `table ip ipipou-export-${name}`,
-      `delete table ip ipipou-export-${name}`,
+      `table ip ${table}`,
+      `delete table ip ${table}`,
       ...gateLines(instance),
     ]),
     `nft -f ${gate}`,
@@ -47,6 +51,7 @@ export function networkdScript(instance: FixedInstance, config: string): string[
       ];
     }),
     "networkctl reload",
+    ")",
   ];
 }
 

@@ -33,12 +33,13 @@ function told(
   settings: Settings,
   format: typeof EXPORT_FORMATS[number] = "sh",
   found: Readonly<Record<string, string>> = { "server.example": "198.51.100.1" },
+  name = "office",
 ): Promise<string> {
   const resolve = (host: string) => {
     const ip = found[host];
     return ip === undefined ? Promise.reject(new Error("not there")) : Promise.resolve(ip);
   };
-  return exportInstance({ format, name: "office" }, settings, { resolve });
+  return exportInstance({ format, name }, settings, { resolve });
 }
 
 Deno.test("exportInstance() says what remains for ipipou, and shows no secret", async () => {
@@ -57,6 +58,12 @@ Deno.test("exportInstance() says what remains for ipipou, and shows no secret", 
     assert.doesNotMatch(text, /\t/);
   }
   assert.match(await told(clientSettings({ keepalive: 0 })), /^# now, and after a change/m);
+});
+
+Deno.test("exportInstance() makes no command of a file's name", async () => {
+  const text = await told(clientSettings(), "sh", undefined, "./of\nfice");
+  assert.match(text, /^# {3}ipipou --config \.\/of\\u000afice --reauth-only$/m);
+  assert.doesNotMatch(text, /^fice/m);
 });
 
 Deno.test("exportInstance() to sh has each setting of a tunnel", async () => {
@@ -124,6 +131,21 @@ Deno.test("exportInstance() to openwrt gives UCI names that it takes", async () 
   assert.match(text, /^set network\.to_hub_1\.device='to-hub\.1'$/m);
   assert.match(text, /^set network\.to_hub_1_route0\.interface='to_hub_1'$/m);
   assert.doesNotMatch(text, /ip (address|route) add/);
+});
+
+Deno.test("what exportInstance() writes for networkd opens nothing where the gate cannot be loaded", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ipipou-" });
+  try {
+    const text = (await told(clientSettings(), "networkd")).replaceAll("/etc/", `${folder}/etc/`);
+    const stubs = "nft() { return 1; }; networkctl() { echo reload; }";
+    // Whoever pastes it keeps the shell.
+    const script = `mkdir -p ${folder}/etc/systemd/network; ${stubs}\n${text}\necho "still here: $?"\n`;
+    const { stdout } = await new Deno.Command("sh", { args: ["-c", script] }).output();
+    assert.equal(new TextDecoder().decode(stdout), "still here: 1\n");
+    assert.deepEqual([...Deno.readDirSync(`${folder}/etc/systemd/network`)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("exportInstance() of a server has the peers that prove nothing but their place, behind a gate", async () => {

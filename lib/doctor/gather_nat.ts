@@ -4,6 +4,7 @@ import type { Setup } from "../daemon/client_setup.ts";
 import { Sender, socketOptions } from "../daemon/sender.ts";
 import { parseIpv4 } from "../ipv4.ts";
 import { MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
+import type { ReplySocket } from "../ports.ts";
 import { datagramFilter } from "../reply_filter.ts";
 import { use } from "../use.ts";
 import { buildFragment, isAboutFragment } from "./fragment.ts";
@@ -77,12 +78,9 @@ async function isOpenAfter(
     maxLength: MAX_HEADERS_LENGTH + 100,
   });
   const send = (payload: Uint8Array) => sender.send({ source, destination: remote, payload }, authPacketTtl);
-  const heard = new AbortController();
-  const reading = (async () => {
-    for await (const packet of socket.packets()) {
-      if (isAboutFragment(parseUdpPacket(packet)?.payload ?? NOTHING, id)) heard.abort();
-    }
-  })();
+  const hearing = hears(socket, id);
+  const over = new AbortController();
+  hearing.then(() => over.abort(), () => over.abort());
   const { ip, peerIp } = peer!.tunnel;
   // The server may have parked this client, which said good-bye before. NATs keep a way for longer that was in use both
   // ways for more than a moment, as a client's is.
@@ -96,10 +94,17 @@ async function isOpenAfter(
     await clock.waitUntil(end - seconds * 1_000);
     send(NOTHING);
   }
-  await clock.waitUntil(end + GRACE, heard.signal);
+  await clock.waitUntil(end + GRACE, over.signal);
   socket[Symbol.dispose]();
-  await reading;
-  return heard.signal.aborted;
+  return await hearing;
+}
+
+/** Whether an answer to the fragment comes before the socket is closed. */
+async function hears(socket: ReplySocket, id: Uint8Array): Promise<boolean> {
+  for await (const packet of socket.packets()) {
+    if (isAboutFragment(parseUdpPacket(packet)?.payload ?? NOTHING, id)) return true;
+  }
+  return false;
 }
 
 function sayGoodbye(setup: Setup, system: InstanceSystem["system"]): void {

@@ -13,14 +13,25 @@ function sourceFiles(folder: string): string[] {
   );
 }
 
-function importsOf(path: string): string[] {
+/** An import of a file: loaded with it, only when that asks for it, or for types alone, which is never. */
+interface Import {
+  readonly path: string;
+  readonly when: "at once" | "later" | "never";
+}
+
+function readImports(path: string): Import[] {
   const url = new URL(path, ROOT);
-  const specifiers = Deno.readTextFileSync(url).matchAll(
-    /^(?:import|export|\}) [^;]*?from "(\.[^"]+\.ts)";$|\bimport\("(\.[^"]+\.ts)"\)/gm,
+  const found = Deno.readTextFileSync(url).matchAll(
+    /^(?:import|export) (type )?[^;]*?from "(\.[^"]+\.ts)";$|\bimport\("(\.[^"]+\.ts)"\)/gm,
   );
-  return [...specifiers].map(([, eager, lazy]) => eager ?? lazy).map((specifier) =>
-    new URL(specifier!, url).href.slice(ROOT.href.length)
-  );
+  return [...found].map(([, type, eager, lazy]) => ({
+    path: new URL((eager ?? lazy)!, url).href.slice(ROOT.href.length),
+    when: lazy !== undefined ? "later" : type === undefined ? "at once" : "never",
+  }));
+}
+
+function importsOf(path: string): string[] {
+  return readImports(path).map(({ path }) => path);
 }
 
 function allImports(): Imports {
@@ -88,4 +99,44 @@ Deno.test("each room imports only rooms that the map in docs/design.md allows", 
     const used = new Set(arrows.filter(({ from }) => from === room).map(({ to }) => to));
     assert.deepEqual([...allowed].filter((other) => !used.has(other)), [], `${room} does not need these`);
   }
+});
+
+/** Files that are loaded with a file. */
+function loadedWith(path: string, loaded = new Set<string>()): ReadonlySet<string> {
+  if (loaded.has(path)) return loaded;
+  loaded.add(path);
+  for (const { path: next, when } of readImports(path)) if (when === "at once") loadedWith(next, loaded);
+  return loaded;
+}
+
+Deno.test("a start loads nothing of what only looks, tells or exports", () => {
+  const loaded = [...loadedWith("main.ts")];
+  assert.ok(loaded.includes("lib/commands/run.ts") && loaded.includes("ffi/netlink_news.ts"));
+  assert.ok(
+    loadedWith("lib/commands/doctor.ts").has("lib/doctor/judge.ts"),
+    "what it does not load is found",
+  );
+  const commands = [
+    "doctor",
+    "dry_run",
+    "dry_system",
+    "export",
+    "metrics",
+    "script",
+    "status",
+    "unanswered",
+    "watch",
+  ];
+  const late = [
+    ...[
+      "lib/doctor/",
+      "lib/export/",
+      "lib/status/",
+      "lib/system/",
+      "lib/terminal.ts",
+      "lib/metrics_output.ts",
+    ],
+    ...commands.map((name) => `lib/commands/${name}.ts`),
+  ];
+  assert.deepEqual(loaded.filter((path) => late.some((room) => path.startsWith(room))), []);
 });

@@ -24,15 +24,15 @@ import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { LogOutput } from "./lib/log_output.ts";
 import type { Command } from "./lib/settings/commands.ts";
-import {
-  type DoctorRequest,
-  type ExportRequest,
-  type Invocation,
-  type MetricsRequest,
-  parseInvocation,
-  type Sources,
-  type StatusRequest,
-} from "./lib/settings/command_line.ts";
+import type {
+  DoctorRequest,
+  ExportRequest,
+  Invocation,
+  MetricsRequest,
+  Sources,
+  StatusRequest,
+} from "./lib/settings/invocation.ts";
+import { parseInvocation } from "./lib/settings/command_line.ts";
 import { warnOfPublicOutput } from "./lib/public_output.ts";
 import { withCredentials } from "./lib/settings/credentials.ts";
 import { DISK, removeFromDisk, writeToDisk, writeWithFolder } from "./lib/settings/disk.ts";

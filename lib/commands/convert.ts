@@ -1,4 +1,4 @@
-import type { ConvertOptions } from "../settings/command_line.ts";
+import type { ConvertOptions } from "../settings/invocation.ts";
 import { type Conf, convertConf, holdsSecret, readConf } from "../settings/conf.ts";
 import { lowerFirst, SettingsError, showPath } from "../settings/errors.ts";
 import {

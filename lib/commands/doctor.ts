@@ -20,7 +20,7 @@ import { judgeRunning, type RunningFacts } from "../doctor/running.ts";
 import { type InstanceSystem, type Sight, takeSight } from "../doctor/sight.ts";
 import type { ExitCode } from "../errors.ts";
 import { findMistakes } from "../settings/check.ts";
-import type { DoctorRequest } from "../settings/command_line.ts";
+import type { DoctorRequest } from "../settings/invocation.ts";
 import { showPath } from "../settings/errors.ts";
 import { CONFIG_FOLDER, nameOfConfig, pathOf } from "../settings/files.ts";
 import type { Settings } from "../settings/settings.ts";

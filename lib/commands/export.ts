@@ -4,7 +4,7 @@ import { networkdScript } from "../export/networkd.ts";
 import { openwrtScript } from "../export/openwrt.ts";
 import { shellScript } from "../export/shell.ts";
 import type { System } from "../ports.ts";
-import type { ExportRequest } from "../settings/command_line.ts";
+import type { ExportRequest } from "../settings/invocation.ts";
 import type { Settings } from "../settings/settings.ts";
 
 const WRITERS = { sh: shellScript, networkd: networkdScript, openwrt: openwrtScript } as const;

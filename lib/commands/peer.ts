@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { keyPairOf } from "../auth/key_pair.ts";
 import { parseNetwork } from "../ipv4.ts";
 import { formatClient, formatClientCommand } from "../settings/format_client.ts";
-import type { ClientFileRequest, PeerAddition, PeerChoice } from "../settings/command_line.ts";
+import type { ClientFileRequest, PeerAddition, PeerChoice } from "../settings/invocation.ts";
 import { nearest } from "../settings/did_you_mean.ts";
 import { quote, SettingsError } from "../settings/errors.ts";
 import { CONFIG_FOLDER, type Files, isMissing, MODE, type WriteFile } from "../settings/files.ts";

@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
-import type { StatusRequest } from "../settings/command_line.ts";
+import type { StatusRequest } from "../settings/invocation.ts";
 import { quote } from "../settings/errors.ts";
 import { formatReports, ratesBetween } from "../status/format.ts";
 import { inTime, LineReader, writeText } from "../status/lines.ts";

@@ -1,6 +1,6 @@
 import type { ExitCode } from "../errors.ts";
 import type { Clock } from "../ports.ts";
-import type { StatusRequest } from "../settings/command_line.ts";
+import type { StatusRequest } from "../settings/invocation.ts";
 import { rateKey, type Rates, ratesBetween, stateOf } from "../status/format.ts";
 import { Screen, type Size } from "../status/screen.ts";
 import type { Report } from "../status/snapshot.ts";

@@ -1,4 +1,4 @@
-import type { Sources } from "./command_line.ts";
+import type { Sources } from "./invocation.ts";
 import {
   attempt,
   type OnMistake,

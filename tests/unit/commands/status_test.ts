@@ -6,7 +6,7 @@ import { watchStatus } from "../../../lib/commands/watch.ts";
 import { IpipouError } from "../../../lib/errors.ts";
 import type { IpDevice } from "../../../lib/listing.ts";
 import type { StatusConnection } from "../../../lib/ports.ts";
-import type { StatusRequest } from "../../../lib/settings/command_line.ts";
+import type { StatusRequest } from "../../../lib/settings/invocation.ts";
 import { LineReader } from "../../../lib/status/lines.ts";
 import type { Report } from "../../../lib/status/snapshot.ts";
 import { VirtualClock } from "../fake/clock.ts";

@@ -4,6 +4,7 @@ import { takeSight } from "../../../lib/doctor/sight.ts";
 import type { Host } from "../../../lib/doctor_ports.ts";
 import type { ReplySocket } from "../../../lib/ports.ts";
 import { VirtualClock } from "../fake/clock.ts";
+import { Mailbox } from "../fake/mailbox.ts";
 import { newHost } from "../fake/scene.ts";
 import { clientSettings, SERVER_NAME } from "../pair/world.ts";
 
@@ -18,10 +19,11 @@ Deno.test("gatherNat() tells why nothing more can be read, and gives back the po
       return { [Symbol.dispose]: () => isHeld = false };
     },
   };
-  async function* failing(): AsyncGenerator<never> {
-    throw new Error("Cannot read replies: ENETDOWN");
-  }
-  const broken = { packets: failing, [Symbol.dispose]: () => {} } as Partial<ReplySocket> as ReplySocket;
+  const packets = new Mailbox<Uint8Array>(1);
+  packets.fail(new Error("Cannot read replies: ENETDOWN"));
+  const broken = { packets: () => packets.read(), [Symbol.dispose]: () => {} } as Partial<
+    ReplySocket
+  > as ReplySocket;
   const system = { ...host.start().system, openReplySocket: () => broken };
   const around = { system, host: looking as Host };
   const sight = await takeSight(clientSettings(0), around);

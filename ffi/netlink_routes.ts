@@ -7,7 +7,13 @@ import { parseCounts } from "./netlink_counts.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
 import { linkRequest, routeRequest, rulesRequest, tableRequest } from "./netlink_requests.ts";
-import { isRuleFor, parseFoundRoute, parseRouteAnswer, type RouteAnswer } from "./route_answers.ts";
+import {
+  isRuleFor,
+  isRuleForMark,
+  parseFoundRoute,
+  parseRouteAnswer,
+  type RouteAnswer,
+} from "./route_answers.ts";
 import { RTM } from "./rtnetlink.ts";
 
 /** What it is opened for, in words that follow "ask for". */
@@ -58,19 +64,27 @@ export class NetlinkRoutes implements Routes {
 
   hasRuleFor(source: string): boolean {
     const address = parseIpv4(source)!;
+    return this.#hasRule((body) => isRuleFor(body, address));
+  }
+
+  hasRuleForMark(mark: number): boolean {
+    return this.#hasRule((body) => isRuleForMark(body, mark));
+  }
+
+  [Symbol.dispose](): void {
+    this.#resources.dispose();
+  }
+
+  #hasRule(isMeant: (body: DataView) => boolean): boolean {
     this.#send(rulesRequest());
     let [found, isDone] = [false, false];
     while (!isDone) {
       for (const message of this.#receive()) {
         if (message?.type !== RTM.newRule) isDone = true;
-        else if (isRuleFor(message.body, address)) found = true;
+        else if (isMeant(message.body)) found = true;
       }
     }
     return found;
-  }
-
-  [Symbol.dispose](): void {
-    this.#resources.dispose();
   }
 
   /**

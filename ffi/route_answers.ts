@@ -10,6 +10,11 @@ const RTAX_MTU = 2; // in RTA_METRICS
 const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
 const RULE_SOURCE_LENGTH = 2; // offset in struct fib_rule_hdr
 const FRA_SRC = 2;
+const FRA_FWMARK = 10;
+const FRA_FWMASK = 16;
+const RULE_FLAGS = 8;
+/** For all but what the rule names. */
+const FIB_RULE_INVERT = 2;
 
 /** A route of the main table. */
 export interface RouteRecord {
@@ -93,4 +98,14 @@ export function isRuleFor(body: DataView, address: number): boolean {
   const source = new Attributes(body, RULE_HEADER).ip(FRA_SRC);
   return length > 0 && length <= 32 && source !== undefined &&
     (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
+}
+
+/** Whether a routing rule asks for a mark. @param body of the message about it @param mark not 0 */
+export function isRuleForMark(body: DataView, mark: number): boolean {
+  if (body.byteLength < RULE_HEADER) return false;
+  if ((body.getUint32(RULE_FLAGS, IS_LITTLE_ENDIAN) & FIB_RULE_INVERT) !== 0) return false;
+  const fields = new Attributes(body, RULE_HEADER);
+  const wanted = fields.word(FRA_FWMARK) ?? 0;
+  // Without a mask in its message, the kernel compares all of it.
+  return wanted !== 0 && ((mark & (fields.word(FRA_FWMASK) ?? 0xffff_ffff)) >>> 0) === wanted;
 }

@@ -140,6 +140,8 @@ export interface Routes extends Disposable {
   findRoute(destination: string): FoundRoute | null;
   /** Whether some routing rule asks for this source address. A kernel without rules has none. @throws {SysError} */
   hasRuleFor(source: string): boolean;
+  /** Whether some routing rule asks for this mark, which is not 0. @throws {SysError} */
+  hasRuleForMark(mark: number): boolean;
 }
 
 /** Which part of a transaction the kernel refused, and so all of it. */

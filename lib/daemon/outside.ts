@@ -77,7 +77,9 @@ export function findOutside(
   // A VRF has routes of its own, which only what is bound to it or to a device in it takes.
   const link = local.device ?? (vrfMembers.has(holder) ? holder : null);
   using routes = openRoutes();
-  return { ip, device: holder, link, isRuled: routes.hasRuleFor(ip) };
+  const { fouMark } = settings;
+  const isMarkRuled = fouMark !== 0 && routes.hasRuleForMark(fouMark);
+  return { ip, device: holder, link, isRuled: routes.hasRuleFor(ip), isMarkRuled };
 }
 
 function chooseAddress(settings: Settings, observed: Observed, preferred: string | null): string {

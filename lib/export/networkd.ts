@@ -1,3 +1,4 @@
+import { isInNetwork, parseNetwork } from "../ipv4.ts";
 import { SettingsError } from "../settings/errors.ts";
 import type { FixedInstance, FixedTunnel } from "./fixed.ts";
 import { gateLines, tableOf } from "./gate.ts";
@@ -22,6 +23,7 @@ export function networkdScript(instance: FixedInstance, config: string): string[
   const { settings: { name, fouMark, encapCsum, local }, tunnels } = instance;
   refuse(name, fouMark !== 0, "--fou-mark");
   refuse(name, encapCsum === true, "--encap-csum");
+  for (const tunnel of tunnels) refuseLoop(name, tunnel);
   const table = tableOf(instance);
   const gate = `/etc/nftables.d/${table}.nft`;
   return [
@@ -60,6 +62,13 @@ function refuse(name: string, isGiven: boolean, option: string): void {
   throw new SettingsError(
     `Cannot export ${name} to networkd: it has no words for ${option}; leave it out, or export sh`,
   );
+}
+
+/** A tunnel of networkd is bound to no device, so its own packets take the routes that lead into it. */
+function refuseLoop(name: string, { peer: { routes }, remote }: FixedTunnel): void {
+  const loop = routes.find((network) => isInNetwork(remote.ip, parseNetwork(network)!));
+  const wanted = `a device that packets to ${remote.ip} leave by past the route to ${loop}`;
+  refuse(name, loop !== undefined, wanted);
 }
 
 /** The name is for logs alone: it makes no device. */

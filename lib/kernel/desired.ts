@@ -60,7 +60,7 @@ export function desiredState(
   const { own, foreign } = observed;
   const { peers, mode } = settings;
   const hindrances = findFaults(peers, admissions, foreign, keptOut.faults);
-  const { unhindered: possible, faults } = goesByMainTable(settings, outside)
+  const { unhindered: possible, faults } = goesByMainTable(outside)
     ? withoutRecursions(hindrances, admissions, outside)
     : hindrances;
   // While the outer device is gone nothing can be bound to it. What was stays, and waits for one of that name.
@@ -162,8 +162,8 @@ function findFaults(
 }
 
 /** Whether nothing but the destination decides by which way outer packets leave. */
-function goesByMainTable({ fouMark }: Settings, { link, isRuled }: Outside): boolean {
-  return link === null && fouMark === 0 && !isRuled;
+function goesByMainTable({ link, isRuled, isMarkRuled }: Outside): boolean {
+  return link === null && !isRuled && !isMarkRuled;
 }
 
 /** Leaves out the peers whose outer packets would be routed into a tunnel. */

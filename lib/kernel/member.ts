@@ -24,6 +24,8 @@ export interface Outside {
   readonly link: string | null;
   /** Whether routing rules ask for the address: they must see it also where a tunnel has a private one. */
   readonly isRuled: boolean;
+  /** Whether a routing rule asks for the mark that outer packets have. */
+  readonly isMarkRuled: boolean;
 }
 
 export type Foreign = Observed["foreign"];

@@ -88,7 +88,7 @@ function choosePeer(peer: GivenPeer, context: PeerContext, onMistake: OnMistake)
   const scheme = attempt(onMistake, () => chooseScheme(given, own, context));
   const isKnown = scheme && byRemote &&
     attempt(onMistake, () => refuseUnknowable(peer, { scheme, byRemote }, context));
-  const routes = attempt(onMistake, () => chooseRoutes(given));
+  const routes = attempt(onMistake, () => chooseRoutes(given, mode));
   if (!remote || !byRemote || !scheme || !isKnown || !tunnel || !routes) return undefined;
   return {
     name: peer.name,

@@ -115,6 +115,15 @@ Deno.test("findSource() takes every host for reachable by a device without neigh
   assert.equal(sourceTo(FARTHER, { device: "p0" }), "10.9.8.1");
 });
 
+Deno.test("hasRuleForMark() tells whether routing rules ask for a mark, with and without a mask", async () => {
+  using routes = openRoutes();
+  const has = (...marks: readonly number[]) => marks.map((mark) => routes.hasRuleForMark(mark));
+  await ip("rule add not fwmark 0x71 lookup 102", "rule add to 10.9.203.1 lookup 102");
+  assert.deepEqual(has(0x70, 0x71, 0x72), [false, false, false]);
+  await ip("rule add fwmark 0x70 lookup 102", "rule add fwmark 0x8000/0xf000 lookup 102");
+  assert.deepEqual(has(0x70, 0x71, 0x8000, 0x8070, 0x9000), [true, false, true, true, false]);
+});
+
 Deno.test("hasRuleFor() tells whether routing rules ask for a source address, among many", async () => {
   using routes = openRoutes();
   const has = (source: string) => routes.hasRuleFor(source);

@@ -65,6 +65,7 @@ export function sampleRoutes(fields: Partial<Routes> = {}): Routes {
     findSource: () => null,
     findRoute: () => null,
     hasRuleFor: () => false,
+    hasRuleForMark: () => false,
     [Symbol.dispose]: () => {},
     ...fields,
   };

@@ -56,7 +56,9 @@ export const TUNNEL: OptionGroup = {
     },
     "--routes NET[,NET...]": {
       ...networks("routes"),
-      help: "Networks behind the peer, to be routed through the tunnel",
+      help:
+        "Networks behind the peer, to be routed through the tunnel; on a client with @DEV or --fou-mark, " +
+        "0.0.0.0/0 is all traffic",
     },
   }, { perPeer: true }).concat(optionsOf({
     "--tunl-mss-clamp MSS": {

@@ -90,7 +90,7 @@ function assertSound(observed: Observed): void {
   const outside = outcomeOf(() => findOutside(SYSTEM, SETTINGS, observed));
   const place = "value" in outside
     ? outside.value
-    : { ip: MAIN, device: "eth0", link: "eth0", isRuled: false };
+    : { ip: MAIN, device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
   for (const line of describeLeftovers(observed, place, SETTINGS)) assertLine(line);
   const admissions = findAdmissions(SETTINGS.peers, observed.own, place.ip);
   const { state, faults } = desiredState({ settings: SETTINGS, outside: place, admissions }, observed, NOW);

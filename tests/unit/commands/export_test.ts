@@ -123,6 +123,17 @@ Deno.test("exportInstance() to networkd has each setting of a tunnel that it has
   }
 });
 
+Deno.test("exportInstance() to networkd refuses routes that lead to the far side itself, as nothing there leads past them", async () => {
+  const local = { ip: null, device: "eth0", ports: [10_001] as const };
+  const settings = clientSettings({ local }, { routes: ["0.0.0.0/1", "128.0.0.0/1"] });
+  await assert.rejects(told(settings, "networkd"), {
+    exitCode: 2,
+    message: "Cannot export ipipou1 to networkd: it has no words for a device that packets to 198.51.100.1 " +
+      "leave by past the route to 128.0.0.0/1; leave it out, or export sh",
+  });
+  assert.match(await told(settings, "sh"), / dev eth0$.*route add 128\.0\.0\.0\/1 dev ipipou1$/ms);
+});
+
 Deno.test("exportInstance() to openwrt gives UCI names that it takes", async () => {
   const text = await told(
     clientSettings({}, { tunnel: { device: "to-hub.1", header: HEADER }, routes: ["10.1.0.0/16"] }),

@@ -112,6 +112,7 @@ Deno.test("findOutside() takes the first address of the device", () => {
     device: "eth0",
     link: "eth0",
     isRuled: false,
+    isMarkRuled: false,
   });
 });
 
@@ -159,7 +160,13 @@ Deno.test("followOutside() stays at an address while it is there and fit, unless
   const observed = observedWith([]);
   const follow = (previous: Outside, isFixed: boolean, seen = observed) =>
     followOutside(SYSTEM, previous, settings, seen, () => findOutside(SYSTEM, settings, seen), isFixed);
-  const at = (ip: string) => ({ ip, device: "eth0", link: "eth0", isRuled: ip === "192.0.2.77" });
+  const at = (ip: string) => ({
+    ip,
+    device: "eth0",
+    link: "eth0",
+    isRuled: ip === "192.0.2.77",
+    isMarkRuled: false,
+  });
   const second = at("192.0.2.77");
   assert.equal(follow(second, true).outside, second);
   assert.deepEqual(follow(second, false), { outside: at("192.0.2.1"), lack: null });
@@ -175,7 +182,7 @@ Deno.test("followOutside() stays at an address while it is there and fit, unless
 Deno.test("findOutside() takes the address by the way to a client's server where no address and device are given", () => {
   assert.deepEqual(find({}, { preferred: "192.0.2.77" }), {
     ...{ ip: "192.0.2.77", device: "eth0" },
-    ...{ link: null, isRuled: true },
+    ...{ link: null, isRuled: true, isMarkRuled: false },
   });
   const refused = (preferred: string | null, why: string) =>
     assert.throws(() => find({}, { preferred, alts: ["172.29.0.2"] }), {
@@ -212,8 +219,9 @@ Deno.test("findOutside() takes the configured address and the device that has it
     device: "eth0",
     link: null,
     isRuled: true,
+    isMarkRuled: false,
   });
-  const loopback = { ip: "127.0.0.1", device: "lo", link: "eth1", isRuled: false };
+  const loopback = { ip: "127.0.0.1", device: "lo", link: "eth1", isRuled: false, isMarkRuled: false };
   assert.deepEqual(find({ ip: "127.0.0.1", device: "eth1" }), loopback);
 });
 

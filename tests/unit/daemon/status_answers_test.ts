@@ -28,7 +28,7 @@ function contextOf(clock: VirtualClock, onTold: () => void): ReportContext {
         faults: new Map(),
         problem: null,
       },
-      outside: { ip: "192.0.2.1", device: "eth0", link: null, isRuled: false },
+      outside: { ip: "192.0.2.1", device: "eth0", link: null, isRuled: false, isMarkRuled: false },
       liveness: { silent: [], heardAt: () => null },
       history: new PeerHistory(clock),
     },

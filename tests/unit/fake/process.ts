@@ -92,6 +92,7 @@ export class FakeProcess implements Parent {
         },
         findSource: (query) => kernel.findSource(query),
         hasRuleFor: (source) => kernel.sourceRules.has(source),
+        hasRuleForMark: () => false,
         [Symbol.dispose]: () => {},
       }),
       openWriter: () => this.#own(new FakeWriter(kernel, programs)),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseLinkAnswer } from "../../../ffi/link_answers.ts";
 import { messagesIn } from "../../../ffi/netlink_messages.ts";
-import { isRuleFor, parseRouteAnswer } from "../../../ffi/route_answers.ts";
+import { isRuleFor, isRuleForMark, parseRouteAnswer } from "../../../ffi/route_answers.ts";
 import { parseRouteNews } from "../../../ffi/route_news.ts";
 import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
 import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
@@ -156,6 +156,7 @@ Deno.test("the parsers never throw, and parseRouteNews() reports something for e
       parseLinkAnswer(message);
       parseRouteAnswer(message);
       isRuleFor(message.body, 0x0a09_0001);
+      isRuleForMark(message.body, 0x66);
     }
   }));
 });

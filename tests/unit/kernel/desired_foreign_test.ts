@@ -82,7 +82,15 @@ Deno.test("desiredState() keeps out peers whose own packets would be routed into
   const outside = { a: { ...HERE, remote: { ip: "203.0.113.2", port: 1 } }, b: inside.b };
   assert.deepEqual([...desireAll(settings, outside).faults.keys()], ["b"]);
   assert.equal(desire({ ...settings, local: { ...local, device: "eth0" } }, inside).tunnels.size, 2);
-  assert.equal(desire({ ...settings, fouMark: 0x66 }, inside).tunnels.size, 2, "rules may lead it elsewhere");
+  const marked = { ...settings, fouMark: 0x66 };
+  const admissions = new Map(Object.entries(inside));
+  const tunnelsFrom = (outside: Partial<typeof OUTSIDE>) =>
+    desiredState(
+      { settings: marked, outside: { ...OUTSIDE, link: null, ...outside }, admissions },
+      sampleObserved({ hostAddresses: new Map([["eth0", ["192.0.2.1"]]]) }),
+      NOW,
+    ).state.tunnels.size;
+  assert.deepEqual([{}, { isRuled: true }, { isMarkRuled: true }].map(tunnelsFrom), [0, 2, 2]);
   assert.equal(
     desire(settings, { a: { ...HERE, remote: null }, b: { ...HERE, remote: null } }).tunnels.size,
     2,

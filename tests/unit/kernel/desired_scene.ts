@@ -5,7 +5,7 @@ import type { Observed } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
 export const NOW = 1_795_219_200_000;
-export const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
+export const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
 export const HOME = { ip: "198.51.100.2", port: 40_001 };
 export const HERE: Admission = { remote: HOME, port: 10_000, expiresAt: null };
 

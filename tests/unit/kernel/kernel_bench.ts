@@ -9,7 +9,7 @@ import { VirtualClock } from "../fake/clock.ts";
 import { FakeHost } from "../fake/host.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
 /** More FOU ports than the kernel lists in one message. */
 export const MANY = 100;
 

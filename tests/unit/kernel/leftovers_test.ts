@@ -7,7 +7,7 @@ import {
 import { type Listener, listenerKey, type Observed } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 
-const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
+const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
 const SETTINGS = sampleSettings({
   nft: { table: "vpn", counter: true },
   local: { ip: null, device: "eth0", ports: [10_001] },

@@ -10,7 +10,7 @@ import { asLines, type Lines } from "../fake/lines.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
 
 export const NOW = 1_700_000_000_000;
-export const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false };
+export const OUTSIDE = { ip: "192.0.2.1", device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
 
 /** A kernel with one network device, and the device that the ipip module makes. */
 export function newKernel(options: ConstructorParameters<typeof FakeKernel>[0] = {}): FakeKernel {

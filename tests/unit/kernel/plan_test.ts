@@ -171,7 +171,7 @@ Deno.test("planTransition() follows routing rules that come and go, by one trans
     peers: [samplePeer({ forceAlt: true })],
   });
   const planFor = (isRuled: boolean) => {
-    const outside = { ip: "192.0.2.1", device: "eth0", link: null, isRuled };
+    const outside = { ip: "192.0.2.1", device: "eth0", link: null, isRuled, isMarkRuled: false };
     const observed = sortOut(kernel.list("ipipou"), identityOf(settings), NOW);
     const { state } = desiredState({ settings, outside, admissions }, observed, NOW);
     return asLines(planTransition(observed, state, NOW));
@@ -257,7 +257,7 @@ Deno.test("planTransition() moves gate, listener and tunnels, and never leaves a
     const settings = sampleSettings({ local });
     const observed = look();
     const came = new Map([["ipipou0", { ...admission("198.51.100.2", 40001), port: local.ports[0] }]]);
-    const outside = { ip: local.ip!, device: "eth0", link: "eth0", isRuled: false };
+    const outside = { ip: local.ip!, device: "eth0", link: "eth0", isRuled: false, isMarkRuled: false };
     const { state } = desiredState({ settings, outside, admissions: came }, observed, NOW);
     kernel.run(asLines(planTransition(observed, state, NOW)), check);
     check();

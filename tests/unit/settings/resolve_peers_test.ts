@@ -121,6 +121,28 @@ Deno.test("loadSettings() names the device after the peer, and the instance afte
   assert.deepEqual(settings.peers.map(({ altIp }) => altIp), [null, null]);
 });
 
+Deno.test("loadSettings() makes two halves of a client's default route, where a device or a mark leads past it", () => {
+  const client = ["-r", "198.51.100.1:10001", "--tunl-ip", "172.28.0.3"];
+  const routesOf = (...words: readonly string[]) => load([...client, ...words], {}).settings.peers[0]!.routes;
+  const halves = ["0.0.0.0/1", "128.0.0.0/1"];
+  assert.deepEqual(routesOf("-b", "@eth0", "--routes", "0.0.0.0/0"), halves);
+  assert.deepEqual(
+    routesOf("-b", "192.0.2.1@eth0", "--routes", "128.0.0.0/1,0.0.0.0/0"),
+    halves.toReversed(),
+  );
+  assert.deepEqual(routesOf("--fou-mark", "0x66", "--routes", "10.0.0.0/8,0.0.0.0/0"), [
+    "10.0.0.0/8",
+    ...halves,
+  ]);
+  assert.deepEqual(routesOf("-b", "@eth0", "--routes", "198.51.100.0/24"), ["198.51.100.0/24"]);
+  const toml = `fou.local = "@eth0"
+    fou.remote = "vpn.example.com:10001"
+    tunl.ip = "172.28.0.3"
+    routes = ["0.0.0.0/0"]`;
+  const { settings } = load(["--config", "{dir}/c.toml"], { "c.toml": toml });
+  assert.deepEqual(settings.peers.map(({ routes }) => routes), [halves]);
+});
+
 Deno.test("loadSettings() allows a peer its tunnel address and its networks as sources", () => {
   const own = 'auth.token = "x"\ntunl.peer-ip = "10.1.0.9"\n';
   const allowedOf = (lines: string) => peerOf(own + lines).allowedIps;

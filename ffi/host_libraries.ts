@@ -1,5 +1,6 @@
 import { use } from "../lib/use.ts";
 import { openLibrary } from "./library.ts";
+import { procText } from "./proc_files.ts";
 import { LIBC_SOURCE } from "./libc.ts";
 import { QUEUE_SOURCE } from "./libnetfilter_queue.ts";
 
@@ -38,13 +39,16 @@ export function cLibraryVersion(): string {
   });
 }
 
-/** Loads libnetfilter_queue for a moment. @returns why it cannot; null: it can */
-export function queueLibraryProblem(): string | null {
+/** Loads libnetfilter_queue for a moment. @returns the name of its file, which tells its version, or why it cannot */
+export function queueLibrary(): { readonly file: string } | { readonly problem: string } {
   try {
-    openLibrary(QUEUE_SOURCE, {}).close();
-    return null;
+    const library = openLibrary(QUEUE_SOURCE, {});
+    const maps = procText("/proc/self/maps");
+    library.close();
+    const file = /\/(libnetfilter_queue\.so[\w.]*)$/m.exec(maps)?.[1];
+    return { file: file ?? QUEUE_SOURCE.name };
   } catch (error) {
-    return (error as Error).message;
+    return { problem: (error as Error).message };
   }
 }
 

@@ -12,8 +12,8 @@ export interface Host {
   readonly families: () => ReadonlySet<string> | null;
   /** Whether some program keeps the clock in step; null: unknown. */
   readonly isClockKept: () => boolean | null;
-  /** Loads libnetfilter_queue. @returns why it cannot; null: it can */
-  readonly queueLibraryProblem: () => string | null;
+  /** Loads libnetfilter_queue. @returns the name of its file, or why it cannot */
+  readonly queueLibrary: () => { readonly file: string } | { readonly problem: string };
   /** Features of a network device that are on, as `ethtool -k` calls them; null: unknown. */
   readonly features: (device: string) => ReadonlySet<string> | null;
   /** Listens to the ICMP messages that come to this host. @throws {SysError} EPERM without CAP_NET_RAW */

@@ -1,5 +1,5 @@
 import { judgeConfiguration } from "../doctor/configuration.ts";
-import type { Examined, Finding } from "../doctor/finding.ts";
+import { type Examined, type Finding, unseen } from "../doctor/finding.ts";
 import { examinedAsJson, exitCodeOf, formatExamined } from "../doctor/format.ts";
 import { judgeFirewall } from "../doctor/firewall.ts";
 import { traceWhile } from "../doctor/gather_firewall.ts";
@@ -48,15 +48,27 @@ export interface DoctorOutcome {
   readonly exitCode: ExitCode;
 }
 
+const NO_SETTINGS = unseen(
+  "settings",
+  `there is no NAME.toml in ${CONFIG_FOLDER}`,
+  "only the host was examined, for what a client needs",
+  "name a file: ipipou doctor ./NAME.toml",
+);
+
 /** Finds what keeps tunnels from working on this host. It changes nothing here. */
 export async function doctor(
   { name, nat, json }: DoctorRequest,
   sight: DoctorSystem,
 ): Promise<DoctorOutcome> {
   const configs = name === null ? allConfigs(sight) : [name];
+  const lacksSettings = configs.length > 0 ? [] : [NO_SETTINGS];
   const parts = configs.map((config) => ({ config, ...findMistakes(config, sight.files) }));
   const hostFacts = await gatherHost(parts.flatMap(({ settings }) => settings ?? []), sight);
-  const examined: Examined[] = [{ instance: null, about: "", findings: judgeHost(hostFacts) }];
+  const examined: Examined[] = [{
+    instance: null,
+    about: "",
+    findings: [...judgeHost(hostFacts), ...lacksSettings],
+  }];
   const { rights, modules: { modules } } = hostFacts;
   // Asking nftables for anything would load it.
   const hasNftables = ["loaded", "unknown"].includes(modules.get("nf_tables")!);

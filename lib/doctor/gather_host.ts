@@ -52,7 +52,7 @@ export async function gatherHost(
     },
     tools: {
       tools: await findTools(system),
-      queueLibrary: findQueueLibrary(hasServer, host),
+      queueLibrary: hasServer ? host.queueLibrary() : null,
       cLibrary: host.cLibrary(),
       ...{ distribution, hasServer },
     },
@@ -97,11 +97,4 @@ async function findTools({ hasProgram, runProgram }: HostSystem["system"]): Prom
     (["ip", "nft", "modprobe", "ss"] as const).map(find),
   ) as [Tool | null, Tool | null, Tool | null, Tool | null];
   return { ip, nft, modprobe, ss };
-}
-
-function findQueueLibrary(isNeeded: boolean, host: Host): ToolFacts["queueLibrary"] {
-  const problem = isNeeded ? host.queueLibraryProblem() : null;
-  if (problem !== null) return { problem };
-  const file = /\/(libnetfilter_queue\.so[\w.]*)$/m.exec(host.read("/proc/self/maps") ?? "")?.[1];
-  return { file: file ?? "libnetfilter_queue" };
 }

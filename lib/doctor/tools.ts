@@ -13,8 +13,8 @@ export interface Tool {
 export interface ToolFacts {
   /** Null: it is not in PATH. */
   readonly tools: Readonly<Record<ProgramName, Tool | null>>;
-  /** Why libnetfilter_queue cannot be loaded, or the file it is in. */
-  readonly queueLibrary: { readonly problem: string } | { readonly file: string };
+  /** The file of libnetfilter_queue, or why it cannot be loaded; null: it is not needed. */
+  readonly queueLibrary: { readonly problem: string } | { readonly file: string } | null;
   /** The C library, with its version where it tells. */
   readonly cLibrary: string;
   readonly distribution: Distribution;
@@ -54,8 +54,8 @@ export function judgeTools(facts: ToolFacts): Finding[] {
 }
 
 /** Judges whether the libraries are there that it loads. */
-export function judgeLibraries({ queueLibrary, cLibrary, distribution, hasServer }: ToolFacts): Finding[] {
-  if (!hasServer) return [fine("libraries", cLibrary)];
+export function judgeLibraries({ queueLibrary, cLibrary, distribution }: ToolFacts): Finding[] {
+  if (queueLibrary === null) return [fine("libraries", cLibrary)];
   if ("file" in queueLibrary) return [fine("libraries", `${cLibrary}, ${queueLibrary.file}`)];
   return [
     fine("libraries", cLibrary),

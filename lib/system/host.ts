@@ -1,6 +1,6 @@
 import { listFeatures } from "../../ffi/device_features.ts";
 import { listFamilies } from "../../ffi/generic_families.ts";
-import { cLibraryVersion, isClockKept, queueLibraryProblem } from "../../ffi/host_libraries.ts";
+import { cLibraryVersion, isClockKept, queueLibrary } from "../../ffi/host_libraries.ts";
 import { IcmpSocket } from "../../ffi/icmp_socket.ts";
 import { NftTrace } from "../../ffi/nft_trace.ts";
 import { holdPort } from "../../ffi/port_probe.ts";
@@ -16,7 +16,7 @@ export const HOST: Host = {
   families: () => orNull(listFamilies),
   isClockKept,
   features: (device) => orNull(() => listFeatures(device)),
-  queueLibraryProblem,
+  queueLibrary,
   holdPort,
   openTrace: (wanted) => new NftTrace(wanted),
   openIcmp: () => new IcmpSocket(),

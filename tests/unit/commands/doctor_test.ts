@@ -65,6 +65,7 @@ class Patient {
   rules = "";
   /** Bytes of the longest packet that gets anywhere. */
   longest = 1_500;
+  settings: Readonly<Record<string, string>> = { "/etc/ipipou/office.toml": OFFICE };
   readonly runs: string[] = [];
   /** What its kernel was asked to trace, and what it tells then. */
   readonly traces: TraceRequest[] = [];
@@ -93,7 +94,7 @@ class Patient {
     const examining = doctor(invocation, {
       system: { ...system, ...this.#replace(system, icmp) },
       host: this.#makeHost(icmp),
-      files: filesInMemory({ "/etc/ipipou/office.toml": OFFICE, ...MODULES, ...files }),
+      files: filesInMemory({ ...this.settings, ...MODULES, ...files }),
       status: statusSystem(system.clock, reader, routes, sockets, {
         holderOf: () => null,
         instanceOf: () => null,
@@ -140,7 +141,7 @@ class Patient {
       families: () => this.families,
       isClockKept: () => true,
       features: () => new Set(["rx-gro", "tx-generic-segmentation"]),
-      queueLibraryProblem: () => null,
+      queueLibrary: () => ({ file: "libnetfilter_queue.so.1.5.0" }),
       holdPort: () => ({ [Symbol.dispose]: () => {} }),
       openTrace: (wanted) => {
         this.traces.push(wanted);
@@ -318,6 +319,14 @@ Deno.test("doctor sends nothing for a user who may not, and says what it could n
   assert.match(text, /unseen +server +whether 192\.0\.2\.1:10000 accepts this client\n/);
   assert.match(text, /^nothing wrong was found; 2 things could not be looked at$/m);
   assert.deepEqual([exitCode, patient.world.seen.length], [0, length]);
+});
+
+Deno.test("doctor examines the host alone where there are no settings, and says so", async () => {
+  const patient = new Patient();
+  patient.settings = {};
+  const { text, exitCode } = await patient.examine();
+  assert.match(text, /\n {2}unseen +settings +there is no NAME\.toml in \/etc\/ipipou\/\n/);
+  assert.equal(exitCode, 0);
 });
 
 Deno.test("doctor asks for no FOU ports where that would load the module", async () => {

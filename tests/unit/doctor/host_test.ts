@@ -98,8 +98,9 @@ Deno.test("judgeTools() and judgeLibraries() name what is missing by what needs 
   assert.equal(levelOf({ tools: { ...tools, nft: null } }), "warning: apt install nftables");
   assert.equal(levelOf({ tools: { ...tools, nft: null }, hasServer: true }), "fault: apt install nftables");
   const lost = { queueLibrary: { problem: "Cannot load libnetfilter_queue" } };
-  assert.deepEqual(brief(judgeLibraries(toolFacts(lost))), ["ok: glibc 2.36"]);
-  assert.deepEqual(brief(judgeLibraries(toolFacts({ ...lost, hasServer: true }))), [
+  assert.deepEqual(brief(judgeLibraries(toolFacts({ queueLibrary: null }))), ["ok: glibc 2.36"]);
+  assert.deepEqual(brief(judgeLibraries(toolFacts())), ["ok: glibc 2.36, libnetfilter_queue.so.1.5.0"]);
+  assert.deepEqual(brief(judgeLibraries(toolFacts(lost))), [
     "ok: glibc 2.36",
     "fault: apt install libnetfilter-queue1",
   ]);

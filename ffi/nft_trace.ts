@@ -42,8 +42,12 @@ export class NftTrace implements PacketTrace {
     return this.#loop.read(() => this.#receive());
   }
 
-  [Symbol.dispose](): void {
+  stop(): void {
     this.#owner.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
     this.#loop.close();
   }
 

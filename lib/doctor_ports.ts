@@ -49,6 +49,8 @@ export interface PacketTrace extends Disposable {
   readonly table: string;
   /** Until it is closed. One reader at a time. @throws {SysError} */
   events(): AsyncIterable<TraceEvent>;
+  /** Has no more packets traced. Events of those that were may still come. */
+  stop(): void;
 }
 
 /** What nftables did with a packet at one place. */

@@ -5,7 +5,7 @@ import { openTunnels } from "./gather_mtu.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 import { type Drop, type TraceSubjects, TraceSummary } from "./trace.ts";
 
-/** Milliseconds for what still comes by, and between looks whether something has. */
+/** Milliseconds for what still comes by, and between looks whether something has; also for what is told last. */
 const PATIENCE = 3_000;
 const PAUSE = 100;
 /** Milliseconds that `nft` has to list a chain. */
@@ -39,6 +39,8 @@ export async function traceWhile<T>(
   const reading = readAll(trace, summary);
   const result = await work();
   await awaitPackets(summary, system);
+  trace.stop();
+  await system.system.clock.waitUntil(system.system.clock.now() + PAUSE);
   trace[Symbol.dispose]();
   const problem = await reading;
   const drops = await Promise.all(
@@ -72,11 +74,11 @@ async function readAll(trace: PacketTrace, summary: TraceSummary): Promise<strin
   }
 }
 
-/** What comes from outside tells most: waits until some of it has come by, or nothing has for long enough. */
+/** What others begin tells more than what answers us: waits until some of it has come by, or nothing has for long enough. */
 async function awaitPackets(summary: TraceSummary, { system: { clock } }: InstanceSystem): Promise<void> {
   const deadline = clock.now() + PATIENCE;
   do await clock.waitUntil(clock.now() + PAUSE); while (
-    !summary.traced.has("udp in") && clock.now() < deadline
+    !summary.traced.has("out of tunnel") && clock.now() < deadline
   );
 }
 

@@ -148,6 +148,7 @@ class Patient {
         return {
           table: "ipipou-doctor-1",
           events: () => this.events.read(),
+          stop: () => {},
           [Symbol.dispose]: () => this.events.close(),
         };
       },

@@ -105,7 +105,7 @@ async function measure(total: number, members: readonly Member[], unit: number):
 async function expire(scenario: Scenario, server: Process, peers: readonly Member[]): Promise<number> {
   await scenario.write("hub.toml", hubToml(peers).replace("[auth]\n", "[auth]\nlifetime = 5\n"));
   server.signal("SIGHUP");
-  await server.waitForLine(/reload: .*auth-lifetime/, WAIT);
+  await server.waitForLine(/reload: .*auth\.lifetime/, WAIT);
   const before = await cpuMs(server.pid);
   await eventually("all are shut out", async () => {
     const list = ["nft", "list", "map", "ip", "ipipou", "remotes-ipipou1"];

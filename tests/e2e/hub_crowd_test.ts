@@ -32,7 +32,7 @@ Deno.test("hundreds of clients connect in one burst, many of them move in anothe
     const { name, ip } = all.at(-1)!;
     await scenario.write("hub.toml", hubToml(all).replace(`"${ip}"`, '"172.28.63.77"'));
     server.signal("SIGHUP");
-    await server.waitForLine(new RegExp(`reload: ${name}: --tunl-peer-ip changed`), 120_000);
+    await server.waitForLine(new RegExp(`reload: ${name}: tunl\\.peer-ip changed`), 120_000);
     return await take();
   };
   const alone = await start(hubToml(members.slice(0, 1)));

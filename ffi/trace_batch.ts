@@ -30,6 +30,9 @@ const NFTA_LIMIT = { rate: 1, unit: 2, burst: 3, type: 4 } as const;
 const NFTA_IMMEDIATE = { register: 1, data: 2 } as const;
 const NFT_REG_1 = 1;
 const IPPROTO_UDP = 17;
+/** Offsets in an IPv4 header, and in a UDP header. */
+const IP = { source: 12, destination: 16 } as const;
+const UDP = { source: 0, destination: 2 } as const;
 const NAME_LENGTH = 16;
 
 /** Chains by their hook's number: before all others. */
@@ -38,12 +41,18 @@ const PRIORITY = -500;
 /** Packets a second that each rule has traced. */
 const RATE = 20;
 
-/** An IPv4 header's field, or a UDP header's, or what the kernel knows of a packet. */
-type Match =
-  | { readonly kind: "source" | "destination"; readonly ip: string }
-  | { readonly kind: "source port" | "destination port"; readonly port: number }
-  | { readonly kind: "from" | "to"; readonly device: string }
-  | { readonly kind: "udp" };
+/** A part of a packet, or what the kernel knows of it, and what that is to be. */
+interface Match {
+  readonly field:
+    | { readonly meta: number }
+    | { readonly base: number; readonly offset: number; readonly length: number };
+  readonly writeValue: (encoder: NetlinkEncoder) => void;
+}
+
+const IS_UDP: Match = {
+  field: { meta: NFT_META.l4proto },
+  writeValue: (encoder) => encoder.byte(IPPROTO_UDP),
+};
 
 /**
  * Encodes the transaction that has packets traced.
@@ -88,26 +97,42 @@ export function encodeTrace(table: string, wanted: TraceRequest, first: number) 
 }
 
 function rulesFor({ ends, devices }: TraceRequest): { chain: string; matches: Match[] }[] {
+  const [from, to] = [NFT_META.iifname, NFT_META.oifname];
   return [
     ...ends.flatMap(({ ip, port }) => [
       {
         chain: "prerouting",
-        matches: [{ kind: "destination", ip }, { kind: "udp" }, {
-          kind: "destination port",
-          port,
-        }] as Match[],
+        matches: [isAddress(IP.destination, ip), IS_UDP, isPort(UDP.destination, port)],
       },
-      {
-        chain: "output",
-        matches: [{ kind: "source", ip }, { kind: "udp" }, { kind: "source port", port }] as Match[],
-      },
+      { chain: "output", matches: [isAddress(IP.source, ip), IS_UDP, isPort(UDP.source, port)] },
     ]),
     ...devices.flatMap((device) => [
-      { chain: "prerouting", matches: [{ kind: "from", device }] as Match[] },
-      { chain: "forward", matches: [{ kind: "to", device }] as Match[] },
-      { chain: "output", matches: [{ kind: "to", device }] as Match[] },
+      { chain: "prerouting", matches: [isDevice(from, device)] },
+      { chain: "forward", matches: [isDevice(to, device)] },
+      { chain: "output", matches: [isDevice(to, device)] },
     ]),
   ];
+}
+
+function isAddress(offset: number, ip: string): Match {
+  const field = { base: NFT_PAYLOAD.network, offset, length: 4 };
+  return { field, writeValue: (encoder) => encoder.address(ip) };
+}
+
+function isPort(offset: number, port: number): Match {
+  const field = { base: NFT_PAYLOAD.transport, offset, length: 2 };
+  return { field, writeValue: (encoder) => encoder.networkShort(port) };
+}
+
+function isDevice(meta: number, device: string): Match {
+  return {
+    field: { meta },
+    writeValue: (encoder) => {
+      const end = encoder.length + NAME_LENGTH;
+      encoder.text(device);
+      encoder.fill(end);
+    },
+  };
 }
 
 function encodeChain(encoder: NetlinkEncoder, table: string, chain: string, hook: number): void {
@@ -121,76 +146,60 @@ function encodeChain(encoder: NetlinkEncoder, table: string, chain: string, hook
 }
 
 function encodeRule(encoder: NetlinkEncoder, table: string, chain: string, matches: readonly Match[]): void {
-  const word = (type: number, value: number) => encoder.attribute(type, () => encoder.networkWord(value));
-  const expression = (name: string, writeData: () => void) =>
-    encoder.nested(NFTA_LIST_ELEM, () => {
-      encoder.attribute(NFTA_EXPR.name, () => encoder.string(name));
-      encoder.nested(NFTA_EXPR.data, writeData);
-    });
   encoder.attribute(NFTA_TABLE, () => encoder.string(table));
   encoder.attribute(NFTA_RULE_CHAIN, () => encoder.string(chain));
   encoder.nested(NFTA_RULE_EXPRESSIONS, () => {
-    for (const match of matches) encodeMatch(encoder, match, expression, word);
-    expression("limit", () => {
+    for (const match of matches) encodeMatch(encoder, match);
+    encodeExpression(encoder, "limit", (word) => {
       encoder.attribute(NFTA_LIMIT.rate, () => encoder.networkLong(RATE));
       encoder.attribute(NFTA_LIMIT.unit, () => encoder.networkLong(1));
       word(NFTA_LIMIT.burst, RATE);
       word(NFTA_LIMIT.type, 0);
     });
-    expression("immediate", () => {
+    encodeExpression(encoder, "immediate", (word) => {
       word(NFTA_IMMEDIATE.register, NFT_REG_1);
       encoder.nested(NFTA_IMMEDIATE.data, () => encoder.attribute(NFTA_DATA.value, () => encoder.byte(1)));
     });
-    expression("meta", () => {
+    encodeExpression(encoder, "meta", (word) => {
       word(NFTA_META.key, NFT_META.nftrace);
       word(NFTA_META.fromRegister, NFT_REG_1);
     });
   });
 }
 
-function encodeMatch(
-  encoder: NetlinkEncoder,
-  match: Match,
-  expression: (name: string, writeData: () => void) => void,
-  word: (type: number, value: number) => void,
-): void {
-  const meta = (key: number) =>
-    expression("meta", () => {
+function encodeMatch(encoder: NetlinkEncoder, { field, writeValue }: Match): void {
+  encodeExpression(encoder, "meta" in field ? "meta" : "payload", (word) => {
+    if ("meta" in field) {
       word(NFTA_META.toRegister, NFT_REG_1);
-      word(NFTA_META.key, key);
-    });
-  const payload = (base: number, offset: number, length: number) =>
-    expression("payload", () => {
+      word(NFTA_META.key, field.meta);
+    } else {
       word(NFTA_PAYLOAD.register, NFT_REG_1);
-      word(NFTA_PAYLOAD.base, base);
-      word(NFTA_PAYLOAD.offset, offset);
-      word(NFTA_PAYLOAD.length, length);
-    });
-  const equals = (write: () => void) =>
-    expression("cmp", () => {
-      word(NFTA_CMP.register, NFT_REG_1);
-      word(NFTA_CMP.op, NFT_CMP_EQ);
-      encoder.nested(NFTA_CMP.data, () => encoder.attribute(NFTA_DATA.value, write));
-    });
-  switch (match.kind) {
-    case "udp":
-      meta(NFT_META.l4proto);
-      return equals(() => encoder.byte(IPPROTO_UDP));
-    case "source":
-    case "destination":
-      payload(NFT_PAYLOAD.network, match.kind === "source" ? 12 : 16, 4);
-      return equals(() => encoder.address(match.ip));
-    case "source port":
-    case "destination port":
-      payload(NFT_PAYLOAD.transport, match.kind === "source port" ? 0 : 2, 2);
-      return equals(() => encoder.networkShort(match.port));
-    case "from":
-    case "to":
-      meta(match.kind === "from" ? NFT_META.iifname : NFT_META.oifname);
-      return equals(() => {
-        const end = encoder.length + NAME_LENGTH;
-        encoder.text(match.device);
-        encoder.fill(end);
-      });
-  }
+      word(NFTA_PAYLOAD.base, field.base);
+      word(NFTA_PAYLOAD.offset, field.offset);
+      word(NFTA_PAYLOAD.length, field.length);
+    }
+  });
+  encodeExpression(encoder, "cmp", (word) => {
+    word(NFTA_CMP.register, NFT_REG_1);
+    word(NFTA_CMP.op, NFT_CMP_EQ);
+    encoder.nested(
+      NFTA_CMP.data,
+      () => encoder.attribute(NFTA_DATA.value, () => writeValue(encoder)),
+    );
+  });
+}
+
+/** @param writeData gets what writes an attribute of a word */
+function encodeExpression(
+  encoder: NetlinkEncoder,
+  name: string,
+  writeData: (word: (type: number, value: number) => void) => void,
+): void {
+  encoder.nested(NFTA_LIST_ELEM, () => {
+    encoder.attribute(NFTA_EXPR.name, () => encoder.string(name));
+    encoder.nested(
+      NFTA_EXPR.data,
+      () => writeData((type, value) => encoder.attribute(type, () => encoder.networkWord(value))),
+    );
+  });
 }

@@ -5,9 +5,9 @@ import { openTunnels } from "./gather_mtu.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 import { type Drop, type TraceSubjects, TraceSummary } from "./trace.ts";
 
-/** Milliseconds for what still comes by, and between looks whether something has; also for what is told last. */
+/** Milliseconds for something that others began to come by, and then for what is told last. */
 const PATIENCE = 3_000;
-const PAUSE = 100;
+const GRACE = 100;
 /** Milliseconds that `nft` has to list a chain. */
 const TIME_LIMIT = 5_000;
 /** Drops whose rules are listed. */
@@ -36,11 +36,14 @@ export async function traceWhile<T>(
   }
   using _trace = trace;
   const summary = new TraceSummary({ ...subjects, trace: trace.table });
-  const reading = readAll(trace, summary);
+  // What others begin tells more than what answers us.
+  const hasCome = new AbortController();
+  const reading = readAll(trace, summary, hasCome);
   const result = await work();
-  await awaitPackets(summary, system);
+  const { clock } = system.system;
+  await clock.waitUntil(clock.now() + PATIENCE, hasCome.signal);
   trace.stop();
-  await system.system.clock.waitUntil(system.system.clock.now() + PAUSE);
+  await clock.waitUntil(clock.now() + GRACE);
   trace[Symbol.dispose]();
   const problem = await reading;
   const drops = await Promise.all(
@@ -64,22 +67,21 @@ function subjectsOf({ settings, observed, devices, outside, server }: Sight): Om
   };
 }
 
-/** @returns why it ended too early; null: it did not */
-async function readAll(trace: PacketTrace, summary: TraceSummary): Promise<string | null> {
+/** @param hasCome aborted when something has come out of a tunnel @returns why it ended too early; null: it did not */
+async function readAll(
+  trace: PacketTrace,
+  summary: TraceSummary,
+  hasCome: AbortController,
+): Promise<string | null> {
   try {
-    for await (const event of trace.events()) summary.add(event);
+    for await (const event of trace.events()) {
+      summary.add(event);
+      if (summary.traced.has("out of tunnel")) hasCome.abort();
+    }
     return null;
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** What others begin tells more than what answers us: waits until some of it has come by, or nothing has for long enough. */
-async function awaitPackets(summary: TraceSummary, { system: { clock } }: InstanceSystem): Promise<void> {
-  const deadline = clock.now() + PATIENCE;
-  do await clock.waitUntil(clock.now() + PAUSE); while (
-    !summary.traced.has("out of tunnel") && clock.now() < deadline
-  );
 }
 
 async function explainDrop(drop: Drop, { system }: InstanceSystem): Promise<ExplainedDrop> {

@@ -28,18 +28,14 @@ const ASK_SERVER =
 
 /** Judges whether the server lets this client in. */
 export function judgeReach({ server, expectsReplies, reach }: ReachFacts): Finding {
-  const fault = (what: string, why: string, cure: string): Finding => ({
-    ...{ topic: "server", level: "fault", what, why, cure },
-  });
-  if (reach === null) {
-    return unseen(
-      "server",
-      `whether ${server} accepts this client`,
-      "only root can send an auth packet",
-      "run it as root",
-    );
-  }
-  switch (reach.kind) {
+  switch (reach?.kind) {
+    case undefined:
+      return unseen(
+        "server",
+        `whether ${server} accepts this client`,
+        "only root can send an auth packet",
+        "run it as root",
+      );
     case "accepted":
       return fine("server", `${server} accepts this client, after ${Math.round(reach.after)} ms`);
     case "unproven":
@@ -72,6 +68,10 @@ export function judgeReach({ server, expectsReplies, reach }: ReachFacts): Findi
   }
 }
 
+function fault(what: string, why: string, cure: string): Finding {
+  return { topic: "server", level: "fault", what, why, cure };
+}
+
 function judgeSilence(server: string, expectsReplies: boolean, echoes: boolean): Finding {
   if (!expectsReplies) {
     return unseen(
@@ -84,9 +84,9 @@ function judgeSilence(server: string, expectsReplies: boolean, echoes: boolean):
   const host = echoes
     ? "the host answers pings, so it is there"
     : "the host answers no pings either: it is down, or something on the way drops both";
-  return {
-    ...{ topic: "server", level: "fault", what: `${server} gave no answer` },
-    why: `it refuses this client without a word, does not reply, or auth packets do not arrive; ${host}`,
-    cure: `${ASK_SERVER}; if that says nothing, let its UDP port in, and see that it has reply-on-auth-ok`,
-  };
+  return fault(
+    `${server} gave no answer`,
+    `it refuses this client without a word, does not reply, or auth packets do not arrive; ${host}`,
+    `${ASK_SERVER}; if that says nothing, let its UDP port in, and see that it has reply-on-auth-ok`,
+  );
 }

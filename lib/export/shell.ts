@@ -29,10 +29,7 @@ export function deviceScript(instance: FixedInstance): string[] {
 }
 
 function program(instance: FixedInstance, addressing: (tunnel: FixedTunnel) => string[]): string[] {
-  const { tunnels, port } = instance;
-  const devices = tunnels.map(({ peer: { tunnel: { device } } }) => device);
-  const table = tableOf(instance);
-  const fou = `port ${port} ipproto 4${instance.local === null ? "" : ` local ${instance.local}`}`;
+  const devices = instance.tunnels.map(({ peer: { tunnel: { device } } }) => device);
   return [
     "set -eu",
     `devices="${devices.join(" ")}"`,
@@ -41,16 +38,36 @@ function program(instance: FixedInstance, addressing: (tunnel: FixedTunnel) => s
     `  ip link show dev "$1" 2>/dev/null | grep -q "alias ${aliasOf(instance)}\\$"`,
     "}",
     "",
+    ...removal(instance),
+    "",
+    ...making(instance, addressing),
+    "",
+    'case "${1-}" in',
+    "  up) up ;;",
+    "  down) remove ;;",
+    '  *) echo "Usage: $0 up|down" >&2; exit 2 ;;',
+    "esac",
+  ];
+}
+
+function removal(instance: FixedInstance): string[] {
+  const table = tableOf(instance);
+  return [
     "remove() {",
     "  found=",
     '  for device in $devices; do if ours "$device"; then found=1; fi; done',
     `  if nft list table ip ${table} >/dev/null 2>&1; then found=1; fi`,
     '  if [ -z "$found" ]; then return; fi',
-    `  ip fou del ${fou} 2>/dev/null || true`,
+    `  ip fou del ${fouPort(instance)} 2>/dev/null || true`,
     '  for device in $devices; do if ours "$device"; then ip link delete dev "$device"; fi; done',
     `  nft delete table ip ${table} 2>/dev/null || true`,
     "}",
-    "",
+  ];
+}
+
+function making(instance: FixedInstance, addressing: (tunnel: FixedTunnel) => string[]): string[] {
+  const links = instance.tunnels.flatMap((tunnel) => [...linkLines(instance, tunnel), ...addressing(tunnel)]);
+  return [
     "up() {",
     "  for device in $devices; do",
     '    if ! ours "$device" && ip link show dev "$device" >/dev/null 2>&1; then',
@@ -64,21 +81,18 @@ function program(instance: FixedInstance, addressing: (tunnel: FixedTunnel) => s
     "  nft -f - <<'END'",
     ...gateLines(instance),
     "END",
-    `  ip fou add ${fou} || { nft delete table ip ${table}; exit 1; }`,
+    `  ip fou add ${fouPort(instance)} || { nft delete table ip ${tableOf(instance)}; exit 1; }`,
     "  # Whatever fails from here on, nothing stays.",
     "  trap remove EXIT",
-    ...tunnels.flatMap((tunnel) => [...linkLines(instance, tunnel), ...addressing(tunnel)]).map((line) =>
-      `  ip ${line}`
-    ),
+    ...links.map((line) => `  ip ${line}`),
     "  trap - EXIT",
     "}",
-    "",
-    'case "${1-}" in',
-    "  up) up ;;",
-    "  down) remove ;;",
-    '  *) echo "Usage: $0 up|down" >&2; exit 2 ;;',
-    "esac",
   ];
+}
+
+/** As `ip fou` takes it. */
+function fouPort({ port, local }: FixedInstance): string {
+  return `port ${port} ipproto 4${local === null ? "" : ` local ${local}`}`;
 }
 
 function linkLines(instance: FixedInstance, { peer, remote, header }: FixedTunnel): string[] {

@@ -1,8 +1,8 @@
 import { judgeConfiguration } from "../doctor/configuration.ts";
 import { type Examined, type Finding, unseen } from "../doctor/finding.ts";
 import { examinedAsJson, exitCodeOf, formatExamined } from "../doctor/format.ts";
-import { judgeFirewall } from "../doctor/firewall.ts";
-import { traceWhile } from "../doctor/gather_firewall.ts";
+import { judgeFirewall, judgeLegacy, judgeUntraced } from "../doctor/firewall.ts";
+import { listLegacy, traceWhile } from "../doctor/gather_firewall.ts";
 import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
 import { gatherInstance } from "../doctor/gather_instance.ts";
 import { gatherMtus } from "../doctor/gather_mtu.ts";
@@ -10,7 +10,7 @@ import { beginOffloads } from "../doctor/gather_offloads.ts";
 import { gatherNat } from "../doctor/gather_nat.ts";
 import { gatherReach } from "../doctor/gather_reach.ts";
 import { judgeHost, judgeInstance } from "../doctor/judge.ts";
-import { judgeMtu } from "../doctor/mtu.ts";
+import { judgeMtu, unseenMtu } from "../doctor/mtu.ts";
 import { judgeNat } from "../doctor/nat.ts";
 import { judgeOffloads } from "../doctor/offloads.ts";
 import { Pinger } from "../doctor/pinger.ts";
@@ -108,10 +108,12 @@ async function examine(
   const { result, firewall } = isTraced
     ? await traceWhile(sight, system, probe)
     : { result: await probe(), firewall: null };
+  const traced = firewall === null ? [judgeUntraced(hasNftables)] : judgeFirewall(firewall);
   return [
     ...still,
     ...result,
-    ...firewall === null ? [] : judgeFirewall(firewall),
+    ...traced,
+    ...judgeLegacy(listLegacy(system)),
     ...offloads().flatMap(judgeOffloads),
   ];
 }
@@ -124,11 +126,11 @@ async function probeWays(
   measuresNat: boolean,
 ): Promise<Finding[]> {
   const reach = sight.settings.mode === "client" ? await gatherReach(sight, system, pinger) : null;
-  const mtus = pinger === null ? [] : await gatherMtus(sight, system, pinger);
+  const mtus = pinger === null ? [unseenMtu()] : (await gatherMtus(sight, system, pinger)).map(judgeMtu);
   const nat = measuresNat && reach !== null ? await gatherNat(sight, system, reach) : null;
   return [
     ...reach === null ? [] : [judgeReach(reach)],
-    ...mtus.map(judgeMtu),
+    ...mtus,
     ...nat === null ? [] : [judgeNat(nat)],
   ];
 }

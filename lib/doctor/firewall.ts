@@ -15,33 +15,48 @@ export interface FirewallFacts {
   readonly problem: string | null;
   readonly traced: ReadonlyMap<PacketKind, number>;
   readonly drops: readonly ExplainedDrop[];
-  /** Tables of the older iptables, whose rules nothing traces. */
-  readonly legacy: readonly string[];
 }
 
 /** Judges whether a firewall of this host drops packets of the instance. */
-export function judgeFirewall({ problem, traced, drops, legacy }: FirewallFacts): Finding[] {
+export function judgeFirewall({ problem, traced, drops }: FirewallFacts): Finding[] {
   if (problem !== null) return [unseen("firewall", "packets cannot be traced through nftables", problem)];
+  if (drops.length > 0) {
+    return drops.map((drop) => judgeDrop(drop, Math.max(drop.count, traced.get(drop.kind) ?? 0)));
+  }
   const count = [...traced.values()].reduce((sum, number) => sum + number, 0);
-  return [
-    ...drops.map((drop) => judgeDrop(drop, Math.max(drop.count, traced.get(drop.kind) ?? 0))),
-    ...legacy.length === 0 ? [] : [unseen(
-      "firewall",
-      `rules of the older iptables (${legacy.join(", ")})`,
-      "only those of nftables can be traced",
-      "iptables-legacy -nvL shows how many packets each of them dropped",
-    )],
-    ...drops.length > 0 ? [] : count === 0
-      ? [
-        unseen(
-          "firewall",
-          "no packet of the instance came by",
-          "only what comes by can be traced",
-          "run it again while the other side pings through the tunnel",
-        ),
-      ]
-      : [fine("firewall", `${count} packets of the instance were traced through nftables: none is dropped`)],
-  ];
+  if (count > 0) {
+    return [
+      fine("firewall", `${count} packets of the instance were traced through nftables: none is dropped`),
+    ];
+  }
+  return [unseen(
+    "firewall",
+    "no packet of the instance came by",
+    "only what comes by can be traced",
+    "run it again while the other side pings through the tunnel",
+  )];
+}
+
+/** Says what is not traced. @param hasNftables whether nftables may have rules, which this user may not see */
+export function judgeUntraced(hasNftables: boolean): Finding {
+  if (!hasNftables) return fine("firewall", "nf_tables is not loaded, so nftables has no rules");
+  return unseen(
+    "firewall",
+    "whether a firewall drops packets of the instance",
+    "only root can have them traced",
+    "run it as root",
+  );
+}
+
+/** Judges the tables of the older iptables, whose rules nothing traces. @param tables their names */
+export function judgeLegacy(tables: readonly string[]): Finding[] {
+  if (tables.length === 0) return [];
+  return [unseen(
+    "firewall",
+    `rules of the older iptables (${tables.join(", ")})`,
+    "only those of nftables can be traced",
+    "iptables-legacy -nvL shows how many packets each of them dropped",
+  )];
 }
 
 function judgeDrop(drop: ExplainedDrop, traced: number): Finding {

@@ -26,7 +26,7 @@ export async function traceWhile<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly firewall: FirewallFacts }> {
   const subjects = subjectsOf(sight);
-  const none = { problem: null, traced: new Map(), drops: [], legacy: listLegacy(system) };
+  const none = { problem: null, traced: new Map(), drops: [] };
   if (subjects.ends.length + subjects.devices.size === 0) return { result: await work(), firewall: none };
   let trace: PacketTrace;
   try {
@@ -100,7 +100,8 @@ async function explainDrop(drop: Drop, { system }: InstanceSystem): Promise<Expl
   return { ...unknown, rule, keeper: isIptables ? "iptables" : unknown.keeper };
 }
 
-function listLegacy({ host }: InstanceSystem): string[] {
+/** Names of the tables that the older iptables has. */
+export function listLegacy({ host }: Pick<InstanceSystem, "host">): string[] {
   return (host.read("/proc/net/ip_tables_names") ?? "").split("\n").filter((name) => name !== "");
 }
 

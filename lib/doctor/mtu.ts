@@ -49,6 +49,11 @@ export function judgeMtu({ device, target, mtu, longest }: MtuFacts): Finding {
   };
 }
 
+/** They were not looked for. */
+export function unseenMtu(): Finding {
+  return unseen("mtu", "the longest packets that get through", "only root can send pings", "run it as root");
+}
+
 /**
  * Finds the longest packets that get through and back.
  *

@@ -180,6 +180,7 @@ office: client of server.example:10000, instance ipipou1
   ok       reverse path  rp_filter of eth0 is not strict
   ok       server        192.0.2.1:10000 accepts this client, after 0 ms
   ok       mtu           packets of 1472 bytes get through ipipou1, and back from 172.28.0.0
+  ok       firewall      nf_tables is not loaded, so nftables has no rules
   ok       offloads      eth0 is a virtual device, and no checksum was wrong
 
 nothing wrong was found
@@ -290,6 +291,13 @@ Deno.test("doctor names the rule of a firewall that drops packets of the instanc
   assert.ok(patient.events.isClosed);
 });
 
+Deno.test("doctor names rules of the older iptables also where nftables is not there", async () => {
+  const patient = await Patient.begin();
+  patient.proc = { ...PROC, "/proc/net/ip_tables_names": "filter\n" };
+  const { text } = await patient.examine();
+  assert.match(text, /unseen +firewall +rules of the older iptables \(filter\)\n/);
+});
+
 Deno.test("doctor --json has each finding with its instance, and no secret", async () => {
   const patient = await Patient.begin();
   const hub = `server = true\n[fou]\nlocal = "@eth9"\n[auth]\nsecret = "hunter2"\n[[peer]]\nname = "a"\n` +
@@ -318,8 +326,15 @@ Deno.test("doctor sends nothing for a user who may not, and says what it could n
   const { length } = patient.world.seen;
   const { text, exitCode } = await patient.examine();
   assert.match(text, /unseen +server +whether 192\.0\.2\.1:10000 accepts this client\n/);
-  assert.match(text, /^nothing wrong was found; 2 things could not be looked at$/m);
+  assert.match(text, /unseen +mtu +the longest packets that get through\n/);
+  assert.match(text, /^nothing wrong was found; 3 things could not be looked at$/m);
   assert.deepEqual([exitCode, patient.world.seen.length], [0, length]);
+  patient.modules = ["ipip", "nf_tables"];
+  assert.match(
+    (await patient.examine()).text,
+    /unseen +firewall +whether a firewall drops packets of the instance\n/,
+  );
+  assert.deepEqual(patient.traces, []);
 });
 
 Deno.test("doctor examines the host alone where there are no settings, and says so", async () => {

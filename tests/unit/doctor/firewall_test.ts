@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { type ExplainedDrop, type FirewallFacts, judgeFirewall } from "../../../lib/doctor/firewall.ts";
+import {
+  type ExplainedDrop,
+  type FirewallFacts,
+  judgeFirewall,
+  judgeLegacy,
+  judgeUntraced,
+} from "../../../lib/doctor/firewall.ts";
 import { TraceSummary } from "../../../lib/doctor/trace.ts";
 import type { TraceEvent } from "../../../lib/doctor_ports.ts";
 import { buildPing, buildUdpPacket, type Endpoint } from "../../../lib/packet.ts";
@@ -83,7 +89,7 @@ const DROP: ExplainedDrop = {
 
 function judge(fields: Partial<FirewallFacts>) {
   const traced = new Map([["udp in", 5], ["out of tunnel", 3]] as const);
-  return judgeFirewall({ problem: null, traced, drops: [], legacy: [], ...fields });
+  return judgeFirewall({ problem: null, traced, drops: [], ...fields });
 }
 
 Deno.test("judgeFirewall() tells what drops all packets of a kind from what drops some, and what was not seen", () => {
@@ -97,10 +103,14 @@ Deno.test("judgeFirewall() tells what drops all packets of a kind from what drop
   assert.match(brief({ drops: [{ ...DROP, rule: null, handle: null }] })[0]!, /: its policy is drop$/);
   assert.match(brief({ traced: new Map() })[0]!, /^unseen: no packet/);
   assert.match(brief({ problem: "EPERM" })[0]!, /^unseen/);
-  assert.deepEqual(brief({ legacy: ["filter", "nat"] }).map((line) => line.slice(0, 6)), [
-    "unseen",
-    "ok: 8 ",
+});
+
+Deno.test("judgeLegacy() and judgeUntraced() name what nothing was traced of", () => {
+  assert.deepEqual(judgeLegacy([]), []);
+  assert.deepEqual(judgeLegacy(["filter", "nat"]).map(({ level, what }) => `${level}: ${what}`), [
+    "unseen: rules of the older iptables (filter, nat)",
   ]);
+  assert.deepEqual([true, false].map((hasNftables) => judgeUntraced(hasNftables).level), ["unseen", "ok"]);
 });
 
 Deno.test("judgeFirewall() has a cure in the words of who keeps the rules", () => {

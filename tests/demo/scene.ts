@@ -1,8 +1,8 @@
 import { ADDRESS, type Host, Network } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { Mishap, print, Stage } from "./stage.ts";
+import { Hub } from "./hub.ts";
+import { check, CONFIG_FOLDER, IPIPOU, Mishap, print, Stage } from "./stage.ts";
 
-const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 const SERVER = `${ADDRESS.server}:10001`;
 const INNER = { server: "172.28.0.2", client: "172.28.0.3" } as const;
 const LOG = ["-vv", "--no-log-time", "--no-log-pid"];
@@ -11,30 +11,26 @@ const LOG = ["-vv", "--no-log-time", "--no-log-pid"];
 interface Cast {
   readonly network: Network;
   readonly stage: Stage;
-  /** The folder with the key files. */
-  readonly directory: string;
 }
 
-function check(isSo: boolean, otherwise: string): void {
-  if (!isSo) throw new Mishap(otherwise);
-}
-
-async function makeKeys({ stage, directory }: Cast): Promise<string> {
+async function makeKeys({ stage }: Cast): Promise<string> {
   stage.step("Keys", "The client's private key stays in a file of its own; the server needs the public one.");
   const keys = (await stage.show("client", [IPIPOU, "--auth-keygen", "-v"], /Public/)).split("\n");
   const [privateKey, publicKey] = keys.map((line) => line.replace(/.*: /, ""));
-  await Deno.writeTextFile(`${directory}/client.key`, `${privateKey}\n`, { mode: 0o600 });
-  await Deno.writeTextFile(`${directory}/secret`, "a secret of both sides\n", { mode: 0o600 });
+  await stage.write("client", "client.key", `${privateKey}\n`);
+  for (const host of ["server", "client", "direct"] as const) {
+    await stage.write(host, "secret", "a secret of both sides\n");
+  }
   return publicKey!;
 }
 
-async function startServer({ stage, directory }: Cast, publicKey: string): Promise<Process> {
+async function startServer({ stage }: Cast, publicKey: string): Promise<Process> {
   stage.step(
     "The server",
     "sets up a gate in nftables and then the kernel's FOU port behind it. The gate drops everything but",
     "datagrams that look like auth packets, a few a second; those go to the program.",
   );
-  const auth = ["--auth-remote-pubkey-b64", publicKey, "--auth-secret-file", `${directory}/secret`];
+  const auth = ["--auth-remote-pubkey-b64", publicKey, "--auth-secret-file", `${CONFIG_FOLDER}/secret`];
   const server = stage.start("server", [
     IPIPOU,
     "-s",
@@ -49,8 +45,13 @@ async function startServer({ stage, directory }: Cast, publicKey: string): Promi
   return server;
 }
 
-function startClient({ stage, directory }: Cast, host: Host, key: string, ...more: string[]): Process {
-  const auth = ["--auth-key-file", `${directory}/${key}`, "--auth-secret-file", `${directory}/secret`];
+function startClient({ stage }: Cast, host: Host, key: string, ...more: string[]): Process {
+  const auth = [
+    "--auth-key-file",
+    `${CONFIG_FOLDER}/${key}`,
+    "--auth-secret-file",
+    `${CONFIG_FOLDER}/secret`,
+  ];
   const where = ["-n1", "-b@eth0", "-r", SERVER, "--tunl-ip", INNER.client];
   return stage.start(host, [IPIPOU, ...where, ...auth, ...LOG, ...more]);
 }
@@ -76,13 +77,13 @@ async function ping({ stage }: Cast): Promise<void> {
 }
 
 async function refuseStranger(cast: Cast, server: Process): Promise<void> {
-  const { network, stage, directory } = cast;
+  const { network, stage } = cast;
   stage.step(
     "A stranger",
     "with a key of its own tries the same from another address, and sends data regardless.",
   );
   const wrongKey = (await network.must("direct", [IPIPOU, "--auth-keygen"])).split("\n")[0];
-  await Deno.writeTextFile(`${directory}/stranger.key`, `${wrongKey}\n`, { mode: 0o600 });
+  await stage.write("direct", "stranger.key", `${wrongKey}\n`);
   const stranger = startClient(cast, "direct", "stranger.key");
   await stage.expect(server, /refused auth packet from 203\.0\.113\.2:10001: wrong signature/);
   const answer = await stage.show("direct", ["ping", "-c3", "-i0.3", "-W1", INNER.server], /from|loss/);
@@ -112,10 +113,10 @@ async function roam(cast: Cast, server: Process): Promise<void> {
   stage.kept("the tunnel works by the new way");
 }
 
-async function stop({ stage, network }: Cast, server: Process, client: Process): Promise<void> {
-  stage.step("The end", "SIGTERM to both: what they made goes, what was there before stays.");
-  check((await client.kill()).code === 0, "the client did not stop with exit code 0");
-  check((await server.kill()).code === 0, "the server did not stop with exit code 0");
+async function stop({ stage, network }: Cast, clients: readonly Process[], server: Process): Promise<void> {
+  stage.step("The end", "SIGTERM to all: what they made goes, what was there before stays.");
+  const codes = [...await Promise.all(clients.map((client) => client.kill())), await server.kill()];
+  check(codes.every(({ code }) => code === 0), "a program did not stop with exit code 0");
   for (const host of ["server", "client"] as const) {
     const left = [
       await network.must(host, ["ip", "-o", "link", "show", "type", "ipip"]),
@@ -127,28 +128,32 @@ async function stop({ stage, network }: Cast, server: Process, client: Process):
   stage.kept("no device, no FOU port, no rule is left");
 }
 
-async function play(network: Network, directory: string): Promise<void> {
-  const stage = new Stage(network);
-  const cast = { network, stage, directory };
+async function play(network: Network): Promise<void> {
+  const stage = await Stage.create(network);
+  const cast = { network, stage };
   const publicKey = await makeKeys(cast);
   const server = await startServer(cast, publicKey);
   const client = await connect(cast, server);
   await ping(cast);
   await refuseStranger(cast, server);
   await roam(cast, server);
-  await stop(cast, server, client);
+  await stop(cast, [client], server);
+  const hub = await Hub.start(stage);
+  await hub.showStatus();
+  await hub.showDoctor();
+  await stop(cast, hub.clients, hub.server);
 }
 
-const MAP = `Four hosts, each a network namespace of this kernel, and a stranger:
+const MAP = `Hosts, each a network namespace of this kernel, among them a stranger:
 
    server 192.0.2.1 --- router --- 198.51.100.2 NAT 10.0.1.1 --- 10.0.1.2 client
-                           \\-------------------------------- 203.0.113.2 stranger (direct)`;
+                           \\                               \\-- 10.0.1.3 client2
+                            \\------------------------------- 203.0.113.2 stranger (direct)`;
 
 print(MAP);
-const directory = await Deno.makeTempDir({ prefix: "ipipou-demo-" });
 try {
-  await using network = await Network.create({ direct: true });
-  await play(network, directory);
+  await using network = await Network.create({ client2: true, direct: true });
+  await play(network);
   print("\nAll of it was as announced.");
 } catch (error) {
   if (!(error instanceof Mishap)) throw error;

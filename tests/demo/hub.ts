@@ -1,4 +1,4 @@
-import { ADDRESS } from "../lab/network.ts";
+import { ADDRESS, type Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 import { check, CONFIG_FOLDER, IPIPOU, type Stage } from "./stage.ts";
 
@@ -24,6 +24,10 @@ const FIREWALL = `table inet filter {
   }
 }
 `;
+
+const RECORDER = new URL("recorder.py", import.meta.url).pathname;
+/** How long the recorder runs, and what of it goes before the recording: until the sparklines are full. */
+const SECONDS = { recorder: 26, before: 12 } as const;
 
 /** A server with three clients, and how an administrator looks after them. */
 export class Hub {
@@ -67,10 +71,7 @@ export class Hub {
   /** Shows how all of them are. */
   async showStatus(): Promise<void> {
     this.#stage.step("How are they?", "The running server tells.");
-    for (const host of HOSTS) {
-      const answer = await this.#stage.show(host, ["ping", "-c1", INNER], /bytes from/);
-      check(answer.includes("bytes from"), "a ping through the tunnel was lost");
-    }
+    for (const host of HOSTS) await this.#ping(host);
     const all = await this.#stage.show("server", [IPIPOU, "status"]);
     check(/: 3 of 3 peers up$/m.test(all), "not all three clients are up");
     this.#stage.kept("all three are up, the two behind one address, too");
@@ -86,16 +87,39 @@ export class Hub {
     );
     await stage.write("server", "firewall.nft", FIREWALL);
     await stage.show("server", ["nft", "-f", `${CONFIG_FOLDER}/firewall.nft`]);
-    const ping = stage.start("client", ["ping", "-i0.2", INNER]);
+    const ping = stage.start("client", ["ping", "-q", "-i0.02", INNER]);
     const said = await stage.show("server", [IPIPOU, "doctor", "hub"]);
+    await ping.kill("SIGINT");
+    check(ping.lines.some((line) => / 100% packet loss/.test(line)), "the firewall let data in");
     const cure = /^ +cure: (nft .*)$/m.exec(said)?.[1];
     check(cure !== undefined, "doctor knows no cure");
-    check(ping.lines.every((line) => !line.includes("bytes from")), "the firewall let data in");
     stage.kept("doctor traced the pings through the firewall, and names the rule and the cure");
     await stage.paste("server", cure!, cure);
-    await stage.expect(ping, /bytes from/);
-    await ping.kill();
+    await this.#ping("client");
     stage.kept("pings are answered again");
     await stage.show("server", ["nft", "delete", "table", "inet", "filter"]);
+  }
+
+  /** Shows how the server and its clients are while they carry data, and one leaves. @returns the recording */
+  async record(): Promise<string> {
+    const stage = this.#stage;
+    stage.step("The picture", "The clients send and receive, and one leaves.");
+    for (const [host, port, ...way] of [["client", "5201"], ["client2", "5202", "-R"]] as const) {
+      stage.start("server", ["iperf3", "-s", "-p", port]).onLine = () => {};
+      const command = ["iperf3", "-c", INNER, "-p", port, "-t", "1", "-b", "$rate", ...way].join(" ");
+      const loop = `while :; do for rate in 1M 3M 8M 4M 2M; do ${command}; done; done > /dev/null 2>&1`;
+      stage.start(host, ["sh", "-c", loop]);
+    }
+    stage.start("direct", ["ping", "-q", "-i0.1", INNER]);
+    const leave = setTimeout(() => this.clients.at(-1)!.signal("SIGTERM"), 0.7 * SECONDS.recorder * 1_000);
+    const recorder = ["python3", "-B", RECORDER, `${SECONDS.before}`, `${SECONDS.recorder}`, "104", "5"];
+    const recording = await stage.show("server", [...recorder, IPIPOU, "status", "--watch"], /(?!)/);
+    clearTimeout(leave);
+    return recording;
+  }
+
+  async #ping(host: Host): Promise<void> {
+    const answer = await this.#stage.show(host, ["ping", "-c1", INNER], /bytes from|loss/);
+    check(answer.includes(" 0% packet loss"), "a ping through the tunnel was lost");
   }
 }

@@ -141,6 +141,10 @@ async function play(network: Network): Promise<void> {
   const hub = await Hub.start(stage);
   await hub.showStatus();
   await hub.showDoctor();
+  const result = Deno.env.get("LAB_RESULT");
+  if (Deno.args.includes("--record") && result !== undefined) {
+    await Deno.writeTextFile(result, await hub.record());
+  }
   await stop(cast, hub.clients, hub.server);
 }
 

@@ -9,7 +9,7 @@ import { MADE, REQUESTS, VERSION } from "./made.ts";
 
 /** The files in docs. */
 const DOCUMENTS = [...Deno.readDirSync(new URL("../../docs", import.meta.url))]
-  .map(({ name }) => name).filter((name) => name.endsWith(".md"));
+  .map(({ name }) => name).filter((name) => /\.(md|json)$/.test(name));
 
 /** Documentation and shell completions, below the prefix of a package. */
 const READERS_FILES = [

@@ -108,6 +108,7 @@ async function documentationFiles(release: Release): Promise<PackagedFile[]> {
     },
     ...["README.md", "CHANGELOG.md", "LICENSE"].map(documentOf),
     ...(await namesIn(`${ROOT}docs`, ".md")).map((name) => documentOf(`docs/${name}`)),
+    documentOf("docs/grafana.json"),
     ...(await namesIn(`${ROOT}docs/examples`, ".toml")).map((name) => ({
       path: `share/doc/ipipou/examples/${name}`,
       content: { file: `${ROOT}docs/examples/${name}` },

@@ -60,14 +60,14 @@ export interface KernelNews extends Disposable {
  * all the time.
  */
 export interface KernelReader extends Disposable {
-  /** Whether the kernel has FOU and ipip devices, without loading modules; false also where that cannot be told. */
+  /** Whether the kernel has FOU and ipip devices, without loading those; false also where that cannot be told. */
   readonly hasTunnels: boolean;
   /** All devices with their IPv4 addresses, and the routes of the main table if they are wanted. */
   lists(wants: { readonly routes: boolean }): Omit<IpLists, "fou">;
-  /** All FOU ports, latest first; the kernel leaves out some where there are many. Null: it has no FOU. */
+  /** All FOU ports, latest first; the kernel leaves out some where there are many. Null: it has no FOU. It loads that. */
   fouPorts(): readonly IpFou[] | null;
   /**
-   * An nftables table of the family ip.
+   * An nftables table of the family ip. Asking for it loads nftables.
    *
    * @param isWanted whether a set's elements are to be listed
    * @returns null: the kernel has no nftables

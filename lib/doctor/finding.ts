@@ -2,16 +2,14 @@
 export const DOCTOR_VERSION = 1;
 
 /**
- * How much something matters, the worst first:
+ * How much something matters:
  *
  * - fault: it keeps a tunnel from working
  * - warning: it can lose data or a tunnel, or costs something
  * - unseen: it could not be looked at
  * - ok: it was looked at, and is as it should be
  */
-export const LEVELS = ["fault", "warning", "unseen", "ok"] as const;
-
-export type Level = typeof LEVELS[number];
+export type Level = "fault" | "warning" | "unseen" | "ok";
 
 /** What a finding is about. */
 export type Topic =

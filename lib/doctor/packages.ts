@@ -5,6 +5,8 @@ export type Part = "ip" | "nft" | "modprobe" | "ss" | "queue library" | "tunnel 
 export interface Distribution {
   /** ID, then those of ID_LIKE, the nearest first. */
   readonly ids: readonly string[];
+  /** The number that VERSION_ID begins with, such as 24.1; null: it has none. */
+  readonly version: number | null;
   /** The running kernel's release. */
   readonly release: string;
 }
@@ -14,6 +16,8 @@ type Packages = Readonly<Record<Part, string>>;
 /** How a family of distributions installs a package, and what it calls them. `RELEASE` stands for the kernel's. */
 interface Family {
   readonly install: string;
+  /** How it does so from a version on. */
+  readonly since?: { readonly version: number; readonly install: string };
   readonly packages: Packages;
 }
 
@@ -55,6 +59,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   },
   openwrt: {
     install: "opkg install",
+    since: { version: 25.12, install: "apk add" },
     packages: {
       ...{ ip: "ip-full", ss: "ss", nft: "nftables-json", modprobe: "kmod" },
       "queue library": "libnetfilter-queue",
@@ -89,13 +94,19 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 export function parseDistribution(text: string | null, release: string): Distribution {
   const valueOf = (key: string) =>
     new RegExp(`^${key}=["']?([\\w .-]*)["']?$`, "m").exec(text ?? "")?.[1]?.toLowerCase().split(" ") ?? [];
-  return { ids: [...valueOf("ID"), ...valueOf("ID_LIKE")].filter((id) => id !== ""), release };
+  const version = Number.parseFloat(valueOf("VERSION_ID")[0] ?? "");
+  return {
+    ids: [...valueOf("ID"), ...valueOf("ID_LIKE")].filter((id) => id !== ""),
+    version: Number.isNaN(version) ? null : version,
+    release,
+  };
 }
 
 /** The command that installs what a host lacks. */
-export function installCommand(parts: readonly Part[], { ids, release }: Distribution): string {
+export function installCommand(parts: readonly Part[], { ids, version, release }: Distribution): string {
   const family = ids.map((id) => FAMILIES[id] ?? FAMILIES[OTHER_NAMES[id] ?? ""]).find((found) => found);
-  const { install, packages } = family ?? DEBIAN;
+  const { since, packages, ...older } = family ?? DEBIAN;
+  const install = since !== undefined && (version ?? 0) >= since.version ? since.install : older.install;
   const names = parts.map((part) =>
     packages[part].replace("RELEASE", release).replace("ARCH", architectureOf(release))
   );

@@ -2,6 +2,8 @@ import type { Clock } from "./ports.ts";
 
 /** Characters that may wait: a hub may tell of 4,096 clients in one go. */
 const MOST_WAITING = 4 * 1024 * 1024;
+/** Characters that are written at once, if more than one line waits. */
+const MOST_AT_ONCE = 64 * 1024;
 /** Milliseconds after which a stream that takes nothing, and says so instead of waiting, is tried again. */
 const PAUSE_MILLISECONDS = 500;
 const NEWLINE = 10;
@@ -63,24 +65,41 @@ export class LogOutput {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const entry = this.#waiting.shift()!;
-      if (typeof entry === "string") this.#size -= entry.length;
+      const entries = this.#take();
+      const texts = entries.map((entry) => typeof entry === "string" ? entry : this.#describe(entry));
+      const bytes = new TextEncoder().encode(`${this.#isCut ? "\n" : ""}${texts.join("\n")}\n`);
+      let done = this.#isCut ? -1 : 0;
       try {
-        await this.#writeLine(typeof entry === "string" ? entry : this.#describe(entry));
+        for (let start = 0; start < bytes.length;) {
+          const end = start + await this.#write(bytes.subarray(start));
+          for (; start < end; start++) if (bytes[start] === NEWLINE) done++;
+          this.#isCut = bytes[end - 1] !== NEWLINE;
+        }
       } catch (error) {
-        this.#lose(entry, (error as Error).message);
+        this.#lose(entries.slice(Math.max(0, done)), (error as Error).message);
         break;
       }
     }
     this.#writing = null;
   }
 
-  async #writeLine(line: string): Promise<void> {
-    const bytes = new TextEncoder().encode(`${this.#isCut ? "\n" : ""}${line}\n`);
-    for (let done = 0; done < bytes.length;) {
+  /** Takes the next of what waits: some lines at once, as each write costs the change to another thread and back. */
+  #take(): (string | Loss)[] {
+    let [count, size] = [0, 0];
+    for (const entry of this.#waiting) {
+      size += typeof entry === "string" ? entry.length : 0;
+      if (count > 0 && size > MOST_AT_ONCE) break;
+      if (typeof entry === "string") this.#size -= entry.length;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** @returns how many of the bytes were written */
+  async #write(bytes: Uint8Array): Promise<number> {
+    while (true) {
       try {
-        done += await this.#stream.write(bytes.subarray(done));
-        this.#isCut = bytes[done - 1] !== NEWLINE;
+        return await this.#stream.write(bytes);
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         // Whoever shares the stream has told it not to wait.
@@ -89,9 +108,9 @@ export class LogOutput {
     }
   }
 
-  /** What waits would most likely fail like the one before it. The next line will be tried again. */
-  #lose(failed: string | Loss, why: string): void {
-    const lost = [failed, ...this.#waiting].map((entry) => typeof entry === "string" ? 1 : entry.lines);
+  /** What waits would most likely fail like what is before it. The next line will be tried again. */
+  #lose(failed: readonly (string | Loss)[], why: string): void {
+    const lost = [...failed, ...this.#waiting].map((entry) => typeof entry === "string" ? 1 : entry.lines);
     this.#waiting.splice(0, Infinity, { lines: lost.reduce((a, b) => a + b), why });
     this.#size = 0;
   }

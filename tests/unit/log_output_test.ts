@@ -9,6 +9,7 @@ class Reader {
   error: Error | null = null;
   /** Most bytes that it takes at once. */
   most = Infinity;
+  writes = 0;
   readonly #bytes: number[] = [];
   #isReading = true;
   #readOnce: () => void = () => {};
@@ -32,6 +33,7 @@ class Reader {
     if (!this.#isReading) await new Promise<void>((resolve) => this.#readOnce = resolve);
     await Promise.resolve();
     if (this.error !== null) throw this.error;
+    this.writes++;
     const taken = bytes.subarray(0, this.most);
     for (const byte of taken) this.#bytes.push(byte);
     return taken.length;
@@ -113,6 +115,35 @@ Deno.test("LogOutput loses what cannot be written, tries again with each line, a
   output.write("5");
   await output.flush(1000);
   assert.equal(reader.text, "Warning: 4 lines are missing here: No space left on device\n5\n");
+});
+
+Deno.test("LogOutput writes what waits at once", async () => {
+  const { reader, output } = makeOutput();
+  const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
+  for (const line of lines) output.write(line);
+  await output.flush(1000);
+  assert.deepEqual(reader.lines, [...lines, ""]);
+  assert.ok(reader.writes < 10, `${reader.writes} writes`);
+});
+
+Deno.test("LogOutput knows which of the lines that it writes at once were written", async () => {
+  for (const [bytes, cut] of [[4, ""], [5, "3\n"]] as const) {
+    const { reader, output } = makeOutput();
+    reader.stop();
+    reader.most = bytes;
+    for (const line of ["0", "1", "2", "3", "4"]) output.write(line);
+    for (const text of ["0\n", "0\n1\n2\n".padEnd(2 + bytes, "3")]) {
+      await reader.readOnce();
+      assert.equal(reader.text, text);
+    }
+    reader.error = new Error("gone");
+    await reader.readOnce();
+    Object.assign(reader, { error: null, most: Infinity });
+    reader.resume();
+    output.write("next");
+    await output.flush(1000);
+    assert.equal(reader.text, `0\n1\n2\n${cut}Warning: 2 lines are missing here: gone\nnext\n`);
+  }
 });
 
 Deno.test("LogOutput begins a line anew after one that was cut", async () => {

@@ -31,7 +31,7 @@ const DEBIAN: Family = {
   },
 };
 
-const FAMILIES: Readonly<Record<string, Family>> = {
+const FAMILIES: ReadonlyMap<string, Family> = new Map(Object.entries({
   ubuntu: {
     ...DEBIAN,
     packages: {
@@ -83,12 +83,12 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       ...{ "tunnel modules": "linux", "gate modules": "linux" },
     },
   },
-};
+}));
 
 /** What other distributions call a family. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  ...{ rhel: "fedora", centos: "fedora", opensuse: "suse", archlinux: "arch" },
-};
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ...[["rhel", "fedora"], ["centos", "fedora"], ["opensuse", "suse"], ["archlinux", "arch"]] as const,
+]);
 
 /** Reads which distribution this is. @param text of os-release(5); null: there is none */
 export function parseDistribution(text: string | null, release: string): Distribution {
@@ -104,7 +104,7 @@ export function parseDistribution(text: string | null, release: string): Distrib
 
 /** The command that installs what a host lacks. */
 export function installCommand(parts: readonly Part[], { ids, version, release }: Distribution): string {
-  const family = ids.map((id) => FAMILIES[id] ?? FAMILIES[OTHER_NAMES[id] ?? ""]).find((found) => found);
+  const family = ids.map((id) => FAMILIES.get(OTHER_NAMES.get(id) ?? id)).find((found) => found);
   const { since, packages, ...older } = family ?? DEBIAN;
   const install = since !== undefined && (version ?? 0) >= since.version ? since.install : older.install;
   const names = parts.map((part) =>

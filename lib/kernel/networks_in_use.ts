@@ -94,8 +94,9 @@ export function describeInnerClashes(
   const others = networksOf(findRoutes(ips, routes)).filter(({ device }) => !ownIndexes.has(device ?? 0));
   const byNetwork = new Map(others.map((route) => [formatNetwork(route.network), route]));
   const cure = isOfMany ? "--tunl-net" : "--tunl-ip and --tunl-peer-ip";
-  return [...byNetwork].map(([text, { network, device }]) => {
+  return [...byNetwork].flatMap(([text, { network, device }]) => {
     const [first, ...more] = ips.filter((ip) => isInNetwork(ip, network));
+    if (first === undefined) return []; // The kernel does not answer so.
     const rest = more.length === 0 ? "" : ` and ${more.length} more`;
     const name = links.get(device ?? 0)?.name;
     return `tunnel address ${first}${rest}: ${text}${

@@ -68,6 +68,7 @@ Deno.test("installCommand() calls packages as the distribution does, or says tha
     ['ID="openwrt"\nID_LIKE="lede openwrt"\n', ["tunnel modules"], "opkg install kmod-fou kmod-ipip"],
     ['ID="openwrt"\nVERSION_ID="24.10.2"\n', ["tunnel modules"], "opkg install kmod-fou kmod-ipip"],
     ['ID="openwrt"\nVERSION_ID="25.12.0"\n', ["tunnel modules"], "apk add kmod-fou kmod-ipip"],
+    ["ID=constructor\n", ["ss"], "apt install iproute2 (as Debian calls it)"],
     ['ID="openwrt"\nVERSION_ID="snapshot"\n', ["ss"], "opkg install ss"],
     ["ID=arch\n", ["nft"], "pacman -S nftables"],
     ["ID=void\n", ["nft"], "apt install nftables (as Debian calls it)"],

@@ -64,4 +64,9 @@ Deno.test("describeInnerClashes() tells of others' networks, not of the tunnels'
   assert.deepEqual(describe({ "172.28.0.1": { network: "default" } }), []);
   assert.deepEqual(describe({ "172.28.0.1": { network: "128.0.0.0/1" } }), []);
   assert.deepEqual(describe({ "172.28.0.0": { isLocal: true } }), []);
+  assert.deepEqual(
+    describe({ "172.28.0.0": { network: "10.0.0.0/8" } }),
+    [],
+    "an answer to another question",
+  );
 });

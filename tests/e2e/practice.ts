@@ -42,6 +42,7 @@ export class Practice {
       "/usr/bin/env",
       "-i",
       `PATH=${this.programs}`,
+      `RUNTIME_DIRECTORY=${this.scenario.runtime}`,
       ...env,
       IPIPOU,
       "doctor",

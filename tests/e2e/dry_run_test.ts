@@ -112,7 +112,7 @@ async function comparePasted(folder: Folder, ...starts: readonly (readonly strin
     assert.deepEqual(await stateOf(typed), await stateOf(started), script);
     for (const host of [typed, started]) {
       const rest = (await tell(host, folder, args)).replace(
-        /^nft .*\n.* element ip ipipou hints-.*\nEND\n/gm,
+        /^nft .*\n(?:.* element ip ipipou hints-.*\n)+END\n/gm,
         "",
       );
       assert.doesNotMatch(rest, /^[^#]/m);

@@ -2,19 +2,7 @@ import type { IpDevice } from "../lib/listing.ts";
 import { Attributes, textIn } from "./attributes.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import type { Message } from "./netlink_messages.ts";
-import {
-  ADDRESS,
-  ADDRESS_HEADER,
-  IFA,
-  IFF,
-  IFLA,
-  IFLA_INFO,
-  IPTUN,
-  LINK,
-  LINK_HEADER,
-  RTM,
-  TUNNEL_ENCAP_FLAG_CSUM,
-} from "./rtnetlink.ts";
+import { ADDRESS, IFA, IFF, IFLA, IFLA_INFO, IPTUN, LINK, RTM, TUNNEL_ENCAP_FLAG_CSUM } from "./rtnetlink.ts";
 
 const IFA_F = { dadfailed: 0x08, deprecated: 0x20, tentative: 0x40 } as const;
 
@@ -72,8 +60,8 @@ interface LinkRecord {
 
 /** Reads a device of a dump. @returns null: it is none, or has a name that is none */
 export function parseLink({ type, body }: Message): LinkRecord | null {
-  if (type !== RTM.newLink || body.byteLength < LINK_HEADER) return null;
-  const fields = new Attributes(body, LINK_HEADER);
+  if (type !== RTM.newLink || body.byteLength < LINK.size) return null;
+  const fields = new Attributes(body, LINK.size);
   const ifname = fields.text(IFLA.ifname);
   if (ifname === undefined || !NAME_REGEXP.test(ifname)) return null;
   const flags = body.getUint32(LINK.flags, IS_LITTLE_ENDIAN);
@@ -140,8 +128,8 @@ interface AddressRecord {
 
 /** Reads an address of a dump. @returns null: it is none */
 export function parseAddress({ type, body }: Message): AddressRecord | null {
-  if (type !== RTM.newAddress || body.byteLength < ADDRESS_HEADER) return null;
-  const fields = new Attributes(body, ADDRESS_HEADER);
+  if (type !== RTM.newAddress || body.byteLength < ADDRESS.size) return null;
+  const fields = new Attributes(body, ADDRESS.size);
   const local = fields.ip(IFA.local);
   if (local === undefined) return null;
   const [peer, flags] = [fields.ip(IFA.address), fields.word(IFA.flags) ?? 0];
@@ -194,7 +182,7 @@ interface LinkAnswer {
 
 /** Reads the answer to a request for a device. @returns null: there is none, or it cannot be read */
 export function parseLinkAnswer({ type, body }: Message): LinkAnswer | null {
-  if (type !== RTM.newLink || body.byteLength < LINK_HEADER) return null;
+  if (type !== RTM.newLink || body.byteLength < LINK.size) return null;
   const flags = body.getUint32(LINK.flags, IS_LITTLE_ENDIAN);
   return {
     index: body.getInt32(LINK.index, IS_LITTLE_ENDIAN),

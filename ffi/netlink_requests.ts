@@ -1,17 +1,6 @@
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { makeRequest, NLM_F } from "./netlink_encoding.ts";
-import {
-  ADDRESS_HEADER,
-  IFLA,
-  LINK,
-  LINK_HEADER,
-  ROUTE,
-  ROUTE_HEADER,
-  RT_TABLE,
-  RTA,
-  RTM,
-  RULE_HEADER,
-} from "./rtnetlink.ts";
+import { ADDRESS, IFLA, LINK, ROUTE, RT_TABLE, RTA, RTM, RULE } from "./rtnetlink.ts";
 
 /** Asks for a route as it is in the table. */
 const RTM_F_FIB_MATCH = 0x2000;
@@ -31,14 +20,14 @@ interface RouteQuery {
 
 /** Asks for a device by its name. */
 export function linkRequest(device: string): Uint8Array<ArrayBuffer> {
-  return makeRequest(RTM.getLink, 0, new Uint8Array(LINK_HEADER), (encoder) => {
+  return makeRequest(RTM.getLink, 0, new Uint8Array(LINK.size), (encoder) => {
     encoder.attribute(IFLA.ifname, () => encoder.string(device));
   });
 }
 
 /** Asks for a device by its number, or for all, without their counts. */
 export function linksRequest(index: number | "all"): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(LINK_HEADER);
+  const header = new Uint8Array(LINK.size);
   if (index !== "all") new DataView(header.buffer).setInt32(LINK.index, index, IS_LITTLE_ENDIAN);
   return makeRequest(RTM.getLink, index === "all" ? NLM_F.dump : 0, header, (encoder) => {
     encoder.attribute(IFLA.extMask, () => encoder.hostWord(RTEXT_FILTER_SKIP_STATS));
@@ -47,14 +36,14 @@ export function linksRequest(index: number | "all"): Uint8Array<ArrayBuffer> {
 
 /** Asks for all IPv4 addresses. */
 export function addressesRequest(): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(ADDRESS_HEADER);
+  const header = new Uint8Array(ADDRESS.size);
   header[0] = AF_INET;
   return makeRequest(RTM.getAddress, NLM_F.dump, header);
 }
 
 /** Asks for all IPv4 routes of the main table. */
 export function routesRequest(): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(ROUTE_HEADER);
+  const header = new Uint8Array(ROUTE.size);
   [header[ROUTE.family], header[ROUTE.table]] = [AF_INET, RT_TABLE.main];
   return makeRequest(RTM.getRoute, NLM_F.dump, header);
 }
@@ -71,7 +60,7 @@ export function tableRequest(query: RouteQuery): Uint8Array<ArrayBuffer> {
 
 /** Asks for all IPv4 routing rules. */
 export function rulesRequest(): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(RULE_HEADER);
+  const header = new Uint8Array(RULE.size);
   header[0] = AF_INET;
   return makeRequest(RTM.getRule, NLM_F.dump, header);
 }
@@ -80,7 +69,7 @@ function makeRouteRequest(
   { destination, source, device, mark }: RouteQuery,
   flags: number,
 ): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(ROUTE_HEADER);
+  const header = new Uint8Array(ROUTE.size);
   header.set([AF_INET, 32, source === null ? 0 : 32]); // prefix lengths of destination and source
   new DataView(header.buffer).setUint32(ROUTE.flags, flags, IS_LITTLE_ENDIAN);
   return makeRequest(RTM.getRoute, 0, header, (encoder) => {

@@ -16,7 +16,6 @@ import {
   IFLA_INFO,
   IPTUN,
   LINK,
-  LINK_HEADER,
   RT_TABLE,
   RTA,
   RTM,
@@ -44,7 +43,7 @@ export function newLink(
 ): Uint8Array<ArrayBuffer> {
   const flags = CHANGE | NLM_F.create | NLM_F.exclusive;
   const encoder = new NetlinkEncoder();
-  return encoder.message({ type: RTM.newLink, flags, sequence }, new Uint8Array(LINK_HEADER), () => {
+  return encoder.message({ type: RTM.newLink, flags, sequence }, new Uint8Array(LINK.size), () => {
     encoder.attribute(IFLA.mtu, () => encoder.hostWord(mtu));
     encoder.attribute(IFLA.ifname, () => encoder.string(device));
     encodeOuter(encoder, outer, linkOf(outer, indexOf));

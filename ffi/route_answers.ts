@@ -4,15 +4,13 @@ import type { FoundRoute, Way } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";
-import { ROUTE, ROUTE_HEADER, RT_TABLE, RTA, RTM, RTN, RULE_HEADER } from "./rtnetlink.ts";
+import { ROUTE, RT_TABLE, RTA, RTM, RTN, RULE } from "./rtnetlink.ts";
 
 const RTAX_MTU = 2; // in RTA_METRICS
 const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
-const RULE_SOURCE_LENGTH = 2; // offset in struct fib_rule_hdr
 const FRA_SRC = 2;
 const FRA_FWMARK = 10;
 const FRA_FWMASK = 16;
-const RULE_FLAGS = 8;
 /** For all but what the rule names. */
 const FIB_RULE_INVERT = 2;
 
@@ -55,9 +53,9 @@ export function parseFoundRoute(message: Message): FoundRoute | null {
 }
 
 function attributesOf({ type, body }: Message): Attributes | null {
-  if (type !== RTM.newRoute || body.byteLength < ROUTE_HEADER) return null;
+  if (type !== RTM.newRoute || body.byteLength < ROUTE.size) return null;
   if (body.getUint8(ROUTE.family) !== AF_INET || body.getUint8(ROUTE.length) > 32) return null;
-  return new Attributes(body, ROUTE_HEADER);
+  return new Attributes(body, ROUTE.size);
 }
 
 /** In the words of `ip`. */
@@ -78,8 +76,8 @@ export interface RouteAnswer extends Way {
 
 /** Reads the answer to a request for a route. @returns null: there is none, or it cannot be read */
 export function parseRouteAnswer({ type, body }: Message): RouteAnswer | null {
-  if (type !== RTM.newRoute || body.byteLength < ROUTE_HEADER) return null;
-  const fields = new Attributes(body, ROUTE_HEADER);
+  if (type !== RTM.newRoute || body.byteLength < ROUTE.size) return null;
+  const fields = new Attributes(body, ROUTE.size);
   const cache = fields.bytes(RTA.cacheInfo);
   const expires = cache !== undefined && cache.length >= RTA_EXPIRES + 4
     ? viewOf(cache).getInt32(RTA_EXPIRES, IS_LITTLE_ENDIAN)
@@ -94,17 +92,17 @@ export function parseRouteAnswer({ type, body }: Message): RouteAnswer | null {
 
 /** Whether a routing rule asks for a source address. @param body of the message about it @param address as a number */
 export function isRuleFor(body: DataView, address: number): boolean {
-  const length = body.byteLength < RULE_HEADER ? 0 : body.getUint8(RULE_SOURCE_LENGTH);
-  const source = new Attributes(body, RULE_HEADER).ip(FRA_SRC);
+  const length = body.byteLength < RULE.size ? 0 : body.getUint8(RULE.sourceLength);
+  const source = new Attributes(body, RULE.size).ip(FRA_SRC);
   return length > 0 && length <= 32 && source !== undefined &&
     (address ^ parseIpv4(source)!) >>> (32 - length) === 0;
 }
 
 /** Whether a routing rule asks for a mark. @param body of the message about it @param mark not 0 */
 export function isRuleForMark(body: DataView, mark: number): boolean {
-  if (body.byteLength < RULE_HEADER) return false;
-  if ((body.getUint32(RULE_FLAGS, IS_LITTLE_ENDIAN) & FIB_RULE_INVERT) !== 0) return false;
-  const fields = new Attributes(body, RULE_HEADER);
+  if (body.byteLength < RULE.size) return false;
+  if ((body.getUint32(RULE.flags, IS_LITTLE_ENDIAN) & FIB_RULE_INVERT) !== 0) return false;
+  const fields = new Attributes(body, RULE.size);
   const wanted = fields.word(FRA_FWMARK) ?? 0;
   // Without a mask in its message, the kernel compares all of it.
   return wanted !== 0 && ((mark & (fields.word(FRA_FWMASK) ?? 0xffff_ffff)) >>> 0) === wanted;

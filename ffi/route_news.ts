@@ -3,21 +3,7 @@ import type { DeviceChange, KernelChange } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
-import {
-  ADDRESS,
-  ADDRESS_HEADER,
-  IFA,
-  IFF,
-  IFLA,
-  IFLA_INFO,
-  IPTUN,
-  LINK,
-  LINK_HEADER,
-  ROUTE,
-  ROUTE_HEADER,
-  RTA,
-  RTM,
-} from "./rtnetlink.ts";
+import { ADDRESS, IFA, IFF, IFLA, IFLA_INFO, IPTUN, LINK, ROUTE, RTA, RTM } from "./rtnetlink.ts";
 
 const UNKNOWN: KernelChange = { kind: "unknown" };
 
@@ -37,22 +23,22 @@ function parseRouteMessage({ type, body }: Message): KernelChange {
   switch (type) {
     case RTM.newLink:
     case RTM.delLink: {
-      const fields = new Attributes(body, LINK_HEADER);
+      const fields = new Attributes(body, LINK.size);
       const name = fields.text(IFLA.ifname);
       return name === undefined ? UNKNOWN : deviceChange(body, fields, name, type === RTM.delLink);
     }
     case RTM.newAddress:
     case RTM.delAddress: {
-      const ip = new Attributes(body, ADDRESS_HEADER).ip(IFA.local);
+      const ip = new Attributes(body, ADDRESS.size).ip(IFA.local);
       if (ip === undefined) break;
       const index = body.getUint32(ADDRESS.index, IS_LITTLE_ENDIAN);
       return { kind: "address", index, ip, isGone: type === RTM.delAddress };
     }
     case RTM.newRoute:
     case RTM.delRoute: {
-      if (body.byteLength < ROUTE_HEADER || body.getUint8(ROUTE.length) > 32) break;
+      if (body.byteLength < ROUTE.size || body.getUint8(ROUTE.length) > 32) break;
       // The default route has no address.
-      const ip = new Attributes(body, ROUTE_HEADER).ip(RTA.dst) ?? "0.0.0.0";
+      const ip = new Attributes(body, ROUTE.size).ip(RTA.dst) ?? "0.0.0.0";
       const network = `${ip}/${body.getUint8(ROUTE.length)}`;
       const protocol = body.getUint8(ROUTE.protocol);
       return { kind: "route", network, protocol, isGone: type === RTM.delRoute };

@@ -16,15 +16,13 @@ export const RTM = {
   getRule: 34,
 } as const;
 
-/** Bytes of the headers after struct nlmsghdr. */
-export const LINK_HEADER = 16; // struct ifinfomsg
-export const ADDRESS_HEADER = 8; // struct ifaddrmsg
-export const ROUTE_HEADER = 12; // struct rtmsg
-export const RULE_HEADER = 12; // struct fib_rule_hdr
-/** Offsets in them. */
-export const LINK = { type: 2, index: 4, flags: 8 } as const;
-export const ADDRESS = { prefixLength: 1, scope: 3, index: 4 } as const;
-export const ROUTE = { family: 0, length: 1, tos: 3, table: 4, protocol: 5, type: 7, flags: 8 } as const;
+/** Headers after struct nlmsghdr: the size of each in bytes, and offsets in it. */
+export const LINK = { size: 16, type: 2, index: 4, flags: 8 } as const; // struct ifinfomsg
+export const ADDRESS = { size: 8, prefixLength: 1, scope: 3, index: 4 } as const; // struct ifaddrmsg
+export const ROUTE = { // struct rtmsg
+  ...{ size: 12, family: 0, length: 1, tos: 3, table: 4, protocol: 5, type: 7, flags: 8 },
+} as const;
+export const RULE = { size: 12, sourceLength: 2, flags: 8 } as const; // struct fib_rule_hdr
 
 export const IFF = { up: 1, loopback: 8, pointToPoint: 0x10, noArp: 0x80 } as const;
 export const IFLA = {

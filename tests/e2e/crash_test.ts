@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { comparable, Mortal, SERVER, SERVER_UP, SIGKILLED, TOKEN } from "./mortal.ts";
 import { eventually, INNER, PATIENCE, PORT, Scenario } from "./scenario.ts";
 
-// tests/unit/crash_test.ts kills the program at every moment, and writer_test.ts stops after every step of a change of a
+// tests/unit/crash_test.ts kills the program at every moment, and executor_test.ts stops after every step of a change of a
 // real kernel. These tests kill real programs while their `ip` and `nft` run.
 
 const CLIENT = ["-n1", "-b@eth0", `-r192.0.2.1:${PORT}`, "--tunl-ip", INNER.client, ...TOKEN];

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { makeSignedPayload } from "../../../lib/auth/ed25519.ts";
 import { type KeyPair, keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeAuthPayload } from "../../../lib/auth/scheme.ts";
@@ -45,6 +46,16 @@ export class Fleet {
     return new Registrar(this.settings, new Map(), noReplays());
   }
 
+  /** A registrar that has admitted all clients, each at the place of its number. */
+  fullRegistrar(): Registrar {
+    const registrar = this.registrar();
+    for (let client = 0; client < this.#keys.length; client++) {
+      registrar.handle(this.packet(client, place(client)), NOW, UNIX);
+    }
+    assert.equal(registrar.admissions.size, this.#keys.length);
+    return registrar;
+  }
+
   /** An auth packet of the client with this number. */
   packet(
     client: number,
@@ -90,4 +101,11 @@ export function drain(registrar: Registrar, now = NOW): string[] {
   const results = [];
   while (registrar.isSearching) results.push(...registrar.search(now).map(told));
   return results;
+}
+
+/** The number of signatures that `action` verified. */
+export function verifications(registrar: Registrar, action: () => unknown): number {
+  const before = registrar.verifications;
+  action();
+  return registrar.verifications - before;
 }

@@ -1,7 +1,9 @@
 import type { Target } from "./target.ts";
 import { KERNEL_TARGETS } from "./targets/kernel.ts";
+import { MARK_TARGETS } from "./targets/marks.ts";
 import { NETLINK_TARGETS } from "./targets/netlink.ts";
 import { PACKET_TARGETS } from "./targets/packets.ts";
+import { PROGRAM_TARGETS } from "./targets/programs.ts";
 import { SETTINGS_TARGETS } from "./targets/settings.ts";
 import { STATE_TARGETS } from "./targets/state.ts";
 import { DOCTOR_TARGETS } from "./targets/doctor.ts";
@@ -15,6 +17,8 @@ export const TARGETS: readonly Target[] = [
   ...SETTINGS_TARGETS,
   ...VALUE_TARGETS,
   ...KERNEL_TARGETS,
+  ...PROGRAM_TARGETS,
+  ...MARK_TARGETS,
   ...STATE_TARGETS,
   ...DOCTOR_TARGETS,
   ...STATUS_TARGETS,

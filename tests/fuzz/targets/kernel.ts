@@ -15,27 +15,22 @@ import { parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
 import type { NftTable } from "../../../lib/listing.ts";
 import { findAdmissions } from "../../../lib/daemon/adoption.ts";
 import { findOutside } from "../../../lib/daemon/outside.ts";
-import { IpipouError } from "../../../lib/errors.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { Elsewhere } from "../../../lib/kernel/elsewhere.ts";
-import { parseGateComment } from "../../../lib/kernel/gate_rules.ts";
 import { identityOf } from "../../../lib/kernel/identity.ts";
 import { Instance } from "../../../lib/kernel/instance.ts";
 import { describeLeftovers } from "../../../lib/kernel/leftovers.ts";
-import { formatMark, parseMark } from "../../../lib/kernel/mark.ts";
 import { describeInnerClashes, NetworksInUse } from "../../../lib/kernel/networks_in_use.ts";
 import { planTransition } from "../../../lib/kernel/plan.ts";
-import { parseIpLists, Runner } from "../../../lib/kernel/runner.ts";
 import { EMPTY_STATE, type Observed } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { KernelReader } from "../../../lib/kernel_ports.ts";
-import type { ProgramEnd } from "../../../lib/ports.ts";
 import { asLines } from "../../unit/fake/lines.ts";
 import * as samples from "../../unit/ffi/kernel_samples.ts";
 import { newExecutor, readerOf, USUAL_SURROUNDINGS } from "../../unit/kernel/fake_programs.ts";
 import { samplePeer, sampleRoutes, sampleSettings } from "../../unit/samples.ts";
-import { bytesLike, jsonLike, textLike } from "../mutate.ts";
+import { bytesLike } from "../mutate.ts";
 import { assertLine, outcomeOf, outcomeOfAsync, type Target, target } from "../target.ts";
+import { runnerFor } from "./programs.ts";
 
 const NOW = 1_700_000_000_000;
 const MAIN = "192.0.2.1";
@@ -56,17 +51,6 @@ const SETTINGS = sampleSettings({
   ),
 });
 const IDENTITY = identityOf(SETTINGS);
-
-/** How the programs end, by name. */
-type Ends = Readonly<Record<string, Partial<ProgramEnd>>>;
-
-function runnerFor(ends: Ends): Runner {
-  const end = { code: 0, stdout: "", stderr: "", isLate: false };
-  const write = (line: string) => assertLine(line);
-  const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
-  const runProgram = (program: string) => Promise.resolve({ ...end, ...ends[program] });
-  return new Runner({ runProgram, surroundings: USUAL_SURROUNDINGS, openReader: readerOf }, log);
-}
 
 function look(reader: KernelReader): Promise<Observed> {
   const lock = () => Promise.resolve(new DisposableStack());
@@ -199,56 +183,6 @@ const numbers = target(
   },
 );
 
-const printed = textLike(
-  ["[]\n", "[]\n[]\n", '[{"nsid":0,"name":"box"}]\n', "null\n", "{}\n", ""],
-  ["[", "]", "{", "}", ",", ":", '"', "\n", "1e999", "-", "{},"],
-);
-const output = target("output of ip", ["lib/kernel/runner.ts parseIpLists"], printed, (text) => {
-  const outcome = outcomeOf(() => parseIpLists(text, 2));
-  if ("value" in outcome) assert.ok(outcome.value.length === 2 && outcome.value.every(Array.isArray));
-});
-
-const complaints = textLike([
-  "RTNETLINK answers: Address already in use\nCommand failed -:1\n",
-  "RTNETLINK answers: File exists\nCommand failed -:2\n",
-  'Cannot find device "eth9"\nCommand failed -:1\n',
-  "RTNETLINK answers: No such file or directory\nError talking to the kernel\n",
-  "/dev/stdin:2:19-22: Error: Could not process rule: No such file or directory\ndelete chain ip x y\n  ^^^^\n",
-  "Error: No such file or directory\nlist table ip ipipou\n",
-  "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed\n",
-], ["Error: ", "Command failed -:", "0", "99999999999999999999", ":", "\n", "\x1b[2J"]);
-const SOCKETS = 'UNCONN 0 0 192.0.2.1:1 0.0.0.0:* users:(("dns",pid=5,fd=3))\n';
-const COMMANDS = ["link set dev p0 up", "address add 10.0.0.1/32 dev p0", "route add 10.1.0.0/16 dev p0"];
-
-const failures = target(
-  "failures of ip, nft and modprobe",
-  ["lib/kernel/runner.ts Runner", "lib/kernel/cures.ts portCure"],
-  fc.tuple(
-    complaints,
-    textLike([SOCKETS], ["%eth0", ":1 ", "\n", '"']),
-    fc.integer({ min: 1, max: 255 }),
-    fc.boolean(),
-    fc.boolean(),
-  ),
-  async ([stderr, sockets, code, isLate, hasFou]) => {
-    const end = { code, stderr, isLate };
-    const runner = runnerFor({ ip: end, nft: end, modprobe: end, ss: { stdout: sockets } });
-    const commands = hasFou ? ["fou add port 1 ipproto 4 local 192.0.2.1", ...COMMANDS] : COMMANDS;
-    const runs = [
-      () => runner.ip(commands),
-      () => runner.ipEach(commands, "Address already in use"),
-      () => runner.nft(["add table ip x", "delete chain ip x y"]),
-    ];
-    for (const run of runs) {
-      const outcome = await outcomeOfAsync<unknown>(run);
-      if ("message" in outcome) assert.doesNotMatch(outcome.message, /^Cannot run '?\w+ '?(undefined|null)/);
-    }
-    const error = await runner.modprobe(["fou"]).catch((error: unknown) => error);
-    assert.ok(error instanceof IpipouError, String(error));
-    assertLine(error.message);
-  },
-);
-
 const found = target(
   "routes that are found",
   [
@@ -269,91 +203,5 @@ const found = target(
   },
 );
 
-const moved = [{
-  ...{ ifname: "p1", ifalias: "ipipou:p0", "link_netnsid": 0 },
-  linkinfo: { "info_kind": "ipip", "info_data": { local: "192.0.2.1", remote: "198.51.100.2" } },
-}];
-const elsewhere = target(
-  "namespaces and devices there",
-  [
-    "lib/kernel/read_moved.ts readMovedDevices",
-    "lib/kernel/read_moved.ts readNamespaces",
-    "lib/kernel/elsewhere.ts Elsewhere.remove",
-  ],
-  fc.tuple(
-    jsonLike([[{ nsid: 0, name: "box" }, { nsid: 1 }]], ["name", "nsid"]),
-    jsonLike([moved], ["ifname", "ifalias", "link_netnsid", "local", "remote"]),
-  ),
-  async ([namespaces, devices]) => {
-    const write = (said: string) => assertLine(said);
-    const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date(0) });
-    const lost = new Set(["192.0.2.1 198.51.100.2"]);
-    const answerTo = (args: readonly string[], input: string) => {
-      if (input.startsWith("link show")) return devices;
-      if (input.startsWith("netns")) return namespaces;
-      assert.ok(args.includes("-netns"), args.join(" "));
-      for (const command of input.trimEnd().split("\n")) {
-        assert.match(command, /^link delete dev [^\s/:]{1,15}$/);
-      }
-      return [];
-    };
-    const run = (_program: string, args: readonly string[], input: string) =>
-      Promise.resolve({
-        code: 0,
-        stdout: `${JSON.stringify(answerTo(args, input))}\n`,
-        stderr: "",
-        isLate: false,
-      });
-    const runner = new Runner(
-      { runProgram: run, surroundings: USUAL_SURROUNDINGS, openReader: readerOf },
-      log,
-    );
-    await new Elsewhere(log).remove("p0", lost, runner);
-  },
-);
-
-const marks = textLike(
-  [
-    "ipipou:p0",
-    "ipipou:p0:foreign-listener-10000-10001",
-    "ipipou:p0:foreign-listener-1:private-address",
-    "ipipou:hub:foreign-address:mtu-1472",
-  ],
-  [":", "-", ".", "ipipou:", "foreign-listener-", "70000", "0"],
-);
-const mark = target("marks", ["lib/kernel/mark.ts parseMark"], marks, (text) => {
-  const found = parseMark(text);
-  if (found === null) return;
-  assert.match(found.name, /^[A-Za-z0-9_.-]{1,15}$/);
-  for (const port of found.foreignPorts) assert.ok(Number.isInteger(port) && port >= 1 && port <= 65_535);
-  assert.deepEqual(parseMark(formatMark(found)), found);
-});
-
-const comments = textLike(
-  ["ipipou:p0 192.0.2.1 0123456789abcdef.12", "ipipou:p0:foreign-listener-10000 10.0.0.1 00ff.3"],
-  [" ", ".", "ipipou:", "999", "1"],
-);
-const comment = target(
-  "comments of gates",
-  ["lib/kernel/gate_rules.ts parseGateComment"],
-  comments,
-  (text) => {
-    const found = parseGateComment(text);
-    if (found === null) return;
-    assert.equal(`${found.mark} ${found.ip} ${found.fingerprint}`, text);
-    assert.notEqual(parseMark(found.mark), null);
-    assert.equal(found.ip.split(".").length, 4);
-  },
-);
-
-/** What is read of the kernel, and what its programs print. */
-export const KERNEL_TARGETS: readonly Target[] = [
-  listings,
-  numbers,
-  output,
-  failures,
-  found,
-  elsewhere,
-  mark,
-  comment,
-];
+/** What is read of the kernel. */
+export const KERNEL_TARGETS: readonly Target[] = [listings, numbers, found];

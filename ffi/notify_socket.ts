@@ -1,5 +1,5 @@
 import { AF_UNIX, openSocket, SOCK_DGRAM } from "./descriptors.ts";
-import { Libc } from "./libc.ts";
+import { Libc, MSG_DONTWAIT } from "./libc.ts";
 
 const KIND = { family: AF_UNIX, type: SOCK_DGRAM, protocol: 0 };
 const CLOCK_MONOTONIC = 1;
@@ -34,11 +34,17 @@ export class NotifySocket implements Disposable {
     this.#resources = resources.move();
   }
 
-  /** Sends one datagram, blocking while the receiver's queue is full. @throws {SysError} */
+  /** Sends one datagram without waiting. @throws {SysError} EAGAIN when the receiver's queue is full */
   send(message: string): void {
     const bytes = new TextEncoder().encode(message);
-    const length = BigInt(bytes.length);
-    const sent = this.#libc.symbols.sendto(this.#fd, bytes, length, 0, this.#address, this.#address.length);
+    const sent = this.#libc.symbols.sendto(
+      this.#fd,
+      bytes,
+      BigInt(bytes.length),
+      MSG_DONTWAIT,
+      this.#address,
+      this.#address.length,
+    );
     this.#libc.check("notify the service manager", "sendto", sent);
   }
 

@@ -14,6 +14,8 @@ export class Service implements Disposable {
   #waitsFor: string | null = null;
   #describe: () => string = () => "starting";
   #told = "";
+  /** Whether the manager lacks the last message: one that hangs must not hold up the program. */
+  #isBehind = false;
 
   /** @param manager belongs to the service from here on; null: there is none @param log gets failures to notify it */
   constructor(manager: ServiceManager | null, clock: Clock, log: Log) {
@@ -51,6 +53,7 @@ export class Service implements Disposable {
   update(): void {
     const status = this.#describe();
     if (status === this.#told) return;
+    if (this.#isBehind && this.#isReady) return this.ready(this.#describe);
     this.#told = status;
     this.#send(`STATUS=${status}`);
   }
@@ -74,6 +77,7 @@ export class Service implements Disposable {
     while (true) {
       await this.#clock.waitUntil(this.#clock.now() + period / 2, signal);
       if (signal.aborted) return;
+      if (this.#isBehind) this.update();
       // Before it is ready only the start timeout runs; waiting for a device may take longer.
       this.#send(this.#isReady ? "WATCHDOG=1" : `EXTEND_TIMEOUT_USEC=${Math.round(period * 1000)}`);
       this.update();
@@ -83,8 +87,11 @@ export class Service implements Disposable {
   #send(...lines: readonly string[]): void {
     try {
       this.#manager?.send(lines.join("\n"));
+      this.#isBehind = false;
     } catch (error) {
-      this.#log.warning((error as Error).message);
+      if (!this.#isBehind) this.#log.warning(`${(error as Error).message}; trying again`);
+      this.#isBehind = true;
+      this.#told = "";
     }
   }
 }

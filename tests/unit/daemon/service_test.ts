@@ -100,13 +100,31 @@ Deno.test("Service shows no signs of life once it is disposed", async () => {
   assert.deepEqual([manager.messages, time.pending], [[], 0]);
 });
 
-Deno.test("Service continues when its manager cannot be told, and logs why", () => {
+Deno.test("Service continues when its manager cannot be told, logs why once, and tells it later", async () => {
+  using time = new FakeTime();
   const manager = new Manager();
   const lines: string[] = [];
-  manager.failure = new Error("Cannot notify the service manager: ECONNREFUSED (Connection refused)");
   using service = new Service(manager, CLOCK, makeLog(lines));
+  const { message } = manager.failure = new Error("Cannot notify the service manager: EAGAIN (Try again)");
+  service.waitingFor("the network device eth7");
+  await time.advance(PERIOD);
+  assert.deepEqual([lines, manager.messages], [[`Warning: ${message}; trying again`], []]);
+  manager.failure = null;
+  await time.advance(PERIOD / 2);
+  const waiting = "STATUS=waiting for the network device eth7";
+  assert.deepEqual(manager.messages.splice(0), [waiting, `EXTEND_TIMEOUT_USEC=${PERIOD * 1000}`]);
+  manager.failure = new Error("again");
   service.ready(() => "up");
-  assert.deepEqual(lines, [`Warning: ${manager.failure.message}`]);
+  await time.advance(PERIOD);
+  manager.failure = null;
+  await time.advance(PERIOD / 2);
+  assert.deepEqual(manager.messages.splice(0), ["READY=1\nSTATUS=up", "WATCHDOG=1"]);
+  manager.failure = new Error("again");
+  service.ready(() => "up");
+  manager.failure = null;
+  service.update();
+  assert.deepEqual(manager.messages, ["READY=1\nSTATUS=up"]);
+  assert.equal(lines.length, 3);
 });
 
 Deno.test("Service closes the connection to its manager", () => {

@@ -71,6 +71,19 @@ Deno.test("send() says why the message could not be sent", () => {
   });
 });
 
+Deno.test("send() does not wait for a receiver that reads nothing", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    using _receiver = new Receiver(`${directory}/s`);
+    using socket = new NotifySocket(`${directory}/s`);
+    assert.throws(() => {
+      while (true) socket.send("WATCHDOG=1");
+    }, { message: /^Cannot notify the service manager: EAGAIN / });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("time counts microseconds", () => {
   using socket = new NotifySocket("/nonexistent/socket");
   // In this order: a pause in between makes the measured time longer, not shorter.

@@ -1,5 +1,8 @@
 import { textLines } from "../../tools/lines.ts";
 
+/** Milliseconds that the end of a program may take, where all else is emulated. */
+const LONGEST_END = 300_000;
+
 /** How a program ended; `code` is 128 + N after signal N. */
 interface Exit {
   code: number;
@@ -59,10 +62,18 @@ export class Process {
     return promise.finally(() => clearTimeout(timer));
   }
 
-  /** Sends a signal and waits for the end; a program that has ended already stays as it is. */
-  async kill(signal: Deno.Signal = "SIGTERM"): Promise<Exit> {
+  /**
+   * Sends a signal and waits for the end; a program that has ended already stays as it is. Kills it and rejects, showing
+   * the output, when it has not ended after `timeoutMs`.
+   */
+  async kill(signal: Deno.Signal = "SIGTERM", timeoutMs = LONGEST_END): Promise<Exit> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      this.signal("SIGKILL");
+      reject(this.#failure(`did not end within ${timeoutMs} ms after ${signal}`));
+    }, timeoutMs);
     this.signal(signal);
-    return await this.exit;
+    return await Promise.race([this.exit, late]).finally(() => clearTimeout(timer));
   }
 
   /** Sends a signal without waiting. */

@@ -63,13 +63,8 @@ Deno.test("A server says which clients are authenticated while no data comes, an
 
 Deno.test("One key on two machines is told of once a minute at most, and which places they are", async () => {
   const world = new World();
-  const { server, clients: [first, , twin] } = world;
-  twin!.settings = first!.settings;
-  server.start();
-  await world.pass(1);
-  first!.start();
-  await world.pass(12);
-  twin!.start();
+  const { server } = world;
+  const twin = await world.beginTwins();
   await world.pass(600);
   const told = server.lines.filter((line) =>
     /<4>Warning: p0: moves back and forth between 198\.51\.100/.test(line)
@@ -79,7 +74,7 @@ Deno.test("One key on two machines is told of once a minute at most, and which p
   assert.ok(moves.slice(1).every((count) => count >= 4 && count <= 7), moves.join());
   const loud = server.lines.filter((line) => /<5>p0: moved from/.test(line));
   assert.ok(loud.length <= 4, loud.join("\n"));
-  await twin!.stop();
+  await twin.stop();
   await world.pass(200);
   const { length } = server.lines;
   world.nats[0].forget();

@@ -52,15 +52,18 @@ Deno.test("Metrics looks once for all who ask at the same time", async () => {
   assert.equal(looks.length, 2);
 });
 
-/** Connects to a socket as soon as somebody is there. */
+/** Connects to the socket that somebody is about to make in place of another one. */
 async function connected(path: string): Promise<Deno.UnixConn> {
-  while (true) {
-    try {
-      return await Deno.connect({ transport: "unix", path });
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+  using news = Deno.watchFs(path.slice(0, path.lastIndexOf("/")));
+  const connect = () => Deno.connect({ transport: "unix", path }).catch(() => null);
+  const early = await connect();
+  if (early !== null) return early;
+  // One event when it is made, and another when it listens and is given its mode.
+  for await (const _event of news) {
+    const connection = await connect();
+    if (connection !== null) return connection;
   }
+  throw new Error(`nobody listens at ${path}`);
 }
 
 Deno.test("serveMetrics() answers at a socket until told to stop, and says where it cannot", async () => {

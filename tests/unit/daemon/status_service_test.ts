@@ -176,13 +176,8 @@ Deno.test("A hub that looks at silence takes no auth packet for data", async () 
 
 Deno.test("A hub says of a peer that moves back and forth why that may be, as long as it does", async () => {
   const world = new World();
-  const { server, clients: [first, , twin] } = world;
-  twin!.settings = first!.settings;
-  server.start();
-  await world.pass(1);
-  first!.start();
-  await world.pass(12);
-  twin!.start();
+  const { server } = world;
+  const twin = await world.beginTwins();
   await world.pass(120);
   const look = async () => byName((await ask(world, server)).tunnels, "p0");
   const { state, ok, why, cure } = await look();
@@ -197,7 +192,7 @@ Deno.test("A hub says of a peer that moves back and forth why that may be, as lo
     assert.ok(warning.includes(place), warning);
   }
   world.sendData(0);
-  await twin!.stop();
+  await twin.stop();
   await world.pass(90);
   assert.deepEqual([(await look()).state, (await look()).ok], ["up", true]);
 });

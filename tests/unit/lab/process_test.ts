@@ -30,6 +30,13 @@ Deno.test("Process.waitForLine() rejects when the program ends meanwhile", async
   assert.deepEqual(await process.exit, { code: 3 });
 });
 
+Deno.test("Process.kill() rejects with the output when the program does not end, and leaves none behind", async () => {
+  const process = new Process(["sh", "-c", "trap '' TERM; echo here I am; while :; do sleep 1; done"]);
+  await process.waitForLine(/here/, PATIENCE);
+  await assert.rejects(process.kill("SIGTERM", 20), /did not end within 20 ms after SIGTERM.*\nhere I am/s);
+  assert.deepEqual(await process.exit, { code: 137 });
+});
+
 Deno.test("Process.kill() leaves a program that has ended as it is", async () => {
   const process = new Process(["sh", "-c", "echo out; echo err >&2; exit 7"]);
   await process.exit;

@@ -136,6 +136,18 @@ export class World {
     await this.clock.advance(5_000);
   }
 
+  /** Starts the server and two clients with the same key, the second of them later. @returns the second */
+  async beginTwins(): Promise<Node> {
+    const { server, clients: [first, , twin] } = this;
+    twin!.settings = first!.settings;
+    server.start();
+    await this.pass(1);
+    first!.start();
+    await this.pass(12);
+    twin!.start();
+    return twin!;
+  }
+
   async pass(seconds: number): Promise<void> {
     await this.clock.advance(seconds * 1000);
   }

@@ -76,14 +76,15 @@ function addressKept(
   tunnel: Tunnel | undefined,
   addresses: AvailableAddresses,
 ): string | null {
-  const { main, firstAlt, privateNet, foreign } = addresses;
+  const { main, firstAlt, privateNet, foreign, reserved } = addresses;
   const altIp = ownAlt(peer, addresses);
   if (tunnel?.remote.ip !== remote || firstAlt === null) return null;
   const { ip } = tunnel.local;
   if (ip === main) return needsAlt(peer) ? null : main;
   const isPrivate = (parseMark(tunnel.alias)?.privateAddress ?? null) !== null;
   // Others may have given the tunnel any address since it was marked.
-  const isFromPool = isPrivate && !foreign.addresses.has(ip) && isInNetwork(ip, privateNet);
+  const isFromPool = isPrivate && !foreign.addresses.has(ip) && !reserved.has(ip) &&
+    isInNetwork(ip, privateNet);
   const isKept = (altIp === null ? isFromPool : ip === altIp) && networkInUse(ip, addresses) === undefined;
   return isKept ? ip : null;
 }

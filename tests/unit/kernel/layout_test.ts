@@ -144,6 +144,17 @@ Deno.test("assignLocals() lets a peer keep its private address, unless that is f
   assert.equal(assignLocals(peers, at({ a: "198.51.100.1" }), old, moved).locals.get("a"), "192.0.2.7");
 });
 
+Deno.test("assignLocals() takes from a peer the private address that a reload makes another peer's own", () => {
+  const [own, any] = [samplePeer({ name: "a", altIp: "172.29.0.0" }), samplePeer({ name: "b", altIp: null })];
+  const there = at({ b: "198.51.100.1", c: "198.51.100.1", a: "198.51.100.1" });
+  const others = [any, samplePeer({ name: "c", altIp: null })];
+  const tunnels = standing(new Map([["c", MAIN], ["b", "172.29.0.0"]]), there);
+  const addresses = { ...addressesBut(), reserved: new Set(["172.29.0.0"]) };
+  const { locals, faults } = assignLocals([own, ...others], there, tunnels, addresses);
+  assert.deepEqual(faults, new Map());
+  assert.deepEqual(Object.fromEntries(locals), { c: MAIN, a: "172.29.0.0", b: "172.29.0.1" });
+});
+
 Deno.test("assignLocals() gives no address to a parked peer", () => {
   const admissions = new Map([["a", { remote: null, port: 10_000, expiresAt: null }]]);
   assert.deepEqual(assign(admissions), {});

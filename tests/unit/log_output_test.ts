@@ -159,6 +159,26 @@ Deno.test("LogOutput begins a line anew after one that was cut", async () => {
   assert.equal(reader.text, "abc\nWarning: 1 line is missing here: gone\nnext\n");
 });
 
+Deno.test("LogOutput counts each line that is lost after one that was cut, also where just that one is ended", async () => {
+  for (const isEnded of [false, true]) {
+    const { reader, output } = makeOutput();
+    reader.most = 3;
+    output.write("abcdef");
+    while (reader.text === "") await Promise.resolve();
+    reader.error = new Error("gone");
+    await output.flush(1000);
+    if (isEnded) Object.assign(reader, { error: null, most: 1 });
+    output.write("lost too");
+    while (isEnded && reader.text === "abc") await Promise.resolve();
+    reader.error = new Error("gone");
+    await output.flush(1000);
+    Object.assign(reader, { error: null, most: Infinity });
+    output.write("next");
+    await output.flush(1000);
+    assert.equal(reader.text, "abc\nWarning: 2 lines are missing here: gone\nnext\n");
+  }
+});
+
 Deno.test("LogOutput tries again later where a stream does not wait", async () => {
   const { reader, clock, output } = makeOutput();
   reader.error = new Deno.errors.WouldBlock("try again");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Admission } from "../../../lib/admission.ts";
+import type { Wanted } from "../../../lib/kernel/desired.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { ALL_ADMITTED, Bench, MANY } from "./kernel_bench.ts";
@@ -72,6 +73,35 @@ Deno.test("apply() looks again where the kernel's answer got lost, whatever it w
     await fresh.newKernel().apply(wanted);
     assert.deepEqual(snapshot(bench.host.kernel), snapshot(fresh.host.kernel));
   }
+});
+
+/** What is wanted once the first peers have other lifetimes, in milliseconds from now. */
+function withLifetimes(bench: Bench, ...lifetimes: readonly (number | null)[]): Wanted {
+  const admissions = new Map(ALL_ADMITTED.admissions);
+  for (const [index, lifetime] of lifetimes.entries()) {
+    const expiresAt = lifetime === null ? null : bench.clock.now() + lifetime;
+    admissions.set(`p${index}`, { ...admissions.get(`p${index}`)!, expiresAt });
+  }
+  return { ...ALL_ADMITTED, admissions };
+}
+
+Deno.test("apply() decides nothing anew where only lifetimes are new, limited or not", async () => {
+  const bench = new Bench();
+  const kernel = bench.newKernel();
+  await kernel.apply(ALL_ADMITTED);
+  const { tunnels } = kernel;
+  for (const lifetimes of [[60_000], [null], [null, 60_000]]) {
+    await kernel.apply(withLifetimes(bench, ...lifetimes));
+    assert.equal(kernel.tunnels, tunnels, `${lifetimes}`);
+  }
+});
+
+Deno.test("apply() names a peer that it cannot make a tunnel for each time, whoever gets another lifetime", async () => {
+  const bench = new Bench();
+  const kernel = bench.newKernel();
+  bench.host.kernel.addDevice("p0");
+  assert.deepEqual([...(await kernel.apply(ALL_ADMITTED)).keys()], ["p0"]);
+  assert.deepEqual([...(await kernel.apply(withLifetimes(bench, null, 60_000))).keys()], ["p0"]);
 });
 
 Deno.test("apply() restores a gate that goes while it looks, and is sure of it", async () => {

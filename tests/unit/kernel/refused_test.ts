@@ -185,3 +185,18 @@ Deno.test("apply() gives up in the end where the kernel refuses everything", asy
   await assert.rejects(bench.kernel.apply(wantedAt(0)), /Operation not permitted; run as root/);
   assert.ok(bench.changes < 20, `${bench.changes} runs`);
 });
+
+Deno.test("apply() removes what the kernel kept from going once it relents, though nothing else changes", async () => {
+  const { host, kernel, clock } = new Bench();
+  await kernel.apply(wantedAt(0));
+  const { admissions, ...rest } = wantedAt(0);
+  const wanted = { ...rest, admissions: new Map([...admissions].slice(1)) };
+  host.kernel.refuses = (command) =>
+    /^link set dev p0 group /.test(command) ? "Device or resource busy" : null;
+  assert.deepEqual([...await kernel.apply(wanted)], []);
+  assert.ok(host.kernel.devices.has("p0"));
+  host.kernel.refuses = () => null;
+  await clock.advance(30_000);
+  await kernel.apply(wanted);
+  assert.ok(!host.kernel.devices.has("p0"));
+});

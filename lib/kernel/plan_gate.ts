@@ -20,13 +20,10 @@ export function planGate(
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
   const there = isThere ? old.parts : commonPartsOf(old, gate);
   const names = gateNames(name);
-  const stays = (set: GateSet) => isThere || there.has(names[set]);
+  const stays = (set: GateSet) => there.has(names[set]);
   const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, stays("remotes"), now);
   const present = elementsOf((set) => stays(set) ? old![set] : NONE);
-  const guarded = {
-    ...elementsOf((set) => stays(set) ? old![set] : common(old, gate, set)),
-    ...guards(old, gate),
-  };
+  const guarded = { ...elementsOf((set) => stays(set) ? old![set] : gate[set]), ...guards(old, gate) };
   const shutOut = (remotes: readonly Remote[]) =>
     // Where the map of private addresses goes, they go with it.
     deleteRemotes(
@@ -52,8 +49,8 @@ export function planGate(
 }
 
 /** Names of the parts of the gate that stay under other rules. */
-function commonPartsOf(old: Gate | null, { table, rules }: DesiredGate): ReadonlySet<string> {
-  return !old?.rules || old.table !== table ? NONE : commonParts(old.rules, rules);
+function commonPartsOf(old: Gate | null, { rules }: DesiredGate): ReadonlySet<string> {
+  return old?.rules ? commonParts(old.rules, rules) : NONE;
 }
 
 /** Replaces the rules. @param there names of the parts that stay */
@@ -123,11 +120,6 @@ function union(a: ReadonlySet<string>, b: ReadonlySet<string> = NONE): ReadonlyS
 const NONE: ReadonlySet<string> = new Set();
 
 type Elements = Pick<Gate, KeySet>;
-
-/** The elements of a set that two gates have in common. */
-function common(old: Gate | null, gate: Gate, set: KeySet): ReadonlySet<string> {
-  return new Set([...gate[set]].filter((element) => old?.[set].has(element)));
-}
 
 function elementsOf(of: (set: KeySet) => ReadonlySet<string>): Elements {
   return {

@@ -155,6 +155,22 @@ Deno.test("planTransition() removes a filter's networks before it adds those tha
   ]);
 });
 
+Deno.test("planTransition() goes on filtering sources while other rules and devices come", () => {
+  const kernel = newKernel();
+  const p2 = ["p2", admission("198.51.100.1", 1001)] as const;
+  kernel.run(plan(kernel, HUB, new Map([p2])));
+  const { close, ip } = plan(
+    kernel,
+    { ...HUB, nft: { ...HUB.nft, counter: false } },
+    new Map([p2, ["p1", admission("198.51.100.1", 1002)]]),
+  );
+  assert.ok(ip.length > 0);
+  kernel.nft(close);
+  const keysOf = (set: string) => [...kernel.tables.get("ipipou")!.sets.get(set)!.elements.keys()];
+  assert.deepEqual(keysOf("devices-p0"), ['"p2"']);
+  assert.equal(keysOf("sources-p0").length, 2);
+});
+
 Deno.test("planTransition() leaves no plain IPIP to others while a tunnel that takes it may stand", () => {
   const kernel = newKernel();
   const shared = { ...HUB, peers: PEERS.map((peer, index) => ({ ...peer, sharedIpip: index > 0 })) };

@@ -116,9 +116,9 @@ export class Server implements Daemon {
     const { settings: { peers }, registrar: { admissions } } = this.#setup;
     const now = this.#context.system.clock.now();
     let admitted = 0;
-    admissions.forEach((admission, name) => {
+    for (const [name, admission] of admissions) {
       if (isLive(admission, now) && !this.#faults.has(name)) admitted++;
-    });
+    }
     return {
       role: "server",
       places: placesOf(this.#setup),

@@ -10,7 +10,7 @@ import { findRenewal, type Fulfilled, fulfilled } from "./renewal.ts";
 import type { WildcardWarnings } from "./wildcards.ts";
 
 /** What to change, and what that leads to. */
-export interface Decision {
+interface Decision {
   readonly state: DesiredState;
   /** Why some peers have no tunnel in it, by name. */
   readonly faults: Refusals;

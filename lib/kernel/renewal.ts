@@ -22,7 +22,9 @@ export interface Renewal {
 
 export function fulfilled(wanted: Wanted, observed: Observed, state: DesiredState): Fulfilled {
   let firstEnd = Infinity;
-  state.gate?.remotes.forEach(({ expiresAt }) => firstEnd = Math.min(firstEnd, expiresAt ?? Infinity));
+  for (const { expiresAt } of state.gate?.remotes.values() ?? []) {
+    firstEnd = Math.min(firstEnd, expiresAt ?? Infinity);
+  }
   return { wanted, observed, state, firstEnd };
 }
 
@@ -42,24 +44,22 @@ export function findRenewal(
   const { gate } = last.state;
   if (gate === null || now >= last.firstEnd) return null;
   if (!isSameGround(last.wanted, wanted) || !isAsLeft(last, observed)) return null;
+  if (last.wanted.admissions.size !== wanted.admissions.size) return null;
   const before = new Map<string, Remote>();
   const after = new Map<string, Remote>();
   let { firstEnd } = last;
-  let isRenewal = last.wanted.admissions.size === wanted.admissions.size;
-  wanted.admissions.forEach((admission, name) => {
+  for (const [name, admission] of wanted.admissions) {
     const previous = last.wanted.admissions.get(name);
-    if (previous === admission || !isRenewal) return;
+    if (previous === admission) continue;
     const key = keyOfRenewed(previous, admission, now);
     const remote = key === null ? undefined : gate.remotes.get(key);
-    isRenewal = remote !== undefined && remote.expiresAt === previous!.expiresAt;
-    if (!isRenewal) return;
-    before.set(key!, remote!);
-    after.set(key!, { ...remote!, expiresAt: admission.expiresAt });
+    if (key === null || remote === undefined) return null;
+    before.set(key, remote);
+    after.set(key, { ...remote, expiresAt: admission.expiresAt });
     firstEnd = Math.min(firstEnd, admission.expiresAt ?? Infinity);
-  });
-  if (!isRenewal) return null;
+  }
   const remotes = new Map(gate.remotes);
-  after.forEach((remote, key) => remotes.set(key, remote));
+  for (const [key, remote] of after) remotes.set(key, remote);
   const state = { ...last.state, gate: { ...gate, remotes } };
   return {
     next: { wanted, observed, state, firstEnd },

@@ -5,25 +5,21 @@ import { Libc } from "./libc.ts";
 const LIMIT = 1024 * 1024;
 const PART = 16 * 1024;
 
-/**
- * Reads a file of /proc or /sys, for which the runtime asks for all permissions there are.
- *
- * @param longest bytes after which no more is read
- * @throws {SysError}
- */
-export function procText(path: string, longest = LIMIT): string {
+/** Reads a file of /proc or /sys, for which the runtime asks for all permissions there are. @throws {SysError} */
+export function procText(path: string): string {
   using resources = new DisposableStack();
   const libc = resources.use(new Libc());
   const fd = openFile(libc, path, O_RDONLY | O_CLOEXEC, resources);
-  const parts: Uint8Array[] = [];
-  for (let left = longest; left > 0;) {
-    const buffer = new Uint8Array(Math.min(left, PART));
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(PART);
+  let text = "";
+  for (let left = LIMIT; left > 0;) {
     const length = libc.check(`read ${path}`, "read", libc.symbols.read(fd, buffer, BigInt(buffer.length)));
     if (length === 0) break;
-    parts.push(buffer.subarray(0, length));
+    text += decoder.decode(buffer.subarray(0, length), { stream: true });
     left -= length;
   }
-  return new TextDecoder().decode(new Uint8Array(parts.flatMap((part) => [...part])));
+  return text + decoder.decode();
 }
 
 /** Whether a file or folder of /proc or /sys is there, and this user may open it. */

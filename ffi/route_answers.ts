@@ -15,7 +15,7 @@ const FRA_FWMASK = 16;
 const FIB_RULE_INVERT = 2;
 
 /** A route of the main table. */
-export interface RouteRecord {
+interface RouteRecord {
   readonly route: Omit<IpRoute, "dev">;
   /** Number of its device; undefined: it has none, or several. */
   readonly device: number | undefined;

@@ -10,6 +10,8 @@ class Reader {
   /** Most bytes that it takes at once. */
   most = Infinity;
   writes = 0;
+  /** Most bytes that it was given at once. */
+  longest = 0;
   readonly #bytes: number[] = [];
   #isReading = true;
   #readOnce: () => void = () => {};
@@ -34,6 +36,7 @@ class Reader {
     await Promise.resolve();
     if (this.error !== null) throw this.error;
     this.writes++;
+    this.longest = Math.max(this.longest, bytes.length);
     const taken = bytes.subarray(0, this.most);
     for (const byte of taken) this.#bytes.push(byte);
     return taken.length;
@@ -75,6 +78,7 @@ Deno.test("LogOutput keeps a bounded part of what nobody reads, and says in its 
   await output.flush(1000);
   const kept = reader.lines.findIndex((line) => line.startsWith("Warning"));
   assert.ok(kept > 20 && kept < 60, `kept ${kept}`);
+  assert.ok(reader.longest < 2 * line(0).length, "one at a time, as they are long");
   assert.deepEqual(reader.lines.slice(0, kept), [
     "in the pipe",
     ...Array.from({ length: kept - 1 }, (_, index) => line(index)),

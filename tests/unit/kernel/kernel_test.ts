@@ -75,10 +75,10 @@ Deno.test("apply() looks again where the kernel's answer got lost, whatever it w
   }
 });
 
-/** What is wanted once the first peers have other lifetimes, in milliseconds from now. */
-function withLifetimes(bench: Bench, ...lifetimes: readonly (number | null)[]): Wanted {
+/** What is wanted once some peers have another lifetime, in milliseconds from now, by the peer's number. */
+function withLifetimes(bench: Bench, lifetimes: Readonly<Record<number, number | null>>): Wanted {
   const admissions = new Map(ALL_ADMITTED.admissions);
-  for (const [index, lifetime] of lifetimes.entries()) {
+  for (const [index, lifetime] of Object.entries(lifetimes)) {
     const expiresAt = lifetime === null ? null : bench.clock.now() + lifetime;
     admissions.set(`p${index}`, { ...admissions.get(`p${index}`)!, expiresAt });
   }
@@ -90,9 +90,9 @@ Deno.test("apply() decides nothing anew where only lifetimes are new, limited or
   const kernel = bench.newKernel();
   await kernel.apply(ALL_ADMITTED);
   const { tunnels } = kernel;
-  for (const lifetimes of [[60_000], [null], [null, 60_000]]) {
-    await kernel.apply(withLifetimes(bench, ...lifetimes));
-    assert.equal(kernel.tunnels, tunnels, `${lifetimes}`);
+  for (const lifetimes of [{ 0: 60_000 }, { 0: null }, { 1: 60_000 }]) {
+    await kernel.apply(withLifetimes(bench, lifetimes));
+    assert.equal(kernel.tunnels, tunnels);
   }
 });
 
@@ -101,7 +101,7 @@ Deno.test("apply() names a peer that it cannot make a tunnel for each time, whoe
   const kernel = bench.newKernel();
   bench.host.kernel.addDevice("p0");
   assert.deepEqual([...(await kernel.apply(ALL_ADMITTED)).keys()], ["p0"]);
-  assert.deepEqual([...(await kernel.apply(withLifetimes(bench, null, 60_000))).keys()], ["p0"]);
+  assert.deepEqual([...(await kernel.apply(withLifetimes(bench, { 1: 60_000 }))).keys()], ["p0"]);
 });
 
 Deno.test("apply() restores a gate that goes while it looks, and is sure of it", async () => {

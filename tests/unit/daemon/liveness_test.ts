@@ -99,11 +99,11 @@ Deno.test("Liveness takes an auth packet for a sign of life, at once", async () 
   const { liveness, lines, pass } = scene(settingsOf(60, 0));
   await pass(100);
   assert.equal(lines.length, 1);
-  liveness.note("a");
+  assert.equal(liveness.note("a"), true, "it was silent");
   assert.match(lines[1]!, /^100 a: heard again after 100 s$/);
   for (let second = 0; second < 300; second += 25) {
     await pass(25);
-    liveness.note("a");
+    assert.equal(liveness.note("a"), false);
   }
   assert.equal(lines.length, 2);
 });

@@ -135,6 +135,20 @@ Deno.test("request() is served together with what comes in turn after turn, but 
   assert.equal(bench.served.length, together);
 });
 
+Deno.test("request() waits no longer for others once a turn brought none", async () => {
+  using bench = new Bench();
+  bench.request("a");
+  let turns = 0;
+  const count = () => {
+    if (bench.changes > 0) return;
+    turns++;
+    setTimeout(count, 0);
+  };
+  count();
+  await bench.succeed();
+  assert.ok(turns < 5, `${turns} turns`);
+});
+
 Deno.test("request() from a callback is served too", async () => {
   using bench = new Bench();
   bench.reconciler.request("once", () => bench.request("again"));

@@ -172,6 +172,13 @@ Deno.test("A hub that looks at silence takes no auth packet for data", async () 
   assert.equal(silent.state, "silent");
   const [, seconds] = /^nothing came for (\d+) s$/.exec(silent.why!)!;
   assert.ok(Number(seconds) >= 60 && Number(seconds) < silent.received_age!, silent.why!);
+  const { lines } = world.server;
+  assert.match(world.server.status!, /nothing comes from p0/);
+  world.natOf(0).isDead = () => false;
+  for (let second = 0; second < 20 && !lines.some((line) => line.includes("p0: heard again")); second++) {
+    await world.pass(1);
+  }
+  assert.doesNotMatch(world.server.status!, /nothing comes from p0/, "its manager knows at once");
 });
 
 Deno.test("A hub says of a peer that moves back and forth why that may be, as long as it does", async () => {

@@ -5,6 +5,7 @@ const DESCRIPTIONS = {
   ENODEV: "No such device",
   EADDRNOTAVAIL: "Cannot assign requested address",
   ENETUNREACH: "Network is unreachable",
+  EHOSTUNREACH: "No route to host",
   ENOBUFS: "No buffer space available",
   EMSGSIZE: "Message too long",
   EAGAIN: "Resource temporarily unavailable",

@@ -46,11 +46,6 @@ export class FirstData {
     return this.#due.values().next().value ?? null;
   }
 
-  /** What the tunnels lack that were told of, by name of the peer. */
-  get lacks(): ReadonlyMap<string, Lack> {
-    return this.#lacks;
-  }
-
   /** Settings or admissions may have changed. */
   update(): void {
     const now = this.#context.clock.now();

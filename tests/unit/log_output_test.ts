@@ -107,6 +107,20 @@ Deno.test("LogOutput has room again for what comes after the line about a loss i
   assert.match(short[2]!, /^Warning: 2 lines are missing here/);
 });
 
+Deno.test("LogOutput has room again for what comes after what was lost, and after what was written", async () => {
+  const { reader, output } = makeOutput();
+  const long = "x".repeat(2_500_000);
+  reader.error = new Error("gone");
+  for (const line of ["1", long]) output.write(line);
+  await output.flush(1000);
+  reader.error = null;
+  for (let written = 1; written <= 2; written++) {
+    output.write(long);
+    await output.flush(1000);
+    assert.equal(reader.lines.filter((line) => line === long).length, written);
+  }
+});
+
 Deno.test("LogOutput loses what cannot be written, tries again with each line, and tells of the loss in a line of its own", async () => {
   const { reader, output } = makeOutput();
   reader.error = new Error("No space left on device");

@@ -7,7 +7,7 @@ import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import { parseElements, parseSet } from "../../../ffi/nft_answers.ts";
 import { parseRule } from "../../../ffi/nft_rules.ts";
 import { RTM } from "../../../ffi/rtnetlink.ts";
-import { parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
+import { isRuleForMark, parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
 
 const NFGENMSG = [2, 0, 0, 0];
 const PORT_TYPE = 13;
@@ -64,6 +64,20 @@ Deno.test("parseRoute() and parseFoundRoute() take no prefix longer than an addr
   assert.equal(parseRoute(route(32))!.route.dst, "10.0.0.1");
   assert.equal(parseFoundRoute(route(32))!.network, "10.0.0.1");
   assert.deepEqual([parseRoute(route(33)), parseFoundRoute(route(33))], [null, null]);
+});
+
+Deno.test("isRuleForMark() looks at a rule's mask, and takes no rule that is for all but a mark", () => {
+  const has = (mark: number, wanted: number, mask: number | null = null, flags = 0) => {
+    const rule = message(RTM.newRule, [2, 0, 0, 0, 0, 0, 0, 1, flags, 0, 0, 0], (encoder) => {
+      encoder.attribute(10, () => encoder.hostWord(wanted));
+      if (mask !== null) encoder.attribute(16, () => encoder.hostWord(mask));
+    });
+    return isRuleForMark(rule.body, mark);
+  };
+  assert.deepEqual([has(0x70, 0x70), has(0x71, 0x70)], [true, false]);
+  assert.deepEqual([has(0x8000_0070, 0x8000_0000, 0xf000_0000), has(0x70, 0x70, 0xf)], [true, false]);
+  assert.equal(has(0x70, 0x70, null, 2), false, "all but this mark");
+  assert.equal(has(0x70, 0, 0xf), false, "no mark");
 });
 
 Deno.test("parseFou() takes nothing without a port for a FOU port", () => {

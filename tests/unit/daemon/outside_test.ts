@@ -155,6 +155,13 @@ Deno.test("findOutside() binds to the device in the settings, or in a VRF to tha
   assert.equal(find({ ip: "192.0.2.1", device: "eth1" }).link, "eth1");
 });
 
+Deno.test("findOutside() tells whether a rule asks for the mark of outer packets, if they have one", () => {
+  const system = { openRoutes: () => sampleRoutes({ hasRuleForMark: (mark) => mark !== 0x67 }) };
+  const isRuled = (fouMark: number) =>
+    findOutside(system, { ...settingsOf({ device: "eth0" }), fouMark }, observedWith([]), null).isMarkRuled;
+  assert.deepEqual([0, 0x66, 0x67].map(isRuled), [false, true, false]);
+});
+
 Deno.test("followOutside() stays at an address while it is there and fit, unless asked to choose anew", () => {
   const settings = settingsOf({ device: "eth0" });
   const observed = observedWith([]);

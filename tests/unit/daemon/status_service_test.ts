@@ -198,10 +198,29 @@ Deno.test("A hub says of a peer that moves back and forth why that may be, as lo
   for (const place of /between (\S+) and ([^:]+:\d+)/.exec(why!)!.slice(1)) {
     assert.ok(warning.includes(place), warning);
   }
+  for (let round = 0; round < 5; round++) {
+    await world.pass(5);
+    assert.equal((await look()).why, why, "wherever it is just now");
+  }
   world.sendData(0);
   await twin.stop();
   await world.pass(90);
   assert.deepEqual([(await look()).state, (await look()).ok], ["up", true]);
+});
+
+Deno.test("A peer that was parked and has come back does not move back and forth", async () => {
+  const world = new World();
+  const { server, clients: [first] } = world;
+  const twin = await world.beginTwins();
+  await world.pass(120);
+  const stateNow = async () => byName((await ask(world, server)).tunnels, "p0").state;
+  assert.equal(await stateNow(), "flapping");
+  for (const client of [twin, first!]) await client.stop();
+  await world.pass(2);
+  assert.equal(await stateNow(), "parked");
+  first!.start();
+  await world.pass(5);
+  assert.equal(await stateNow(), "accepted");
 });
 
 Deno.test("A hub counts moves, and says why a peer is parked, refused or waited for", async () => {
@@ -221,6 +240,7 @@ Deno.test("A hub counts moves, and says why a peer is parked, refused or waited 
   await world.pass(5);
   const { instance, tunnels } = await ask(world, world.server);
   assert.deepEqual([byName(tunnels, "p0").moves, byName(tunnels, "p1").moves], [1, 0]);
+  assert.notEqual(byName(tunnels, "p0").state, "flapping");
   const { state, why, ok } = byName(tunnels, "p2");
   assert.deepEqual([state, why, ok], ["parked", "it said good-bye", false]);
   assert.deepEqual(instance.refused, { count: 0, last: null });

@@ -1,13 +1,15 @@
 // Answers that none of the samples has.
 import assert from "node:assert/strict";
-import { parseFou } from "../../../ffi/fou_messages.ts";
+import { parseFamily, parseFamilyName, parseFou } from "../../../ffi/fou_messages.ts";
 import { parseLink } from "../../../ffi/link_answers.ts";
 import { NetlinkEncoder } from "../../../ffi/netlink_encoding.ts";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import { parseElements, parseSet } from "../../../ffi/nft_answers.ts";
 import { parseRule } from "../../../ffi/nft_rules.ts";
 import { RTM } from "../../../ffi/rtnetlink.ts";
+import { parseTableNews, tableName } from "../../../ffi/table_news.ts";
 import { isRuleForMark, parseFoundRoute, parseRoute } from "../../../ffi/route_answers.ts";
+import { parseRouteNews } from "../../../ffi/route_news.ts";
 
 const NFGENMSG = [2, 0, 0, 0];
 const PORT_TYPE = 13;
@@ -66,6 +68,29 @@ Deno.test("parseRoute() and parseFoundRoute() take no prefix longer than an addr
   assert.deepEqual([parseRoute(route(33)), parseFoundRoute(route(33))], [null, null]);
 });
 
+Deno.test("parseRouteNews() names the default route, which has no address", () => {
+  const encoder = new NetlinkEncoder();
+  const head = { type: RTM.newRoute, flags: 0, sequence: 0 };
+  const { bytes } = encoder.message(head, [2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0]);
+  assert.deepEqual(parseRouteNews(bytes), [
+    { kind: "route", network: "0.0.0.0/0", protocol: 3, isGone: false },
+  ]);
+});
+
+Deno.test("parseTableNews() knows each kind of removal from what is made or changed", () => {
+  const onlyRemoves = (kind: number) => {
+    const encoder = new NetlinkEncoder();
+    encoder.message({ type: 10 << 8 | kind, flags: 0, sequence: 0 }, NFGENMSG, () => {
+      encoder.attribute(1, () => encoder.string("vpn"));
+    });
+    const { touched } = parseTableNews(encoder.bytes, tableName("vpn"), null);
+    return touched!.onlyRemoves;
+  };
+  // Tables, chains, rules, sets, elements, objects and flowtables.
+  assert.deepEqual([2, 5, 8, 11, 14, 20, 24].map(onlyRemoves), new Array(7).fill(true));
+  assert.deepEqual([0, 3, 6, 9, 12, 18, 22].map(onlyRemoves), new Array(7).fill(false));
+});
+
 Deno.test("isRuleForMark() looks at a rule's mask, and takes no rule that is for all but a mark", () => {
   const has = (mark: number, wanted: number, mask: number | null = null, flags = 0) => {
     const rule = message(RTM.newRule, [2, 0, 0, 0, 0, 0, 0, 1, flags, 0, 0, 0], (encoder) => {
@@ -89,6 +114,18 @@ Deno.test("parseFou() takes nothing without a port for a FOU port", () => {
   assert.equal(fou((encoder) => encoder.attribute(1, () => encoder.networkShort(7)))!.fou.port, 7);
   assert.equal(fou((encoder) => encoder.attribute(1, () => encoder.networkShort(0))), null);
   assert.equal(fou(() => {}), null);
+});
+
+Deno.test("parseFamily() and parseFamilyName() read what the controller of families says, and nothing else", () => {
+  const read = (type: number) => {
+    const family = message(type, [1, 1, 0, 0], (encoder) => {
+      encoder.attribute(1, () => encoder.hostShort(24));
+      encoder.attribute(2, () => encoder.string("fou"));
+    });
+    return [parseFamily(family), parseFamilyName(family)];
+  };
+  assert.deepEqual(read(16), [24, "fou"]);
+  assert.deepEqual(read(2), [null, null], "an error");
 });
 
 Deno.test("parseSet() takes a set for a rule's own only if it has no name of its own", () => {

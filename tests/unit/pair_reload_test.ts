@@ -178,6 +178,18 @@ Deno.test("A changed proof shuts out the old client at once, and admits a client
   }
 });
 
+Deno.test("A server tells of a client whose token is longer than any proof that it asks for", async () => {
+  const world = await connected();
+  const settings = clientSettings(0);
+  const scheme: Scheme = { kind: "token", token: new TextEncoder().encode("x".repeat(90)) };
+  world.nats[0].forget();
+  const peers = settings.peers.map((peer) => ({ ...peer, scheme }));
+  await reload(world, world.clients[0]!, { ...settings, peers });
+  await world.pass(10);
+  const words = /not an extension of a known form \(it has 90 bytes, as of a client that has a token, /;
+  assert.ok(world.server.hasLogged(words), world.story);
+});
+
 Deno.test("A server tells of a client that authenticates in another way than it asks for, and strangers do not fill its log", async () => {
   const world = await connected();
   const [client] = world.clients;

@@ -154,8 +154,8 @@ export class Reception {
   #explain({ refusal, datagram: { payload } }: Refused): string | null {
     const { settings: { peers }, registrar: { admissions } } = this.#context.setup();
     if (refusal === "wrong signature") return explainWrongSignature(payload, peers, admissions, this.#clock);
-    const isOfLength = refusal === "wrong length" || refusal === "not an extension of a known form";
-    return isOfLength ? explainWrongLength(payload.length, peers) : null;
+    const isLengthWrong = refusal === "wrong length" || refusal === "not an extension of a known form";
+    return isLengthWrong ? explainWrongLength(payload.length, peers) : null;
   }
 
   #shutOut({ peer: { name }, why }: Left): void {

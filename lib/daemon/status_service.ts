@@ -73,7 +73,7 @@ export class StatusService implements Disposable {
       const { serveStatus } = await import("./status_answers.ts");
       await serveStatus(connection, clock, () => {
         // Of these the kernel tells no news, and who asks may miss them.
-        if (this.daemon !== null) rest.kernel.ports.check();
+        rest.kernel.ports.check();
         return {
           ...{ ...rest, clock, view: this.daemon?.view ?? null },
           ...{ startedAt: this.#startedAt, waitsFor: service.waitsFor },

@@ -9,11 +9,9 @@ const NFTA_TRACE = {
   ...{ networkHeader: 8, transportHeader: 9, iif: 10, oif: 12, policy: 16 },
 } as const;
 const NFT_TRACETYPE = { policy: 1, rule: 3 } as const;
-/** Besides it, what the high half says is why. */
+/** What is above says why. Verdicts within nftables, such as "continue", are -1 to -5. */
 const VERDICT_MASK = 0xff;
 const NF_DROP = 0;
-/** Verdicts within nftables, such as "continue", are negative. */
-const FIRST_NEGATIVE = 0x8000_0000;
 
 /** By the number in struct nfgenmsg. */
 const FAMILIES: Readonly<Record<number, string>> = {
@@ -45,7 +43,7 @@ function readEvent({ type, body }: Message): TraceEvent | null {
   return {
     ...{ id, family, table, chain },
     handle: isPolicy ? null : fields.networkLong(NFTA_TRACE.handle) ?? null,
-    isDropped: code !== undefined && code < FIRST_NEGATIVE && (code & VERDICT_MASK) === NF_DROP,
+    isDropped: code !== undefined && (code & VERDICT_MASK) === NF_DROP,
     from: fields.networkWord(NFTA_TRACE.iif) ?? 0,
     to: fields.networkWord(NFTA_TRACE.oif) ?? 0,
     header: fields.bytes(NFTA_TRACE.networkHeader)?.slice() ?? none,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Admission } from "../../../lib/admission.ts";
 import type { Wanted } from "../../../lib/kernel/desired.ts";
+import { Admin } from "../fake/admin.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { ALL_ADMITTED, Bench, MANY } from "./kernel_bench.ts";
@@ -118,6 +119,18 @@ Deno.test("apply() restores a gate that goes while it looks, and is sure of it",
   await bench.clock.advance(10_000);
   await work;
   assert.deepEqual(await bench.runsDuring(() => kernel.apply(ALL_ADMITTED)), []);
+});
+
+Deno.test("apply() makes chains anew that others may have replaced, as a look does not show that", async () => {
+  const bench = new Bench();
+  const kernel = bench.newKernel();
+  await kernel.apply(ALL_ADMITTED);
+  const chainNow = () => bench.host.kernel.tables.get("ipipou")!.chains.get("untrack-hub")!;
+  const before = chainNow();
+  const rules = before.rules.map(() => "add rule ip ipipou untrack-hub accept");
+  assert.ok(new Admin(bench.host.kernel).nft("flush chain ip ipipou untrack-hub", ...rules));
+  await kernel.apply(ALL_ADMITTED);
+  assert.ok(chainNow() !== before);
 });
 
 Deno.test("apply() knows a device of ours again that was renamed and lost its mark, as long as it runs", async () => {

@@ -3,14 +3,9 @@ import { SettingsError } from "../settings/errors.ts";
 import type { FixedInstance, FixedTunnel } from "./fixed.ts";
 import { gateLines, tableOf } from "./gate.ts";
 import { headLines } from "./head.ts";
-import { comments } from "./shell.ts";
+import { comments, fileCommand } from "./script_lines.ts";
 
 const FOLDER = "/etc/systemd/network";
-
-/** A command that writes a file. */
-export function fileCommand(path: string, lines: readonly string[]): string[] {
-  return [`cat > ${path} <<'EOF'`, ...lines, "EOF"];
-}
 
 /**
  * Commands for a root shell that write the files by which systemd-networkd has an instance's tunnels, and have it read

@@ -1,7 +1,7 @@
 import type { FixedInstance, FixedTunnel } from "./fixed.ts";
 import { headLines } from "./head.ts";
-import { fileCommand } from "./networkd.ts";
-import { comments, deviceScript } from "./shell.ts";
+import { comments, fileCommand } from "./script_lines.ts";
+import { deviceScript } from "./shell.ts";
 
 /**
  * Commands for a root shell that give OpenWrt an instance's tunnels: a script makes the devices whenever another

@@ -1,12 +1,7 @@
-import { showInvisible } from "../errors.ts";
 import type { FixedInstance, FixedTunnel } from "./fixed.ts";
 import { gateLines, tableOf } from "./gate.ts";
 import { headLines } from "./head.ts";
-
-/** What a script says of itself, each line behind `#`. */
-export function comments(lines: readonly string[]): string[] {
-  return lines.map((line) => `# ${showInvisible(line)}`);
-}
+import { comments } from "./script_lines.ts";
 
 /** The alias by which a device is known as the script's. */
 function aliasOf({ settings: { name } }: FixedInstance): string {

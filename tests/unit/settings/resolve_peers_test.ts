@@ -135,6 +135,7 @@ Deno.test("loadSettings() makes two halves of a client's default route, where a 
     ...halves,
   ]);
   assert.deepEqual(routesOf("-b", "@eth0", "--routes", "198.51.100.0/24"), ["198.51.100.0/24"]);
+  assert.deepEqual(routesOf("-r", "vpn.example.com:1", "--routes", "128.0.0.0/1"), ["128.0.0.0/1"]);
   const toml = `fou.local = "@eth0"
     fou.remote = "vpn.example.com:10001"
     tunl.ip = "172.28.0.3"

@@ -53,15 +53,23 @@ export const FIT: readonly BadInput[] = ([
   ],
   [
     [...OK_CLIENT, "--routes", "10.0.0.0/8,0.0.0.0/0"],
-    "Cannot use 0.0.0.0/0 as --routes: it contains the peer's address 198.51.100.1, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
+    "Cannot use 0.0.0.0/0 as --routes: the peer's address 198.51.100.1 is in there, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
   ],
   [
     [...OK_CLIENT, "-r", "vpn.example.com:1", "--routes", "0.0.0.0/0"],
-    "Cannot use 0.0.0.0/0 as --routes: it contains the peer's address, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
+    "Cannot use 0.0.0.0/0 as --routes: the peer's address is in there, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
   ],
   [
     [...OK_CLIENT, "--routes", "0.0.0.0/1,128.0.0.0/1"],
-    "Cannot use 128.0.0.0/1 as --routes: it contains the peer's address 198.51.100.1, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
+    "Cannot use 0.0.0.0/1 and 128.0.0.0/1 as --routes: the peer's address 198.51.100.1 is in there, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
+  ],
+  [
+    [...OK_CLIENT, "-r", "vpn.example.com:1", "--routes", "128.0.0.0/1,10.0.0.0/8,0.0.0.0/1"],
+    "Cannot use 0.0.0.0/1 and 128.0.0.0/1 as --routes: the peer's address is in there, so the tunnel's own packets would be routed into the tunnel; give the device that they leave by (-b/--fou-local @DEVICE), or networks without that address",
+  ],
+  [
+    [...OK_SERVER, "-b", "@eth0", "--routes", "0.0.0.0/1,128.0.0.0/1"],
+    "Cannot use 0.0.0.0/1 and 128.0.0.0/1 as --routes on a server: all that it sends would go to that peer; for what the peer may send, give --allowed-ips 0.0.0.0/0",
   ],
   [
     [...OK_SERVER, "--routes", "10.0.0.0/8,0.0.0.0/0"],

@@ -142,8 +142,10 @@ async function findRunning(
 ): Promise<RunningFacts> {
   try {
     const { reports, unasked } = await collectReports({ name: settings.name, peer: null }, status);
+    const holder = status.holderOf(settings.name);
     // In another network namespace another instance may have this name.
-    const report = reports.find(({ instance: { role } }) => role === null || role === settings.mode) ?? null;
+    const report = reports.find(({ instance: { source, pid } }) => source === "kernel" || pid === holder) ??
+      null;
     const pid = report?.instance.pid ?? null;
     const processStatus = pid === null ? null : host.read(`/proc/${pid}/status`);
     const isSaid = report !== null && report.instance.state !== "not running";

@@ -27,7 +27,9 @@ export class Metrics {
   /** @throws {IpipouError} when no instance may be asked */
   async make(form: MetricsForm = "text"): Promise<string> {
     const { reports } = await this.#collect();
-    return formatMetrics(reports, this.#system.clock.unixTime(), form);
+    // Several network namespaces may have one of a name each, and whoever reads metrics takes each only once.
+    const byName = new Map(reports.toReversed().map((report) => [report.instance.name, report]));
+    return formatMetrics([...byName.values()].reverse(), this.#system.clock.unixTime(), form);
   }
 
   /** Answers an HTTP request. @param accept the header of this name, or "" */

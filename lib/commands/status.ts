@@ -53,9 +53,8 @@ export async function collectReports({ name, peer }: Choice, system: StatusSyste
   const unasked = answers.filter((answer) => answer !== null && "why" in answer);
   const answered = answers.filter((answer) => answer !== null && "instance" in answer);
   const running = answered.filter(({ instance }) => name === null || isNamed(instance, name));
-  const isFound = running.length > 0 && name !== null;
-  const left = isFound ? [] : reportUnanswered(name, answered, unasked, system);
-  const reports = [...running, ...left].map((report) => ({
+  const unanswered = reportUnanswered(name, answered, unasked, system);
+  const reports = [...running, ...unanswered].map((report) => ({
     ...report,
     tunnels: report.tunnels.filter((tunnel) => peer === null || tunnel.name === peer),
   }));

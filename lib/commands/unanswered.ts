@@ -36,7 +36,8 @@ export function describeUnasked({ path, why, kind }: Unasked): string {
 }
 
 /**
- * Reports instances that do not answer: what the kernel has of them, and whether a process runs them.
+ * Reports instances of this network namespace that do not answer: what the kernel has of them, and whether a process
+ * runs them. In another network namespace one of the same name may answer.
  *
  * @param name of the only one that is wanted, or of its file; null: all are
  */
@@ -46,39 +47,25 @@ export function reportUnanswered(
   unasked: readonly Unasked[],
   system: StatusSystem,
 ): Report[] {
-  const standing = unknownDevices(answered, system);
-  const isOther = (instance: string) => answered.some((report) => report.instance.name === instance);
+  const { standing, holderOf } = system;
+  const devices = standing();
+  const answers = (instance: string) =>
+    answered.some((report) =>
+      report.instance.name === instance && report.instance.pid === holderOf(instance)
+    );
   const wanted = name === null ? null : namesOf(name, system);
   const labels = wanted ?? unasked.flatMap(({ path }) => namesOf(labelOf(path), system));
-  const running = labels.filter((each) => !isOther(each) && system.holderOf(each) !== null);
-  const left = [...standing.keys()].filter((each) => wanted?.includes(each) ?? !isOther(each));
-  return [...new Set([...left, ...running])].map((instance) => {
-    const devices = standing.get(instance) ?? [];
+  const running = labels.filter((each) => holderOf(each) !== null);
+  const left = [...devices.keys()].filter((each) => wanted?.includes(each) ?? true);
+  const unanswered = new Set([...left, ...running].filter((each) => !answers(each)));
+  return Array.from(unanswered, (instance) => {
+    const own = devices.get(instance) ?? [];
     const verdict = judge(instance, name, unasked, system);
     return {
-      instance: instanceStatus(instance, verdict, devices.length > 1),
-      tunnels: devices.map((device) => tunnelStatus(device, verdict, system.countsOf(device.ifname))),
+      instance: instanceStatus(instance, verdict, own.length > 1),
+      tunnels: own.map((device) => tunnelStatus(device, verdict, system.countsOf(device.ifname))),
     };
   });
-}
-
-/** Marked devices that are of none of these, by the name of their instance. */
-function unknownDevices(
-  answered: readonly Report[],
-  { standing }: StatusSystem,
-): Map<string, readonly IpDevice[]> {
-  const known = new Set(
-    answered.flatMap(({ tunnels }) =>
-      tunnels.map(({ ifname, local, address }) => keyOf(ifname, address, local?.address))
-    ),
-  );
-  const isKnown = ({ ifname, addr_info: [inner], linkinfo }: IpDevice) =>
-    known.has(keyOf(ifname, inner?.local, linkinfo?.info_data?.local));
-  return new Map([...standing()].filter(([, devices]) => !devices.some(isKnown)));
-}
-
-function keyOf(...words: readonly (string | undefined)[]): string {
-  return words.join(" ");
 }
 
 /** Names that an instance may have which is called so, or whose file is. */
@@ -106,7 +93,7 @@ function judge(
 ): Unanswered {
   const pid = system.holderOf(name);
   if (pid === null) {
-    const why = "no instance answers: this is what the kernel has";
+    const why = "no process runs it in this network namespace: this is what the kernel has";
     const cure = `start it, or remove this: ipipou cleanup ${identifierOf(name, asked, system)}`;
     return { pid, verdict: { state: "not running", ok: false, why, cure } };
   }

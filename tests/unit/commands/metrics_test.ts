@@ -3,6 +3,8 @@ import { Metrics } from "../../../lib/commands/metrics.ts";
 import type { StatusSystem } from "../../../lib/commands/status_system.ts";
 import { CLOCK } from "../../../lib/clock.ts";
 import { replaceMetricsFile, serveMetrics } from "../../../lib/metrics_output.ts";
+import { FakeStatusSocket } from "../fake/status_socket.ts";
+import { sampleInstance } from "../status/samples.ts";
 
 /** A host without instances. @param looks gets a line for each look */
 function systemOf(looks: string[] = [], fields: Partial<StatusSystem> = {}): StatusSystem {
@@ -50,6 +52,21 @@ Deno.test("Metrics looks once for all who ask at the same time", async () => {
   assert.equal(looks.length, 1);
   await metrics.make();
   assert.equal(looks.length, 2);
+});
+
+Deno.test("Metrics has each once, also where another network namespace has an instance of the same name", async () => {
+  const sockets = new FakeStatusSocket(new Map(), "");
+  const answering = sockets.connect();
+  const connection = (await sockets.accept())!;
+  const instance = JSON.stringify({ ...sampleInstance(), tunnels: 0 });
+  await connection.write(new TextEncoder().encode(`${instance}\n`));
+  const standing = () => new Map([["ipipou1", []], ["other", []]]);
+  const fields = { standing, sockets: () => ["x"], connect: () => Promise.resolve(answering) };
+  const text = await new Metrics(null, systemOf([], fields)).make();
+  assert.deepEqual(text.match(/^ipipou_instance_healthy.*$/gm), [
+    'ipipou_instance_healthy{name="ipipou1"} 1',
+    'ipipou_instance_healthy{name="other"} 0',
+  ]);
 });
 
 /** Connects to the socket that somebody is about to make in place of another one. */

@@ -95,7 +95,7 @@ export class Patient {
       host: this.#makeHost(icmp),
       files: filesInMemory({ ...this.settings, ...MODULES, ...files }),
       status: statusSystem(system.clock, reader, routes, sockets, {
-        holderOf: () => null,
+        holderOf: (name) => name === "ipipou1" && this.node.isRunning ? 7 : null,
         instanceOf: () => null,
       }),
     }).finally(() => isOver = true);

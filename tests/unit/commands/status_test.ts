@@ -44,6 +44,11 @@ class LeapingClock extends VirtualClock {
   }
 }
 
+function reportsIn(there: readonly There[]): Report[] {
+  return there.flatMap((each) => each instanceof Object && "tunnels" in each ? [each] : []);
+}
+
+/** All that answer run in this network namespace. */
 function systemOf(there: readonly There[], fields: Partial<StatusSystem> = {}): StatusSystem {
   const clock = new LeapingClock();
   return {
@@ -52,7 +57,7 @@ function systemOf(there: readonly There[], fields: Partial<StatusSystem> = {}): 
     connect: (path) => connect(there[Number(path.split("/")[3])]!, clock),
     standing: () => new Map(),
     countsOf: () => null,
-    holderOf: () => null,
+    holderOf: (name) => reportsIn(there).find(({ instance }) => instance.name === name)?.instance.pid ?? null,
     instanceOf: () => null,
     ...fields,
   };
@@ -144,7 +149,7 @@ Deno.test("showStatus() shows what the kernel has of those that do not answer, a
   assert.equal(exitCode, 3);
   assert.match(
     text,
-    /^hub: instance\n {2}not running: no instance answers: this is what the kernel has\n {2}start it, or remove this: ipipou cleanup --tunl-dev hub\n/m,
+    /^hub: instance\n {2}not running: no process runs it in this network namespace: this is what the kernel has\n {2}start it, or remove this: ipipou cleanup --tunl-dev hub\n/m,
   );
   assert.match(text, /outside +192\.0\.2\.1:10001 to 198\.51\.100\.2:4001\n/);
   const running = await showStatus({ ...ALL, json: true }, systemOf([HUB], { standing }));
@@ -161,6 +166,23 @@ Deno.test("showStatus() shows what the kernel has of those that do not answer, a
     }),
   );
   assert.equal(JSON.parse(nowhere.text)[0].tunnels[0].remote, null);
+});
+
+Deno.test("showStatus() shows what a killed instance left beside one of its name in another network namespace", async () => {
+  const left = { standing: () => new Map([["hub", [DEVICE]]]), instanceOf: () => "hub" };
+  for (const name of [null, "hub", "main"]) {
+    for (const [holder, state] of [[null, "not running"], [77, "not answering"]] as const) {
+      const system = systemOf([HUB], { ...left, holderOf: (name) => name === "hub" ? holder : null });
+      const { text, exitCode } = await showStatus({ ...ALL, name, json: true }, system);
+      const states = JSON.parse(text).map((
+        { name, state }: { name: string; state: string },
+      ) => [name, state]);
+      assert.deepEqual(states, [...name === "main" ? [] : [["hub", "up"]], ["hub", state]]);
+      assert.equal(exitCode, holder === null ? 3 : 5);
+    }
+    const here = await showStatus({ ...ALL, name: "hub", peer: "b", json: true }, systemOf([HUB], left));
+    assert.deepEqual(JSON.parse(here.text).map(({ source }: { source: string }) => source), ["instance"]);
+  }
 });
 
 Deno.test("showStatus() names the command that removes what a killed instance left", async () => {

@@ -1,5 +1,5 @@
 import type { KernelNews, KernelReader, KernelWriter } from "../kernel_ports.ts";
-import type { PacketQueue, ProgramName, RawSocket, ReplySocket, System } from "../ports.ts";
+import type { PacketQueue, ProgramName, RawSocket, System } from "../ports.ts";
 import { stepOf } from "../kernel/step.ts";
 import type { Script } from "./script.ts";
 
@@ -18,13 +18,6 @@ const SILENT_NEWS: KernelNews = {
 
 const UNUSED_QUEUE: PacketQueue = { ...NOTHING, packets: never, resize: () => {} };
 const UNUSED_SOCKET: RawSocket = { ...NOTHING, send: () => {}, defaultTtl: 64 };
-const UNUSED_REPLY_SOCKET: ReplySocket = {
-  ...NOTHING,
-  packets: never,
-  use: () => {},
-  pause: () => {},
-  resume: () => {},
-};
 
 /**
  * A system in which a start changes nothing: what it would change in the kernel goes to the script, and all else it would
@@ -38,15 +31,13 @@ export function drySystem(system: System, script: Script): System {
       record(script, program, args, input);
       return Promise.resolve({ code: 0, stdout: "", stderr: "", isLate: false });
     },
-    locks: { ...system.locks, namespace: () => Promise.resolve(NOTHING), instance: () => NOTHING },
+    locks: { ...system.locks, namespace: () => Promise.resolve(NOTHING) },
     openNews: () => SILENT_NEWS,
     openReader: () => withFou(system.openReader()),
     openWriter: () => writerTo(script),
     openPacketQueue: () => UNUSED_QUEUE,
     openRawSocket: () => UNUSED_SOCKET,
-    openReplySocket: () => UNUSED_REPLY_SOCKET,
     openState: (name) => ({ ...system.openState(name), write: () => Promise.resolve() }),
-    openServiceManager: () => null,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Host } from "../doctor_ports.ts";
 import { isInNetwork, parseNetwork } from "../ipv4.ts";
-import type { Observed, Tunnel } from "../kernel/state.ts";
+import { isParked, type Observed } from "../kernel/state.ts";
 import { WILDCARD_DEVICE } from "../kernel/wildcards.ts";
 import type { Routes } from "../kernel_ports.ts";
 import type { IpDevice } from "../listing.ts";
@@ -92,8 +92,7 @@ function reversePathFacts(
 
 /** Far outer addresses, as far as they are known. */
 function remotesOf({ own: { tunnels } }: Observed, server: string | null): string[] {
-  const isPlace = ({ remote }: Tunnel) => remote !== null && !remote.ip.startsWith("0.");
-  const found = [...tunnels.values()].filter(isPlace).map(({ remote }) => remote!.ip);
+  const found = [...tunnels.values()].filter((tunnel) => !isParked(tunnel)).map(({ remote }) => remote.ip);
   return [...new Set([...server === null ? [] : [server], ...found])].slice(0, MOST_WAYS);
 }
 

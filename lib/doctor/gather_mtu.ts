@@ -1,6 +1,6 @@
 import type { Outside } from "../kernel/member.ts";
-import { USUAL_MTU } from "../kernel/mtu.ts";
-import type { Observed, Tunnel } from "../kernel/state.ts";
+import { OVERHEAD, USUAL_MTU } from "../kernel/mtu.ts";
+import { isParked, type Observed, type Tunnel } from "../kernel/state.ts";
 import type { RawSocketOptions } from "../ports.ts";
 import { type MtuFacts, searchLongest } from "./mtu.ts";
 import type { PingAnswer, Pinger } from "./pinger.ts";
@@ -8,8 +8,6 @@ import type { InstanceSystem, Sight } from "./sight.ts";
 
 /** Tunnels that are probed. */
 const MOST_TUNNELS = 8;
-/** Bytes that a tunnel adds to each packet. */
-const OVERHEAD = 28;
 /** Pings of each length, and milliseconds for the first answer; then so many times what that one took. */
 const TRIES = 3;
 const PATIENCE = 1_000;
@@ -36,7 +34,7 @@ export async function gatherMtus(
 
 /** Own tunnels that lead somewhere: the first few. */
 export function openTunnels({ own: { tunnels } }: Observed): Tunnel[] {
-  const isOpen = ({ up, inner, remote }: Tunnel) => up && inner !== null && !remote.ip.startsWith("0.");
+  const isOpen = (tunnel: Tunnel) => tunnel.up && tunnel.inner !== null && !isParked(tunnel);
   return [...tunnels.values()].filter(isOpen).slice(0, MOST_TUNNELS);
 }
 

@@ -1,8 +1,7 @@
+import { OVERHEAD } from "../kernel/mtu.ts";
 import { type Finding, fine, unseen } from "./finding.ts";
 import type { PingAnswer } from "./pinger.ts";
 
-/** Bytes that a tunnel adds to each packet. */
-const OVERHEAD = 28;
 /** Bytes that every way takes. */
 const LEAST = 296;
 

@@ -76,6 +76,10 @@ function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
   return [
     ...up === 0 ? [] : [fine("tunnel", up === 1 ? "1 is up" : `${up} are up`)],
     ...wrong.slice(0, MOST_NAMED).map(judgeTunnel),
+    ...wrong.length <= MOST_NAMED ? [] : [{
+      ...{ topic: "tunnel", level: "fault", what: `${wrong.length - MOST_NAMED} more are not up` } as const,
+      ...{ why: "no data gets through", cure: "ipipou status shows all" },
+    }],
     ...away.length === 0 ? [] : [{
       ...{ topic: "tunnel", level: "warning" } as const,
       what: `${away.length} of ${tunnels.length} peers have not come: ${names.join(", ")}` +

@@ -1,5 +1,4 @@
 import { findOutside, preferredSource } from "../daemon/outside.ts";
-import { isHostIpv4 } from "../ipv4.ts";
 import type { Host } from "../doctor_ports.ts";
 import { identityOf } from "../kernel/identity.ts";
 import type { Outside } from "../kernel/member.ts";
@@ -78,7 +77,6 @@ async function findServer(
   { resolve, clock }: InstanceSystem["system"],
 ): Promise<string | null> {
   const host = peers[0]!.remote.host!;
-  if (isHostIpv4(host)) return host;
   return await inTime(resolve(host), TIME_LIMIT, clock).catch(() => null);
 }
 

@@ -2,7 +2,7 @@ import { parseMark } from "./mark.ts";
 import type { Tunnel } from "./state.ts";
 
 /** Bytes that a tunnel adds to each packet: an IPv4 header and a UDP header. */
-const OVERHEAD = 28;
+export const OVERHEAD = 28;
 /** What an IPv4 device can have at all; a loopback device has more. */
 const LIMITS = { least: 68, most: 65_507 };
 /** MTU of an Ethernet device, for what there is no route to. */

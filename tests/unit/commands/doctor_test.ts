@@ -3,6 +3,7 @@ import type { TraceEvent } from "../../../lib/doctor_ports.ts";
 import { buildUdpPacket } from "../../../lib/packet.ts";
 import { ACCEPTED } from "../auth/vectors.ts";
 import { snapshot } from "../fake/snapshot.ts";
+import { FakeSysError } from "../fake/sys_error.ts";
 import { PORT, SERVER_NAME } from "../pair/world.ts";
 import { PUBLIC_KEY } from "../settings/bases.ts";
 import { OFFICE, Patient, PROC } from "./patient.ts";
@@ -138,6 +139,66 @@ Deno.test("doctor names the rule of a firewall that drops packets of the instanc
   );
   assert.equal(exitCode, 3);
   assert.ok(patient.events.isClosed);
+});
+
+Deno.test("doctor says who keeps a rule, and shows a bounded part of rules", async () => {
+  const findingOf = async (patient: Patient) => {
+    patient.modules = ["ipip", "nf_tables"];
+    for (const event of eventsOf(1, true)) patient.events.put(event);
+    return / {2}\w+ +firewall +(.*)\n.*\n +cure: (.*)\n/.exec((await patient.examine()).text)!.slice(1);
+  };
+  const patient = await Patient.begin();
+  patient.rules = `# Warning: table inet fw is managed by iptables-nft\n\t${
+    "x".repeat(300)
+  } drop # handle 7\n`;
+  const [what, cure] = await findingOf(patient);
+  assert.match(what!, /: x{160}$/);
+  assert.equal(cure, `iptables -t fw -I input -p udp --dport ${PORT} -j ACCEPT`);
+  // Without nft, and without a tunnel.
+  const bare = await Patient.begin();
+  await bare.node.stop();
+  bare.host.programs.missing.add("nft");
+  assert.match((await findingOf(bare))[0]!, /to port 10000: rule 7$/);
+  assert.ok(!bare.runs.some((run) => /list/.test(run)));
+});
+
+Deno.test("doctor lists some of many rules, and waits no longer when something came out of the tunnel", async () => {
+  const elapsedOf = async (patient: Patient) => {
+    patient.modules = ["ipip", "nf_tables"];
+    const { clock } = patient.world;
+    const began = clock.now();
+    await patient.examine();
+    return clock.now() - began;
+  };
+  const many = await Patient.begin();
+  for (let handle = 0; handle < 20; handle++) {
+    const [first, last] = eventsOf(handle, true);
+    for (const event of [first!, { ...last!, handle }]) many.events.put(event);
+  }
+  const elapsed = await elapsedOf(many);
+  assert.equal(many.runs.filter((run) => /^nft -a list chain inet fw input$/.test(run)).length, 8);
+  const heard = await Patient.begin();
+  const { index } = heard.host.kernel.devices.get("ipipou1")!;
+  for (const event of eventsOf(1, false)) heard.events.put({ ...event, from: index });
+  assert.ok(elapsed - await elapsedOf(heard) > 2_000);
+});
+
+Deno.test("doctor says why nothing can be traced, and traces nothing where there is no own address", async () => {
+  const patient = await Patient.begin();
+  patient.modules = ["ipip", "nf_tables"];
+  for (
+    const [code, why] of [["EOPNOTSUPP", "this kernel is older than 5.12"], ["EPERM", ".*EPERM"]] as const
+  ) {
+    patient.traceError = new FakeSysError("trace", "sendto", code);
+    assert.match(
+      (await patient.examine()).text,
+      new RegExp(`unseen +firewall +packets cannot be traced through nftables\\n +why: ${why}`),
+    );
+  }
+  patient.traceError = null;
+  await patient.node.stop();
+  await patient.examine([], { "/etc/ipipou/office.toml": OFFICE.replace("@eth0", "@eth9") });
+  assert.deepEqual(patient.traces, []);
 });
 
 Deno.test("doctor names rules of the older iptables also where nftables is not there", async () => {

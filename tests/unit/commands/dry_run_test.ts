@@ -81,6 +81,8 @@ Deno.test("dryRun() prints the difference alone", async () => {
   assert.match(text, /^nft -f/m);
   assert.doesNotMatch(text, /^ip /m);
   await node.stop();
+  const single = await tell(hostOf(), hubOf([first!]));
+  assert.match(single.text, /^# a peer gets, when /m);
   const client = hostOf();
   paste(client, (await tell(client, clientSettings(0))).text);
   client.kernel.ip("link set dev ipipou1 down");
@@ -142,6 +144,7 @@ Deno.test("dryRun() tells in comments what admissions add: of peers with a fixed
   const host = hostOf();
   host.resolver.addresses.set("office.example", "198.51.100.7");
   const { text } = await tell(host, settings);
+  assert.doesNotMatch(text, /\n\n/);
   assert.match(text, /^# each of 2 peers gets, when it authenticates /m);
   const [before, after] = text.split("# when p0 authenticates, from 198.51.100.7:40000:\n");
   assert.doesNotMatch(before!, /link add/);

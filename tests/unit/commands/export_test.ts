@@ -141,6 +141,7 @@ Deno.test("exportInstance() to openwrt gives UCI names that it takes", async () 
   );
   assert.match(text, /^set network\.to_hub_1\.device='to-hub\.1'$/m);
   assert.match(text, /^set network\.to_hub_1_route0\.interface='to_hub_1'$/m);
+  assert.match(text, /^commit network\nEOF$/m);
   assert.doesNotMatch(text, /ip (address|route) add/);
 });
 
@@ -157,6 +158,26 @@ Deno.test("what exportInstance() writes for networkd opens nothing where the gat
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("what exportInstance() writes for sh opens nothing without a gate, and leaves nothing halfway", async () => {
+  const script = await told(clientSettings({}, { routes: ["10.1.0.0/16"] }));
+  const run = async (stubs: string) => {
+    const said = `${stubs}\nmodprobe() { :; }\nset -- up\n${script}`;
+    const { code, stdout } = await new Deno.Command("sh", { args: ["-c", said] }).output();
+    return { code, lines: new TextDecoder().decode(stdout) };
+  };
+  // Nothing stands at first: what is asked for is not there.
+  const ip =
+    'ip() { case "$*" in "link show"*) [ "$made" ] && echo "alias ipipou-export:ipipou1" && return; return 1 ;; ' +
+    '"link add"*) made=1 ;; "route add"*) return 1 ;; esac; echo "ip $*"; }; made=';
+  const gateless = await run(`${ip}; nft() { return 1; }`);
+  assert.deepEqual(gateless, { code: 1, lines: "" });
+  const { code, lines } = await run(
+    `${ip}; nft() { case "$1" in -f) cat >/dev/null ;; list) return 1 ;; esac; echo "nft $*"; }`,
+  );
+  assert.equal(code, 1);
+  assert.match(lines, /^ip fou add port 10001 .*^ip fou del port 10001 .*^ip link delete dev ipipou1$/ms);
 });
 
 Deno.test("exportInstance() of a server has the peers that prove nothing but their place, behind a gate", async () => {

@@ -69,6 +69,8 @@ export class Patient {
   /** What its kernel was asked to trace, and what it tells then. */
   readonly traces: TraceRequest[] = [];
   readonly events = new Mailbox<TraceEvent>(100);
+  /** Why it traces nothing. */
+  traceError: Error | null = null;
 
   static async begin(): Promise<Patient> {
     const patient = new Patient();
@@ -143,6 +145,7 @@ export class Patient {
       queueLibrary: () => ({ file: "libnetfilter_queue.so.1.5.0" }),
       holdPort: () => ({ [Symbol.dispose]: () => {} }),
       openTrace: (wanted) => {
+        if (this.traceError !== null) throw this.traceError;
         this.traces.push(wanted);
         return {
           table: "ipipou-doctor-1",

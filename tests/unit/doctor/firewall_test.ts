@@ -55,9 +55,12 @@ Deno.test("TraceSummary counts packets of the instance, and where they were drop
   summary.add(firstOf(6, answer, { from: 7 }));
   summary.add(firstOf(5, INNER, { from: 0, to: 7, chain: "output" }));
   const place = { family: "inet", table: "fw", chain: "input" };
+  // Another's table of our name.
+  summary.add(eventOf(1, IN, { isDropped: true, table: "ipipou" }));
   assert.deepEqual(summary.drops, [
     { ...place, kind: "udp in", subject: "10001", handle: null, count: 2 },
     { ...place, kind: "out of tunnel", subject: "ipipou1", handle: 5, count: 1 },
+    { ...place, table: "ipipou", kind: "udp in", subject: "10001", handle: 5, count: 1 },
   ]);
   const traced = [["udp in", 2], ["udp out", 1], ["out of tunnel", 1], ["into tunnel", 1]];
   assert.deepEqual([...summary.traced], traced);
@@ -80,6 +83,10 @@ Deno.test("TraceSummary remembers a bounded number of packets and drops", () => 
   const summary = new TraceSummary(SUBJECTS);
   for (let id = 0; id < 10_000; id++) summary.add(eventOf(id, IN, { isDropped: true, handle: id }));
   assert.equal(summary.drops.length, 4_096);
+  const long = new TraceSummary(SUBJECTS);
+  for (let id = 0; id <= 4_096; id++) long.add(firstOf(id, IN));
+  long.add({ ...PLACE, id: 0, isDropped: true, header: NONE, body: NONE });
+  assert.deepEqual(long.drops, []);
 });
 
 const DROP: ExplainedDrop = {
@@ -100,6 +107,8 @@ Deno.test("judgeFirewall() tells what drops all packets of a kind from what drop
     "fault: inet fw input drops what comes out of ipipou1: counter drop",
   ]);
   assert.match(brief({ drops: [{ ...DROP, count: 2 }] })[0]!, /^warning: /);
+  // What answers our own pings is dropped and not counted.
+  assert.match(judge({ drops: [{ ...DROP, count: 9 }] })[0]!.why!, /^9 of 9 such packets /);
   assert.match(brief({ drops: [{ ...DROP, rule: null, handle: null }] })[0]!, /: its policy is drop$/);
   assert.match(brief({ traced: new Map() })[0]!, /^unseen: no packet/);
   assert.match(brief({ problem: "EPERM" })[0]!, /^unseen/);
@@ -124,5 +133,9 @@ Deno.test("judgeFirewall() has a cure in the words of who keeps the rules", () =
   assert.equal(
     cureOf({ keeper: "firewalld", kind: "udp in", subject: "7" }),
     "firewall-cmd --permanent --add-port=7/udp && firewall-cmd --reload",
+  );
+  assert.equal(
+    cureOf({ keeper: "firewalld" }),
+    "firewall-cmd --permanent --zone=trusted --add-interface=ipipou1 && firewall-cmd --reload",
   );
 });

@@ -101,6 +101,12 @@ Deno.test("judgeTools() and judgeLibraries() name what is missing by what needs 
   assert.equal(levelOf({ tools: { ...tools, ip: busyBox } }), "fault: apt install iproute2");
   assert.equal(levelOf({ tools: { ...tools, nft: null } }), "warning: apt install nftables");
   assert.equal(levelOf({ tools: { ...tools, nft: null }, hasServer: true }), "fault: apt install nftables");
+  assert.deepEqual(brief(judgeTools(toolFacts({ tools: { ...tools, modprobe: null, ss: null } }))), [
+    "warning: apt install kmod",
+    "warning: apt install iproute2",
+    "ok: ip 6.1.0, nft 6.1.0",
+  ]);
+  assert.match(brief(judgeTools(toolFacts({ tools: { ...tools, ip: busyBox } })))[1]!, /^ok: nft /);
   const lost = { queueLibrary: { problem: "Cannot load libnetfilter_queue" } };
   assert.deepEqual(brief(judgeLibraries(toolFacts({ queueLibrary: null }))), ["ok: glibc 2.36"]);
   assert.deepEqual(brief(judgeLibraries(toolFacts())), ["ok: glibc 2.36, libnetfilter_queue.so.1.5.0"]);

@@ -8,6 +8,8 @@ import type { IpFou } from "../../../lib/listing.ts";
 
 const FOU: IpFou = { port: 10_001, family: "inet", ipproto: 4, local: "192.0.2.1" };
 
+const FOU6: IpFou = { ...FOU, family: "inet6", local: undefined };
+
 function judgePort(fields: Partial<PortFacts>) {
   const facts = {
     ...{ ip: "192.0.2.1", lack: null, link: null, ports: [10_001], sockets: "" },
@@ -26,13 +28,16 @@ Deno.test("judgePorts() tells a free port, FOU's own, another FOU port, and a pr
     judgePort({ fou: [{ ...FOU, local: undefined }] }).what,
     /no tunnel of this instance uses it$/,
   );
+  assert.equal(judgePort({ fou: [{ ...FOU, local: "0.0.0.0" }] }).level, "ok");
+  // It has another protocol's port of this number.
+  assert.equal(judgePort({ fou: [FOU6] }).level, "fault");
   for (
     const other of [{ ipproto: undefined }, { ipproto: 47 }, { dev: "lo" }, {
       peer: "192.0.2.9",
       "peer_port": 5,
     }]
   ) {
-    const { level, cure } = judgePort({ fou: [{ ...FOU, ...other }] });
+    const { level, cure } = judgePort({ fou: [{ ...FOU, ...other }, FOU6] });
     assert.equal(level, "fault", JSON.stringify(other));
     assert.match(cure!, /^it belongs to a FOU port .* remove it: ip fou del port 10001 /);
   }
@@ -76,6 +81,10 @@ Deno.test("judgeReversePath() minds a strict check where the way back is another
   assert.match(judgePath({ ...away, filters: new Map([["all", 1], ["eth0", 0]]) })[0]!, /^fault/);
   const unrouted = new Map([["ipipou1", ["10.1.0.0/16"]]]);
   assert.match(judgePath({ unrouted })[0]!, /^warning: .* no route to 10\.1\.0\.0\/16 leads into it/);
+  const byDefault = new Map([["all", 0], ["default", 1], ["eth0", 0]]);
+  assert.match(judgePath({ unrouted, filters: byDefault })[0]!, /^warning: rp_filter of ipipou1 is strict/);
+  const off = new Map([["all", 0], ["default", 1], ["eth0", 1], ["ipipou1", 0]]);
+  assert.match(judgePath({ unrouted, filters: off })[0]!, /^ok/);
   assert.match(judgePath({ filters: null })[0]!, /^unseen/);
 });
 

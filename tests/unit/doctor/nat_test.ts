@@ -54,6 +54,8 @@ Deno.test("buildFragment() makes a first fragment, which isAboutFragment() knows
   assert.ok(isAboutFragment(answer, id));
   assert.ok(!isAboutFragment(answer, Uint8Array.of(0x75, 0xf5)));
   assert.ok(!isAboutFragment(fragment, id));
+  // Another fragment, which went in a circle.
+  assert.ok(!isAboutFragment(answer.with(21, 0), id));
   for (let length = 0; length < 34; length++) assert.ok(!isAboutFragment(answer.subarray(0, length), id));
 });
 

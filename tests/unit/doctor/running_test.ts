@@ -53,6 +53,24 @@ Deno.test("judgeRunning() sums up peers that do not come, and names tunnels that
   ]);
 });
 
+Deno.test("judgeRunning() names some of many tunnels that are wrong, and says how many more are", () => {
+  const silent = Array.from(
+    { length: 10 },
+    (_, index) => samplePeerStatus(`p${index}`, { state: "silent", ok: false }),
+  );
+  const said = judge({ report: { instance: sampleHub(), tunnels: silent } });
+  assert.deepEqual([said.length, said[8], said[9]], [
+    10,
+    "fault: tunnel: p7: silent",
+    "fault: tunnel: 2 more are not up",
+  ]);
+  const first = {
+    instance: sampleInstance(),
+    tunnels: [sampleTunnel({ state: "authenticating", ok: false })],
+  };
+  assert.equal(judge({ report: first })[1], "warning: tunnel: ipipou1: authenticating");
+});
+
 Deno.test("judgeRunning() minds what the running process may not do, unless another one has its number", () => {
   const status = (name: string) => `Name:\t${name}\nUid:\t1\t1\t1\t1\nCapEff:\t0000000000001000\n`;
   assert.ok(

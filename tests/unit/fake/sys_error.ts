@@ -8,6 +8,7 @@ const DESCRIPTIONS = {
   EHOSTUNREACH: "No route to host",
   ENOBUFS: "No buffer space available",
   EMSGSIZE: "Message too long",
+  EOPNOTSUPP: "Operation not supported",
   EAGAIN: "Resource temporarily unavailable",
   ECONNREFUSED: "Connection refused",
 } as const;

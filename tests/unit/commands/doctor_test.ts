@@ -247,6 +247,38 @@ Deno.test("doctor sends nothing for a user who may not, and says what it could n
   assert.deepEqual(patient.traces, []);
 });
 
+Deno.test("doctor tells the instance of its network namespace from another of its name, and from one it may not ask", async () => {
+  const patient = await Patient.begin();
+  const found = async () =>
+    / {2}(\w+) +instance +(.*)\n/.exec((await patient.examine()).text)!.slice(1).join(": ");
+  patient.closed.add("/run/ipipou/other/status.sock");
+  assert.equal(await found(), "ok: it runs as process 7");
+  patient.closed.clear();
+  patient.isElsewhere = true;
+  assert.match(await found(), /^FAULT: it does not run, and what it left stands in the kernel$/);
+  patient.isElsewhere = false;
+  for (const label of patient.host.statusSockets.keys()) patient.closed.add(label);
+  assert.match(await found(), /^unseen: office cannot be asked$/);
+});
+
+Deno.test("doctor sends no auth packet that a stand-in for an unread secret signs", async () => {
+  const patient = await Patient.begin();
+  const { length } = patient.world.seen;
+  patient.unread.add("/etc/ipipou/office.secret");
+  const settings = OFFICE.replace('secret = "s"', 'secret-file = "office.secret"');
+  const { text } = await patient.examine([], { "/etc/ipipou/office.toml": settings });
+  assert.match(text, /unseen +settings +.*office\.secret cannot be read by this user/);
+  assert.match(text, /unseen +server +whether 192\.0\.2\.1:10000 accepts this client\n/);
+  assert.equal(patient.world.seen.length, length);
+});
+
+Deno.test("doctor traces also where nobody knows whether the kernel has nftables built in", async () => {
+  const patient = await Patient.begin();
+  patient.unread.add("/lib/modules/6.1.0-13-amd64/modules.dep");
+  await patient.examine();
+  assert.equal(patient.traces.length, 1);
+});
+
 Deno.test("doctor examines the host alone where there are no settings, and says so", async () => {
   const patient = new Patient();
   patient.settings = {};

@@ -161,6 +161,16 @@ Deno.test("dryRun() tells in comments what admissions add: of peers with a fixed
   );
 });
 
+Deno.test("dryRun() says in a comment what keeps a peer from having its tunnel", async () => {
+  const [office] = peersOf();
+  const byRemote = { ip: true, port: true };
+  const fixed = { ...office!, remote: { host: "198.51.100.7", port: 40_000 }, byRemote };
+  const host = hostOf();
+  host.kernel.addDevice("p0", {});
+  const { text } = await tell(host, hubOf([fixed]));
+  assert.match(text, /^# when p0 authenticates, from 198\.51\.100\.7:40000:\n# .*p0/m);
+});
+
 Deno.test("dryRun() loads the modules where they are not seen", async () => {
   const host = hostOf();
   const system = host.start().system;

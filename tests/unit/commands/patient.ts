@@ -69,6 +69,12 @@ export class Patient {
   /** What its kernel was asked to trace, and what it tells then. */
   readonly traces: TraceRequest[] = [];
   readonly events = new Mailbox<TraceEvent>(100);
+  /** Whether the instance that answers is in another network namespace. */
+  isElsewhere = false;
+  /** Sockets that this user may not ask at. */
+  readonly closed = new Set<string>();
+  /** Files that cannot be read. */
+  readonly unread = new Set<string>();
   /** Why it traces nothing. */
   traceError: Error | null = null;
 
@@ -88,16 +94,21 @@ export class Patient {
     using reader = system.openReader();
     using routes = system.openRoutes();
     const sockets = {
-      list: () => [...this.host.statusSockets.keys()],
-      connect: (label: string) => Promise.resolve(this.host.statusSockets.get(label)!.connect()),
+      list: () => [...new Set([...this.host.statusSockets.keys(), ...this.closed])],
+      connect: (label: string) =>
+        this.closed.has(label)
+          ? Promise.reject(new Deno.errors.PermissionDenied("Permission denied"))
+          : Promise.resolve(this.host.statusSockets.get(label)!.connect()),
     };
+    const memory = filesInMemory({ ...this.settings, ...MODULES, ...files });
+    const denied = { ok: false, missing: false, reason: "Permission denied" } as const;
     let isOver = false;
     const examining = doctor(invocation, {
       system: { ...system, ...this.#replace(system, icmp) },
       host: this.#makeHost(icmp),
-      files: filesInMemory({ ...this.settings, ...MODULES, ...files }),
+      files: { ...memory, read: (path) => this.unread.has(path) ? denied : memory.read(path) },
       status: statusSystem(system.clock, reader, routes, sockets, {
-        holderOf: (name) => name === "ipipou1" && this.node.isRunning ? 7 : null,
+        holderOf: (name) => name === "ipipou1" && this.node.isRunning && !this.isElsewhere ? 7 : null,
         instanceOf: () => null,
       }),
     }).finally(() => isOver = true);

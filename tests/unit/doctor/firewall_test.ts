@@ -72,6 +72,9 @@ Deno.test("TraceSummary minds neither what strangers send, nor what our own gate
   summary.add(firstOf(2, IN));
   summary.add(eventOf(2, IN, { family: "ip", table: "ipipou", isDropped: true }));
   summary.add({ ...PLACE, id: 3, isDropped: true, header: NONE, body: NONE });
+  // To a stranger, and of another address of this host.
+  summary.add(eventOf(4, datagram(OWN, { ip: "203.0.113.9", port: 1 }), { isDropped: true }));
+  summary.add(eventOf(5, datagram(FAR, { ...OWN, ip: "192.0.2.2" }), { isDropped: true }));
   // Its number is a stranger's now.
   summary.add(eventOf(2, datagram({ ip: "203.0.113.9", port: 1 }, OWN)));
   summary.add({ ...PLACE, id: 2, isDropped: true, header: NONE, body: NONE });

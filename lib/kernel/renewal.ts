@@ -20,6 +20,7 @@ export interface Renewal {
   readonly after: DesiredState;
 }
 
+/** What `findRenewal()` goes by, after a change that succeeded for everybody. */
 export function fulfilled(wanted: Wanted, observed: Observed, state: DesiredState): Fulfilled {
   let firstEnd = Infinity;
   for (const { expiresAt } of state.gate?.remotes.values() ?? []) {

@@ -6,6 +6,8 @@ import { ATTRIBUTE_HEADER } from "./netlink_messages.ts";
 import {
   ELEMENT,
   ELEMENT_LIST,
+  IFNAMSIZ,
+  NFNL_MSG_BATCH,
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG,
   NFTA_DATA,
@@ -14,10 +16,7 @@ import {
   NFTA_VERDICT_CODE,
 } from "./nftables.ts";
 
-const NFNL_MSG_BATCH = { begin: 16, end: 17 } as const;
 const NF_ACCEPT = 1;
-/** Bytes of a device's name in a key: IFNAMSIZ. */
-const NAME_LENGTH = 16;
 /** Most bytes of all elements in a message: the length of an attribute has 16 bits. */
 const LONGEST_LIST = 0xffff - ATTRIBUTE_HEADER;
 /** Most bytes of an element: one with two keys, each of a name and an address. */
@@ -110,7 +109,7 @@ function encodePart(encoder: NetlinkEncoder, part: KeyPart, end: "first" | "last
   if ("word" in part) return encoder.networkWord(part.word);
   if ("device" in part) {
     encoder.text(part.device);
-    return encoder.fill(start + NAME_LENGTH);
+    return encoder.fill(start + IFNAMSIZ);
   }
   const { first, length } = parseNetwork(part.network)!;
   encoder.networkWord(end === "first" ? first : first + 2 ** (32 - length) - 1);

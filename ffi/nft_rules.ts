@@ -1,12 +1,11 @@
 import type { NftExpression, NftRule } from "../lib/listing.ts";
 import { Attributes, textIn } from "./attributes.ts";
 import { type Message, viewOf } from "./netlink_messages.ts";
-import { NFT_HEADER, NFTA_DATA, NFTA_LIST_ELEM, NFTA_RULE_CHAIN } from "./nftables.ts";
+import { NFT_HEADER, NFTA_DATA, NFTA_EXPR, NFTA_LIST_ELEM, NFTA_RULE_CHAIN } from "./nftables.ts";
 
 const NFTA_RULE = { handle: 3, expressions: 4, userdata: 7 } as const;
 /** In user data: type (1), length (1), value. */
 const NFTNL_UDATA_RULE_COMMENT = 0;
-const NFTA_EXPR = { name: 1, data: 2 } as const;
 /** The register that an expression loads, in those of each kind that do. */
 const NFTA_DREG = 1;
 const NFTA_META = { key: 2 } as const;

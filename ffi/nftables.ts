@@ -23,6 +23,8 @@ export const NFT_MSG = {
   delObject: 20,
   delFlowtable: 24,
 } as const;
+/** Types of the messages that begin and end a transaction. */
+export const NFNL_MSG_BATCH = { begin: 16, end: 17 } as const;
 /** Bytes of struct nfgenmsg, which follows struct nlmsghdr. */
 export const NFT_HEADER = 4;
 /** The attribute with the table's name, in messages of every kind (NFTA_RULE_TABLE, …). */
@@ -38,3 +40,7 @@ export const NFTA_LIST_ELEM = 1;
 export const ELEMENT = { key: 1, data: 2, flags: 3, timeout: 4, expiration: 5, keyEnd: 10 } as const;
 export const NFTA_DATA = { value: 1, verdict: 2 } as const;
 export const NFTA_VERDICT_CODE = 1;
+/** In an expression of a rule. */
+export const NFTA_EXPR = { name: 1, data: 2 } as const;
+/** Bytes of a network device's name in registers and keys. */
+export const IFNAMSIZ = 16;

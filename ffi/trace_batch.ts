@@ -2,16 +2,18 @@ import type { TraceRequest } from "../lib/doctor_ports.ts";
 import { AF_INET } from "./descriptors.ts";
 import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
 import {
+  IFNAMSIZ,
+  NFNL_MSG_BATCH,
   NFNL_SUBSYS_NFTABLES,
   NFT_MSG,
   NFTA_CHAIN_NAME,
   NFTA_DATA,
+  NFTA_EXPR,
   NFTA_LIST_ELEM,
   NFTA_RULE_CHAIN,
   NFTA_TABLE,
 } from "./nftables.ts";
 
-const NFNL_MSG_BATCH = { begin: 16, end: 17 } as const;
 const NLM_F_APPEND = 0x800;
 const NFTA_TABLE_FLAGS = 2;
 /** The table goes with the socket that made it, and only that changes it. */
@@ -19,7 +21,6 @@ const NFT_TABLE_F_OWNER = 2;
 const NFTA_CHAIN = { hook: 4, type: 7 } as const;
 const NFTA_HOOK = { number: 1, priority: 2 } as const;
 const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_EXPR = { name: 1, data: 2 } as const;
 const NFTA_META = { toRegister: 1, key: 2, fromRegister: 3 } as const;
 const NFT_META = { iifname: 6, oifname: 7, nftrace: 12, l4proto: 16 } as const;
 const NFTA_PAYLOAD = { register: 1, base: 2, offset: 3, length: 4 } as const;
@@ -33,7 +34,6 @@ const IPPROTO_UDP = 17;
 /** Offsets in an IPv4 header, and in a UDP header. */
 const IP = { source: 12, destination: 16 } as const;
 const UDP = { source: 0, destination: 2 } as const;
-const NAME_LENGTH = 16;
 
 /** Chains by their hook's number: before all others. */
 const HOOKS = { prerouting: 0, forward: 2, output: 3 } as const;
@@ -128,7 +128,7 @@ function isDevice(meta: number, device: string): Match {
   return {
     field: { meta },
     writeValue: (encoder) => {
-      const end = encoder.length + NAME_LENGTH;
+      const end = encoder.length + IFNAMSIZ;
       encoder.text(device);
       encoder.fill(end);
     },

@@ -178,3 +178,10 @@ Deno.test("buildPing() makes an echo request with a right checksum", () => {
     ...[8, 0, 0xe5, 0xca, 0x12, 0x34, 0, 1],
   ]);
 });
+
+Deno.test("buildPing() makes an echo request of any length, which must not be fragmented", () => {
+  const packet = buildPing("172.28.0.3", "172.28.0.2", Uint8Array.of(0x12, 0x34, 0x00, 0x01), 64, 1472);
+  assert.equal(packet.length, 1472);
+  assert.deepEqual([...packet.subarray(2, 7)], [0x05, 0xc0, 0, 0, 0x40]);
+  assert.deepEqual([...packet.subarray(20, 28)], [8, 0, 0xe5, 0xca, 0x12, 0x34, 0, 1]);
+});

@@ -253,12 +253,25 @@ Deno.test("doctor tells the instance of its network namespace from another of it
     / {2}(\w+) +instance +(.*)\n/.exec((await patient.examine()).text)!.slice(1).join(": ");
   patient.closed.add("/run/ipipou/other/status.sock");
   assert.equal(await found(), "ok: it runs as process 7");
-  patient.closed.clear();
   patient.isElsewhere = true;
+  // It may be what runs it.
+  assert.equal(await found(), "unseen: office cannot be asked");
+  patient.closed.clear();
   assert.match(await found(), /^FAULT: it does not run, and what it left stands in the kernel$/);
   patient.isElsewhere = false;
   for (const label of patient.host.statusSockets.keys()) patient.closed.add(label);
   assert.match(await found(), /^unseen: office cannot be asked$/);
+});
+
+Deno.test("doctor minds tunl0 unless plain IPIP is left to it", async () => {
+  const patient = await Patient.begin();
+  patient.host.kernel.ip("link set dev tunl0 up");
+  const found = async (settings: string) =>
+    / {2}(\w+) +ipip +(.*)\n/.exec((await patient.examine([], { "/etc/ipipou/office.toml": settings })).text)!
+      .slice(1);
+  assert.deepEqual(await found(OFFICE), ["warning", "tunl0 is up"]);
+  const shared = OFFICE.replace("[tunl]", "[tunl]\nshared-ipip = true");
+  assert.deepEqual(await found(shared), ["ok", "tunl0 is up, and plain IPIP is left to it"]);
 });
 
 Deno.test("doctor sends no auth packet that a stand-in for an unread secret signs", async () => {
@@ -281,7 +294,8 @@ Deno.test("doctor traces also where nobody knows whether the kernel has nftables
 
 Deno.test("doctor examines the host alone where there are no settings, and says so", async () => {
   const patient = new Patient();
-  patient.settings = {};
+  // As an editor leaves it.
+  patient.settings = { "/etc/ipipou/.office.toml": "" };
   const { text, exitCode } = await patient.examine();
   assert.match(text, /\n {2}unseen +settings +there is no NAME\.toml in \/etc\/ipipou\/\n/);
   assert.equal(exitCode, 0);

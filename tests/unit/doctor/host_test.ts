@@ -58,6 +58,11 @@ Deno.test("judgeModules() tells modules that are there from those that are missi
   ]);
 });
 
+Deno.test("installCommand() takes a kernel that tells no architecture for one of amd64", () => {
+  const own = parseDistribution("ID=debian\n", "6.1.9");
+  assert.equal(installCommand(["tunnel modules"], own), "apt install linux-image-amd64");
+});
+
 Deno.test("installCommand() calls packages as the distribution does, or says that it does not know", () => {
   const cases: [string, Part[], string][] = [
     ["ID=ubuntu\nID_LIKE=debian\n", ["tunnel modules"], "apt install linux-modules-extra-5.15.0-91-generic"],

@@ -38,9 +38,11 @@ Deno.test("parseIcmp() reads echo replies, and which packet an error is about", 
     const message = parseIcmp(errorAbout(DATAGRAM, type, code));
     return message?.kind === "error" ? message.why : null;
   };
+  assert.equal(whyOf(3, 2), "nothing has that UDP port there");
   assert.equal(whyOf(3, 13), "a firewall forbids it");
   assert.equal(whyOf(3, 1), "there is no way to that host");
   assert.equal(whyOf(11, 0), "the packet went in a circle");
+  assert.equal(whyOf(11, 1), null);
   assert.equal(whyOf(5, 0), null);
   assert.equal(parseIcmp(PING), null);
   assert.equal(parseIcmp(DATAGRAM), null);

@@ -58,6 +58,9 @@ Deno.test("exportInstance() says what remains for ipipou, and shows no secret", 
     assert.doesNotMatch(text, /\t/);
   }
   assert.match(await told(clientSettings({ keepalive: 0 })), /^# now, and after a change/m);
+  assert.match(await told(clientSettings({ keepalive: null })), /^# now, every 25 seconds, and/m);
+  const fixed = await told(clientSettings(), "sh", { "server.example": "server.example" });
+  assert.doesNotMatch(fixed, /when this was made/);
 });
 
 Deno.test("exportInstance() makes no command of a file's name", async () => {
@@ -112,6 +115,11 @@ Deno.test("exportInstance() to networkd has each setting of a tunnel that it has
     network!,
     /^Address=172\.28\.0\.0\/32\nPeer=172\.28\.0\.1\/32$.*^Destination=10\.1\.0\.0\/16$/ms,
   );
+  // It can be pasted again, and networkd neither waits for an uplink nor adds an address of its own.
+  assert.match(text, /^table ip (\S+)\ndelete table ip \1\ntable ip \1 {$/m);
+  assert.match(netdev!, /^Independent=yes$/m);
+  assert.match(network!, /^LinkLocalAddressing=no$/m);
+  assert.match(text, /^networkctl reload\n\)$/m);
   assert.match(text, /^# The tunnels take whatever device the routes say, not eth0 alone\.$/m);
   for (
     const [fields, option] of [[{ fouMark: 1 }, "--fou-mark"], [{ encapCsum: true }, "--encap-csum"]] as const
@@ -185,9 +193,10 @@ Deno.test("exportInstance() of a server has the peers that prove nothing but the
   const home = fixedPeer("home", "198.51.100.8", 4_001);
   const proving = fixedPeer("proving", "198.51.100.9", 4_002, { scheme: samplePeer().scheme });
   const anywhere = fixedPeer("anywhere", "198.51.100.10", 4_003, { byRemote: { ip: true, port: false } });
+  const byPort = fixedPeer("port", "198.51.100.11", 4_004, { byRemote: { ip: false, port: true } });
   const found = { "198.51.100.7": "198.51.100.7", "198.51.100.8": "198.51.100.8" };
-  const text = await told(sampleSettings({ peers: [office, home, proving, anywhere] }), "sh", found);
-  assert.match(text, /^# Not in here, .*: proving, anywhere$/m);
+  const text = await told(sampleSettings({ peers: [office, home, proving, anywhere, byPort] }), "sh", found);
+  assert.match(text, /^# Not in here, .*: proving, anywhere, port$/m);
   assert.match(text, /^devices="office home"$/m);
   const places = "198\\.51\\.100\\.7 \\. 4000, 198\\.51\\.100\\.8 \\. 4001";
   assert.match(
@@ -197,7 +206,20 @@ Deno.test("exportInstance() of a server has the peers that prove nothing but the
       "m",
     ),
   );
+  assert.match(
+    text,
+    /^ +ip daddr 192\.0\.2\.1 ip protocol 4 ip saddr { 198\.51\.100\.7, 198\.51\.100\.8 } drop$/m,
+  );
   assert.match(text, /^ +iifname "office" ip saddr != { 10\.1\.0\.0\/16, 172\.28\.0\.1\/32 } drop$/m);
+});
+
+Deno.test("exportInstance() of a client has a gate in front of its server alone, and none for what comes out", async () => {
+  const text = await told(clientSettings({}, { forceAlt: true }));
+  assert.match(
+    text,
+    /^ +udp dport 10001 ip saddr { 198\.51\.100\.1 } ip saddr \. udp sport != { 198\.51\.100\.1 \. 10007 } drop$/m,
+  );
+  assert.doesNotMatch(text, /chain inside/);
 });
 
 Deno.test("exportInstance() refuses what takes a running process, and names it", async () => {

@@ -237,6 +237,25 @@ Deno.test("showStatus() tells a process that does not answer from none, with exi
   assert.equal((await showStatus(ALL, systemOf([late], { ...also, holderOf }))).exitCode, 3);
 });
 
+Deno.test("showStatus() takes a socket whose folder says nothing for that of the process that has none", async () => {
+  const standing = () => new Map([["hub", [DEVICE, { ...DEVICE, ifname: "b" }]]]);
+  const lookOf = async (holders: Readonly<Record<string, number>>) => {
+    const fields = { standing, holderOf: (name: string) => holders[name] ?? null };
+    const { text } = await showStatus({ ...ALL, name: "hub", json: true }, systemOf(["silence"], fields));
+    return JSON.parse(text)[0];
+  };
+  assert.match((await lookOf({ hub: 77 })).why, /: no answer within 5 s$/);
+  assert.match((await lookOf({ hub: 77, "0": 5 })).why, /: it has no socket to be asked at$/);
+  assert.equal((await lookOf({ hub: 77 })).hub, true);
+});
+
+Deno.test("showStatus() finds what is left by the name of the instance, also where a file is called so", async () => {
+  const devices = new Map([["hub", [DEVICE]], ["third", [{ ...DEVICE, ifname: "x" }]]]);
+  const fields = { standing: () => devices, instanceOf: () => "other" };
+  const { text } = await showStatus({ ...ALL, name: "hub", json: true }, systemOf([], fields));
+  assert.deepEqual(JSON.parse(text).map(({ name }: { name: string }) => name), ["hub"]);
+});
+
 Deno.test("showStatus() says whom it could not ask, and why", async () => {
   const cases: [There, RegExp][] = [
     [

@@ -148,9 +148,8 @@ async function findRunning(
       null;
     const pid = report?.instance.pid ?? null;
     const processStatus = pid === null ? null : host.read(`/proc/${pid}/status`);
-    const isSaid = report !== null && report.instance.state !== "not running";
     const problem = unasked.find(({ kind }) =>
-      !isSaid || kind === "forbidden" && report.instance.source === "kernel"
+      report === null || kind === "forbidden" && report.instance.source === "kernel"
     );
     return { name, report, problem: problem === undefined ? null : describeUnasked(problem), processStatus };
   } catch (error) {

@@ -76,6 +76,7 @@ Deno.test("installCommand() calls packages as the distribution does, or says tha
     ["ID=constructor\n", ["ss"], "apt install iproute2 (as Debian calls it)"],
     ['ID="openwrt"\nVERSION_ID="snapshot"\n', ["ss"], "opkg install ss"],
     ["ID=arch\n", ["nft"], "pacman -S nftables"],
+    ["ID=x\nID_LIKE=archlinux\n", ["nft"], "pacman -S nftables"],
     ["ID=void\n", ["nft"], "apt install nftables (as Debian calls it)"],
   ];
   for (const [text, parts, command] of cases) {

@@ -186,8 +186,8 @@ export const COMMANDS: readonly Command[] = [
     details: [
       "Looks at the host, and at the instance of /etc/ipipou/NAME.toml, or at all of /etc/ipipou. A NAME that begins " +
       "with /, ./ or ../ is a path. For each thing it found wrong it says why that matters and what cures it. It " +
-      "changes nothing, and what it has the kernel trace meanwhile goes with it. Other users than root see less, and are told what they could not see. docs/doctor.md lists " +
-      "what it looks at.",
+      "changes nothing: the tracing that it asks the kernel for ends with it. Other users than root see less, and are " +
+      "told what they could not see. docs/doctor.md lists what it looks at.",
       "Exit status, by the worst it found: 0: nothing wrong; 4: a warning; 3: something keeps a tunnel from working; 2: " +
       "the settings have a mistake.",
     ],

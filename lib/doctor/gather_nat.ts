@@ -1,8 +1,10 @@
 import { HEARTBEAT_SECONDS } from "../client.ts";
 import { AuthSender } from "../daemon/authentication.ts";
 import type { Setup } from "../daemon/client_setup.ts";
+import { Probe } from "../daemon/probe.ts";
 import { Sender, socketOptions } from "../daemon/sender.ts";
 import { parseIpv4 } from "../ipv4.ts";
+import { Log } from "../log.ts";
 import { MAX_HEADERS_LENGTH, parseUdpPacket } from "../packet.ts";
 import type { ReplySocket } from "../ports.ts";
 import { datagramFilter } from "../reply_filter.ts";
@@ -14,9 +16,10 @@ import type { ReachFacts } from "./reach.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 
 /** Milliseconds that a fragment's answer may take beyond its time. */
-const GRACE = 2_500;
-/** Milliseconds after each auth packet that brings the way into use. */
+const GRACE = 5_000;
+/** Milliseconds from each auth packet that brings the way into use on: at least, and at most if no reply comes. */
 const USE = [3_000, 1_000];
+const LONGEST_USE = 10_000;
 const INNER_TTL = 64;
 /** A datagram that no tunnel takes for one of its packets. */
 const NOTHING = Uint8Array.of(0);
@@ -82,12 +85,7 @@ async function isOpenAfter(
   const over = new AbortController();
   hearing.then(() => over.abort(), () => over.abort());
   const { ip, peerIp } = peer!.tunnel;
-  // The server may have parked this client, which said good-bye before. NATs keep a way for longer that was in use both
-  // ways for more than a moment, as a client's is.
-  for (const pause of USE) {
-    use(new AuthSender(setup, system), (auth) => auth.send());
-    await clock.waitUntil(clock.now() + pause);
-  }
+  await makeUse(setup, system);
   const end = clock.now() + FRAGMENT_SECONDS * 1_000;
   send(buildFragment(ip, peerIp, id, INNER_TTL));
   if (seconds < FRAGMENT_SECONDS) {
@@ -97,6 +95,24 @@ async function isOpenAfter(
   await clock.waitUntil(end + GRACE, over.signal);
   socket[Symbol.dispose]();
   return await hearing;
+}
+
+/**
+ * Has the way used in both directions. The server may have parked this client, which said good-bye before. NATs keep a
+ * way for longer that was in use both ways for more than a moment, as a client's is.
+ */
+async function makeUse(setup: Setup, system: InstanceSystem["system"]): Promise<void> {
+  const { clock } = system;
+  const log = new Log({ verbosity: 0, time: false, pid: null, write: () => {}, now: () => new Date() });
+  let answered = new AbortController();
+  using probe = new Probe(setup, { system, log }, () => answered.abort());
+  for (const least of USE) {
+    answered = new AbortController();
+    const began = clock.now();
+    probe.send();
+    await clock.waitUntil(began + LONGEST_USE, answered.signal);
+    await clock.waitUntil(began + least);
+  }
 }
 
 /** Whether an answer to the fragment comes before the socket is closed. */

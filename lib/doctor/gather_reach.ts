@@ -9,11 +9,11 @@ import type { Pinger } from "./pinger.ts";
 import type { Reach, ReachFacts } from "./reach.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 
-/** Auth packets that are sent before an answer is missed, and milliseconds between them. */
-const TRIES = 3;
-const PAUSE_MILLISECONDS = 1_000;
-/** Bytes of a ping that asks whether a host is there. */
+/** Milliseconds for the answer to each auth packet, before another one is sent and at last the answer is missed. */
+const PATIENCE = [1_000, 2_000, 4_000];
+/** Bytes of a ping that asks whether a host is there, and milliseconds for its answer. */
 const SHORT_PING = 84;
+const PING_PATIENCE = 2_000;
 
 /** Where a client's auth packets go: by the tunnel that stands, if one does. */
 interface Way {
@@ -72,9 +72,10 @@ async function authenticate(
   const began = clock.now();
   try {
     using probe = new Probe(setup, { system, log }, () => accepted.abort());
-    for (let tries = 0; tries < TRIES && !accepted.signal.aborted; tries++) {
+    for (const patience of PATIENCE) {
+      if (accepted.signal.aborted) break;
       probe.send();
-      await clock.waitUntil(clock.now() + PAUSE_MILLISECONDS, accepted.signal);
+      await clock.waitUntil(clock.now() + patience, accepted.signal);
     }
   } catch (error) {
     return { kind: "unsent", why: (error as Error).message };
@@ -98,6 +99,6 @@ function explainSilence({ settings: { local }, remote }: Setup, pinger: Pinger):
 
 async function isThere({ settings, outside, remote }: Setup, pinger: Pinger): Promise<boolean> {
   const way = { source: outside.ip, device: outside.link, mark: settings.fouMark };
-  const answer = await pinger.ping(way, remote.ip, SHORT_PING, PAUSE_MILLISECONDS).catch(() => null);
+  const answer = await pinger.ping(way, remote.ip, SHORT_PING, PING_PATIENCE).catch(() => null);
   return answer?.kind === "answered";
 }

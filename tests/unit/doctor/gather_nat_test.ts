@@ -29,7 +29,7 @@ Deno.test("gatherNat() tells why nothing more can be read, and gives back the po
   const sight = await takeSight(clientSettings(0), around);
   const reach = { server: "", expectsReplies: true, reach: { kind: "accepted", after: 1 } } as const;
   const gathering = gatherNat(sight, around, reach);
-  await host.clock.advance(40_000);
+  await host.clock.advance(60_000);
   const facts = await gathering;
   assert.equal(facts?.problem, "Cannot read replies: ENETDOWN");
   assert.equal(isHeld, false);

@@ -6,6 +6,7 @@ import type { KernelReader } from "../../lib/kernel_ports.ts";
 import { must, run } from "../../tools/command.ts";
 import { readListing } from "../read_listing.ts";
 import { enter } from "./link.ts";
+import { loadModules } from "./modules.ts";
 
 const NAMESPACE = "reader";
 const WITHIN = ["ip", "netns", "exec", NAMESPACE];
@@ -66,8 +67,7 @@ function readAll(): ReturnType<typeof readListing> {
 }
 
 Deno.test.beforeEach(async () => {
-  // Devices that come with the modules appear in namespaces that are made later.
-  await must(["modprobe", "-a", "fou", "ipip"]);
+  await loadModules();
   await must(["ip", "netns", "add", NAMESPACE]);
   await ip(
     "link set dev lo up",

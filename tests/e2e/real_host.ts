@@ -5,6 +5,7 @@ import type { Settings } from "../../lib/settings/settings.ts";
 import { must, run } from "../../tools/command.ts";
 import { admission, HUB, OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { sampleSettings } from "../unit/samples.ts";
+import { loadModules } from "./modules.ts";
 
 /** Any time will do: whether something expires is compared, not when. */
 export const NOW = 3_600_000;
@@ -20,8 +21,7 @@ export class RealHost implements AsyncDisposable {
   readonly name = `fake-${crypto.randomUUID().slice(0, 4)}`;
 
   static async create(): Promise<RealHost> {
-    // Devices that come with the modules appear in namespaces that are made later.
-    await must(["modprobe", "-a", "fou", "ipip"]);
+    await loadModules();
     const host = new RealHost();
     await must(["ip", "netns", "add", host.name]);
     const lines = [

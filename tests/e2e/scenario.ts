@@ -3,6 +3,7 @@ import { keygen } from "../../lib/commands/keygen.ts";
 import { must, type Outcome } from "../../tools/command.ts";
 import { ADDRESS, type Host, Network, type NetworkOptions } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
+import { loadModules } from "./modules.ts";
 
 /** The executable that is released. */
 export const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
@@ -37,9 +38,6 @@ export interface ProgramCounter {
   readonly take: () => Promise<string[]>;
 }
 
-/** The modules add tunl0 to every namespace. They must be loaded before anything is compared. */
-let modules: Promise<unknown> | undefined;
-
 /** A network of hosts, and the program on them. */
 export class Scenario implements AsyncDisposable {
   readonly network: Network;
@@ -68,7 +66,7 @@ export class Scenario implements AsyncDisposable {
 
   static async create(options: Omit<NetworkOptions, "prefix"> = {}): Promise<Scenario> {
     await using resources = new AsyncDisposableStack();
-    await (modules ??= must(["modprobe", "-a", "fou", "ipip"]));
+    await loadModules();
     const prefix = crypto.randomUUID().slice(0, 4);
     const network = resources.use(await Network.create({ ...options, prefix }));
     const directory = await Deno.makeTempDir({ prefix: "ipipou-e2e-" });

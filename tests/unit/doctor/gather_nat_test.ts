@@ -21,9 +21,11 @@ Deno.test("gatherNat() tells why nothing more can be read, and gives back the po
   };
   const packets = new Mailbox<Uint8Array>(1);
   packets.fail(new Error("Cannot read replies: ENETDOWN"));
-  const broken = { packets: () => packets.read(), [Symbol.dispose]: () => {} } as Partial<
-    ReplySocket
-  > as ReplySocket;
+  const nothing = () => {};
+  const broken: ReplySocket = {
+    packets: () => packets.read(),
+    ...{ use: nothing, resume: nothing, pause: nothing, [Symbol.dispose]: nothing },
+  };
   const system = { ...host.start().system, openReplySocket: () => broken };
   const around = { system, host: looking as Host };
   const sight = await takeSight(clientSettings(0), around);

@@ -44,7 +44,8 @@ export function judgeMtu({ device, target, mtu, longest }: MtuFacts): Finding {
     why: longest.isTold
       ? "who sends longer ones is told so, and sends them again"
       : "longer ones are lost, and nobody is told: ping works, and TCP hangs",
-    cure: `tunl.mtu = ${fits}, on either side; of what is forwarded TCP needs tunl.mss-clamp = "auto", too`,
+    cure:
+      `mtu = ${fits} in [tunl], on both sides; of what is forwarded TCP needs mss-clamp = "auto" there, too`,
   };
 }
 

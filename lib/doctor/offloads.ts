@@ -28,7 +28,7 @@ export function judgeOffloads({ device, isVirtual, features, wrong }: OffloadFac
       } as const,
       why:
         "the kernel drops them: something on the way rewrites addresses, and spoils checksums that are left to a card",
-      cure: "encap.csum = false at the other end",
+      cure: "csum = false in [encap], at the other end",
     }],
     ...off.map(([name, word]): Finding => ({
       ...{ topic: "offloads", level: "warning", what: `${name} of ${device} is off` },

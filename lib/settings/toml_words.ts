@@ -9,7 +9,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "Expected equal (=) token": "there is no = after the key",
   "Unspecified values are invalid": "there is no value after the =",
   "Expected comma (,) token": "there is no comma between two values",
-  "Defining a key multiple times is invalid": "this key or table is given twice: remove one",
+  "Defining a key multiple times is invalid":
+    "this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
   "Unexpected character": "this character cannot stand here",
   "Unexpected token": "this cannot stand here",
   "Leading zeros are not allowed": "a number does not begin with 0; text must be in quotes",

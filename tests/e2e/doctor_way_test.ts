@@ -128,7 +128,7 @@ Deno.test("ipipou doctor examines a tunnel that runs, and disturbs it in nothing
       mtu.what,
       /^packets of more than 1372 bytes do not get through ipipou1, .*; the tunnel's MTU is 1472$/,
     );
-    const [, mtuKey] = /^tunl\.(mtu = \d+)/.exec(mtu.cure!)!;
+    const [, mtuKey] = /^(mtu = \d+) in \[tunl\], /.exec(mtu.cure!)!;
     const mended = office.replace("[tunl]", `[tunl]\n${mtuKey}`);
     await scenario.reload(client, "office.toml", mended);
     assert.match((await practice.examine(mended)).of("mtu")[0]!, /^ok: packets of 1372 bytes get through/);

@@ -22,7 +22,7 @@ Deno.test("judgeOffloads() minds features that are off, and checksums that are w
     "warning: rx-gro of eth0 is off: ethtool -K eth0 gro on",
   ]);
   assert.deepEqual(judge({ wrong: { before: 7, after: 9 } }), [
-    "fault: 2 UDP datagrams with a wrong checksum came meanwhile: encap.csum = false at the other end",
+    "fault: 2 UDP datagrams with a wrong checksum came meanwhile: csum = false in [encap], at the other end",
   ]);
   assert.deepEqual(judge({ features: null, wrong: null }), ["unseen: the features of eth0: ethtool -k eth0"]);
   assert.deepEqual(judge({ isVirtual: true, features: new Set() }), [

@@ -48,7 +48,7 @@ const CASES: readonly Parameters<typeof inHub>[0][] = [
   ["[[peer]]\nname = []", `Cannot use a list as name at @:6:8: ${DEVICE}, in quotes`],
   [
     '[[peer]]\nname = "a"\nname = "a"',
-    "Cannot read @:7:1 as TOML: this key or table is given twice: remove one",
+    "Cannot read @:7:1 as TOML: this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
   ],
   ['name = "a"', "Unknown key name at @:5:1: ipipou --help lists the options; --TABLE-KEY is KEY in [TABLE]"],
   [

@@ -91,11 +91,21 @@ export const TOML: readonly BadInput[] = ([
     "[auth]\ntoken = 'a'\ntoken-b64 = 'AAAA'",
     `Cannot use both auth.token at {dir}/bad.toml:2:9 and auth.token-b64 at @:3:13: ${BOTH}`,
   ],
-  ["number = 1\nnumber = 2", "Cannot read @:2:1 as TOML: this key or table is given twice: remove one"],
-  ["[fou]\n[fou]", "Cannot read @:2:2 as TOML: this key or table is given twice: remove one"],
+  [
+    "number = 1\nnumber = 2",
+    "Cannot read @:2:1 as TOML: this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
+  ],
+  [
+    'fou.local = "@eth0"\n[fou]',
+    "Cannot read @:2:2 as TOML: this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
+  ],
+  [
+    "[fou]\n[fou]",
+    "Cannot read @:2:2 as TOML: this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
+  ],
   [
     "fou.dev = 'a'\n[fou]\nlocal-port = 1",
-    "Cannot read @:2:2 as TOML: this key or table is given twice: remove one",
+    "Cannot read @:2:2 as TOML: this key or table is given twice (as TABLE.KEY is [TABLE], too): keep one",
   ],
   ["number = ", "Cannot read @:1:10 as TOML: there is no value after the ="],
   ["number", "Cannot read @:1:7 as TOML: there is no = after the key"],

@@ -127,7 +127,8 @@ export class ClientDaemon implements Daemon {
     const counts = kernel.countsOf(settings.peers[0]!.tunnel.device);
     const data = counts === null ? null : this.#client.dataIn(counts, clock.now());
     const { status: { replyState, knowledge, problem } } = this;
-    const state = { replyState, knowledge, data, problem, moves: this.#moves };
+    const isMute = this.#authentication.fault !== null;
+    const state = { replyState, knowledge, data, problem, isMute, moves: this.#moves };
     return { role: "client", settings, outside, remote, ...state };
   }
 

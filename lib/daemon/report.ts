@@ -79,12 +79,14 @@ function refusedOf({ history }: ServerView, now: number): InstanceStatus["refuse
 }
 
 function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportContext): TunnelStatus {
-  const { settings, outside, remote, replyState, problem, moves, knowledge, data } = view;
+  const { settings, outside, remote, replyState, problem, isMute, moves, knowledge, data } = view;
   const { sentAt, acceptedAt, acceptedSince, heardAt, isDeaf } = knowledge;
   const ageOf = (moment: number | null) => moment === null ? null : clock.now() - moment;
   const verdict = judgeClient({
-    ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, problem, packets: data },
+    ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, packets: data },
     ...{
+      problem,
+      isMute,
       acceptedFor: ageOf(acceptedSince),
       acceptedAge: ageOf(acceptedAt),
       receivedAge: ageOf(heardAt),

@@ -1,29 +1,27 @@
 import type { Outside } from "../kernel/member.ts";
 
+type SendFault = Error & { readonly code?: string; readonly call?: string };
+type Way = Pick<Outside, "ip" | "link">;
+
 /**
  * Says why an auth packet could not be sent, and what to do about it where that is known.
  *
  * @param error from a raw socket
  * @param to IPv4 address
  */
-export function describeSendFault(
-  error: Error & { readonly code?: string; readonly call?: string },
-  { ip, link }: Pick<Outside, "ip" | "link">,
-  to: string,
-): string {
-  const cure = cureOf(error, `ip route get ${to} from ${ip}${link === null ? "" : ` oif ${link}`}`, ip);
+export function describeSendFault(error: SendFault, way: Way, to: string): string {
+  const cure = cureOfSendFault(error, way, to);
   return cure === null ? error.message : `${error.message}; ${cure}`;
 }
 
-function cureOf(
-  { code, call }: { readonly code?: string; readonly call?: string },
-  look: string,
-  ip: string,
-): string | null {
+/** What to do about it; null: that is not known. */
+export function cureOfSendFault({ code, call }: SendFault, { ip, link }: Way, to: string): string | null {
   switch (code) {
     case "ENETUNREACH":
     case "EHOSTUNREACH":
-      return `this host needs a route there: ${look}`;
+      return `this host needs a route there: ip route get ${to} from ${ip}${
+        link === null ? "" : ` oif ${link}`
+      }`;
     case "EADDRNOTAVAIL":
       return `this host needs the address ${ip} again`;
     case "ENODEV":

@@ -36,6 +36,8 @@ export interface ClientView {
   readonly data: TrafficCounts | null;
   readonly moves: number;
   readonly problem: string | null;
+  /** Whether it cannot send auth packets. */
+  readonly isMute: boolean;
 }
 
 export type View = ServerView | ClientView;

@@ -1,6 +1,7 @@
 import { AuthSender } from "../daemon/authentication.ts";
 import { type Setup, withPort } from "../daemon/client_setup.ts";
 import { Probe } from "../daemon/probe.ts";
+import { cureOfSendFault } from "../daemon/send_fault.ts";
 import type { Outside } from "../kernel/member.ts";
 import { Log, VERBOSITY } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
@@ -39,7 +40,9 @@ export async function gatherReach(
     const lack = "lack" in outside ? outside.lack : null;
     return {
       ...facts,
-      reach: sight.server === null || lack === null ? { kind: "unresolved" } : { kind: "unsent", why: lack },
+      reach: sight.server === null || lack === null
+        ? { kind: "unresolved" }
+        : { kind: "unsent", why: lack, cure: null },
     };
   }
   return { ...facts, reach: pinger === null ? null : await authenticate(way, system, pinger) };
@@ -78,7 +81,8 @@ async function authenticate(
       await clock.waitUntil(clock.now() + patience, accepted.signal);
     }
   } catch (error) {
-    return { kind: "unsent", why: (error as Error).message };
+    const cure = cureOfSendFault(error as Error, setup.outside, setup.remote.ip);
+    return { kind: "unsent", why: (error as Error).message, cure };
   }
   if (accepted.signal.aborted) {
     const after = clock.now() - began;

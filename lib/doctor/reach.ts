@@ -10,7 +10,8 @@ export type Reach =
   | { readonly kind: "refused"; readonly from: string; readonly why: string }
   /** @property echoes whether the host answers pings */
   | { readonly kind: "silent"; readonly echoes: boolean }
-  | { readonly kind: "unsent"; readonly why: string }
+  /** @property cure null: the reason says it */
+  | { readonly kind: "unsent"; readonly why: string; readonly cure: string | null }
   | { readonly kind: "unresolved" };
 
 /** What was seen of a client's server. */
@@ -57,7 +58,7 @@ export function judgeReach({ server, expectsReplies, reach }: ReachFacts): Findi
       return fault(
         `no auth packet can be sent: ${reach.why}`,
         "the server knows nothing of this client",
-        "mend that",
+        reach.cure ?? "mend that; a client that runs then goes on by itself",
       );
     case "unresolved":
       return fault(

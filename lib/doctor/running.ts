@@ -73,6 +73,7 @@ function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
     ({ state }) => AWAY.includes(state) ? "away" : "wrong",
   );
   const names = away.slice(0, MOST_NAMED).map(({ name, state }) => `${name} (${state})`);
+  const whose = tunnels.length === 1 ? "the only peer" : `${away.length} of ${tunnels.length} peers`;
   return [
     ...up === 0 ? [] : [fine("tunnel", up === 1 ? "1 is up" : `${up} are up`)],
     ...wrong.slice(0, MOST_NAMED).map(judgeTunnel),
@@ -82,9 +83,8 @@ function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
     }],
     ...away.length === 0 ? [] : [{
       ...{ topic: "tunnel", level: "warning" } as const,
-      what: `${away.length} of ${tunnels.length} peers have not come: ${names.join(", ")}` +
-        (away.length > names.length ? " …" : ""),
-      why: "their clients do not run, cannot reach this host, or are refused",
+      what: `not here: ${whose}: ${names.join(", ")}${away.length > names.length ? " …" : ""}`,
+      why: "the client does not run, cannot reach this host, or is refused",
       cure: "ipipou doctor on the client; ipipou status here tells what is refused",
     }],
   ];

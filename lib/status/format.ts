@@ -56,13 +56,19 @@ function formatReport(report: Report, rates: Rates, isPart: boolean): string {
   const isTable = instance.hub && tunnels.length !== 1;
   const lines = [
     describeInstance(report, isPart),
-    ...instance.ok ? [] : [`  ${stateOf(instance)}`, ...cureOf(instance)],
+    ...instance.ok || isSaidOf(tunnels, instance) ? [] : [`  ${stateOf(instance)}`, ...cureOf(instance)],
     ...describeRefused(instance),
     ...isTable
       ? formatTable(report, rates)
       : tunnels.flatMap((tunnel) => formatTunnel(report, tunnel, rates)),
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Whether what is said of the instance is also said of its only tunnel. */
+function isSaidOf([tunnel, ...others]: readonly TunnelStatus[], instance: InstanceStatus): boolean {
+  return others.length === 0 && tunnel !== undefined && !instance.hub &&
+    stateOf(tunnel) === stateOf(instance) && tunnel.cure === instance.cure;
 }
 
 /** The line that an instance begins with. @param isPart see `formatReports()` */

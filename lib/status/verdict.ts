@@ -49,6 +49,8 @@ export interface ClientFacts {
   readonly replyState: "unknown" | "accepted" | "no reply";
   /** What keeps it from working; null: nothing that is known. */
   readonly problem: string | null;
+  /** Whether it cannot send auth packets. */
+  readonly isMute: boolean;
   /** Since replies come without a gap, and since the last one. */
   readonly acceptedFor: number | null;
   readonly acceptedAge: number | null;
@@ -96,8 +98,8 @@ export function judgePeer(facts: PeerFacts): Verdict {
 
 /** Judges a client's tunnel. */
 export function judgeClient(facts: ClientFacts): Verdict {
-  const { expectsReplies, replyState, problem, packets } = facts;
-  if (replyState === "accepted") return judgeAccepted(facts);
+  const { expectsReplies, replyState, problem, isMute, packets } = facts;
+  if (replyState === "accepted" && !isMute) return judgeAccepted(facts);
   if (problem !== null) return faulty(problem);
   if (expectsReplies) return judgeUnanswered(facts);
   if ((packets?.received ?? 0) > 0) return { state: "up", ...FINE };
@@ -125,14 +127,15 @@ function judgeAccepted({ acceptedFor, receivedAge, isDeaf, packets, server }: Cl
 
 function judgeUnanswered({ replyState, acceptedAge, receivedAge, server }: ClientFacts): Verdict {
   if (replyState === "unknown") return { state: "authenticating", ok: false, why: null, cure: null };
+  const cure = cureOfSilence(server);
+  const why = `no reply from ${server}`;
+  // Whose data gets through was let in, whatever became of the replies.
+  if (receivedAge !== null && receivedAge < GRACE_MILLISECONDS) {
+    return { state: "up", ok: true, why: `${why}, though data comes`, cure };
+  }
   const age = Math.min(acceptedAge ?? Infinity, receivedAge ?? Infinity);
-  if (age !== Infinity) return { ...silent(age), cure: cureOfSilence(server) };
-  return {
-    state: "set up, not yet accepted",
-    ok: false,
-    why: `no reply from ${server}`,
-    cure: cureOfSilence(server),
-  };
+  if (age !== Infinity) return { ...silent(age), cure };
+  return { state: "set up, not yet accepted", ok: false, why, cure };
 }
 
 function judgeTraffic(packets: Packets | null, age: number | null, cure: string): Verdict {

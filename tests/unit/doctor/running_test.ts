@@ -48,7 +48,7 @@ Deno.test("judgeRunning() sums up peers that do not come, and names tunnels that
     "ok: instance: it runs as process 7",
     "ok: tunnel: 1 is up",
     "fault: tunnel: q: refused",
-    "warning: tunnel: 10 of 12 peers have not come: p0 (waiting), p1 (waiting), p2 (waiting), p3 (waiting), " +
+    "warning: tunnel: not here: 10 of 12 peers: p0 (waiting), p1 (waiting), p2 (waiting), p3 (waiting), " +
     "p4 (waiting), p5 (waiting), p6 (waiting), p7 (waiting) …",
   ]);
 });
@@ -69,6 +69,14 @@ Deno.test("judgeRunning() names some of many tunnels that are wrong, and says ho
     tunnels: [sampleTunnel({ state: "authenticating", ok: false })],
   };
   assert.equal(judge({ report: first })[1], "warning: tunnel: ipipou1: authenticating");
+});
+
+Deno.test("judgeRunning() says of a server's only peer that it is not here, and why", () => {
+  const parked = sampleTunnel({ state: "parked", ok: false, why: "it said good-bye" });
+  assert.deepEqual(
+    judge({ report: { ...OFFICE, tunnels: [parked] } }).at(-1),
+    "warning: tunnel: not here: the only peer: ipipou1 (parked)",
+  );
 });
 
 Deno.test("judgeRunning() minds what the running process may not do, unless another one has its number", () => {

@@ -105,9 +105,15 @@ Deno.test("judgeReach() tells no answer from refused and accepted", () => {
   const refused = { kind: "refused", from: "192.0.2.1", why: "nothing has that UDP port there" } as const;
   assert.match(judge(refused), /^fault: .* nothing has that UDP port there \(192\.0\.2\.1 says so\)/);
   assert.match(
-    judge({ kind: "unsent", why: "ENETUNREACH" }),
+    judge({ kind: "unsent", why: "ENETUNREACH", cure: "this host needs a route there" }),
     /^fault: no auth packet can be sent: ENETUNREACH/,
   );
+  const cureOf = (cure: string | null) =>
+    judgeReach({ server: "x", expectsReplies: true, reach: { kind: "unsent", why: "y", cure } }).cure;
+  assert.deepEqual(["a route", null].map(cureOf), [
+    "a route",
+    "mend that; a client that runs then goes on by itself",
+  ]);
   assert.match(judge({ kind: "unproven" }), /^fault/);
   assert.match(judge(null), /^unseen/);
 });

@@ -121,3 +121,12 @@ Deno.test("showDuration() takes two units at most, and showBytes() three digits"
     ...["0 B", "1023 B", "1.00 KiB", "20.0 KiB", "500 KiB", "1.00 MiB", "1024 PiB"],
   ]);
 });
+
+Deno.test("formatReports() says once what keeps a client from working", () => {
+  const problem = { state: "faulty", ok: false, why: "Cannot send to 192.0.2.1" } as const;
+  const report = { instance: sampleInstance(problem), tunnels: [sampleTunnel(problem)] };
+  const lines = formatReports([report], new Map()).split("\n");
+  assert.deepEqual(lines.filter((line) => line.includes("Cannot send")), [
+    "  state           faulty: Cannot send to 192.0.2.1",
+  ]);
+});

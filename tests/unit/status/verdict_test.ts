@@ -13,7 +13,13 @@ const PEER: PeerFacts = {
   ...{ age: 60_000, silence: null, packets: { received: 5, sent: 5 }, ports: [10_001], device: "a" },
 };
 const CLIENT: ClientFacts = {
-  ...{ server: "192.0.2.1:10001", expectsReplies: true, replyState: "accepted", problem: null },
+  ...{
+    server: "192.0.2.1:10001",
+    expectsReplies: true,
+    replyState: "accepted",
+    problem: null,
+    isMute: false,
+  },
   ...{ acceptedFor: 90_000, acceptedAge: 60_000, receivedAge: 60_000, isDeaf: false },
   packets: { received: 5, sent: 5 },
 };
@@ -100,6 +106,11 @@ Deno.test("judgeClient() tells a tunnel that is only set up from one that works"
   );
   const problem = "Cannot use 10.0.0.2: its network device eth0 is down";
   assert.equal(ofClient({ replyState: "no reply", problem }), `not ok: faulty: ${problem}`);
+  assert.equal(ofClient({ problem }), "up", "replies come all the same");
+  assert.equal(ofClient({ problem, isMute: true }), `not ok: faulty: ${problem}`, "replies came before");
+  const unreplied = "no reply from 192.0.2.1:10001, though data comes";
+  assert.equal(ofClient({ replyState: "no reply", acceptedAge: null, receivedAge: 400 }), `up: ${unreplied}`);
+  assert.equal(ofClient({ replyState: "no reply", receivedAge: 400 }), `up: ${unreplied}`);
 });
 
 Deno.test("judgeClient() without replies goes by what came", () => {

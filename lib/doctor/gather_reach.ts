@@ -3,6 +3,7 @@ import { type Setup, withPort } from "../daemon/client_setup.ts";
 import { Probe } from "../daemon/probe.ts";
 import { cureOfSendFault } from "../daemon/send_fault.ts";
 import type { Outside } from "../kernel/member.ts";
+import type { IpDevice } from "../listing.ts";
 import { Log, VERBOSITY } from "../log.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import { use } from "../use.ts";
@@ -49,7 +50,7 @@ export async function gatherReach(
 }
 
 /** Finds where auth packets go. @returns null: the server's address is not known */
-export function authWay({ settings, observed, server }: Sight, outside: Outside): Way | null {
+export function authWay({ settings, observed, devices, server }: Sight, outside: Outside): Way | null {
   const [peer] = settings.peers;
   const tunnel = observed.own.tunnels.get(peer!.tunnel.device);
   const place: Endpoint | null = server === null ? null : { ip: server, port: peer!.remote.port! };
@@ -58,8 +59,14 @@ export function authWay({ settings, observed, server }: Sight, outside: Outside)
   const port = tunnel?.local.port ?? settings.local.ports[0];
   return {
     setup: { settings: withPort(settings, port), outside, remote, server: 0 },
-    stands: tunnel !== undefined,
+    // That of an exported script or of other hands is as good as ours.
+    stands: tunnel !== undefined || devices.some((device) => leadsTo(remote, port, device)),
   };
+}
+
+function leadsTo({ ip, port }: Endpoint, sourcePort: number, { linkinfo }: IpDevice): boolean {
+  const { remote, encap } = linkinfo?.info_data ?? {};
+  return remote === ip && encap?.dport === port && encap.sport === sourcePort;
 }
 
 async function authenticate(

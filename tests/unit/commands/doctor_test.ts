@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TraceEvent } from "../../../lib/doctor_ports.ts";
 import { buildUdpPacket } from "../../../lib/packet.ts";
 import { ACCEPTED } from "../auth/vectors.ts";
+import { Admin } from "../fake/admin.ts";
 import { snapshot } from "../fake/snapshot.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
 import { PORT, SERVER_NAME } from "../pair/world.ts";
@@ -94,6 +95,17 @@ Deno.test("doctor leaves nothing at a server that it asked while no tunnel stand
   assert.deepEqual(patient.world.snapshots(), before);
 });
 
+Deno.test("doctor says no good-bye where an exported tunnel stands, which would lose its place", async () => {
+  const patient = await Patient.begin();
+  const { world, node, host } = patient;
+  node.kill();
+  assert.ok(new Admin(host.kernel).mark("ipipou1", "ipipou-export:ipipou1"));
+  const { text } = await patient.examine(["office"]);
+  assert.match(text, /ok +server +192\.0\.2\.1:10000 accepts this client/);
+  await world.pass(5);
+  world.assertConnected();
+});
+
 Deno.test("doctor finds the longest packets that get through the tunnel", async () => {
   const patient = await Patient.begin();
   patient.longest = 1_372;
@@ -102,7 +114,7 @@ Deno.test("doctor finds the longest packets that get through the tunnel", async 
     text,
     /FAULT +mtu +packets of more than 1372 bytes do not get through ipipou1, .*MTU is 1472\n/,
   );
-  assert.match(text, / cure: tunl\.mtu = 1372, on either side/);
+  assert.match(text, / cure: mtu = 1372 in \[tunl\], on both sides; /);
   assert.equal(exitCode, 3);
 });
 

@@ -1,5 +1,7 @@
 import type { KernelNews, KernelReader, KernelWriter } from "../kernel_ports.ts";
+import { formatEndpoint } from "../packet.ts";
 import type { PacketQueue, ProgramName, RawSocket, System } from "../ports.ts";
+import { IN_USE } from "../kernel/cures.ts";
 import { stepOf } from "../kernel/step.ts";
 import type { Script } from "./script.ts";
 
@@ -23,15 +25,17 @@ const UNUSED_SOCKET: RawSocket = { ...NOTHING, send: () => {}, defaultTtl: 64 };
 export function drySystem(system: System, script: Script): System {
   return {
     ...system,
-    runProgram: (program, args, input) => {
+    runProgram: (program, args, input, timeLimit) => {
       if (!system.hasProgram(program)) return Promise.reject(new Deno.errors.NotFound());
+      // It only lists.
+      if (program === "ss") return system.runProgram(program, args, input, timeLimit);
       record(script, program, args, input);
       return Promise.resolve({ code: 0, stdout: "", stderr: "", isLate: false });
     },
     locks: { ...system.locks, namespace: () => Promise.resolve(NOTHING) },
     openNews: () => SILENT_NEWS,
     openReader: () => withFou(system.openReader()),
-    openWriter: () => writerTo(script),
+    openWriter: () => writerTo(script, system),
     openPacketQueue: () => UNUSED_QUEUE,
     openRawSocket: () => UNUSED_SOCKET,
     openState: (name) => ({ ...system.openState(name), write: () => Promise.resolve() }),
@@ -45,10 +49,17 @@ function record(script: Script, program: ProgramName, args: readonly string[], i
   for (const line of lines) script.ip(line);
 }
 
-function writerTo(script: Script): KernelWriter {
+/** It refuses what another program's socket would make the kernel refuse: a UDP port that is taken. */
+function writerTo(script: Script, { isPortFree }: System): KernelWriter {
+  const given = new Set<string>();
   return {
     ...NOTHING,
     change: (request) => {
+      if (request.kind === "fou") {
+        const { verb, local, device } = request;
+        if (verb === "del") given.add(formatEndpoint(local));
+        else if (!given.has(formatEndpoint(local)) && !isPortFree(local, device)) return IN_USE;
+      }
       script.ip(stepOf(request).line);
       return null;
     },

@@ -1,13 +1,11 @@
 import { IpipouError } from "../errors.ts";
+import { IN_USE } from "./cures.ts";
 import type { Refusals } from "./kept_out.ts";
 import { apart, type Owners } from "./owners.ts";
 import type { Transition } from "./plan.ts";
 import type { Executor } from "./executor.ts";
 import { RefusedError } from "./runner.ts";
 import type { Step } from "./step.ts";
-
-/** The kernel's answer when a FOU port that is to be added exists. */
-const IN_USE = "Address already in use";
 
 /**
  * Carries out a plan. Where the kernel refuses what is for single devices, everything else that devices need is still

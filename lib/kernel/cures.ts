@@ -9,8 +9,8 @@ export interface Refusal {
   readonly said: string;
 }
 
-/** The kernel's answer when a UDP port is taken. */
-const IN_USE = "Address already in use";
+/** The kernel's answer when a UDP port is taken, also by the FOU port that is to be added. */
+export const IN_USE = "Address already in use";
 
 /** Whether `ip` failed because the kernel lacks something that it can be built with. */
 export function lacksSupport({ command, said }: Refusal): boolean {

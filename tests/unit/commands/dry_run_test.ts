@@ -89,7 +89,7 @@ Deno.test("dryRun() prints the difference alone", async () => {
   assert.equal((await tell(client, clientSettings(0))).text, "ip link set dev ipipou1 up\n");
 });
 
-Deno.test("dryRun() opens no queue or socket, takes no lock, and writes nothing", async () => {
+Deno.test("dryRun() opens no queue or lasting socket, takes no lock, and writes nothing", async () => {
   const refuse = (): never => assert.fail("opened");
   const closed = {
     openNews: refuse,
@@ -100,7 +100,6 @@ Deno.test("dryRun() opens no queue or socket, takes no lock, and writes nothing"
     openClockWatch: refuse,
     openStatusSocket: refuse,
     openServiceManager: refuse,
-    isPortFree: refuse,
     runProgram: refuse,
     locks: {
       ...{ namespace: refuse, folder: refuse, instance: refuse, process: refuse, signalHolder: refuse },
@@ -205,6 +204,14 @@ Deno.test("dryRun() fails as a start does, and where that would wait", async () 
   lost.resolver.addresses.clear();
   const name = { exitCode: 1, message: /^Cannot tell .*wait for the IPv4 address of server\.example$/ };
   await assert.rejects(tell(lost, clientSettings(0)), name);
+  for (const settings of [clientSettings(0), hubOf(peersOf())]) {
+    const taken = { isPortFree: () => false };
+    await assert.rejects(tell(hostOf(), settings, taken), {
+      exitCode: 53,
+      message:
+        /^Cannot run 'ip fou add port 10000 .*': Address already in use; it belongs to .*; choose another/,
+    });
+  }
   const without = hostOf();
   without.programs.missing.add("nft");
   await assert.rejects(tell(without, hubOf(peersOf())), {

@@ -158,7 +158,11 @@ async function showMetrics({ name, file, listen }: MetricsRequest, system: Statu
   const { replaceMetricsFile, serveMetrics } = await import("./lib/metrics_output.ts");
   const metrics = new Metrics(name, system);
   if (file !== null) return await replaceMetricsFile(file, await metrics.make());
-  if (listen === null) return print(await metrics.make());
+  if (listen === null) {
+    const { text, notes } = await metrics.show();
+    for (const note of notes) printError(`${note}\n`);
+    return print(text);
+  }
   const signals = new Signals();
   await serveMetrics(listen, (...request) => metrics.answer(...request), signals.stop);
 }

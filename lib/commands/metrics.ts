@@ -1,6 +1,6 @@
 import type { Clock } from "../ports.ts";
 import { formatMetrics, METRICS_TYPES, type MetricsForm } from "../status/metrics.ts";
-import { collectReports, type Findings } from "./status.ts";
+import { collectReports, describeNothing, type Findings } from "./status.ts";
 import type { StatusSystem } from "./status_system.ts";
 
 const PATH = "/metrics";
@@ -30,6 +30,12 @@ export class Metrics {
     // Several network namespaces may have one of a name each, and whoever reads metrics takes each only once.
     const byName = new Map(reports.toReversed().map((report) => [report.instance.name, report]));
     return formatMetrics([...byName.values()].reverse(), this.#system.clock.unixTime(), form);
+  }
+
+  /** Makes them for somebody who reads. @returns with what is to be said beside them @throws {IpipouError} as `make()` */
+  async show(): Promise<{ readonly text: string; readonly notes: readonly string[] }> {
+    const text = await this.make();
+    return { text, notes: text === "" ? [describeNothing({ name: this.#name })] : [] };
   }
 
   /** Answers an HTTP request. @param accept the header of this name, or "" */

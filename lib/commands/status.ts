@@ -52,7 +52,8 @@ export async function collectReports({ name, peer }: Choice, system: StatusSyste
   const answers = await Promise.all(system.sockets().map((path) => askInTurn(path, peer, system)));
   const unasked = answers.filter((answer) => answer !== null && "why" in answer);
   const answered = answers.filter((answer) => answer !== null && "instance" in answer);
-  const running = answered.filter(({ instance }) => name === null || isNamed(instance, name));
+  const meant = name === null ? null : system.instanceOf(name);
+  const running = answered.filter(({ instance }) => name === null || isNamed(instance, name, meant));
   const unanswered = reportUnanswered(name, answered, unasked, system);
   const reports = [...running, ...unanswered].map((report) => ({
     ...report,
@@ -86,14 +87,15 @@ export function flatten(
 }
 
 /** Says that there is nothing to show. */
-export function describeNothing({ name }: Choice): string {
+export function describeNothing({ name }: Pick<Choice, "name">): string {
   return name === null
     ? "no instance of ipipou runs here, and none left a tunnel"
     : `${quote(name)} does not run, and left no tunnel here; ipipou status shows all that run`;
 }
 
-function isNamed({ name, config }: InstanceStatus, wanted: string): boolean {
-  return name === wanted || config === wanted;
+/** @param meant the name by the settings of the file that is called as `wanted`; null: there are none */
+function isNamed({ name, config }: InstanceStatus, wanted: string, meant: string | null): boolean {
+  return name === wanted || config === wanted || config === null && name === meant;
 }
 
 /** @returns null: nobody is there */

@@ -45,6 +45,15 @@ Deno.test("Metrics answers at /metrics alone, in the form that is asked for", as
   assert.deepEqual([broken.status, broken.text], [500, "Cannot ask x: Permission denied\n"]);
 });
 
+Deno.test("Metrics tells who reads them that there are none", async () => {
+  assert.deepEqual(await new Metrics("office", systemOf()).show(), {
+    text: "",
+    notes: ['"office" does not run, and left no tunnel here; ipipou status shows all that run'],
+  });
+  const none = "no instance of ipipou runs here, and none left a tunnel";
+  assert.deepEqual((await new Metrics(null, systemOf()).show()).notes, [none]);
+});
+
 Deno.test("Metrics looks once for all who ask at the same time", async () => {
   const looks: string[] = [];
   const metrics = new Metrics(null, systemOf(looks));

@@ -132,6 +132,14 @@ Deno.test("showStatus() shows one instance by its name or its file's, and one of
   });
 });
 
+Deno.test("showStatus() shows by the name of a file what runs by options and has the same name", async () => {
+  const byOptions = { ...OFFICE, instance: sampleInstance({ config: null }) };
+  const named = { instanceOf: (config: string) => config === "office" ? "ipipou1" : null };
+  const { text, exitCode } = await showStatus({ ...ALL, name: "office" }, systemOf([byOptions, HUB], named));
+  assert.match(text, /^ipipou1: client /);
+  assert.equal(exitCode, 0);
+});
+
 Deno.test("showStatus() tells rates from two looks", async () => {
   let bytes = 0;
   const moving = (): Report => {

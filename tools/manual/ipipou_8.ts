@@ -71,17 +71,31 @@ const FILES = {
 
 const SIGNALS = {
   "SIGTERM, SIGINT":
-    "Remove everything the program made (device, FOU port, addresses, rules) and exit. Nothing else is removed.",
+    "Remove everything the program made (device, FOU port, addresses, rules) and exit. A second one changes nothing of " +
+    "that: it says what to do if the stop hangs.",
   SIGHUP:
     "Read the settings again, apply and log each change, and restore a FOU port that others removed (anything else is " +
-    "restored without it); a client then authenticates again. If the settings have an error, the old ones stay in effect, and the log " +
-    "says where it is. Switching between client and server, `--tunl-dev` and `--nft-table` need a restart.",
-  SIGUSR1: "Authenticate again now (client only).",
+    "restored without it); a client then authenticates again. Tunnels that nothing changed for lose no packet. If the " +
+    "settings have an error, or the kernel refuses, the old ones stay in effect, and the log says where it is. Switching " +
+    "between client and server, `--tunl-dev` and `--nft-table` need a restart, and so does a server that is to let in " +
+    "anyone instead of who has a key.",
+  SIGUSR1:
+    "Authenticate again now (client only). `--reauth-only` does the same from outside, and waits up to 3 seconds for a " +
+    "reply where replies are expected.",
   SIGKILL:
     "Leaves a working tunnel, which the next start with the same settings takes over without losing a " +
     "packet. This is how a new executable takes over after an upgrade: " +
     "`systemctl kill --signal=KILL 'ipipou@*'`, and systemd restarts each instance.",
 };
+
+const LEFTOVERS = [
+  "A stop removes what the program made and nothing else: a FOU port, table or device that was somebody else's stays. " +
+  "What is its own is marked: a device by its alias `ipipou:NAME`, which `ip -d link` shows, a gate by a comment on its " +
+  "first rule. What cannot be removed is named, with the command that does it, and the exit status is 200.",
+  "A kill leaves a working tunnel and a closed gate. The next start takes them over, or `ipipou cleanup` removes them " +
+  "and says what that was. A FOU port whose gate and device others removed it only names, with the command that removes " +
+  "it. The systemd unit cleans up after a stop that failed, not after a crash, which the restart takes over.",
+];
 
 const SECURITY = [
   "The tunnel is not encrypted: run ssh, TLS or WireGuard inside it where that matters. Authentication decides who " +
@@ -124,6 +138,7 @@ export function ipipou8(version: string, date: string): Page {
       { title: "ENVIRONMENT", blocks: entries(ENVIRONMENT) },
       { title: "FILES", blocks: entries(FILES) },
       { title: "SIGNALS", blocks: entries(SIGNALS) },
+      { title: "LEFTOVERS", blocks: LEFTOVERS },
       { title: "SECURITY", blocks: SECURITY },
       { title: "EXAMPLES", blocks: [...examples, ...AFTER_EXAMPLES] },
       {

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import type { Process } from "../lab/process.ts";
 import { IPIPOU, makeKeys, PATIENCE, Scenario } from "./scenario.ts";
 
-const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+const PAIR = await Deno.readTextFile(new URL("../../docs/pair.md", import.meta.url));
 
-/** The code blocks in README of this language. */
+/** Its code blocks of this language. */
 function blocks(language: string): string[] {
-  return [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, text]) => text!);
+  return [...PAIR.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, text]) => text!);
 }
 
-/** The arguments of the one command in README that begins with these words. */
+/** The arguments of the one command in it that begins with these words. */
 function command(beginning: string): string[] {
   const commands = blocks("sh").join("\n").replaceAll("\\\n", " ").split("\n");
   const found = commands.filter((line) => line.startsWith(beginning));
@@ -26,7 +26,7 @@ async function works(scenario: Scenario, server: Process, startClient: () => Pro
   assert.deepEqual([await client.kill(), await server.kill()], [{ code: 0 }, { code: 0 }]);
 }
 
-Deno.test("README's server and client work as written, from the command line and from files", async (t) => {
+Deno.test("docs/pair.md's server and client work as written, from the command line and from files", async (t) => {
   await using scenario = await Scenario.create();
   const { privateKey, publicKey } = makeKeys();
   await scenario.write("office.key", `${privateKey}\n${publicKey}\n`);

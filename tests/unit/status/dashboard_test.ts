@@ -13,7 +13,9 @@ interface Panel {
 
 interface Dashboard {
   readonly panels: readonly Panel[];
-  readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };
+  readonly templating: {
+    readonly list: readonly { readonly name: string; readonly query: string | { readonly query: string } }[];
+  };
 }
 
 const DASHBOARD: Dashboard = JSON.parse(
@@ -36,7 +38,9 @@ const LABELS = new Set(["instance", ...[...METRICS.matchAll(/(\w+)="/g)].map(([,
 
 const targets = DASHBOARD.panels.flatMap(({ targets = [] }) => targets);
 const queries = targets.map(({ expr }) => expr);
-const variables = DASHBOARD.templating.list.flatMap(({ definition = "" }) => definition);
+const variables = DASHBOARD.templating.list.map(({ query }) =>
+  typeof query === "string" ? query : query.query
+);
 
 function metricsIn(texts: readonly string[]): Set<string> {
   return new Set(texts.flatMap((text) => text.match(/\bipipou_\w+/g) ?? []));

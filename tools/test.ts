@@ -5,6 +5,7 @@ import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
 import { fetchTools } from "../tests/healing/tools.ts";
+import { fetchPrometheus } from "../tests/release/prometheus.ts";
 import { build } from "./build.ts";
 import { add, type Counts } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
@@ -68,11 +69,15 @@ function stages(options: Options): Stage[][] {
     return PASSED;
   });
   const labKernel = here ? [] : [checks("the lab's kernel", () => fetched)];
+  const prometheus = checks("Prometheus", () => done(fetchPrometheus()));
   const unit = tests("unit tests", () => testHere(["tests/unit"], options));
   const executable = checks(BUILD, () => done(build()));
   const router = checks("bundle", () => done(makeRouter()));
   const made = ["tests/executable", "tests/release", ...here ? [] : ["tests/lab"]];
-  const products = tests("executable, manual, completions, lab", () => testHere(made, options, labEnv));
+  const products = tests(
+    "executable, manual, completions, metrics, lab",
+    () => testHere(made, options, labEnv),
+  );
   const e2e = tests("end-to-end tests", () => testInMachines(E2E, options));
   const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
   const healing = tests("healing", () => testInMachines([HEALING], options));
@@ -83,7 +88,7 @@ function stages(options: Options): Stage[][] {
       // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs. The last
       // takes what processor time they leave.
       return [
-        ...inTurn(packages, ...sourceStages(), executable),
+        ...inTurn(packages, prometheus, ...sourceStages(), executable),
         [unit, router],
         ...inTurn(...labKernel),
         [here ? e2e : both, products, fuzz],

@@ -29,12 +29,14 @@ interface PrometheusQuery {
  *
  * Grafana's own types leave options and queries open, as plugins may have any.
  */
-type PanelOf<Base, Type, Options, Query, Defaults, Custom> =
+type PanelOf<Base, Type, Options, Query, Fields extends { defaults: unknown }, Custom> =
   & Omit<Base, "type" | "options" | "fieldConfig" | "targets">
   & {
     type: Type;
     options: Options;
-    fieldConfig: { defaults: Omit<Defaults, "custom"> & { custom?: Custom }; overrides: [] };
+    fieldConfig: Omit<Fields, "defaults"> & {
+      defaults: Omit<Fields["defaults"], "custom"> & { custom?: Custom };
+    };
     targets: (Omit<Query, "key"> & PrometheusQuery)[];
   };
 
@@ -43,7 +45,7 @@ type Panel11<Type, Options, Custom = Record<string, never>> = PanelOf<
   Type,
   Options,
   v11.DataQuery,
-  v11.FieldConfig,
+  v11.FieldConfigSource,
   Custom
 >;
 type Panel13<Type, Options, Custom = Record<string, never>> = PanelOf<
@@ -51,7 +53,7 @@ type Panel13<Type, Options, Custom = Record<string, never>> = PanelOf<
   Type,
   Options,
   v13.DataQuery,
-  v13.FieldConfig,
+  v13.FieldConfigSource,
   Custom
 >;
 
@@ -61,7 +63,7 @@ export type Dashboard11 = Json<
     panels: (
       | v11.RowPanel
       | Panel11<"stat", stat11.Options>
-      | Panel11<"table", table11.Options>
+      | Panel11<"table", table11.Options, table11.FieldConfig>
       | Panel11<"timeseries", series11.Options, series11.FieldConfig>
       | Panel11<"state-timeline", timeline11.Options, timeline11.FieldConfig>
     )[];
@@ -74,7 +76,7 @@ export type Dashboard13 = Json<
     panels: (
       | v13.RowPanel
       | Panel13<"stat", stat13.Options>
-      | Panel13<"table", table13.Options>
+      | Panel13<"table", table13.Options, table13.FieldConfig>
       | Panel13<"timeseries", series13.Options, series13.FieldConfig>
       | Panel13<"state-timeline", timeline13.Options, timeline13.FieldConfig>
     )[];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { formatMetrics } from "../../../lib/status/metrics.ts";
+import { STATES } from "../../../lib/status/snapshot.ts";
 import { sampleHub, sampleInstance, samplePeerStatus, sampleTunnel } from "./samples.ts";
 
 interface Panel {
@@ -8,6 +9,9 @@ interface Panel {
   readonly type: string;
   readonly gridPos: Readonly<Record<"h" | "w" | "x" | "y", number>>;
   readonly datasource?: { readonly uid: string };
+  readonly fieldConfig?: {
+    readonly overrides: readonly { readonly matcher: { readonly options: string } }[];
+  };
   readonly targets?: readonly { readonly expr: string; readonly legendFormat?: string }[];
 }
 
@@ -56,6 +60,14 @@ Deno.test("the dashboard shows how fast counters grow, and gauges as they are", 
     const [name] = metricsIn([query]);
     const isGrowth = /\b(rate|increase)\([^)]*\[\$__rate_interval\]\)/.test(query);
     assert.equal(isGrowth, TYPES.get(name!) === "counter", query);
+  }
+});
+
+Deno.test("the dashboard has one colour for each state", () => {
+  const panel = DASHBOARD.panels.find(({ title }) => title === "Tunnels by state")!;
+  const patterns = panel.fieldConfig!.overrides.map(({ matcher }) => RegExp(matcher.options.slice(1, -1)));
+  for (const state of STATES) {
+    assert.equal(patterns.filter((pattern) => pattern.test(state)).length, 1, state);
   }
 });
 

@@ -35,9 +35,12 @@ const USAGE = `Usage: deno task test [OPTION]...
   --filter REGEXP      only tests with such a name
   --write-times        write down how long the files of tests took that machines of the lab share out by it`;
 
-/** What tests use beside what the lab needs: another ed25519, another processor, and systemd, not enabled here. */
+/**
+ * What tests use beside what the lab needs: another ed25519, another processor, systemd, not enabled here, and what the
+ * documents' commands run.
+ */
 const PACKAGES = [
-  ...["python3-nacl", "git", "systemd"],
+  ...["python3-nacl", "git", "systemd", "iptables", "procps", "psmisc", "socat"],
   ...["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
 ];
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readDocuments } from "../documents.ts";
 import { TOML_TABLES } from "../../lib/settings/option.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -40,11 +41,6 @@ function filesBelow(folder: string, ending: string): string[] {
   return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) =>
     isDirectory ? filesBelow(`${folder}${name}/`, ending) : name.endsWith(ending) ? [`${folder}${name}`] : []
   );
-}
-
-function allDocuments(): Documents {
-  const paths = ["README.md", "SECURITY.md", ...filesBelow("docs/", ".md")];
-  return new Map(paths.map((path) => [path, Deno.readTextFileSync(new URL(path, ROOT))]));
 }
 
 /** The names of tests and steps in a source, as far as they are written there. */
@@ -125,13 +121,13 @@ function problemOfLink(document: string, path: string, anchor: string | undefine
 }
 
 Deno.test("each test that the documents quote exists", () => {
-  const documents = allDocuments();
+  const documents = readDocuments();
   assert.ok([...documents.values()].flatMap(quotesIn).length > 80, "the quotes were not found");
   assert.deepEqual(wrongQuotes(documents, allTests()), []);
 });
 
 Deno.test("each path that the documents name exists", () => {
-  const named = [...allDocuments()].flatMap(([document, text]) =>
+  const named = [...readDocuments()].flatMap(([document, text]) =>
     [...text.matchAll(PATH_REGEXP)].map(([, path]) => ({ document, path: path! }))
   );
   assert.ok(named.length > 40, "the paths were not found");
@@ -140,7 +136,7 @@ Deno.test("each path that the documents name exists", () => {
 });
 
 Deno.test("each relative link of the documents leads to a file, and to a heading in it", () => {
-  const links = [...allDocuments()].flatMap(([document, text]) =>
+  const links = [...readDocuments()].flatMap(([document, text]) =>
     [...text.matchAll(LINK_REGEXP)].map(([, path, anchor]) => ({ document, path: path!, anchor }))
   );
   assert.ok(links.length > 4, "the links were not found");

@@ -28,7 +28,7 @@ const PACKAGE: Elsewhere = {
   why: "installs a package into a whole system",
   tests: [
     ["tests/unit/documents_test.ts", "each package that the documents install is one that a release has"],
-    ["tests/packages/files_test.ts", "the tar.gz is unpacked into /usr/local"],
+    ["tests/packages/files_test.ts", "the tar.gz is unpacked into /usr/local, and removed…"],
     ["tests/packages/life/systemd_test.ts", "packages upgrade without a lost packet, and leave nothing…"],
     ["tests/packages/life/router_test.ts", "packages for routers run without glibc, upgrade…"],
   ],
@@ -99,6 +99,7 @@ export const TRIED: Readonly<Record<string, Readonly<Record<string, typeof LAB |
     "ipipou --config office --dry-run": LAB,
     "systemctl kill": SYSTEMD,
     "killall": LAB,
+    "tar -tzf": PACKAGE,
   },
   "docs/networks.md": {
     "ip route add default via": LAB,

@@ -187,11 +187,22 @@ Deno.test("OpenWrt's packages have their files and their dependencies", async ()
   await checkBundled(apk.path, OPENWRT_FILES, "rc.common");
 });
 
-Deno.test("the tar.gz is unpacked into /usr/local", async () => {
+/** The line of docs/install.md that begins like this, for another folder than /usr/local. */
+async function lineFor(folder: string, beginning: string): Promise<string> {
+  const text = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
+  const line = text.split("\n").find((line) => line.startsWith(beginning))!;
+  const name = MADE.tar.slice(MADE.tar.lastIndexOf("/") + 1);
+  assert.ok(line.includes(name) && line.includes("/usr/local"), line);
+  return line.replace(name, MADE.tar).replace("/usr/local", folder);
+}
+
+Deno.test("the tar.gz is unpacked into /usr/local, and removed, as docs/install.md says", async () => {
   await using folder = await makeFolder();
-  await must(["tar", "-xzf", MADE.tar, "-C", folder.path, "--strip-components=1"]);
+  await must(["sh", "-ec", await lineFor(folder.path, "tar -xzf ipipou-1")]);
   assert.deepEqual(await listing(folder.path), expected(RPM_FILES));
   await checkInstalled(folder.path, "/usr/local");
+  await must(["sh", "-ec", await lineFor(folder.path, "tar -tzf")]);
+  assert.deepEqual(await listing(folder.path), [""]);
 });
 
 Deno.test("packages are reproducible byte for byte", async () => {

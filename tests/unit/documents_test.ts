@@ -3,6 +3,9 @@ import config from "../../deno.json" with { type: "json" };
 import { HERE } from "../../tools/build.ts";
 import { type Distribution, DISTRIBUTIONS } from "../../tools/release/distributions.ts";
 import { pathOf } from "../../tools/release/main.ts";
+import { parseInvocation } from "../../lib/settings/command_line.ts";
+import { TOML_TABLES, tomlPathOf } from "../../lib/settings/option.ts";
+import { OPTIONS } from "../../lib/settings/options.ts";
 import { blocksIn, readDocuments, TRIED, untried } from "../documents.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -84,4 +87,27 @@ Deno.test("the picture in README is as docs/build.md makes it", async () => {
     await read(path!),
     /^<svg\s+xml:space="preserve"[^>]*>\s*<defs>\s*<termtosvg:template_settings /,
   );
+});
+
+/** What the documents set in backquotes and begins like this. */
+function quoted(beginning: RegExp): string[] {
+  const spans = [...readDocuments().values()].flatMap((text) =>
+    [...text.replace(/^( *)```.*?^ *```$/gms, "").matchAll(/`([^`]+)`/g)].map(([, span]) => span!)
+  );
+  return spans.map((span) => span.replace(/\s+/g, " ")).filter((span) => beginning.test(span));
+}
+
+Deno.test("each command line of ipipou that a sentence of the documents names is one", () => {
+  const named = quoted(/^ipipou (?!peer$|peer add$|convert$|cleanup$)/).map((line) =>
+    line.replace(/[[\]]/g, "").replace("FORMAT", "sh").replace("…", "--make-key").split(" ").slice(1)
+  );
+  assert.ok(named.length > 20);
+  for (const argv of named) assert.doesNotThrow(() => parseInvocation(argv), argv.join(" "));
+});
+
+Deno.test("each key of a table that a sentence of the documents names is one", () => {
+  const keys = OPTIONS.flatMap((option) => tomlPathOf(option)?.join(".") ?? []);
+  const named = quoted(new RegExp(`^(${TOML_TABLES.join("|")})\\.[a-z]`)).map((key) => key.split(" ")[0]!);
+  assert.ok(named.length > 20);
+  assert.deepEqual(named.filter((key) => !keys.includes(key)), []);
 });

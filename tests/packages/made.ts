@@ -1,6 +1,6 @@
 import config from "../../deno.json" with { type: "json" };
 import { build, HERE } from "../../tools/build.ts";
-import { makeOne, type PackageRequest, pathOf } from "../../tools/release/main.ts";
+import { makeOne, type PackageRequest, pathOf } from "../../tools/release/packages.ts";
 
 const FOLDER = new URL("../../dist/tested", import.meta.url).pathname;
 

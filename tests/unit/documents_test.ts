@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
 import { HERE } from "../../tools/build.ts";
 import { type Distribution, DISTRIBUTIONS } from "../../tools/release/distributions.ts";
-import { pathOf } from "../../tools/release/main.ts";
+import { pathOf } from "../../tools/release/packages.ts";
 import { parseInvocation } from "../../lib/settings/command_line.ts";
 import { TOML_TABLES, tomlPathOf } from "../../lib/settings/option.ts";
 import { OPTIONS } from "../../lib/settings/options.ts";

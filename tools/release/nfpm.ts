@@ -1,8 +1,10 @@
+import { basename } from "node:path";
 import { cacheDirectory, type Target } from "../base.ts";
 import { must, mustWithProgress, run } from "../command.ts";
 import { say } from "../say.ts";
 import type { PackagedFile, Release } from "./contents.ts";
 import { type Distribution, DISTRIBUTIONS } from "./distributions.ts";
+import type { Keys } from "./keys.ts";
 
 /** The tool that makes the packages, and its version. */
 const MODULE = "github.com/goreleaser/nfpm/v2/cmd/nfpm";
@@ -17,11 +19,13 @@ export interface PackageOptions {
   readonly files: readonly PackagedFile[];
   /** Directory with the files, each at its path. */
   readonly staged: string;
+  readonly keys: Keys;
 }
 
 /** nfpm's configuration for a package. @param folder holds the scripts by name */
 export function nfpmConfig(options: PackageOptions, folder: string): Record<string, unknown> {
-  const { distribution, target, release, files, staged } = options;
+  const { distribution, target, release, files, staged, keys } = options;
+  const rpmKey = keys.openpgp !== null && "file" in keys.openpgp ? keys.openpgp.file : null;
   const conventions = DISTRIBUTIONS[distribution];
   const { packager } = conventions;
   const contents = files.map((file) => entryOf(file, `/${installPathOf(file.path, distribution)}`, staged));
@@ -49,8 +53,20 @@ export function nfpmConfig(options: PackageOptions, folder: string): Record<stri
     recommends: conventions.recommends,
     contents: [...contents, ...folders],
     scripts: Object.fromEntries(scripts.map((name) => [name, `${folder}/${name}`])),
-    rpm: { buildhost: "localhost", group: "System Environment/Daemons" },
+    // makeOne() packs it better.
+    deb: { compression: "none" },
+    rpm: { buildhost: "localhost", group: "System Environment/Daemons", ...signatureOf(rpmKey) },
+    apk: signatureOf(keys.apk, keys.apk === null ? {} : { key_name: apkKeyName(keys.apk) }),
   };
+}
+
+function signatureOf(key: string | null, more: Record<string, string> = {}) {
+  return key === null ? {} : { signature: { key_file: key, ...more } };
+}
+
+/** The name of the public key in /etc/apk/keys, for a file with the private one. */
+export function apkKeyName(path: string): string {
+  return `${basename(path).replace(/(\.rsa)?(\.pem|\.key)?$/, "")}.rsa.pub`;
 }
 
 function entryOf({ path, content, executable }: PackagedFile, dst: string, staged: string) {
@@ -103,7 +119,7 @@ export async function makePackage(options: PackageOptions, output: string): Prom
 }
 
 /** The path of nfpm, built on first use and kept in the user's cache. */
-async function nfpmProgram(): Promise<string> {
+export async function nfpmProgram(): Promise<string> {
   const folder = `${cacheDirectory()}/nfpm-${VERSION}`;
   const program = `${folder}/nfpm`;
   if ((await run([program, "--version"])).code === 0) return program;

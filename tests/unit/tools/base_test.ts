@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { elfEnd } from "../../../tools/base.ts";
+import { elfEnd, requireKnownBase } from "../../../tools/base.ts";
 
 /** The header of a 64-bit little-endian ELF file. */
 function elfHeader(sectionTable: bigint, entrySize: number, entries: number): Uint8Array {
@@ -40,4 +40,11 @@ Deno.test("elfEnd() rejects anything but a 64-bit little-endian ELF file", () =>
   for (const header of [other32, bigEndian, script, elfHeader(1000n, 64, 3).subarray(0, 63)]) {
     assert.throws(() => elfEnd(header), /not a 64-bit little-endian ELF file/);
   }
+});
+
+Deno.test("requireKnownBase() refuses an executable whose base is not in the table", async () => {
+  await assert.rejects(requireKnownBase("/bin/true", "x86_64-unknown-linux-gnu"), {
+    message:
+      /^Cannot release \/bin\/true: its base binary has the SHA-256 [0-9a-f]{64}, and that of Deno 2\.6\.10 /,
+  });
 });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import type { Target } from "../../../tools/base.ts";
 import { below, openwrtFiles, type PackagedFile, packagedFiles } from "../../../tools/release/contents.ts";
+import type { Keys } from "../../../tools/release/keys.ts";
 import { nfpmConfig } from "../../../tools/release/nfpm.ts";
 import { type Distribution, DISTRIBUTIONS } from "../../../tools/release/distributions.ts";
 
 const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
+const NO_KEYS = { openpgp: null, apk: null, opkg: null };
 const TARGET: Target = "aarch64-unknown-linux-gnu";
 
 function files(prefix: string): Promise<PackagedFile[]> {
@@ -20,7 +22,7 @@ async function textOf(path: string, prefix: string): Promise<string> {
 /** What nfpm is told to install, as mode and path, or path and what it is a link to. */
 function installed(distribution: Distribution, files: readonly PackagedFile[]): string[] {
   const config = nfpmConfig(
-    { distribution, target: TARGET, release: RELEASE, files, staged: "/staged" },
+    { distribution, target: TARGET, release: RELEASE, files, staged: "/staged", keys: NO_KEYS },
     "/scripts",
   );
   const contents = config["contents"] as { src: string; dst: string; file_info?: { mode: number } }[];
@@ -87,4 +89,16 @@ Deno.test("the OpenWrt package for aarch64 is for all processors, which its scri
   assert.equal(architecture(TARGET), "all");
   assert.equal(DISTRIBUTIONS["openwrt.apk"].architecture(TARGET), "noarch");
   assert.match(scripts(TARGET).preinstall!, /"\$\(uname -m\)" = aarch64 /);
+});
+
+Deno.test("nfpmConfig() has rpms and apks signed by keys in files, and nothing by a key of an agent", () => {
+  const signed = (distribution: Distribution, openpgp: Keys["openpgp"]) => {
+    const keys = { openpgp, apk: "/keys/release.rsa", opkg: "/keys/opkg.sec" };
+    const options = { distribution, target: TARGET, release: RELEASE, files: [], staged: "/staged", keys };
+    const config = nfpmConfig(options, "/scripts") as Record<string, { signature?: unknown }>;
+    return ["rpm", "apk"].map((packager) => config[packager]!.signature);
+  };
+  const apk = { key_file: "/keys/release.rsa", key_name: "release.rsa.pub" };
+  assert.deepEqual(signed("rpm", { file: "/keys/a.asc" }), [{ key_file: "/keys/a.asc" }, apk]);
+  assert.deepEqual(signed("rpm", { name: "0123ABCD" }), [undefined, apk]);
 });

@@ -14,6 +14,7 @@ import {
   packagedFiles,
   type Release,
 } from "./contents.ts";
+import type { Keys } from "./keys.ts";
 import { makePackage } from "./nfpm.ts";
 import { type Distribution, DISTRIBUTIONS } from "./distributions.ts";
 
@@ -26,7 +27,9 @@ aarch64.
 
   --format FORMAT    only this format: deb, rpm, alpine.apk, openwrt.ipk, openwrt.apk, tar.gz; may be repeated
   --target TARGET    only for x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu
-  --help             print this`;
+  --help             print this
+
+They are not signed: deno task release does that.`;
 
 /** Formats that can be made. */
 type Format = Distribution | "tar.gz";
@@ -40,7 +43,11 @@ export interface PackageRequest {
   readonly version?: string;
   /** Absolute path of the output directory. Default: dist. */
   readonly folder?: string;
+  /** Default: it is not signed. */
+  readonly keys?: Keys;
 }
+
+const NO_KEYS: Keys = { openpgp: null, apk: null, opkg: null };
 
 /** The path of a package. */
 export function pathOf({ format, target, version = config.version, folder = DIST }: PackageRequest): string {
@@ -57,7 +64,7 @@ export function pathOf({ format, target, version = config.version, folder = DIST
  * @throws {Error} when it cannot be made
  */
 export async function makeOne(request: PackageRequest, executable: string): Promise<void> {
-  const { format, target, version = config.version, folder = DIST } = request;
+  const { format, target, version = config.version, folder = DIST, keys = NO_KEYS } = request;
   const release = { version, time: await sourceTime() };
   const output = pathOf(request);
   say(`Making ${output}`);
@@ -67,7 +74,9 @@ export async function makeOne(request: PackageRequest, executable: string): Prom
     if (format === "tar.gz") return await makeTar(release, executable, staged, output);
     const files = await filesFor(format, target, release, executable, staged);
     await stage(files, `${staged}/files`);
-    await makePackage({ distribution: format, target, release, files, staged: `${staged}/files` }, output);
+    const options = { distribution: format, target, release, files, staged: `${staged}/files`, keys };
+    await makePackage(options, output);
+    if (format === "deb") await compressDeb(output, staged, release);
   } finally {
     await Deno.remove(staged, { recursive: true });
   }
@@ -87,6 +96,15 @@ async function filesFor(
   await must(["tar", "-xzf", await bundle(target), "-C", work]);
   const unpacked = `${work}/ipipou`;
   return distribution === "alpine.apk" ? await alpineFiles(release, unpacked) : await openwrtFiles(unpacked);
+}
+
+/** Packs a deb as small as dpkg of all releases can read it: nfpm has one level of xz, which makes it larger. */
+async function compressDeb(path: string, work: string, { time }: Release): Promise<void> {
+  await must(["dpkg-deb", "--raw-extract", path, `${work}/deb`]);
+  const xz = ["-Zxz", "-z9", "-Sextreme"];
+  await must(["dpkg-deb", "--root-owner-group", ...xz, "--build", `${work}/deb`, path], {
+    env: { SOURCE_DATE_EPOCH: String(time) },
+  });
 }
 
 /** Makes the archive that is unpacked in /usr/local. */
@@ -110,7 +128,7 @@ async function stage(files: readonly PackagedFile[], folder: string): Promise<vo
 }
 
 /** Time of the sources in Unix seconds: $SOURCE_DATE_EPOCH, or the commit's. */
-async function sourceTime(): Promise<number> {
+export async function sourceTime(): Promise<number> {
   const given = Deno.env.get("SOURCE_DATE_EPOCH");
   const text = given ?? (await run(["git", "-C", ROOT, "log", "-1", "--format=%ct"])).stdout;
   const time = Number(text);

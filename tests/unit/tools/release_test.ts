@@ -98,7 +98,7 @@ Deno.test("nfpmConfig() has rpms and apks signed by keys in files, and nothing b
     const config = nfpmConfig(options, "/scripts") as Record<string, { signature?: unknown }>;
     return ["rpm", "apk"].map((packager) => config[packager]!.signature);
   };
-  const apk = { key_file: "/keys/release.rsa", key_name: "release.rsa.pub" };
+  const apk = JSON.parse('{"key_file":"/keys/release.rsa","key_name":"release.rsa.pub"}');
   assert.deepEqual(signed("rpm", { file: "/keys/a.asc" }), [{ key_file: "/keys/a.asc" }, apk]);
   assert.deepEqual(signed("rpm", { name: "0123ABCD" }), [undefined, apk]);
 });

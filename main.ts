@@ -19,7 +19,7 @@ import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
 import { withLocalPlace } from "./lib/daemon/outside.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { Signals } from "./lib/daemon/signals.ts";
-import { EXIT, type ExitCode, IpipouError } from "./lib/errors.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { LogOutput } from "./lib/log_output.ts";
@@ -63,7 +63,7 @@ function printError(text: string): void {
 }
 
 /** Says why the program ends. */
-let tellEnd = (message: string) => {
+let tellEnd = (message: string, _code: ExitCode) => {
   // Marks it as an error in the journal.
   const priority = logsToJournal() ? "<3>" : "";
   LOG_OUTPUT.write(`${priority}ipipou: ${message}`);
@@ -72,11 +72,12 @@ let tellEnd = (message: string) => {
 function makeLog(style: Settings["log"]): Log {
   const log = new Log({
     ...logStyle(style),
+    pairs: true,
     priorities: logsToJournal(),
     write: (line) => LOG_OUTPUT.write(line),
     now: () => new Date(),
   });
-  LOG_OUTPUT.formatWarning = (message) => log.formatWarning(message);
+  LOG_OUTPUT.formatWarning = (message, event) => log.formatWarning(message, event);
   return log;
 }
 
@@ -94,10 +95,12 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   const load = loaderOf(invocation);
   const { settings, localPlaces, warnings } = load();
   const log = makeLog(settings.log);
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warnings) log.warning(warning, null);
   for (const problem of claim.problems) log.info(problem);
   // Whoever reads the log is not to find a line of another form in it, or what it is to hide.
-  if (settings.log.format === "json" || !settings.log.addresses) tellEnd = (message) => log.error(message);
+  if (settings.log.format === "json" || !settings.log.addresses) {
+    tellEnd = (message, code) => log.error(message, { event: "failed", code });
+  }
   const config = paths.map(nameOfConfig).find((name) => name !== null) ?? null;
   const identity = { config, release: deno.version, pid: process.pid };
   await run({ system: SYSTEM, settings, log, load, orders: signals, identity }).catch((error) => {
@@ -111,7 +114,7 @@ async function tellDryRun(invocation: Invocation & { kind: "dry-run" }): Promise
   const { verbosity, addresses } = settings.log;
   const write = (line: string) => printError(`# would log: ${line}\n`);
   const log = new Log({ verbosity, addresses, time: false, pid: null, write, now: () => new Date() });
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warnings) log.warning(warning, null);
   const { dryRun } = await import("./lib/commands/dry_run.ts");
   const script = await dryRun({ system: SYSTEM, settings, log }).catch((error) => {
     throw withLocalPlace(error, localPlaces);
@@ -263,11 +266,12 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
   }
 }
 
-function exitCodeOf(error: unknown): ExitCode {
-  tellEnd(error instanceof Error ? error.message : String(error));
-  return error instanceof IpipouError ? error.exitCode : EXIT.failure;
+function handleEnd(error: unknown): ExitCode {
+  const code = exitCodeOf(error);
+  tellEnd(error instanceof Error ? error.message : String(error), code);
+  return code;
 }
 
-const exitCode = await main(Deno.args).then((code) => code ?? EXIT.ok, exitCodeOf);
+const exitCode = await main(Deno.args).then((code) => code ?? EXIT.ok, handleEnd);
 await LOG_OUTPUT.flush(LAST_LINES_MILLISECONDS);
 Deno.exit(exitCode);

@@ -32,6 +32,11 @@ export function showInvisible(text: string): string {
   );
 }
 
+/** The exit code that an error stands for. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof IpipouError ? error.exitCode : EXIT.failure;
+}
+
 /**
  * A failure with a documented exit code. Its message is one line for the administrator: what failed, why, and the cure
  * if there is one. It never contains a secret.

@@ -1,5 +1,6 @@
 import { makeAddressMask } from "./address_mask.ts";
 import { showInvisible } from "./errors.ts";
+import { formatPairs, type LogEvent, type LogPairs } from "./log_events.ts";
 
 /** How much the log says, by the number of `-v`. Each level includes those before. */
 export const VERBOSITY = {
@@ -22,8 +23,10 @@ export interface LogOptions {
   readonly pid: number | null;
   /** Whether lines begin with their priority for the journal: `<3>` to `<7>`. */
   readonly priorities?: boolean;
-  /** As text, or each as a JSON object: `time` (ISO 8601), `pid`, `level`, `message`. */
+  /** As text, or each as a JSON object: `time` (ISO 8601), `pid`, `level`, `message`, and the pairs of its event. */
   readonly format?: "text" | "json";
+  /** Whether lines of text end with the pairs of their event, for programs. */
+  readonly pairs?: boolean;
   /** Whether IPv4 addresses are shown; if not, something stands for each of them. */
   readonly addresses?: boolean;
   /** Takes a line without its end; must not make anybody wait. */
@@ -45,67 +48,79 @@ export class Log {
     this.#options = options;
   }
 
-  configure(options: Omit<LogOptions, "priorities" | "write" | "now">): void {
+  configure(options: Omit<LogOptions, "pairs" | "priorities" | "write" | "now">): void {
     this.#options = { ...this.#options, ...options };
   }
 
-  error(message: string): void {
-    this.#line(VERBOSITY.notice, "error", message);
+  /** @param event what it tells of; null: no event, such as advice on settings, which may end with a command to paste */
+  error(message: string, event: LogEvent | null): void {
+    this.#line(VERBOSITY.notice, "error", message, event);
   }
 
-  warning(message: string): void {
-    this.#line(VERBOSITY.notice, "warning", message);
+  /** @param event as of `error()` */
+  warning(message: string, event: LogEvent | null): void {
+    this.#line(VERBOSITY.notice, "warning", message, event);
   }
 
-  notice(message: string): void {
-    this.#line(VERBOSITY.notice, "notice", message);
+  /** @param event as of `error()` */
+  notice(message: string, event: LogEvent | null): void {
+    this.#line(VERBOSITY.notice, "notice", message, event);
   }
 
-  info(message: string): void {
-    this.#line(VERBOSITY.info, "info", message);
+  /** @param event as of `error()` */
+  info(message: string, event: LogEvent | null = null): void {
+    this.#line(VERBOSITY.info, "info", message, event);
   }
 
   command(message: string): void {
-    this.#line(VERBOSITY.command, "command", message);
+    this.#line(VERBOSITY.command, "command", message, null);
   }
 
   debug(message: string): void {
-    this.#line(VERBOSITY.debug, "debug", message);
+    this.#line(VERBOSITY.debug, "debug", message, null);
   }
 
   /** The line that `warning()` writes. */
-  formatWarning(message: string): string {
-    return this.#format("warning", message);
+  formatWarning(message: string, event: LogEvent | null): string {
+    return this.#format("warning", message, event);
   }
 
-  #line(verbosity: number, level: Level, message: string): void {
-    if (verbosity <= this.#options.verbosity) this.#options.write(this.#format(level, message));
+  #line(verbosity: number, level: Level, message: string, event: LogEvent | null): void {
+    if (verbosity <= this.#options.verbosity) this.#options.write(this.#format(level, message, event));
   }
 
-  #format(level: Level, message: string): string {
+  #format(level: Level, message: string, event: LogEvent | null): string {
     const { priorities, format, addresses } = this.#options;
     // An event is a line, whatever it is about.
     const line = showInvisible(message.trimEnd().replaceAll("\n", "; "));
-    const shown = addresses === false ? this.#mask(line) : line;
+    const pairs = event ?? {};
+    const [shown, told] = addresses === false ? [this.#mask(line), this.#maskPairs(pairs)] : [line, pairs];
     const start = priorities ? `<${PRIORITIES[level]}>` : "";
-    return start + (format === "json" ? this.#asJson(level, shown) : this.#asText(level, shown));
+    return start +
+      (format === "json" ? this.#asJson(level, shown, told) : this.#asText(level, shown, told));
   }
 
-  #asText(level: Level, message: string): string {
+  #maskPairs(pairs: LogPairs): LogPairs {
+    const hide = (value: LogPairs[string]) => typeof value === "string" ? this.#mask(value) : value;
+    return Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key, hide(value)]));
+  }
+
+  #asText(level: Level, message: string, pairs: LogPairs): string {
     const { time, pid, now } = this.#options;
     const words = [...(time ? [formatTime(now())] : []), ...(pid === null ? [] : [`[${pid}]`])];
     const label = level === "error" ? "Error: " : level === "warning" ? "Warning: " : "";
-    return [...words, label + message].join(" ");
+    return [...words, label + message, ...this.#options.pairs ? formatPairs(pairs) : []].join(" ");
   }
 
-  #asJson(level: Level, message: string): string {
+  #asJson(level: Level, message: string, pairs: LogPairs): string {
     const { time, pid, now } = this.#options;
-    return JSON.stringify({
+    return showInvisible(JSON.stringify({
       ...(time ? { time: now().toISOString() } : {}),
       ...(pid === null ? {} : { pid }),
       level,
       message,
-    });
+      ...pairs,
+    }));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LogEvent } from "./log_events.ts";
 import type { Clock } from "./ports.ts";
 
 /** Characters that may wait: a hub may tell of 4,096 clients in one go. */
@@ -27,7 +28,7 @@ interface Loss {
  */
 export class LogOutput {
   /** Makes a line of a log, without its end, from a warning. */
-  formatWarning: (message: string) => string = (message) => message;
+  formatWarning: (message: string, event: LogEvent) => string = (message) => message;
   readonly #stream: Stream;
   readonly #clock: Clock;
   readonly #waiting: (string | Loss)[] = [];
@@ -116,6 +117,7 @@ export class LogOutput {
   }
 
   #describe({ lines, why }: Loss): string {
-    return this.formatWarning(`${lines === 1 ? "1 line is" : `${lines} lines are`} missing here: ${why}`);
+    const line = `${lines === 1 ? "1 line is" : `${lines} lines are`} missing here: ${why}`;
+    return this.formatWarning(line, { event: "lines-lost", count: lines });
   }
 }

@@ -62,17 +62,17 @@ export class RefusalTally {
     return null;
   }
 
-  /** Sums up what was kept back. Call it when it is due. */
-  sum(now: number): string {
+  /** Sums up what was kept back. Call it when it is due. @returns the line to log, and what is in it */
+  sum(now: number): { line: string; remote: string; count: number; why: string } {
     const counts = [...this.#counts].sort(([, a], [, b]) => b - a);
-    const total = counts.reduce((sum, [, count]) => sum + count, 0);
-    const list = counts.map(([refusal, count]) => `${count} ${refusal}`).join(", ");
+    const count = counts.reduce((sum, [, count]) => sum + count, 0);
+    const why = counts.map(([refusal, count]) => `${count} ${refusal}`).join(", ");
+    const remote = formatEndpoint(this.#last!);
     this.#counts.clear();
     this.#quietUntil = now + QUIET_MILLISECONDS;
-    const packets = total === 1 ? "auth packet" : "auth packets";
-    return `refused ${total} more ${packets} in a minute: ${list}; the last from ${
-      formatEndpoint(this.#last!)
-    }`;
+    const packets = count === 1 ? "auth packet" : "auth packets";
+    const line = `refused ${count} more ${packets} in a minute: ${why}; the last from ${remote}`;
+    return { line, remote, count, why };
   }
 }
 
@@ -81,15 +81,16 @@ export class RefusalReport {
   #quietUntil = 0;
   #untold = 0;
 
-  /** @param now milliseconds of `Clock.now()` @returns the line to log, or null while it is quiet */
-  note(source: Endpoint, refusal: Refusal, now: number): string | null {
+  /** @param now milliseconds of `Clock.now()` @returns the line to log, for how many; or null while it is quiet */
+  note(source: Endpoint, refusal: Refusal, now: number): { line: string; count: number } | null {
     if (now < this.#quietUntil) {
       this.#untold++;
       return null;
     }
+    const count = this.#untold + 1;
     const others = this.#untold === 0 ? "" : `; ${this.#untold} more since the last such line`;
     this.#quietUntil = now + QUIET_MILLISECONDS;
     this.#untold = 0;
-    return describeRefusal(source, refusal) + others;
+    return { line: describeRefusal(source, refusal) + others, count };
   }
 }

@@ -68,7 +68,7 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   if (settings.reauthOnly) return await reauthenticate(context);
   using status = await offerStatus(context, identity);
   orders.onImpatience = () =>
-    log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`);
+    log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`, null);
   await loadModules();
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
@@ -79,7 +79,7 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   orders.onReload = () => reloader.request();
   await daemon.serve();
   service.stopping();
-  log.notice(`${stop.reason}: stopping`);
+  log.notice(`${stop.reason}: stopping`, { event: "stopping", signal: String(stop.reason) });
   daemon.sayGoodbye();
   await kernel.removeEverywhere().catch(async (error) => {
     throw await explainLeft(error, kernel, settings);
@@ -147,7 +147,8 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   } catch (error) {
     if (isEmpty(before)) {
       await kernel.remove().catch(async (failure) => {
-        log.error((await explainLeft(failure, kernel, settings)).message);
+        const left = await explainLeft(failure, kernel, settings);
+        log.error(left.message, { event: "fault", code: left.exitCode });
       });
     }
     if (error === stop.reason) return null;

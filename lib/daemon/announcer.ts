@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Admission, isLive } from "../admission.ts";
 import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
+import type { LogEvent } from "../log_events.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
@@ -52,14 +53,16 @@ export class Announcer {
   }
 
   /** Replies to an auth packet that was accepted. */
-  reply({ scheme, reply }: Peer, { source, destination, payload }: Datagram): void {
+  reply({ name, scheme, reply }: Peer, { source, destination, payload }: Datagram): void {
     if (!reply) return;
     const { system: { clock, random }, log } = this.#context;
     const answer = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
     try {
       this.#send({ source: destination, destination: source, payload: answer });
     } catch (error) {
-      log.warning(`${(error as Error).message}: no reply to ${formatEndpoint(source)}`);
+      const remote = formatEndpoint(source);
+      const event: LogEvent = { event: "send-failed", peer: name, remote, packet: "reply" };
+      log.warning(`${(error as Error).message}: no reply to ${remote}`, event);
     }
   }
 

@@ -3,6 +3,7 @@ import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../auth/scheme
 import type { Client } from "../client.ts";
 import type { Attempt } from "../client/ladder.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { PacketCounts } from "../kernel_ports.ts";
 import type { Clock, Random, System } from "../ports.ts";
@@ -83,7 +84,7 @@ export class Authentication implements Disposable {
   #isBehind = false;
   #fault: string | null = null;
   /** How the log names the client and its server. */
-  readonly #peer: { readonly name: string; readonly remote: string };
+  readonly #names: { readonly peer: string; readonly remote: string };
 
   /** @param client says what is due @throws {SysError} */
   constructor(setup: Setup, client: Client, context: AuthenticationContext) {
@@ -97,7 +98,7 @@ export class Authentication implements Disposable {
     this.#context = context;
     this.#clock = system.clock;
     this.#signs = peer.scheme.kind === "ed25519";
-    this.#peer = { name: peer.name, remote: formatEndpoint(remote) };
+    this.#names = { peer: peer.name, remote: formatEndpoint(remote) };
     const path = { remote, port: settings.local.ports[0] };
     this.#replies = peer.reply
       ? new Replies(peer, path, {
@@ -150,7 +151,8 @@ export class Authentication implements Disposable {
       this.#sender.send((payload) => this.#replies?.expect(payload));
       client.handleSent(this.#clock.now(), counts);
       if (this.#fault !== null) {
-        this.#context.log.notice(`${this.#peer.name}: auth packets can be sent again`);
+        const event: LogEvent = { event: "send-restored", ...this.#names };
+        this.#context.log.notice(`${this.#names.peer}: auth packets can be sent again`, event);
       }
       this.#fault = null;
       this.#context.log.info("sent auth packet");
@@ -160,10 +162,11 @@ export class Authentication implements Disposable {
       client.handleSendFailure(this.#clock.now());
       const { outside, remote } = this.#setup;
       const fault = describeSendFault(error as Error, outside, remote.ip);
-      const line = `${this.#peer.name}: auth packet not sent: ${fault}; trying again`;
+      const line = `${this.#names.peer}: auth packet not sent: ${fault}; trying again`;
       // The pauses grow; the news of a route or device ends them.
-      if (fault !== this.#fault) this.#context.log.warning(`${line} until it is`);
-      else this.#context.log.info(`${line} in ${this.#secondsToSend()} s`);
+      const event: LogEvent = { event: "send-failed", ...this.#names, packet: "auth" };
+      if (fault !== this.#fault) this.#context.log.warning(`${line} until it is`, event);
+      else this.#context.log.info(`${line} in ${this.#secondsToSend()} s`, event);
       this.#fault = fault;
     }
   }
@@ -179,12 +182,13 @@ export class Authentication implements Disposable {
   /** Auth packets are read before the server's firewall. */
   #noticeDeafness(): void {
     if (!this.#client.takeDeafness()) return;
-    const { name, remote } = this.#peer;
+    const { peer, remote } = this.#names;
     const port = remote.replace(/.*:/, "");
     this.#context.log.warning(
-      `${name}: accepted by ${remote}, but nothing comes out of the tunnel, though something was sent into it; if that ` +
+      `${peer}: accepted by ${remote}, but nothing comes out of the tunnel, though something was sent into it; if that ` +
         `should be answered, check the server's firewall: udp dport ${port} ct state new,untracked accept, and ` +
         "iifname DEVICE accept for its tunnel's device; and the firewall here, and the inner addresses of both sides",
+      { event: "no-data", peer, remote, count: 1, why: "nothing received" },
     );
   }
 
@@ -195,7 +199,8 @@ export class Authentication implements Disposable {
     if (this.#signs && behind > 0 && !this.#isBehind) {
       const line = `this host's clock went back by ${behind} s`;
       this.#context.log.warning(
-        `${this.#peer.name}: ${line}: the server may refuse auth packets until it has caught up`,
+        `${this.#names.peer}: ${line}: the server may refuse auth packets until it has caught up`,
+        { event: "clock-set", seconds: -behind },
       );
     }
     this.#isBehind = behind > 0;
@@ -206,19 +211,21 @@ export class Authentication implements Disposable {
   handleAccepted(): void {
     const isNews = this.#client.replyState !== "accepted";
     this.#client.handleAccepted(this.#clock.now());
-    const line = `${this.#peer.name}: accepted by ${this.#peer.remote}`;
-    if (isNews) this.#context.log.notice(line);
-    else this.#context.log.info(line);
+    const line = `${this.#names.peer}: accepted by ${this.#names.remote}`;
+    const event: LogEvent = { event: "accepted", ...this.#names };
+    if (isNews) this.#context.log.notice(line, event);
+    else this.#context.log.info(line, event);
     this.#context.wake();
   }
 
   #handleNews(news: News): void {
-    const { name, remote } = this.#peer;
+    const { peer, remote } = this.#names;
     this.#client.handleServerNews(news, this.#clock.now());
     const what = news === "stops"
       ? "the server stops, or has removed this client; trying until it is back"
       : "the server has started";
-    this.#context.log.notice(`${name}: ${remote}: ${what}`);
+    const event = news === "stops" ? "server-stopped" : "server-started";
+    this.#context.log.notice(`${peer}: ${remote}: ${what}`, { event, peer, remote });
     this.#context.wake();
   }
 
@@ -227,12 +234,13 @@ export class Authentication implements Disposable {
     if (!this.#client.isReplyMissing(this.#clock.now())) return;
     this.#client.handleMissingReply(this.#clock.now(), this.#context.counts());
     this.#replies?.relax();
-    const { name, remote } = this.#peer;
-    const line = `${name}: no reply from ${remote}`;
-    if (!isNews) this.#context.log.info(`${line}; trying again in ${this.#secondsToSend()} s`);
+    const { peer, remote } = this.#names;
+    const line = `${peer}: no reply from ${remote}`;
+    const event: LogEvent = { event: "no-reply", peer, remote };
+    if (!isNews) this.#context.log.info(`${line}; trying again in ${this.#secondsToSend()} s`, event);
     else {
       const why = explainSilence(this.#client.knowledge.acceptedAt !== null);
-      this.#context.log.warning(`${line}: ${why}; trying until there is one`);
+      this.#context.log.warning(`${line}: ${why}; trying until there is one`, event);
     }
   }
 

@@ -4,6 +4,7 @@ import { isHostIpv4 } from "../ipv4.ts";
 import { describeLeftovers, refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
+import type { LogEvent } from "../log_events.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Authentication } from "./authentication.ts";
@@ -86,23 +87,26 @@ export class ClientDaemon implements Daemon {
     const setup = { settings, outside, remote, server: found.index };
     using resources = new DisposableStack();
     const client = resources.use(new ClientDaemon(context, setup));
-    for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+    for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover, null);
     const clashes = kernel.describeClashes(settings, observed);
     if (!observed.hasNft) {
       log.notice(
         `without nft, whatever comes from ${remote.ip} gets into the tunnel, from any port, and bare IPIP`,
+        { event: "limited", lacks: "gate" },
       );
     }
     await applySetup(kernel, setup);
-    for (const clash of clashes) log.warning(clash);
+    for (const clash of clashes) log.warning(clash, null);
     const accepted = reply ? "not yet accepted" : "unconfirmed, as replies are off";
     log.notice(
       `${name}: tunnel to ${formatEndpoint(remote)} set up, ${accepted}: ${ip} peer ${peerIp} dev ${device}`,
+      { event: "set-up", peer: name, remote: formatEndpoint(remote), dev: device },
     );
     if (!settings.keepalive && !reply) {
       log.notice(
         `${name}: nothing will tell when the server has lost this client, for instance by a restart: ` +
           "give --keepalive, or --reply-on-auth-ok on both sides",
+        null,
       );
     }
     resources.move();
@@ -198,9 +202,16 @@ export class ClientDaemon implements Daemon {
       // The own address may have changed meanwhile.
       await this.#goTo({ ...to, outside: this.#setup.outside }, this.#client);
       this.#moves++;
-      const words = `${this.#settings.peers[0]!.name}: ${line}`;
-      if (isNews) log.notice(words);
-      else log.info(words);
+      const { name } = this.#settings.peers[0]!;
+      const event: LogEvent = {
+        event: "moved",
+        peer: name,
+        from: formatEndpoint(from.remote),
+        remote: formatEndpoint(to.remote),
+        port: to.settings.local.ports[0],
+      };
+      if (isNews) log.notice(`${name}: ${line}`, event);
+      else log.info(`${name}: ${line}`, event);
       if (isAnswered) this.#authentication.handleAccepted();
       else this.#client.handleStepTaken(clock.now());
       this.#woken.abort();

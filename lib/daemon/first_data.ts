@@ -1,6 +1,7 @@
 import { type Admission, isLive } from "../admission.ts";
 import type { Log } from "../log.ts";
 import type { PacketCounts } from "../kernel_ports.ts";
+import { formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import type { Peer } from "../settings/settings.ts";
 
@@ -80,7 +81,12 @@ export class FirstData {
     const lack = lackOf(this.#context.countsOf(tunnel.device));
     if (lack === before) return;
     this.#lacks.set(name, lack);
-    if (lack === null) this.#context.log.notice(`${name}: data comes out of its tunnel, and is sent into it`);
+    if (lack === null) {
+      this.#context.log.notice(`${name}: data comes out of its tunnel, and is sent into it`, {
+        event: "data",
+        peer: name,
+      });
+    }
   }
 
   /** Forgets all but these peers. */
@@ -98,12 +104,19 @@ export class FirstData {
   #tell(lack: "received" | "sent", [first, ...more]: readonly Peer[]): void {
     if (first === undefined) return;
     const { admissions } = this.#context.wanted();
-    const port = admissions.get(first.name)!.port;
+    const { port, remote } = admissions.get(first.name)!;
     const names = [first, ...more].slice(0, MOST_NAMES).map(({ name }) => name).join(", ");
     const rest = more.length < MOST_NAMES ? "" : ` and ${more.length + 1 - MOST_NAMES} more`;
     const what = lack === "received" ? explainDeafness(port) : explainMuteness(first);
     this.#context.log.notice(
       `${names}${rest}: authenticated for ${PATIENCE / 60_000} minutes, but ${what}`,
+      {
+        event: "no-data",
+        peer: first.name,
+        remote: formatEndpoint(remote!),
+        count: more.length + 1,
+        why: `nothing ${lack}`,
+      },
     );
   }
 }

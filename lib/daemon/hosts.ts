@@ -48,7 +48,7 @@ export function awaitHosts(
   };
   return keepLooking(look, system, stop, ({ message }, delay) => {
     service.waitingFor(`the IPv4 address of ${hosts[0]}`);
-    log.warning(`${message}; trying again in ${delay / 1000} s`);
+    log.warning(`${message}; trying again in ${delay / 1000} s`, { event: "unresolved", host: hosts[0]! });
   });
 }
 
@@ -78,10 +78,13 @@ export async function findHosts(
       const { message } = error as Error;
       const ip = known.get(host);
       if (ip === undefined) {
-        log.warning(`${message}; peers identified by it are shut out until it is found`);
+        log.warning(`${message}; peers identified by it are shut out until it is found`, {
+          event: "unresolved",
+          host,
+        });
         return [];
       }
-      log.warning(`${message}; keeping ${ip}`);
+      log.warning(`${message}; keeping ${ip}`, { event: "unresolved", host });
       return [[host, ip] as const];
     }
   });

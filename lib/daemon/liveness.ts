@@ -1,5 +1,6 @@
 import { type Admission, isLive } from "../admission.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { PacketCounts } from "../kernel_ports.ts";
 import type { Clock } from "../ports.ts";
@@ -119,7 +120,9 @@ export class Liveness {
     }
     if (silentAfter > 0 && !life.isSilent && now - life.heard >= silentAfter * 1000) {
       life.isSilent = true;
-      log.warning(`${name}: nothing came from ${formatEndpoint(remote!)} for ${silentAfter} s`);
+      const place = formatEndpoint(remote!);
+      const event: LogEvent = { event: "silent", peer: name, remote: place, seconds: silentAfter };
+      log.warning(`${name}: nothing came from ${place} for ${silentAfter} s`, event);
     }
     const { keepalive } = wanted().settings;
     if (!keepalive || now - life.quietSince < keepalive * 1000) return;
@@ -133,7 +136,7 @@ export class Liveness {
     life.heard = clock.now();
     if (!life.isSilent) return;
     life.isSilent = false;
-    log.notice(`${name}: heard again after ${seconds} s`);
+    log.notice(`${name}: heard again after ${seconds} s`, { event: "heard", peer: name, seconds });
   }
 
   /** Milliseconds between two looks; null: the settings ask for none. */

@@ -219,7 +219,9 @@ export async function awaitOutside(
     } catch (error) {
       if (!(error instanceof UnusableOutsideError)) throw error;
       if (!(error.isRoute || service.isManaged || settings.wait)) throw error;
-      if (error.message !== told) log.warning(`${error.message}; waiting for it`);
+      if (error.message !== told) {
+        log.warning(`${error.message}; waiting for it`, { event: "waiting", why: error.missing });
+      }
       told = error.message;
       service.waitingFor(`the ${error.missing}`);
     }

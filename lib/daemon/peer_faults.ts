@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Faults } from "../kernel/kernel.ts";
+import { exitCodeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 
 /** Why some peers of a server have no tunnel. Tells the log, each time once, and fails a reload that brings it about. */
@@ -43,12 +45,13 @@ export class PeerFaults {
     if (failed !== undefined) throw failed[1];
     for (const [name, fault] of faults) {
       if (!isSameTrouble(fault, this.#current.get(name))) {
-        this.#log.error(`${name}: ${fault.message}; kept out, and tried again when something changes`);
+        const event: LogEvent = { event: "fault", peer: name, code: exitCodeOf(fault) };
+        this.#log.error(`${name}: ${fault.message}; kept out, and tried again when something changes`, event);
       }
     }
     for (const name of this.#current.keys()) {
       if (!faults.has(name) && admissions.has(name)) {
-        this.#log.notice(`${name}: nothing is in its way any more`);
+        this.#log.notice(`${name}: nothing is in its way any more`, { event: "recovered", peer: name });
       }
     }
     this.#current = faults;

@@ -1,5 +1,6 @@
 import { type Admission, isLive, isSamePlace } from "../admission.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Clock } from "../ports.ts";
 import { describeRefusal, type Refusal, RefusalReport, RefusalTally } from "../refusals.ts";
@@ -35,8 +36,13 @@ export class PeerLog {
     for (const [name, admission] of admissions) {
       const { remote } = admission;
       if (remote !== null) this.#told.set(name, admission);
-      const where = remote === null ? ", parked until it authenticates" : ` to ${formatEndpoint(remote)}`;
-      this.#log.notice(`${name}: taking over the tunnel${where}`);
+      const place = remote === null ? undefined : formatEndpoint(remote);
+      const where = place === undefined ? ", parked until it authenticates" : ` to ${place}`;
+      this.#log.notice(`${name}: taking over the tunnel${where}`, {
+        event: "adopted",
+        peer: name,
+        remote: place,
+      });
     }
   }
 
@@ -48,26 +54,30 @@ export class PeerLog {
     const isHere = told !== undefined && isSamePlace(told, admission);
     this.history.authenticated(name, told === undefined ? "arrived" : isHere ? "again" : "moved");
     if (told === undefined) {
-      this.#log.notice(`${name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`);
+      const event: LogEvent = { event: "up", peer: name, remote, port: admission.port, dev: device };
+      this.#log.notice(`${name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`, event);
     } else if (isHere) {
-      this.#log.info(`${name}: authenticated again from ${remote}`);
+      const event: LogEvent = { event: "authenticated", peer: name, remote };
+      this.#log.info(`${name}: authenticated again from ${remote}`, event);
     } else {
       this.#moved(name, told, admission);
     }
   }
 
   #moved(name: string, before: Admission, admission: Admission): void {
-    const [from, to] = [before, admission].map(({ remote }) => formatEndpoint(remote!));
+    const [from, to] = [before, admission].map(({ remote }) => formatEndpoint(remote!)) as [string, string];
+    const event: LogEvent = { event: "moved", peer: name, from, remote: to, port: admission.port };
     const port = before.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
     const move = `${name}: moved from ${from} to ${to}${port}`;
     const telling = this.#flapping.note(name, before, admission, this.#clock.now());
     this.history.moved(name, telling === "move" ? null : [from, to].sort().join(" and "));
-    if (telling === "move") return this.#log.notice(move);
-    this.#log.info(move);
+    if (telling === "move") return this.#log.notice(move, event);
+    this.#log.info(move, event);
     if (telling === "nothing") return;
     this.#log.warning(
       `${name}: moves back and forth between ${from} and ${to}, ${telling.moves} times since the last such line: ` +
         "two machines use its key or token, and cut each other off (give each its own), or its uplink changes all the time",
+      { event: "flapping", peer: name, from, remote: to, count: telling.moves },
     );
   }
 
@@ -76,7 +86,11 @@ export class PeerLog {
     this.#told.delete(name);
     const place = formatEndpoint(admission.remote);
     this.history.parked(name, `${peer.name} is at ${place} now`);
-    this.#log.notice(`${name}: shut out until it authenticates again, as ${peer.name} is at ${place} now`);
+    const event: LogEvent = { event: "shut-out", peer: name, why: "displaced", by: peer.name, remote: place };
+    this.#log.notice(
+      `${name}: shut out until it authenticates again, as ${peer.name} is at ${place} now`,
+      event,
+    );
   }
 
   /** A peer said good-bye, or its lifetime is over. */
@@ -87,6 +101,7 @@ export class PeerLog {
     this.history.parked(name, why === "good-bye" ? "it said good-bye" : what);
     this.#log.notice(
       `${name}: ${what}: shut out until it authenticates again; its device stays up, and what is sent there is dropped`,
+      { event: "shut-out", peer: name, why },
     );
   }
 
@@ -104,7 +119,8 @@ export class PeerLog {
       const earlier = before.get(name);
       if (isLive(admission, now) || earlier === undefined || !isLive(earlier, now)) continue;
       this.history.parked(name, "the settings ask for another proof");
-      this.#log.notice(`${name}: shut out until it authenticates again`);
+      const event: LogEvent = { event: "shut-out", peer: name, why: "settings" };
+      this.#log.notice(`${name}: shut out until it authenticates again`, event);
     }
   }
 
@@ -116,7 +132,9 @@ export class PeerLog {
   /** Tells of the refusals that were kept back, once that is due. */
   sumUp(): void {
     const now = this.#clock.now();
-    if (this.due !== null && this.due <= now) this.#log.notice(this.#refusals.sum(now));
+    if (this.due === null || this.due > now) return;
+    const { line, ...sum } = this.#refusals.sum(now);
+    this.#log.notice(line, { event: "refused", ...sum });
   }
 
   /** @param explain the refusal, in words that follow it; null: it says all. Called only for a line of the log */
@@ -138,7 +156,8 @@ export class PeerLog {
     const line = this.#refusals.note(source, refusal, this.#clock.now());
     if (line === null) return this.#log.debug(describeRefusal(source, refusal));
     const why = explain();
-    this.#log.notice(why === null ? line : `${line} (${why})`);
+    const event: LogEvent = { event: "refused", remote: formatEndpoint(source), count: 1, why: refusal };
+    this.#log.notice(why === null ? line : `${line} (${why})`, event);
   }
 
   /** Logs a refusal of a packet that a peer's proof was in, each peer's once a minute. */
@@ -151,8 +170,10 @@ export class PeerLog {
   ): void {
     const report = reports.get(peer) ?? new RefusalReport();
     reports.set(peer, report);
-    const line = report.note(source, refusal, this.#clock.now());
-    if (line === null) this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
-    else this.#log.warning(`${peer}: ${line} (${why})`);
+    const told = report.note(source, refusal, this.#clock.now());
+    if (told === null) return this.#log.debug(`${peer}: ${describeRefusal(source, refusal)}`);
+    const { line, count } = told;
+    const event: LogEvent = { event: "refused", peer, remote: formatEndpoint(source), count, why: refusal };
+    this.#log.warning(`${peer}: ${line} (${why})`, event);
   }
 }

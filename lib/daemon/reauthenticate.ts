@@ -40,11 +40,12 @@ export async function reauthenticate({ system, settings, kernel, log, stop }: Da
     const why = describeSendFault(cause as Error, outside, remote.ip);
     throw new IpipouError(why, EXIT.send, { cause });
   }
-  log.notice(`sent auth packet to ${server}`);
+  const names = { peer: peer!.name, remote: server };
+  log.notice(`sent auth packet to ${server}`, { event: "sent", ...names });
   if (replies === null) return;
   await system.clock.waitUntil(system.clock.now() + REPLY_MILLISECONDS, answered.signal, stop);
   if (!answered.signal.aborted) {
     throw new IpipouError(`No reply from ${server}: ${explainSilence(false)}`, EXIT.send);
   }
-  log.notice(`accepted by ${server}`);
+  log.notice(`accepted by ${server}`, { event: "accepted", ...names });
 }

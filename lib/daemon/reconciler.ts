@@ -1,5 +1,7 @@
 import { Backoff } from "../backoff.ts";
+import { exitCodeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import type { Clock } from "../ports.ts";
 
 interface ReconcilerContext {
@@ -141,13 +143,16 @@ export class Reconciler {
   }
 
   /** The first failure is retried at once: usually someone else had changed the kernel. */
-  async #pause({ message }: Error, backoff: Backoff | null): Promise<void> {
+  async #pause(error: Error, backoff: Backoff | null): Promise<void> {
     const { log, clock } = this.#context;
+    const { message } = error;
     if (backoff === null) return log.info(`${message}; looking at the kernel again`);
     if (this.#retryAt === null || this.#retryAt <= clock.now()) {
       const delay = backoff.next();
       this.#retryAt = clock.now() + delay;
-      log.error(`${message}; trying again in ${delay / 1000} s`);
+      const seconds = delay / 1000;
+      const event: LogEvent = { event: "fault", code: exitCodeOf(error), seconds };
+      log.error(`${message}; trying again in ${seconds} s`, event);
     } else log.info(message);
     await this.#newsOr(this.#retryAt);
   }

@@ -1,7 +1,8 @@
 import { pid } from "node:process";
-import { EXIT, IpipouError } from "../errors.ts";
+import { EXIT, exitCodeOf, IpipouError } from "../errors.ts";
 import { logsToJournal } from "../journal.ts";
 import type { Log, LogOptions } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { describeChanges, describeRestart } from "../settings/changes.ts";
 import type { Resolved } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -51,7 +52,8 @@ export class Reloader {
       try {
         await this.#reload();
       } catch (error) {
-        this.#log.error(`${(error as Error).message}; going on with the settings as they were`);
+        const event: LogEvent = { event: "reload-failed", code: exitCodeOf(error) };
+        this.#log.error(`${(error as Error).message}; going on with the settings as they were`, event);
         await this.#repair();
       }
       this.#daemon.authenticate();
@@ -64,15 +66,15 @@ export class Reloader {
   async #repair(): Promise<void> {
     try {
       const news = await this.#daemon.reload(this.#settings);
-      for (const line of news) this.#log.notice(line);
+      for (const line of news) this.#log.notice(line, { event: "reload" });
     } catch (error) {
-      this.#log.error((error as Error).message);
+      this.#log.error((error as Error).message, { event: "fault", code: exitCodeOf(error) });
     }
   }
 
   async #reload(): Promise<void> {
     const { settings, localPlaces, warnings } = this.#load();
-    for (const warning of warnings) this.#log.warning(warning);
+    for (const warning of warnings) this.#log.warning(warning, null);
     const restart = describeRestart(this.#settings, settings);
     if (restart !== null) throw new IpipouError(restart, EXIT.usage);
     const changes = describeChanges(this.#settings, settings);
@@ -82,7 +84,7 @@ export class Reloader {
     changes.push(...news);
     this.#settings = settings;
     this.#log.configure(logStyle(settings.log));
-    for (const change of changes) this.#log.notice(`reload: ${change}`);
-    if (changes.length === 0) this.#log.notice("reload: no setting changed");
+    for (const change of changes) this.#log.notice(`reload: ${change}`, { event: "reload" });
+    if (changes.length === 0) this.#log.notice("reload: no setting changed", { event: "reload" });
   }
 }

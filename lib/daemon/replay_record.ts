@@ -23,7 +23,10 @@ export class ReplayRecord {
     const text = file.read();
     const replays = Replays.parse(text, clock.unixTime());
     if (text !== null && replays.past === "lost") {
-      log.warning(`Cannot read ${file.path}: not written by ipipou`);
+      log.warning(`Cannot read ${file.path}: not written by ipipou`, {
+        event: "state-lost",
+        path: file.path,
+      });
     }
     if (replays.past === "lost") log.info("no record of the auth packets that an earlier run accepted");
     if (replays.past === "cut short") {

@@ -2,6 +2,7 @@ import { makeNewsReader, type News, type NewsReader } from "../auth/news.ts";
 import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
 import { ANNOUNCEMENT_LENGTH, authPayloadLength } from "../auth/scheme.ts";
 import { parseIpv4 } from "../ipv4.ts";
+import { exitCodeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import {
   type Endpoint,
@@ -93,7 +94,8 @@ export class Replies implements Disposable {
       filter: this.#filters.strict,
       maxLength: this.#maxLength,
     });
-    this.#read(socket).catch((error) => log.warning((error as Error).message))
+    this.#read(socket)
+      .catch((error) => log.warning((error as Error).message, { event: "fault", code: exitCodeOf(error) }))
       .finally(() => this.#close(socket));
   }
 

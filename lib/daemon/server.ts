@@ -4,6 +4,7 @@ import type { Wanted } from "../kernel/desired.ts";
 import { refuseBoundElsewhere } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
+import type { LogEvent } from "../log_events.ts";
 import { formatEndpoint } from "../packet.ts";
 import type { PacketQueue } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -95,9 +96,13 @@ export class Server implements Daemon {
     tellOfStart(settings, outside, observed, log);
     const clashes = kernel.describeClashes(settings, observed);
     await server.#apply();
-    for (const clash of clashes) log.warning(clash);
+    for (const clash of clashes) log.warning(clash, null);
     server.#hosts.lookFor(missingOf(server.#setup));
-    log.notice(`waiting for clients at ${server.status.places.map(formatEndpoint).join(", ")}`);
+    const places = server.status.places.map(formatEndpoint);
+    log.notice(`waiting for clients at ${places.join(", ")}`, {
+      event: "listening",
+      local: places.join(","),
+    });
     resources.move();
     return server;
   }
@@ -236,7 +241,10 @@ export class Server implements Daemon {
     this.#setup = withHosts(this.#context.system, previous, found);
     this.#reception.update();
     this.#reconciler.follow();
-    for (const [host, ip] of found) this.#context.log.notice(`found the IPv4 address of ${host}: ${ip}`);
+    for (const [host, address] of found) {
+      const event: LogEvent = { event: "resolved", host, address };
+      this.#context.log.notice(`found the IPv4 address of ${host}: ${address}`, event);
+    }
     this.#peerLog.reloaded(previous.registrar.admissions, this.#setup.registrar.admissions);
     this.#context.service.update();
   }

@@ -4,6 +4,7 @@ import { claimsOf, describeLeftovers } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { type Endpoint, MAX_HEADERS_LENGTH } from "../packet.ts";
 import type { PacketQueue, System } from "../ports.ts";
 import { Registrar } from "../registrar.ts";
@@ -78,6 +79,7 @@ function openHintQueue(
     if (!(error instanceof IpipouError)) throw error;
     log.warning(
       `${error.message}: in a flood, clients with a hint wait behind others in queue ${queue.number}, until the next reload`,
+      { event: "limited", lacks: "hint-queue" },
     );
     return null;
   }
@@ -131,12 +133,14 @@ export function refuseShared({ local: { ports } }: Settings, outside: Outside, o
 /** Logs what of the settings and of what was found a user should know. */
 export function tellOfStart(settings: Settings, outside: Outside, observed: Observed, log: Log): void {
   if (observed.own.obsoleteRules.size > 0) {
-    log.notice("removing the nftables rules that version 0.1 left for this port and queue");
+    const event: LogEvent = { event: "removed", what: "nft-rules" };
+    log.notice("removing the nftables rules that version 0.1 left for this port and queue", event);
   }
-  for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover);
+  for (const leftover of describeLeftovers(observed, outside, settings)) log.warning(leftover, null);
   if (settings.encapCsum && settings.peers.some(({ forceAlt }, index) => forceAlt || index > 0)) {
     log.notice(
       "peers that share an address have no UDP checksums (--encap-csum), except for the first one there",
+      { event: "limited", lacks: "checksums" },
     );
   }
 }

@@ -89,7 +89,8 @@ export class Service implements Disposable {
       this.#manager?.send(lines.join("\n"));
       this.#isBehind = false;
     } catch (error) {
-      if (!this.#isBehind) this.#log.warning(`${(error as Error).message}; trying again`);
+      const line = `${(error as Error).message}; trying again`;
+      if (!this.#isBehind) this.#log.warning(line, { event: "notify-failed" });
       this.#isBehind = true;
       this.#told = "";
     }

@@ -71,7 +71,7 @@ export class SteadyFile {
       this.#canWrite = true;
     } catch (error) {
       const line = `Cannot write ${this.#file.path}: ${(error as Error).message}; ${this.#loss}`;
-      if (this.#canWrite) this.#log.warning(line);
+      if (this.#canWrite) this.#log.warning(line, { event: "state-lost", path: this.#file.path });
       this.#canWrite = false;
     }
   }

@@ -29,7 +29,7 @@ export class WallClock {
     this.#matters = matters;
     this.#consequence = consequence;
     this.#patientUntil = clock.now() + PATIENCE_MILLISECONDS;
-    if (this.lack !== null) log.warning(this.lack);
+    if (this.lack !== null) log.warning(this.lack, { event: "clock-unset" });
   }
 
   /** What is wrong with it; null: nothing that is known. */
@@ -62,8 +62,9 @@ export class WallClock {
         step < 0
           ? `the clock went back by ${-step} s`
           : `the clock went forward by ${step} s, or this host was suspended`,
+        { event: "clock-set", seconds: step },
       );
-      if (this.lack !== null) log.warning(this.lack);
+      if (this.lack !== null) log.warning(this.lack, { event: "clock-unset" });
       onSet();
     }
   }

@@ -1,5 +1,6 @@
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
+import type { LogEvent } from "../log_events.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 import { describeMove, followOutside } from "./outside.ts";
@@ -29,8 +30,12 @@ export class Whereabouts {
     const { system, log, service } = this.#context;
     const { outside, lack } = followOutside(system, previous, settings, observed, choose, isFixed);
     if (lack === this.#lack) return outside;
-    if (lack !== null) log.warning(`${lack}; keeping ${outside.ip}, and waiting`);
-    else if (outside.ip === previous.ip) log.notice(`${outside.ip} can be used again`);
+    const address = outside.ip;
+    if (lack !== null) {
+      log.warning(`${lack}; keeping ${address}, and waiting`, { event: "address-lost", address });
+    } else if (address === previous.ip) {
+      log.notice(`${address} can be used again`, { event: "address-found", address });
+    }
     this.#lack = lack;
     service.update();
     return outside;
@@ -39,7 +44,8 @@ export class Whereabouts {
   /** The instance has moved to another outside. */
   moved(from: Outside, to: Outside): void {
     const move = describeMove(from, to);
-    if (move !== null) this.#context.log.notice(`${move}: following it`);
+    const event: LogEvent = { event: "address-changed", from: from.ip, address: to.ip };
+    if (move !== null) this.#context.log.notice(`${move}: following it`, event);
     this.#context.service.update();
   }
 }

@@ -1,4 +1,6 @@
+import { exitCodeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { parseMark } from "./mark.ts";
 import { type MovedDevice, readMovedDevices, readNamespaces } from "./read_moved.ts";
 import { parseIpLists, type Runner } from "./runner.ts";
@@ -22,7 +24,8 @@ export class Elsewhere {
       if (this.#pairs.has(pair)) continue;
       this.#pairs.add(pair);
       const what = `${describe(pair)}, and the kernel allows one for each pair of addresses`;
-      this.#log.warning(`${device}: ${what}: ${CURE}, or move it back`);
+      const event: LogEvent = { event: "moved-away", dev: device, ...endsOf(pair) };
+      this.#log.warning(`${device}: ${what}: ${CURE}, or move it back`, event);
     }
   }
 
@@ -41,9 +44,11 @@ export class Elsewhere {
         await this.#removeIn(namespace, name, pairs, runner);
       }
     } catch (error) {
-      this.#log.warning((error as Error).message);
+      this.#log.warning((error as Error).message, { event: "fault", code: exitCodeOf(error) });
     }
-    for (const pair of this.#pairs) this.#log.warning(`${describe(pair)} stays there: ${CURE}`);
+    for (const pair of this.#pairs) {
+      this.#log.warning(`${describe(pair)} stays there: ${CURE}`, { event: "left-behind", ...endsOf(pair) });
+    }
   }
 
   async #removeIn(
@@ -63,13 +68,20 @@ export class Elsewhere {
       this.#pairs.delete(pairOf(device));
       this.#log.notice(
         `removed ${device.name} from the network namespace ${namespace}, where it was moved to`,
+        { event: "removed", what: "device", name: device.name, netns: namespace },
       );
     }
   }
 }
 
 function describe(pair: string): string {
-  return `a tunnel device from ${pair.replace(" ", " to ")} was moved to another network namespace`;
+  const { local, remote } = endsOf(pair);
+  return `a tunnel device from ${local} to ${remote} was moved to another network namespace`;
+}
+
+function endsOf(pair: string): { readonly local: string; readonly remote: string } {
+  const [local, remote] = pair.split(" ") as [string, string];
+  return { local, remote };
 }
 
 /** Names of the namespaces that the kernel has numbers for here: those that something was moved to are among them. */

@@ -1,4 +1,6 @@
+import { exitCodeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import type { Clock, System } from "../ports.ts";
 import type { Losses } from "./losses.ts";
 import type { NewsBell } from "./news_bell.ts";
@@ -81,11 +83,12 @@ export class FouPorts {
     try {
       const steps = guarded.map((listener) => changeListener("del", listener));
       if (steps.length > 0) await executor.ipEach(steps, NO_SUCH_PORT);
-      const ports = guarded.map(({ local }) => listenerKey(local)).join(", ");
-      if (steps.length > 0) losses.tellClosed(`${CLOSED}: ${ports}`, clock.now());
+      const ports = guarded.map(({ local }) => listenerKey(local));
+      if (steps.length > 0) losses.tellClosed(CLOSED, ports, clock.now());
     } catch (error) {
       isDone = false;
-      log.error(`${(error as Error).message}: FOU ports are open without a gate`);
+      const event: LogEvent = { event: "ungated", code: exitCodeOf(error) };
+      log.error(`${(error as Error).message}: FOU ports are open without a gate`, event);
     }
     picture.handleClosed(isDone, clock.now());
     bell.ring();

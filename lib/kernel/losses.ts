@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { KEY_SETS } from "./gate_names.ts";
 import type { Gate, KernelState, Tunnel } from "./state.ts";
 
@@ -13,8 +14,10 @@ const GATE_GONE = "the gate is gone from nftables";
 
 /** What others changed of ours, in words. */
 interface Loss {
-  /** What is lost, such as "the gate". */
+  /** What is lost, such as "the gate" or "device tun1". */
   readonly what: string;
+  /** The same for programs, and how many of the kind are lost. */
+  readonly pairs: { readonly what: string; readonly name?: string; readonly count: number };
   /** The line for a single event. */
   readonly line: string;
 }
@@ -46,29 +49,33 @@ export class Losses {
    */
   tell(observed: KernelState, written: KernelState | null, desired: KernelState, now: number): void {
     if (written === null || observed === written) return;
-    for (const { what, line } of lossesOf(observed, written, desired)) {
+    for (const { what, pairs, line } of lossesOf(observed, written, desired)) {
       if (this.#open.has(what) || this.#isUnsure && line !== GATE_GONE) continue;
       this.#open.add(what);
       const count = this.#count(what, now);
       if (count === null) continue;
-      if (count < MOST_LINES) this.#log.warning(`${line}: restoring it`);
-      else {
+      if (count < MOST_LINES) {
+        this.#log.warning(`${line}: restoring it`, { event: "restoring", ...pairs });
+      } else {
         const fight = `another program removes or changes ${what} again and again`;
-        this.#log.warning(`${fight}: ${count} times in the last minute: restoring it each time`);
+        const event: LogEvent = { event: "fight", ...pairs, count };
+        this.#log.warning(`${fight}: ${count} times in the last minute: restoring it each time`, event);
       }
     }
   }
 
-  /** Tells of FOU ports that were closed because the gate is away, as rarely as of losses. */
-  tellClosed(line: string, now: number): void {
+  /** Tells of FOU ports that were closed because the gate is away, as rarely as of losses. @param ports as `listenerKey` */
+  tellClosed(reason: string, ports: readonly string[], now: number): void {
     const what = "the FOU ports";
     this.#isClosedTold = this.#count(what, now) !== null;
-    if (this.#isClosedTold) this.#log.warning(line);
+    if (this.#isClosedTold) {
+      this.#log.warning(`${reason}: ${ports.join(", ")}`, { event: "ports-closed", local: ports.join(",") });
+    }
   }
 
   /** Tells that they are open again, if the log was told that they were closed. */
   tellOpen(line: string): void {
-    if (this.#isClosedTold) this.#log.notice(line);
+    if (this.#isClosedTold) this.#log.notice(line, { event: "ports-opened" });
     this.#isClosedTold = false;
   }
 
@@ -105,7 +112,9 @@ function lossesOf(observed: KernelState, written: KernelState, desired: KernelSt
   const missing = <T>(of: (state: KernelState) => ReadonlyMap<string, T>) =>
     [...of(written).keys()].filter((key) => of(desired).has(key) && !of(observed).has(key));
   return [
-    ...(gate === null || desired.gate === null ? [] : [{ what: GATE, line: gate }]),
+    ...(gate === null || desired.gate === null
+      ? []
+      : [{ what: GATE, pairs: { what: "gate", count: 1 }, line: gate }]),
     ...lossOf("device", gone, ["gone", "gone"]),
     ...lossOf("device", changed, ["no longer as it was", "no longer as they were"]),
     ...lossOf("FOU port", missing(({ listeners }) => listeners), ["gone", "gone"]),
@@ -121,7 +130,8 @@ function lossOf(
   if (first === undefined) return [];
   const what = `${kind} ${first}`;
   const line = others.length === 0 ? `${what} is ${one}` : `${what} and ${others.length} more are ${several}`;
-  return [{ what, line }];
+  const pairs = { what: kind.toLowerCase().replace(" ", "-"), name: first, count: others.length + 1 };
+  return [{ what, pairs, line }];
 }
 
 function gateLoss(observed: Gate | null, written: Gate | null): string | null {

@@ -1,5 +1,6 @@
 import { EXIT, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { LogEvent } from "../log_events.ts";
 import { CLAMP } from "./clamp_rules.ts";
 import type { Wanted } from "./desired.ts";
 import { HINT } from "./hint_rules.ts";
@@ -55,18 +56,21 @@ export class NftUse {
     if (error.message.includes(CLAMP)) {
       // A kernel that cannot change segment sizes must have its gate all the same.
       this.#canClamp = false;
-      this.#log.warning(`${error.message}: going on without --tunl-mss-clamp, until the next reload`);
+      const event: LogEvent = { event: "limited", lacks: "mss-clamp" };
+      this.#log.warning(`${error.message}: going on without --tunl-mss-clamp, until the next reload`, event);
       return await apply();
     }
     if (error.message.includes(HINT) && this.#canHint) {
       this.#canHint = false;
       this.#log.warning(
         `${error.message}: going on without a limit for hints, so that a flood can keep new clients out, until the next reload`,
+        { event: "limited", lacks: "hint-limit" },
       );
       return await apply();
     }
     if (this.#mode !== "if-usable") throw error;
-    this.#log.warning(`${error.message}: going on without a gate, until the next reload or repair`);
+    const event: LogEvent = { event: "limited", lacks: "gate" };
+    this.#log.warning(`${error.message}: going on without a gate, until the next reload or repair`, event);
     this.#mode = "none";
     try {
       return await apply();

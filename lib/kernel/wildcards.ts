@@ -22,6 +22,7 @@ export class WildcardWarnings {
       this.#log.warning(
         `${device} is up: plain IPIP between this host's outer address and that of a peer does not get to it while there ` +
           "is a tunnel to that peer; if Calico, LVS or the like needs it, give --tunl-shared-ipip at both ends (with nft)",
+        null,
       );
     }
     this.#known = new Set(wildcards);

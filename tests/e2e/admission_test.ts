@@ -47,7 +47,7 @@ Deno.test("--auth-by-remote-ip and --auth-by-remote-port refuse another address 
   await t.step("a reload keeps the address of a name that no longer resolves", async () => {
     await hosts.restore();
     server.signal("SIGHUP");
-    await server.waitForLine(/address of peer\.test: .*; keeping 203\.0\.113\.2$/, PATIENCE);
+    await server.waitForLine(/address of peer\.test: .*; keeping 203\.0\.113\.2 event=unresolved /, PATIENCE);
     await server.waitForLine(/reload: no setting changed/, PATIENCE);
     await scenario.send("direct", "--from", "203.0.113.2:4444", ...to);
     await server.waitForLine(/authenticated again from 203\.0\.113\.2:4444/, PATIENCE);

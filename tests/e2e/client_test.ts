@@ -41,7 +41,7 @@ Deno.test("signals and --reauth-only send auth packets as documented, and no sec
     const words = ["-n1", "-b@eth0", ...REMOTE, ...proof, "--reauth-only", "--reply-on-auth-ok"];
     const answered = scenario.start("client", ...words);
     assert.equal((await answered.exit).code, 0, answered.lines.join("\n"));
-    assert.match(answered.lines.at(-1)!, /accepted by 192\.0\.2\.1:10001$/);
+    assert.match(answered.lines.at(-1)!, /accepted by 192\.0\.2\.1:10001 event=accepted /);
     assert.equal(await scenario.snapshot("client"), before);
   });
 });

@@ -45,7 +45,10 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ge
   const [key, original] = [makeKeys(), makeKeys()];
   const file = await scenario.write("hub.toml", hubToml(key.publicKey, original.publicKey));
   const hub = scenario.start("server", "-vvv", "--config", file);
-  await hub.waitForLine(/waiting for clients at 192\.0\.2\.1:10001, 192\.0\.2\.1:10002$/, PATIENCE);
+  await hub.waitForLine(
+    /waiting for clients at 192\.0\.2\.1:10001, 192\.0\.2\.1:10002 event=listening /,
+    PATIENCE,
+  );
   const exchange = (port: number, to: number, ...proof: string[]) => {
     const ends = ["--from", `203.0.113.2:${port}`, "--to", `192.0.2.1:${to}`];
     return scenario.network.must("direct", [
@@ -60,7 +63,8 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ge
   await t.step(
     "a token from a host name that resolves late, while another peer connects and the hub reloads",
     async () => {
-      const missing = /Cannot find the IPv4 address of named\.test: .* shut out until it is found$/;
+      const missing =
+        /Cannot find the IPv4 address of named\.test: .* shut out until it is found event=unresolved /;
       assert.ok(hub.lines.some((line) => missing.test(line)), "it is said before the gate is ready");
       const proof = ["--token", "by name"];
       await scenario.send("direct", "--from", "203.0.113.2:4449", "--to", "192.0.2.1:10001", ...proof);
@@ -70,7 +74,10 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ge
       await hub.waitForLine(missing, PATIENCE);
       await hub.waitForLine(/reload: no setting changed/, PATIENCE);
       await using _hosts = await EtcHosts.with("203.0.113.2 named.test");
-      await hub.waitForLine(/found the IPv4 address of named\.test: 203\.0\.113\.2$/, PATIENCE);
+      await hub.waitForLine(
+        /found the IPv4 address of named\.test: 203\.0\.113\.2 event=resolved /,
+        PATIENCE,
+      );
       assert.match(await exchange(4449, 10001, ...proof), /^192\.0\.2\.1:10001 /);
       await hub.waitForLine(/ named: tunnel up to 203\.0\.113\.2:4449/, PATIENCE);
       assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);

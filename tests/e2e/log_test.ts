@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { must } from "../../tools/command.ts";
+import { readLogLine } from "../read_log.ts";
 import { Process } from "../lab/process.ts";
 import { eventually, INNER, IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
 
@@ -119,5 +120,62 @@ Deno.test("a log that nobody reads holds up neither side, and one that is closed
       { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") },
       before,
     );
+  });
+});
+
+/** The pairs of the lines that tell of such an event. */
+function eventsOf(word: string, { lines }: Process): Readonly<Record<string, string>>[] {
+  return lines.map((line) => readLogLine(line).pairs).filter((pairs) => pairs?.event === word).map((pairs) =>
+    pairs!
+  );
+}
+
+Deno.test("the lines of a server and a client end with pairs, as text and as JSON; commands stay as they are typed", async (t) => {
+  await using scenario = await Scenario.create();
+  const both = [...TOKEN, "--reply-on-auth-ok"];
+  const server = await scenario.server(...both);
+  const client = await scenario.client("client", ...both, "--log-format", "json");
+  await client.waitForLine(/accepted by/, PATIENCE);
+  const remote = eventsOf("up", server)[0]!.remote!;
+  await t.step("what becomes of a peer", async () => {
+    assert.deepEqual(eventsOf("listening", server), [{ event: "listening", local: "192.0.2.1:10001" }]);
+    const up = { event: "up", peer: "ipipou1", remote, port: "10001", dev: "ipipou1" };
+    assert.deepEqual(eventsOf("up", server), [up]);
+    await scenario.move(client, server);
+    const [moved] = eventsOf("moved", server);
+    assert.deepEqual({ ...moved, remote }, {
+      ...{ event: "moved", peer: "ipipou1", from: remote, remote, port: "10001" },
+    });
+    assert.ok(
+      server.lines.some((line) => line.endsWith(` from=${remote} remote=${moved!.remote} port=10001`)),
+    );
+  });
+  await t.step("what others took is restored", async () => {
+    await scenario.network.must("server", ["ip", "link", "delete", "ipipou1"]);
+    await server.waitForLine(/: restoring it event=restoring what=device name=ipipou1 count=1$/, PATIENCE);
+  });
+  await t.step("refused packets", async () => {
+    const wrong = ["--from", "10.0.1.2:4444", "--to", "192.0.2.1:10001", "--token", "open simsim"];
+    await scenario.send("client", ...wrong);
+    await server.waitForLine(
+      / event=refused remote=198\.51\.100\.2:\d+ count=1 why="wrong token"$/,
+      PATIENCE,
+    );
+  });
+  await t.step("a client's, as JSON", () => {
+    const objects = client.lines.map((line) => JSON.parse(line));
+    const names = { peer: "ipipou1", remote: "192.0.2.1:10001" };
+    const told = (word: string) => {
+      const { time: _time, pid, message, ...pairs } = objects.find(({ event }) => event === word);
+      assert.deepEqual([pid, /event=/.test(message)], [client.pid, false]);
+      return pairs;
+    };
+    assert.deepEqual(told("set-up"), { level: "notice", event: "set-up", ...names, dev: "ipipou1" });
+    assert.deepEqual(told("accepted"), { level: "notice", event: "accepted", ...names });
+  });
+  await t.step("commands", () => {
+    const commands = server.lines.filter((line) => /\] (ip|nft) /.test(line));
+    assert.ok(commands.length > 0);
+    assert.deepEqual(commands.filter((line) => readLogLine(line).pairs !== null), []);
   });
 });

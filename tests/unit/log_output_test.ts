@@ -54,7 +54,10 @@ class Reader {
 function makeOutput(): { reader: Reader; clock: VirtualClock; output: LogOutput } {
   const [reader, clock] = [new Reader(), new VirtualClock()];
   const output = new LogOutput(reader, clock);
-  output.formatWarning = (message) => `Warning: ${message}`;
+  output.formatWarning = (message, event) => {
+    assert.deepEqual(event, { event: "lines-lost", count: Number.parseInt(message) });
+    return `Warning: ${message}`;
+  };
   return { reader, clock, output };
 }
 

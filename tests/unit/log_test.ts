@@ -18,9 +18,9 @@ function linesOf(fields: Partial<LogOptions>, use: (log: Log) => void): string[]
 }
 
 function sayEverything(log: Log): void {
-  log.error("e");
-  log.warning("w");
-  log.notice("n");
+  log.error("e", null);
+  log.warning("w", null);
+  log.notice("n", null);
   log.info("i");
   log.command("c");
   log.debug("d");
@@ -36,7 +36,7 @@ Deno.test("Log says more with each level of verbosity, and everything from the h
 });
 
 Deno.test("Log begins lines with local time and process id if configured", () => {
-  const say = (log: Log) => log.notice("up");
+  const say = (log: Log) => log.notice("up", null);
   assert.deepEqual(linesOf({}, say), ["up"]);
   assert.deepEqual(linesOf({ time: true }, say), ["2026-01-02 03:04:05 up"]);
   assert.deepEqual(linesOf({ pid: 42 }, say), ["[42] up"]);
@@ -47,19 +47,19 @@ Deno.test("Log begins lines with local time and process id if configured", () =>
 
 Deno.test("formatWarning() makes the line that warning() writes", () => {
   const lines = linesOf({ pid: 42, priorities: true }, (log) => {
-    log.warning("a\nb");
-    assert.equal(log.formatWarning("a\nb"), "<4>[42] Warning: a; b");
+    log.warning("a\nb", null);
+    assert.equal(log.formatWarning("a\nb", null), "<4>[42] Warning: a; b");
   });
   assert.deepEqual(lines, ["<4>[42] Warning: a; b"]);
 });
 
 Deno.test("Log makes one line of each event", () => {
-  assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb\n")), ["[42] Error: a; b"]);
+  assert.deepEqual(linesOf({ pid: 42 }, (log) => log.error("a\nb\n", null)), ["[42] Error: a; b"]);
 });
 
 Deno.test("Log writes JSON objects, one in a line", () => {
   const lines = linesOf({ format: "json", time: true, pid: 42, priorities: true }, (log) => {
-    log.warning('a "quoted"\n\u001bpart');
+    log.warning('a "quoted"\n\u001bpart', null);
     log.command("ip link");
   });
   const time = new Date(2026, 0, 2, 3, 4, 5).toISOString();
@@ -68,12 +68,14 @@ Deno.test("Log writes JSON objects, one in a line", () => {
     { time, pid: 42, level: "warning", message: 'a "quoted"; \\u001bpart' },
     { time, pid: 42, level: "command", message: "ip link" },
   ]);
-  assert.deepEqual(linesOf({ format: "json" }, (log) => log.error("e")), ['{"level":"error","message":"e"}']);
+  assert.deepEqual(linesOf({ format: "json" }, (log) => log.error("e", null)), [
+    '{"level":"error","message":"e"}',
+  ]);
 });
 
 Deno.test("Log hides IPv4 addresses, so that each can still be followed in one run, and no other", () => {
   const say = (log: Log) => {
-    log.notice("moved from 192.0.2.1:10 to 192.0.2.77:10, by 192.0.2.1");
+    log.notice("moved from 192.0.2.1:10 to 192.0.2.77:10, by 192.0.2.1", null);
     log.command("ip address add 172.28.0.2/16 dev eth0.100; version 0.1");
   };
   const [first, second] = linesOf({ addresses: false }, say);
@@ -92,7 +94,7 @@ Deno.test("Log begins each line with its priority", () => {
     "<7>c",
     "<7>d",
   ]);
-  assert.deepEqual(linesOf({ priorities: true, pid: 42 }, (log) => log.error("a\nb")), [
+  assert.deepEqual(linesOf({ priorities: true, pid: 42 }, (log) => log.error("a\nb", null)), [
     "<3>[42] Error: a; b",
   ]);
 });
@@ -102,12 +104,12 @@ Deno.test("configure() changes what the log says and how its lines begin", () =>
     log.info("before");
     log.configure({ verbosity: 0, time: false, pid: 42 });
     log.info("unsaid");
-    log.notice("after");
+    log.notice("after", null);
   };
   assert.deepEqual(linesOf({}, say), ["before", "[42] after"]);
 });
 
 Deno.test("Log shows what a terminal would obey or hide", () => {
-  const say = (log: Log) => log.notice("a\x1b[2Jb\r\u202ec\nd é");
+  const say = (log: Log) => log.notice("a\x1b[2Jb\r\u202ec\nd é", null);
   assert.deepEqual(linesOf({}, say), ["a\\u001b[2Jb\\u000d\\u202ec; d é"]);
 });

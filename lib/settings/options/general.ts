@@ -43,7 +43,8 @@ export const GENERAL: OptionGroup = {
       slot: "logFormat",
       choices: ["text", "json"],
       neverAbbreviated: true,
-      help: "Log lines of text, or JSON objects, one in a line, with level and message",
+      help:
+        "Log lines of text, with key=value pairs at their end, or JSON objects with level, message and the same",
       default: "text",
     },
     "--no-log-addresses": {

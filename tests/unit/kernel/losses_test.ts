@@ -116,11 +116,11 @@ Deno.test("tellClosed() says as rarely that FOU ports are closed, and tellOpen()
   let closed = 0;
   for (let second = 0; second < 60; second++) {
     bench.lines.length = 0;
-    bench.losses.tellClosed("closed", second * 1000);
+    bench.losses.tellClosed("closed", ["192.0.2.1:10001", "192.0.2.1:10002"], second * 1000);
     bench.losses.tellOpen("open");
     bench.losses.tellOpen("open");
     if (bench.lines.length === 0) continue;
-    assert.deepEqual(bench.lines, ["Warning: closed", "open"]);
+    assert.deepEqual(bench.lines, ["Warning: closed: 192.0.2.1:10001, 192.0.2.1:10002", "open"]);
     closed++;
   }
   assert.equal(closed, 4);

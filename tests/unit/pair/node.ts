@@ -1,10 +1,13 @@
+import assert from "node:assert/strict";
 import { type Orders, run } from "../../../lib/commands/run.ts";
 import { Log } from "../../../lib/log.ts";
+import { EVENTS } from "../../../lib/log_events.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import type { VirtualClock } from "../fake/clock.ts";
 import { FakeHost, type HostOptions } from "../fake/host.ts";
 import type { FakeProcess } from "../fake/process.ts";
 import { FakeServiceManager } from "../fake/surroundings.ts";
+import { readLogLine } from "../../read_log.ts";
 
 /** How many log lines are kept. */
 const MOST_LINES = 400;
@@ -21,8 +24,10 @@ interface Run {
 /** A host that runs the program under a service manager, as `ipipou@.service` does. */
 export class Node {
   readonly host: FakeHost;
-  /** Its log. Each line is the clock's time in milliseconds, then the line with its priority: "<5>…". */
+  /** Its log. Each line is the clock's time in milliseconds, then the line with its priority, without pairs: "<5>…". */
   readonly lines: string[] = [];
+  /** The pairs of its lines, by key. */
+  readonly events: Readonly<Record<string, string>>[] = [];
   /** The settings that the program loads, or the error that loading them throws. */
   settings: Settings | Error;
   #run: Run | null = null;
@@ -64,7 +69,8 @@ export class Node {
       time: false,
       pid: null,
       priorities: true,
-      write: (line) => this.#write(line),
+      pairs: true,
+      write: (line) => this.#handleLine(line),
       now: () => new Date(0),
     });
     const load = () => {
@@ -118,8 +124,24 @@ export class Node {
     for (const news of this.#run?.process.news ?? []) news.overflow();
   }
 
+  #handleLine(line: string): void {
+    const { sentence, pairs } = readLogLine(line);
+    this.#write(sentence);
+    if (pairs === null) return;
+    assertKnown(pairs);
+    this.events.push(pairs);
+    if (this.events.length > MOST_LINES) this.events.shift();
+  }
+
   #write(line: string): void {
     this.lines.push(`${this.#clock.now()} ${line}`);
     if (this.lines.length > MOST_LINES) this.lines.shift();
   }
+}
+
+/** Also finds what the types let pass, such as keys out of an object that is spread. */
+function assertKnown({ event, ...pairs }: Readonly<Record<string, string>>): void {
+  const keys: readonly string[] = EVENTS[event as keyof typeof EVENTS];
+  const known = keys.filter((key) => !key.endsWith("?") || key.slice(0, -1) in pairs);
+  assert.deepEqual(Object.keys(pairs).sort(), known.map((key) => key.replace("?", "")).sort(), event);
 }

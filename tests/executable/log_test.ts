@@ -112,6 +112,8 @@ Deno.test("the log is JSON from the first line to the one that says why the prog
       "warning",
       "error",
     ]);
+    const { event, code: told } = lines.at(-1);
+    assert.deepEqual({ event, told }, { event: "failed", told: code });
     assert.match(lines[0].message, /^The value of --auth-token is visible/);
     assert.match(lines[0].time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     assert.equal(typeof lines[0].pid, "number");

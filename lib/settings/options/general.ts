@@ -44,7 +44,7 @@ export const GENERAL: OptionGroup = {
       choices: ["text", "json"],
       neverAbbreviated: true,
       help:
-        "Log lines of text, with key=value pairs at their end, or JSON objects with level, message and the same",
+        "Log lines of text, or JSON objects with level, message and the pairs that text has at its end (docs/log.md)",
       default: "text",
     },
     "--no-log-addresses": {

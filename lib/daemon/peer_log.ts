@@ -101,7 +101,7 @@ export class PeerLog {
     this.history.parked(name, why === "good-bye" ? "it said good-bye" : what);
     this.#log.notice(
       `${name}: ${what}: shut out until it authenticates again; its device stays up, and what is sent there is dropped`,
-      { event: "shut-out", peer: name, why },
+      { event: "shut-out", peer: name, why: why === "good-bye" ? why : "expired" },
     );
   }
 

@@ -32,6 +32,13 @@ Deno.test("A server's log has pairs for what becomes of its peers", async () => 
   assert.deepEqual(await eventsDuring(server, () => world.clients[0]!.stop()), [
     { event: "shut-out", peer: "p0", why: "good-bye" },
   ]);
+  const expired = await eventsDuring(server, async () => {
+    world.clients[2]!.kill();
+    await world.pass(70);
+  });
+  assert.deepEqual(expired.filter(({ event }) => event === "shut-out"), [
+    { event: "shut-out", peer: "p2", why: "expired" },
+  ]);
   const reload = await eventsDuring(server, async () => {
     server.reload(hubOf(peersOf().slice(0, 2)));
     await world.pass(2);

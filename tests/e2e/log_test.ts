@@ -136,6 +136,7 @@ Deno.test("the lines of a server and a client end with pairs, as text and as JSO
   const server = await scenario.server(...both);
   const client = await scenario.client("client", ...both, "--log-format", "json");
   await client.waitForLine(/accepted by/, PATIENCE);
+  await server.waitForLine(/tunnel up/, PATIENCE);
   const remote = eventsOf("up", server)[0]!.remote!;
   await t.step("what becomes of a peer", async () => {
     assert.deepEqual(eventsOf("listening", server), [{ event: "listening", local: "192.0.2.1:10001" }]);

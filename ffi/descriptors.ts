@@ -23,6 +23,9 @@ export const O_CLOEXEC = 0o2000000;
 /** The byte order of C structures on both architectures the program is built for. */
 export const IS_LITTLE_ENDIAN = true;
 
+/** The kernel's address among netlink sockets: struct sockaddr_nl. */
+const KERNEL = new Uint32Array([AF_NETLINK, 0, 0]);
+
 /** The parameters of socket(2). */
 interface SocketKind {
   readonly family: number;
@@ -107,11 +110,15 @@ export function openNetlink(
   return fd;
 }
 
+/** Has a netlink socket take messages of the kernel alone: other processes get an error. @throws {SysError} */
+export function connectToKernel(libc: Libc, action: string, fd: number): void {
+  libc.check(action, "connect", libc.symbols.connect(fd, KERNEL, KERNEL.byteLength));
+}
+
 /** Sends a netlink message to the kernel. @param action its purpose, in words that follow "Cannot" @throws {SysError} */
 export function sendToKernel(libc: Libc, action: string, fd: number, message: Uint8Array<ArrayBuffer>): void {
-  const kernel = new Uint32Array([AF_NETLINK, 0, 0]); // struct sockaddr_nl
   const length = BigInt(message.length);
-  libc.check(action, "sendto", libc.symbols.sendto(fd, message, length, 0, kernel, kernel.byteLength));
+  libc.check(action, "sendto", libc.symbols.sendto(fd, message, length, 0, KERNEL, KERNEL.byteLength));
 }
 
 function closeWith(resources: DisposableStack, libc: Libc, fd: number): number {

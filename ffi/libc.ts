@@ -60,6 +60,14 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  connect: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // const struct sockaddr *addr
+      "u32", // socklen_t addrlen
+    ],
+    result: "i32",
+  },
   inet_pton: {
     parameters: [
       "i32", // int af
@@ -98,6 +106,16 @@ const SYMBOLS = {
       "buffer", // socklen_t *addrlen
     ],
     result: "isize", // ssize_t
+  },
+  recvmmsg: {
+    parameters: [
+      "i32", // int sockfd
+      "buffer", // struct mmsghdr *msgvec
+      "u32", // unsigned int vlen
+      "i32", // int flags
+      "pointer", // struct timespec *timeout
+    ],
+    result: "i32",
   },
   clock_gettime: {
     parameters: [

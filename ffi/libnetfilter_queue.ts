@@ -1,5 +1,8 @@
 import { EXIT } from "../lib/errors.ts";
+import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type LibrarySource, openLibrary } from "./library.ts";
+import { NLM_F } from "./netlink_encoding.ts";
+import { viewOf } from "./netlink_messages.ts";
 
 export const QUEUE_SOURCE: LibrarySource = {
   name: "libnetfilter_queue",
@@ -9,91 +12,123 @@ export const QUEUE_SOURCE: LibrarySource = {
   exitCode: EXIT.queue,
 };
 
-/** `nfq_callback`; a result below 0 is a failure. */
-export const CALLBACK = {
-  parameters: [
-    "pointer", // struct nfq_q_handle *qh
-    "pointer", // struct nfgenmsg *nfmsg
-    "pointer", // struct nfq_data *nfad
-    "pointer", // void *data
-  ],
-  result: "i32",
-} as const satisfies Deno.UnsafeCallbackDefinition;
-
+/** Calls that write a message, or add to one. They touch no socket, and are in all versions since 1.0.2. */
 const SYMBOLS = {
-  nfq_open: { parameters: [], result: "pointer" }, // struct nfq_handle *
-  nfq_close: {
+  nfq_nlmsg_put: {
     parameters: [
-      "pointer", // struct nfq_handle *h
-    ],
-    result: "i32",
-  },
-  nfq_fd: {
-    parameters: [
-      "pointer", // struct nfq_handle *h
-    ],
-    result: "i32",
-  },
-  nfq_create_queue: {
-    parameters: [
-      "pointer", // struct nfq_handle *h
-      "u16", // uint16_t num
-      "function", // nfq_callback *cb
-      "pointer", // void *data
-    ],
-    result: "pointer", // struct nfq_q_handle *
-  },
-  nfq_destroy_queue: {
-    parameters: [
-      "pointer", // struct nfq_q_handle *qh
-    ],
-    result: "i32",
-  },
-  nfq_set_mode: {
-    parameters: [
-      "pointer", // struct nfq_q_handle *qh
-      "u8", // uint8_t mode
-      "u32", // uint32_t range
-    ],
-    result: "i32",
-  },
-  nfq_handle_packet: {
-    parameters: [
-      "pointer", // struct nfq_handle *h
       "buffer", // char *buf
-      "i32", // int len
+      "i32", // int type
+      "u32", // uint32_t queue_num
     ],
-    result: "i32",
+    result: "void", // struct nlmsghdr *, which is `buf`
   },
-  nfq_get_msg_packet_hdr: {
+  nfq_nlmsg_cfg_put_cmd: {
     parameters: [
-      "pointer", // struct nfq_data *nfad
+      "buffer", // struct nlmsghdr *nlh
+      "u16", // uint16_t pf
+      "u8", // uint8_t cmd
     ],
-    result: "pointer", // struct nfqnl_msg_packet_hdr *
+    result: "void",
   },
-  nfq_get_payload: {
+  nfq_nlmsg_cfg_put_params: {
     parameters: [
-      "pointer", // struct nfq_data *nfad
-      "buffer", // unsigned char **data
+      "buffer", // struct nlmsghdr *nlh
+      "u8", // uint8_t mode
+      "i32", // int range
     ],
-    result: "i32",
+    result: "void",
   },
-  nfq_set_verdict: {
+  nfq_nlmsg_cfg_put_qmaxlen: {
     parameters: [
-      "pointer", // struct nfq_q_handle *qh
-      "u32", // uint32_t id
-      "u32", // uint32_t verdict
-      "u32", // uint32_t data_len
-      "pointer", // const unsigned char *buf
+      "buffer", // struct nlmsghdr *nlh
+      "u32", // uint32_t qmaxlen
     ],
-    result: "i32",
+    result: "void",
+  },
+  nfq_nlmsg_verdict_put: {
+    parameters: [
+      "buffer", // struct nlmsghdr *nlh
+      "u32", // int id, of which the kernel uses all 32 bits
+      "i32", // int verdict
+    ],
+    result: "void",
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The loaded library. */
-export type LibnetfilterQueue = Deno.DynamicLibrary<typeof SYMBOLS>;
+type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** Loads the library; the caller closes it. @throws {IpipouError} exit code 20 and the cure when it is missing */
-export function openLibnetfilterQueue(): LibnetfilterQueue {
-  return openLibrary(QUEUE_SOURCE, SYMBOLS);
+const NFQNL_MSG = { config: 2, verdictBatch: 3 } as const;
+const NFQNL_CFG_CMD = { bind: 1, unbind: 2 } as const;
+const NFQNL_COPY_PACKET = 2;
+/** The kernel has not looked at the protocol family of a command since 3.8. */
+const AF_UNSPEC = 0;
+const NF_DROP = 0;
+
+/** Bytes for a message; the longest has 36. */
+const CAPACITY = 256;
+
+/** Where `nlmsg_flags` is in struct nlmsghdr. */
+const FLAGS = 6;
+
+/** Makes the messages to the kernel about one queue. A message is good until the next one is made. */
+export class QueueMessages implements Disposable {
+  readonly #number: number;
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #buffer = new Uint8Array(CAPACITY);
+  readonly #view = viewOf(this.#buffer);
+
+  /** @throws {IpipouError} exit code 20 and the cure when the library is missing */
+  constructor(number: number) {
+    this.#number = number;
+    this.#library = openLibrary(QUEUE_SOURCE, SYMBOLS);
+  }
+
+  /** Makes the queue, with a length. It gets no packets yet. The kernel answers. */
+  bind(maxLength: number): Uint8Array<ArrayBuffer> {
+    return this.#message(NFQNL_MSG.config, ({ nfq_nlmsg_cfg_put_cmd, nfq_nlmsg_cfg_put_qmaxlen }) => {
+      nfq_nlmsg_cfg_put_cmd(this.#buffer, AF_UNSPEC, NFQNL_CFG_CMD.bind);
+      nfq_nlmsg_cfg_put_qmaxlen(this.#buffer, maxLength);
+      this.#view.setUint16(FLAGS, NLM_F.request | NLM_F.ack, IS_LITTLE_ENDIAN);
+    });
+  }
+
+  unbind(): Uint8Array<ArrayBuffer> {
+    return this.#message(NFQNL_MSG.config, ({ nfq_nlmsg_cfg_put_cmd }) => {
+      nfq_nlmsg_cfg_put_cmd(this.#buffer, AF_UNSPEC, NFQNL_CFG_CMD.unbind);
+    });
+  }
+
+  /** Has packets copied, up to so many bytes of each: they arrive from now on. */
+  copy(range: number): Uint8Array<ArrayBuffer> {
+    return this.#message(NFQNL_MSG.config, ({ nfq_nlmsg_cfg_put_params }) => {
+      nfq_nlmsg_cfg_put_params(this.#buffer, NFQNL_COPY_PACKET, range);
+    });
+  }
+
+  resize(maxLength: number): Uint8Array<ArrayBuffer> {
+    return this.#message(NFQNL_MSG.config, ({ nfq_nlmsg_cfg_put_qmaxlen }) => {
+      nfq_nlmsg_cfg_put_qmaxlen(this.#buffer, maxLength);
+    });
+  }
+
+  /** Drops a packet and all before it, by its id in the queue. */
+  drop(lastId: number): Uint8Array<ArrayBuffer> {
+    return this.#message(NFQNL_MSG.verdictBatch, ({ nfq_nlmsg_verdict_put }) => {
+      nfq_nlmsg_verdict_put(this.#buffer, lastId, NF_DROP);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#library.close();
+  }
+
+  #message(
+    type: number,
+    addAttributes: (symbols: Symbols) => void,
+  ): Uint8Array<ArrayBuffer> {
+    const { symbols } = this.#library;
+    symbols.nfq_nlmsg_put(this.#buffer, type, this.#number);
+    addAttributes(symbols);
+    return this.#buffer.subarray(0, this.#view.getUint32(0, IS_LITTLE_ENDIAN));
+  }
 }

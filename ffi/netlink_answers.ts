@@ -20,12 +20,15 @@ export interface Answer {
 
 /** Reads a datagram of answers. What is none is left out. */
 export function readAnswers(datagram: Uint8Array): Answer[] {
-  return [...messagesIn(datagram)].flatMap((message) => {
-    if (message === null || message.type !== NLMSG.error || message.body.byteLength < ERRNO) return [];
-    const { sequence, body } = message;
-    const errno = Math.abs(body.getInt32(0, IS_LITTLE_ENDIAN)); // negative
-    return [{ sequence, errno, message: describe(message) }];
-  });
+  return [...messagesIn(datagram)].flatMap((message) => (message && parseAnswer(message)) ?? []);
+}
+
+/** Reads an answer. @returns null: it is none */
+export function parseAnswer(message: Message): Answer | null {
+  const { type, sequence, body } = message;
+  if (type !== NLMSG.error || body.byteLength < ERRNO) return null;
+  const errno = Math.abs(body.getInt32(0, IS_LITTLE_ENDIAN)); // negative
+  return { sequence, errno, message: describe(message) };
 }
 
 /** What is said in an answer besides the errno. It follows the request, or just that one's struct nlmsghdr. */

@@ -1,7 +1,11 @@
 import { constants } from "node:os";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import type * as ports from "../lib/ports.ts";
+import { DatagramBatch } from "./datagram_batch.ts";
 import {
+  connectToKernel,
+  NETLINK,
+  openNetlink,
   sendToKernel,
   setIntOption,
   SO_RCVBUF,
@@ -10,17 +14,15 @@ import {
   SOL_SOCKET,
 } from "./descriptors.ts";
 import { Libc, SysError } from "./libc.ts";
-import { CALLBACK, type LibnetfilterQueue, openLibnetfilterQueue } from "./libnetfilter_queue.ts";
-import { readAnswers } from "./netlink_answers.ts";
-import { makeRequest } from "./netlink_encoding.ts";
+import { QueueMessages } from "./libnetfilter_queue.ts";
 import { procText } from "./proc_files.ts";
+import { parseQueueMessages, type QueueMessage } from "./queue_messages.ts";
 import { ReadLoop } from "./read_loop.ts";
 
-const NF_DROP = 0;
-const NFQNL_COPY_PACKET = 2;
 const NETLINK_NO_ENOBUFS = 5;
-const NFQNL_MSG_CONFIG = 0x302;
-const NFQA_CFG_QUEUE_MAXLEN = 3;
+
+/** Packets that one verdict drops at most. */
+const MAX_BATCH = 16;
 
 /** Bytes of a message besides the packet; the kernel sends about 300 bytes of attributes. */
 const ATTRIBUTES_LENGTH = 4096;
@@ -38,13 +40,11 @@ const QUEUE_TABLE = "/proc/net/netfilter/nfnetlink_queue";
 export class PacketQueue implements ports.PacketQueue {
   readonly #number: number;
   readonly #name: string;
-  readonly #message: Uint8Array<ArrayBuffer>;
-  readonly #libc: Libc;
-  readonly #symbols: LibnetfilterQueue["symbols"];
-  readonly #handle: Deno.PointerValue;
-  readonly #fd: number;
-  readonly #queue: Deno.PointerValue;
   readonly #copyRange: number;
+  readonly #batch: DatagramBatch;
+  readonly #libc: Libc;
+  readonly #messages: QueueMessages;
+  readonly #fd: number;
   #maxLength = 0;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
@@ -56,27 +56,18 @@ export class PacketQueue implements ports.PacketQueue {
     this.#number = number;
     this.#name = `netfilter queue ${number}`;
     this.#copyRange = copyRange;
-    this.#message = new Uint8Array(copyRange + ATTRIBUTES_LENGTH);
+    this.#batch = new DatagramBatch(MAX_BATCH, copyRange + ATTRIBUTES_LENGTH);
     using resources = new DisposableStack();
-    this.#libc = resources.use(new Libc());
-    const library = resources.adopt(openLibnetfilterQueue(), (library) => library.close());
-    const symbols = this.#symbols = library.symbols;
-    // C keeps the callback's address as long as the handle: create it before the handle and free it after.
-    const callback = resources.adopt(
-      new Deno.UnsafeCallback(CALLBACK, (queue, _message, data) => this.#take(queue, data)),
-      (callback) => callback.close(),
-    );
-    const handle = this.#handle = symbols.nfq_open();
-    if (handle === null) throw this.#libc.error(`open ${this.#name}`, "nfq_open");
-    resources.defer(() => symbols.nfq_close(handle));
-    this.#fd = symbols.nfq_fd(handle);
+    const libc = this.#libc = resources.use(new Libc());
+    this.#messages = resources.use(new QueueMessages(number));
+    this.#fd = openNetlink(libc, this.#name, NETLINK.netfilter, 0, resources);
+    this.#setUpSocket(maxLength);
     using binding = new DisposableStack();
-    const queue = symbols.nfq_create_queue(handle, number, callback.pointer, null);
-    if (queue === null) throw bindError(number, this.#libc.error(`bind ${this.#name}`, "nfq_create_queue"));
-    binding.defer(() => symbols.nfq_destroy_queue(queue));
-    this.#queue = queue;
-    this.#setUp(maxLength);
-    this.#loop = new ReadLoop(this.#name, this.#fd, this.#libc, resources);
+    this.#bind(maxLength);
+    binding.defer(() => this.#unbind());
+    // Last, because packets arrive from now on.
+    this.#send(`have ${this.#name} copy ${copyRange} bytes a packet`, this.#messages.copy(copyRange));
+    this.#loop = new ReadLoop(this.#name, this.#fd, libc, resources);
     this.#binding = binding.move();
   }
 
@@ -102,7 +93,7 @@ export class PacketQueue implements ports.PacketQueue {
    */
   async *packets(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
     try {
-      yield* this.#loop.read(() => this.#receive(), signal);
+      yield* this.#loop.read(() => this.#take(), signal);
     } catch (cause) {
       throw asQueueError(cause);
     }
@@ -112,7 +103,9 @@ export class PacketQueue implements ports.PacketQueue {
   resize(maxLength: number): void {
     if (maxLength === this.#maxLength) return;
     try {
-      this.#setLength(maxLength);
+      this.#setBuffer(maxLength);
+      // It asks for no answer, which would come between packets. `packets()` throws what the kernel says against it.
+      this.#send(lengthAction(this.#name, maxLength), this.#messages.resize(maxLength));
     } catch (cause) {
       throw asQueueError(cause);
     }
@@ -124,27 +117,41 @@ export class PacketQueue implements ports.PacketQueue {
     this.#loop.close();
   }
 
-  #setUp(maxLength: number): void {
+  #setUpSocket(maxLength: number): void {
+    const action = `set up ${this.#name}`;
+    connectToKernel(this.#libc, action, this.#fd);
     // Otherwise, once the buffer is full, the kernel drops everything until it was read empty, and recv fails with
     // ENOBUFS, which tells no more than the counters in QUEUE_TABLE.
-    const quiet = this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
-    this.#libc.check(`set up ${this.#name}`, "setsockopt", quiet);
-    this.#setLength(maxLength);
-    // Last, because packets arrive from now on.
-    if (this.#symbols.nfq_set_mode(this.#queue, NFQNL_COPY_PACKET, this.#copyRange) < 0) {
-      throw this.#libc.error(`have ${this.#name} copy ${this.#copyRange} bytes a packet`, "nfq_set_mode");
+    this.#libc.check(action, "setsockopt", this.#setOption(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1));
+    this.#setBuffer(maxLength);
+  }
+
+  #bind(maxLength: number): void {
+    const action = `bind ${this.#name}`;
+    this.#send(action, this.#messages.bind(maxLength));
+    // The kernel answers while it is told.
+    const [answer] = this.#readMessages(action);
+    const errno = answer?.kind === "answer" ? answer.errno : constants.errno.EPROTO;
+    if (errno !== 0) throw bindError(this.#number, this.#libc.error(action, "recv", errno));
+  }
+
+  #unbind(): void {
+    try {
+      this.#send(`unbind ${this.#name}`, this.#messages.unbind());
+    } catch (cause) {
+      // Closing the socket does it too, a little later.
+      if (!(cause instanceof SysError)) throw cause;
     }
   }
 
-  #setLength(maxLength: number): void {
-    const action = `set the length of ${this.#name} to ${maxLength}`;
+  #setBuffer(maxLength: number): void {
     // Packets wait in this buffer, so it must hold a full queue. More than net.core.rmem_max needs CAP_NET_ADMIN in
     // the initial user namespace; without it, packets that do not fit are dropped and counted.
     const bufferLength = Math.min(maxLength * (this.#copyRange + MESSAGE_COST), MAX_BUFFER_LENGTH);
     if (this.#setOption(SOL_SOCKET, SO_RCVBUFFORCE, bufferLength) < 0) {
-      this.#libc.check(action, "setsockopt", this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength));
+      const result = this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength);
+      this.#libc.check(lengthAction(this.#name, maxLength), "setsockopt", result);
     }
-    sendToKernel(this.#libc, action, this.#fd, lengthMessage(this.#number, maxLength));
     this.#maxLength = maxLength;
   }
 
@@ -152,56 +159,47 @@ export class PacketQueue implements ports.PacketQueue {
     return setIntOption(this.#libc, this.#fd, level, option, value);
   }
 
-  /** The packets of the next message; null: there is no message. */
-  #receive(): Uint8Array<ArrayBuffer>[] | null {
-    // Packets may have been received while the kernel answered a setting.
-    if (this.#received.length === 0 && !this.#readMessage()) return null;
-    return this.#received.splice(0);
+  #send(action: string, message: Uint8Array<ArrayBuffer>): void {
+    sendToKernel(this.#libc, action, this.#fd, message);
   }
 
-  /** Adds the next message's packets to `#received`. @returns false when there is no message */
-  #readMessage(): boolean {
+  /** The next packet; null: there is none. */
+  #take(): Uint8Array<ArrayBuffer>[] | null {
+    if (this.#received.length === 0 && !this.#receive()) return null;
+    return this.#received.splice(0, 1);
+  }
+
+  /** Adds packets to `#received`, and drops them in the kernel. @returns false when there was nothing to read */
+  #receive(): boolean {
     const action = `read ${this.#name}`;
-    const length = this.#libc.receive(action, this.#fd, this.#message);
-    if (length === null) return false;
-    const [answer] = readAnswers(this.#message.subarray(0, length));
-    // ENOENT answers the verdict on a packet that the kernel has dropped itself, as when its device goes down.
-    if (answer?.errno === constants.errno.ENOENT || answer?.errno === 0) return true;
-    if (answer !== undefined) throw this.#libc.error(action, "recv", answer.errno);
-    if (this.#symbols.nfq_handle_packet(this.#handle, this.#message, length) < 0) {
-      throw this.#libc.error(action, "nfq_handle_packet");
+    const messages = this.#readMessages(action);
+    let lastId: number | null = null;
+    for (const message of messages) {
+      if (message.kind === "answer") {
+        this.#refuse(action, message.errno);
+        continue;
+      }
+      lastId = message.id;
+      if (message.bytes !== null) this.#received.push(message.bytes);
     }
-    return true;
+    // Packets come in the order of their ids, so this drops none that waits to be read.
+    if (lastId !== null) this.#send(`drop packets of ${this.#name}`, this.#messages.drop(lastId));
+    return messages.length > 0;
   }
 
-  /** Called by C for each packet: copies it and drops it. @returns below 0, with errno set, on failure */
-  #take(queue: Deno.PointerValue, data: Deno.PointerValue): number {
-    const header = this.#symbols.nfq_get_msg_packet_hdr(data);
-    if (header === null) return 0; // no packet that could need a verdict
-    const start = new BigUint64Array(1);
-    const length = this.#symbols.nfq_get_payload(data, start);
-    const payload = Deno.UnsafePointer.create(start[0]!);
-    if (length > 0 && payload !== null) {
-      const packet = new Uint8Array(length);
-      new Deno.UnsafePointerView(payload).copyInto(packet);
-      this.#received.push(packet);
-    }
-    const id = new Uint8Array(4); // the first member of struct nfqnl_msg_packet_hdr, big-endian
-    new Deno.UnsafePointerView(header).copyInto(id);
-    return this.#symbols.nfq_set_verdict(queue, new DataView(id.buffer).getUint32(0), NF_DROP, 0, null);
+  /** @throws {SysError} for an answer that is a failure */
+  #refuse(action: string, errno: number): void {
+    // ENOENT answers the verdict on packets that the kernel has dropped itself, as when their device goes down.
+    if (errno !== 0 && errno !== constants.errno.ENOENT) throw this.#libc.error(action, "recvmmsg", errno);
+  }
+
+  #readMessages(action: string): QueueMessage[] {
+    return this.#batch.receive(this.#libc, action, this.#fd).flatMap(parseQueueMessages);
   }
 }
 
-/**
- * The message that sets a queue's length. It asks for no answer. The library's own function waits for one, and sometimes
- * fails when packets arrive in between.
- */
-function lengthMessage(number: number, maxLength: number): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(4); // struct nfgenmsg
-  new DataView(header.buffer).setUint16(2, number);
-  return makeRequest(NFQNL_MSG_CONFIG, 0, header, (encoder) => {
-    encoder.attribute(NFQA_CFG_QUEUE_MAXLEN, () => encoder.networkWord(maxLength));
-  });
+function lengthAction(name: string, maxLength: number): string {
+  return `set the length of ${name} to ${maxLength}`;
 }
 
 function asQueueError(cause: unknown): unknown {

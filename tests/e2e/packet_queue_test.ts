@@ -1,10 +1,14 @@
 // Sends real packets through real rules between two network namespaces. Needs root and a kernel with nftables and
 // nfnetlink_queue: the lab, or a disposable machine.
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import v8 from "node:v8";
 import vm from "node:vm";
+import { NETLINK, openNetlink } from "../../ffi/descriptors.ts";
+import { Libc } from "../../ffi/libc.ts";
 import { PacketQueue } from "../../ffi/packet_queue.ts";
 import { EXIT, IpipouError } from "../../lib/errors.ts";
+import { queuedPacket } from "../unit/ffi/queue_samples.ts";
 import {
   CAP_NET_ADMIN,
   enter,
@@ -36,15 +40,22 @@ function numbered(number: number): Uint8Array<ArrayBuffer> {
   return udpPacket({ ttl: QUEUED_TTL, payload: new Uint8Array(new Uint32Array([number]).buffer) });
 }
 
-/** The packet counts in the queue's line of /proc; null when nobody reads the queue. */
-function counters(): { waiting: number; droppedAsFull: number; droppedUnread: number } | null {
+/** The reader's netlink port id and packet counts in the queue's line of /proc; null when nobody reads the queue. */
+function counters():
+  | { reader: number; waiting: number; droppedAsFull: number; droppedUnread: number }
+  | null {
   using _ = enter(FAR.namespace);
   const table = Deno.readTextFileSync("/proc/thread-self/net/netfilter/nfnetlink_queue");
   const columns = table.split("\n").map((line) => line.trim().split(/ +/).map(Number)).find(([n]) =>
     n === QUEUE
   );
   if (columns === undefined) return null;
-  return { waiting: columns[2]!, droppedAsFull: columns[5]!, droppedUnread: columns[6]! };
+  return {
+    reader: columns[1]!,
+    waiting: columns[2]!,
+    droppedAsFull: columns[5]!,
+    droppedUnread: columns[6]!,
+  };
 }
 
 async function take(packets: AsyncGenerator<Uint8Array>, count: number): Promise<Uint8Array[]> {
@@ -108,8 +119,41 @@ Deno.test("packets() loses none of 1,000 packets, survives garbage collection, a
   }
   clearTimeout(timer);
   assert.deepEqual(received, sent);
-  assert.deepEqual(counters(), { waiting: 0, droppedAsFull: 0, droppedUnread: 0 });
+  const { waiting, droppedAsFull, droppedUnread } = counters()!;
+  assert.deepEqual({ waiting, droppedAsFull, droppedUnread }, {
+    waiting: 0,
+    droppedAsFull: 0,
+    droppedUnread: 0,
+  });
   assert(receivedAtTimer >= 0 && receivedAtTimer < 1000, `The timer ran after ${receivedAtTimer} packets`);
+});
+
+Deno.test("packets() drops several packets at once, and none that it has not copied", async () => {
+  using queue = openQueue();
+  using socket = openSocket();
+  const sent = Array.from({ length: 40 }, (_, number) => numbered(number));
+  for (const packet of sent) socket.send(packet, FAR.ip);
+  await eventually("40 packets wait", () => counters()?.waiting === 40);
+  const packets = queue.packets();
+  const first = await take(packets, 1);
+  assert.equal(counters()?.waiting, 24);
+  assert.deepEqual([...first, ...await take(packets, 39)], sent);
+  assert.equal(counters()?.waiting, 0);
+});
+
+Deno.test("packets() takes packets of the kernel alone: another process cannot send any", async () => {
+  using queue = openQueue();
+  using resources = new DisposableStack();
+  using libc = new Libc();
+  using _ = enter(FAR.namespace);
+  const other = openNetlink(libc, "a socket to forge by", NETLINK.netfilter, 0, resources);
+  const reader = new Uint32Array([16, counters()!.reader, 0]); // struct sockaddr_nl
+  const forged = queuedPacket(1, numbered(1));
+  const sent = libc.symbols.sendto(other, forged, BigInt(forged.length), 0, reader, reader.byteLength);
+  assert.deepEqual([Number(sent), libc.errno], [-1, constants.errno.ECONNREFUSED]);
+  using socket = openSocket();
+  socket.send(numbered(2), FAR.ip);
+  assert.deepEqual(await take(queue.packets(), 1), [numbered(2)]);
 });
 
 Deno.test("PacketQueue.open() limits how many packets wait: the kernel drops the rest", async () => {

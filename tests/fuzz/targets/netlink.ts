@@ -6,6 +6,7 @@ import { parseLinkAnswer } from "../../../ffi/link_answers.ts";
 import { readAnswers } from "../../../ffi/netlink_answers.ts";
 import { parseCounts } from "../../../ffi/netlink_counts.ts";
 import { messagesIn } from "../../../ffi/netlink_messages.ts";
+import { parseQueueMessages } from "../../../ffi/queue_messages.ts";
 import { isRuleFor, parseRouteAnswer, type RouteAnswer } from "../../../ffi/route_answers.ts";
 import { parseRouteNews } from "../../../ffi/route_news.ts";
 import { NetlinkEncoder } from "../../../ffi/netlink_encoding.ts";
@@ -16,6 +17,7 @@ import { parseIpv4 } from "../../../lib/ipv4.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
 import * as samples from "../../unit/ffi/netlink_samples.ts";
+import { queuedPacket } from "../../unit/ffi/queue_samples.ts";
 import { sampleSettings } from "../../unit/samples.ts";
 import { bytesLike } from "../mutate.ts";
 import { type Target, target } from "../target.ts";
@@ -102,6 +104,7 @@ function assertRoute(route: RouteAnswer | null): void {
 const replies = target(
   "netlink: answers to changes",
   [
+    "ffi/netlink_answers.ts parseAnswer",
     "ffi/netlink_answers.ts readAnswers",
     "ffi/fou_messages.ts parseFamily",
     "ffi/fou_messages.ts parseFamilyName",
@@ -157,5 +160,21 @@ const traces = target(
   },
 );
 
+const queue = target(
+  "netlink: packets in a queue",
+  ["ffi/queue_messages.ts parseQueueMessages"],
+  bytesLike([queuedPacket(7, new Uint8Array(60)), queuedPacket(8, null), ANSWER]),
+  (datagram) => {
+    const messages = parseQueueMessages(datagram);
+    assert.ok(messages.length <= datagram.length / 16);
+    for (const message of messages) {
+      const number = message.kind === "packet" ? message.id : message.errno;
+      assert.ok(Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff);
+      if (message.kind === "answer" || message.bytes === null) continue;
+      assert.ok(message.bytes.length < datagram.length && message.bytes.buffer !== datagram.buffer);
+    }
+  },
+);
+
 /** What the kernel says by netlink. */
-export const NETLINK_TARGETS: readonly Target[] = [route, table, lookUps, replies, traces];
+export const NETLINK_TARGETS: readonly Target[] = [route, table, lookUps, replies, traces, queue];

@@ -1,0 +1,53 @@
+import { constants } from "node:os";
+import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
+import { type Libc, MSG_DONTWAIT } from "./libc.ts";
+
+/** Bytes of struct mmsghdr and struct iovec, and where fields are in the first: msg_iov, msg_iovlen, msg_len. */
+const MMSGHDR = 64;
+const IOVEC = 16;
+const [MSG_IOV, MSG_IOVLEN, MSG_LEN] = [16, 24, 56];
+
+/** Reads up to so many datagrams at once. What was read is good until the next time. */
+export class DatagramBatch {
+  readonly #count: number;
+  readonly #length: number;
+  readonly #headers: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+
+  /** @param length bytes of the longest datagram; one that is longer is truncated */
+  constructor(count: number, length: number) {
+    this.#count = count;
+    this.#length = length;
+    this.#bytes = new Uint8Array(count * length);
+    // One buffer for all that has pointers to its parts keeps them alive together.
+    this.#headers = new Uint8Array(count * (MMSGHDR + IOVEC));
+    this.#view = new DataView(this.#headers.buffer);
+    const [headers, bytes] = [this.#headers, this.#bytes].map((array) =>
+      Deno.UnsafePointer.value(Deno.UnsafePointer.of(array))
+    );
+    for (let index = 0; index < count; index++) {
+      const iovec = count * MMSGHDR + index * IOVEC;
+      this.#setLong(index * MMSGHDR + MSG_IOV, headers! + BigInt(iovec));
+      this.#setLong(index * MMSGHDR + MSG_IOVLEN, 1n);
+      this.#setLong(iovec, bytes! + BigInt(index * length));
+      this.#setLong(iovec + 8, BigInt(length));
+    }
+  }
+
+  /** Reads without waiting. @returns none: there is none now. @throws {SysError} */
+  receive(libc: Libc, action: string, fd: number): Uint8Array<ArrayBuffer>[] {
+    const count = libc.symbols.recvmmsg(fd, this.#headers, this.#count, MSG_DONTWAIT, null);
+    if (count < 0 && libc.errno === constants.errno.EAGAIN) return [];
+    const read = [];
+    for (let index = 0; index < libc.check(action, "recvmmsg", count); index++) {
+      const length = this.#view.getUint32(index * MMSGHDR + MSG_LEN, IS_LITTLE_ENDIAN);
+      read.push(this.#bytes.subarray(index * this.#length, index * this.#length + length));
+    }
+    return read;
+  }
+
+  #setLong(offset: number, value: bigint): void {
+    this.#view.setBigUint64(offset, value, IS_LITTLE_ENDIAN);
+  }
+}

@@ -29,10 +29,11 @@ const ARCHITECTURES: Record<Target, { debian: string; triplet: string; loader: s
 const LIBRARIES = {
   libc6: ["libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1"],
   "libgcc-s1": ["libgcc_s.so.1"],
-  "libnetfilter-queue1": ["libnetfilter_queue.so.1"],
   libmnl0: ["libmnl.so.0"],
-  libnfnetlink0: ["libnfnetlink.so.0"],
 };
+
+/** The library that is linked for the bundle, the package with its object files, and a symbol of the one to link. */
+const QUEUE = { file: "libnetfilter_queue.so.1", package: "libnetfilter-queue-dev", symbol: "nfq_nlmsg_put" };
 
 /** Licences that Debian's copyright files refer to. */
 const COMMON_LICENCES = ["Apache-2.0", "GPL-2", "GPL-3", "LGPL-2.1"];
@@ -49,7 +50,8 @@ export async function bundle(target: Target = HERE): Promise<string> {
   const built = await build(target);
   const digest = await digestOf([built.digest], ["tools/bundle", "tools/bundle.ts"]);
   await unlessMade(path, digest, async () => {
-    await ensurePackages(["patchelf"], "a program that brings its own loader");
+    const binutils = `binutils-${ARCHITECTURES[target].triplet.replace("_", "-")}`;
+    await ensurePackages(["patchelf", binutils], "a program that brings its own loader and libraries");
     const work = await Deno.makeTempDir({ dir: `${ROOT}dist`, prefix: "new-" });
     try {
       await fill(`${work}/ipipou`, work, target, built);
@@ -77,23 +79,41 @@ async function fill(
   await makeExecutable({ target, output: `${folder}/ipipou`, commit: executable.commit, base });
 }
 
-/** Extracts the loader, the libraries and their licences from Debian's packages. */
+/** Takes the loader, the libraries and their licences from Debian's packages. */
 async function addLibraries(folder: string, unpacked: string, target: Target): Promise<void> {
   const { debian, triplet, loader } = ARCHITECTURES[target];
   const own = (await must(["dpkg", "--print-architecture"])).trim();
   const options = debian === own ? [] : await foreignArchitecture(debian, `${ROOT}dist/apt-${debian}`);
-  await unpackPackages(Object.keys(LIBRARIES), unpacked, options);
+  const packages = [...Object.keys(LIBRARIES), QUEUE.package];
+  await unpackPackages(packages, unpacked, options);
   await Deno.mkdir(`${folder}/lib`);
   // Some are links to a name with more digits.
   for (const name of [loader, ...Object.values(LIBRARIES).flat()]) {
     await must(["cp", "-L", `${unpacked}/usr/lib/${triplet}/${name}`, `${folder}/lib/${name}`]);
   }
+  await linkQueueLibrary(`${unpacked}/usr/lib/${triplet}/libnetfilter_queue.a`, `${folder}/lib`, target);
   const sources = [];
-  for (const name of Object.keys(LIBRARIES)) {
+  for (const name of packages) {
     await Deno.copyFile(await copyrightOf(name, unpacked, options), `${folder}/licences/${name}`);
     sources.push(`  ${await sourceOf(name, options)}\n`);
   }
   await Deno.writeTextFile(`${folder}/licences/README`, sources.join(""), { append: true });
+}
+
+/**
+ * Links the part of libnetfilter_queue that writes messages, which is all that the program calls. The rest, deprecated,
+ * would need libnfnetlink too.
+ *
+ * @param archive Debian's object files of the library
+ * @param folder with the libraries that it needs; gets the library
+ */
+async function linkQueueLibrary(archive: string, folder: string, target: Target): Promise<void> {
+  const { triplet, loader } = ARCHITECTURES[target];
+  const path = `${folder}/${QUEUE.file}`;
+  const needed = ["libmnl.so.0", "libc.so.6", loader].map((name) => `${folder}/${name}`);
+  const options = ["-soname", QUEUE.file, "--strip-all", "--as-needed", "-z", "defs", "-z", "now"];
+  await must([`${triplet}-ld`, "-shared", ...options, "-u", QUEUE.symbol, "-o", path, archive, ...needed]);
+  await Deno.chmod(path, 0o644);
 }
 
 /** The path of a package's copyright file. Some packages link to another package's folder. */

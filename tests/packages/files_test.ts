@@ -40,7 +40,7 @@ const BUNDLED_FILES = [
   "usr/lib/ipipou/ipipou",
   ...[
     ...["ld-linux-x86-64.so.2", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libmnl.so.0"],
-    ...["libnetfilter_queue.so.1", "libnfnetlink.so.0", "libpthread.so.0", "librt.so.1"],
+    ...["libnetfilter_queue.so.1", "libpthread.so.0", "librt.so.1"],
   ].map((name) => `usr/lib/ipipou/lib/${name}`),
 ];
 const ALPINE_FILES = [

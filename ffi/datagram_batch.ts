@@ -37,12 +37,14 @@ export class DatagramBatch {
 
   /** Reads without waiting. @returns none: there is none now. @throws {SysError} */
   receive(libc: Libc, action: string, fd: number): Uint8Array<ArrayBuffer>[] {
-    const count = libc.symbols.recvmmsg(fd, this.#headers, this.#count, MSG_DONTWAIT, null);
-    if (count < 0 && libc.errno === constants.errno.EAGAIN) return [];
+    const result = libc.symbols.recvmmsg(fd, this.#headers, this.#count, MSG_DONTWAIT, null);
+    if (result < 0 && libc.errno === constants.errno.EAGAIN) return [];
+    const count = libc.check(action, "recvmmsg", result);
     const read = [];
-    for (let index = 0; index < libc.check(action, "recvmmsg", count); index++) {
+    for (let index = 0; index < count; index++) {
       const length = this.#view.getUint32(index * MMSGHDR + MSG_LEN, IS_LITTLE_ENDIAN);
-      read.push(this.#bytes.subarray(index * this.#length, index * this.#length + length));
+      const start = index * this.#length;
+      read.push(this.#bytes.subarray(start, start + length));
     }
     return read;
   }

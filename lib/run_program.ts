@@ -1,6 +1,7 @@
 import type { ProgramEnd, ProgramName } from "./ports.ts";
 
-const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Where programs are looked for without PATH. The executable brings it along, as the runtime does not start without one. */
+export const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Runs a program of PATH; see {@linkcode RunProgram}. */
 export async function runProgram(

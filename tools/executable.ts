@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { USUAL_PATH } from "../lib/run_program.ts";
 import { METRICS_FOLDERS } from "../lib/settings/metrics_place.ts";
 import { baseFromDonor, type Target } from "./base.ts";
 import { lastLines, must } from "./command.ts";
@@ -48,6 +49,12 @@ const V8_FLAGS = "--v8-flags=--lite-mode";
 /** Without this the program would run code from /tmp/deno-compile-ipipou.cache, which anyone can write. */
 const NO_CACHE = "--no-code-cache";
 
+/**
+ * File with the variables of an empty environment. The runtime looks for the programs that may be run before it runs any
+ * code, and gives up where there is no PATH.
+ */
+const DEFAULTS = { name: "defaults.env", text: `PATH=${USUAL_PATH}\n` };
+
 /** The files that the executable depends on, by their paths in the checkout. */
 export const INPUTS = [...SOURCES, "tools/executable.ts", "tools/base.ts"];
 
@@ -74,6 +81,7 @@ export async function makeExecutable({ target, output, commit, base }: Executabl
   const work = await Deno.makeTempDir({ dir: `${ROOT}dist`, prefix: "new-" });
   try {
     await bundleSources(work, commit);
+    await Deno.writeTextFile(`${work}/${DEFAULTS.name}`, DEFAULTS.text);
     base ??= Deno.env.get("DENORT_BIN") ?? await otherBase(work, target);
     const program = `${work}/${basename(output)}`;
     // The compiler's log level stays in the executable, which must not report missing optional programs.
@@ -119,7 +127,9 @@ async function copy(from: string, to: string): Promise<void> {
 
 function compileArguments(output: string, target: Target): string[] {
   const alone = ["--no-config", "--no-lock", "--no-check"];
-  return ["compile", ...alone, ...PERMISSIONS, V8_FLAGS, NO_CACHE, "--target", target, "--output", output];
+  const variables = `--env-file=${DEFAULTS.name}`;
+  const form = [V8_FLAGS, NO_CACHE, variables];
+  return ["compile", ...alone, ...PERMISSIONS, ...form, "--target", target, "--output", output];
 }
 
 /** The path of a donor's base binary; undefined if `deno compile` has or gets one by itself. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { must, run } from "../../tools/command.ts";
 import { describeCommit } from "../../tools/commit.ts";
 import { INPUTS } from "../../tools/executable.ts";
+import { USUAL_PATH } from "../../lib/run_program.ts";
 import config from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -21,6 +22,18 @@ function metadataOf(bytes: Uint8Array): Record<string, unknown> {
 Deno.test("--version prints version and commit", async () => {
   const commit = await describeCommit(ROOT, INPUTS);
   assert.equal(await must([IPIPOU, "--version"]), `ipipou ${config.version} (${commit})\n`);
+});
+
+Deno.test("the executable needs no environment: without PATH it looks for programs in the usual folders", async () => {
+  assert.equal(await must(["env", "-i", IPIPOU, "--version"]), await must([IPIPOU, "--version"]));
+  const tools = async (...environment: string[]) => {
+    const { stdout } = await run(["env", "-i", ...environment, IPIPOU, "doctor"]);
+    return stdout.split("\n").filter((line) => /^ {2}\S+ +tools /.test(line));
+  };
+  const usual = await tools(`PATH=${USUAL_PATH}`);
+  assert.ok(usual.length > 0);
+  assert.deepEqual(await tools(), usual);
+  assert.match((await tools("PATH=/nowhere"))[0]!, /ip is not in PATH/);
 });
 
 Deno.test("describeCommit() names the commit, and marks it if files differ from it", async () => {
@@ -95,6 +108,7 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
     deny_import: [],
     prompt: false,
   });
+  assert.deepEqual(metadata.env_vars_from_env_file, { PATH: USUAL_PATH });
   assert.ok((metadata.v8_flags as string[]).includes("--lite-mode"));
   const text = new TextDecoder("latin1").decode(bytes.subarray(-4_000_000));
   for (const name of [ROOT, Deno.env.get("HOME")!]) assert.ok(!text.includes(name), name);

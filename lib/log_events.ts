@@ -73,16 +73,18 @@ export type LogEvent = {
 /** Keys and values of any event. */
 export type LogPairs = Readonly<Record<string, string | number | undefined>>;
 
-/** Needs no quotation marks, unless JSON has an escape for something in it. */
-const BARE_REGEXP = /^[^\s=]+$/;
+/** Every reader of logfmt takes it as it is: most values, names and places, are of this kind. */
+const BARE_REGEXP = /^[\w.:,/@[\]+-]+$/;
 
 /** Formats pairs as logfmt, each for itself. A value that is not bare is a JSON string. */
 export function formatPairs(pairs: LogPairs): string[] {
-  return Object.entries(pairs).filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${formatValue(String(value))}`);
+  const formatted: string[] = [];
+  for (const [key, value] of Object.entries(pairs)) {
+    if (value !== undefined) formatted.push(`${key}=${formatValue(String(value))}`);
+  }
+  return formatted;
 }
 
 function formatValue(value: string): string {
-  const quoted = showInvisible(JSON.stringify(value));
-  return BARE_REGEXP.test(value) && quoted === `"${value}"` ? value : quoted;
+  return BARE_REGEXP.test(value) ? value : showInvisible(JSON.stringify(value));
 }

@@ -93,7 +93,7 @@ Deno.test("formatPairs() quotes what is not one plain word", () => {
     ["[0123abcd]:10", ["x=[0123abcd]:10"]],
     [40, ["x=40"]],
     [-3, ["x=-3"]],
-    ["é", ["x=é"]],
+    ["é", ['x="é"']],
     ["", ['x=""']],
     ["wrong token", ['x="wrong token"']],
     ["a=b", ['x="a=b"']],

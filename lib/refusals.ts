@@ -17,6 +17,7 @@ const REFUSALS = [
   "overtaken by a later one",
   "moved too recently",
   "a good-bye, which could be a repeated one",
+  "a question, which could be a repeated one",
   "a good-bye from where its peer is not",
   "another peer is there",
 ] as const;

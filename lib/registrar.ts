@@ -230,7 +230,9 @@ export class Registrar {
     const { key } = this.#credentials.of(peer.name)!;
     const replay = key === null ? null : this.#replays.refusalOf(key, payload, peer, packet.timestamp);
     if (replay !== null) return { ...refused(packet, replay), peer: peer.name };
-    if (key !== null && purposeOf(payload) === "good-bye") return this.#dismiss(peer, key, packet, now);
+    const purpose = purposeOf(payload);
+    if (key !== null && purpose === "good-bye") return this.#dismiss(peer, key, packet, now);
+    if (key !== null && purpose === "question") return this.#hearQuestion(peer, key, packet);
     const admission = { remote: source, port: destination.port, expiresAt: expiryOf(peer, now) };
     if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
     if (!this.#mayMove(peer, admission, now)) return refused(packet, "moved too recently");
@@ -258,6 +260,14 @@ export class Registrar {
     this.#roll.dismiss(peer.name, order, now);
     this.#candidates.update();
     return { kind: "left", peer, why: "good-bye" };
+  }
+
+  /** Handles a question. Who asks is not let in by that, and may ask from elsewhere than where it is let in. */
+  #hearQuestion(peer: Peer, key: NonNullable<Credential["key"]>, packet: AuthPacket): Outcome {
+    const { datagram, timestamp } = packet;
+    if (peer.replay === "off") return refused(packet, "a question, which could be a repeated one");
+    this.#replays.note(key, datagram.payload, peer, timestamp);
+    return { kind: "asked", datagram, peer };
   }
 
   /** A pending search for the place of a packet that is proved is about an older one. */

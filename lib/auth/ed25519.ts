@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { parseExtension } from "./extension.ts";
 import { SIGNATURE_LENGTH, signMessage } from "./keys.ts";
 
 /** Length in bytes of the time: Unix seconds, big-endian. */
@@ -7,14 +8,20 @@ const TIME_LENGTH = 5;
 export const SALT_LENGTH = 4;
 /**
  * Length in bytes of a signed payload: signature, time, salt. An extension may follow. The signature covers time, salt,
- * extension and shared secret.
+ * extension and shared secret, and of a question {@linkcode NO_TEXT}.
  */
 export const SIGNED_PAYLOAD_LENGTH = SIGNATURE_LENGTH + TIME_LENGTH + SALT_LENGTH;
+
+/**
+ * Ends what is signed where the signature must not pass for that of an auth packet. No secret ends so, as it is text, and
+ * so no server that takes any signed payload for an auth packet, as those of earlier versions do, takes this one.
+ */
+export const NO_TEXT = Uint8Array.of(0xff);
 
 /** The parts of a signed payload. */
 interface SignedPayload {
   readonly signature: Uint8Array;
-  /** What the signature covers: time, salt, any extension, then the secret. */
+  /** What the signature covers: time, salt, any extension, the secret, and perhaps `NO_TEXT`. */
   readonly message: Uint8Array;
 }
 
@@ -45,14 +52,14 @@ export function makeSignedPayload(
   extension?: Uint8Array,
 ): Uint8Array {
   const payload = layOut(timestamp, salt, extension);
-  payload.set(signMessage(withSecret(payload, secret), privateKey), 0);
+  payload.set(signMessage(messageOf(payload, secret), privateKey), 0);
   return payload;
 }
 
 /** Splits a signed payload; null when it is too short to be one. */
 export function parseSignedPayload(payload: Uint8Array, secret: string): SignedPayload | null {
   if (payload.length < SIGNED_PAYLOAD_LENGTH) return null;
-  return { signature: payload.slice(0, SIGNATURE_LENGTH), message: withSecret(payload, secret) };
+  return { signature: payload.slice(0, SIGNATURE_LENGTH), message: messageOf(payload, secret) };
 }
 
 /** The time in a signed payload, Unix seconds. Trust it only after verifying the signature. */
@@ -81,6 +88,8 @@ export function isTimely(payload: Uint8Array, timestamp: number, maxTimeDiscrepa
   return maxTimeDiscrepancy === 0 || Math.abs(signedTime(payload) - timestamp) <= maxTimeDiscrepancy;
 }
 
-function withSecret(payload: Uint8Array, secret: string): Uint8Array {
-  return Buffer.concat([payload.subarray(SIGNATURE_LENGTH), Buffer.from(secret)]);
+function messageOf(payload: Uint8Array, secret: string): Uint8Array {
+  const isQuestion = parseExtension(extensionOf(payload))?.has("client asks") ?? false;
+  const end = isQuestion ? NO_TEXT : new Uint8Array();
+  return Buffer.concat([payload.subarray(SIGNATURE_LENGTH), Buffer.from(secret), end]);
 }

@@ -67,7 +67,7 @@ function makeCheck(scheme: Scheme): (payload: Uint8Array) => boolean {
 }
 
 /** What server and client both know: the client's public key, which no packet shows, and the secret; or the token. */
-function sharedKey(scheme: Scheme): Uint8Array {
+export function sharedKey(scheme: Scheme): Uint8Array {
   switch (scheme.kind) {
     case "port":
       return new Uint8Array();

@@ -6,7 +6,7 @@ import { publicKeyOf } from "./keys.ts";
 /** Most bytes of an auth packet's payload: what fits an Ethernet frame. */
 export const LONGEST_PAYLOAD = 1472;
 
-/** Length in bytes of the payload of a good-bye, and of the server's news. */
+/** Length in bytes of the payload of a good-bye, of a question, and of the server's news. */
 export const ANNOUNCEMENT_LENGTH = SIGNED_PAYLOAD_LENGTH + EXTENSION_LENGTH;
 
 /** How each side authenticates to the other. */
@@ -77,6 +77,19 @@ export function makeGoodbyePayload(
 ): Uint8Array | null {
   if (scheme.kind !== "ed25519") return null;
   return signWithHint(scheme, timestamp, randomBytes, makeExtension("client stops"));
+}
+
+/**
+ * Makes the payload by which a client that signs asks where its server sees it; null: its scheme has no signature. It
+ * proves who asks, and does not authenticate: it admits, moves and renews nobody.
+ */
+export function makeQuestionPayload(
+  scheme: Scheme,
+  timestamp: number,
+  randomBytes: (length: number) => Uint8Array,
+): Uint8Array | null {
+  if (scheme.kind !== "ed25519") return null;
+  return signWithHint(scheme, timestamp, randomBytes, makeExtension("client asks"));
 }
 
 function signWithHint(

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Admission, isLive } from "../admission.ts";
+import { makeAnswerPayload } from "../auth/answer.ts";
 import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
 import type { LogEvent } from "../log_events.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../packet.ts";
+import type { Asked } from "../registrar/outcome.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 import { type Place, Places } from "./places.ts";
@@ -53,16 +55,30 @@ export class Announcer {
   }
 
   /** Replies to an auth packet that was accepted. */
-  reply({ name, scheme, reply }: Peer, { source, destination, payload }: Datagram): void {
+  reply({ name, scheme, reply }: Peer, datagram: Datagram): void {
     if (!reply) return;
+    const { clock, random } = this.#context.system;
+    const randomBytes = (length: number) => random.bytes(length);
+    this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, clock.unixTime(), randomBytes));
+  }
+
+  /** Tells a peer that asked where it is seen. */
+  answer({ peer: { name, scheme, reply }, datagram }: Asked): void {
+    const { source, payload } = datagram;
     const { system: { clock, random }, log } = this.#context;
-    const answer = makeReplyPayload(scheme, payload, clock.unixTime(), (length) => random.bytes(length));
+    log.info(`${name}: asks from ${formatEndpoint(source)} where it is seen${reply ? "" : ": no reply"}`);
+    if (!reply) return;
+    const randomBytes = (length: number) => random.bytes(length);
+    this.#respond(name, datagram, makeAnswerPayload(scheme, payload, source, clock.unixTime(), randomBytes));
+  }
+
+  #respond(peer: string, { source, destination }: Datagram, payload: Uint8Array): void {
     try {
-      this.#send({ source: destination, destination: source, payload: answer });
+      this.#send({ source: destination, destination: source, payload });
     } catch (error) {
       const remote = formatEndpoint(source);
-      const event: LogEvent = { event: "send-failed", peer: name, remote, packet: "reply" };
-      log.warning(`${(error as Error).message}: no reply to ${remote}`, event);
+      const event: LogEvent = { event: "send-failed", peer, remote, packet: "reply" };
+      this.#context.log.warning(`${(error as Error).message}: no reply to ${remote}`, event);
     }
   }
 

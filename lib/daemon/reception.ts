@@ -135,6 +135,7 @@ export class Reception {
     this.#alarm.update();
     if (outcome.kind === "refused") return this.#refused(outcome);
     if (outcome.kind === "searching") return;
+    if (outcome.kind === "asked") return announcer.answer(outcome);
     if (outcome.kind === "left") return this.#shutOut(outcome);
     const { peer: { name }, displaced } = outcome;
     if (displaced !== null) {

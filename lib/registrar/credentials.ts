@@ -115,12 +115,15 @@ export class Credentials {
   }
 }
 
+const OF_SERVERS = ["server stops", "server starts", "server sees"] as const;
+
 /** What a signed payload is meant for; null: nothing that a client sends. Trust it only after verifying the signature. */
-export function purposeOf(payload: Uint8Array): "authentication" | "good-bye" | null {
+export function purposeOf(payload: Uint8Array): "authentication" | "good-bye" | "question" | null {
   if (payload.length === SIGNED_PAYLOAD_LENGTH) return "authentication";
   const said = parseExtension(extensionOf(payload));
   // What a server says proves nothing of a client, though one key may serve both.
-  if (said === null || said.has("server stops") || said.has("server starts")) return null;
+  if (said === null || OF_SERVERS.some((statement) => said.has(statement))) return null;
+  if (said.has("client asks")) return "question";
   return said.has("client stops") ? "good-bye" : "authentication";
 }
 

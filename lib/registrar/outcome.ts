@@ -34,8 +34,15 @@ export interface Left {
   readonly why: "good-bye" | "end of its lifetime";
 }
 
+/** A peer asked where it is seen. Nothing has changed by that. */
+export interface Asked {
+  readonly kind: "asked";
+  readonly datagram: Datagram;
+  readonly peer: Peer;
+}
+
 /** The result of an auth packet; "searching": a later `search()` returns it. */
-export type Outcome = Admitted | Refused | Left | { readonly kind: "searching" };
+export type Outcome = Admitted | Refused | Left | Asked | { readonly kind: "searching" };
 
 export function refused({ datagram }: AuthPacket, refusal: Refusal): Refused {
   return { kind: "refused", datagram, refusal };

@@ -3,12 +3,14 @@ import fc from "fast-check";
 import { SIGNED_PAYLOAD_LENGTH } from "../../../lib/auth/ed25519.ts";
 import { keyPairOf } from "../../../lib/auth/key_pair.ts";
 import { makeExtension, parseExtension } from "../../../lib/auth/extension.ts";
+import { makeAnswerPayload, readAnswer } from "../../../lib/auth/answer.ts";
 import { makeNewsPayload, makeNewsReader } from "../../../lib/auth/news.ts";
 import { makeReplyVerifier } from "../../../lib/auth/proof.ts";
 import {
   ANNOUNCEMENT_LENGTH,
   looksLikeInnerPacket,
   makeGoodbyePayload,
+  makeQuestionPayload,
   makeReplyPayload,
   type Scheme,
 } from "../../../lib/auth/scheme.ts";
@@ -128,7 +130,7 @@ const replies = target(
   },
 );
 
-const KINDS = ["client stops", "server stops", "server starts"] as const;
+const KINDS = ["client stops", "client asks", "server stops", "server starts"] as const;
 const KINDS_OF_NEWS = ["stops", "starts"] as const;
 const fill = (length: number) => new Uint8Array(length).fill(7);
 /** What a server of each scheme tells a client. */
@@ -167,12 +169,18 @@ const filter = target("reply filter", ["lib/reply_filter.ts replyFilter"], bytes
 const extensions = target(
   "extensions of signed payloads",
   ["lib/auth/extension.ts parseExtension"],
-  bytesLike([...KINDS.map(makeExtension), Uint8Array.of(...makeExtension("client stops"), 200, 2, 7, 7)]),
+  bytesLike([
+    ...KINDS.map((kind) => makeExtension(kind)),
+    makeExtension("server sees", new Uint8Array(6)),
+    Uint8Array.of(...makeExtension("client stops"), 200, 2, 7, 7),
+  ]),
   (bytes) => {
     const said = parseExtension(bytes);
     if (said === null) return;
     // Whatever else is in it, what it says stands there.
-    for (const kind of said) assert.notEqual(indexOf(bytes, makeExtension(kind).slice(-2)), -1, kind);
+    for (const [kind, value] of said) {
+      assert.notEqual(indexOf(bytes, makeExtension(kind, value).slice(4)), -1, kind);
+    }
   },
 );
 
@@ -210,8 +218,41 @@ const goodbyes = target(
   },
 );
 
+const QUESTION = makeQuestionPayload(SIGNING, UNIX, fill)!;
+const answerSchemes = [{ server: SIGNED, client: VERIFIED }, { server: VERIFYING, client: SIGNING }].map((
+  { server, client },
+) => ({ client, answer: makeAnswerPayload(server, QUESTION, HOME, UNIX, fill) }));
+
+const answers = target(
+  "a server's answers",
+  ["lib/auth/answer.ts readAnswer"],
+  fc.tuple(
+    fc.constantFrom(...answerSchemes),
+    bytesLike([...answerSchemes.map(({ answer }) => answer), ...NEWS, SIGNED_REPLY]),
+  ),
+  ([{ client, answer }, bytes]) => {
+    assert.deepEqual(readAnswer(client, bytes, QUESTION), isSame(bytes, answer) ? HOME : null);
+  },
+);
+
+const questions = target(
+  "questions",
+  ["lib/registrar/credentials.ts purposeOf"],
+  fc.tuple(bytesLike([QUESTION, GOODBYE.payload, GOOD[0]!.payload]), sources),
+  ([payload, source]) => {
+    const registrar = newRegistrar([{ name: "signs", scheme: VERIFYING }]);
+    const before = UNIX - 5;
+    registrar.handle(authPacket(SIGNING, HOME, before), NOW, before);
+    const admissions = new Map(registrar.admissions);
+    const outcome = registrar.handle({ source, destination: SERVER, payload }, NOW, UNIX);
+    if (outcome.kind !== "asked") return;
+    assert.ok(isSame(payload, QUESTION));
+    assert.deepEqual(registrar.admissions, admissions);
+  },
+);
+
 /** What comes from the network. */
 export const PACKET_TARGETS: readonly Target[] = [
   ...[packet, authPackets, replies, filter],
-  ...[extensions, news, goodbyes],
+  ...[extensions, news, goodbyes, answers, questions],
 ];

@@ -7,20 +7,28 @@ import {
   parseExtension,
 } from "../../../lib/auth/extension.ts";
 
-const KINDS = ["client stops", "server stops", "server starts"] as const;
+/** Those without a value, by type. */
+const EMPTY = { 6: "client stops", 7: "client asks", 10: "server stops", 11: "server starts" } as const;
+const KINDS = Object.values(EMPTY);
+const VALUE = Uint8Array.of(1, 2, 3, 4, 5, 6);
 /** "IP2" and version 1. */
 const START = [0x49, 0x50, 0x32, 1];
 
 function parse(...bytes: number[]): string[] | null {
   const said = parseExtension(Uint8Array.from(bytes));
-  return said === null ? null : [...said];
+  return said === null ? null : [...said.keys()];
 }
 
-Deno.test("makeExtension() gives each announcement a type of its own, without a value", () => {
-  const made = KINDS.map((kind) => [...makeExtension(kind)]);
-  assert.deepEqual(made, [[...START, 6, 0], [...START, 10, 0], [...START, 11, 0]]);
-  assert.ok(made.every(({ length }) => length === EXTENSION_LENGTH));
-  for (const kind of KINDS) assert.deepEqual([...parseExtension(makeExtension(kind))!], [kind]);
+Deno.test("makeExtension() gives each statement a type of its own, and but for one no value", () => {
+  for (const [type, kind] of Object.entries(EMPTY)) {
+    const made = makeExtension(kind);
+    assert.deepEqual([...made], [...START, Number(type), 0]);
+    assert.equal(made.length, EXTENSION_LENGTH);
+    assert.deepEqual([...parseExtension(made)!], [[kind, new Uint8Array()]]);
+  }
+  const made = makeExtension("server sees", VALUE);
+  assert.deepEqual([...made], [...START, 12, 6, ...VALUE]);
+  assert.deepEqual([...parseExtension(made)!], [["server sees", VALUE]]);
 });
 
 Deno.test("parseExtension() skips fields of unknown types", () => {
@@ -37,15 +45,21 @@ Deno.test("parseExtension() takes nothing that is cut short, filled, of another 
   assert.equal(parse(...START, 6), null, "no length");
   assert.equal(parse(...START, 200, 1), null, "no value");
   assert.equal(parse(...START, 6, 0, 200, 3, 1, 2), null, "too little of a value");
-  assert.equal(parse(...START, 6, 1, 0), null, "a value where none belongs");
+  for (const type of Object.keys(EMPTY)) {
+    assert.equal(parse(...START, Number(type), 1, 0), null, "a value where none belongs");
+  }
+  assert.equal(parse(...START, 12, 0), null, "no value where one belongs");
+  for (const length of [5, 7]) {
+    assert.equal(parse(...START, 12, length, ...new Uint8Array(length)), null, "a value of another length");
+  }
   assert.equal(parse(0x49, 0x50, 0x32, 2, 6, 0), null, "another version");
   assert.equal(parse(0, ...START, 6, 0), null, "something before it");
 });
 
 Deno.test("parseExtension() reads any fields in any order", () => {
   const field = fc.oneof(
-    fc.constantFrom(6, 10, 11).map((type) => [type, 0]),
-    fc.tuple(fc.integer({ min: 12, max: 255 }), fc.uint8Array({ maxLength: 30 }))
+    fc.constantFrom(6, 7, 10, 11).map((type) => [type, 0]),
+    fc.tuple(fc.integer({ min: 13, max: 255 }), fc.uint8Array({ maxLength: 30 }))
       .map(([type, value]) => [type, value.length, ...value]),
   );
   fc.assert(fc.property(fc.array(field), (fields) => {

@@ -60,8 +60,8 @@ export function newRegistrar(
 
 /** The admitted peer and its previous place, or the refusal. */
 export function told(outcome: Outcome) {
-  if (outcome.kind === "searching" || outcome.kind === "left") return outcome.kind;
-  return outcome.kind === "refused" ? outcome.refusal : [outcome.peer.name, outcome.previous?.remote ?? null];
+  if (outcome.kind === "refused") return outcome.refusal;
+  return outcome.kind === "admitted" ? [outcome.peer.name, outcome.previous?.remote ?? null] : outcome.kind;
 }
 
 /** An admission at the server's only port. */

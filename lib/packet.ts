@@ -11,6 +11,11 @@ export const LAST_PORT = 65_535;
 /** From here on ports are assigned to nobody (RFC 6335). */
 export const FIRST_DYNAMIC_PORT = 49_152;
 
+/** A port of those. @param fraction which one, from 0 to below 1 */
+export function dynamicPort(fraction: number): number {
+  return FIRST_DYNAMIC_PORT + Math.floor(fraction * (LAST_PORT + 1 - FIRST_DYNAMIC_PORT));
+}
+
 /** Whether a value is the number of a UDP port. */
 export function isPort(value: unknown): value is number {
   return Number.isInteger(value) && value as number >= 1 && value as number <= LAST_PORT;

@@ -7,14 +7,16 @@ import { gatherHost, type HostSystem } from "../doctor/gather_host.ts";
 import { gatherInstance } from "../doctor/gather_instance.ts";
 import { gatherMtus } from "../doctor/gather_mtu.ts";
 import { beginOffloads } from "../doctor/gather_offloads.ts";
+import { gatherMapping } from "../doctor/gather_mapping.ts";
 import { gatherNat } from "../doctor/gather_nat.ts";
 import { gatherReach } from "../doctor/gather_reach.ts";
 import { judgeHost, judgeInstance } from "../doctor/judge.ts";
+import { judgeMapping } from "../doctor/mapping.ts";
 import { judgeMtu, unseenMtu } from "../doctor/mtu.ts";
 import { judgeNat } from "../doctor/nat.ts";
 import { judgeOffloads } from "../doctor/offloads.ts";
 import { Pinger } from "../doctor/pinger.ts";
-import { judgeReach } from "../doctor/reach.ts";
+import { judgeReach, type ReachFacts } from "../doctor/reach.ts";
 import { may, type RightsFacts } from "../doctor/rights.ts";
 import { judgeRunning, type RunningFacts } from "../doctor/running.ts";
 import { type InstanceSystem, type Sight, takeSight } from "../doctor/sight.ts";
@@ -127,10 +129,19 @@ async function probeWays(
 ): Promise<Finding[]> {
   const reach = sight.settings.mode === "client" ? await gatherReach(sight, system, pinger) : null;
   const mtus = pinger === null ? [unseenMtu()] : (await gatherMtus(sight, system, pinger)).map(judgeMtu);
-  const nat = measuresNat && reach !== null ? await gatherNat(sight, system, reach) : null;
+  const nat = measuresNat && reach !== null ? await probeNat(sight, system, reach) : [];
   return [
     ...reach === null ? [] : [judgeReach(reach)],
     ...mtus,
+    ...nat,
+  ];
+}
+
+async function probeNat(sight: Sight, system: DoctorSystem, reach: ReachFacts): Promise<Finding[]> {
+  const mapping = await gatherMapping(sight, system, reach);
+  const nat = await gatherNat(sight, system, reach);
+  return [
+    ...mapping === null ? [] : [judgeMapping(mapping)],
     ...nat === null ? [] : [judgeNat(nat)],
   ];
 }

@@ -1,5 +1,5 @@
 import type { News } from "../auth/news.ts";
-import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../auth/scheme.ts";
+import { makeAuthPayload, makeGoodbyePayload, makeQuestionPayload, type Scheme } from "../auth/scheme.ts";
 import type { Client } from "../client.ts";
 import type { Attempt } from "../client/ladder.ts";
 import type { Log } from "../log.ts";
@@ -41,6 +41,19 @@ export class AuthSender implements Disposable {
   sayGoodbye(): void {
     const payload = this.#make(makeGoodbyePayload);
     if (payload !== null) this.#sendPayload(payload);
+  }
+
+  /**
+   * Asks where the server sees this client, if it signs.
+   *
+   * @param prepare called with the payload before it is sent
+   * @throws {SysError} when it cannot be sent
+   */
+  ask(prepare: (payload: Uint8Array) => void): void {
+    const payload = this.#make(makeQuestionPayload);
+    if (payload === null) return;
+    prepare(payload);
+    this.#sendPayload(payload);
   }
 
   #make<P>(make: (scheme: Scheme, timestamp: number, randomBytes: Random["bytes"]) => P): P {

@@ -1,6 +1,6 @@
 import type { Step } from "../client/ladder.ts";
 import { isHostIpv4 } from "../ipv4.ts";
-import { FIRST_DYNAMIC_PORT, formatEndpoint, LAST_PORT } from "../packet.ts";
+import { dynamicPort, formatEndpoint } from "../packet.ts";
 import type { System } from "../ports.ts";
 import type { Remote } from "../settings/settings.ts";
 import { serversOf, type Setup, withPort } from "./client_setup.ts";
@@ -70,9 +70,7 @@ async function goOn(
 function changePort(setup: Setup, port: number, { random }: Pick<System, "random">): Move {
   const current = setup.settings.local.ports[0];
   const goesBack = current !== port && random.fraction() < 0.5;
-  const next = goesBack
-    ? port
-    : FIRST_DYNAMIC_PORT + Math.floor(random.fraction() * (LAST_PORT + 1 - FIRST_DYNAMIC_PORT));
+  const next = goesBack ? port : dynamicPort(random.fraction());
   const why = "as a NAT may keep a dead way for the one before";
   const line = `${silence(setup)}going from UDP port ${current} to ${next}, ${why}`;
   return { to: { ...setup, settings: withPort(setup.settings, next) }, line };

@@ -12,7 +12,7 @@ import { use } from "../use.ts";
 import { buildFragment, isAboutFragment } from "./fragment.ts";
 import { authWay } from "./gather_reach.ts";
 import { FRAGMENT_SECONDS, type NatFacts, searchOpen } from "./nat.ts";
-import type { ReachFacts } from "./reach.ts";
+import { type ReachFacts, whyUnasked } from "./reach.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 
 /** Milliseconds that a fragment's answer may take beyond its time. */
@@ -42,15 +42,14 @@ export async function gatherNat(
   const { setup, stands } = way;
   const { keepalive, peers: [peer] } = settings;
   const facts = {
-    ...{ ip: setup.outside.ip, server: setup.remote.ip, open: null, shut: null },
+    ...{ open: null, shut: null },
     keepalive: keepalive ?? (peer!.reply ? HEARTBEAT_SECONDS : 0),
   };
   if (stands) {
     return { ...facts, problem: "a tunnel stands, whose packets keep the way open: stop the client first" };
   }
-  if (reach.reach?.kind !== "accepted") {
-    return { ...facts, problem: "the server does not let this client in" };
-  }
+  const unasked = whyUnasked(reach);
+  if (unasked !== null) return { ...facts, problem: unasked };
   try {
     // Else this host would tell the server that nobody has the port.
     using _port = host.holdPort(

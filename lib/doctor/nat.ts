@@ -1,4 +1,3 @@
-import { isInNetwork, parseNetwork } from "../ipv4.ts";
 import { type Finding, fine, unseen } from "./finding.ts";
 
 /** Seconds after which Linux tells the sender of a fragment that the others are missing (net.ipv4.ipfrag_time). */
@@ -6,16 +5,8 @@ export const FRAGMENT_SECONDS = 30;
 /** Seconds in which every NAT keeps a way open. */
 const LEAST_SECONDS = 3;
 
-/** Addresses that are not those of hosts on the Internet. */
-const PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"].map((text) =>
-  parseNetwork(text)!
-);
-
 /** What was measured of the way between a client and its server. */
 export interface NatFacts {
-  /** Own outer address, and the server's. */
-  readonly ip: string;
-  readonly server: string;
   /** Seconds between auth packets; 0: none. */
   readonly keepalive: number;
   /** Why nothing was measured; null: something was. */
@@ -26,20 +17,18 @@ export interface NatFacts {
 }
 
 /** Judges whether a client sends often enough for the NATs on its way. */
-export function judgeNat({ ip, server, keepalive, problem, open, shut }: NatFacts): Finding {
-  const where = isPrivate(ip) && !isPrivate(server)
-    ? `${ip} is private, so there is a NAT on the way to ${server}`
-    : `no NAT can be seen by the addresses ${ip} and ${server}`;
-  if (problem !== null) return unseen("nat", where, problem);
+export function judgeNat({ keepalive, problem, open, shut }: NatFacts): Finding {
+  const unknown = "how long the way stays open without a packet";
+  if (problem !== null) return unseen("nat", unknown, problem);
   if (open === null) {
     return unseen(
       "nat",
-      where,
+      unknown,
       "the server's host did not tell of a fragment, so nothing could be measured: a firewall there drops it, or it is no Linux",
     );
   }
-  if (shut === null) return fine("nat", `${where}; the way is open for at least ${open} s without a packet`);
-  const what = `${where}; the way is open after ${open} s without a packet, and not after ${shut} s`;
+  if (shut === null) return fine("nat", `the way is open for at least ${open} s without a packet`);
+  const what = `the way is open after ${open} s without a packet, and not after ${shut} s`;
   if (keepalive !== 0 && keepalive < open) return fine("nat", what);
   return {
     ...{ topic: "nat", level: "fault", what },
@@ -48,10 +37,6 @@ export function judgeNat({ ip, server, keepalive, problem, open, shut }: NatFact
       : `this client sends every ${keepalive} s, so the server does not reach it in between`,
     cure: `keepalive = ${Math.max(LEAST_SECONDS, open - 2)}`,
   };
-}
-
-function isPrivate(ip: string): boolean {
-  return PRIVATE.some((network) => isInNetwork(ip, network));
 }
 
 /**

@@ -27,6 +27,12 @@ const ASK_SERVER =
   "its log, or ipipou status there, says of a refused auth packet why: another key or secret, a clock " +
   "that went back";
 
+/** Why the server cannot be asked for more; null: it lets this client in. */
+export function whyUnasked({ reach }: ReachFacts): string | null {
+  if (reach === null) return "only root can ask the server";
+  return reach.kind === "accepted" ? null : "the server does not let this client in";
+}
+
 /** Judges whether the server lets this client in. */
 export function judgeReach({ server, expectsReplies, reach }: ReachFacts): Finding {
   switch (reach?.kind) {

@@ -134,8 +134,8 @@ const DOCTOR_OPTIONS = optionsOf({
     kind: "switch",
     switch: "nat",
     help:
-      "Measure how long a NAT keeps a client's way open while nothing is sent, up to 30 seconds; it takes up to three " +
-      "minutes, and the client must not run",
+      "Tell the kind of NAT on a client's way, and if the client does not run, measure how long it keeps the way open " +
+      "while nothing is sent, up to 30 seconds; that takes up to three minutes",
   },
   "--json": { kind: "switch", switch: "json", help: "Print JSON, as docs/doctor.md describes it" },
 });

@@ -1,10 +1,10 @@
-import { type Setup, withPort } from "../daemon/client_setup.ts";
+import { serversOf, type Setup, withPort } from "../daemon/client_setup.ts";
 import { askPlace } from "../daemon/inquiry.ts";
 import { dynamicPort, type Endpoint } from "../packet.ts";
 import { authWay } from "./gather_reach.ts";
 import type { MappingFacts } from "./mapping.ts";
 import { type ReachFacts, whyUnasked } from "./reach.ts";
-import type { InstanceSystem, Sight } from "./sight.ts";
+import { type InstanceSystem, resolveInTime, type Sight } from "./sight.ts";
 
 /** UDP ports that are asked from beside the client's own. */
 const MORE_PORTS = 2;
@@ -13,7 +13,8 @@ const MOST_TRIES = 16;
 
 /**
  * Asks a client's server where it sees the client, by the client's UDP port and others. A question moves nobody at the
- * server, so a tunnel that stands stays as it is. From other ports only a server that has answered is asked.
+ * server, so a tunnel that stands stays as it is. From other ports only a server that has answered is asked. Then one
+ * that stands in for it is asked the same, if it has another address.
  *
  * @param reach whether the server accepts this client
  * @returns null: there is no way to ask
@@ -28,7 +29,7 @@ export async function gatherMapping(
   if (way === null) return null;
   const { setup, stands } = way;
   const own = ownEnd(setup);
-  const facts = { own, server: setup.remote, seen: [] };
+  const facts = { own, server: setup.remote, seen: [], elsewhere: null };
   const isKeyed = peer!.scheme.kind === "ed25519";
   const problem = isKeyed
     ? whyUnasked(reach)
@@ -45,10 +46,26 @@ export async function gatherMapping(
       if (as === null) break;
       seen.push({ port, as });
     }
-    return { ...facts, problem: null, seen };
+    const elsewhere = seen.length === 0 ? null : await askElsewhere(setup, system);
+    return { ...facts, problem: null, seen, elsewhere };
   } catch (error) {
     return { ...facts, problem: (error as Error).message };
   }
+}
+
+/** Asks the first other server that has another address. @returns null: there is none, or it does not answer */
+async function askElsewhere(
+  setup: Setup,
+  system: InstanceSystem["system"],
+): Promise<MappingFacts["elsewhere"]> {
+  for (const { host, port } of serversOf(setup.settings)) {
+    const ip = await resolveInTime(host!, system);
+    if (ip === null || ip === setup.remote.ip) continue;
+    const server = { ip, port: port! };
+    const as = await askPlace({ ...setup, remote: server }, system);
+    return as === null ? null : { server, as };
+  }
+  return null;
 }
 
 function ownEnd({ settings: { local: { ports } }, outside }: Setup): Endpoint {

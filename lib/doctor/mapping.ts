@@ -16,10 +16,12 @@ export interface MappingFacts {
   readonly problem: string | null;
   /** Of each port that the server answered to, the client's own first, as what it is seen. */
   readonly seen: readonly { readonly port: number; readonly as: Endpoint }[];
+  /** As what another server, at another address, sees the client's port; null: there is none, or it does not tell. */
+  readonly elsewhere: { readonly server: Endpoint; readonly as: Endpoint } | null;
 }
 
 /** Judges what kind of NAT is on a client's way, in the terms of RFC 4787. */
-export function judgeMapping({ own, server, problem, seen }: MappingFacts): Finding {
+export function judgeMapping({ own, server, problem, seen, elsewhere }: MappingFacts): Finding {
   const [first] = seen;
   if (problem !== null) return unseen("nat", guess(own.ip, server.ip), problem);
   if (first === undefined) {
@@ -30,14 +32,13 @@ export function judgeMapping({ own, server, problem, seen }: MappingFacts): Find
     );
   }
   const where = formatEndpoint(server);
+  const others = elsewhere === null ? "" : `; ${describeElsewhere(elsewhere, first.as)}`;
   if (seen.every(({ port, as }) => as.ip === own.ip && as.port === port)) {
-    return fine(
-      "nat",
-      `no NAT: ${where} sees this client by its own address and port, ${formatEndpoint(own)}`,
-    );
+    const what = `no NAT: ${where} sees this client by its own address and port, ${formatEndpoint(own)}`;
+    return fine("nat", what + others);
   }
   const as = `${where} sees ${formatEndpoint(own)} as ${formatEndpoint(first.as)}`;
-  return fine("nat", `a NAT: ${as}; it ${describePorts(seen)}, ${describeAddresses(seen)}`);
+  return fine("nat", `a NAT: ${as}; it ${describePorts(seen)}, ${describeAddresses(seen)}${others}`);
 }
 
 function guess(ip: string, server: string): string {
@@ -64,4 +65,15 @@ function describeAddresses(seen: MappingFacts["seen"]): string {
   return addresses.size === 1
     ? "at one address"
     : `at ${addresses.size} addresses of a pool (arbitrary address pooling): ${[...addresses].join(", ")}`;
+}
+
+function describeElsewhere(
+  { server, as }: NonNullable<MappingFacts["elsewhere"]>,
+  first: Endpoint,
+): string {
+  const [there, here] = [as, first].map(formatEndpoint);
+  const where = formatEndpoint(server);
+  return there === here
+    ? `${where} sees it as the same (endpoint-independent mapping)`
+    : `${where} sees it as ${there} (endpoint-dependent mapping)`;
 }

@@ -50,7 +50,9 @@ export async function takeSight(settings: Settings, { system, host }: InstanceSy
   const { devices, routes } = reader.lists({ routes: true });
   const listing = { devices, routes, fou: fou ?? [], nft: null };
   const observed = sortOut(listing, identityOf(settings), system.clock.now());
-  const server = settings.mode === "client" ? await findServer(settings, system) : null;
+  const server = settings.mode === "client"
+    ? await resolveInTime(settings.peers[0]!.remote.host!, system)
+    : null;
   return {
     settings,
     observed,
@@ -72,11 +74,11 @@ function listFou(reader: KernelReader, host: Host): readonly IpFou[] | null {
   }
 }
 
-async function findServer(
-  { peers }: Settings,
+/** Finds a host's IPv4 address. @returns null: it has none, or that takes too long */
+export async function resolveInTime(
+  host: string,
   { resolve, clock }: InstanceSystem["system"],
 ): Promise<string | null> {
-  const host = peers[0]!.remote.host!;
   return await inTime(resolve(host), TIME_LIMIT, clock).catch(() => null);
 }
 

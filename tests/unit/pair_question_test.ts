@@ -5,10 +5,13 @@ import type { MappingFacts } from "../../lib/doctor/mapping.ts";
 import type { ReachFacts } from "../../lib/doctor/reach.ts";
 import { takeSight } from "../../lib/doctor/sight.ts";
 import type { Host } from "../../lib/doctor_ports.ts";
-import { type Endpoint, parseUdpPacket } from "../../lib/packet.ts";
+import { makeAnswerPayload } from "../../lib/auth/answer.ts";
+import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../lib/packet.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
-import { clientSettings, hubOf, peersOf, World } from "./pair/world.ts";
+import { VirtualClock } from "./fake/clock.ts";
+import { newHost } from "./fake/scene.ts";
+import { clientSettings, hubOf, peersOf, schemeOf, World } from "./pair/world.ts";
 
 const ACCEPTED_HERE: ReachFacts = { server: "", expectsReplies: true, reach: { kind: "accepted", after: 1 } };
 const secret = "s";
@@ -150,4 +153,49 @@ Deno.test("gatherMapping() asks nobody without a key, without rights, or who let
   const ports = new Ports();
   ports.taken = Infinity;
   assert.equal((await ask(world, 0, ports))!.problem, "Cannot bind: EADDRINUSE");
+});
+
+Deno.test("gatherMapping() asks the first other server that has another address, if its own answers", async () => {
+  const answering = new Map([["192.0.2.7", 5], ["192.0.2.8", 6], ["192.0.2.9", 7]]);
+  const asked: string[] = [];
+  const clock = new VirtualClock();
+  const host = newHost({ latency: null, onSent: (packet) => receive(packet) }, clock);
+  const receive = (packet: Uint8Array) => {
+    const { source, destination, payload } = parseUdpPacket(packet)!;
+    const port = answering.get(destination.ip);
+    asked.push(formatEndpoint(destination));
+    if (port === undefined) return;
+    const seen = { ip: "198.51.100.2", port };
+    const random = (length: number) => new Uint8Array(length).fill(asked.length);
+    const answer = makeAnswerPayload(schemeOf(0, "server"), payload, seen, 1, random);
+    const reply = buildUdpPacket({ source: destination, destination: source, payload: answer }, 64);
+    for (const socket of host.replySockets) socket.put(reply);
+  };
+  const around = { system: host.start().system, host: new Ports().host };
+  const gather = async (...fallbacks: string[]) => {
+    asked.length = 0;
+    const settings: Settings = {
+      ...clientSettings(0),
+      fallbacks: fallbacks.map((name) => ({ host: name, port: 9 })),
+    };
+    const [peer] = settings.peers;
+    const remote = { host: "192.0.2.7", port: 9 };
+    const sight = await takeSight({ ...settings, peers: [{ ...peer!, remote }] }, around);
+    const gathering = gatherMapping(sight, around, ACCEPTED_HERE);
+    await clock.advance(60_000);
+    return (await gathering)!.elsewhere;
+  };
+  assert.equal(await gather(), null);
+  assert.equal(asked.length, 3);
+  assert.equal(await gather("192.0.2.7"), null);
+  assert.deepEqual(await gather("192.0.2.7", "lost.example", "192.0.2.8", "192.0.2.9"), {
+    server: { ip: "192.0.2.8", port: 9 },
+    as: { ip: "198.51.100.2", port: 6 },
+  });
+  assert.equal(asked.filter((place) => place === "192.0.2.8:9").length, 1);
+  assert.equal(await gather("192.0.2.6", "192.0.2.9"), null);
+  assert.ok(!asked.includes("192.0.2.9:9"));
+  answering.delete("192.0.2.7");
+  assert.equal(await gather("192.0.2.8"), null);
+  assert.ok(!asked.includes("192.0.2.8:9"));
 });

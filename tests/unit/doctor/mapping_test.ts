@@ -7,7 +7,7 @@ const SERVER = { ip: "192.0.2.1", port: 10_002 };
 /** @param seen each as PORT IP PORT */
 function judge(seen: readonly (readonly [number, string, number])[], fields: Partial<MappingFacts> = {}) {
   const { topic, level, what, why } = judgeMapping({
-    ...{ own: OWN, server: SERVER, problem: null },
+    ...{ own: OWN, server: SERVER, problem: null, elsewhere: null },
     seen: seen.map(([port, ip, to]) => ({ port, as: { ip, port: to } })),
     ...fields,
   });
@@ -53,6 +53,24 @@ Deno.test("judgeMapping() tells no NAT from one that keeps ports, changes them, 
   assert.equal(
     judge([[10_001, OWN.ip, 1_024]]),
     `${nat(1_024, OWN.ip)}changed the port (no port preservation), at one address`,
+  );
+});
+
+Deno.test("judgeMapping() tells by a second server whether the mapping depends on it", () => {
+  const a = "198.51.100.2";
+  const elsewhere = (port: number) => ({ server: { ip: "203.0.113.1", port: 9 }, as: { ip: a, port } });
+  const seen = [[10_001, a, 1_024]] as const;
+  assert.match(
+    judge(seen, { elsewhere: elsewhere(1_024) }),
+    /^ok: .*, at one address; 203\.0\.113\.1:9 sees it as the same \(endpoint-independent mapping\)$/,
+  );
+  assert.match(
+    judge(seen, { elsewhere: elsewhere(1_025) }),
+    /; 203\.0\.113\.1:9 sees it as 198\.51\.100\.2:1025 \(endpoint-dependent mapping\)$/,
+  );
+  assert.match(
+    judge([[10_001, OWN.ip, 10_001]], { elsewhere: elsewhere(5) }),
+    /^ok: no NAT: .*10\.0\.0\.2:10001; 203\.0\.113\.1:9 sees it as 198\.51\.100\.2:5 /,
   );
 });
 

@@ -1,7 +1,7 @@
 import { must } from "../../tools/command.ts";
 import type { Scenario } from "../e2e/scenario.ts";
 
-const IPERF_SECONDS = 4;
+const IPERF_SECONDS = 2;
 
 /** Writes a line to standard output. */
 export function print(line: string): void {

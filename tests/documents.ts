@@ -2,7 +2,7 @@
 
 const ROOT = new URL("../", import.meta.url);
 
-/** A fenced block of commands for a shell, or of settings. */
+/** A fenced block of commands for a shell, or of settings: one that says its language. */
 export interface Block {
   /** Path below the root. */
   readonly document: string;
@@ -31,6 +31,13 @@ const PACKAGE: Elsewhere = {
     ["tests/packages/files_test.ts", "the tar.gz is unpacked into /usr/local, and removed…"],
     ["tests/packages/life/systemd_test.ts", "packages upgrade without a lost packet, and leave nothing…"],
     ["tests/packages/life/router_test.ts", "packages for routers run without glibc, upgrade…"],
+  ],
+};
+const REPOSITORY: Elsewhere = {
+  why: "needs a release, and whole systems that install from it; that test takes the files from the document",
+  tests: [
+    ["tests/packages/repository_test.ts", "apt of … installs from the release…"],
+    ["tests/packages/repository_test.ts", "dnf5 installs from the release…"],
   ],
 };
 const FOLDER: Elsewhere = {
@@ -84,12 +91,18 @@ export const TRIED: Readonly<Record<string, Readonly<Record<string, typeof LAB |
     "server = true": LAB,
     "ipipou peer add hub office": LAB,
   },
+  "docs/log.md": {
+    // By a stand-in for journalctl that prints the server's log.
+    "journalctl -fu": LAB,
+  },
   "docs/install.md": {
     "apt install": PACKAGE,
     "rpm --install": PACKAGE,
     "tar -xzf ipipou-1": PACKAGE,
     "apk add": PACKAGE,
     "opkg update": PACKAGE,
+    "Types: deb": REPOSITORY,
+    "[ipipou]": REPOSITORY,
     "tar -xzf ipipou-x": FOLDER,
     "npx --yes deno@2.8.3 task build": TASK,
     "npx --yes deno@2.8.3 task packages": TASK,
@@ -138,9 +151,9 @@ export function readDocuments(): ReadonlyMap<string, string> {
   return new Map(paths.map((path) => [path, Deno.readTextFileSync(new URL(path, ROOT))]));
 }
 
-/** The blocks of shell commands and of TOML in a document, without the indentation of a list. */
+/** The blocks of commands and settings in a document, without the indentation of a list. */
 export function blocksIn(document: string, markdown: string): Block[] {
-  return [...markdown.matchAll(/^( *)```(?:sh|toml)\n(.*?)^ *```$/gms)].map((found) => {
+  return [...markdown.matchAll(/^( *)```\w+\n(.*?)^ *```$/gms)].map((found) => {
     const [, indent, text] = found;
     return {
       document,

@@ -20,11 +20,12 @@ async function withPair(): Promise<Reader> {
   return reader;
 }
 
-Deno.test("what docs/install.md and docs/status.md show works as written", async () => {
+Deno.test("what docs/install.md, docs/status.md and docs/log.md show works as written", async () => {
+  const log = await Document.read("docs/log.md");
   const install = await Document.read("docs/install.md");
   const status = await Document.read("docs/status.md");
   await using reader = await withPair();
-  await reader.start("server", RUN, WAITING);
+  const server = await reader.start("server", RUN, WAITING);
   const told = await reader.run("client", install.block("ipipou --config office --dry-run"));
   assert.match(told, /^ip link add name ipipou1 /m);
   // killall ends all processes of that name that it sees, so it sees none of another test's.
@@ -40,6 +41,12 @@ Deno.test("what docs/install.md and docs/status.md show works as written", async
   const [instance, tunnel] = answer.trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual([instance.name, instance.tunnels, tunnel.ifname], ["ipipou1", 1, "ipipou1"]);
   assert.deepEqual(await client.kill(), { code: 0 });
+  await server.waitForLine(/ event=shut-out /, PATIENCE);
+  await reader.write("server", "log", `${server.lines.join("\n")}\n`);
+  await reader.standIn("journalctl", "exec cat /etc/ipipou/log");
+  const shutOut = await reader.run("server", log.block("journalctl -fu"));
+  assert.match(shutOut, /^.* event=shut-out peer=ipipou1 why=good-bye\n$/);
+  log.assertDone();
   install.assertDone();
   status.assertDone();
 });

@@ -111,3 +111,15 @@ Deno.test("each key of a table that a sentence of the documents names is one", (
   assert.ok(named.length > 20);
   assert.deepEqual(named.filter((key) => !keys.includes(key)), []);
 });
+
+Deno.test("README can be read in two minutes, and has one picture and a link for each way to install", async () => {
+  const readme = await read("README.md");
+  assert.ok(new TextEncoder().encode(readme).length <= 5_120);
+  assert.equal(readme.match(/!\[/g)?.length, 1);
+  const [ways = ""] = (await read("docs/install.md")).split("## The executable alone");
+  const anchors = [...ways.matchAll(/^## (.*)$/gm)].map(([, name]) =>
+    name!.toLowerCase().replaceAll(" ", "-")
+  );
+  assert.ok(anchors.length > 5);
+  for (const anchor of anchors) assert.ok(readme.includes(`(docs/install.md#${anchor})`), anchor);
+});

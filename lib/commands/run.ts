@@ -134,7 +134,8 @@ async function offerStatus(
     const socket = await openStatusSocket(identity.config ?? settings.name);
     return new StatusService(socket, { settings, kernel, service, clock, log, ...identity });
   } catch (error) {
-    log.info(`${(error as Error).message}: ipipou status can only ask the kernel`);
+    const loss = "ipipou status can only ask the kernel";
+    log.warning(`Cannot offer a status: ${(error as Error).message}; ${loss}`, null);
     return null;
   }
 }

@@ -119,7 +119,8 @@ function socketOf(name: string, unasked: readonly Unasked[], system: StatusSyste
 
 function cureOf(pid: number, there: Unasked | undefined): string | null {
   if (there?.kind === "forbidden") return FORBIDDEN_CURE;
-  if (there?.kind !== "late") return null;
+  if (there === undefined) return "what it logged at its start says why";
+  if (there.kind !== "late") return null;
   return `if it stays so: kill -9 ${pid}, and start it again, which takes over what is here`;
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ADMIN_RULES } from "../lab/admin_rules.ts";
 import { ADDRESS } from "../lab/network.ts";
-import { INNER, IPIPOU, linkPrograms, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import type { Process } from "../lab/process.ts";
+import { INNER, IPIPOU, linkPrograms, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
@@ -232,6 +233,38 @@ Deno.test("a device may be given by an alternative name, and a standing tunnel o
   await next.waitForLine(/ip address add 172\.29\.0\.1\/32/, PATIENCE);
   await scenario.ping("client");
   for (const process of [client, next]) assert.equal((await process.kill()).code, 0);
+});
+
+/** Makes everything read-only but /tmp, from where nothing can be executed, hides /proc/sys, and runs the rest. */
+const READ_ONLY = `for place in / /run /var /var/lib; do
+  if mountpoint -q $place; then mount -o remount,bind,ro $place; fi
+done
+mount -t tmpfs -o noexec tmpfs /tmp
+mount -t tmpfs -o ro tmpfs /proc/sys
+exec env -i "$@"`;
+
+Deno.test("with a read-only root, an empty environment and no /proc/sys it runs, and says what it cannot keep", async () => {
+  await using scenario = await Scenario.create();
+  const keys = makeKeys();
+  const bare = (...argv: string[]) => ["sh", "-ec", READ_ONLY, "sh", ...argv];
+  const touched = await scenario.network.run("server", bare("/usr/bin/touch", "/run/ipipou-test"));
+  assert.match(touched.stderr, /Read-only file system/);
+  const start = (host: "server" | "client", ...argv: string[]) =>
+    scenario.network.spawn(host, bare(IPIPOU, "--no-log-time", "-n1", "-b@eth0", ...argv));
+  const server = start("server", "-s", "--auth-remote-pubkey-b64", keys.publicKey);
+  await server.waitForLine(/waiting for clients/, PATIENCE);
+  const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
+  const client = start("client", ...remote, "--auth-key-b64", keys.privateKey);
+  await server.waitForLine(/tunnel up/, PATIENCE);
+  await scenario.ping("client");
+  const { stdout } = await scenario.network.run("server", bare(IPIPOU, "status"));
+  assert.match(stdout, /it has no socket to be asked at/);
+  for (const process of [client, server]) assert.equal((await process.kill()).code, 0);
+  const count = ({ lines }: Process, text: string) => lines.filter((line) => line.includes(text)).length;
+  for (const process of [server, client]) {
+    assert.equal(count(process, "Warning: Cannot offer a status: Read-only file system"), 1);
+  }
+  assert.equal(count(server, "Warning: Cannot write /var/lib/ipipou/ipipou1.replays.json: Read-only"), 1);
 });
 
 Deno.test("the program needs no other programs or environment, and a client neither nft nor libnetfilter_queue", async () => {

@@ -217,7 +217,7 @@ Deno.test("showStatus() tells a process that does not answer from none, with exi
   const cases: [There, RegExp][] = [
     [late, /process 77 runs it: no answer within 5 s\n {2}if it stays so: kill -9 77, and start it again, /],
     [forbidden, /process 77 runs it: Permission denied\n {2}ask as root, or as one of its folder's group\n/],
-    [null, /process 77 runs it: it has no socket to be asked at\n {2}state /],
+    [null, /process 77 runs it: it has no socket to be asked at\n {2}what it logged at its start says why\n/],
   ];
   for (const [there, text] of cases) {
     const fields = {

@@ -1,3 +1,4 @@
+import { ANSWER_LENGTH } from "../auth/answer.ts";
 import { makeNewsReader, type News, type NewsReader } from "../auth/news.ts";
 import { makeReplyVerifier, type ReplyVerifier } from "../auth/proof.ts";
 import { ANNOUNCEMENT_LENGTH, authPayloadLength } from "../auth/scheme.ts";
@@ -31,7 +32,7 @@ interface ReplyPath {
 interface RepliesContext {
   readonly system: Pick<System, "clock" | "openReplySocket">;
   readonly log: Log;
-  /** Called with the length of each payload that has the form of a reply or of news. */
+  /** Called with the length of each payload that has the form of a reply, of news, or of an answer. */
   readonly onDatagram: (length: number) => void;
   /** Called once for each auth packet whose reply has come. */
   readonly onAccepted: () => void;
@@ -65,7 +66,9 @@ export class Replies implements Disposable {
 
   constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, context: RepliesContext) {
     const { remote, port } = path;
-    const lengths = [authPayloadLength(scheme), ANNOUNCEMENT_LENGTH];
+    // Doctor's questions come from this client's port: their answers are no data either.
+    const answers = scheme.kind === "ed25519" ? [ANSWER_LENGTH] : [];
+    const lengths = [authPayloadLength(scheme), ANNOUNCEMENT_LENGTH, ...answers];
     const source = { ip: parseIpv4(remote.ip)!, port: remote.port };
     this.#remote = remote;
     const form = { source, port, payloadLengths: lengths };

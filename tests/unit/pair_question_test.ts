@@ -106,6 +106,15 @@ Deno.test("gatherMapping() learns where the server sees three ports, and moves n
   }
 });
 
+Deno.test("gatherMapping() does not pass for data at the client that runs", async () => {
+  const world = await connected();
+  for (let time = 0; time < 5; time++) {
+    world.sendData(0);
+    assert.equal((await ask(world))!.seen.length, 3, world.story);
+  }
+  assert.ok(world.clients[0]!.hasLogged(/but nothing comes out of the tunnel/), world.story);
+});
+
 Deno.test("gatherMapping() asks again if something is lost, and takes a port that nobody has", async () => {
   const world = await connected();
   world.natOf(0).losses = 2;

@@ -22,7 +22,7 @@ export async function makeTestRelease(): Promise<void> {
   const folder = `${FOLDER}/keys`;
   await must(["rm", "-rf", folder]);
   await must(["mkdir", "-p", folder]);
-  for (const { file } of [KEYS.openpgp, STRANGER]) await makeOpenPgpKey(file);
+  for (const { file } of [KEYS.openpgp, STRANGER]) await makeOpenPgpKeys(file);
   await must(["openssl", "genrsa", "-out", KEYS.apk, "2048"]);
   await must(["signify-openbsd", "-G", "-n", "-p", `${folder}/opkg.pub`, "-s", KEYS.opkg]);
   const release = {
@@ -35,17 +35,24 @@ export async function makeTestRelease(): Promise<void> {
   await makeRelease(release);
 }
 
-async function makeOpenPgpKey(file: string): Promise<void> {
+/** Makes a file with new private keys. */
+export async function makeOpenPgpKeys(file: string, { count = 1, passphrase = "" } = {}): Promise<void> {
   const home = await Deno.makeTempDir({ prefix: "ipipou-gpg-" });
-  const gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", ""];
-  await must([
-    ...gpg,
-    "--quick-generate-key",
-    "A throw-away key <throw@away.example>",
-    "rsa3072",
-    "sign",
-    "1d",
-  ]);
+  const gpg = [
+    "gpg",
+    "--homedir",
+    home,
+    "--batch",
+    "--quiet",
+    "--pinentry-mode",
+    "loopback",
+    "--passphrase",
+    passphrase,
+  ];
+  for (let number = 0; number < count; number++) {
+    const owner = `Throw-away key ${number} <throw@away.example>`;
+    await must([...gpg, "--quick-generate-key", owner, "rsa3072", "sign", "1d"]);
+  }
   await must([...gpg, "--armor", "--output", file, "--export-secret-keys"]);
   await must(["gpgconf", "--homedir", home, "--kill", "all"]);
   await Deno.remove(home, { recursive: true });

@@ -4,7 +4,7 @@ import { indexForApt } from "../../tools/release/indexes.ts";
 import { OpenPgp } from "../../tools/release/openpgp.ts";
 import { VERSION } from "./made.ts";
 import { makeStandIns } from "./stand_ins.ts";
-import { KEYS, RELEASE, serve, STRANGER } from "./repository.ts";
+import { KEYS, makeOpenPgpKeys, RELEASE, serve, STRANGER } from "./repository.ts";
 import { type Release, Root } from "./roots.ts";
 
 const INSTALL = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
@@ -182,4 +182,38 @@ Deno.test("SHA256SUMS names all files, and is signed as the index for opkg is", 
   await Deno.remove(home, { recursive: true });
   const index = `${RELEASE}/openwrt/${Deno.build.arch}/Packages`;
   await must(["signify-openbsd", "-V", "-p", `${RELEASE}/ipipou.pub`, "-m", index, "-x", `${index}.sig`]);
+});
+
+Deno.test("OpenPgp.open() refuses a file with several keys, with a public one, and a key that it cannot sign with", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "ipipou-keys-" });
+  const path = (name: string) => `${folder}/${name}.asc`;
+  await makeOpenPgpKeys(path("one"));
+  await makeOpenPgpKeys(path("two"), { count: 2 });
+  await makeOpenPgpKeys(path("locked"), { passphrase: "a passphrase" });
+  await using one = await OpenPgp.open({ file: path("one") });
+  await one.writePublicKey(path("public"));
+  const open = async (name: string) => {
+    await using _ = await OpenPgp.open({ file: path(name) });
+  };
+  await assert.rejects(open("two"), /^Error: Cannot sign by RELEASE_OPENPGP_KEY: there are 2 private keys: /);
+  await assert.rejects(
+    open("public"),
+    /^Error: Cannot sign by RELEASE_OPENPGP_KEY: there is no private key$/,
+  );
+  await assert.rejects(open("locked"), /No pinentry|No passphrase/);
+  await t.step("one that gpg has, by a name that others have, too", async () => {
+    const home = `${folder}/home`;
+    await Deno.mkdir(home, { mode: 0o700 });
+    Deno.env.set("GNUPGHOME", home);
+    await must(["gpg", "--batch", "--quiet", "--import", path("two")]);
+    await assert.rejects(OpenPgp.open({ name: "Throw-away" }), /there are 2 private keys: [0-9A-F]{40}, /);
+    await using second = await OpenPgp.open({ name: "Throw-away key 1" });
+    await second.writePublicKey(path("second"));
+    const shown = await must(["gpg", "--show-keys", path("second")]);
+    assert.match(shown, /key 1/);
+    assert.doesNotMatch(shown, /key 0/);
+    await must(["gpgconf", "--kill", "all"]);
+    Deno.env.delete("GNUPGHOME");
+  });
+  await Deno.remove(folder, { recursive: true });
 });

@@ -1,3 +1,6 @@
+import { createPrivateKey } from "node:crypto";
+import { publicKeyOf } from "./usign.ts";
+
 /** What a release is signed with. null: with nothing. */
 export interface Keys {
   /** File of an armoured OpenPGP private key without a passphrase, or the name of one that gpg's agent has. */
@@ -35,6 +38,23 @@ export async function readKeys(variable: (name: string) => string | undefined): 
     apk: await file(KEY_VARIABLES.apk),
     opkg: await file(KEY_VARIABLES.opkg),
   };
+}
+
+/** Looks whether the keys are what they should be: a release takes long, and needs them last. @throws {Error} */
+export async function requireKinds({ apk, opkg }: Pick<Keys, "apk" | "opkg">): Promise<void> {
+  if (apk !== null && !isRsa(await Deno.readTextFile(apk))) {
+    const need = "must have an RSA private key in PEM, without a passphrase";
+    throw new Error(`Cannot sign: ${apk}, as ${KEY_VARIABLES.apk}, ${need}`);
+  }
+  if (opkg !== null) publicKeyOf(await Deno.readTextFile(opkg));
+}
+
+function isRsa(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === "rsa";
+  } catch {
+    return false;
+  }
 }
 
 /** What stays unsigned with these keys, a sentence each. */

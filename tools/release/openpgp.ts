@@ -1,5 +1,5 @@
 import { must } from "../command.ts";
-import type { Keys } from "./keys.ts";
+import { KEY_VARIABLES, type Keys } from "./keys.ts";
 
 /** Signs with an OpenPGP key, by gpg. */
 export class OpenPgp implements AsyncDisposable {
@@ -11,21 +11,32 @@ export class OpenPgp implements AsyncDisposable {
     this.#key = key;
   }
 
-  /** A key in a file gets a keyring of its own until disposed. @throws {Error} when gpg cannot use the key */
+  /** A key in a file gets a keyring of its own until disposed. @throws {Error} when gpg cannot sign with the key */
   static async open(key: NonNullable<Keys["openpgp"]>): Promise<OpenPgp> {
-    if ("name" in key) return new OpenPgp(null, key.name);
-    const home = await Deno.makeTempDir({ prefix: "ipipou-gpg-" });
+    const home = "file" in key ? await Deno.makeTempDir({ prefix: "ipipou-gpg-" }) : null;
     const keyring = new OpenPgp(home, "");
     try {
-      await keyring.#gpg("--import", key.file);
-      const listed = await keyring.#gpg("--with-colons", "--list-secret-keys");
-      const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(listed)?.[1];
-      if (fingerprint === undefined) throw new Error(`Cannot sign: there is no private key in ${key.file}`);
-      return new OpenPgp(home, fingerprint);
+      if ("file" in key) await keyring.#gpg("--import", key.file);
+      const opened = new OpenPgp(home, await keyring.#find("file" in key ? null : key.name));
+      // What it cannot do, as for want of a passphrase, must not come out when all is built.
+      await opened.#gpg("--output", "-", "--detach-sign", "/dev/null");
+      return opened;
     } catch (error) {
       await keyring[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** The fingerprint of a private key. One of several could be another one's here than where the rpms are signed. */
+  async #find(name: string | null): Promise<string> {
+    const which = name === null ? [] : ["--", name];
+    const listed = await this.#gpg("--with-colons", "--list-secret-keys", ...which);
+    const found = [...listed.matchAll(/^sec:.*\nfpr:+([0-9A-F]+):/gm)].map(([, fingerprint]) => fingerprint!);
+    if (found.length === 1) return found[0]!;
+    const several = `there are ${found.length} private keys: ${found.join(", ")}`;
+    throw new Error(
+      `Cannot sign by ${KEY_VARIABLES.openpgp}: ${found.length === 0 ? "there is no private key" : several}`,
+    );
   }
 
   /** Writes an armoured signature of a file beside it. @param ending of the signature's name */
@@ -45,12 +56,16 @@ export class OpenPgp implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#home === null) return;
-    await must(["gpgconf", "--homedir", this.#home, "--kill", "all"]);
-    await Deno.remove(this.#home, { recursive: true });
+    try {
+      await must(["gpgconf", "--homedir", this.#home, "--kill", "all"]);
+    } finally {
+      await Deno.remove(this.#home, { recursive: true });
+    }
   }
 
   async #gpg(...args: string[]): Promise<string> {
-    const home = this.#home === null ? [] : ["--homedir", this.#home];
+    // A key in a file has no passphrase, so nobody is asked for one.
+    const home = this.#home === null ? [] : ["--homedir", this.#home, "--pinentry-mode", "error"];
     const key = this.#key === "" ? [] : ["--local-user", this.#key];
     return await must([
       "gpg",

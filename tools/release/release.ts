@@ -8,7 +8,7 @@ import { ensurePackages } from "../packages.ts";
 import { say } from "../say.ts";
 import { indexForApk } from "./apk_index.ts";
 import { filesIn, indexForApt, indexForDnf, indexForOpkg } from "./indexes.ts";
-import { describeUnsigned, KEY_VARIABLES, type Keys, readKeys } from "./keys.ts";
+import { describeUnsigned, KEY_VARIABLES, type Keys, readKeys, requireKinds } from "./keys.ts";
 import { apkKeyName } from "./nfpm.ts";
 import { releaseNotes } from "./notes.ts";
 import { OpenPgp } from "./openpgp.ts";
@@ -48,6 +48,7 @@ export interface ReleaseOptions {
 /** Makes a release. @throws {Error} when a part cannot be made or signed; then the folder is as it was */
 export async function makeRelease(options: ReleaseOptions): Promise<void> {
   const { folder, keys } = options;
+  await requireKinds(keys);
   const staged = `${folder}.new`;
   await must(["rm", "-rf", staged]);
   await Deno.mkdir(staged, { recursive: true });

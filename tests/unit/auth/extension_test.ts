@@ -43,6 +43,7 @@ Deno.test("parseExtension() takes nothing that is cut short, filled, of another 
   assert.equal(parse(), null);
   for (let length = 1; length < START.length; length++) assert.equal(parse(...START.slice(0, length)), null);
   assert.equal(parse(...START, 6), null, "no length");
+  assert.equal(parse(...START, 6, 0, 200), null, "no length of an unknown one");
   assert.equal(parse(...START, 200, 1), null, "no value");
   assert.equal(parse(...START, 6, 0, 200, 3, 1, 2), null, "too little of a value");
   for (const type of Object.keys(EMPTY)) {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describeApk } from "../../../tools/release/apk_index.ts";
-import { describeUnsigned, type Keys, readKeys } from "../../../tools/release/keys.ts";
+import { describeUnsigned, type Keys, readKeys, requireKinds } from "../../../tools/release/keys.ts";
 import { releaseNotes } from "../../../tools/release/notes.ts";
 import { formatSbom, partsOfExecutable } from "../../../tools/release/sbom.ts";
 import { publicKeyOf } from "../../../tools/release/usign.ts";
@@ -71,6 +71,30 @@ Deno.test("publicKeyOf() refuses keys with a passphrase, and what is no key, wit
   for (const text of [secretKey({ algorithm: "RW" }), "secret", ""]) {
     assert.throws(() => publicKeyOf(text), { message: /has no secret key of usign or signify$/ });
   }
+});
+
+Deno.test("requireKinds() refuses keys of another kind, or with a passphrase, without saying what they are", async () => {
+  const path = await Deno.makeTempFile({ prefix: "ipipou-key-" });
+  const check = async (kind: "apk" | "opkg", text: string) => {
+    await Deno.writeTextFile(path, text);
+    await requireKinds({ apk: null, opkg: null, [kind]: path });
+  };
+  const form = { type: "pkcs8", format: "pem" } as const;
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const other = generateKeyPairSync("ed25519").privateKey.export(form);
+  const locked = privateKey.export({ ...form, cipher: "aes-256-cbc", passphrase: "a passphrase" });
+  await requireKinds({ apk: null, opkg: null });
+  await check("apk", String(privateKey.export(form)));
+  await check("opkg", secretKey());
+  const spki = publicKey.export({ type: "spki", format: "pem" });
+  for (const text of [other, locked, spki, "secret", ""]) {
+    await assert.rejects(check("apk", String(text)), {
+      message:
+        `Cannot sign: ${path}, as RELEASE_APK_KEY, must have an RSA private key in PEM, without a passphrase`,
+    });
+  }
+  await assert.rejects(check("opkg", secretKey({ rounds: 42 })), /has a passphrase/);
+  await Deno.remove(path);
 });
 
 /** A gzip member with a file as tar has it, which may say where the archive ends. */

@@ -28,7 +28,9 @@ Deno.test("makeExtension() gives each statement a type of its own, and but for o
   }
   const made = makeExtension("server sees", VALUE);
   assert.deepEqual([...made], [...START, 12, 6, ...VALUE]);
-  assert.deepEqual([...parseExtension(made)!], [["server sees", VALUE]]);
+  for (const others of [[], [6, 0], [200, 1, 9]]) {
+    assert.deepEqual(parseExtension(Uint8Array.of(...made, ...others))!.get("server sees"), VALUE);
+  }
 });
 
 Deno.test("parseExtension() skips fields of unknown types", () => {

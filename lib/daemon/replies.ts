@@ -67,8 +67,7 @@ export class Replies implements Disposable {
   constructor({ scheme, maxTimeDiscrepancy }: Peer, path: ReplyPath, context: RepliesContext) {
     const { remote, port } = path;
     // Doctor's questions come from this client's port: their answers are no data either.
-    const answers = scheme.kind === "ed25519" ? [ANSWER_LENGTH] : [];
-    const lengths = [authPayloadLength(scheme), ANNOUNCEMENT_LENGTH, ...answers];
+    const lengths = [authPayloadLength(scheme), ANNOUNCEMENT_LENGTH, ANSWER_LENGTH];
     const source = { ip: parseIpv4(remote.ip)!, port: remote.port };
     this.#remote = remote;
     const form = { source, port, payloadLengths: lengths };

@@ -208,3 +208,45 @@ Deno.test("gatherMapping() asks the first other server that has another address,
   assert.equal(await gather("192.0.2.8"), null);
   assert.ok(!asked.includes("192.0.2.8:9"));
 });
+
+/** Where the server sees the port of a client that asks it alone. @param answers what comes at each question */
+async function seenBy(
+  answers: (question: number, answer: Uint8Array) => readonly { payload: Uint8Array; after: number }[],
+): Promise<readonly number[]> {
+  const clock = new VirtualClock();
+  let count = 0;
+  const host = newHost({ latency: null, onSent: (packet) => receive(packet) }, clock);
+  const receive = (packet: Uint8Array) => {
+    const { source, destination, payload: question } = parseUdpPacket(packet)!;
+    const seen = { ip: "198.51.100.2", port: ++count };
+    const random = (length: number) => new Uint8Array(length).fill(count);
+    const answer = makeAnswerPayload(schemeOf(0, "server"), question, seen, 1, random);
+    for (const { payload, after } of answers(count, answer)) {
+      const reply = buildUdpPacket({ source: destination, destination: source, payload }, 64);
+      clock.waitUntil(clock.now() + after).then(() => {
+        for (const socket of host.replySockets) socket.put(reply);
+      });
+    }
+  };
+  const around = { system: host.start().system, host: new Ports().host };
+  const settings = clientSettings(0);
+  const remote = { host: "192.0.2.7", port: 9 };
+  const sight = await takeSight({ ...settings, peers: [{ ...settings.peers[0]!, remote }] }, around);
+  const gathering = gatherMapping(sight, around, ACCEPTED_HERE);
+  await clock.advance(60_000);
+  return (await gathering)!.seen.map(({ as: { port } }) => port);
+}
+
+Deno.test("gatherMapping() takes an answer that comes after it has asked again", async () => {
+  assert.deepEqual(await seenBy((_, payload) => [{ payload, after: 1_500 }]), [1, 3, 5]);
+});
+
+Deno.test("gatherMapping() reads no more than 64 datagrams that are forged", async () => {
+  const flood = (forged: number) =>
+    seenBy((_, payload) => [
+      ...Array.from({ length: forged }, () => ({ payload: payload.with(70, payload[70]! ^ 1), after: 1 })),
+      { payload, after: 2 },
+    ]);
+  assert.deepEqual(await flood(63), [1, 2, 3]);
+  assert.deepEqual(await flood(64), []);
+});

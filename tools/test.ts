@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { prepareMachine } from "../tests/lab/aarch64.ts";
 import { prepareKernel } from "../tests/lab/kernel.ts";
 import { labPackages } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
@@ -147,6 +148,8 @@ function packageStages(options: Options, executable: Stage): Stage[] {
     checks("routers", () => done(makeRouters())),
     tests("files of packages", () => testHere(["tests/packages/files_test.ts"], options)),
     tests("repositories", () => testHere(["tests/packages/repository_test.ts"], options)),
+    checks("a machine with pages of 16 KiB", () => done(prepareMachine())),
+    tests("pages of 16 KiB", () => testHere(["tests/packages/aarch64_test.ts"], options)),
     tests("lives of packages", () => testInMachines(["tests/packages/life"], options)),
   ];
 }

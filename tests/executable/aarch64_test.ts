@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Outcome, run } from "../../tools/command.ts";
 import { build } from "../../tools/build.ts";
+import { fitsAllPages } from "../read_elf.ts";
 
 /** A processor without pointer authentication, which the default one has and which is slow to emulate. */
 const EMULATOR = ["qemu-aarch64-static", "-cpu", "cortex-a53", "-L", "/usr/aarch64-linux-gnu"];
@@ -50,4 +51,9 @@ Deno.test("the executable for aarch64 runs and calls C libraries", async (t) => 
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("the executable for aarch64 can be mapped with pages of any size", async () => {
+  const { path } = await build("aarch64-unknown-linux-gnu");
+  await fitsAllPages(path);
 });

@@ -106,7 +106,7 @@ async function findPackage(line: string | undefined): Promise<KernelPackage> {
  * Apt options that make one suite of this machine's own Debian mirror visible, with lists of their own, so
  * that the machine's configuration stays as it is.
  */
-async function privateSuite(suite: string): Promise<string[]> {
+export async function privateSuite(suite: string): Promise<string[]> {
   const targets = await must([
     "apt-get",
     "indextargets",
@@ -160,35 +160,47 @@ async function build(wanted: KernelPackage, directory: string): Promise<void> {
   }
 }
 
-/** Packs busybox, the init script and the modules it loads (numbered in the order of loading) as a cpio archive. */
+/** Packs busybox, the init script and the modules it loads as a cpio archive. */
 async function makeInitramfs(work: string, kernel: Kernel): Promise<void> {
   const root = `${work}/initramfs`;
   for (const name of ["bin", "modules", "proc", "sys", "dev", "host", "overlay", "new"]) {
     await Deno.mkdir(`${root}/${name}`, { recursive: true });
   }
-  const busybox = `${root}/bin/busybox`;
-  await Deno.copyFile(`${work}/busybox/usr/bin/busybox`, busybox);
+  await Deno.copyFile(`${work}/busybox/usr/bin/busybox`, `${root}/bin/busybox`);
+  await copyModules(`${work}/kernel`, kernel.release, INITRAMFS_MODULES, `${root}/modules`);
+  await Deno.writeTextFile(`${root}/init`, INITRAMFS_INIT, { mode: 0o755 });
+  await packArchive(root, `${work}/initramfs.cpio`);
+  await Deno.remove(root, { recursive: true });
+}
+
+/**
+ * Copies modules of a kernel and those that they need, uncompressed, to a folder: in the order of their names they can be
+ * loaded.
+ *
+ * @param root of the unpacked packages; depmod has been there
+ */
+export async function copyModules(
+  root: string,
+  release: string,
+  modules: readonly string[],
+  folder: string,
+): Promise<void> {
   const files = new Set<string>();
-  for (const module of INITRAMFS_MODULES) {
-    const modprobe = [
-      "modprobe",
-      "--dirname",
-      `${work}/kernel`,
-      "--set-version",
-      kernel.release,
-      "--show-depends",
-    ];
-    for (const [, file] of (await must([...modprobe, module])).matchAll(/^insmod (\S+)/gm)) files.add(file!);
+  for (const module of modules) {
+    const modprobe = ["modprobe", "--dirname", root, "--set-version", release, "--show-depends", module];
+    for (const [, file] of (await must(modprobe)).matchAll(/^insmod (\S+)/gm)) files.add(file!);
   }
   let number = 100;
   for (const file of files) {
-    const target = `${root}/modules/${number++}-${file.slice(file.lastIndexOf("/") + 1)}`;
+    const target = `${folder}/${number++}-${file.slice(file.lastIndexOf("/") + 1)}`;
     await Deno.copyFile(file, target);
-    if (target.endsWith(".xz")) await must([busybox, "unxz", target]);
+    if (target.endsWith(".xz")) await must(["xz", "--decompress", target]);
   }
-  await Deno.writeTextFile(`${root}/init`, INITRAMFS_INIT, { mode: 0o755 });
-  await must(["sh", "-c", "find . | cpio -o -H newc --quiet > ../initramfs.cpio"], { cwd: root });
-  await Deno.remove(root, { recursive: true });
+}
+
+/** Packs a folder as the kernel wants an initramfs. */
+export async function packArchive(folder: string, path: string): Promise<void> {
+  await must(["sh", "-c", 'find . | cpio -o -H newc -R 0:0 --quiet > "$0"', path], { cwd: folder });
 }
 
 async function describe(directory: string): Promise<Kernel> {

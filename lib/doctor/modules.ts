@@ -6,7 +6,14 @@ export type ModuleState = "loaded" | "loadable" | "missing" | "unknown";
 
 /** What a client needs of the kernel, and a server beyond that. */
 export const TUNNEL_MODULES = ["fou", "ipip"] as const;
-export const GATE_MODULES = ["nf_tables", "nft_fib_ipv4", "nft_ct", "nft_queue", "nfnetlink_queue"] as const;
+export const GATE_MODULES = [
+  "nf_tables",
+  "nft_fib_ipv4",
+  "nft_ct",
+  "nft_limit",
+  "nft_queue",
+  "nfnetlink_queue",
+] as const;
 
 /** A module's name. */
 export type ModuleName = typeof TUNNEL_MODULES[number] | typeof GATE_MODULES[number];

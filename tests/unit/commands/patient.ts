@@ -45,6 +45,7 @@ const MODULES = {
     "nf_tables",
     "nft_fib_ipv4",
     "nft_ct",
+    "nft_limit",
     "nft_queue",
     "nfnetlink_queue",
   ]

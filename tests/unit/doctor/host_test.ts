@@ -48,6 +48,7 @@ Deno.test("judgeModules() tells modules that are there from those that are missi
       "nf_tables": "loaded",
       "nft_fib_ipv4": "loaded",
       "nft_ct": "loaded",
+      "nft_limit": "loaded",
       "nft_queue": "loaded",
     } as const,
     "nfnetlink_queue": "missing" as const,
@@ -56,6 +57,11 @@ Deno.test("judgeModules() tells modules that are there from those that are missi
     "ok: fou and ipip are loaded",
     "fault: apt install linux-image-amd64",
   ]);
+  const limits = { ...gate, "nft_limit": "loadable", "nfnetlink_queue": "loaded" } as const;
+  assert.equal(
+    modulesOf(limits, { hasServer: true }).at(-1)!.what,
+    "nf_tables, nft_fib_ipv4, nft_ct, nft_queue and nfnetlink_queue loaded, nft_limit will be at a start",
+  );
 });
 
 Deno.test("installCommand() takes a kernel that tells no architecture for one of amd64", () => {

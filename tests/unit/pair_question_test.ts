@@ -156,7 +156,14 @@ Deno.test("gatherMapping() asks nobody without a key, without rights, or who let
   const unasked = async (reach: ReachFacts["reach"]) =>
     (await ask(world, 0, new Ports(), { ...ACCEPTED_HERE, reach }))!.problem;
   assert.equal(await unasked(null), "only root can ask the server");
-  assert.equal(await unasked({ kind: "silent", echoes: true }), "the server does not let this client in");
+  const shut: ReachFacts["reach"][] = [
+    { kind: "silent", echoes: true },
+    { kind: "unproven" },
+    { kind: "refused", from: "192.0.2.1", why: "port unreachable" },
+    { kind: "unsent", why: "EPERM", cure: null },
+    { kind: "unresolved" },
+  ];
+  for (const reach of shut) assert.equal(await unasked(reach), "the server does not let this client in");
   assert.ok(world.seen.length > before, "auth packets go on");
   assert.deepEqual(questions(world), []);
   const ports = new Ports();

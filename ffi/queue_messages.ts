@@ -32,7 +32,6 @@ export function parseQueueMessages(datagram: Uint8Array): QueueMessage[] {
 }
 
 function readPacket({ body }: Message): QueuedPacket | null {
-  if (body.byteLength < NFGENMSG) return null;
   const attributes = new Attributes(body, NFGENMSG);
   const header = attributes.bytes(NFQA.packetHeader);
   if (header === undefined || header.length < 4) return null;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Node } from "./pair/node.ts";
-import { clientSettings, hubOf, peersOf, World } from "./pair/world.ts";
+import { clientSettings, hubOf, peersOf, schemeOf, World } from "./pair/world.ts";
 
 /** The events of a node's log during `work`, without the word `event`, each as its values by key. */
 async function eventsDuring(node: Node, work: () => Promise<void>): Promise<Record<string, string>[]> {
@@ -46,6 +46,30 @@ Deno.test("A server's log has pairs for what becomes of its peers", async () => 
   assert.deepEqual(reload, [{ event: "reload" }]);
   assert.deepEqual(await eventsDuring(server, () => server.stop()), [
     { event: "stopping", signal: "SIGTERM" },
+  ]);
+});
+
+Deno.test("A server's log has the reason for which a peer is shut out, and who is there instead", async () => {
+  const world = new World();
+  await world.begin();
+  const { server } = world;
+  const [place] = world.placeOf(0)!.split(" ");
+  const [ip, port] = place!.split(":");
+  const displaced = await eventsDuring(server, async () => {
+    for (const client of [0, 1]) world.clients[client]!.kill();
+    server.host.receive(world.forge(1, ip!, Number(port)));
+    await world.pass(70);
+  });
+  assert.deepEqual(displaced.filter(({ event }) => event === "shut-out"), [
+    { event: "shut-out", peer: "p0", why: "displaced", by: "p1", remote: place },
+  ]);
+  const changed = await eventsDuring(server, async () => {
+    const [, , third] = peersOf();
+    server.reload(hubOf([...peersOf().slice(0, 2), { ...third!, scheme: schemeOf(1, "server") }]));
+    await world.pass(2);
+  });
+  assert.deepEqual(changed.filter(({ event }) => event === "shut-out"), [
+    { event: "shut-out", peer: "p2", why: "settings" },
   ]);
 });
 

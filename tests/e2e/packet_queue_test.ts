@@ -250,6 +250,16 @@ Deno.test("resize() takes effect while packets wait to be read, without losing a
   assert.deepEqual(await take(packets, 1), [numbered(99)]);
 });
 
+Deno.test("resize() makes room in the socket for a queue that is much longer", async () => {
+  using queue = openQueue({ maxLength: 1 });
+  using socket = openSocket();
+  queue.resize(1000);
+  for (let number = 0; number < 1000; number++) socket.send(numbered(number), FAR.ip);
+  await eventually("1,000 packets wait", () => counters()?.waiting === 1000);
+  const { droppedAsFull, droppedUnread } = counters()!;
+  assert.deepEqual({ droppedAsFull, droppedUnread }, { droppedAsFull: 0, droppedUnread: 0 });
+});
+
 Deno.test("PacketQueue.open() fails with exit code 20 when the queue is taken, and works once it is free", () => {
   const open = () => PacketQueue.open({ number: QUEUE, maxLength: 1, copyRange: 28 });
   const first = open();

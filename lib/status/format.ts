@@ -72,16 +72,25 @@ function isSaidOf([tunnel, ...others]: readonly TunnelStatus[], instance: Instan
 }
 
 /** The line that an instance begins with. @param isPart see `formatReports()` */
-export function describeInstance({ instance, tunnels }: Report, isPart: boolean): string {
-  const { name, config, role, local, dev, uptime, hub, heals } = instance;
+export function describeInstance(report: Report, isPart: boolean): string {
+  const count = isPart ? null : countUp(report);
+  return `${nameInstance(report.instance)}${count === null ? "" : `: ${count}`}`;
+}
+
+/** How many peers of a hub are up, in words. @returns null: it is no hub, or does not run */
+export function countUp({ instance: { hub, uptime }, tunnels }: Report): string | null {
+  if (!hub || uptime === null) return null;
+  return `${tunnels.filter(({ ok }) => ok).length} of ${tunnels.length} peers up`;
+}
+
+/** What an instance is, where, and for how long. */
+export function nameInstance({ name, config, role, local, dev, uptime, heals }: InstanceStatus): string {
   const title = config === null || config === name ? name : `${config} (${name})`;
   const where = local.length === 0 ? "" : ` at ${local.map(showPlace).join(", ")}`;
   const device = dev === null ? "" : ` by ${dev}`;
   const running = uptime === null ? "" : `, running for ${showDuration(uptime)}`;
   const repairs = heals === 0 ? "" : `, ${heals} ${heals === 1 ? "repair" : "repairs"}`;
-  const up = tunnels.filter(({ ok }) => ok).length;
-  const count = hub && uptime !== null && !isPart ? `: ${up} of ${tunnels.length} peers up` : "";
-  return `${title}: ${role ?? "instance"}${where}${device}${running}${repairs}${count}`;
+  return `${title}: ${role ?? "instance"}${where}${device}${running}${repairs}`;
 }
 
 function describeRefused({ refused }: InstanceStatus): string[] {

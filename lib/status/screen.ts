@@ -1,7 +1,9 @@
 import {
   alignColumns,
   byState,
+  countUp,
   describeInstance,
+  nameInstance,
   type Rate,
   rateKey,
   type Rates,
@@ -10,6 +12,8 @@ import {
 } from "./format.ts";
 import type { Report, TunnelStatus } from "./snapshot.ts";
 
+/** Columns from which there is room for sparklines beside what is wrong with a tunnel. */
+const ROOMY = 100;
 /** How many rates a sparkline shows. */
 const SPARK_LENGTH = 12;
 const SPARKS = "▁▂▃▄▅▆▇█";
@@ -63,7 +67,7 @@ export class Screen {
 
   /** The lines of the whole screen, none longer than it is wide. */
   lines({ columns, rows }: Size): string[] {
-    const body = this.#reports.flatMap((report) => this.#linesOf(report));
+    const body = this.#reports.flatMap((report) => this.#linesOf(report, columns));
     const room = Math.max(1, rows - 1);
     const shown = body.length <= room
       ? body
@@ -83,27 +87,37 @@ export class Screen {
     return this.#filter === "" ? HELP : `${HELP}   only: ${this.#filter}   Esc: all`;
   }
 
-  #linesOf(report: Report): string[] {
+  #linesOf(report: Report, columns: number): string[] {
     const { instance, tunnels } = report;
     const fitting = byState(tunnels).filter((tunnel) => this.#fits(tunnel, instance.name));
     if (fitting.length === 0 && this.#filter !== "") return [];
     const rows = fitting.map((tunnel) => [
-      ...[tunnel.name, tunnel.state, this.#traffic(report, tunnel), tunnel.why ?? ""],
+      ...[tunnel.name, tunnel.state, this.#traffic(report, tunnel, columns >= ROOMY), tunnel.why ?? ""],
     ]);
     return [
-      describeInstance(report, this.#isPart),
+      ...this.#heading(report, columns),
       ...instance.ok ? [] : [`  ${stateOf(instance)}`],
       ...rows.length === 0 ? [] : alignColumns(rows).map((line) => `  ${line}`),
     ];
   }
 
-  #traffic({ instance }: Report, tunnel: TunnelStatus): string {
+  /** Has the number of peers in a line of its own where it would be cut off. */
+  #heading(report: Report, columns: number): string[] {
+    const whole = describeInstance(report, this.#isPart);
+    const count = this.#isPart ? null : countUp(report);
+    return whole.length <= columns || count === null
+      ? [whole]
+      : [nameInstance(report.instance), `  ${count}`];
+  }
+
+  #traffic({ instance }: Report, tunnel: TunnelStatus, isDrawn: boolean): string {
     const key = rateKey(instance, tunnel);
     const rate = this.#rates.get(key);
     const history = this.#history.get(key) ?? [];
     return (["rx", "tx"] as const).map((way) => {
       const speed = rate === undefined ? "-" : `${showBytes(rate[way])}/s`;
-      return `${way} ${speed.padStart(10)} ${sparkline(history.map((rate) => rate[way]))}`;
+      const bars = isDrawn ? ` ${sparkline(history.map((rate) => rate[way]))}` : "";
+      return `${way} ${speed.padStart(10)}${bars}`;
     }).join("  ");
   }
 

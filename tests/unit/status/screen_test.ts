@@ -28,6 +28,17 @@ Deno.test("Screen shows an instance, its peers with their traffic, and which key
   ]);
 });
 
+Deno.test("Screen shows in 80 columns how many peers are up, and why one is not", () => {
+  const report = { ...REPORT, instance: sampleHub({ config: "hub", name: "ipipou0" }) };
+  assert.deepEqual(screenOf(report).lines({ columns: 80, rows: 24 }), [
+    "hub (ipipou0): server at 192.0.2.1:10001 by eth0, running for 2 h 5 min",
+    "  1 of 2 peers up",
+    "  bb  waiting  rx          -  tx          -  its first auth packet",
+    "  a   up       rx          -  tx          -",
+    "q quit   / show only",
+  ]);
+});
+
 Deno.test("Screen narrows to what is typed after /, until Esc", () => {
   const screen = screenOf();
   const names = () => screen.lines(SIZE).flatMap((line) => /^ {2}(\w+)/.exec(line)?.[1] ?? []);
@@ -63,7 +74,7 @@ Deno.test("Screen never has more lines or longer ones than fit", () => {
   const screen = screenOf({ instance: sampleHub(), tunnels });
   const lines = screen.lines({ columns: 20, rows: 10 });
   assert.equal(lines.length, 10);
-  assert.equal(lines[8], "… 4089 more lines");
+  assert.equal(lines[8], "… 4090 more lines");
   assert.ok(lines.every((line) => line.length <= 20));
 });
 

@@ -61,8 +61,11 @@ export interface ClientFacts {
   readonly packets: Packets | null;
 }
 
-const CURES: Partial<Record<Refusal, string>> = {
-  "wrong signature": "compare the client's public key, and the secret on both sides",
+/** What to do about auth packets that a server refuses. */
+export const CURES: Partial<Record<Refusal, string>> = {
+  "wrong signature":
+    "compare auth.remote-pubkey-b64 here with the client's public key, which ipipou doctor there names, and the " +
+    "secrets of both sides",
   "wrong token": "compare the token on both sides",
   "wrong length": "use the same way to authenticate on both sides",
   "time too far from ours": "set the clocks of both hosts",
@@ -72,6 +75,8 @@ const CURES: Partial<Record<Refusal, string>> = {
   "wrong remote port": "compare the peer's fou.remote with where it comes from",
   "moved too recently": "wait, or lower auth.move-interval",
 };
+
+const CURE_OF_ABSENCE = "start its client; if that runs, ipipou doctor there says why it does not get in";
 
 const FINE = { ok: true, why: null, cure: null } as const;
 
@@ -83,12 +88,12 @@ export function judgePeer(facts: PeerFacts): Verdict {
   switch (admission) {
     case "none": {
       const why = missingHost === null ? "its first auth packet" : `the IPv4 address of ${missingHost}`;
-      return { state: "waiting", ok: false, why, cure: null };
+      return { state: "waiting", ok: false, why, cure: missingHost === null ? CURE_OF_ABSENCE : null };
     }
     case "parked":
-      return { state: "parked", ok: false, why: parkedAs, cure: null };
+      return { state: "parked", ok: false, why: parkedAs, cure: CURE_OF_ABSENCE };
     case "over":
-      return { state: "parked", ok: false, why: "its authentication has expired", cure: null };
+      return { state: "parked", ok: false, why: "its authentication has expired", cure: CURE_OF_ABSENCE };
     case "in":
       if (flapping !== null) return flappingBetween(flapping);
       if (silence !== null) return silent(silence);

@@ -69,7 +69,16 @@ Deno.test("judgePeer() names the cure where one is known", () => {
   const cureOf = (facts: Partial<PeerFacts>) => judgePeer({ ...PEER, ...facts }).cure;
   assert.equal(
     cureOf({ admission: "none", refused: REFUSED }),
-    "compare the client's public key, and the secret on both sides",
+    "compare auth.remote-pubkey-b64 here with the client's public key, which ipipou doctor there names, and the " +
+      "secrets of both sides",
+  );
+  for (const admission of ["none", "parked", "over"] as const) {
+    assert.match(cureOf({ admission })!, /^start its client; if that runs, ipipou doctor there /, admission);
+  }
+  assert.equal(
+    cureOf({ admission: "none", missingHost: "b.example" }),
+    null,
+    "its client has no part in that",
   );
   assert.equal(
     cureOf({ packets: { received: 0, sent: 3 } }),

@@ -18,7 +18,7 @@ import { judgeOffloads } from "../doctor/offloads.ts";
 import { Pinger } from "../doctor/pinger.ts";
 import { judgeReach, type ReachFacts } from "../doctor/reach.ts";
 import { may, type RightsFacts } from "../doctor/rights.ts";
-import { judgeRunning, type RunningFacts } from "../doctor/running.ts";
+import { deferToServer, judgeRunning, type RunningFacts } from "../doctor/running.ts";
 import { type InstanceSystem, type Sight, takeSight } from "../doctor/sight.ts";
 import type { ExitCode } from "../errors.ts";
 import { findMistakes } from "../settings/check.ts";
@@ -100,7 +100,7 @@ async function examine(
 ): Promise<Finding[]> {
   const running = judgeRunning(await findRunning(settings, name, system));
   const sight = await takeSight(settings, system);
-  const still = [...running, ...judgeInstance(await gatherInstance(sight, system))];
+  const still = judgeInstance(await gatherInstance(sight, system));
   using pinger = isWhole && may(rights, "CAP_NET_RAW")
     ? new Pinger(system.system, system.host.openIcmp())
     : null;
@@ -112,6 +112,7 @@ async function examine(
     : { result: await probe(), firewall: null };
   const traced = firewall === null ? [judgeUntraced(hasNftables)] : judgeFirewall(firewall);
   return [
+    ...deferToServer(running, result),
     ...still,
     ...result,
     ...traced,
@@ -128,7 +129,10 @@ async function probeWays(
   measuresNat: boolean,
 ): Promise<Finding[]> {
   const reach = sight.settings.mode === "client" ? await gatherReach(sight, system, pinger) : null;
-  const mtus = pinger === null ? [unseenMtu()] : (await gatherMtus(sight, system, pinger)).map(judgeMtu);
+  const isIn = reach === null || reach.reach?.kind === "accepted";
+  const mtus = pinger === null
+    ? [unseenMtu()]
+    : (await gatherMtus(sight, system, pinger)).map((facts) => judgeMtu(facts, isIn));
   const nat = measuresNat && reach !== null ? await probeNat(sight, system, reach) : [];
   return [
     ...reach === null ? [] : [judgeReach(reach)],

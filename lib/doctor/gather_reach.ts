@@ -1,3 +1,5 @@
+import { publicKeyOf } from "../auth/keys.ts";
+import type { Scheme } from "../auth/scheme.ts";
 import { AuthSender } from "../daemon/authentication.ts";
 import { type Setup, withPort } from "../daemon/client_setup.ts";
 import { Probe } from "../daemon/probe.ts";
@@ -98,7 +100,14 @@ async function authenticate(
     return { kind: "accepted", after };
   }
   if (said.length > 0) return { kind: "unproven" };
-  return explainSilence(setup, pinger) ?? { kind: "silent", echoes: await isThere(setup, pinger) };
+  const [peer] = setup.settings.peers;
+  return explainSilence(setup, pinger) ??
+    { kind: "silent", echoes: await isThere(setup, pinger), publicKey: showPublicKey(peer!.scheme) };
+}
+
+function showPublicKey(scheme: Scheme): string | null {
+  if (scheme.kind !== "ed25519" || scheme.privateKey === null) return null;
+  return publicKeyOf(scheme.privateKey).toBase64();
 }
 
 function explainSilence({ settings: { local }, remote }: Setup, pinger: Pinger): Reach | null {

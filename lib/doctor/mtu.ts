@@ -24,13 +24,21 @@ export interface MtuFacts {
   readonly longest: Longest | null;
 }
 
-/** Judges whether a tunnel's packets get through in full size. */
-export function judgeMtu({ device, target, mtu, longest }: MtuFacts): Finding {
+/**
+ * Judges whether a tunnel's packets get through in full size.
+ *
+ * @param isIn whether the far end is let in, so that only a firewall can drop all pings
+ */
+export function judgeMtu({ device, target, mtu, longest }: MtuFacts, isIn: boolean): Finding {
   if (longest === null) {
     return unseen(
       "mtu",
       `no ping to ${target} is answered`,
       "the longest packets that get through are found by pings",
+      device === null || !isIn
+        ? null
+        : `if none is ever answered, a firewall may drop what comes out of the tunnel there: ` +
+          `ping ${target} here, and run ipipou doctor there meanwhile`,
     );
   }
   const fits = device === null ? longest.length - OVERHEAD : longest.length;
@@ -44,8 +52,8 @@ export function judgeMtu({ device, target, mtu, longest }: MtuFacts): Finding {
     why: longest.isTold
       ? "who sends longer ones is told so, and sends them again"
       : "longer ones are lost, and nobody is told: ping works, and TCP hangs",
-    cure:
-      `mtu = ${fits} in [tunl], on both sides; of what is forwarded TCP needs mss-clamp = "auto" there, too`,
+    cure: `mtu = ${fits} in [tunl], on both sides; then reload them; where one forwards, TCP needs ` +
+      'mss-clamp = "auto" there, too',
   };
 }
 

@@ -8,8 +8,8 @@ export type Reach =
   | { readonly kind: "unproven" }
   /** @property from who says so @property why what that means */
   | { readonly kind: "refused"; readonly from: string; readonly why: string }
-  /** @property echoes whether the host answers pings */
-  | { readonly kind: "silent"; readonly echoes: boolean }
+  /** @property echoes whether the host answers pings @property publicKey this client's, in base64; null: it has none */
+  | { readonly kind: "silent"; readonly echoes: boolean; readonly publicKey: string | null }
   /** @property cure null: the reason says it */
   | { readonly kind: "unsent"; readonly why: string; readonly cure: string | null }
   | { readonly kind: "unresolved" };
@@ -22,10 +22,6 @@ export interface ReachFacts {
   /** Null: this user may not send auth packets, or has no secret. */
   readonly reach: Reach | null;
 }
-
-const ASK_SERVER =
-  "its log, or ipipou status there, says of a refused auth packet why: another key or secret, a clock " +
-  "that went back";
 
 /** Why the server cannot be asked for more; null: it lets this client in. */
 export function whyUnasked({ reach }: ReachFacts): string | null {
@@ -59,7 +55,7 @@ export function judgeReach({ server, expectsReplies, reach }: ReachFacts): Findi
           "it forbid",
       );
     case "silent":
-      return judgeSilence(server, expectsReplies, reach.echoes);
+      return judgeSilence(server, expectsReplies, reach);
     case "unsent":
       return fault(
         `no auth packet can be sent: ${reach.why}`,
@@ -79,7 +75,11 @@ function fault(what: string, why: string, cure: string): Finding {
   return { topic: "server", level: "fault", what, why, cure };
 }
 
-function judgeSilence(server: string, expectsReplies: boolean, echoes: boolean): Finding {
+function judgeSilence(
+  server: string,
+  expectsReplies: boolean,
+  { echoes, publicKey }: Extract<Reach, { kind: "silent" }>,
+): Finding {
   if (!expectsReplies) {
     return unseen(
       "server",
@@ -91,9 +91,13 @@ function judgeSilence(server: string, expectsReplies: boolean, echoes: boolean):
   const host = echoes
     ? "the host answers pings, so it is there"
     : "the host answers no pings either: it is down, or something on the way drops both";
+  const key = publicKey === null
+    ? ""
+    : ` (its auth.remote-pubkey-b64 for this client must be "${publicKey}")`;
   return fault(
     `${server} gave no answer`,
     `it refuses this client without a word, does not reply, or auth packets do not arrive; ${host}`,
-    `${ASK_SERVER}; if that says nothing, let its UDP port in, and see that it has reply-on-auth-ok`,
+    "ipipou doctor there says whether it refused auth packets, and why: another key or secret, a wrong clock" +
+      `${key}; if it refused none, let its UDP port in, and see that it has reply-on-auth-ok`,
   );
 }

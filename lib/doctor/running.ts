@@ -1,4 +1,7 @@
-import type { Report, State, TunnelStatus } from "../status/snapshot.ts";
+import type { Refusal } from "../refusals.ts";
+import { showDuration, showPlace } from "../status/format.ts";
+import type { InstanceStatus, Report, State, TunnelStatus } from "../status/snapshot.ts";
+import { CURES } from "../status/verdict.ts";
 import { type Finding, fine, unseen } from "./finding.ts";
 import { may, parseRights } from "./rights.ts";
 
@@ -17,6 +20,9 @@ export interface RunningFacts {
 const AWAY: readonly State[] = ["waiting", "parked"];
 /** Most tunnels that are named one by one. */
 const MOST_NAMED = 8;
+
+/** Seconds in which a client that is refused has come again, also after its longest pause. */
+const FRESH = 600;
 
 /** Judges what the running instance says of itself. */
 export function judgeRunning({ name, report, problem, processStatus }: RunningFacts): Finding[] {
@@ -39,8 +45,33 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
       cure: instance.cure ?? `see its log: journalctl -u ipipou@${name}`,
     },
     ...judgeProcess(processStatus),
+    ...judgeRefused(instance, tunnels),
     ...judgeTunnels(tunnels),
   ];
+}
+
+/** Leaves the cure of a client's tunnel to what was found of its server: the tunnel only shows what that brings about. */
+export function deferToServer(running: readonly Finding[], others: readonly Finding[]): Finding[] {
+  if (!others.some(({ topic, level }) => topic === "server" && level === "fault")) return [...running];
+  return running.map((finding) =>
+    finding.topic === "tunnel" && finding.level === "fault"
+      ? { ...finding, cure: "see server, below" }
+      : finding
+  );
+}
+
+/** Whose proof is wrong cannot be told, so it is said of the instance, and only while some peer may be the one. */
+function judgeRefused({ refused }: InstanceStatus, tunnels: readonly TunnelStatus[]): Finding[] {
+  const last = refused?.last ?? null;
+  if (last === null || last.age > FRESH || !tunnels.some(({ state }) => AWAY.includes(state))) return [];
+  return [{
+    ...{ topic: "tunnel", level: "warning" } as const,
+    what: `auth packets are refused, the last ${showDuration(last.age)} ago from ${
+      showPlace(last)
+    }: ${last.why}`,
+    why: "if that is a client of this server, it does not get in",
+    cure: CURES[last.why as Refusal] ?? "see the log, which says more",
+  }];
 }
 
 /** A process that hangs is told from one that just cannot be asked by the cure. */
@@ -85,7 +116,7 @@ function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
       ...{ topic: "tunnel", level: "warning" } as const,
       what: `not here: ${whose}: ${names.join(", ")}${away.length > names.length ? " …" : ""}`,
       why: "the client does not run, cannot reach this host, or is refused",
-      cure: "ipipou doctor on the client; ipipou status here tells what is refused",
+      cure: "start the client; if it runs, ipipou doctor there",
     }],
   ];
 }

@@ -48,10 +48,12 @@ Deno.test("ipipou doctor tells a server that accepts from one that is not there,
     await server.waitForLine(/has stopped|stops|good-bye/, PATIENCE);
   });
   await t.step("another key, or replies that nobody expects", async () => {
-    const other = makeKeys().privateKey;
+    const { privateKey: other, publicKey: shown } = makeKeys();
     const { findings, of, code } = await practice.examine(clientOf(other));
     assert.deepEqual([of("server"), code], [["fault: 192.0.2.1:10001 gave no answer"], 3]);
-    assert.match(findings.find(({ topic }) => topic === "server")!.why!, /the host answers pings/);
+    const { why, cure } = findings.find(({ topic }) => topic === "server")!;
+    assert.match(why!, /the host answers pings/);
+    assert.ok(cure!.includes(`its auth.remote-pubkey-b64 for this client must be "${shown}"`), cure!);
     assert.match(await serverOf(clientOf(other, "")), /^unseen: 192\.0\.2\.1:10001 gave no answer$/);
     assert.match(await serverOf(clientOf(privateKey, "")), /^ok: /);
   });

@@ -157,7 +157,7 @@ Deno.test("gatherMapping() asks nobody without a key, without rights, or who let
     (await ask(world, 0, new Ports(), { ...ACCEPTED_HERE, reach }))!.problem;
   assert.equal(await unasked(null), "only root can ask the server");
   const shut: ReachFacts["reach"][] = [
-    { kind: "silent", echoes: true },
+    { kind: "silent", echoes: true, publicKey: null },
     { kind: "unproven" },
     { kind: "refused", from: "192.0.2.1", why: "port unreachable" },
     { kind: "unsent", why: "EPERM", cure: null },

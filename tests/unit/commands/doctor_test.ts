@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { publicKeyOf } from "../../../lib/auth/keys.ts";
 import type { TraceEvent } from "../../../lib/doctor_ports.ts";
 import { buildUdpPacket } from "../../../lib/packet.ts";
 import { ACCEPTED } from "../auth/vectors.ts";
@@ -68,10 +69,12 @@ Deno.test("doctor tells a server that accepts, one that does not answer, one tha
     return / {2}(\w+) +server +(.*)\n(?: +why: (.*)\n)?/.exec(text)!.slice(1).join(": ");
   };
   assert.match(await serverOf(), /^ok: 192\.0\.2\.1:10000 accepts this client/);
-  assert.match(
-    await serverOf(OFFICE.replace('secret = "s"', 'secret = "t"')),
-    /^FAULT: .* gave no answer: .*answers pings/,
-  );
+  const publicKey = publicKeyOf(ACCEPTED[0]!.privateKey).toBase64();
+  const { text } = await patient.examine(["office"], {
+    "/etc/ipipou/office.toml": OFFICE.replace('secret = "s"', 'secret = "t"'),
+  });
+  assert.match(text, /FAULT +server .* gave no answer\n +why: .*answers pings/);
+  assert.ok(text.includes(`(its auth.remote-pubkey-b64 for this client must be "${publicKey}")`), text);
   patient.longest = 0;
   assert.match(await serverOf(OFFICE.replace('secret = "s"', 'secret = "t"')), /answers no pings either/);
   const quiet = OFFICE.replace("reply-on-auth-ok = true", "").replace('secret = "s"', 'secret = "t"');

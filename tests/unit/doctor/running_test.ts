@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judgeRunning, type RunningFacts } from "../../../lib/doctor/running.ts";
+import { deferToServer, judgeRunning, type RunningFacts } from "../../../lib/doctor/running.ts";
 import type { TunnelStatus } from "../../../lib/status/snapshot.ts";
 import { sampleHub, sampleInstance, samplePeerStatus, sampleTunnel } from "../status/samples.ts";
 
@@ -77,6 +77,33 @@ Deno.test("judgeRunning() says of a server's only peer that it is not here, and 
     judge({ report: { ...OFFICE, tunnels: [parked] } }).at(-1),
     "warning: tunnel: not here: the only peer: ipipou1 (parked)",
   );
+});
+
+Deno.test("judgeRunning() says why auth packets are refused, while a peer is away that may have sent them", () => {
+  const last = { address: "198.51.100.2", port: 4_001, why: "time too far from ours", age: 12 };
+  const find = (state: "parked" | "up", age = 12) => {
+    const instance = sampleHub({ refused: { count: 7, last: { ...last, age } } });
+    const report = { instance, tunnels: [samplePeerStatus("a", { state, ok: state === "up" })] };
+    return judgeRunning({ name: "hub", problem: null, processStatus: null, report });
+  };
+  const [, refused, away] = find("parked");
+  assert.deepEqual([refused!.level, refused!.what, refused!.cure], [
+    "warning",
+    "auth packets are refused, the last 12 s ago from 198.51.100.2:4001: time too far from ours",
+    "set the clocks of both hosts",
+  ]);
+  assert.match(away!.what, /^not here: /);
+  assert.equal(find("parked", 3_600).length, 2, "it tries no more");
+  assert.equal(find("up").length, 2, "it is a stranger's");
+});
+
+Deno.test("deferToServer() leaves the cure of a client's tunnel to what was found of its server", () => {
+  const tunnel = { topic: "tunnel", level: "fault", what: "x: silent", why: "y", cure: "guess" } as const;
+  const server = { topic: "server", level: "fault", what: "no answer", why: "z", cure: "know" } as const;
+  const cures = (findings: ReturnType<typeof deferToServer>) => findings.map(({ cure }) => cure);
+  const instance = { ...server, topic: "instance" } as const;
+  assert.deepEqual(cures(deferToServer([instance, tunnel], [server])), ["know", "see server, below"]);
+  assert.deepEqual(cures(deferToServer([tunnel], [{ ...server, level: "ok" }])), ["guess"]);
 });
 
 Deno.test("judgeRunning() minds what the running process may not do, unless another one has its number", () => {

@@ -80,7 +80,7 @@ Deno.test("searchLongest() finds the longest packets in a few steps, and whether
 
 Deno.test("judgeMtu() minds packets that are lost more than packets that are refused", () => {
   const judge = (length: number, isTold: boolean, device: string | null = "ipipou1") =>
-    judgeMtu({ device, target: "172.28.0.2", mtu: 1_472, longest: { length, isTold } });
+    judgeMtu({ device, target: "172.28.0.2", mtu: 1_472, longest: { length, isTold } }, true);
   assert.equal(judge(1_472, true).level, "ok");
   assert.equal(judge(1_372, false).level, "fault");
   assert.equal(judge(1_372, true).level, "warning");
@@ -88,7 +88,29 @@ Deno.test("judgeMtu() minds packets that are lost more than packets that are ref
   assert.match(judge(1_372, true).cure!, /^mtu = 1372 in \[tunl\], on both sides; /);
   assert.equal(judge(1_500, true, null).level, "ok");
   assert.match(judge(1_400, false, null).cure!, /^mtu = 1372 in /);
-  assert.equal(judgeMtu({ device: null, target: "192.0.2.1", mtu: 1_472, longest: null }).level, "unseen");
+  assert.match(judge(1_372, true).cure!, /; then reload them; /);
+  const unanswered = (device: string | null, isIn = true) =>
+    judgeMtu({ device, target: "172.28.0.2", mtu: 1_472, longest: null }, isIn);
+  assert.deepEqual([unanswered(null).level, unanswered(null).cure], ["unseen", null]);
+  assert.equal(unanswered("ipipou1", false).cure, null, "no firewall needs to be looked for");
+  // What only others begin to send is not traced unless they do so meanwhile.
+  assert.match(
+    unanswered("ipipou1").cure!,
+    /firewall .*: ping 172\.28\.0\.2 here, and run ipipou doctor there/,
+  );
+});
+
+Deno.test("judgeReach() names the public key that a silent server must know, where there is one", () => {
+  const cureOf = (publicKey: string | null) =>
+    judgeReach({
+      ...{ server: "x", expectsReplies: true },
+      reach: { kind: "silent", echoes: true, publicKey },
+    }).cure!;
+  assert.match(
+    cureOf("UFVCTElD"),
+    /^ipipou doctor there .* \(its auth\.remote-pubkey-b64 .* must be "UFVCTElD"\); /,
+  );
+  assert.doesNotMatch(cureOf(null), /pubkey/);
 });
 
 Deno.test("judgeReach() tells no answer from refused and accepted", () => {
@@ -100,8 +122,11 @@ Deno.test("judgeReach() tells no answer from refused and accepted", () => {
     judge({ kind: "accepted", after: 12.4 }),
     /^ok: 192\.0\.2\.1:10001 accepts this client, after 12 ms/,
   );
-  assert.match(judge({ kind: "silent", echoes: true }), /^fault: .* gave no answer: .* answers pings/);
-  assert.match(judge({ kind: "silent", echoes: false }, false), /^unseen/);
+  assert.match(
+    judge({ kind: "silent", echoes: true, publicKey: null }),
+    /^fault: .* gave no answer: .* answers pings/,
+  );
+  assert.match(judge({ kind: "silent", echoes: false, publicKey: null }, false), /^unseen/);
   const refused = { kind: "refused", from: "192.0.2.1", why: "nothing has that UDP port there" } as const;
   assert.match(judge(refused), /^fault: .* nothing has that UDP port there \(192\.0\.2\.1 says so\)/);
   assert.match(

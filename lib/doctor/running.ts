@@ -98,7 +98,8 @@ function judgeProcess(status: string | null): Finding[] {
 
 function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
   const off = tunnels.filter(({ ok }) => !ok);
-  const up = tunnels.length - off.length;
+  const quiet = tunnels.filter(({ ok, state }) => ok && state !== "up").length;
+  const up = tunnels.length - off.length - quiet;
   const { away = [], wrong = [] } = Object.groupBy(
     off,
     ({ state }) => AWAY.includes(state) ? "away" : "wrong",
@@ -107,6 +108,9 @@ function judgeTunnels(tunnels: readonly TunnelStatus[]): Finding[] {
   const whose = tunnels.length === 1 ? "the only peer" : `${away.length} of ${tunnels.length} peers`;
   return [
     ...up === 0 ? [] : [fine("tunnel", up === 1 ? "1 is up" : `${up} are up`)],
+    ...quiet === 0
+      ? []
+      : [fine("tunnel", `${quiet} ${quiet === 1 ? "is" : "are"} let in, and no data has come yet`)],
     ...wrong.slice(0, MOST_NAMED).map(judgeTunnel),
     ...wrong.length <= MOST_NAMED ? [] : [{
       ...{ topic: "tunnel", level: "fault", what: `${wrong.length - MOST_NAMED} more are not up` } as const,

@@ -71,6 +71,14 @@ Deno.test("judgeRunning() names some of many tunnels that are wrong, and says ho
   assert.equal(judge({ report: first })[1], "warning: tunnel: ipipou1: authenticating");
 });
 
+Deno.test("judgeRunning() does not call a tunnel up through which nothing has come", () => {
+  const tunnels = [sampleTunnel(), sampleTunnel({ state: "accepted" })];
+  assert.deepEqual(judge({ report: { ...OFFICE, tunnels } }).slice(1), [
+    "ok: tunnel: 1 is up",
+    "ok: tunnel: 1 is let in, and no data has come yet",
+  ]);
+});
+
 Deno.test("judgeRunning() says of a server's only peer that it is not here, and why", () => {
   const parked = sampleTunnel({ state: "parked", ok: false, why: "it said good-bye" });
   assert.deepEqual(

@@ -3,9 +3,10 @@
 #            base is linked for pages of up to 64 KiB, as linkers do for aarch64.
 # Behaviour: Deno 2.9 adds a segment of its own to the base, aligned to 4 KiB, in the page after the last one of the base's
 #            variables. On a kernel with larger pages (16 KiB: Raspberry Pi 5, Asahi) both are in one page, and the
-#            executable ends at once by SIGSEGV, before any of its code: seen on Debian's Linux 6.12.117 arm64-16k. The
-#            base alone runs there, its compiler for machine code included; flags of V8 change nothing. Deno 2.8 appends
-#            the program behind the base's last byte and leaves its segments alone: that runs.
+#            executable ends at once by SIGSEGV, before any of its code: seen on Debian's Linux 6.12.117 arm64-16k, and on
+#            the same Linux with pages of 64 KiB. On the first, the base alone runs, its compiler for machine code
+#            included; flags of V8 change nothing. Deno 2.8 appends the program behind the base's last byte and leaves its
+#            segments alone: that runs on both.
 # Version:   deno 2.9.4 and 2.9.6, and 2.8.3.
 # Source:    seen; denoland/deno#36282 has such an executable, and V8 as its suspect.
 #

@@ -44,7 +44,7 @@ const USAGE = `Usage: deno task test [OPTION]...
  * documents' commands run.
  */
 const PACKAGES = [
-  ...["python3-nacl", "git", "systemd", "iptables", "procps", "psmisc", "socat"],
+  ...["python3-nacl", "git", "systemd", "iptables", "procps", "psmisc", "socat", "ethtool"],
   ...["qemu-user-static", "libc6-arm64-cross", "libgcc-s1-arm64-cross"],
 ];
 

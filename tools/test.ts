@@ -30,7 +30,7 @@ import {
 const ROOT = new URL("..", import.meta.url).pathname;
 
 const USAGE = `Usage: deno task test [OPTION]...
-  --kernel 6.1|6.12    kernel for the end-to-end tests (default: the one of this machine's Debian release)
+  --kernel LINE        kernel for the end-to-end tests: 5.10, 6.1, 6.12 or 7.2 (default: the one of this machine's Debian release)
   --here               end-to-end tests on this machine's own kernel, in separate namespaces
   --only unit|e2e|systemd|packages|healing
                        unit tests only, or the end-to-end tests, or those under systemd, with what they need; or

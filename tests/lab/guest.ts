@@ -167,7 +167,13 @@ code=0
   sh -c 'echo $PPID' > /sys/fs/cgroup/job/cgroup.procs
   exec ${command}
 ) || code=$?
-echo 1 > /sys/fs/cgroup/job/cgroup.kill
+if [ -e /sys/fs/cgroup/job/cgroup.kill ]; then echo 1 > /sys/fs/cgroup/job/cgroup.kill
+else
+  # Before Linux 5.14. Those that are killed may have had children meanwhile.
+  while grep -q . /sys/fs/cgroup/job/cgroup.procs; do
+    xargs kill -KILL < /sys/fs/cgroup/job/cgroup.procs 2> /dev/null || :
+  done
+fi
 wait $relay`;
 }
 

@@ -29,7 +29,15 @@ const RECIPE = `vmlinux ${INITRAMFS_MODULES.join()} ${INITRAMFS_INIT}`;
 const META_PACKAGE = "linux-image-amd64";
 
 /** Where Debian's mirrors keep a kernel that is not the machine's own release's. */
-const SUITE_OF_KERNEL: Record<string, string> = { "6.1": "bookworm", "6.12": "bookworm-backports" };
+const SUITE_OF_KERNEL: Record<string, string> = {
+  "5.10": "bullseye",
+  "6.1": "bookworm",
+  "6.12": "bookworm-backports",
+  "7.2": "forky",
+};
+
+/** The kernels that the lab knows, by the first two numbers of their versions, oldest first. */
+export const KERNELS: readonly string[] = Object.keys(SUITE_OF_KERNEL);
 
 /**
  * The directory that keeps kernels between runs: `$IPIPOU_LAB_DIR`, or `ipipou-lab` in the user's cache.
@@ -67,6 +75,16 @@ export function kernelOf(aptCacheShow: string, line?: string): { name: string; v
     }
   }
   return undefined;
+}
+
+/**
+ * The packages that have a kernel's files, by `apt-cache show` of its image package: since Debian 14 that is empty, and
+ * needs one with the kernel, one with its modules, and one with their lists.
+ */
+export function packagesOf(image: string, aptCacheShow: string): string[] {
+  const depends = /^Depends: (.*)$/m.exec(aptCacheShow)?.[1] ?? "";
+  const parts = [...depends.matchAll(/\blinux-(?:base|binary|modules)-\d\S*/g)].map(([name]) => name);
+  return parts.length === 0 ? [image] : parts;
 }
 
 async function findPackage(line: string | undefined): Promise<KernelPackage> {
@@ -127,6 +145,8 @@ export async function privateSuite(suite: string): Promise<string[]> {
     `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`,
   );
   return [
+    // Nobody may have renewed the list of a release that is not out yet.
+    "Acquire::Check-Valid-Until=false",
     `Dir::Etc::SourceList=${directory}/sources.list`,
     "Dir::Etc::SourceParts=-",
     `Dir::State::Lists=${directory}/lists`,
@@ -142,11 +162,14 @@ async function build(wanted: KernelPackage, directory: string): Promise<void> {
     say(
       `Fetching ${wanted.name} ${wanted.version} (the lab's kernel, about 100 MB; kept in ${cacheDirectory()})`,
     );
-    await unpackPackages([`${wanted.name}=${wanted.version}`], `${work}/kernel`, wanted.aptOptions);
+    const { name, version, aptOptions } = wanted;
+    const shown = await must(["apt-cache", ...aptOptions, "show", `${name}=${version}`]);
+    const packages = packagesOf(name, shown).map((part) => `${part}=${version}`);
+    await unpackPackages(packages, `${work}/kernel`, aptOptions);
     await unpackPackages(["busybox-static"], `${work}/busybox`);
     say("Unpacking it and making its initramfs");
     const kernel = await describe(work);
-    await unpackKernel(`${work}/kernel/boot/vmlinuz-${kernel.release}`, kernel.vmlinux);
+    await unpackKernel(await imageOf(`${work}/kernel`, kernel.release), kernel.vmlinux);
     await must(["depmod", "--basedir", `${work}/kernel`, kernel.release]);
     await makeInitramfs(work, kernel);
     try {
@@ -201,6 +224,12 @@ export async function copyModules(
 /** Packs a folder as the kernel wants an initramfs. */
 export async function packArchive(folder: string, path: string): Promise<void> {
   await must(["sh", "-c", 'find . | cpio -o -H newc -R 0:0 --quiet > "$0"', path], { cwd: folder });
+}
+
+/** The path of a kernel's image; since Debian 14 it is beside its modules. */
+async function imageOf(root: string, release: string): Promise<string> {
+  const path = `${root}/boot/vmlinuz-${release}`;
+  return await exists(path) ? path : `${root}/lib/modules/${release}/vmlinuz`;
 }
 
 async function describe(directory: string): Promise<Kernel> {

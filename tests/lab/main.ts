@@ -6,7 +6,7 @@ const USAGE = `Usage: deno task lab [OPTION]... [-- COMMAND [ARGUMENT]...]
 Runs COMMAND as root on a Debian kernel in a virtual machine that sees this machine's files (what it
 writes is thrown away), and ends with its exit code. Without COMMAND: a shell in the demo's network.
 
-  --kernel 6.1|6.12    which kernel (default: the one of this machine's Debian release)
+  --kernel LINE        which kernel, 5.10, 6.1, 6.12 or 7.2 (default: the one of this machine's Debian release)
   --here               use this machine's own kernel, in separate namespaces
   --timeout SECONDS    end with a failure after this time
   --help               print this`;

@@ -44,7 +44,8 @@ export function parseFoundRoute(message: Message): FoundRoute | null {
   const fields = attributesOf(message);
   if (fields === null) return null;
   const type = message.body.getUint8(ROUTE.type);
-  if (type !== RTN.unicast && type !== RTN.local) return null;
+  // Until Linux 5.17, the first address of a connected network is one that leads to all its hosts, as the last one is.
+  if (type !== RTN.unicast && type !== RTN.local && type !== RTN.broadcast) return null;
   return {
     isLocal: type === RTN.local,
     network: destinationOf(message.body, fields),

@@ -71,5 +71,5 @@ export const RTA = {
   mark: 16,
 } as const;
 /** Types of routes. */
-export const RTN = { unspec: 0, unicast: 1, local: 2 } as const;
+export const RTN = { unspec: 0, unicast: 1, local: 2, broadcast: 3 } as const;
 export const RT_TABLE = { main: 254, local: 255 } as const;

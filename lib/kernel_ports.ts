@@ -97,7 +97,7 @@ export interface Way {
 export interface FoundRoute {
   /** Whether it leads to this host. */
   readonly isLocal: boolean;
-  /** IP/LENGTH, IP for a single address, or "default". */
+  /** IP/LENGTH, IP for a single address (also for one that leads to all hosts of a network), or "default". */
   readonly network: string;
   /** The kernel's number of its device; null: it has none, or several. */
   readonly device: number | null;

@@ -144,3 +144,12 @@ Deno.test("hasRuleFor() tells whether routing rules ask for a source address, am
     "nothing is left over",
   );
 });
+
+Deno.test("findRoute() finds the network of each of its addresses, the first and the last one, too", async () => {
+  await ip("link add name other type dummy", "link set dev other up", "address add 10.8.0.1/24 dev other");
+  using routes = openRoutes();
+  assert.equal(routes.findRoute("10.8.0.9")?.network, "10.8.0.0/24");
+  assert.match(routes.findRoute("10.8.0.0")!.network, /^10\.8\.0\.0(\/24)?$/);
+  assert.match(routes.findRoute("10.8.0.255")!.network, /^10\.8\.0\.(255|0\/24)$/);
+  for (const address of ["10.8.0.0", "10.8.0.255"]) assert.equal(routes.findRoute(address)!.isLocal, false);
+});

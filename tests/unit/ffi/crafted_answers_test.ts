@@ -68,6 +68,21 @@ Deno.test("parseRoute() and parseFoundRoute() take no prefix longer than an addr
   assert.deepEqual([parseRoute(route(33)), parseFoundRoute(route(33))], [null, null]);
 });
 
+Deno.test("parseFoundRoute() finds what leads to all hosts of a network, and what leads here, but not what leads nowhere", () => {
+  const found = (type: number) =>
+    parseFoundRoute(message(RTM.newRoute, [2, 32, 0, 0, 255, 2, 0, type, 0, 0, 0, 0], (encoder) => {
+      encoder.attribute(1, () => encoder.address("172.29.1.0"));
+    }));
+  const [unicast, local, broadcast, blackhole] = [1, 2, 3, 6];
+  const route = { isLocal: false, network: "172.29.1.0", device: null };
+  assert.deepEqual([unicast, local, broadcast, blackhole].map((type) => found(type!)), [
+    route,
+    { ...route, isLocal: true },
+    route,
+    null,
+  ]);
+});
+
 Deno.test("parseRouteNews() names the default route, which has no address", () => {
   const encoder = new NetlinkEncoder();
   const head = { type: RTM.newRoute, flags: 0, sequence: 0 };

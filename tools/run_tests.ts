@@ -1,4 +1,6 @@
-import { runInLab, SilentLabError } from "../tests/lab/lab.ts";
+import { LAB_PATH, runInLab, SilentLabError } from "../tests/lab/lab.ts";
+import { isRelease, RELEASES } from "../tests/lab/roots.ts";
+import { prepareUserland } from "../tests/lab/userland.ts";
 import { add, type Counts, countTests, timesOf } from "./junit.ts";
 import { batches, testFiles, type Timed, writeTimes } from "./share.ts";
 
@@ -16,6 +18,8 @@ const MAX_MACHINES = 4;
 /** What of `deno task test` its stages look at. */
 export interface Options {
   kernel?: string;
+  /** A Debian release whose `ip` and `nft` the program under test finds. */
+  userland?: string;
   here: boolean;
   "write-times": boolean;
   only?: string;
@@ -66,11 +70,11 @@ export async function testHere(
 }
 
 /**
- * Runs the test files of directories on machines of the lab, side by side. Each takes the next batch when it is done
+ * Runs test files, and those of directories, on machines of the lab, side by side. Each takes the next batch when it is done
  * with one: how long a file takes differs from machine to machine, and a late one would make the others wait.
  */
-export async function testInMachines(directories: readonly string[], options: Options): Promise<Counts> {
-  const files = await testFiles(directories);
+export async function testInMachines(paths: readonly string[], options: Options): Promise<Counts> {
+  const files = await testFiles(paths);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
   const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
   // Those need another process 1, and run one after the other.
@@ -126,9 +130,16 @@ async function testInLab(
     silenceSeconds: SILENCE_SECONDS,
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+    ...(options.userland === undefined ? {} : { env: await environmentOf(options.userland) }),
   });
   for (const [path, seconds] of timesOf(result)) times.set(path, seconds);
   return judge(code === 0, result, options);
+}
+
+async function environmentOf(userland: string): Promise<Record<string, string>> {
+  if (!isRelease(userland)) throw new Error(`--userland must be one of ${RELEASES.join(", ")}: ${userland}`);
+  // For the tests, too: an older nft cannot list all that a newer one makes.
+  return { PATH: `${(await prepareUserland(userland)).folder}:${LAB_PATH}` };
 }
 
 function filter(options: Options): string[] {

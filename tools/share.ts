@@ -39,17 +39,23 @@ export function batches(files: readonly Timed[], workers: number): string[][] {
   return [...share(first, workers), ...share(rest, LATER * workers)];
 }
 
-/** The test files of directories. All paths are relative to the checkout. */
-export async function testFiles(directories: readonly string[]): Promise<Timed[]> {
+/** The test files of directories, and those that are named themselves. All paths are relative to the checkout. */
+export async function testFiles(paths: readonly string[]): Promise<Timed[]> {
   const times = await readTimes();
   const files: Timed[] = [];
-  for (const directory of directories) {
-    for await (const { name } of Deno.readDir(`${ROOT}${directory}`)) {
-      const path = `${directory}/${name}`;
-      if (name.endsWith("_test.ts")) files.push({ path, seconds: times[path] ?? USUAL_SECONDS });
+  const add = (path: string) => files.push({ path, seconds: times[path] ?? USUAL_SECONDS });
+  for (const path of paths) {
+    if (isTest(path)) {
+      add(path);
+      continue;
     }
+    for await (const { name } of Deno.readDir(`${ROOT}${path}`)) if (isTest(name)) add(`${path}/${name}`);
   }
   return files;
+}
+
+function isTest(path: string): boolean {
+  return path.endsWith("_test.ts");
 }
 
 /** Records how many seconds files took, by path. Other files' records stay. */

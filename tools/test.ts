@@ -5,13 +5,14 @@ import { labPackages } from "../tests/lab/lab.ts";
 import { makeRouter } from "../tests/lab/router.ts";
 import { makeTestPackages } from "../tests/packages/made.ts";
 import { makeTestRelease } from "../tests/packages/repository.ts";
-import { fetchRoots } from "../tests/packages/roots.ts";
+import { fetchRoots, ROOT_TOOLS } from "../tests/lab/roots.ts";
 import { makeRouters } from "../tests/packages/routers.ts";
 import { fetchTools } from "../tests/healing/tools.ts";
 import { fetchPrometheus } from "../tests/release/prometheus.ts";
 import { build } from "./build.ts";
 import { PACKAGES as RELEASE_TOOLS } from "./release/release.ts";
 import { add, type Counts } from "./junit.ts";
+import { runMatrix } from "./matrix.ts";
 import { ensurePackages } from "./packages.ts";
 import {
   attempt,
@@ -36,6 +37,10 @@ const USAGE = `Usage: deno task test [OPTION]...
                        unit tests only, or the end-to-end tests, or those under systemd, with what they need; or
                        what no other run has: packages made, installed, upgraded and purged (needs Go), or tunnels
                        broken in every way that admins know, and a random walk
+  --userland RELEASE   Debian release whose ip and nft the program finds: bullseye, bookworm, trixie or forky
+                       (default: this machine's)
+  --matrix             core tests on all kernels, or on that of --kernel, each with its release's ip and nft; writes
+                       the table of them in docs/compatibility.md
   --filter REGEXP      only tests with such a name
   --write-times        write down how long the files of tests took that machines of the lab share out by it`;
 
@@ -54,6 +59,9 @@ const READERS = ["man-db", "mandoc", "zsh", "fish"];
 /** How long the readers of outside input are fuzzed, in seconds. */
 const FUZZ_SECONDS = 30;
 
+/** @property matrix whether core tests run on all kernels instead */
+type Arguments = Options & { readonly matrix: boolean };
+
 /** A part of the whole; resolves with its counts. A check counts as one, and so does a stage that throws. */
 interface Stage {
   name: string;
@@ -65,7 +73,7 @@ const BUILD = "build";
 const MAKE = "make packages";
 
 /** Stages one after the other; those of one list side by side. */
-function stages(options: Options): Stage[][] {
+function stages({ matrix, ...options }: Arguments): Stage[][] {
   const { kernel, here, only } = options;
   const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
   let fetched = Promise.resolve(FAILED);
@@ -90,6 +98,7 @@ function stages(options: Options): Stage[][] {
   const healing = tests("healing", () => testInMachines([HEALING], options));
   const fuzz = checks("fuzz", fuzzPatiently);
   const both = tests("end-to-end and under systemd", () => testInMachines([...E2E, SYSTEMD], options));
+  if (matrix) return inTurn(packages, executable, tests("matrix", () => runMatrix(options)));
   switch (only) {
     case undefined: {
       // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs. The last
@@ -136,7 +145,7 @@ function packageStages(options: Options, executable: Stage): Stage[] {
       () =>
         done(
           ensurePackages(
-            [...labPackages(false), "systemd", "rpm", "mmdebstrap", ...RELEASE_TOOLS],
+            [...labPackages(false), "systemd", "rpm", ...ROOT_TOOLS, ...RELEASE_TOOLS],
             "the tests",
           ),
         ),
@@ -192,11 +201,13 @@ async function run(stage: Stage): Promise<Counts> {
   return counts;
 }
 
-function parse(args: string[]): Options | undefined {
+function parse(args: string[]): Arguments | undefined {
   const { values } = parseArgs({
     args,
     options: {
       kernel: { type: "string" },
+      userland: { type: "string" },
+      matrix: { type: "boolean", default: false },
       here: { type: "boolean", default: false },
       only: { type: "string" },
       filter: { type: "string" },

@@ -187,8 +187,11 @@ export class Scenario implements AsyncDisposable {
       snapshot = await this.network.must(host, ["sh", "-ec", commands]);
       return !snapshot.includes("NO-CARRIER");
     });
-    // Elements of rate limits, hints and IPv6 addresses come and go by themselves.
-    return snapshot.replace(/ state [A-Z]+ /g, " ").replace(/^ +inet6 .*\n +valid_lft .*\n/gm, "").replace(
+    // Elements of rate limits, hints and IPv6 addresses come and go by themselves, and so does their number.
+    return snapshot.replace(/\t# count \d+$/gm, "").replace(/ state [A-Z]+ /g, " ").replace(
+      /^ +inet6 .*\n +valid_lft .*\n/gm,
+      "",
+    ).replace(
       /^\s+elements = \{ [^}]* limit rate [^}]*\}\n/gm,
       "",
     ).replace(/^(\s+set hints-.*\n.*\n)\s+elements = \{[^}]*\}\n/gm, "$1");

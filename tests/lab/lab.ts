@@ -64,9 +64,11 @@ export function labPackages(here: boolean): string[] {
 
 /** What a command finds in its environment: these, as this process has them if it has, and `LabOptions.env`. */
 const INHERITED = ["HOME", "PATH", "TERM", "NO_COLOR", "DENO_DIR"];
+/** Where commands find programs, unless this process has a PATH of its own. */
+export const LAB_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const DEFAULT_ENVIRONMENT = {
   HOME: "/root",
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  PATH: LAB_PATH,
   TERM: "dumb",
   LANG: "C.UTF-8",
 };

@@ -5,7 +5,8 @@ import { OpenPgp } from "../../tools/release/openpgp.ts";
 import { VERSION } from "./made.ts";
 import { makeStandIns } from "./stand_ins.ts";
 import { KEYS, makeOpenPgpKeys, RELEASE, serve, STRANGER } from "./repository.ts";
-import { type Release, Root } from "./roots.ts";
+import type { Release } from "../lab/roots.ts";
+import { Root } from "./root.ts";
 
 const INSTALL = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
 /** Of 400 days that an index for apt is valid. */

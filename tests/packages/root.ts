@@ -1,41 +1,7 @@
-import { cacheDirectory } from "../../tools/base.ts";
-import { must, mustWithProgress, type Outcome, run } from "../../tools/command.ts";
-import { say } from "../../tools/say.ts";
+import { must, type Outcome, run } from "../../tools/command.ts";
+import { archiveOf, type Release } from "../lab/roots.ts";
 
 const FOLDER = new URL("../../dist/tested/roots", import.meta.url).pathname;
-
-/** What each root file system has besides what apt needs: its own packet manager, and what ipipou depends on. */
-const CONTENTS = {
-  bookworm: ["iproute2", "kmod"],
-  trixie: ["iproute2", "kmod"],
-  forky: ["dnf5", "rpm", "iproute2", "kmod"],
-} as const;
-
-/** Debian releases that root file systems are made of. */
-export type Release = keyof typeof CONTENTS;
-
-/** Fetches the root file systems that are not in the cache. @throws {CommandError} when one cannot be made */
-export async function fetchRoots(): Promise<void> {
-  for (const release of Object.keys(CONTENTS) as Release[]) {
-    const path = archiveOf(release);
-    if (await isThere(path)) continue;
-    await must(["mkdir", "-p", `${cacheDirectory()}/roots`]);
-    say(`Making a root file system of ${release} (kept in ${path})`);
-    // A release that is not out yet may have an index that nobody renewed.
-    const patience = `--aptopt=Acquire::Check-Valid-Until "false"`;
-    const include = `--include=${CONTENTS[release].join()}`;
-    await mustWithProgress([
-      "mmdebstrap",
-      "--quiet",
-      "--variant=apt",
-      patience,
-      include,
-      release,
-      `${path}.new.tar`,
-    ]);
-    await Deno.rename(`${path}.new.tar`, path);
-  }
-}
 
 /** A root file system of its own, to install in. */
 export class Root implements AsyncDisposable {
@@ -96,18 +62,5 @@ export class Root implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await must(["rm", "-rf", this.path]);
-  }
-}
-
-function archiveOf(release: Release): string {
-  return `${cacheDirectory()}/roots/${release}.tar`;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

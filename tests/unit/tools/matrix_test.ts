@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { MATRIX, withTable } from "../../../tools/matrix.ts";
+
+const COMPATIBILITY = await Deno.readTextFile(new URL("../../../docs/compatibility.md", import.meta.url));
+
+Deno.test("withTable() replaces the rows of what was tried, and leaves others", () => {
+  const tried = [
+    {
+      kernel: "5.10.0-32-amd64",
+      userland: "bullseye",
+      versions: { ip: "5.9.0", nft: "0.9.8" },
+      counts: { passed: 40, failed: 0, ignored: 0 },
+    },
+    {
+      kernel: "6.1.0-56-amd64",
+      userland: "bookworm",
+      versions: { ip: "6.1.0", nft: "1.0.6" },
+      counts: { passed: 39, failed: 2, ignored: 0 },
+    },
+  ];
+  const rest = "| other | table |\n| --- | --- |\n| 1 | 2 |\n";
+  assert.equal(
+    withTable(
+      `${rest}\n| Linux | a | b | c | d |\n| - | - | - | - | - |\n| 5.10 | 1 | 2 | bullseye | none |\n` +
+        "| 7.2.1   | 7.2.0 | 1.1.7 | forky | all 9 pass |\n\nand on\n",
+      tried,
+    ),
+    `${rest}
+| Linux | iproute2 | nftables | Debian | tests |
+| --- | --- | --- | --- | --- |
+| 5.10.0-32-amd64 | 5.9.0 | 0.9.8 | bullseye | all 40 pass |
+| 6.1.0-56-amd64 | 6.1.0 | 1.0.6 | bookworm | 2 of 41 fail |
+| 7.2.1 | 7.2.0 | 1.1.7 | forky | all 9 pass |
+
+and on
+`,
+  );
+  assert.throws(() => withTable(rest, tried), /Cannot find the table/);
+});
+
+Deno.test("docs/compatibility.md has what came of each kernel of the matrix", () => {
+  const table = /^\| Linux [^]*?(?=\n\n|$(?![^]))/m.exec(COMPATIBILITY)![0];
+  const rows = table.split("\n").slice(2).map((row) => row.split("|").map((cell) => cell.trim()));
+  assert.deepEqual(
+    rows.filter(([row]) => row !== undefined).map(([, kernel, , , userland, outcome]) => {
+      assert.match(outcome!, /^all \d+ pass$/);
+      return { kernel: /^\d+\.\d+/.exec(kernel!)![0], userland };
+    }),
+    [...MATRIX],
+  );
+});

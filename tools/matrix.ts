@@ -1,0 +1,68 @@
+import { prepareKernel } from "../tests/lab/kernel.ts";
+import { ROOT_TOOLS } from "../tests/lab/roots.ts";
+import { prepareUserland } from "../tests/lab/userland.ts";
+import { add, type Counts } from "./junit.ts";
+import { ensurePackages } from "./packages.ts";
+import { attempt, type Options, print, testInMachines } from "./run_tests.ts";
+
+const DOCUMENT = new URL("../docs/compatibility.md", import.meta.url).pathname;
+const HEAD = "| Linux | iproute2 | nftables | Debian | tests |\n| --- | --- | --- | --- | --- |\n";
+
+/** Kernels of the lab, each with the programs of the Debian release that it is the kernel of. */
+export const MATRIX = [
+  { kernel: "5.10", userland: "bullseye" },
+  { kernel: "6.1", userland: "bookworm" },
+  { kernel: "6.12", userland: "trixie" },
+  { kernel: "7.2", userland: "forky" },
+] as const;
+
+/** What is tried on all of them: the gate, hubs and private addresses, take-over after a kill, reload, expiry. */
+export const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
+  .map((name) => `tests/e2e/${name}_test.ts`);
+
+/** What came of a row of the matrix. */
+export interface Tried {
+  /** As `uname -r` says it. */
+  readonly kernel: string;
+  readonly userland: string;
+  readonly versions: Readonly<Record<"ip" | "nft", string>>;
+  readonly counts: Counts;
+}
+
+/** Runs the core tests on each kernel, or on that asked for, with its programs, and writes the table of what was tried. */
+export async function runMatrix(options: Options): Promise<Counts> {
+  await ensurePackages(ROOT_TOOLS, "other releases' programs");
+  const tried: Tried[] = [];
+  const asked = MATRIX.filter(({ kernel }) => options.kernel === undefined || options.kernel === kernel);
+  for (const { kernel, userland } of asked) {
+    print(`\n== Linux ${kernel} with the programs of ${userland}`);
+    const { release } = await prepareKernel(kernel);
+    const { versions } = await prepareUserland(userland);
+    const counts = await attempt(() => testInMachines(CORE, { ...options, kernel, userland }));
+    tried.push({ kernel: release, userland, versions, counts });
+  }
+  if (options.filter === undefined) {
+    await Deno.writeTextFile(DOCUMENT, withTable(await Deno.readTextFile(DOCUMENT), tried));
+  }
+  return tried.map(({ counts }) => counts).reduce(add);
+}
+
+/** The document with what was tried in its table. Rows of other releases stay. @throws {Error} when it has no table */
+export function withTable(document: string, tried: readonly Tried[]): string {
+  const [table] = /^\| Linux +\|.*\n(\|.*\n)+/m.exec(document) ?? [];
+  if (table === undefined) throw new Error("Cannot find the table of kernels that were tried");
+  const before = table.split("\n").slice(2).map((row) => row.split("|").map((cell) => cell.trim()));
+  const rows = MATRIX.flatMap(({ userland }) => {
+    const now = tried.find((one) => one.userland === userland);
+    if (now !== undefined) return [rowOf(now)];
+    return before.filter(([, , , , name]) => name === userland).map((cells) =>
+      `${cells.join(" | ").trim()}\n`
+    );
+  });
+  return document.replace(table, () => HEAD + rows.join(""));
+}
+
+function rowOf({ kernel, userland, versions: { ip, nft }, counts: { passed, failed } }: Tried): string {
+  const outcome = failed === 0 ? `all ${passed} pass` : `${failed} of ${passed + failed} fail`;
+  return `| ${kernel} | ${ip} | ${nft} | ${userland} | ${outcome} |\n`;
+}

@@ -204,7 +204,7 @@ Deno.test("peers of a hub swap places, and take those that others have left, and
       assert.match(route, / dev a /);
       // Data for the parked peer leaves by no device.
       const rules =
-        "table ip watch { chain out { type filter hook output priority 0; udp sport 10001 counter; }; }";
+        "table ip watch { chain leaving { type filter hook output priority 0; udp sport 10001 counter; }; }";
       await scenario.network.must("server", ["nft", "-f", "-"], { stdin: rules });
       assert.equal(await scenario.answers("server", PEERS.a.inner), false);
       const watched = await scenario.network.must("server", ["nft", "list", "table", "ip", "watch"]);

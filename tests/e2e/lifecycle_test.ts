@@ -120,7 +120,7 @@ Deno.test("Ctrl-C pressed again and again in a terminal ends server and client a
     const terminal = ["/usr/bin/python3", "-B", TERMINAL, said!, IPIPOU, ...argv];
     const { code, stdout } = await scenario.network.run(host as Host, terminal);
     assert.equal(code, 0, stdout);
-    assert.match(stdout, /SIGINT: stopping\r?\n/);
+    assert.match(stdout, /SIGINT: stopping event=stopping signal=SIGINT\r?\n/);
     assert.match(stdout, /still stopping; if that hangs: kill -9 \d+, then ipipou cleanup (-s )?-n 1\r?\n/);
     assert.equal(await scenario.snapshot(host as Host), before);
   }

@@ -235,8 +235,14 @@ Deno.test("a device may be given by an alternative name, and a standing tunnel o
   for (const process of [client, next]) assert.equal((await process.kill()).code, 0);
 });
 
+/** The executable while /tmp is hidden, where the checkout may be. */
+const BOUND = "/mnt/ipipou";
 /** Makes everything read-only but /tmp, from where nothing can be executed, hides /proc/sys, and runs the rest. */
-const READ_ONLY = `for place in / /run /var /var/lib; do
+const READ_ONLY = `cd /
+mount -t tmpfs tmpfs /mnt
+touch ${BOUND}
+mount --bind '${IPIPOU}' ${BOUND}
+for place in / /run /var /var/lib; do
   if mountpoint -q $place; then mount -o remount,bind,ro $place; fi
 done
 mount -t tmpfs -o noexec tmpfs /tmp
@@ -250,14 +256,14 @@ Deno.test("with a read-only root, an empty environment and no /proc/sys it runs,
   const touched = await scenario.network.run("server", bare("/usr/bin/touch", "/run/ipipou-test"));
   assert.match(touched.stderr, /Read-only file system/);
   const start = (host: "server" | "client", ...argv: string[]) =>
-    scenario.network.spawn(host, bare(IPIPOU, "--no-log-time", "-n1", "-b@eth0", ...argv));
+    scenario.network.spawn(host, bare(BOUND, "--no-log-time", "-n1", "-b@eth0", ...argv));
   const server = start("server", "-s", "--auth-remote-pubkey-b64", keys.publicKey);
   await server.waitForLine(/waiting for clients/, PATIENCE);
   const remote = ["-r", `${ADDRESS.server}:${PORT}`, "--tunl-ip", INNER.client];
   const client = start("client", ...remote, "--auth-key-b64", keys.privateKey);
   await server.waitForLine(/tunnel up/, PATIENCE);
   await scenario.ping("client");
-  const { stdout } = await scenario.network.run("server", bare(IPIPOU, "status"));
+  const { stdout } = await scenario.network.run("server", bare(BOUND, "status"));
   assert.match(stdout, /it has no socket to be asked at/);
   for (const process of [client, server]) assert.equal((await process.kill()).code, 0);
   const count = ({ lines }: Process, text: string) => lines.filter((line) => line.includes(text)).length;

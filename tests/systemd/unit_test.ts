@@ -191,7 +191,10 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     "a server is ready once its gate is up, with two capabilities and as an unprivileged user",
     async () => {
       const { MESSAGE, PRIORITY } = await office.waitForMessage(/waiting for clients/);
-      assert.equal(MESSAGE, "waiting for clients at 192.0.2.1:10001");
+      assert.equal(
+        MESSAGE,
+        "waiting for clients at 192.0.2.1:10001 event=listening local=192.0.2.1:10001",
+      );
       assert.equal(PRIORITY, "5");
       await office.waitForProperty(
         "StatusText",

@@ -46,7 +46,7 @@ export class IpipouError extends Error {
 
   constructor(message: string, exitCode: ExitCode, options?: ErrorOptions) {
     super(showInvisible(message), options);
-    this.name = new.target.name;
+    this.name = "IpipouError";
     this.exitCode = exitCode;
   }
 }

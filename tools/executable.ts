@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { USUAL_PATH } from "../lib/run_program.ts";
 import { METRICS_FOLDERS } from "../lib/settings/metrics_place.ts";
 import { baseFromDonor, type Target } from "./base.ts";
@@ -85,33 +85,38 @@ export async function makeExecutable({ target, output, commit, base }: Executabl
     base ??= Deno.env.get("DENORT_BIN") ?? await otherBase(work, target);
     const program = `${work}/${basename(output)}`;
     // The compiler's log level stays in the executable, which must not report missing optional programs.
-    await deno([...compileArguments(program, target), "--quiet", "main.js"], work, base);
+    await deno([...compileArguments(program, target), "--quiet", MAIN], work, base);
     await Deno.rename(program, output);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
 }
 
-/** Bundles all sources and packages into `main.js`, which depends on neither path nor time. */
+/** The bundled sources: what every run needs in this file, what some need in files beside it. */
+const MAIN = "code/main.js";
+
+/** Bundles all sources and packages into `code`, which depends on neither path nor time. */
 async function bundleSources(work: string, commit: string): Promise<void> {
   const sources = `${work}/sources`;
   await Deno.mkdir(sources);
   for (const name of SOURCES) await copy(`${ROOT}${name}`, `${sources}/${name}`);
   await Deno.writeTextFile(`${sources}/lib/commit.ts`, `export const COMMIT = ${JSON.stringify(commit)};\n`);
-  const bundle = `${work}/main.js`;
-  // Unminified, it would contain paths of this machine.
-  const form = ["--platform=deno", "--minify", "--keep-names"];
-  await deno(["bundle", "--quiet", "--check", "--frozen", ...form, `--output=${bundle}`, "main.ts"], sources);
-  await refuseLostResources(sources, bundle);
-  await Deno.utime(bundle, 0, 0);
+  const code = `${work}/${dirname(MAIN)}`;
+  // Unminified, it would contain paths of this machine. A start would read all that is in one file.
+  const form = ["--platform=deno", "--minify", "--code-splitting"];
+  await deno(["bundle", "--quiet", "--check", "--frozen", ...form, `--outdir=${code}`, "main.ts"], sources);
+  const files = Array.from(Deno.readDirSync(code), ({ name }) => `${code}/${name}`);
+  await refuseLostResources(sources, files);
+  for (const file of files) await Deno.utime(file, 0, 0);
 }
 
 /** The minifier makes away with `using` variables that are used in the next statement alone: then nothing is closed. */
-async function refuseLostResources(sources: string, bundle: string): Promise<void> {
+async function refuseLostResources(sources: string, bundled: readonly string[]): Promise<void> {
   const lines = await must(["grep", "-rhE", "--include=*.ts", "-B1", "^ *using \\w+ = ", sources]);
   // Of those that follow each other it makes one declaration.
   const declarations = lines.match(/(?<!^ *using .*\n)^ *using \w+ = /gm) ?? [];
-  const kept = (await Deno.readTextFile(bundle)).match(/(?<=[;{}])using [\w$]+=/g) ?? [];
+  const texts = await Promise.all(bundled.map((file) => Deno.readTextFile(file)));
+  const kept = texts.flatMap((text) => text.match(/(?<=[;{}])using [\w$]+=/g) ?? []);
   if (kept.length === declarations.length) return;
   throw new Error(
     `Cannot bundle the sources: the minifier kept ${kept.length} of ${declarations.length} declarations by ` +
@@ -150,7 +155,7 @@ async function otherBase(work: string, target: Target): Promise<string | undefin
  */
 async function downloadProblem(work: string, target: Target): Promise<string | undefined> {
   const compiler = new Deno.Command(Deno.execPath(), {
-    args: [...compileArguments(`${work}/probe`, target), "main.js"],
+    args: [...compileArguments(`${work}/probe`, target), MAIN],
     cwd: work,
     env: QUIET,
     stdin: "null",

@@ -114,6 +114,14 @@ Deno.test("the executable has only the permissions it needs, and nothing in it t
   for (const name of [ROOT, Deno.env.get("HOME")!]) assert.ok(!text.includes(name), name);
 });
 
+Deno.test("what only looks, tells or exports is in files of its own, which a start does not read", async () => {
+  const text = new TextDecoder("latin1").decode((await Deno.readFile(IPIPOU)).subarray(-4_000_000));
+  const files = new Set([...text.matchAll(/"n":"(\w+)-[A-Z0-9]{8}\.js"/g)].map(([, name]) => name));
+  for (const name of ["doctor", "dry_run", "export", "metrics", "status", "watch"]) {
+    assert.ok(files.has(name), name);
+  }
+});
+
 Deno.test("the executable runs nothing from the folder for temporary files", async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipipou-tmp-" });
   try {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { must } from "../../tools/command.ts";
 import { ADMIN_RULES } from "../lab/admin_rules.ts";
 import { ADDRESS } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
-import { INNER, IPIPOU, linkPrograms, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
+import { eventually, INNER, IPIPOU, linkPrograms, makeKeys, PATIENCE, PORT, Scenario } from "./scenario.ts";
 import { exchange, serveTcp, turnOffOffloads } from "./tcp.ts";
 
 const TOKEN = ["--auth-token", "open sesame"];
@@ -233,6 +235,39 @@ Deno.test("a device may be given by an alternative name, and a standing tunnel o
   await next.waitForLine(/ip address add 172\.29\.0\.1\/32/, PATIENCE);
   await scenario.ping("client");
   for (const process of [client, next]) assert.equal((await process.kill()).code, 0);
+});
+
+Deno.test("a server whose folder is deleted or hidden puts back its gate, and stops clean", async (t) => {
+  const changes = {
+    deleted: (_pid: number, folder: string) => ["rmdir", folder],
+    hidden: (
+      pid: number,
+      folder: string,
+    ) => ["nsenter", "-t", `${pid}`, "-m", "mount", "-t", "tmpfs", "none", dirname(folder)],
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    await t.step(what, async () => {
+      await using scenario = await Scenario.create();
+      const before = await scenario.snapshot("server");
+      const folder = `${scenario.directory}/above/here`;
+      await Deno.mkdir(folder, { recursive: true });
+      const argv = ["env", "-i", `PATH=${scenario.programs}`, `STATE_DIRECTORY=${scenario.state}`, IPIPOU];
+      const server = scenario.network.spawn("server", [
+        ...["sh", "-ec", 'cd "$0"; exec "$@"', folder],
+        ...[...argv, "-s", "-n1", "-b@eth0", ...TOKEN],
+      ]);
+      await server.waitForLine(/waiting for clients/, PATIENCE);
+      await must(change(server.pid, folder));
+      await scenario.network.must("server", ["nft", "flush", "ruleset"]);
+      const gate = ["nft", "list", "chain", "ip", "ipipou", "gate-ipipou1"];
+      await eventually(
+        "the gate is back",
+        async () => (await scenario.network.run("server", gate)).code === 0,
+      );
+      assert.equal((await server.kill()).code, 0);
+      assert.equal(await scenario.snapshot("server"), before);
+    });
+  }
 });
 
 /** The executable while /tmp is hidden, where the checkout may be. */

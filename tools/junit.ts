@@ -3,15 +3,20 @@ export interface Counts {
   passed: number;
   failed: number;
   ignored: number;
+  /** What failed, by file and name. Shorter than `failed` where a report does not name all. */
+  failures: readonly string[];
 }
 
 const TEST = /^\s*<testcase name="([^"]*)" classname="([^"]*)" time="([\d.]+)"/gm;
+/** A test that failed: its result follows its start at once. */
+const FAILURE = /^\s*<testcase name="([^"]*)" classname="(?:\.\/)?([^"]*)"[^>]*>\s*<(?:failure|error)\b/gm;
+const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
 /** Separates the names of a test and its step. */
 const STEP = " &gt; ";
 
 /** Counts the tests in a report of `deno test --junit-path`. All are 0 if the text is not a report. */
 export function countTests(report: string): Counts {
-  const counts = { passed: 0, failed: 0, ignored: 0 };
+  const counts = { passed: 0, failed: 0, ignored: 0, failures: failuresOf(report) };
   for (const [element] of report.matchAll(/^\s*<testsuite .*>$/gm)) {
     // Attribute values cannot contain quotation marks, so a file's name cannot be mistaken for a number.
     const attributes = new Map(element.matchAll(/ (\w+)="([^"]*)"/g).map(([, name, value]) => [name, value]));
@@ -34,11 +39,22 @@ export function timesOf(report: string): Map<string, number> {
   return times;
 }
 
+/** Names of the tests that failed, with their files; of a test with steps, those of its steps that failed. */
+function failuresOf(report: string): string[] {
+  const failed = Array.from(report.matchAll(FAILURE), ([, name, file]) => `${file}: ${name}`);
+  return failed.filter((one) => !failed.some((other) => other.startsWith(`${one}${STEP}`))).map(unescape);
+}
+
+function unescape(text: string): string {
+  return text.replaceAll(/&(\w+);/g, (entity, name) => ENTITIES[name] ?? entity);
+}
+
 /** Adds up two reports. */
 export function add(one: Counts, other: Counts): Counts {
   return {
     passed: one.passed + other.passed,
     failed: one.failed + other.failed,
     ignored: one.ignored + other.ignored,
+    failures: [...one.failures, ...other.failures],
   };
 }

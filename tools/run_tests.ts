@@ -35,9 +35,9 @@ export const SYSTEMD = "tests/systemd";
 /** Tests that measure, and change what others share. */
 export const HEALING = "tests/healing";
 
-const NONE: Counts = { passed: 0, failed: 0, ignored: 0 };
-export const PASSED: Counts = { passed: 1, failed: 0, ignored: 0 };
-export const FAILED: Counts = { passed: 0, failed: 1, ignored: 0 };
+export const NONE: Counts = { passed: 0, failed: 0, ignored: 0, failures: [] };
+export const PASSED: Counts = { passed: 1, failed: 0, ignored: 0, failures: [] };
+export const FAILED: Counts = { passed: 0, failed: 1, ignored: 0, failures: [] };
 
 /** Runs Deno with its output on ours. */
 export async function deno(args: readonly string[], env: Record<string, string> = {}): Promise<boolean> {
@@ -79,7 +79,8 @@ export async function testInMachines(paths: readonly string[], options: Options)
   const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
   // Those need another process 1, and run one after the other.
   const services = files.filter(isService).map(({ path }) => path);
-  const left = [...batches(files.filter((file) => !isService(file)), count), services]
+  // After the large batches: what is left then takes less than they do.
+  const left = batches(files.filter((file) => !isService(file)), count).toSpliced(count, 0, services)
     .filter(({ length }) => length > 0);
   const times = new Map<string, number>();
   const ofMachines = Array.from({ length: count }, async () => {
@@ -154,13 +155,14 @@ function judge(success: boolean, report: string, options: Options): Counts {
   return (empty || !success) && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
-/** Counts work that throws as failed, and prints why. */
+/** Counts work that throws as failed, and tells why at once and in the end. */
 export async function attempt(work: () => Promise<Counts>): Promise<Counts> {
   try {
     return await work();
   } catch (error) {
-    print(error instanceof Error ? error.message : String(error));
-    return FAILED;
+    const why = error instanceof Error ? error.message : String(error);
+    print(why);
+    return { ...FAILED, failures: [why] };
   }
 }
 

@@ -20,6 +20,7 @@ import {
   E2E,
   FAILED,
   HEALING,
+  NONE,
   type Options,
   PASSED,
   print,
@@ -198,7 +199,8 @@ async function run(stage: Stage): Promise<Counts> {
   const ignored = counts.ignored > 0 ? `, ${counts.ignored} ignored` : "";
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   print(`== ${stage.name}: ${counts.passed} passed, ${counts.failed} failed${ignored} in ${seconds} s`);
-  return counts;
+  const named = counts.failures.length > 0 || counts.failed === 0;
+  return named ? counts : { ...counts, failures: [stage.name] };
 }
 
 function parse(args: string[]): Arguments | undefined {
@@ -228,22 +230,18 @@ async function main(args: string[]): Promise<number> {
     print(USAGE);
     return 0;
   }
-  const total = { passed: 0, failed: 0 };
+  let total = NONE;
   let testsRun = 0;
   for (const group of stages(options)) {
     const counts = await Promise.all(group.map(run));
-    const { passed, failed } = counts.reduce(add);
-    total.passed += passed;
-    total.failed += failed;
+    total = counts.reduce(add, total);
     testsRun += counts.filter((_, index) => group[index]!.kind === "tests")
       .reduce((sum, { passed, failed }) => sum + passed + failed, 0);
     // What comes after them would try an old executable, an old package, or none.
-    if (group.some(({ name }) => [BUILD, MAKE].includes(name)) && failed > 0) break;
+    if (counts.some(({ failed }, index) => failed > 0 && [BUILD, MAKE].includes(group[index]!.name))) break;
   }
-  if (testsRun === 0) {
-    print("\nNo test ran");
-    total.failed++;
-  }
+  if (testsRun === 0) total = add(total, { ...FAILED, failures: ["No test ran"] });
+  if (total.failures.length > 0) print(["\nFailed:", ...total.failures].join("\n  "));
   print(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 ? 0 : 1;
 }

@@ -66,8 +66,8 @@ export function machineCommand(
       ...["-chardev", `file,id=${port},path=${files[port]}`],
       ...["-device", `virtserialport,chardev=${port},name=${port}`],
     ]),
-    // A network card that nothing is plugged into. The kernel knows it once its driver is loaded.
-    ...["-netdev", "hubport,id=card,hubid=0", "-device", "e1000,netdev=card,romfile="],
+    // A network card that leads nowhere. The kernel knows it once its driver is loaded.
+    ...["-netdev", "user,id=card,restrict=on", "-device", "e1000,netdev=card,romfile="],
   ];
 }
 

@@ -13,7 +13,12 @@ Deno.test("countTests() adds up test files without ignored tests", () => {
     </testsuite>
 </testsuites>
 `;
-  assert.deepEqual(countTests(report), { passed: 4, failed: 4, ignored: 1 });
+  assert.deepEqual(countTests(report), {
+    passed: 4,
+    failed: 4,
+    ignored: 1,
+    failures: ['a_test.ts: fails <testsuite tests="90">'],
+  });
 });
 
 Deno.test("countTests() reads the report of `deno test`", async () => {
@@ -24,13 +29,22 @@ Deno.test("countTests() reads the report of `deno test`", async () => {
       `Deno.test("a > b", () => {});
 Deno.test("fails", () => { throw new Error('<testsuite name="x" tests="5">') });
 Deno.test.ignore("left out", () => {});
-Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
+Deno.test("has a step", async (t) => { await t.step("step", () => {}) });
+Deno.test("has steps & 'more'", async (t) => {
+  await t.step("passes", () => {});
+  await t.step("fails", () => { throw 1 });
+});`,
     );
     const args = ["test", "--no-check", `--junit-path=${directory}/report.xml`];
     await new Deno.Command(Deno.execPath(), { args, cwd: directory, stdout: "null", stderr: "null" })
       .output();
     const report = await Deno.readTextFile(`${directory}/report.xml`);
-    assert.deepEqual(countTests(report), { passed: 3, failed: 1, ignored: 1 });
+    assert.deepEqual(countTests(report), {
+      passed: 4,
+      failed: 3,
+      ignored: 1,
+      failures: ["some_test.ts: fails", "some_test.ts: has steps & 'more' > fails"],
+    });
     assert.deepEqual([...timesOf(report).keys()], ["some_test.ts"]);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -38,7 +52,7 @@ Deno.test("has a step", async (t) => { await t.step("step", () => {}) });`,
 });
 
 Deno.test("countTests() counts no tests without a report", () => {
-  assert.deepEqual(countTests(""), { passed: 0, failed: 0, ignored: 0 });
+  assert.deepEqual(countTests(""), { passed: 0, failed: 0, ignored: 0, failures: [] });
 });
 
 Deno.test("timesOf() adds up the tests of a file, whose times include their steps", () => {
@@ -55,10 +69,11 @@ Deno.test("timesOf() adds up the tests of a file, whose times include their step
 });
 
 Deno.test("add() adds up two reports", () => {
-  const one = { passed: 1, failed: 2, ignored: 3 };
-  assert.deepEqual(add(one, { passed: 10, failed: 20, ignored: 30 }), {
+  const one = { passed: 1, failed: 2, ignored: 3, failures: ["a"] };
+  assert.deepEqual(add(one, { passed: 10, failed: 20, ignored: 30, failures: ["b"] }), {
     passed: 11,
     failed: 22,
     ignored: 33,
+    failures: ["a", "b"],
   });
 });

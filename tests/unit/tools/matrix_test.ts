@@ -9,13 +9,13 @@ Deno.test("withTable() replaces the rows of what was tried, and leaves others", 
       kernel: "5.10.0-32-amd64",
       userland: "bullseye",
       versions: { ip: "5.9.0", nft: "0.9.8" },
-      counts: { passed: 40, failed: 0, ignored: 0 },
+      counts: { passed: 40, failed: 0, ignored: 0, failures: [] },
     },
     {
       kernel: "6.1.0-56-amd64",
       userland: "bookworm",
       versions: { ip: "6.1.0", nft: "1.0.6" },
-      counts: { passed: 39, failed: 2, ignored: 0 },
+      counts: { passed: 39, failed: 2, ignored: 0, failures: ["a", "b"] },
     },
   ];
   const rest = "| other | table |\n| --- | --- |\n| 1 | 2 |\n";

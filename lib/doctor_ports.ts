@@ -1,5 +1,12 @@
 import type { Endpoint } from "./packet.ts";
 
+/** Features of a network device, by the names that `ethtool -k` gives them. */
+export interface DeviceFeatures {
+  readonly on: ReadonlySet<string>;
+  /** Those that the device and its driver let be turned on or off. */
+  readonly changeable: ReadonlySet<string>;
+}
+
 /** What doctor looks at beyond what the program works with. `lib/system/host.ts` makes the real one. */
 export interface Host {
   /** The running kernel's release, as `uname -r` prints it. */
@@ -14,8 +21,8 @@ export interface Host {
   readonly isClockKept: () => boolean | null;
   /** Loads libnetfilter_queue. @returns the name of its file, or why it cannot */
   readonly queueLibrary: () => { readonly file: string } | { readonly problem: string };
-  /** Features of a network device that are on, as `ethtool -k` calls them; null: unknown. */
-  readonly features: (device: string) => ReadonlySet<string> | null;
+  /** Features of a network device; null: unknown. */
+  readonly features: (device: string) => DeviceFeatures | null;
   /** Listens to the ICMP messages that come to this host. @throws {SysError} EPERM without CAP_NET_RAW */
   readonly openIcmp: () => IcmpSocket;
   /** Takes a UDP port of this host, and reads nothing. @throws {SysError} */

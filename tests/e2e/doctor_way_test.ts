@@ -146,13 +146,15 @@ Deno.test("ipipou doctor examines a tunnel that runs, and disturbs it in nothing
   await scenario.ping("client");
 });
 
-Deno.test("listFeatures() tells which features of a device are on", async () => {
+Deno.test("listFeatures() tells which features of a device are on, and which can be changed", async () => {
   const setGro = async (word: string) =>
     void await must(["/usr/bin/python3", "-B", FEATURES, "gro", "lo", word]);
   await setGro("off");
-  assert.ok(!listFeatures("lo").has("rx-gro"));
+  assert.ok(!listFeatures("lo").on.has("rx-gro"));
   await setGro("on");
-  assert.ok(listFeatures("lo").has("rx-gro"));
-  assert.ok(listFeatures("lo").has("tx-generic-segmentation"));
+  assert.ok(listFeatures("lo").on.has("rx-gro"));
+  assert.ok(listFeatures("lo").on.has("tx-generic-segmentation"));
+  const { changeable } = listFeatures("lo");
+  assert.deepEqual(["rx-gro", "tx-scatter-gather"].map((name) => changeable.has(name)), [true, false]);
   assert.throws(() => listFeatures("nothing"), /ENODEV/);
 });

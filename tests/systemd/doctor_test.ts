@@ -101,6 +101,11 @@ Deno.test("ipipou doctor finds what is wrong with a whole machine", async (t) =>
     ]);
     for (const { cure } of off) await must(cure!.split(" "));
     assert.equal((await examine("offloads"))[0]!.level, "ok");
+    await must(["ethtool", "-K", CARD.device, "sg", "off"]);
+    const [scattered] = await examine("offloads");
+    assert.equal(scattered!.what, "tx-generic-segmentation of card is off");
+    await must(scattered!.cure!.split(" "));
+    assert.equal((await examine("offloads"))[0]!.level, "ok");
   });
   await must(["modprobe", "--remove", "e1000"]);
   await Deno.remove(FOLDER, { recursive: true });

@@ -123,7 +123,8 @@ const replies = target(
       assert.ok(family === null || family >= 0 && family <= 0xffff);
       if (message === null) continue;
       assert.ok((parseFamilyName(message) ?? "").length <= datagram.length);
-      assert.ok(parseFeatures(message).size <= datagram.length / 4);
+      const { on, changeable } = parseFeatures(message);
+      assert.ok(on.size + changeable.size <= datagram.length / 4);
     }
   },
 );

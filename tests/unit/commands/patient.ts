@@ -153,7 +153,7 @@ export class Patient {
       exists: (path) => this.modules.some((name) => path === `/sys/module/${name}`),
       families: () => this.families,
       isClockKept: () => true,
-      features: () => new Set(["rx-gro", "tx-generic-segmentation"]),
+      features: () => ({ on: new Set(["rx-gro", "tx-generic-segmentation"]), changeable: new Set() }),
       queueLibrary: () => ({ file: "libnetfilter_queue.so.1.5.0" }),
       holdPort: () => ({ [Symbol.dispose]: () => {} }),
       openTrace: (wanted) => {

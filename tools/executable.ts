@@ -103,7 +103,8 @@ async function bundleSources(work: string, commit: string): Promise<void> {
   await Deno.writeTextFile(`${sources}/lib/commit.ts`, `export const COMMIT = ${JSON.stringify(commit)};\n`);
   const code = `${work}/${dirname(MAIN)}`;
   // Unminified, it would contain paths of this machine. A start would read all that is in one file.
-  const form = ["--platform=deno", "--minify", "--code-splitting"];
+  // With packages beside the sources: files are named after the way to what is in them.
+  const form = ["--platform=deno", "--minify", "--code-splitting", "--node-modules-dir=auto"];
   await deno(["bundle", "--quiet", "--check", "--frozen", ...form, `--outdir=${code}`, "main.ts"], sources);
   const files = Array.from(Deno.readDirSync(code), ({ name }) => `${code}/${name}`);
   await refuseLostResources(sources, files);

@@ -53,11 +53,9 @@ export function chooseScheme(
     context.warn(`${spare.place} has no effect on a client without --reply-on-auth-ok`);
   }
   const secret = given.secret === undefined ? DEFAULT_SECRET : readSharedSecret(given.secret, context);
-  if (secret === DEFAULT_SECRET) {
-    context.warn(
-      "The shared secret is the default, which everyone knows: " +
-        "give both sides the same --auth-secret-file",
-    );
+  const weakness = weaknessOf(secret);
+  if (weakness !== null) {
+    context.warn(`The shared secret is ${weakness}: give both sides the same --auth-secret-file`);
   }
   return {
     kind: "ed25519",
@@ -65,6 +63,12 @@ export function chooseScheme(
     remotePublicKey: remotePublicKey?.value ?? null,
     secret,
   };
+}
+
+function weaknessOf(secret: string): string | null {
+  // Version 0.1 takes an empty one, too; here as there it is mostly a variable of a script that is not set.
+  if (secret === "") return "empty";
+  return secret === DEFAULT_SECRET ? "the default, which everyone knows" : null;
 }
 
 /**

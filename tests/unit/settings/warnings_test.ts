@@ -34,6 +34,14 @@ const CASES: readonly {
     ],
   },
   {
+    name: "an empty secret",
+    argv: [...SERVER, "--auth-secret", ""],
+    warnings: [
+      "The value of --auth-secret is visible to every user of this host in the process list: use --auth-secret-file or a configuration file",
+      "The shared secret is empty: give both sides the same --auth-secret-file",
+    ],
+  },
+  {
     name: "each secret on the command line, once",
     argv: [...CLIENT, "--auth-secret", "hunter2", "--auth-secret", "hunter2", "--auth-key-b64", PRIVATE_KEY],
     warnings: [

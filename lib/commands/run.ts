@@ -72,9 +72,9 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   await loadModules();
   using daemon = await startOrUndo(context);
   if (daemon === null) return;
-  if (status !== null) status.daemon = daemon;
-  service.ready(() => describeStatus(daemon.status));
   const reloader = new Reloader(daemon, load, context);
+  if (status !== null) status.running = { daemon, reloader };
+  service.ready(() => describeStatus(daemon.status));
   orders.onAuthRequest = () => daemon.authenticate();
   orders.onReload = () => reloader.request();
   await daemon.serve();

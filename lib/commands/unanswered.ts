@@ -127,7 +127,17 @@ function cureOf(pid: number, there: Unasked | undefined): string | null {
 function instanceStatus(name: string, { pid, verdict }: Unanswered, hub: boolean): InstanceStatus {
   return {
     ...{ version: STATUS_VERSION, name, config: null, role: null, source: "kernel", ...verdict },
-    ...{ pid, release: null, uptime: null, local: [], dev: null, hub, heals: 0, refused: null },
+    ...{
+      pid,
+      release: null,
+      uptime: null,
+      local: [],
+      dev: null,
+      hub,
+      heals: 0,
+      refused: null,
+      "reload_failed": null,
+    },
   };
 }
 

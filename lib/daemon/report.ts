@@ -15,6 +15,7 @@ import {
 } from "../status/snapshot.ts";
 import { judgeClient, judgeInstance, judgePeer, type PeerFacts } from "../status/verdict.ts";
 import { FLAPPING_PERIOD } from "./flapping.ts";
+import type { ReloadFailure } from "./reload.ts";
 import type { ClientView, ServerView, View } from "./view.ts";
 
 /** How many of the peers at one address are named. */
@@ -31,13 +32,14 @@ export interface ReportContext {
   /** Milliseconds of `Clock.now()`. */
   readonly startedAt: number;
   readonly waitsFor: string | null;
+  readonly reloadFailure: ReloadFailure | null;
   readonly kernel: Pick<Kernel, "countsOf" | "tunnels" | "heals">;
   readonly clock: Clock;
 }
 
 /** Makes the status of an instance. */
 export function reportInstance(context: ReportContext): InstanceStatus {
-  const { view, config, release, pid, startedAt, waitsFor, kernel, clock } = context;
+  const { view, config, release, pid, startedAt, waitsFor, reloadFailure, kernel, clock } = context;
   const { mode, name, isOfMany, local: { ports, device } } = view?.settings ?? context.settings;
   return {
     ...{ version: STATUS_VERSION, name, config, role: mode, source: "instance", pid, release },
@@ -47,6 +49,8 @@ export function reportInstance(context: ReportContext): InstanceStatus {
     dev: view?.outside.device ?? device,
     hub: isOfMany,
     heals: kernel.heals,
+    "reload_failed": reloadFailure &&
+      { why: reloadFailure.why, age: seconds(clock.now() - reloadFailure.at) },
     refused: view?.role === "server" ? refusedOf(view, clock.now()) : null,
   };
 }

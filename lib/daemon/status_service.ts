@@ -3,12 +3,19 @@ import type { Log } from "../log.ts";
 import type { Clock, StatusConnection, StatusSocket } from "../ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Daemon } from "./context.ts";
+import type { Reloader } from "./reload.ts";
 import type { Service } from "./service.ts";
 
 /** Where more ask at once, the one that came first has to go. */
 const MOST_CLIENTS = 8;
 /** Milliseconds after which the socket is tried again, when it cannot accept. */
 const PAUSE_MILLISECONDS = 1_000;
+
+/** What runs, and tells how it is. */
+interface Running {
+  readonly daemon: Pick<Daemon, "view">;
+  readonly reloader: Pick<Reloader, "failure">;
+}
 
 /** What the status of an instance is made from. */
 export interface StatusContext {
@@ -29,7 +36,7 @@ export interface StatusContext {
  */
 export class StatusService implements Disposable {
   /** Null until it is ready. */
-  daemon: Daemon | null = null;
+  running: Running | null = null;
   readonly #socket: StatusSocket;
   readonly #context: StatusContext;
   readonly #startedAt: number;
@@ -75,7 +82,8 @@ export class StatusService implements Disposable {
         // Of these the kernel tells no news, and who asks may miss them.
         rest.kernel.ports.check();
         return {
-          ...{ ...rest, clock, view: this.daemon?.view ?? null },
+          ...{ ...rest, clock, view: this.running?.daemon.view ?? null },
+          reloadFailure: this.running?.reloader.failure ?? null,
           ...{ startedAt: this.#startedAt, waitsFor: service.waitsFor },
         };
       });

@@ -57,6 +57,7 @@ function formatReport(report: Report, rates: Rates, isPart: boolean): string {
   const lines = [
     describeInstance(report, isPart),
     ...instance.ok || isSaidOf(tunnels, instance) ? [] : [`  ${stateOf(instance)}`, ...cureOf(instance)],
+    ...describeFailedReload(instance),
     ...describeRefused(instance),
     ...isTable
       ? formatTable(report, rates)
@@ -91,6 +92,13 @@ export function nameInstance({ name, config, role, local, dev, uptime, heals }: 
   const running = uptime === null ? "" : `, running for ${showDuration(uptime)}`;
   const repairs = heals === 0 ? "" : `, ${heals} ${heals === 1 ? "repair" : "repairs"}`;
   return `${title}: ${role ?? "instance"}${where}${device}${running}${repairs}`;
+}
+
+/** The line about a reload that failed, if the last one did. */
+export function describeFailedReload({ reload_failed: failed }: InstanceStatus): string[] {
+  if (failed === null) return [];
+  const { why, age } = failed;
+  return [`  reload failed ${showDuration(age)} ago: ${why}; the settings from before it are in use`];
 }
 
 function describeRefused({ refused }: InstanceStatus): string[] {

@@ -61,6 +61,7 @@ export function parseInstance(line: string): { readonly instance: InstanceStatus
     dev: textIn(fields["dev"]),
     hub: fields["hub"] === true,
     heals: numberIn(fields["heals"]) ?? 0,
+    "reload_failed": failureIn(fields["reload_failed"]),
     refused: refusedIn(fields["refused"]),
   };
   return { instance, tunnels };
@@ -110,6 +111,11 @@ function refusedIn(value: unknown): InstanceStatus["refused"] {
     count: number,
     last: place === null || why === null || age === null ? null : { ...place, why, age },
   };
+}
+
+function failureIn(value: unknown): InstanceStatus["reload_failed"] {
+  const [why, age] = [textIn(fieldsOf(value)["why"]), numberIn(fieldsOf(value)["age"])];
+  return why === null || age === null ? null : { why, age };
 }
 
 function placeIn(value: unknown): Place | null {

@@ -2,6 +2,7 @@ import {
   alignColumns,
   byState,
   countUp,
+  describeFailedReload,
   describeInstance,
   nameInstance,
   type Rate,
@@ -97,6 +98,7 @@ export class Screen {
     return [
       ...this.#heading(report, columns),
       ...instance.ok ? [] : [`  ${stateOf(instance)}`],
+      ...describeFailedReload(instance),
       ...rows.length === 0 ? [] : alignColumns(rows).map((line) => `  ${line}`),
     ];
   }

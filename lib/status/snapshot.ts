@@ -109,6 +109,8 @@ export interface InstanceStatus extends Verdict {
   readonly hub: boolean;
   /** How often something that others had changed was put back. */
   readonly heals: number;
+  /** Why the last reload was refused, and its age in seconds; null: it was not. Settings are those from before it. */
+  readonly "reload_failed": { readonly why: string; readonly age: number } | null;
   /** Auth packets that were refused; null: a client. */
   readonly refused: {
     readonly count: number;

@@ -237,6 +237,9 @@ Deno.test("ipipou@.service runs tunnels under systemd", async (t) => {
     await machine.write("office.toml", "This is not how settings are written.\n", 0o644);
     await must(["systemctl", "reload", office.unit]);
     await office.waitForMessage(/office\.toml:1:\d+ as TOML.*; going on with the settings as they were/);
+    const status = await run(["/usr/local/bin/ipipou", "status", "office"]);
+    assert.match(status.stdout, /^ {2}reload failed \d+ s ago: Cannot read .*office\.toml:1:\d+ as TOML/m);
+    assert.match(await office.property("StatusText"), /^the last reload failed: .*office\.toml:1:\d+/);
     await machine.write("office.toml", officeSettings(keys), 0o644);
     await ping(INNER.officeFar);
   });

@@ -32,7 +32,16 @@ function contextOf(clock: VirtualClock, onTold: () => void): ReportContext {
       liveness: { silent: [], heardAt: () => null },
       history: new PeerHistory(clock),
     },
-    ...{ settings, config: null, release: "1.0.0", pid: 7, startedAt: 0, waitsFor: null, clock },
+    ...{
+      settings,
+      config: null,
+      release: "1.0.0",
+      pid: 7,
+      startedAt: 0,
+      waitsFor: null,
+      reloadFailure: null,
+      clock,
+    },
     kernel: { countsOf: () => null, tunnels, heals: 0 },
   };
 }

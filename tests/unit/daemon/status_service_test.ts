@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { StatusConnection } from "../../../lib/ports.ts";
+import type { Settings } from "../../../lib/settings/settings.ts";
 import { LineReader, writeText } from "../../../lib/status/lines.ts";
 import type { InstanceStatus, TunnelStatus } from "../../../lib/status/snapshot.ts";
 import type { Node } from "../pair/node.ts";
@@ -116,6 +117,24 @@ Deno.test("A hub tells of its places and of each peer: where it is, since when, 
     byName((await ask(world, world.server)).tunnels, "p1").state,
     "authenticated, nothing received",
   );
+});
+
+Deno.test("An instance tells why its last reload failed, until one succeeds", async () => {
+  const world = new World();
+  await world.begin();
+  const { server } = world;
+  const look = async () => (await ask(world, server)).instance;
+  assert.equal((await look())["reload_failed"], null);
+  const { settings } = server;
+  server.reload(new Error(`hub.toml:3:1: ${"long ".repeat(10_000)}`));
+  await world.pass(10);
+  const { state, "reload_failed": failed } = await look();
+  assert.equal(state, "up");
+  assert.ok(failed!.why.startsWith("hub.toml:3:1: long") && failed!.why.length === 500, failed!.why);
+  assert.ok(failed!.age >= 9 && failed!.age < 20, `${failed!.age}`);
+  server.reload(settings as Settings);
+  await world.pass(4);
+  assert.equal((await look())["reload_failed"], null);
 });
 
 Deno.test("A client whose data gets no answer is not up, however often it is accepted", async () => {

@@ -57,11 +57,13 @@ Deno.test("formatReports() shows a hub as a table, those that need care first", 
     samplePeerStatus("c", { ...nowhere, state: "faulty", why: "File exists" }),
   ];
   const last = { address: "203.0.113.9", port: 7, why: "wrong token", age: 61 };
-  const instance = sampleHub({ refused: { count: 3, last } });
+  const failed = { why: "/etc/ipipou/hub.toml:3:1: a mistake", age: 61 };
+  const instance = sampleHub({ refused: { count: 3, last }, "reload_failed": failed });
   assert.equal(
     formatReports([{ instance, tunnels }], new Map([["hub 7 a", { rx: 2_048, tx: 12 }]])),
     `\
 hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min: 2 of 4 peers up
+  reload failed 1 min ago: /etc/ipipou/hub.toml:3:1: a mistake; the settings from before it are in use
   3 auth packets refused, the last 1 min ago from 203.0.113.9:7: wrong token
 PEER   STATE    INNER        REMOTE             AUTH  RECEIVED              SENT              MOVES  WHY
 c      faulty   172.28.0.11  -                  -     -                     -                 0      File exists

@@ -26,7 +26,7 @@ export function sampleInstance(fields: Partial<InstanceStatus> = {}): InstanceSt
       local: [{ address: "10.0.0.2", port: 10_001 }],
       dev: "eth0",
     },
-    ...{ hub: false, heals: 0, refused: null },
+    ...{ hub: false, heals: 0, refused: null, "reload_failed": null },
     ...fields,
   };
 }

@@ -39,6 +39,11 @@ Deno.test("Screen shows in 80 columns how many peers are up, and why one is not"
   ]);
 });
 
+Deno.test("Screen shows why the last reload failed", () => {
+  const report = { ...REPORT, instance: sampleHub({ "reload_failed": { why: "a mistake", age: 61 } }) };
+  assert.match(screenOf(report).lines(SIZE)[1]!, /^ {2}reload failed 1 min ago: a mistake; /);
+});
+
 Deno.test("Screen narrows to what is typed after /, until Esc", () => {
   const screen = screenOf();
   const names = () => screen.lines(SIZE).flatMap((line) => /^ {2}(\w+)/.exec(line)?.[1] ?? []);

@@ -11,6 +11,8 @@ import { parseTrace } from "./trace_events.ts";
 const TRACE_GROUP = 1 << 8;
 /** Longer than any datagram of the group, and than the answers to a transaction. */
 const LONGEST = 64 * 1024;
+/** Most datagrams that are read after the trace was stopped: others may trace, too, and never stop. */
+const MOST_LAST = 4_096;
 const NAME = "a trace of packets";
 const FIRST_SEQUENCE = 1;
 
@@ -23,6 +25,8 @@ export class NftTrace implements PacketTrace {
   readonly #buffer = new Uint8Array(LONGEST);
   readonly #owner: DisposableStack;
   readonly #loop: ReadLoop;
+  readonly #stopped = new AbortController();
+  #isClosed = false;
 
   /** @throws {SysError} */
   constructor(wanted: TraceRequest) {
@@ -38,15 +42,23 @@ export class NftTrace implements PacketTrace {
     this.#loop = new ReadLoop(NAME, this.#fd, libc, resources);
   }
 
-  events(): AsyncGenerator<TraceEvent, void, void> {
-    return this.#loop.read(() => this.#receive());
+  async *events(): AsyncGenerator<TraceEvent, void, void> {
+    yield* this.#loop.read(() => this.#receive(), this.#stopped.signal);
+    // What became of the last packets waits in the socket.
+    for (let count = 0; count < MOST_LAST && !this.#isClosed; count++) {
+      const events = this.#receive();
+      if (events === null) return;
+      yield* events;
+    }
   }
 
   stop(): void {
     this.#owner.dispose();
+    this.#stopped.abort();
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     this.stop();
     this.#loop.close();
   }

@@ -54,9 +54,9 @@ export interface TraceRequest {
 export interface PacketTrace extends Disposable {
   /** The name of what it puts there: a table of the family ip. */
   readonly table: string;
-  /** Until it is closed. One reader at a time. @throws {SysError} */
+  /** Until it is stopped or closed. One reader at a time. @throws {SysError} */
   events(): AsyncIterable<TraceEvent>;
-  /** Has no more packets traced. Events of those that were may still come. */
+  /** Has no more packets traced: `events()` ends after those that were. */
   stop(): void;
 }
 

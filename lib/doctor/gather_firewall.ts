@@ -5,9 +5,8 @@ import { openTunnels } from "./gather_mtu.ts";
 import type { InstanceSystem, Sight } from "./sight.ts";
 import { type Drop, type TraceSubjects, TraceSummary } from "./trace.ts";
 
-/** Milliseconds for something that others began to come by, and then for what is told last. */
+/** Milliseconds for something that others began to come by. */
 const PATIENCE = 3_000;
-const GRACE = 100;
 /** Milliseconds that `nft` has to list a chain. */
 const TIME_LIMIT = 5_000;
 /** Drops whose rules are listed. */
@@ -43,8 +42,6 @@ export async function traceWhile<T>(
   const { clock } = system.system;
   await clock.waitUntil(clock.now() + PATIENCE, hasCome.signal);
   trace.stop();
-  await clock.waitUntil(clock.now() + GRACE);
-  trace[Symbol.dispose]();
   const problem = await reading;
   const drops = await Promise.all(
     summary.drops.slice(0, MOST_DROPS).map((drop) => explainDrop(drop, system)),

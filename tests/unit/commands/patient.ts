@@ -159,10 +159,15 @@ export class Patient {
       openTrace: (wanted) => {
         if (this.traceError !== null) throw this.traceError;
         this.traces.push(wanted);
+        const { events } = this;
+        const stopped = new AbortController();
         return {
           table: "ipipou-doctor-1",
-          events: () => this.events.read(),
-          stop: () => {},
+          events: async function* () {
+            yield* events.read(stopped.signal);
+            while (events.length > 0) yield (await events.read().next()).value!;
+          },
+          stop: () => stopped.abort(),
           [Symbol.dispose]: () => this.events.close(),
         };
       },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { keyPairOf } from "../../lib/auth/key_pair.ts";
-import { changesIn, EtcHosts, makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
+import { changesIn, EtcHosts, eventually, makeKeys, PATIENCE, Scenario, STAND_IN } from "./scenario.ts";
 
 const HUB = "172.28.0.2";
 /** Keys of peers that never connect: more than the server tries at once. */
@@ -108,10 +108,14 @@ Deno.test("peers of every scheme connect to one hub, on any of its ports, and ge
   });
   await t.step("an address and port, with an empty payload", async () => {
     assert.match(await exchange(4444, 10001), /^192\.0\.2\.1:10001 \n$/);
+    await hub.waitForLine(/ place: tunnel up to 203\.0\.113\.2:4444/, PATIENCE);
   });
   await t.step("a repeated auth packet gets a reply without running a command", async () => {
     const { length } = hub.lines;
     assert.match(await exchange(4446, 10002, "--token", "open sesame"), /^192\.0\.2\.1:10002 /);
+    await eventually("it is told", () => {
+      return hub.lines.slice(length).some((line) => line.includes("token: authenticated again"));
+    });
     assert.deepEqual(changesIn(hub.lines.slice(length)), []);
   });
   await t.step(

@@ -77,10 +77,9 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
         change.startsWith("sh ") ? ["sh", "-ec", change.slice(3)] : change.split(" "),
       );
       await eventually("all is as it was", async () => await stateOf(scenario) === standing);
-      assert.ok(
-        server.lines.slice(length).some((line) => line.includes("reading the kernel's devices")),
-        "nothing happened",
-      );
+      await eventually("it has looked", () => {
+        return server.lines.slice(length).some((line) => line.includes("reading the kernel's devices"));
+      });
       // News that came during the look takes one more, a second later at most.
       await eventually(
         "it has seen what there is",
@@ -138,11 +137,13 @@ Deno.test("changes by someone else are reverted at once, a deleted FOU port at t
     await Deno.remove(nft);
     await Deno.symlink(there, nft);
     await eventually("all is as it was", async () => await stateOf(scenario) === standing);
-    const commands = server.lines.slice(length).join("\n");
-    const [gate, port] = ["add chain ip ipipou fou-ipipou1", "ip fou add port 10001"].map((command) =>
-      commands.indexOf(command)
-    );
-    assert.ok(gate! >= 0 && port! > gate!, "the gate comes first");
+    const places = () =>
+      ["add chain ip ipipou fou-ipipou1", "ip fou add port 10001"].map((command) =>
+        server.lines.slice(length).findIndex((line) => line.includes(command))
+      );
+    await eventually("both are told", () => places().every((place) => place >= 0));
+    const [gate, port] = places();
+    assert.ok(port! > gate!, "the gate comes first");
   });
   await scenario.ping("client");
   await Promise.all([client.kill(), server.kill()]);

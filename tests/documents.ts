@@ -29,7 +29,7 @@ const PACKAGE: Elsewhere = {
   tests: [
     ["tests/unit/documents_test.ts", "each package that the documents install is one that a release has"],
     ["tests/packages/files_test.ts", "the tar.gz is unpacked into /usr/local, and removed…"],
-    ["tests/packages/life/systemd_test.ts", "packages upgrade without a lost packet, and leave nothing…"],
+    ["tests/packages/life/deb_test.ts", "Debian's package upgrades without a lost packet…"],
     ["tests/packages/life/router_test.ts", "packages for routers run without glibc, upgrade…"],
   ],
 };
@@ -47,8 +47,8 @@ const FOLDER: Elsewhere = {
 const SYSTEMD: Elsewhere = {
   why: "needs systemd",
   tests: [["tests/systemd/unit_test.ts", "ipipou@.service runs tunnels under systemd"], [
-    "tests/packages/life/systemd_test.ts",
-    "packages upgrade without a lost packet…",
+    "tests/packages/life/deb_test.ts",
+    "Debian's package upgrades without a lost packet…",
   ]],
 };
 const NETWORKD: Elsewhere = {

@@ -3,7 +3,7 @@ import { ROOT_TOOLS } from "../tests/lab/roots.ts";
 import { prepareUserland } from "../tests/lab/userland.ts";
 import { add, type Counts } from "./junit.ts";
 import { ensurePackages } from "./packages.ts";
-import { attempt, type Options, print, testInMachines } from "./run_tests.ts";
+import { attempt, NONE, type Options, print, testInMachines } from "./run_tests.ts";
 
 const DOCUMENT = new URL("../docs/compatibility.md", import.meta.url).pathname;
 const HEAD = "| Linux | iproute2 | nftables | Debian | tests |\n| --- | --- | --- | --- | --- |\n";
@@ -19,6 +19,8 @@ export const MATRIX = [
 /** What is tried on all of them: the gate, hubs and private addresses, take-over after a kill, reload, expiry. */
 export const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
   .map((name) => `tests/e2e/${name}_test.ts`);
+
+const DEB_LIFE = "tests/packages/life/deb_test.ts";
 
 /** What came of a row of the matrix. */
 export interface Tried {
@@ -45,6 +47,17 @@ export async function runMatrix(options: Options): Promise<Counts> {
     await Deno.writeTextFile(DOCUMENT, withTable(await Deno.readTextFile(DOCUMENT), tried));
   }
   return tried.map(({ counts }) => counts).reduce(add);
+}
+
+/** Installs, runs, upgrades and purges the package on each release: machines of their own, with its kernel. */
+export async function runLives(options: Options): Promise<Counts> {
+  let counts = NONE;
+  for (const { kernel, userland } of MATRIX) {
+    print(`\n== ${userland} with Linux ${kernel}`);
+    const machine = { ...options, kernel, root: userland };
+    counts = add(counts, await attempt(() => testInMachines([DEB_LIFE], machine)));
+  }
+  return counts;
 }
 
 /** The document with what was tried in its table. Rows of other releases stay. @throws {Error} when it has no table */

@@ -1,6 +1,8 @@
+import type { GuestRoot } from "../tests/lab/guest.ts";
 import { LAB_PATH, runInLab, SilentLabError } from "../tests/lab/lab.ts";
-import { isRelease, RELEASES } from "../tests/lab/roots.ts";
+import { isRelease, type Release, RELEASES, unpackRoot } from "../tests/lab/roots.ts";
 import { prepareUserland } from "../tests/lab/userland.ts";
+import { must } from "./command.ts";
 import { add, type Counts, countTests, timesOf } from "./junit.ts";
 import { batches, testFiles, type Timed, writeTimes } from "./share.ts";
 
@@ -20,6 +22,8 @@ export interface Options {
   kernel?: string;
   /** A Debian release whose `ip` and `nft` the program under test finds. */
   userland?: string;
+  /** A Debian release that the machine is of, instead of this machine's. */
+  root?: Release;
   here: boolean;
   "write-times": boolean;
   only?: string;
@@ -131,6 +135,7 @@ async function testInLab(
     silenceSeconds: SILENCE_SECONDS,
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+    ...(options.root === undefined ? {} : { root: await rootOf(options.root) }),
     ...(options.userland === undefined ? {} : { env: await environmentOf(options.userland) }),
   });
   for (const [path, seconds] of timesOf(result)) times.set(path, seconds);
@@ -141,6 +146,13 @@ async function environmentOf(userland: string): Promise<Record<string, string>> 
   if (!isRelease(userland)) throw new Error(`--userland must be one of ${RELEASES.join(", ")}: ${userland}`);
   // For the tests, too: an older nft cannot list all that a newer one makes.
   return { PATH: `${(await prepareUserland(userland)).folder}:${LAB_PATH}` };
+}
+
+/** A release's files, with the checkout, Deno, and what that has fetched. */
+async function rootOf(release: Release): Promise<GuestRoot> {
+  const { denoDir } = JSON.parse(await must([Deno.execPath(), "info", "--json"])) as { denoDir: string };
+  const folder = await unpackRoot(release, "start");
+  return { folder, visible: [ROOT.replace(/\/$/, ""), Deno.execPath(), denoDir] };
 }
 
 function filter(options: Options): string[] {

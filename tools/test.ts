@@ -12,7 +12,7 @@ import { fetchPrometheus } from "../tests/release/prometheus.ts";
 import { build } from "./build.ts";
 import { PACKAGES as RELEASE_TOOLS } from "./release/release.ts";
 import { add, type Counts } from "./junit.ts";
-import { runMatrix } from "./matrix.ts";
+import { runLives, runMatrix } from "./matrix.ts";
 import { ensurePackages } from "./packages.ts";
 import {
   attempt,
@@ -161,6 +161,7 @@ function packageStages(options: Options, executable: Stage): Stage[] {
     checks("a machine with pages of 16 KiB", () => done(prepareMachine())),
     tests("pages of 16 KiB", () => testHere(["tests/packages/aarch64_test.ts"], options)),
     tests("lives of packages", () => testInMachines(["tests/packages/life"], options)),
+    tests("lives on other releases", () => runLives(options)),
   ];
 }
 

@@ -33,6 +33,15 @@ export interface Job {
   terminal?: { rows: number; columns: number };
   /** Whether systemd is to be process 1, and the command a service of it. */
   systemd?: boolean;
+  /** The root file system of the machine; this machine's own if left out. */
+  root?: GuestRoot;
+}
+
+/** A root file system. What is changed in it is thrown away. */
+export interface GuestRoot {
+  readonly folder: string;
+  /** Files and folders of this machine that are there as well, under the same names. */
+  readonly visible: readonly string[];
 }
 
 /**
@@ -41,8 +50,10 @@ export interface Job {
  */
 export function jobScript(job: Job, modules: string): string {
   const machine = `${SETUP}
+${job.root === undefined ? "" : enterRoot(job.root)}
+${COPY_UP}
 mkdir -p /lib/modules
-mount --bind ${shellQuote(modules)} /lib/modules`;
+mount --bind ${shellQuote(`${job.root === undefined ? "" : HOST}${modules}`)} /lib/modules`;
   const work = jobWork(job);
   return job.systemd ? `${machine}\n${underSystemd(work)}` : `${machine}\n${work}`;
 }
@@ -138,8 +149,27 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ln -sfT /proc/self/fd /dev/fd
 for stream in 0:stdin 1:stdout 2:stderr; do ln -sf "/proc/self/fd/\${stream%:*}" "/dev/\${stream#*:}"; done
 echo lab > /proc/sys/kernel/hostname
-ip link set lo up
-${COPY_UP}`;
+ip link set lo up`;
+
+/** Where the files of this machine are in another root file system. */
+const HOST = "/host";
+
+/** Goes on in another root file system, with what is mounted in this one. */
+function enterRoot({ folder, visible }: GuestRoot): string {
+  return `mount -t tmpfs tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/new
+mount -t overlay -o lowerdir=${folder},upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/new
+cd /mnt/new
+mkdir .${HOST}
+for directory in proc sys dev run; do mount --rbind /$directory $directory; done
+pivot_root . .${HOST}
+cd /
+hash -r
+for path in ${visible.map(shellQuote).join(" ")}; do
+  if [ -d "${HOST}$path" ]; then mkdir -p "$path"; else mkdir -p "\${path%/*}" && : > "$path"; fi
+  mount --bind "${HOST}$path" "$path"
+done`;
+}
 
 /** Defines \`port\`, which tells the device of a port, once it is there. */
 const PORTS = `set -e

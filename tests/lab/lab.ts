@@ -1,6 +1,6 @@
 import { lastLines } from "../../tools/command.ts";
 import { ensurePackages } from "../../tools/packages.ts";
-import { type Job, jobScript } from "./guest.ts";
+import { type GuestRoot, type Job, jobScript } from "./guest.ts";
 import { hereCommand, requireOwnKernel } from "./here.ts";
 import { prepareKernel } from "./kernel.ts";
 import { chooseAccelerator } from "./kvm.ts";
@@ -28,6 +28,8 @@ export interface LabOptions {
   terminal?: boolean;
   /** Runs the command as a service under systemd; not with `here`. */
   systemd?: boolean;
+  /** The root file system of the machine, this machine's own if left out; not with `here`. */
+  root?: GuestRoot;
   /** Runs the command on this machine's kernel, in namespaces of its own, instead of in QEMU. */
   here?: boolean;
 }
@@ -122,7 +124,11 @@ async function runInMachine(job: Job, directory: string, options: LabOptions): P
   const files = machineFiles(directory);
   const terminal = options.terminal ? { terminal: Deno.consoleSize() } : {};
   const systemd = { systemd: options.systemd ?? false };
-  await Deno.writeTextFile(files.job, jobScript({ ...job, ...terminal, ...systemd }, kernel.modules));
+  const root = options.root === undefined ? {} : { root: options.root };
+  await Deno.writeTextFile(
+    files.job,
+    jobScript({ ...job, ...terminal, ...systemd, ...root }, kernel.modules),
+  );
   const seconds = options.silenceSeconds;
   const silence = seconds === undefined ? undefined : { seconds, reason: `wrote nothing for ${seconds} s` };
   const end = await supervise({

@@ -1,5 +1,5 @@
 import { must } from "../../tools/command.ts";
-import { archiveOf, fetchRoots, isThere, type Release } from "./roots.ts";
+import { isThere, type Release, unpackRoot } from "./roots.ts";
 
 /** What of a release is used. */
 const PROGRAMS = ["ip", "nft"] as const;
@@ -16,14 +16,9 @@ export interface Userland {
 
 /** Finds the programs of a Debian release, and on first use makes them. @throws {CommandError} when they cannot be had */
 export async function prepareUserland(release: Release): Promise<Userland> {
-  await fetchRoots([release]);
-  const root = archiveOf(release).replace(/\.tar$/, "");
+  const root = await unpackRoot(release);
   const folder = `${root}.programs`;
   if (!await isThere(folder)) {
-    await must(["rm", "-rf", root]);
-    await must(["mkdir", "-p", root]);
-    await must(["tar", "-xf", archiveOf(release), "-C", root]);
-    // It has its name when it is whole, and stays: machines of the lab may use it.
     await writePrograms(root, `${folder}.new`);
     await Deno.rename(`${folder}.new`, folder);
   }

@@ -12,8 +12,9 @@ Deno.test("shellQuote() makes any word arrive unchanged", async () => {
   assert.deepEqual(echoed.split("\0"), [...words.map((word) => word.toWellFormed()), ""]);
 });
 
-Deno.test("jobScript() is shell that parses, with and without a terminal, and under systemd", async () => {
-  for (const more of [{}, { terminal: { rows: 24, columns: 80 } }, { systemd: true }]) {
+Deno.test("jobScript() is shell that parses, with and without a terminal, under systemd, and on another root", async () => {
+  const root = { folder: "/roots/a", visible: ["/a b", "/c"] };
+  for (const more of [{}, { terminal: { rows: 24, columns: 80 } }, { systemd: true }, { root }]) {
     await must(["sh", "-n"], { stdin: jobScript({ ...job, ...more }, "/lib/modules") });
   }
 });

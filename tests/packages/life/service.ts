@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import { must, run } from "../../../tools/command.ts";
 import { eventually } from "../../e2e/scenario.ts";
-import { Process } from "../../lab/process.ts";
-import { endUnharmed } from "../../lab/pings.ts";
-import { MADE } from "../made.ts";
 
-/** Runs in the lab, under systemd. */
+/** A server and a client by an installed package's unit, in the lab, under systemd. */
 
 const EXAMPLES = "/usr/share/doc/ipipou/examples";
-const SETTINGS = "/etc/ipipou";
+export const SETTINGS = "/etc/ipipou";
 const UNIT = "/usr/lib/systemd/system/ipipou@.service";
-const ENABLED = "/etc/systemd/system/multi-user.target.wants/ipipou@office.service";
+export const ENABLED = "/etc/systemd/system/multi-user.target.wants/ipipou@office.service";
 const SERVER = { unit: "ipipou@office", address: "192.0.2.1" } as const;
 const CLIENT = { unit: "ipipou@branch", address: "192.0.2.2" } as const;
-const INNER = "172.28.0.2";
-const FAR = ["ip", "netns", "exec", "far"];
+export const INNER = "172.28.0.2";
+export const FAR = ["ip", "netns", "exec", "far"];
 
 /** Lists everything that a package may have left. */
 const FIND_OURS = ["find", "/etc", "/usr/bin", "/usr/lib/systemd", "/var/lib", "-xdev", "-name", "*ipipou*"];
@@ -27,18 +24,13 @@ async function executableOf(unit: string): Promise<string> {
   return await Deno.readLink(`/proc/${await property(unit, "MainPID")}/exe`);
 }
 
-async function dpkg(...args: string[]): Promise<void> {
-  // The manual page triggers of other packages take a minute here.
-  await must(["dpkg", "--no-triggers", ...args]);
+/** Removes what an installed ipipou left, if this machine's files have any: the lab sees them. */
+export async function removeAll(): Promise<void> {
+  await must(["sh", "-c", `rm -rf $(${FIND_OURS.join(" ").replace("*ipipou*", "'*ipipou*'")})`]);
 }
 
-async function rpm(...args: string[]): Promise<void> {
-  // rpm's database does not know Debian's packages.
-  await must(["rpm", "--nodeps", ...args]);
-}
-
-/** Connects two hosts: this one is the server, a network namespace the client. */
-async function connect(): Promise<void> {
+/** Connects two hosts, this one, the server, and a network namespace, the client, until disposed of. */
+export async function connect(): Promise<AsyncDisposable> {
   await must(["modprobe", "-a", "fou", "ipip"]);
   await must(["ip", "-batch", "-"], {
     stdin: `netns add far
@@ -58,10 +50,16 @@ link set dev eth0 up
   const edit = `/run/systemd/system/${CLIENT.unit}.service.d`;
   await must(["install", "-d", edit]);
   await Deno.writeTextFile(`${edit}/far.conf`, "[Service]\nNetworkNamespacePath=/run/netns/far\n");
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await must(["ip", "netns", "delete", "far"]);
+      await must(["rm", "-r", edit, `/run/systemd/system/${UNIT.slice(UNIT.lastIndexOf("/") + 1)}`]);
+    },
+  };
 }
 
 /** Makes the settings of both sides from the examples, as their comments say. */
-async function configure(): Promise<void> {
+export async function configure(): Promise<void> {
   const [privateKey = "", publicKey = ""] = (await must(["ipipou", "--auth-keygen"])).split("\n");
   const server = await Deno.readTextFile(`${EXAMPLES}/server.toml`);
   const client = await Deno.readTextFile(`${EXAMPLES}/client.toml`);
@@ -83,7 +81,7 @@ async function configure(): Promise<void> {
   }
 }
 
-async function start(): Promise<void> {
+export async function start(): Promise<void> {
   await must(["systemctl", "start", SERVER.unit, CLIENT.unit]);
   await eventually("a ping is answered", async () => {
     return (await run([...FAR, "ping", "-c1", "-W1", INNER])).code === 0;
@@ -91,7 +89,7 @@ async function start(): Promise<void> {
 }
 
 /** Checks that instances keep running the old executable while the package is upgraded. */
-async function upgrade(install: () => Promise<void>): Promise<void> {
+export async function upgrade(install: () => Promise<void>): Promise<void> {
   const pid = await property(SERVER.unit, "MainPID");
   await install();
   assert.equal(await property(SERVER.unit, "MainPID"), pid);
@@ -99,7 +97,7 @@ async function upgrade(install: () => Promise<void>): Promise<void> {
 }
 
 /** Moves both instances to the new executable, as the manual says. */
-async function takeOver(): Promise<void> {
+export async function takeOver(): Promise<void> {
   await must(["systemctl", "kill", "--signal=KILL", "ipipou@*"]);
   for (const { unit } of [SERVER, CLIENT]) {
     await eventually(`${unit} is up again`, async () => {
@@ -110,13 +108,13 @@ async function takeOver(): Promise<void> {
 }
 
 /** Enables the server, as `systemctl enable` does. */
-async function enable(): Promise<void> {
+export async function enable(): Promise<void> {
   await must(["install", "-d", ENABLED.replace(/\/[^/]*$/, "")]);
   await must(["ln", "-s", UNIT, ENABLED]);
 }
 
 /** Checks that removing the package stops the instances, removes all that they made, and keeps the settings files. */
-async function remove(uninstall: () => Promise<void>): Promise<void> {
+export async function remove(uninstall: () => Promise<void>): Promise<void> {
   await uninstall();
   assert.equal(await property(SERVER.unit, "MainPID"), "0");
   assert.equal((await run(["ip", "link", "show", "ipipou1"])).code, 1);
@@ -125,39 +123,6 @@ async function remove(uninstall: () => Promise<void>): Promise<void> {
 }
 
 /** Checks that nothing but these paths is left. */
-async function onlyHas(paths: readonly string[]): Promise<void> {
+export async function onlyHas(paths: readonly string[]): Promise<void> {
   assert.deepEqual((await must(FIND_OURS)).split("\n").filter(Boolean), paths);
 }
-
-Deno.test("packages upgrade without a lost packet, and leave nothing when they are purged or erased", async () => {
-  // The lab sees this machine's files, which may include an installed ipipou.
-  await must(["sh", "-c", `rm -rf $(${FIND_OURS.join(" ").replace("*ipipou*", "'*ipipou*'")})`]);
-  await connect();
-  await dpkg("--install", MADE.deb);
-  const installed = (await must(["dpkg", "--listfiles", "ipipou"])).split("\n");
-  await configure();
-  await start();
-  const flood = new Process([...FAR, "ping", "-i0.01", INNER]);
-  await upgrade(() => dpkg("--install", MADE.newerDeb));
-  await takeOver();
-  await endUnharmed(flood, 100);
-  await enable();
-  await remove(() => dpkg("--remove", "ipipou"));
-  assert.ok((await Deno.lstat(ENABLED)).isSymlink);
-  await dpkg("--purge", "ipipou");
-  await onlyHas([SETTINGS]);
-  for (const path of installed.filter((path) => path.includes("ipipou") && path !== SETTINGS)) {
-    await assert.rejects(Deno.lstat(path), Deno.errors.NotFound, path);
-  }
-
-  await rpm("--install", MADE.rpm);
-  await enable();
-  await start();
-  await upgrade(() => rpm("--upgrade", MADE.newerRpm));
-  await remove(() => rpm("--erase", "ipipou"));
-  await onlyHas([SETTINGS]);
-  await must(["sh", "-c", `rm ${SETTINGS}/*`]);
-  await dpkg("--install", MADE.deb);
-  await dpkg("--purge", "ipipou");
-  await onlyHas([]);
-});

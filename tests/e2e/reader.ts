@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { blocksIn, TRIED } from "../documents.ts";
+import { LAB_PATH } from "../lab/lab.ts";
 import type { Host } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 import { IPIPOU, PATIENCE, Scenario } from "./scenario.ts";
@@ -98,12 +99,15 @@ export class Reader implements AsyncDisposable {
     const own = Object.entries(OWN).map(([name, path]) =>
       `mount --bind ${directory}/${host}/${name} ${path}`
     );
-    const mounts = [
+    const prepare = [
       ...own,
       `mount --bind ${directory}/hosts /etc/hosts`,
       `mount --bind ${directory}/bin /usr/local/bin`,
+      // Whatever PATH the tests have, what stands in for a program comes first in this one.
+      `export PATH=${LAB_PATH}`,
+      `cd ${directory}/${host}`,
     ];
-    return ["sh", "-ec", `${mounts.join("\n")}\ncd ${directory}/${host}\nexec bash -ec "$0"`, lines];
+    return ["sh", "-ec", `${prepare.join("\n")}\nexec bash -ec "$0"`, lines];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

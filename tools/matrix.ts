@@ -20,7 +20,8 @@ export const MATRIX = [
 export const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
   .map((name) => `tests/e2e/${name}_test.ts`);
 
-const DEB_LIFE = "tests/packages/life/deb_test.ts";
+/** Lives of Debian's package, on a whole system. */
+const LIVES = ["deb", "apt"].map((name) => `tests/packages/life/${name}_test.ts`);
 
 /** What came of a row of the matrix. */
 export interface Tried {
@@ -55,7 +56,7 @@ export async function runLives(options: Options): Promise<Counts> {
   for (const { kernel, userland } of MATRIX) {
     print(`\n== ${userland} with Linux ${kernel}`);
     const machine = { ...options, kernel, root: userland };
-    counts = add(counts, await attempt(() => testInMachines([DEB_LIFE], machine)));
+    counts = add(counts, await attempt(() => testInMachines(LIVES, machine)));
   }
   return counts;
 }

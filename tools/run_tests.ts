@@ -174,7 +174,7 @@ export async function attempt(work: () => Promise<Counts>): Promise<Counts> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     print(why);
-    return { ...FAILED, failures: [why] };
+    return { ...FAILED, failures: why.split("\n").slice(0, 1) };
   }
 }
 

@@ -11,7 +11,7 @@ const CONTENTS = {
 } as const;
 
 /** What one has besides if a machine is to start from it, and run ipipou by its unit. */
-const TO_START = ["iputils-ping", "libnetfilter-queue1", "systemd"];
+const TO_START = ["iputils-ping", "libnetfilter-queue1", "mount", "systemd"];
 
 /** What a root file system is for: to install in, or to start a machine from. */
 export type Purpose = "install" | "start";

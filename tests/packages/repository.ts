@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { must } from "../../tools/command.ts";
 import { makeRelease } from "../../tools/release/release.ts";
 import type { Keys } from "../../tools/release/keys.ts";
@@ -56,6 +57,14 @@ export async function makeOpenPgpKeys(file: string, { count = 1, passphrase = ""
   await must([...gpg, "--armor", "--output", file, "--export-secret-keys"]);
   await must(["gpgconf", "--homedir", home, "--kill", "all"]);
   await Deno.remove(home, { recursive: true });
+}
+
+/** The file that install.md has for a package manager, of a repository served at `url`. */
+export async function fileFor(manager: "sources" | "repo", url: string): Promise<string> {
+  const install = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
+  const block = new RegExp(`\`\`\`${manager}\n(.*?)\`\`\``, "s").exec(install)?.[1];
+  assert.ok(block !== undefined, `install.md has a file for ${manager}`);
+  return block.replaceAll("https://packages.example", url);
 }
 
 /** Serves a folder on loopback until disposed, as any web server would. */

@@ -4,11 +4,10 @@ import { indexForApt } from "../../tools/release/indexes.ts";
 import { OpenPgp } from "../../tools/release/openpgp.ts";
 import { VERSION } from "./made.ts";
 import { makeStandIns } from "./stand_ins.ts";
-import { KEYS, makeOpenPgpKeys, RELEASE, serve, STRANGER } from "./repository.ts";
+import { fileFor, KEYS, makeOpenPgpKeys, RELEASE, serve, STRANGER } from "./repository.ts";
 import type { Release } from "../lab/roots.ts";
 import { Root } from "./root.ts";
 
-const INSTALL = await Deno.readTextFile(new URL("../../docs/install.md", import.meta.url));
 /** Of 400 days that an index for apt is valid. */
 const LONG_AGO = Date.parse("2024-01-01") / 1000;
 
@@ -17,13 +16,6 @@ async function copyRelease(): Promise<{ readonly path: string } & AsyncDisposabl
   const path = await Deno.makeTempDir({ dir: `${RELEASE}/..`, prefix: "copy-" });
   await must(["cp", "-r", `${RELEASE}/.`, path]);
   return { path, [Symbol.asyncDispose]: () => must(["rm", "-rf", path]).then(() => {}) };
-}
-
-/** The file that install.md has under this heading, of a repository served at `url`. */
-function fileFor(manager: string, url: string): string {
-  const block = new RegExp(`\`\`\`${manager}\n(.*?)\`\`\``, "s").exec(INSTALL)?.[1];
-  assert.ok(block !== undefined, `install.md has a file for ${manager}`);
-  return block.replaceAll("https://packages.example", url);
 }
 
 /** Changes one byte in the middle of a file. */
@@ -40,7 +32,7 @@ async function withApt(root: Root, url: string): Promise<void> {
     "rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; mkdir -p /etc/apt/keyrings",
   );
   await root.write("/etc/apt/keyrings/ipipou.asc", await Deno.readFile(`${RELEASE}/ipipou.asc`));
-  await root.write("/etc/apt/sources.list.d/ipipou.sources", fileFor("sources", url));
+  await root.write("/etc/apt/sources.list.d/ipipou.sources", await fileFor("sources", url));
 }
 
 for (const release of ["bookworm", "trixie"] as const satisfies readonly Release[]) {
@@ -98,7 +90,7 @@ Deno.test("apt refuses what another key signed, an index that is too old, and a 
 
 async function withDnf(root: Root, url: string, level: "all" | "digest"): Promise<void> {
   await root.must("mkdir", "-p", "/etc/yum.repos.d", "/etc/rpm");
-  await root.write("/etc/yum.repos.d/ipipou.repo", fileFor("repo", url));
+  await root.write("/etc/yum.repos.d/ipipou.repo", await fileFor("repo", url));
   await root.write("/etc/rpm/macros.verify", `%_pkgverify_level ${level}\n`);
   // Debian's dnf5 would make a repository of all that it installs, by a program that it does not depend on.
   await root.write("/etc/dnf/libdnf5-plugins/local.conf", "[main]\nname = local\nenabled = 0\n");

@@ -3,7 +3,7 @@ import { extensionOf, layOut, makeSignedPayload, SALT_LENGTH } from "./ed25519.t
 import { makeExtension, parseExtension } from "./extension.ts";
 import { publicKeyOf, SIGNATURE_LENGTH } from "./keys.ts";
 import { areEqual, makeProof } from "./proof.ts";
-import { ANNOUNCEMENT_LENGTH, type Scheme, unlikeInnerPacket } from "./scheme.ts";
+import { type Scheme, unlikeInnerPacket } from "./scheme.ts";
 
 /** What a server tells its clients unasked. */
 export type News = "stops" | "starts";
@@ -53,7 +53,6 @@ export type NewsReader = (payload: Uint8Array) => News | null;
 export function makeNewsReader(scheme: Scheme): NewsReader {
   const isProved = makeCheck(scheme);
   return (payload) => {
-    if (payload.length !== ANNOUNCEMENT_LENGTH) return null;
     const said = parseExtension(extensionOf(payload));
     const news = said?.has("server stops") ? "stops" : said?.has("server starts") ? "starts" : null;
     return news === null || !isProved(payload) ? null : news;

@@ -10,6 +10,7 @@ import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from ".
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
 import { VirtualClock } from "./fake/clock.ts";
+import type { FakeHost } from "./fake/host.ts";
 import { newHost } from "./fake/scene.ts";
 import { clientSettings, hubOf, peersOf, schemeOf, World } from "./pair/world.ts";
 
@@ -235,13 +236,25 @@ async function seenBy(
       });
     }
   };
+  return (await askFrom(host, clock)).facts.seen.map(({ as: { port } }) => port);
+}
+
+/** Asks a server alone, from a host without a tunnel. @returns also how many milliseconds that took */
+async function askFrom(
+  host: FakeHost,
+  clock: VirtualClock,
+): Promise<{ readonly facts: MappingFacts; readonly took: number }> {
   const around = { system: host.start().system, host: new Ports().host };
   const settings = clientSettings(0);
   const remote = { host: "192.0.2.7", port: 9 };
   const sight = await takeSight({ ...settings, peers: [{ ...settings.peers[0]!, remote }] }, around);
-  const gathering = gatherMapping(sight, around, ACCEPTED_HERE);
+  const began = clock.now();
+  const gathering = gatherMapping(sight, around, ACCEPTED_HERE).then((facts) => ({
+    facts: facts!,
+    took: clock.now() - began,
+  }));
   await clock.advance(60_000);
-  return (await gathering)!.seen.map(({ as: { port } }) => port);
+  return await gathering;
 }
 
 Deno.test("gatherMapping() takes an answer that comes after it has asked again", async () => {
@@ -256,4 +269,14 @@ Deno.test("gatherMapping() reads no more than 64 datagrams that are forged", asy
     ]);
   assert.deepEqual(await flood(63), [1, 2, 3]);
   assert.deepEqual(await flood(64), []);
+});
+
+Deno.test("gatherMapping() says at once why it can read no answer", async () => {
+  const clock = new VirtualClock();
+  const fail = () => {
+    for (const socket of host.replySockets) socket.fail(new Error("Cannot read: ENETDOWN"));
+  };
+  const host = newHost({ latency: null, onSent: fail }, clock);
+  const { facts, took } = await askFrom(host, clock);
+  assert.deepEqual([facts.problem, took], ["Cannot read: ENETDOWN", 0]);
 });

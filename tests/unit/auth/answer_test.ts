@@ -10,7 +10,7 @@ import {
   makeQuestionPayload,
   type Scheme,
 } from "../../../lib/auth/scheme.ts";
-import { ACCEPTED, ed25519, README_KEY_PAIR } from "./vectors.ts";
+import { ACCEPTED, ed25519, README_KEY_PAIR, STATEMENTS } from "./vectors.ts";
 
 const NOW = 1_795_219_200;
 const secret = "topsecret";
@@ -27,6 +27,11 @@ const KEYLESS = {
   server: ed25519({ secret, remotePublicKey: publicKey }),
   client: ed25519({ secret, privateKey }),
 };
+
+/** Counts up: 7, 8, 9 … */
+function countUp(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => 7 + index);
+}
 
 let count = 0;
 function salt(length: number): Uint8Array {
@@ -94,6 +99,23 @@ Deno.test("readAnswer() takes no answer of a server with another key or secret, 
     const payload = makeAnswerPayload(ed25519({ secret, ...fields }), asked, SEEN, NOW, salt);
     assert.equal(readAnswer(client, payload, asked), null, name);
   }
+});
+
+Deno.test("makeQuestionPayload() and makeAnswerPayload() make the same bytes as other programs do", () => {
+  const { question, answers } = STATEMENTS;
+  assert.equal(makeQuestionPayload(KEYED.client, NOW, countUp)!.toHex(), question.toHex());
+  for (const [server, answer] of [[KEYED.server, answers.signed], [KEYLESS.server, answers.hmac]] as const) {
+    assert.equal(makeAnswerPayload(server, question, SEEN, NOW, countUp).toHex(), answer.toHex());
+  }
+});
+
+Deno.test("makeAnswerPayload() picks another salt when the packet would look like tunnelled data", () => {
+  // The first salt with such an HMAC.
+  const unlucky = Uint8Array.of(0x00, 0x00, 0x7f, 0x90);
+  const salts = [unlucky, countUp(4)];
+  const payload = makeAnswerPayload(KEYLESS.server, STATEMENTS.question, SEEN, NOW, () => salts.shift()!);
+  assert.deepEqual([salts.length, looksLikeInnerPacket(payload)], [0, false]);
+  assert.deepEqual(payload, STATEMENTS.answers.hmac);
 });
 
 Deno.test("makeAnswerPayload() tells any place, and proves nothing of a client that has the server's key", () => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { makeSignedPayload } from "../../../lib/auth/ed25519.ts";
+import { makeExtension } from "../../../lib/auth/extension.ts";
 import { makeNewsPayload, makeNewsReader, newsGroup } from "../../../lib/auth/news.ts";
 import { makeProof, makeReplyVerifier } from "../../../lib/auth/proof.ts";
 import { looksLikeInnerPacket, makeReplyPayload, type Scheme } from "../../../lib/auth/scheme.ts";
-import { ACCEPTED, ed25519, README_KEY_PAIR } from "./vectors.ts";
+import { ACCEPTED, ed25519, README_KEY_PAIR, STATEMENTS } from "./vectors.ts";
 
 const NOW = 1_795_219_200;
 const secret = "topsecret";
@@ -46,6 +47,27 @@ Deno.test("makeNewsPayload() makes what makeNewsReader() reads, in the signed fo
       assert.equal(read(Uint8Array.of(...payload, 0)), null, name);
     }
   }
+});
+
+Deno.test("makeNewsPayload() makes the same bytes as other programs do", () => {
+  const servers = {
+    signed: PAIRS["a server with a key"]!.server,
+    hmac: PAIRS["a server without a key"]!.server,
+    token: TOKEN,
+  };
+  for (const [name, told] of Object.entries(STATEMENTS.news)) {
+    for (const news of ["stops", "starts"] as const) {
+      const payload = makeNewsPayload(servers[name as keyof typeof servers], news, NOW, countUp);
+      assert.equal(payload.toHex(), told[news].toHex(), `${name}: ${news}`);
+    }
+  }
+});
+
+Deno.test("makeNewsReader() skips what a later version may say besides", () => {
+  const { client } = PAIRS["a server with a key"]!;
+  const extension = Uint8Array.of(...makeExtension("server stops"), 200, 1, 9);
+  const payload = makeSignedPayload(SERVER_KEYS.privateKey, secret, NOW, countUp(4), extension);
+  assert.equal(makeNewsReader(client)(payload), "stops");
 });
 
 Deno.test("makeNewsReader() takes no news of a server with another key, secret or token", () => {

@@ -38,6 +38,19 @@ export const REPLY = {
   reply: fromHex(vectors.reply.reply_hex),
 };
 
+const { answer_hex: answers, news_hex: news } = vectors.statements;
+
+/** A question, the answers to it, and news, each with a signature or an HMAC in front, made without this program. */
+export const STATEMENTS = {
+  question: fromHex(vectors.statements.question_hex),
+  answers: { signed: fromHex(answers.signed), hmac: fromHex(answers.hmac) },
+  news: {
+    signed: { stops: fromHex(news.signed.stops), starts: fromHex(news.signed.starts) },
+    hmac: { stops: fromHex(news.hmac.stops), starts: fromHex(news.hmac.starts) },
+    token: { stops: fromHex(news.token.stops), starts: fromHex(news.token.starts) },
+  },
+};
+
 /** The key pair in version 0.1's documentation. */
 export const README_KEY_PAIR = {
   privateKey: fromBase64(vectors.readme_key_pair.private_key_b64),

@@ -32,6 +32,11 @@ export class FakeReplySocket implements ReplySocket {
     if (length > 0) this.#packets.put(packet.slice(0, Math.min(length, this.#maxLength)));
   }
 
+  /** Makes its reader throw. */
+  fail(error: Error): void {
+    this.#packets.fail(error);
+  }
+
   packets(): AsyncGenerator<Uint8Array, void, void> {
     return this.#packets.read();
   }

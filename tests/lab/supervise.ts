@@ -1,3 +1,5 @@
+import { onInterrupt } from "../../tools/interrupt.ts";
+
 /** How a supervised process ended. */
 interface End {
   status: Deno.CommandStatus;
@@ -49,11 +51,7 @@ export async function supervise({ argv, stdout, limits, silence }: Supervision):
   };
   hear();
   cleanup.defer(() => clearTimeout(silent));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    const interrupted = () => kill(`was ended by ${signal}`);
-    Deno.addSignalListener(signal, interrupted);
-    cleanup.defer(() => Deno.removeSignalListener(signal, interrupted));
-  }
+  cleanup.use(onInterrupt((signal) => kill(`was ended by ${signal}`)));
   const [status, stderr] = await Promise.all([
     child.status,
     new Response(child.stderr).text(),

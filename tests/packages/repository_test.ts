@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { must } from "../../tools/command.ts";
+import { textLines } from "../../tools/lines.ts";
 import { indexForApt } from "../../tools/release/indexes.ts";
 import { OpenPgp } from "../../tools/release/openpgp.ts";
+import { eventually } from "../e2e/scenario.ts";
 import { VERSION } from "./made.ts";
 import { makeStandIns } from "./stand_ins.ts";
 import { fileFor, KEYS, makeOpenPgpKeys, RELEASE, serve, STRANGER } from "./repository.ts";
@@ -56,7 +58,7 @@ Deno.test("apt refuses what another key signed, an index that is too old, and a 
   await withApt(root, server.url);
   const now = Math.floor(Date.now() / 1000);
   const index = async (time: number, key: { readonly file: string }) => {
-    await using openpgp = await OpenPgp.open(key);
+    using openpgp = await OpenPgp.open(key);
     await indexForApt(`${copy.path}/apt`, time, openpgp);
     // Otherwise apt goes on with the index that it has, and warns.
     await root.must("sh", "-c", "rm -rf /var/lib/apt/lists/*");
@@ -151,7 +153,7 @@ Deno.test("dnf5 refuses what another key signed, and a package or an index with 
   });
   await t.step("another key", async () => {
     await using copy = await copyRelease();
-    await using stranger = await OpenPgp.open(STRANGER);
+    using stranger = await OpenPgp.open(STRANGER);
     await stranger.writePublicKey(`${copy.path}/ipipou.asc`);
     assert.match(await install(copy.path), /signature|key/i);
   });
@@ -183,10 +185,10 @@ Deno.test("OpenPgp.open() refuses a file with several keys, with a public one, a
   await makeOpenPgpKeys(path("one"));
   await makeOpenPgpKeys(path("two"), { count: 2 });
   await makeOpenPgpKeys(path("locked"), { passphrase: "a passphrase" });
-  await using one = await OpenPgp.open({ file: path("one") });
+  using one = await OpenPgp.open({ file: path("one") });
   await one.writePublicKey(path("public"));
   const open = async (name: string) => {
-    await using _ = await OpenPgp.open({ file: path(name) });
+    using _ = await OpenPgp.open({ file: path(name) });
   };
   await assert.rejects(open("two"), /^Error: Cannot sign by RELEASE_OPENPGP_KEY: there are 2 private keys: /);
   await assert.rejects(
@@ -200,7 +202,7 @@ Deno.test("OpenPgp.open() refuses a file with several keys, with a public one, a
     Deno.env.set("GNUPGHOME", home);
     await must(["gpg", "--batch", "--quiet", "--import", path("two")]);
     await assert.rejects(OpenPgp.open({ name: "Throw-away" }), /there are 2 private keys: [0-9A-F]{40}, /);
-    await using second = await OpenPgp.open({ name: "Throw-away key 1" });
+    using second = await OpenPgp.open({ name: "Throw-away key 1" });
     await second.writePublicKey(path("second"));
     const shown = await must(["gpg", "--show-keys", path("second")]);
     assert.match(shown, /key 1/);
@@ -208,5 +210,39 @@ Deno.test("OpenPgp.open() refuses a file with several keys, with a public one, a
     await must(["gpgconf", "--kill", "all"]);
     Deno.env.delete("GNUPGHOME");
   });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("OpenPgp leaves no keyring and no agent where a signal ends the program", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ipipou-keys-" });
+  const [key, script, temporary] = [`${folder}/one.asc`, `${folder}/open.ts`, `${folder}/tmp`];
+  await makeOpenPgpKeys(key);
+  await Deno.mkdir(temporary);
+  const module = new URL("../../tools/release/openpgp.ts", import.meta.url);
+  await Deno.writeTextFile(
+    script,
+    `import { OpenPgp } from "${module}";
+     using openpgp = await OpenPgp.open({ file: Deno.args[0] });
+     console.log("open");
+     await new Promise((resolve) => setTimeout(resolve, 60_000));`,
+  );
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--quiet", script, key],
+      env: { TMPDIR: temporary },
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    for await (const line of textLines(child.stdout)) {
+      assert.equal(line, "open");
+      assert.equal([...Deno.readDirSync(temporary)].length, 1);
+      child.kill(signal);
+    }
+    assert.equal((await child.status).signal, signal);
+    assert.deepEqual([...Deno.readDirSync(temporary)], []);
+    await eventually("gpg's agent is gone", async () => {
+      return !(await must(["ps", "-eo", "args"])).includes(temporary);
+    });
+  }
   await Deno.remove(folder, { recursive: true });
 });

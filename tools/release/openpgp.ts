@@ -1,30 +1,28 @@
 import { must } from "../command.ts";
+import { cleanUpOnInterrupt } from "../interrupt.ts";
 import { KEY_VARIABLES, type Keys } from "./keys.ts";
 
 /** Signs with an OpenPGP key, by gpg. */
-export class OpenPgp implements AsyncDisposable {
-  readonly #home: string | null;
-  readonly #key: string;
+export class OpenPgp implements Disposable {
+  /** Null: gpg's own. */
+  readonly #keyring: Keyring | null;
+  /** The fingerprint; "": it is not known yet. */
+  #key = "";
 
-  private constructor(home: string | null, key: string) {
-    this.#home = home;
-    this.#key = key;
+  private constructor(keyring: Keyring | null) {
+    this.#keyring = keyring;
   }
 
   /** A key in a file gets a keyring of its own until disposed. @throws {Error} when gpg cannot sign with the key */
   static async open(key: NonNullable<Keys["openpgp"]>): Promise<OpenPgp> {
-    const home = "file" in key ? await Deno.makeTempDir({ prefix: "ipipou-gpg-" }) : null;
-    const keyring = new OpenPgp(home, "");
-    try {
-      if ("file" in key) await keyring.#gpg("--import", key.file);
-      const opened = new OpenPgp(home, await keyring.#find("file" in key ? null : key.name));
-      // What it cannot do, as for want of a passphrase, must not come out when all is built.
-      await opened.#gpg("--output", "-", "--detach-sign", "/dev/null");
-      return opened;
-    } catch (error) {
-      await keyring[Symbol.asyncDispose]();
-      throw error;
-    }
+    using resources = new DisposableStack();
+    const opened = resources.use(new OpenPgp("file" in key ? new Keyring() : null));
+    if ("file" in key) await opened.#gpg("--import", key.file);
+    opened.#key = await opened.#find("file" in key ? null : key.name);
+    // What it cannot do, as for want of a passphrase, must not come out when all is built.
+    await opened.#gpg("--output", "-", "--detach-sign", "/dev/null");
+    resources.move();
+    return opened;
   }
 
   /** The fingerprint of a private key. One of several could be another one's here than where the rpms are signed. */
@@ -54,18 +52,15 @@ export class OpenPgp implements AsyncDisposable {
     await this.#gpg("--armor", "--output", output, "--export", this.#key);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#home === null) return;
-    try {
-      await must(["gpgconf", "--homedir", this.#home, "--kill", "all"]);
-    } finally {
-      await Deno.remove(this.#home, { recursive: true });
-    }
+  [Symbol.dispose](): void {
+    this.#keyring?.[Symbol.dispose]();
   }
 
   async #gpg(...args: string[]): Promise<string> {
     // A key in a file has no passphrase, so nobody is asked for one.
-    const home = this.#home === null ? [] : ["--homedir", this.#home, "--pinentry-mode", "error"];
+    const home = this.#keyring === null
+      ? []
+      : ["--homedir", this.#keyring.folder, "--pinentry-mode", "error"];
     const key = this.#key === "" ? [] : ["--local-user", this.#key];
     return await must([
       "gpg",
@@ -78,5 +73,26 @@ export class OpenPgp implements AsyncDisposable {
       ...key,
       ...args,
     ]);
+  }
+}
+
+/** A folder for gpg, which has a private key in it: it goes also where a signal ends this program. */
+class Keyring implements Disposable {
+  readonly folder = Deno.makeTempDirSync({ prefix: "ipipou-gpg-" });
+  readonly #listening = cleanUpOnInterrupt(() => this.#remove());
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
+    this.#remove();
+  }
+
+  #remove(): void {
+    try {
+      // Else gpg's agent outlives this program.
+      const args = ["--homedir", this.folder, "--kill", "all"];
+      new Deno.Command("gpgconf", { args, stdin: "null", stdout: "null", stderr: "null" }).outputSync();
+    } finally {
+      Deno.removeSync(this.folder, { recursive: true });
+    }
   }
 }

@@ -12,6 +12,7 @@ import { describeUnsigned, KEY_VARIABLES, type Keys, readKeys, requireKinds } fr
 import { apkKeyName } from "./nfpm.ts";
 import { releaseNotes } from "./notes.ts";
 import { OpenPgp } from "./openpgp.ts";
+import { replaceFolder } from "./replace_folder.ts";
 import { publicKeyOf } from "./usign.ts";
 import { makeOne, type PackageRequest, pathOf, sourceTime } from "./packages.ts";
 import { formatSbom, type Part, partsOfBundle, partsOfExecutable } from "./sbom.ts";
@@ -52,15 +53,14 @@ export async function makeRelease(options: ReleaseOptions): Promise<void> {
   const staged = `${folder}.new`;
   await must(["rm", "-rf", staged]);
   await Deno.mkdir(staged, { recursive: true });
-  await using openpgp = keys.openpgp === null ? null : await OpenPgp.open(keys.openpgp);
+  using openpgp = keys.openpgp === null ? null : await OpenPgp.open(keys.openpgp);
   const parts: Part[] = [...await partsOfExecutable(options.targets)];
   for (const target of options.targets) parts.push(...await makeTarget(target, staged, options));
   await indexAll(staged, options, openpgp);
   await describe(staged, parts, options);
   await publishKeys(staged, keys, openpgp);
   await sum(staged, openpgp);
-  await must(["rm", "-rf", folder]);
-  await Deno.rename(staged, folder);
+  await replaceFolder(folder, staged);
 }
 
 /** Makes what is for one processor. @returns what is in its bundle */

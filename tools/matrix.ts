@@ -34,9 +34,9 @@ export interface Tried {
 
 /** Runs the core tests on each kernel, or on that asked for, with its programs, and writes the table of what was tried. */
 export async function runMatrix(options: Options): Promise<Counts> {
+  const asked = rowsFor(options.kernel);
   await ensurePackages(ROOT_TOOLS, "other releases' programs");
   const tried: Tried[] = [];
-  const asked = MATRIX.filter(({ kernel }) => options.kernel === undefined || options.kernel === kernel);
   for (const { kernel, userland } of asked) {
     print(`\n== Linux ${kernel} with the programs of ${userland}`);
     const { release } = await prepareKernel(kernel);
@@ -61,11 +61,19 @@ export async function runLives(options: Options): Promise<Counts> {
   return counts;
 }
 
+/** The rows of the matrix for a kernel; undefined: for all. @throws {Error} when none is for it */
+export function rowsFor(asked: string | undefined): readonly (typeof MATRIX)[number][] {
+  const rows = MATRIX.filter(({ kernel }) => asked === undefined || kernel === asked);
+  if (rows.length > 0) return rows;
+  const known = MATRIX.map(({ kernel }) => kernel).join(", ");
+  throw new Error(`--kernel must be one of ${known} with --matrix: ${asked}`);
+}
+
 /** The document with what was tried in its table. Rows of other releases stay. @throws {Error} when it has no table */
 export function withTable(document: string, tried: readonly Tried[]): string {
   const [table] = /^\| Linux +\|.*\n(\|.*\n)+/m.exec(document) ?? [];
   if (table === undefined) throw new Error("Cannot find the table of kernels that were tried");
-  const before = table.split("\n").slice(2).map((row) => row.split("|").map((cell) => cell.trim()));
+  const before = table.split("\n").map((row) => row.split("|").map((cell) => cell.trim()));
   const rows = MATRIX.flatMap(({ userland }) => {
     const now = tried.find((one) => one.userland === userland);
     if (now !== undefined) return [rowOf(now)];

@@ -60,9 +60,16 @@ function isTest(path: string): boolean {
 
 /** Records how many seconds files took, by path. Other files' records stay. */
 export async function writeTimes(times: ReadonlyMap<string, number>): Promise<void> {
+  await Deno.writeTextFile(TIMES, `${JSON.stringify(withTimes(await readTimes(), times), null, 2)}\n`);
+}
+
+/** The records with what was measured, in whole seconds, sorted. */
+export function withTimes(
+  records: Readonly<Record<string, number>>,
+  times: ReadonlyMap<string, number>,
+): Record<string, number> {
   const measured = Object.fromEntries(times.entries().map(([path, time]) => [path, Math.ceil(time)]));
-  const all = Object.entries({ ...await readTimes(), ...measured }).sort();
-  await Deno.writeTextFile(TIMES, `${JSON.stringify(Object.fromEntries(all), null, 2)}\n`);
+  return Object.fromEntries(Object.entries({ ...records, ...measured }).sort());
 }
 
 async function readTimes(): Promise<Record<string, number>> {

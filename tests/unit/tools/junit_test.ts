@@ -8,6 +8,14 @@ Deno.test("countTests() adds up test files without ignored tests", () => {
         <testcase name="fails &lt;testsuite tests=&quot;90&quot;&gt;" classname="./a_test.ts" time="0.000" line="2" col="6">
             <failure message="tests">Error: tests</failure>
         </testcase>
+        <testcase name="ends" classname="./a_test.ts" time="0.000" line="3" col="6">
+            <error message="tests">Error: tests</error>
+        </testcase>
+        <testcase name="ends early" classname="./a_test.ts" time="0.000" line="4" col="6">
+            <error message="tests">Error: tests</error>
+        </testcase>
+        <testcase name="passes" classname="./a_test.ts" time="0.000" line="5" col="6">
+        </testcase>
     </testsuite>
     <testsuite name="./b failures=&quot;5&quot;.ts" tests="2" disabled="0" errors="1" failures="0">
     </testsuite>
@@ -17,7 +25,7 @@ Deno.test("countTests() adds up test files without ignored tests", () => {
     passed: 4,
     failed: 4,
     ignored: 1,
-    failures: ['a_test.ts: fails <testsuite tests="90">'],
+    failures: ['a_test.ts: fails <testsuite tests="90">', "a_test.ts: ends", "a_test.ts: ends early"],
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MATRIX, withTable } from "../../../tools/matrix.ts";
+import { MATRIX, rowsFor, withTable } from "../../../tools/matrix.ts";
 
 const COMPATIBILITY = await Deno.readTextFile(new URL("../../../docs/compatibility.md", import.meta.url));
 
@@ -36,6 +36,16 @@ and on
 `,
   );
   assert.throws(() => withTable(rest, tried), /Cannot find the table/);
+});
+
+Deno.test("rowsFor() has the row of a kernel, or all, and names the kernels that there are", () => {
+  assert.deepEqual(rowsFor("6.12"), [{ kernel: "6.12", userland: "trixie" }]);
+  assert.deepEqual(rowsFor(undefined), MATRIX);
+  for (const kernel of ["6.11", "6", ""]) {
+    assert.throws(() => rowsFor(kernel), {
+      message: `--kernel must be one of 5.10, 6.1, 6.12, 7.2 with --matrix: ${kernel}`,
+    });
+  }
 });
 
 Deno.test("docs/compatibility.md has what came of each kernel of the matrix", () => {

@@ -18,6 +18,19 @@ export async function indexForApt(folder: string, time: number, key: OpenPgp | n
   await Deno.writeTextFile(`${folder}/Packages`, packages);
   await Deno.writeFile(`${folder}/Packages.gz`, gzipSync(packages, { level: 9 }));
   const sums = await must(["apt-ftparchive", "release", "."], { cwd: folder });
+  await Deno.writeTextFile(`${folder}/Release`, aptRelease(sums, time));
+  if (key === null) return;
+  await key.clearSign(`${folder}/Release`, `${folder}/InRelease`);
+  await key.sign(`${folder}/Release`, "gpg");
+}
+
+/**
+ * The file Release of a repository for apt.
+ *
+ * @param sums what `apt-ftparchive release` prints: it gives the time of now, and no option changes that
+ * @param time Unix seconds, from which it is valid
+ */
+export function aptRelease(sums: string, time: number): string {
   const fields = {
     Origin: "ipipou",
     Label: "ipipou",
@@ -27,11 +40,7 @@ export async function indexForApt(folder: string, time: number, key: OpenPgp | n
     "Valid-Until": new Date((time + VALID_DAYS * 24 * 3600) * 1000).toUTCString(),
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`);
-  // It gives the time of now, and no option changes that.
-  await Deno.writeTextFile(`${folder}/Release`, lines.join("") + sums.replace(/^Date: .*\n/m, ""));
-  if (key === null) return;
-  await key.clearSign(`${folder}/Release`, `${folder}/InRelease`);
-  await key.sign(`${folder}/Release`, "gpg");
+  return lines.join("") + sums.replace(/^Date: .*\n/m, "");
 }
 
 /** Writes the index of a repository for dnf and zypper: repodata, with a key also its signature. @param folder with the rpms */

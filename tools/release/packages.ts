@@ -127,12 +127,19 @@ async function stage(files: readonly PackagedFile[], folder: string): Promise<vo
   }
 }
 
-/** Time of the sources in Unix seconds: $SOURCE_DATE_EPOCH, or the commit's. */
-export async function sourceTime(): Promise<number> {
-  const given = Deno.env.get("SOURCE_DATE_EPOCH");
-  const text = given ?? (await run(["git", "-C", ROOT, "log", "-1", "--format=%ct"])).stdout;
-  const time = Number(text);
-  return text.trim() !== "" && Number.isInteger(time) ? time : Math.floor(Date.now() / 1000);
+/**
+ * Time of the sources in Unix seconds: the commit's, or the time of now where there is none.
+ *
+ * @param given in place of the commit's, if not empty
+ * @throws {Error} when that is no time
+ */
+export async function sourceTime(given = Deno.env.get("SOURCE_DATE_EPOCH")): Promise<number> {
+  if (given) {
+    if (/^\d{1,11}$/.test(given)) return Number(given);
+    throw new Error(`SOURCE_DATE_EPOCH must be Unix seconds: ${given}`);
+  }
+  const { code, stdout } = await run(["git", "-C", ROOT, "log", "-1", "--format=%ct"]);
+  return code === 0 ? Number(stdout) : Math.floor(Date.now() / 1000);
 }
 
 async function main(args: string[]): Promise<void> {

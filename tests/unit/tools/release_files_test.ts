@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { createHash, generateKeyPairSync } from "node:crypto";
-import { gzipSync } from "node:zlib";
-import { describeApk } from "../../../tools/release/apk_index.ts";
+import { generateKeyPairSync } from "node:crypto";
+import { dirname } from "node:path";
+import { must } from "../../../tools/command.ts";
 import { describeUnsigned, type Keys, readKeys, requireKinds } from "../../../tools/release/keys.ts";
 import { releaseNotes } from "../../../tools/release/notes.ts";
-import { formatSbom, partsOfExecutable } from "../../../tools/release/sbom.ts";
+import { makeRelease } from "../../../tools/release/release.ts";
+import { formatSbom, type Part, partsOfBundle, partsOfExecutable } from "../../../tools/release/sbom.ts";
 import { publicKeyOf } from "../../../tools/release/usign.ts";
 
 const HERE = new URL(import.meta.url).pathname;
@@ -17,6 +18,10 @@ function keysBy(variables: Record<string, string>): Promise<Keys> {
 Deno.test("readKeys() takes files, and names of keys that an agent has", async () => {
   assert.deepEqual(await keysBy({}), { openpgp: null, apk: null, opkg: null });
   assert.deepEqual(
+    await keysBy({ RELEASE_OPENPGP_KEY: "", RELEASE_APK_KEY: "", RELEASE_OPKG_KEY: "" }),
+    { openpgp: null, apk: null, opkg: null },
+  );
+  assert.deepEqual(
     await keysBy({ RELEASE_OPENPGP_KEY: HERE, RELEASE_APK_KEY: HERE, RELEASE_OPKG_KEY: HERE }),
     { openpgp: { file: HERE }, apk: HERE, opkg: HERE },
   );
@@ -25,9 +30,11 @@ Deno.test("readKeys() takes files, and names of keys that an agent has", async (
 
 Deno.test("readKeys() refuses a file that is not there, by the name of its variable", async () => {
   for (const name of ["RELEASE_OPENPGP_KEY", "RELEASE_APK_KEY", "RELEASE_OPKG_KEY"]) {
-    await assert.rejects(keysBy({ [name]: "/nonexistent/key" }), {
-      message: `Cannot sign: ${name} is /nonexistent/key, and there is no such file`,
-    });
+    for (const path of ["/nonexistent/key", dirname(HERE)]) {
+      await assert.rejects(keysBy({ [name]: path }), {
+        message: `Cannot sign: ${name} is ${path}, and there is no such file`,
+      });
+    }
   }
 });
 
@@ -37,7 +44,8 @@ Deno.test("describeUnsigned() names the variable of each key that is missing", (
     describeUnsigned({ ...all, ...keys }).map((line) => /RELEASE_\w+/.exec(line)?.[0]);
   assert.deepEqual(missing({}), []);
   assert.deepEqual(missing({ openpgp: null }), ["RELEASE_OPENPGP_KEY"]);
-  assert.deepEqual(missing({ apk: null, opkg: null }), ["RELEASE_APK_KEY", "RELEASE_OPKG_KEY"]);
+  assert.deepEqual(missing({ apk: null }), ["RELEASE_APK_KEY"]);
+  assert.deepEqual(missing({ opkg: null }), ["RELEASE_OPKG_KEY"]);
   assert.match(
     describeUnsigned({ ...all, openpgp: { name: "0123ABCD" } }).join(),
     /^The rpms are not signed/,
@@ -68,7 +76,8 @@ Deno.test("publicKeyOf() has the number and the public half of a secret key", ()
 
 Deno.test("publicKeyOf() refuses keys with a passphrase, and what is no key, without saying what it is", () => {
   assert.throws(() => publicKeyOf(secretKey({ rounds: 42 })), /has a passphrase; make one by signify -G -n/);
-  for (const text of [secretKey({ algorithm: "RW" }), "secret", ""]) {
+  const short = Buffer.from(secretKey().split("\n")[1]!, "base64").toString("base64", 0, 103);
+  for (const text of [secretKey({ algorithm: "RW" }), short, "secret", ""]) {
     assert.throws(() => publicKeyOf(text), { message: /has no secret key of usign or signify$/ });
   }
 });
@@ -97,43 +106,95 @@ Deno.test("requireKinds() refuses keys of another kind, or with a passphrase, wi
   await Deno.remove(path);
 });
 
-/** A gzip member with a file as tar has it, which may say where the archive ends. */
-function member(name: string, text: string): Uint8Array {
-  const archive = Buffer.alloc(1024);
-  archive.write(name);
-  archive.write(text, 512);
-  return gzipSync(archive);
+interface Bom {
+  readonly specVersion: string;
+  readonly metadata: { readonly timestamp: string; readonly component: Readonly<Record<string, unknown>> };
+  readonly components: readonly Readonly<Record<string, unknown>>[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn?: readonly string[] }[];
 }
 
-Deno.test("describeApk() takes fields and sum of the second part of a signed apk, and of the first of another", () => {
-  const info = "pkgname = ipipou\npkgver = 1.2.3-r0\narch = x86_64\nsize = 9\npkgdesc = tunnels\n" +
-    "depend = iproute2\ndepend = nftables\nlicense = MIT\n";
-  const control = member(".PKGINFO", info);
-  const [signature, data] = [member(".SIGN.RSA.a.rsa.pub", "signature"), member("usr/bin/ipipou", "program")];
-  const sum = createHash("sha1").update(control).digest("base64");
-  for (const parts of [[signature, control, data], [control, data]]) {
-    const apk = Buffer.concat(parts);
-    assert.equal(
-      describeApk(apk),
-      `C:Q1${sum}\nP:ipipou\nV:1.2.3-r0\nA:x86_64\nS:${apk.length}\nI:9\nT:tunnels\nL:MIT\n` +
-        "D:iproute2 nftables\n",
-    );
-  }
-  assert.throws(() => describeApk(Buffer.concat([data, data])), /it has no \.PKGINFO/);
-});
+/** 2 January 2026. */
+const TIME = 1_767_312_000;
 
 Deno.test("the bill of materials has what is in the executable, and nothing that only tests use", async () => {
   const parts = await partsOfExecutable(["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"]);
-  const text = formatSbom("1.2.3", 1_767_312_000, parts);
-  const { metadata, components, specVersion } = JSON.parse(text);
+  const text = formatSbom("1.2.3", TIME, parts);
+  const { metadata, components, specVersion }: Bom = JSON.parse(text);
   assert.equal(specVersion, "1.6");
-  assert.equal(metadata.component.version, "1.2.3");
+  assert.equal(metadata.component["version"], "1.2.3");
   assert.equal(metadata.timestamp, "2026-01-02T00:00:00.000Z");
   assert.deepEqual(
-    components.map(({ name, group }: { name: string; group?: string }) => group ?? name).sort(),
+    components.map(({ name, group }) => group ?? name).sort(),
+    ["@noble/ed25519", "deno", "deno", "eslint-visitor-keys", "toml-eslint-parser"],
+  );
+  assert.equal(formatSbom("1.2.3", TIME, parts.toReversed()), text);
+});
+
+Deno.test("formatSbom() says of each part where it is from, its licence, and its sum where there is one", () => {
+  const parts = [
+    { name: "a", version: "1", purl: "pkg:generic/a@1", licence: "MIT", sha256: "ab".repeat(32) },
+    {
+      name: "b",
+      version: "2",
+      purl: "pkg:npm/b@2",
+      licence: "GPL-3.0-or-later WITH GCC-exception-3.1",
+      sha256: null,
+    },
+  ];
+  const { components, dependencies }: Bom = JSON.parse(formatSbom("1.2.3", TIME, parts));
+  assert.deepEqual(
+    components.map(({ name, version, purl, licenses, hashes }) => ({
+      name,
+      version,
+      purl,
+      licenses,
+      hashes,
+    })),
+    parts.map(({ licence, sha256, ...known }) => ({
+      ...known,
+      licenses: [{ expression: licence }],
+      hashes: sha256 === null ? undefined : [{ alg: "SHA-256", content: sha256 }],
+    })),
+  );
+  const { dependsOn } = dependencies.find(({ ref }) => ref === "ipipou")!;
+  assert.deepEqual(dependsOn, parts.map(({ purl }) => purl));
+});
+
+/** What is in a bundle whose licences have this README. */
+async function partsIn(readme: string): Promise<readonly Part[]> {
+  const folder = await Deno.makeTempDir({ prefix: "ipipou-bundle-" });
+  try {
+    await Deno.mkdir(`${folder}/ipipou/licences`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/ipipou/licences/README`, readme);
+    await must(["tar", "-C", folder, "-czf", `${folder}/bundle.tar.gz`, "ipipou"]);
+    return await partsOfBundle(`${folder}/bundle.tar.gz`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("partsOfBundle() names the sources that the bundle's licences name, whose licences it knows", async () => {
+  const sources = "These are the sources:\n\n  glibc=2.36-9+deb12u10\n  libmnl=1:1.0.4-3\n\nand so on\n";
+  assert.deepEqual(
+    (await partsIn(sources)).map(({ purl, licence, sha256 }) => [purl, licence, sha256]),
     [
-      ...["@noble/ed25519", "deno", "deno", "eslint-visitor-keys", "toml-eslint-parser"],
+      ["pkg:deb/debian/glibc@2.36-9%2Bdeb12u10?arch=source", "LGPL-2.1-or-later", null],
+      ["pkg:deb/debian/libmnl@1%3A1.0.4-3?arch=source", "LGPL-2.1-or-later", null],
     ],
   );
-  assert.equal(formatSbom("1.2.3", 1_767_312_000, parts.toReversed()), text);
+  await assert.rejects(partsIn("These are the sources: none\n"), /its licences name no sources$/);
+  await assert.rejects(partsIn("  libunknown=1\n"), /the licence of libunknown is not in sbom\.ts$/);
+});
+
+Deno.test("makeRelease() refuses a key of another kind before anything is made", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "ipipou-release-" });
+  try {
+    await Deno.writeTextFile(`${folder}/key`, "secret");
+    const keys = { openpgp: null, apk: `${folder}/key`, opkg: null };
+    const options = { targets: [], keys, version: "1.2.3", time: TIME, folder: `${folder}/release` };
+    await assert.rejects(makeRelease(options), /must have an RSA private key/);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["key"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

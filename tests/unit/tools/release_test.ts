@@ -4,6 +4,7 @@ import { below, openwrtFiles, type PackagedFile, packagedFiles } from "../../../
 import type { Keys } from "../../../tools/release/keys.ts";
 import { nfpmConfig } from "../../../tools/release/nfpm.ts";
 import { type Distribution, DISTRIBUTIONS } from "../../../tools/release/distributions.ts";
+import { sourceTime } from "../../../tools/release/packages.ts";
 
 const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
 const NO_KEYS = { openpgp: null, apk: null, opkg: null };
@@ -101,4 +102,28 @@ Deno.test("nfpmConfig() has rpms and apks signed by keys in files, and nothing b
   const apk = JSON.parse('{"key_file":"/keys/release.rsa","key_name":"release.rsa.pub"}');
   assert.deepEqual(signed("rpm", { file: "/keys/a.asc" }), [{ key_file: "/keys/a.asc" }, apk]);
   assert.deepEqual(signed("rpm", { name: "0123ABCD" }), [undefined, apk]);
+});
+
+Deno.test("nfpmConfig() has the release's time, and one line of description for apk alone", () => {
+  const configOf = (distribution: Distribution) =>
+    nfpmConfig(
+      { distribution, target: TARGET, release: RELEASE, files: [], staged: "/staged", keys: NO_KEYS },
+      "/scripts",
+    );
+  const lines = (distribution: Distribution) =>
+    String(configOf(distribution)["description"]).split("\n").length;
+  assert.deepEqual((["alpine.apk", "openwrt.apk", "deb", "rpm"] as const).map(lines), [1, 1, 3, 3]);
+  assert.equal(configOf("deb")["mtime"], "2026-01-02T00:00:00.000Z");
+});
+
+Deno.test("sourceTime() is the time that is given, or the commit's, and nothing else is taken for one", async () => {
+  assert.equal(await sourceTime("1767312000"), 1_767_312_000);
+  const now = Math.floor(Date.now() / 1000);
+  const times = [await sourceTime(undefined), await sourceTime("")];
+  for (const time of times) {
+    assert.ok(Number.isInteger(time) && time > RELEASE.time && time <= now, `${time}`);
+  }
+  for (const wrong of ["yesterday", "1e9", "-1", "1767312000.5", " 1767312000", "1767312000000"]) {
+    await assert.rejects(sourceTime(wrong), { message: `SOURCE_DATE_EPOCH must be Unix seconds: ${wrong}` });
+  }
 });

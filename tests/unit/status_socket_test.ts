@@ -30,6 +30,7 @@ Deno.test("openStatusSocket() makes a socket for owner and group, which goes whe
     using here = (await accepted)!;
     assert.equal(await here.write(Uint8Array.of(1, 2)), 2);
     assert.equal(await there.read(new Uint8Array(9)), 2);
+    here[Symbol.dispose]();
     const next = socket.accept();
     socket[Symbol.dispose]();
     assert.equal(await next, null);
@@ -58,9 +59,27 @@ Deno.test("openStatusSocket() leaves what is no socket, and listStatusSockets() 
     await Deno.mkdir(folder);
     const names = ["lock", "status-100.sock", "status.sock", "status.sock.old"];
     for (const name of names) await Deno.writeTextFile(`${folder}/${name}`, name);
+    leaveSocket(`${folder}/elsewhere`);
+    await Deno.symlink("elsewhere", `${folder}/status-1.sock`);
     using _socket = await openStatusSocket("office");
-    assert.deepEqual(listStatusSockets(), [`${folder}/status-1.sock`, `${folder}/status.sock`]);
+    assert.deepEqual(
+      listStatusSockets(),
+      ["status-1", "status-2", "status"].map((name) => `${folder}/${name}.sock`),
+    );
+    assert.equal(await Deno.readLink(`${folder}/status-1.sock`), "elsewhere");
     for (const name of names) assert.equal(await Deno.readTextFile(`${folder}/${name}`), name);
     assert.equal(await connectStatusSocket(`${folder}/status.sock`), null);
   });
+});
+
+Deno.test({
+  name: "openStatusSocket() gives its socket to the group that has the folder",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.mkdir(folder);
+      await Deno.chown(folder, null, 12_345);
+      using _socket = await openStatusSocket("office");
+      assert.equal((await Deno.stat(`${folder}/status.sock`)).gid, 12_345);
+    }),
 });

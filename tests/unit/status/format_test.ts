@@ -40,12 +40,23 @@ ipipou1: client at 10.0.0.2:10001 by eth0, running for 2 h 5 min, 2 repairs
   );
 });
 
+Deno.test("formatReports() says of whom a tunnel shares its address with, and nothing of what never came", () => {
+  const stats64 = { rx: { bytes: 0, packets: 0 }, tx: { bytes: 1, packets: 1 } };
+  // What is said of the time is of an earlier device.
+  const tunnel = sampleTunnel({ stats64, "received_age": 9, sharing: 2, "shares_with": ["a", "b"] });
+  const text = formatReports([{ instance: sampleInstance(), tunnels: [tunnel] }], new Map());
+  assert.match(text, /^ {2}received {8}0 B$/m);
+  assert.match(text, /^ {2}shared address {2}with a, b$/m);
+});
+
 Deno.test("formatReports() shows one peer of a hub without a count, and when it authenticated", () => {
   const report = { instance: sampleHub(), tunnels: [samplePeerStatus("a")] };
   const [first, ...lines] = formatReports([report], new Map(), true).split("\n");
   assert.equal(first, "hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min");
   assert.ok(lines.includes("  authenticated   3 s ago, last reply 3 s ago"), lines.join("\n"));
   assert.match(formatReports([report], new Map()), /: 1 of 1 peers up\n/);
+  const gone = { ...report, instance: sampleHub({ uptime: null }) };
+  assert.match(formatReports([gone], new Map()), /^hub: server at 192\.0\.2\.1:10001 by eth0\n/);
 });
 
 Deno.test("formatReports() shows a hub as a table, those that need care first", () => {

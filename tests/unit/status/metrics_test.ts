@@ -84,6 +84,10 @@ Deno.test("formatMetrics() has one state of each tunnel, and nothing that is not
   assert.deepEqual(states.filter(([, , value]) => value === "1").map(([, state]) => state), ["up"]);
   assert.doesNotMatch(text, /null|NaN|mtu|bytes|timestamp/);
   assert.equal(formatMetrics([], NOW, "openMetrics"), "# EOF\n");
+  const gone = sampleInstance({ source: "kernel", uptime: null });
+  const kernels = formatMetrics([{ instance: gone, tunnels: [] }], NOW, "text");
+  assert.doesNotMatch(kernels, /null|NaN|start_time|repairs|refused/);
+  assert.match(kernels, /^ipipou_instance_info\{name="ipipou1"/m);
 });
 
 Deno.test("formatMetrics() escapes what a name may have", () => {

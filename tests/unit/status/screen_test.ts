@@ -44,6 +44,34 @@ Deno.test("Screen shows why the last reload failed", () => {
   assert.match(screenOf(report).lines(SIZE)[1]!, /^ {2}reload failed 1 min ago: a mistake; /);
 });
 
+Deno.test("Screen has the number of peers in the first line where that just fits", () => {
+  const first = "hub: server at 192.0.2.1:10001 by eth0, running for 2 h 5 min: 1 of 2 peers up";
+  const linesAt = (columns: number) => screenOf().lines({ columns, rows: 24 });
+  assert.equal(linesAt(first.length)[0], first);
+  assert.deepEqual(linesAt(first.length - 1).slice(0, 2), [
+    first.replace(": 1 of 2 peers up", ""),
+    "  1 of 2 peers up",
+  ]);
+});
+
+Deno.test("Screen draws the last twelve rates of a tunnel, and none from before it was away", () => {
+  const screen = screenOf();
+  const show = (rx: number) => screen.show([REPORT], new Map([["hub 7 a", { rx, tx: 0 }]]));
+  const bars = () => /rx .*?\/s (.{12}) {2}tx/.exec(screen.lines(SIZE).at(-2)!)![1];
+  for (const rx of [9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]) show(rx);
+  assert.equal(bars(), "▁▁▁▁▁▁▁▁▁▁▁█");
+  screen.show([REPORT], new Map());
+  show(7);
+  assert.equal(bars(), "█".padStart(12));
+});
+
+Deno.test("Screen shows an instance without tunnels, unless something else is looked for", () => {
+  const screen = screenOf({ instance: sampleHub(), tunnels: [] });
+  assert.match(screen.lines(SIZE)[0]!, /^hub: server/);
+  screen.press("/hub");
+  assert.equal(screen.lines(SIZE).length, 1);
+});
+
 Deno.test("Screen narrows to what is typed after /, until Esc", () => {
   const screen = screenOf();
   const names = () => screen.lines(SIZE).flatMap((line) => /^ {2}(\w+)/.exec(line)?.[1] ?? []);
@@ -51,6 +79,7 @@ Deno.test("Screen narrows to what is typed after /, until Esc", () => {
   assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [["bb", "a"], "/_"]);
   screen.press("FIRq");
   assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [[], "/FIRq_"]);
+  screen.press("x\b");
   screen.press("\x7f");
   screen.press("\r");
   assert.deepEqual([names(), screen.lines(SIZE).at(-1)], [
@@ -61,12 +90,12 @@ Deno.test("Screen narrows to what is typed after /, until Esc", () => {
   assert.deepEqual(names(), ["bb", "a"]);
 });
 
-Deno.test("Screen ends by q and Ctrl-C, and takes a typed q for a letter", () => {
+Deno.test("Screen ends by q, Ctrl-C and Ctrl-D, and takes a typed q for a letter", () => {
   for (
-    const [keys, isOver] of [["q", true], ["\x03", true], ["/q", false], ["/\x03", true], [
-      "x",
-      false,
-    ]] as const
+    const [keys, isOver] of [
+      ...[["q", true], ["\x03", true], ["\x04", true]] as const,
+      ...[["/q", false], ["/\x03", true], ["x", false]] as const,
+    ]
   ) {
     const screen = screenOf();
     screen.press(keys);
@@ -74,13 +103,16 @@ Deno.test("Screen ends by q and Ctrl-C, and takes a typed q for a letter", () =>
   }
 });
 
-Deno.test("Screen never has more lines or longer ones than fit", () => {
+Deno.test("Screen has no longer lines than fit, and no more, but for one beside the keys", () => {
   const tunnels = Array.from({ length: 4_096 }, (_, index) => samplePeerStatus(`p${index}`));
   const screen = screenOf({ instance: sampleHub(), tunnels });
   const lines = screen.lines({ columns: 20, rows: 10 });
   assert.equal(lines.length, 10);
   assert.equal(lines[8], "… 4090 more lines");
   assert.ok(lines.every((line) => line.length <= 20));
+  assert.deepEqual(screen.lines({ columns: 20, rows: 1 }), ["… 4098 more lines", "q quit   / show only"]);
+  const emoji = screenOf({ instance: sampleHub({ config: "😀" }), tunnels: [] });
+  assert.equal(emoji.lines({ columns: 1, rows: 24 })[0], "😀", "none is cut in the middle of a character");
 });
 
 Deno.test("sparkline() draws the highest number as a full bar, and 0 as the lowest", () => {

@@ -49,6 +49,7 @@ Deno.test("judgePeer() says how a server's peer is, and what is in its way", () 
   const twins =
     "two machines use its key or token, and cut each other off, or its uplink changes all the time";
   assert.equal(ofPeer({ flapping }), `not ok: flapping: between A and B: ${twins}`);
+  assert.equal(ofPeer({ flapping, silence: 62_000 }), `not ok: flapping: between A and B: ${twins}`);
   assert.equal(ofPeer({ flapping, admission: "parked" }), "not ok: parked: it said good-bye");
   assert.equal(ofPeer({ admission: "none" }), "not ok: waiting: its first auth packet");
   assert.equal(
@@ -120,6 +121,9 @@ Deno.test("judgeClient() tells a tunnel that is only set up from one that works"
   const unreplied = "no reply from 192.0.2.1:10001, though data comes";
   assert.equal(ofClient({ replyState: "no reply", acceptedAge: null, receivedAge: 400 }), `up: ${unreplied}`);
   assert.equal(ofClient({ replyState: "no reply", receivedAge: 400 }), `up: ${unreplied}`);
+  assert.equal(ofClient({ replyState: "no reply", receivedAge: 9_999 }), `up: ${unreplied}`);
+  const quiet = "not ok: silent: nothing came for 10 s";
+  assert.equal(ofClient({ replyState: "no reply", receivedAge: 10_000 }), quiet);
 });
 
 Deno.test("judgeClient() without replies goes by what came", () => {

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
-import { RefusalReport, RefusalTally } from "../../lib/refusals.ts";
+import { closerRefusal, RefusalReport, RefusalTally } from "../../lib/refusals.ts";
 
 const NOW = 1_795_219_200_000;
 const STRANGER = { ip: "203.0.113.9", port: 666 };
+
+Deno.test("closerRefusal() is the one that tells more of who nearly got in", () => {
+  const pairs = [["wrong length", "wrong token"], ["wrong signature", "repeated"]] as const;
+  for (const [far, near] of pairs) {
+    assert.equal(closerRefusal(far, near), near);
+    assert.equal(closerRefusal(near, far), near);
+    assert.equal(closerRefusal(near, near), near);
+  }
+});
 
 Deno.test("note() returns a line with the source and the reason", () => {
   const told = new RefusalReport().note(STRANGER, "wrong token", NOW);
@@ -51,6 +60,9 @@ Deno.test("RefusalTally tells the first refusal, then sums up a minute's, and te
   });
   assert.equal(tally.due, null);
   assert.equal(tally.note(STRANGER, "wrong token", NOW + 90_000), null);
-  assert.match(tally.sum(NOW + 120_000).line, /^refused 1 more auth packet in a minute: 1 wrong token; /);
-  assert.match(tally.note(STRANGER, "wrong token", NOW + 180_000)!, /^refused auth packet from /);
+  assert.equal(tally.note(STRANGER, "wrong token", NOW + 121_000), null, "what came before is told first");
+  assert.match(tally.sum(NOW + 121_000).line, /^refused 2 more auth packets in a minute: 2 wrong token; /);
+  assert.equal(tally.note(STRANGER, "wrong token", NOW + 130_000), null);
+  assert.match(tally.sum(NOW + 181_000).line, /^refused 1 more auth packet in a minute: 1 wrong token; /);
+  assert.match(tally.note(STRANGER, "wrong token", NOW + 241_000)!, /^refused auth packet from /);
 });

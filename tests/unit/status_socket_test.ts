@@ -72,6 +72,17 @@ Deno.test("openStatusSocket() leaves what is no socket, and listStatusSockets() 
   });
 });
 
+Deno.test("openStatusSocket() finds room for 64 instances of one name, and says when there is no more", async () => {
+  await withFolder(async (folder) => {
+    using sockets = new DisposableStack();
+    for (let count = 0; count < 64; count++) sockets.use(await openStatusSocket("office"));
+    assert.equal(listStatusSockets().length, 64);
+    await assert.rejects(openStatusSocket("office"), {
+      message: `Cannot make a socket in ${folder}: other instances have 64 there`,
+    });
+  });
+});
+
 Deno.test({
   name: "openStatusSocket() gives its socket to the group that has the folder",
   ignore: Deno.uid() !== 0,

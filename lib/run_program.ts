@@ -3,12 +3,13 @@ import type { ProgramEnd, ProgramName } from "./ports.ts";
 /** Where programs are looked for without PATH. The executable brings it along, as the runtime does not start without one. */
 export const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Runs a program of PATH; see {@linkcode RunProgram}. */
+/** Runs a program; see {@linkcode RunProgram}. @param path where it is looked for: folders, as in PATH */
 export async function runProgram(
   program: ProgramName,
   args: readonly string[],
   input: string,
   timeLimit: number,
+  path = searchPath(),
 ): Promise<ProgramEnd> {
   leaveLostFolder();
   const limit = AbortSignal.timeout(timeLimit);
@@ -16,7 +17,7 @@ export async function runProgram(
     args: [...args],
     // The runtime refuses to pass on variables of the dynamic linker.
     clearEnv: true,
-    env: { LC_ALL: "C", PATH: searchPath() },
+    env: { LC_ALL: "C", PATH: path },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -48,9 +49,9 @@ function hasTerminal(): boolean {
   return [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
 }
 
-/** Whether a program is in PATH. */
-export function hasProgram(program: ProgramName): boolean {
-  return searchPath().split(":").some((folder) => {
+/** Whether a program is there. @param path where it is looked for, as by `runProgram()` */
+export function hasProgram(program: ProgramName, path = searchPath()): boolean {
+  return path.split(":").some((folder) => {
     try {
       const { isFile, mode } = Deno.statSync(`${folder}/${program}`);
       return isFile && (mode! & 0o111) !== 0;

@@ -10,11 +10,11 @@ async function wordsOn(
   run: (runner: Runner) => Promise<unknown>,
   ending: Ending,
   surroundings: Partial<Surroundings> = {},
-  programs: Readonly<Record<string, Ending>> = {},
+  others: Readonly<Record<string, Ending>> = {},
   fou: readonly IpFou[] = [],
 ): Promise<{ words: string; exitCode: number }> {
-  using _programs = new FakePrograms({ ip: ending, nft: ending, ...programs });
-  const error = await run(newRunner([], surroundings, () => readerOf({ fou }))).then(
+  using programs = new FakePrograms({ ip: ending, nft: ending, ...others });
+  const error = await run(newRunner(programs, { surroundings, openReader: () => readerOf({ fou }) })).then(
     () => assert.fail("it succeeded"),
     (error) => error,
   );

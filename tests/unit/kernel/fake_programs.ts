@@ -3,7 +3,7 @@ import { Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { IpDevice, IpFou, IpRoute, NftTable } from "../../../lib/listing.ts";
 import type { KernelReader } from "../../../lib/kernel_ports.ts";
-import type { Surroundings } from "../../../lib/ports.ts";
+import type { RunProgram, Surroundings } from "../../../lib/ports.ts";
 import { runProgram } from "../../../lib/run_program.ts";
 
 /** How a fake program ends. */
@@ -15,20 +15,19 @@ export interface Ending {
   readonly refuses?: string;
 }
 
-/** Replaces PATH by fake programs for the caller's scope. */
+/** Fake programs in a folder of their own. PATH stays as it is: tests of other files may run at the same time. */
 export class FakePrograms implements Disposable {
-  readonly #directory = Deno.makeTempDirSync();
-  readonly #path = Deno.env.get("PATH")!;
+  readonly folder = Deno.makeTempDirSync({ prefix: "ipipou-programs-" });
+  readonly run: RunProgram = (program, args, input, timeLimit) =>
+    runProgram(program, args, input, timeLimit, this.folder);
 
   constructor(programs: Readonly<Record<string, Ending>>) {
     for (const [name, { code = 0, stdout = "", stderr = "", refuses = "" }] of Object.entries(programs)) {
       const file = (suffix: string, text: string) => {
-        Deno.writeTextFileSync(`${this.#directory}/${name}.${suffix}`, text);
-        return `'${this.#directory}/${name}.${suffix}'`;
+        Deno.writeTextFileSync(`${this.folder}/${name}.${suffix}`, text);
+        return `'${this.folder}/${name}.${suffix}'`;
       };
-      const lines = [
-        "#!/bin/sh",
-        `PATH='${this.#path}'`,
+      this.write(name, [
         `for word; do echo "$word"; done > ${file("argv", "")}`,
         `echo "$LC_ALL" > ${file("locale", "")}`,
         `cat > ${file("input", "")}`,
@@ -36,20 +35,23 @@ export class FakePrograms implements Disposable {
         `grep -q '${refuses}' ${file("input", "")} || [ -z '${refuses}' ] || exit 0`,
         `cat ${file("stderr", stderr)} >&2`,
         `exit ${code}`,
-      ];
-      Deno.writeTextFileSync(`${this.#directory}/${name}`, lines.join("\n"), { mode: 0o755 });
+      ]);
     }
-    Deno.env.set("PATH", this.#directory);
+  }
+
+  /** Writes a program, which finds those that are installed. @param lines for sh */
+  write(name: string, lines: readonly string[], mode = 0o755): void {
+    const script = ["#!/bin/sh", `PATH='${Deno.env.get("PATH")}'`, ...lines].join("\n");
+    Deno.writeTextFileSync(`${this.folder}/${name}`, script, { mode });
   }
 
   /** What a program was given: "argv" (a word a line), "input" or "locale". */
   given(name: string, what: string): string {
-    return Deno.readTextFileSync(`${this.#directory}/${name}.${what}`);
+    return Deno.readTextFileSync(`${this.folder}/${name}.${what}`);
   }
 
   [Symbol.dispose](): void {
-    Deno.env.set("PATH", this.#path);
-    Deno.removeSync(this.#directory, { recursive: true });
+    Deno.removeSync(this.folder, { recursive: true });
   }
 }
 
@@ -81,18 +83,26 @@ export function readerOf(
 
 const NO_TABLE: NftTable = { exists: false, isEmpty: false, chains: [], rules: [], sets: [] };
 
-/** A runner whose log goes to `lines`. */
+/** What a runner has, but for the programs. */
+interface RunnerOptions {
+  /** Gets the log. */
+  readonly lines?: string[];
+  readonly surroundings?: Partial<Surroundings>;
+  readonly openReader?: () => KernelReader;
+}
+
+/** A runner. @param programs null: it finds none */
 export function newRunner(
-  lines: string[] = [],
-  surroundings: Partial<Surroundings> = {},
-  openReader: () => KernelReader = readerOf,
+  programs: FakePrograms | null,
+  { lines = [], surroundings = {}, openReader = readerOf }: RunnerOptions = {},
 ): Runner {
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  return new Runner(
-    { runProgram, surroundings: { ...USUAL_SURROUNDINGS, ...surroundings }, openReader },
-    log,
-  );
+  const none: RunProgram = () => Promise.reject(new Deno.errors.NotFound());
+  return new Runner({
+    ...{ runProgram: programs?.run ?? none, openReader },
+    surroundings: { ...USUAL_SURROUNDINGS, ...surroundings },
+  }, log);
 }
 
 /** Has everything that takes no program done without a refusal, and nothing changed. @param lines gets the log */

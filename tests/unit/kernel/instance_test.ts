@@ -7,7 +7,7 @@ import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import { Log } from "../../../lib/log.ts";
 import type { KernelReader } from "../../../lib/kernel_ports.ts";
 import type { Surroundings } from "../../../lib/ports.ts";
-import { FakePrograms, newExecutor, newRunner, readerOf, USUAL_SURROUNDINGS } from "./fake_programs.ts";
+import { newExecutor, newRunner, readerOf, USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 const TUNNEL = {
   ...{ ifindex: 5, ifname: "ipipou1", flags: ["UP"], mtu: 1472, "link_type": "ipip" },
@@ -46,7 +46,7 @@ function newInstance(
   const lock = () => Promise.resolve(new DisposableStack());
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
-  const runner = newRunner(lines);
+  const runner = newRunner(null, { lines });
   return new Instance(identity, { ...USUAL, ...options }, {
     ...{ runner, executor: newExecutor(runner), lock, clock: CLOCK, log, hasProgram: () => hasNft },
     surroundings: { ...USUAL_SURROUNDINGS, ...surroundings },
@@ -55,7 +55,6 @@ function newInstance(
 }
 
 Deno.test("Instance.remove() does nothing when there is nothing, and runs no program", async () => {
-  using _programs = new FakePrograms({});
   assert.deepEqual(await newInstance({}).remove(), EMPTY_STATE);
 });
 

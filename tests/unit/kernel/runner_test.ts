@@ -3,13 +3,15 @@ import { EXIT, IpipouError } from "../../../lib/errors.ts";
 import { CommandError, parseIpLists, RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { Log } from "../../../lib/log.ts";
 import type { RunProgram } from "../../../lib/ports.ts";
-import { runProgram } from "../../../lib/run_program.ts";
 import { type Ending, FakePrograms, newRunner, readerOf, USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
 /** The error of a runner when `ip` or `nft` ends like this. */
 async function failure(ending: Ending, run: (runner: Runner) => Promise<unknown>): Promise<IpipouError> {
-  using _programs = new FakePrograms({ ip: ending, nft: ending });
-  const error = await run(newRunner()).then(() => assert.fail("it succeeded"), (error: unknown) => error);
+  using programs = new FakePrograms({ ip: ending, nft: ending });
+  const error = await run(newRunner(programs)).then(
+    () => assert.fail("it succeeded"),
+    (error: unknown) => error,
+  );
   assert.ok(error instanceof IpipouError, String(error));
   return error;
 }
@@ -23,7 +25,10 @@ const MAKE_TUNNEL = [
 Deno.test("ip() runs all commands in one batch, in the C locale, and returns what they print", async () => {
   using programs = new FakePrograms({ ip: { stdout: "[]\n[]\n" } });
   const lines: string[] = [];
-  const printed = await newRunner(lines).ip(["address show", "fou show"], ["-json", "-details"]);
+  const printed = await newRunner(programs, { lines }).ip(["address show", "fou show"], [
+    "-json",
+    "-details",
+  ]);
   assert.equal(printed, "[]\n[]\n");
   assert.equal(programs.given("ip", "argv"), "-json\n-details\n-batch\n-\n");
   assert.equal(programs.given("ip", "input"), "address show\nfou show\n");
@@ -44,7 +49,7 @@ Deno.test("ipEach() runs all commands, ignores those that change nothing, and re
   const done = "Address already in use";
   const each = (stderr: string) => {
     const programs = new FakePrograms({ ip: { code: 1, stderr } });
-    return { programs, run: () => newRunner().ipEach(MAKE_TUNNEL, done) };
+    return { programs, run: () => newRunner(programs).ipEach(MAKE_TUNNEL, done) };
   };
   const answer = (text: string, line: number) => `RTNETLINK answers: ${text}\nCommand failed -:${line}\n`;
   {
@@ -101,7 +106,7 @@ Deno.test("ip() gives the exit code of a program that prints no error", async ()
 Deno.test("nft() runs all commands in one transaction", async () => {
   using programs = new FakePrograms({ nft: {} });
   const lines: string[] = [];
-  await newRunner(lines).nft(["add table ip x", "add chain ip x c"]);
+  await newRunner(programs, { lines }).nft(["add table ip x", "add chain ip x c"]);
   assert.equal(programs.given("nft", "argv"), "-f\n-\n");
   assert.equal(programs.given("nft", "input"), "add table ip x\nadd chain ip x c\n");
   assert.deepEqual(lines, ["nft 'add table ip x'", "nft 'add chain ip x c'"]);
@@ -140,12 +145,12 @@ Deno.test("modprobe() loads all modules in one run, and names the command if tha
   {
     using programs = new FakePrograms({ modprobe: {} });
     const lines: string[] = [];
-    await newRunner(lines).modprobe(["fou", "ipip"]);
+    await newRunner(programs, { lines }).modprobe(["fou", "ipip"]);
     assert.equal(programs.given("modprobe", "argv"), "-a\nfou\nipip\n");
     assert.deepEqual(lines, ["modprobe -a fou ipip"]);
   }
-  using _programs = new FakePrograms({ modprobe: { code: 1, stderr: "modprobe: FATAL: no fou\n" } });
-  await assert.rejects(newRunner().modprobe(["fou"]), {
+  using programs = new FakePrograms({ modprobe: { code: 1, stderr: "modprobe: FATAL: no fou\n" } });
+  await assert.rejects(newRunner(programs).modprobe(["fou"]), {
     name: "IpipouError",
     message: "Cannot run 'modprobe -a fou': modprobe: FATAL: no fou",
     exitCode: EXIT.modprobe,
@@ -153,8 +158,8 @@ Deno.test("modprobe() loads all modules in one run, and names the command if tha
 });
 
 Deno.test("Runner names the package of a missing program", async () => {
-  using _programs = new FakePrograms({});
-  const runner = newRunner();
+  using programs = new FakePrograms({});
+  const runner = newRunner(programs);
   const missing = (program: string, name: string, exitCode: number) => ({
     name: "IpipouError",
     message: `Cannot run ${program}: not found in PATH; install the package ${name}`,
@@ -167,10 +172,9 @@ Deno.test("Runner names the package of a missing program", async () => {
 
 Deno.test("Runner accepts a program that ends before it has read everything", async () => {
   using programs = new FakePrograms({ ip: {} });
-  const path = Deno.env.get("PATH")!;
-  Deno.writeTextFileSync(`${path}/ip`, "#!/bin/sh\necho 'Command failed -:1' >&2\nexit 1\n", { mode: 0o755 });
+  programs.write("ip", ["echo 'Command failed -:1' >&2", "exit 1"]);
   const commands = Array.from({ length: 50_000 }, (_, index) => `link delete dev p${index}`);
-  await assert.rejects(newRunner().ip(commands), {
+  await assert.rejects(newRunner(programs).ip(commands), {
     message: "Cannot run 'ip link delete dev p0': exit code 1",
   });
   assert.equal(programs.given("ip", "input"), "");
@@ -191,33 +195,6 @@ Deno.test("Runner says that a killed program took too long", async () => {
   await assert.rejects(runner.ip(["link set dev p0 up"]), late("'ip link set dev p0 up'", EXIT.ipLink));
   await assert.rejects(runner.nft(["add table ip x"]), late("nft 'add table ip x'", EXIT.nft));
   assert.deepEqual(limits, [60_000, 60_000]);
-});
-
-Deno.test("runProgram() keeps what a terminal sends to this program from those that it runs", async () => {
-  using _programs = new FakePrograms({ ip: {} });
-  // Its fields are the process id, the name, the state, the parent, and the process group.
-  Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nread line < /proc/$$/stat\necho $line\n", {
-    mode: 0o755,
-  });
-  const streams = [Deno.stdin, Deno.stdout, Deno.stderr];
-  using stack = new DisposableStack();
-  for (const stream of streams) {
-    const { isTerminal } = stream;
-    stack.defer(() => Object.assign(stream, { isTerminal }));
-  }
-  for (const terminals of [0, 1, 3]) {
-    for (const [at, stream] of streams.entries()) Object.assign(stream, { isTerminal: () => at < terminals });
-    const [pid, , , parent, group, session] = (await runProgram("ip", [], "", 60_000)).stdout.split(" ");
-    assert.equal(Number(parent), Deno.pid);
-    assert.deepEqual([group === pid, session === pid], terminals > 0 ? [true, true] : [false, false]);
-  }
-});
-
-Deno.test("runProgram() kills a program that takes too long", async () => {
-  using _programs = new FakePrograms({ ip: {} });
-  Deno.writeTextFileSync(`${Deno.env.get("PATH")}/ip`, "#!/bin/sh\nexec /bin/sleep 1000\n", { mode: 0o755 });
-  const { code, isLate } = await runProgram("ip", [], "", 100);
-  assert.deepEqual([code === 0, isLate], [false, true]);
 });
 
 Deno.test("Runner says in one line what a program said in several, and what it did not say", async () => {

@@ -49,6 +49,14 @@ Deno.test("judgeMapping() tells no NAT from one that keeps ports, changes them, 
     `${nat(10_001)}kept 3 ports (port preservation), at 2 addresses of a pool (arbitrary address pooling): ` +
       "198.51.100.2, 198.51.100.3",
   );
+  // One port by chance, or by a rule.
+  assert.equal(
+    judge([[10_001, OWN.ip, 10_001], [50_000, a, 50_000]]),
+    `${
+      nat(10_001, OWN.ip)
+    }kept 2 ports (port preservation), at 2 addresses of a pool (arbitrary address pooling): ` +
+      "10.0.0.2, 198.51.100.2",
+  );
   // This host's own.
   assert.equal(
     judge([[10_001, OWN.ip, 1_024]]),
@@ -58,7 +66,7 @@ Deno.test("judgeMapping() tells no NAT from one that keeps ports, changes them, 
 
 Deno.test("judgeMapping() tells by a second server whether the mapping depends on it", () => {
   const a = "198.51.100.2";
-  const elsewhere = (port: number) => ({ server: { ip: "203.0.113.1", port: 9 }, as: { ip: a, port } });
+  const elsewhere = (port: number, ip = a) => ({ server: { ip: "203.0.113.1", port: 9 }, as: { ip, port } });
   const seen = [[10_001, a, 1_024]] as const;
   assert.match(
     judge(seen, { elsewhere: elsewhere(1_024) }),
@@ -67,6 +75,10 @@ Deno.test("judgeMapping() tells by a second server whether the mapping depends o
   assert.match(
     judge(seen, { elsewhere: elsewhere(1_025) }),
     /; 203\.0\.113\.1:9 sees it as 198\.51\.100\.2:1025 \(endpoint-dependent mapping\)$/,
+  );
+  assert.match(
+    judge(seen, { elsewhere: elsewhere(1_024, "198.51.100.3") }),
+    /; 203\.0\.113\.1:9 sees it as 198\.51\.100\.3:1024 \(endpoint-dependent mapping\)$/,
   );
   assert.match(
     judge([[10_001, OWN.ip, 10_001]], { elsewhere: elsewhere(5) }),
@@ -84,4 +96,27 @@ Deno.test("judgeMapping() guesses by the addresses where the server was not aske
   const visible = judge([], { own: { ...OWN, ip: "198.51.100.2" } });
   assert.match(visible, /^unseen: no NAT can be seen by the addresses 198\.51\.100\.2 and 192\.0\.2\.1 /);
   assert.match(judge([], { server: { ...SERVER, ip: "10.9.9.9" } }), /^unseen: no NAT can be seen/);
+});
+
+Deno.test("judgeMapping() knows which addresses are of no host on the Internet", () => {
+  const guessOf = (ip: string) => judge([], { own: { ...OWN, ip } }).includes(" is private, ");
+  const inside = [
+    "10.255.255.255",
+    "172.16.0.1",
+    "172.31.255.1",
+    "192.168.255.1",
+    "100.64.0.1",
+    "100.127.9.9",
+  ];
+  assert.deepEqual(inside.filter((ip) => !guessOf(ip)), []);
+  const outside = [
+    "9.255.255.255",
+    "11.0.0.1",
+    "172.15.0.1",
+    "172.32.0.1",
+    "192.169.0.1",
+    "100.63.0.1",
+    "100.128.0.1",
+  ];
+  assert.deepEqual(outside.filter(guessOf), []);
 });

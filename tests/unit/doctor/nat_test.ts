@@ -16,6 +16,9 @@ function judge(fields: Partial<NatFacts>) {
 
 Deno.test("judgeNat() minds a NAT that forgets a way before the client sends again", () => {
   assert.match(judge({}), /^ok: the way is open for at least 30 s/);
+  assert.match(judge({ keepalive: 0 }), /^ok: the way is open for at least 30 s/);
+  assert.match(judge({ open: 12, shut: 14, keepalive: 11 }), /^ok: /);
+  assert.match(judge({ open: 12, shut: 14, keepalive: 12 }), /^fault: /);
   assert.match(
     judge({ open: 12, shut: 14 }),
     /^fault: the way is open after 12 s .* not after 14 s: keepalive = 10$/,
@@ -53,6 +56,10 @@ Deno.test("buildFragment() makes a first fragment, which isAboutFragment() knows
   assert.ok(isAboutFragment(answer, id));
   assert.ok(!isAboutFragment(answer, Uint8Array.of(0x75, 0xf5)));
   assert.ok(!isAboutFragment(fragment, id));
+  const withOptions = Uint8Array.of(0x46, ...answer.subarray(1, 20), 1, 1, 1, 0, ...answer.subarray(20));
+  assert.ok(isAboutFragment(withOptions, id));
+  // No ICMP.
+  assert.ok(!isAboutFragment(answer.with(9, 17), id));
   // Another fragment, which went in a circle.
   assert.ok(!isAboutFragment(answer.with(21, 0), id));
   for (let length = 0; length < 34; length++) assert.ok(!isAboutFragment(answer.subarray(0, length), id));

@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import { use } from "../lib/use.ts";
 import { IS_LITTLE_ENDIAN, openNetlink, sendToKernel, setIntOption, SOL_NETLINK } from "./descriptors.ts";
-import { type Libc, SysError } from "./libc.ts";
+import type { Libc } from "./libc.ts";
 import { type Message, messagesIn, NLMSG, viewOf } from "./netlink_messages.ts";
+import { SysError } from "./sys_error.ts";
 
 const NLM_F_MULTI = 2;
 const NLM_F_DUMP_INTR = 0x10;

@@ -4,7 +4,7 @@ import type { KernelReader } from "../lib/kernel_ports.ts";
 import { AF_INET, NETLINK, O_CLOEXEC, O_RDONLY, openFile } from "./descriptors.ts";
 import { type Asker, askKernel, InterruptedDump } from "./dump.ts";
 import { familyRequest, fouPortsRequest, parseFamily, parseFou } from "./fou_messages.ts";
-import { Libc, SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { joinDevices, namesOf, parseAddress, parseLink } from "./link_answers.ts";
 import { makeRequest, NLM_F } from "./netlink_encoding.ts";
 import type { Message } from "./netlink_messages.ts";
@@ -20,6 +20,7 @@ import {
 import { parseRule, type RuleRecord } from "./nft_rules.ts";
 import { ELEMENT_LIST, NFNL_SUBSYS_NFTABLES, NFT_MSG, NFTA_TABLE } from "./nftables.ts";
 import { parseRoute } from "./route_answers.ts";
+import { SysError } from "./sys_error.ts";
 
 /** What a kernel without nftables answers. */
 const NO_NFTABLES = ["EPROTONOSUPPORT", "EOPNOTSUPP", "EINVAL"];

@@ -11,13 +11,14 @@ import {
   SOL_SOCKET,
 } from "./descriptors.ts";
 import { familyRequest, fouChange, parseFamily } from "./fou_messages.ts";
-import { Libc, SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
 import { type Answer, readAnswers } from "./netlink_answers.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
 import { linkRequest } from "./netlink_requests.ts";
 import { encodeBatch } from "./nft_batch.ts";
 import { addressChange, linkChange, localRouteChange, newLink, routeChange } from "./object_requests.ts";
+import { SysError } from "./sys_error.ts";
 
 /** What it is opened for, in words that follow "ask for". */
 const NAME = "changes of the kernel";

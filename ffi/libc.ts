@@ -1,6 +1,8 @@
 import { constants } from "node:os";
 import { EXIT } from "../lib/errors.ts";
+import { LIBC_SYMBOLS } from "./libc_symbols.ts";
 import { type LibrarySource, openLibrary } from "./library.ts";
+import { SysError } from "./sys_error.ts";
 
 export const LIBC_SOURCE: LibrarySource = {
   name: "the C library",
@@ -10,264 +12,13 @@ export const LIBC_SOURCE: LibrarySource = {
   exitCode: EXIT.failure,
 };
 
-const SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" }, // int *
-  strerror: {
-    parameters: [
-      "i32", // int errnum
-    ],
-    result: "pointer", // char *
-  },
-  close: {
-    parameters: [
-      "i32", // int fd
-    ],
-    result: "i32",
-  },
-  socket: {
-    parameters: [
-      "i32", // int domain
-      "i32", // int type
-      "i32", // int protocol
-    ],
-    result: "i32",
-  },
-  setsockopt: {
-    parameters: [
-      "i32", // int sockfd
-      "i32", // int level
-      "i32", // int optname
-      "buffer", // const void *optval
-      "u32", // socklen_t optlen
-    ],
-    result: "i32",
-  },
-  getsockopt: {
-    parameters: [
-      "i32", // int sockfd
-      "i32", // int level
-      "i32", // int optname
-      "buffer", // void *optval
-      "buffer", // socklen_t *optlen
-    ],
-    result: "i32",
-  },
-  bind: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // const struct sockaddr *addr
-      "u32", // socklen_t addrlen
-    ],
-    result: "i32",
-  },
-  connect: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // const struct sockaddr *addr
-      "u32", // socklen_t addrlen
-    ],
-    result: "i32",
-  },
-  inet_pton: {
-    parameters: [
-      "i32", // int af
-      "buffer", // const char *src
-      "buffer", // void *dst
-    ],
-    result: "i32",
-  },
-  sendto: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // const void *buf
-      "usize", // size_t len
-      "i32", // int flags
-      "buffer", // const struct sockaddr *dest_addr
-      "u32", // socklen_t addrlen
-    ],
-    result: "isize", // ssize_t
-  },
-  recv: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // void *buf
-      "usize", // size_t len
-      "i32", // int flags
-    ],
-    result: "isize", // ssize_t
-  },
-  recvfrom: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // void *buf
-      "usize", // size_t len
-      "i32", // int flags
-      "buffer", // struct sockaddr *src_addr
-      "buffer", // socklen_t *addrlen
-    ],
-    result: "isize", // ssize_t
-  },
-  recvmmsg: {
-    parameters: [
-      "i32", // int sockfd
-      "buffer", // struct mmsghdr *msgvec
-      "u32", // unsigned int vlen
-      "i32", // int flags
-      "pointer", // struct timespec *timeout
-    ],
-    result: "i32",
-  },
-  clock_gettime: {
-    parameters: [
-      "i32", // clockid_t clockid
-      "buffer", // struct timespec *tp
-    ],
-    result: "i32",
-  },
-  open: {
-    parameters: [
-      "buffer", // const char *pathname
-      "i32", // int flags
-    ],
-    result: "i32",
-  },
-  read: {
-    parameters: [
-      "i32", // int fd
-      "buffer", // void *buf
-      "usize", // size_t count
-    ],
-    result: "isize", // ssize_t
-  },
-  uname: {
-    parameters: [
-      "buffer", // struct utsname *buf
-    ],
-    result: "i32",
-  },
-  fcntl: {
-    parameters: [
-      "i32", // int fd
-      "i32", // int op
-      "buffer", // struct flock *
-    ],
-    result: "i32",
-  },
-  kill: {
-    parameters: [
-      "i32", // pid_t pid
-      "i32", // int sig
-    ],
-    result: "i32",
-  },
-  flock: {
-    parameters: [
-      "i32", // int fd
-      "i32", // int operation
-    ],
-    result: "i32",
-  },
-  flockElsewhere: {
-    name: "flock",
-    parameters: [
-      "i32", // int fd
-      "i32", // int operation
-    ],
-    result: "i32",
-    nonblocking: true,
-  },
-  eventfd: {
-    parameters: [
-      "u32", // unsigned int initval
-      "i32", // int flags
-    ],
-    result: "i32",
-  },
-  eventfd_read: {
-    parameters: [
-      "i32", // int fd
-      "buffer", // eventfd_t *value
-    ],
-    result: "i32",
-  },
-  eventfd_write: {
-    parameters: [
-      "i32", // int fd
-      "u64", // eventfd_t value
-    ],
-    result: "i32",
-  },
-  timerfd_create: {
-    parameters: [
-      "i32", // clockid_t clockid
-      "i32", // int flags
-    ],
-    result: "i32",
-  },
-  timerfd_settime: {
-    parameters: [
-      "i32", // int fd
-      "i32", // int flags
-      "buffer", // const struct itimerspec *new_value
-      "pointer", // struct itimerspec *old_value
-    ],
-    result: "i32",
-  },
-  poll: {
-    parameters: [
-      "buffer", // struct pollfd *fds
-      "usize", // nfds_t nfds
-      "i32", // int timeout
-    ],
-    result: "i32",
-  },
-  pollElsewhere: {
-    name: "poll",
-    parameters: [
-      "buffer", // struct pollfd *fds
-      "usize", // nfds_t nfds
-      "i32", // int timeout
-    ],
-    result: "i32",
-    nonblocking: true,
-  },
-} as const satisfies Deno.ForeignLibraryInterface;
-
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 
-/** Calls that the kernel refuses with EPERM for want of a capability; others, such as sendto(2), have other reasons. */
-const PRIVILEGED_CALLS: readonly string[] = ["socket", "setsockopt"];
-const BE_ROOT = "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW";
-
-/** A C call that failed: "Cannot bind the raw socket to device eth9: ENODEV (No such device)". */
-export class SysError extends Error {
-  /** The C function. */
-  readonly call: string;
-  readonly errno: number;
-  /** The errno's name: "ENODEV". */
-  readonly code: string;
-
-  /**
-   * @param action what failed, in words that follow "Cannot"
-   * @param description the C library's text for `errno`
-   */
-  constructor(action: string, call: string, errno: number, description: string) {
-    const code = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ??
-      `errno ${errno}`;
-    const cure = errno === constants.errno.EPERM && PRIVILEGED_CALLS.includes(call) ? `; ${BE_ROOT}` : "";
-    super(`Cannot ${action}: ${code} (${description})${cure}`);
-    this.name = "SysError";
-    this.call = call;
-    this.errno = errno;
-    this.code = code;
-  }
-}
-
 /** The loaded library, shared by all `Libc` objects. */
 interface Shared {
-  readonly library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly library: Deno.DynamicLibrary<typeof LIBC_SYMBOLS>;
   /** `errno` of this thread, read from memory because another call could change it. */
   readonly errno: Deno.UnsafePointerView;
   users: number;
@@ -277,7 +28,7 @@ interface Shared {
 let shared: Shared | null = null;
 
 function load(): Shared {
-  const library = openLibrary(LIBC_SOURCE, SYMBOLS);
+  const library = openLibrary(LIBC_SOURCE, LIBC_SYMBOLS);
   return { library, errno: new Deno.UnsafePointerView(library.symbols.__errno_location()!), users: 0 };
 }
 
@@ -292,7 +43,7 @@ export class Libc {
     this.#shared.users++;
   }
 
-  get symbols(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+  get symbols(): Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"] {
     return this.#shared.library.symbols;
   }
 
@@ -312,7 +63,7 @@ export class Libc {
   }
 
   /** Returns the result of a synchronous call. @throws {SysError} when it is below 0 */
-  check(action: string, call: keyof typeof SYMBOLS, result: number | bigint): number {
+  check(action: string, call: keyof typeof LIBC_SYMBOLS, result: number | bigint): number {
     if (result < 0) throw this.error(action, call);
     return Number(result);
   }

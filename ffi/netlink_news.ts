@@ -2,8 +2,9 @@ import { constants } from "node:os";
 import type { KernelChange, KernelNews, TableChange } from "../lib/kernel_ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
 import { NETLINK, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
-import { Libc, MSG_TRUNC, SysError } from "./libc.ts";
+import { Libc, MSG_TRUNC } from "./libc.ts";
 import { parseRouteNews } from "./route_news.ts";
+import { SysError } from "./sys_error.ts";
 import { parseTableNews, tableName } from "./table_news.ts";
 import { Waiter } from "./waiter.ts";
 

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/kernel_ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
-import { Libc, type SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
@@ -15,6 +15,7 @@ import {
   type RouteAnswer,
 } from "./route_answers.ts";
 import { RTM } from "./rtnetlink.ts";
+import type { SysError } from "./sys_error.ts";
 
 /** What it is opened for, in words that follow "ask for". */
 const NAME = "the kernel's routes";

@@ -1,9 +1,10 @@
 import { constants } from "node:os";
 import type { PacketTrace, TraceEvent, TraceRequest } from "../lib/doctor_ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
-import { Libc, SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { readAnswers } from "./netlink_answers.ts";
 import { ReadLoop } from "./read_loop.ts";
+import { SysError } from "./sys_error.ts";
 import { encodeTrace } from "./trace_batch.ts";
 import { parseTrace } from "./trace_events.ts";
 

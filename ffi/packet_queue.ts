@@ -13,11 +13,12 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./descriptors.ts";
-import { Libc, SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { QueueMessages } from "./libnetfilter_queue.ts";
 import { procText } from "./proc_files.ts";
 import { parseQueueMessages, type QueueMessage } from "./queue_messages.ts";
 import { ReadLoop } from "./read_loop.ts";
+import { SysError } from "./sys_error.ts";
 
 const NETLINK_NO_ENOBUFS = 5;
 

@@ -1,6 +1,7 @@
 import type { Endpoint } from "../lib/packet.ts";
 import { AF_INET, bindToDevice, openSocket, SOCK_DGRAM, socketAddress } from "./descriptors.ts";
-import { Libc, SysError } from "./libc.ts";
+import { Libc } from "./libc.ts";
+import { SysError } from "./sys_error.ts";
 
 const KIND = { family: AF_INET, type: SOCK_DGRAM, protocol: 0 };
 

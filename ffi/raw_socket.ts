@@ -9,8 +9,9 @@ import {
   socketAddress,
   SOL_SOCKET,
 } from "./descriptors.ts";
-import { Libc, MSG_DONTWAIT, SysError } from "./libc.ts";
+import { Libc, MSG_DONTWAIT } from "./libc.ts";
 import { NetlinkRoutes } from "./netlink_routes.ts";
+import { SysError } from "./sys_error.ts";
 
 const IPPROTO_RAW = 255;
 const KIND = { family: AF_INET, type: SOCK_RAW, protocol: IPPROTO_RAW };

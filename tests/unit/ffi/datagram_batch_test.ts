@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { DatagramBatch } from "../../../ffi/datagram_batch.ts";
 import { NETLINK, openNetlink, sendToKernel } from "../../../ffi/descriptors.ts";
-import { Libc, SysError } from "../../../ffi/libc.ts";
+import { Libc } from "../../../ffi/libc.ts";
 import { messagesIn } from "../../../ffi/netlink_messages.ts";
 import { linkRequest } from "../../../ffi/netlink_requests.ts";
+import { SysError } from "../../../ffi/sys_error.ts";
 
 const LONGEST = 64 * 1024;
 

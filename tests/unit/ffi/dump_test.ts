@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { type Asker, askKernel, InterruptedDump } from "../../../ffi/dump.ts";
-import { type Libc, SysError } from "../../../ffi/libc.ts";
+import type { Libc } from "../../../ffi/libc.ts";
 import type { Message } from "../../../ffi/netlink_messages.ts";
 import { makeRequest } from "../../../ffi/netlink_encoding.ts";
+import { SysError } from "../../../ffi/sys_error.ts";
 
 const MULTI = 2;
 const INTERRUPTED = 0x10;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventFd } from "../../../ffi/event_fd.ts";
-import { Libc, SysError } from "../../../ffi/libc.ts";
+import { Libc } from "../../../ffi/libc.ts";
+import { SysError } from "../../../ffi/sys_error.ts";
 
 const NO_FD = 1 << 30;
 

@@ -167,13 +167,20 @@ Deno.test("LogOutput knows which of the lines that it writes at once were writte
   }
 });
 
-Deno.test("LogOutput begins a line anew after one that was cut", async () => {
-  const { reader, output } = makeOutput();
+/** An output of whose line "abcdef" three bytes are written, and no more for now. */
+async function makeCutOutput(): Promise<ReturnType<typeof makeOutput>> {
+  const made = makeOutput();
+  const { reader, output } = made;
   reader.most = 3;
   output.write("abcdef");
   while (reader.text === "") await Promise.resolve();
   reader.error = new Error("gone");
   await output.flush(1000);
+  return made;
+}
+
+Deno.test("LogOutput begins a line anew after one that was cut", async () => {
+  const { reader, output } = await makeCutOutput();
   Object.assign(reader, { error: null, most: Infinity });
   output.write("next");
   await output.flush(1000);
@@ -182,12 +189,7 @@ Deno.test("LogOutput begins a line anew after one that was cut", async () => {
 
 Deno.test("LogOutput counts each line that is lost after one that was cut, also where just that one is ended", async () => {
   for (const isEnded of [false, true]) {
-    const { reader, output } = makeOutput();
-    reader.most = 3;
-    output.write("abcdef");
-    while (reader.text === "") await Promise.resolve();
-    reader.error = new Error("gone");
-    await output.flush(1000);
+    const { reader, output } = await makeCutOutput();
     if (isEnded) Object.assign(reader, { error: null, most: 1 });
     output.write("lost too");
     while (isEnded && reader.text === "abc") await Promise.resolve();

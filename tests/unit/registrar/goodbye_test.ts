@@ -6,14 +6,14 @@ import { makeNewsPayload } from "../../../lib/auth/news.ts";
 import { makeAuthPayload, makeGoodbyePayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import type { Datagram, Endpoint } from "../../../lib/packet.ts";
 import type { Registrar } from "../../../lib/registrar.ts";
-import type { Outcome } from "../../../lib/registrar/outcome.ts";
-import type { Peer } from "../../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519, README_KEY_PAIR } from "../auth/vectors.ts";
 import {
+  admitted,
   authPacket,
   ELSEWHERE,
   HOME,
   newRegistrar,
+  nextSalt,
   NOW,
   SERVER,
   settings,
@@ -21,39 +21,20 @@ import {
   token,
   UNIX,
   VERIFYING,
+  wordsOf,
 } from "./small_registrar.ts";
 
 const NOT_HERE = "a good-bye from where its peer is not";
 const NO_EXTENSION = "not an extension of a known form";
 
-let salts = 1_000_000;
-function salt(length: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, ++salts);
-  return bytes.slice(4 - length);
-}
-
 function goodbye(scheme: Scheme, source: Endpoint, timestamp = UNIX): Datagram {
-  return { source, destination: SERVER, payload: makeGoodbyePayload(scheme, timestamp, salt)! };
+  return { source, destination: SERVER, payload: makeGoodbyePayload(scheme, timestamp, nextSalt)! };
 }
 
-/** A signed payload of the client's with these bytes after the salt. */
+/** A signed payload of the client's with these bytes after the nextSalt. */
 function extended(extension: Uint8Array, timestamp = UNIX): Datagram {
-  const payload = makeSignedPayload(README_KEY_PAIR.privateKey, "s", timestamp, salt(4), extension);
+  const payload = makeSignedPayload(README_KEY_PAIR.privateKey, "s", timestamp, nextSalt(4), extension);
   return { source: HOME, destination: SERVER, payload };
-}
-
-/** What a packet leads to: who left, or the refusal. */
-function told(outcome: Outcome): string {
-  if (outcome.kind === "left") return `${outcome.peer.name} left: ${outcome.why}`;
-  return outcome.kind === "refused" ? outcome.refusal : outcome.kind;
-}
-
-/** A registrar whose peer is admitted at HOME. */
-function admitted(fields: Partial<Peer> = {}): Registrar {
-  const registrar = newRegistrar([{ scheme: VERIFYING, ...fields }]);
-  assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX).kind, "admitted");
-  return registrar;
 }
 
 function remoteOf(registrar: Registrar): Endpoint | null {
@@ -64,7 +45,7 @@ Deno.test("handle() ends an admission by a good-bye from its place, and admits t
   for (const later of [0, 1, 100]) {
     const registrar = admitted();
     const outcome = registrar.handle(goodbye(SIGNING, HOME, UNIX + later), NOW + 1, UNIX + later);
-    assert.equal(told(outcome), "ipipou0 left: good-bye");
+    assert.equal(wordsOf(outcome), "ipipou0 left: good-bye");
     assert.deepEqual(registrar.admissions.get("ipipou0"), {
       remote: null,
       port: SERVER.port,
@@ -79,10 +60,10 @@ Deno.test("handle() ends an admission by a good-bye from its place, and admits t
 Deno.test("handle() ignores a good-bye from elsewhere, and to another port", () => {
   const registrar = admitted();
   for (const source of [ELSEWHERE, { ...HOME, port: HOME.port + 1 }, { ...HOME, ip: "198.51.100.3" }]) {
-    assert.equal(told(registrar.handle(goodbye(SIGNING, source), NOW, UNIX)), NOT_HERE);
+    assert.equal(wordsOf(registrar.handle(goodbye(SIGNING, source), NOW, UNIX)), NOT_HERE);
   }
   const toAnotherPort = { ...goodbye(SIGNING, HOME), destination: { ...SERVER, port: 10_001 } };
-  assert.equal(told(registrar.handle(toAnotherPort, NOW, UNIX)), "to a port no longer used");
+  assert.equal(wordsOf(registrar.handle(toAnotherPort, NOW, UNIX)), "to a port no longer used");
   assert.deepEqual(remoteOf(registrar), HOME);
 });
 
@@ -91,26 +72,26 @@ Deno.test("handle() ignores a good-bye that is repeated, older than an auth pack
   const first = goodbye(SIGNING, HOME, UNIX);
   assert.equal(registrar.handle(first, NOW, UNIX).kind, "left");
   registrar.handle(authPacket(SIGNING, HOME, UNIX + 5), NOW, UNIX + 5);
-  assert.equal(told(registrar.handle(first, NOW, UNIX + 5)), "older than one accepted before");
+  assert.equal(wordsOf(registrar.handle(first, NOW, UNIX + 5)), "older than one accepted before");
   const early = goodbye(SIGNING, HOME, UNIX + 3);
-  assert.equal(told(registrar.handle(early, NOW, UNIX + 5)), "older than one accepted before");
+  assert.equal(wordsOf(registrar.handle(early, NOW, UNIX + 5)), "older than one accepted before");
   const far = goodbye(SIGNING, HOME, UNIX + 60);
-  assert.equal(told(registrar.handle(far, NOW, UNIX + 5)), "time too far from ours");
+  assert.equal(wordsOf(registrar.handle(far, NOW, UNIX + 5)), "time too far from ours");
   assert.deepEqual(remoteOf(registrar), HOME);
 });
 
 Deno.test("handle() takes no good-bye where auth packets may be repeated", () => {
   const registrar = admitted({ replay: "off" });
   const outcome = registrar.handle(goodbye(SIGNING, HOME), NOW, UNIX);
-  assert.equal(told(outcome), "a good-bye, which could be a repeated one");
+  assert.equal(wordsOf(outcome), "a good-bye, which could be a repeated one");
   assert.deepEqual(remoteOf(registrar), HOME);
 });
 
 Deno.test("handle() takes no good-bye of a peer that is not let in", () => {
   const registrar = newRegistrar([{ scheme: VERIFYING, lifetime: 1 }]);
-  assert.equal(told(registrar.handle(goodbye(SIGNING, HOME), NOW, UNIX)), NOT_HERE);
+  assert.equal(wordsOf(registrar.handle(goodbye(SIGNING, HOME), NOW, UNIX)), NOT_HERE);
   registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX);
-  assert.equal(told(registrar.handle(goodbye(SIGNING, HOME, UNIX + 1), NOW + 1000, UNIX + 1)), NOT_HERE);
+  assert.equal(wordsOf(registrar.handle(goodbye(SIGNING, HOME, UNIX + 1), NOW + 1000, UNIX + 1)), NOT_HERE);
 });
 
 Deno.test("handle() takes for a good-bye only what says just that", () => {
@@ -131,7 +112,7 @@ Deno.test("handle() takes for a good-bye only what says just that", () => {
     ["what a server says, and it", Uint8Array.of(...bye, 11, 0), NO_EXTENSION],
   ];
   for (const [name, extension, outcome] of cases) {
-    assert.equal(told(admitted().handle(extended(extension), NOW, UNIX)), outcome, name);
+    assert.equal(wordsOf(admitted().handle(extended(extension), NOW, UNIX)), outcome, name);
   }
 });
 
@@ -139,9 +120,9 @@ Deno.test("handle() takes nothing that its server says for a client's, though bo
   const registrar = admitted();
   const both = ed25519({ ...README_KEY_PAIR, secret: "s", remotePublicKey: README_KEY_PAIR.publicKey });
   for (const news of ["stops", "starts"] as const) {
-    const payload = makeNewsPayload(both, news, UNIX, salt);
+    const payload = makeNewsPayload(both, news, UNIX, nextSalt);
     assert.equal(
-      told(registrar.handle({ source: HOME, destination: SERVER, payload }, NOW, UNIX)),
+      wordsOf(registrar.handle({ source: HOME, destination: SERVER, payload }, NOW, UNIX)),
       NO_EXTENSION,
     );
   }
@@ -161,7 +142,7 @@ Deno.test("handle() lets no packet that came before a good-bye undo it", () => {
   const late = authPacket(SIGNING, HOME, UNIX);
   registrar.handle(authPacket(SIGNING, HOME, UNIX), NOW, UNIX);
   assert.equal(registrar.handle(goodbye(SIGNING, HOME, UNIX + 1), NOW, UNIX + 1).kind, "left");
-  assert.equal(told(registrar.handle(late, NOW, UNIX + 1)), "older than one accepted before");
+  assert.equal(wordsOf(registrar.handle(late, NOW, UNIX + 1)), "older than one accepted before");
   assert.equal(registrar.admissions.get("a")!.remote, null);
 });
 
@@ -173,9 +154,9 @@ Deno.test("a good-bye gives its peer's place to who waits for it, at once", () =
   ]);
   registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX);
   const bidder = ed25519({ privateKey: other.privateKey, secret: "s" });
-  assert.equal(told(registrar.handle(authPacket(bidder, HOME), NOW, UNIX)), "another peer is there");
+  assert.equal(wordsOf(registrar.handle(authPacket(bidder, HOME), NOW, UNIX)), "another peer is there");
   assert.equal(
-    told(registrar.handle(goodbye(SIGNING, HOME, UNIX + 1), NOW + 5, UNIX + 1)),
+    wordsOf(registrar.handle(goodbye(SIGNING, HOME, UNIX + 1), NOW + 5, UNIX + 1)),
     "a left: good-bye",
   );
   assert.ok(registrar.due! <= NOW + 5);
@@ -226,8 +207,8 @@ Deno.test("whatever others say and repeat, a peer leaves by its own good-bye fro
         const source = places[place]!;
         const before = new Map(registrar.admissions);
         const fresh = kind === "auth"
-          ? makeAuthPayload(scheme, time, salt)
-          : makeGoodbyePayload(scheme, time, salt) ?? makeAuthPayload(scheme, time, salt);
+          ? makeAuthPayload(scheme, time, nextSalt)
+          : makeGoodbyePayload(scheme, time, nextSalt) ?? makeAuthPayload(scheme, time, nextSalt);
         if (kind === "repeat" && seen.length === 0) continue;
         const payload = kind === "repeat"
           ? seen[index % seen.length]!.payload

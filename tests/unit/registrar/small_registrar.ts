@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { makeAuthPayload, type Scheme } from "../../../lib/auth/scheme.ts";
 import type { Admission } from "../../../lib/admission.ts";
 import { Registrar } from "../../../lib/registrar.ts";
@@ -34,7 +35,7 @@ export function authPacket(scheme: Scheme, source: Endpoint, timestamp = UNIX): 
 let salts = 0;
 
 /** Bytes that no earlier call returned. */
-function nextSalt(length: number): Uint8Array {
+export function nextSalt(length: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, ++salts);
   return bytes.slice(4 - length);
@@ -62,6 +63,25 @@ export function newRegistrar(
 export function told(outcome: Outcome) {
   if (outcome.kind === "refused") return outcome.refusal;
   return outcome.kind === "admitted" ? [outcome.peer.name, outcome.previous?.remote ?? null] : outcome.kind;
+}
+
+/** What became of a packet: who left or asks, the refusal, or its kind. */
+export function wordsOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "left":
+      return `${outcome.peer.name} left: ${outcome.why}`;
+    case "asked":
+      return `${outcome.peer.name} asks`;
+    default:
+      return outcome.kind === "refused" ? outcome.refusal : outcome.kind;
+  }
+}
+
+/** A registrar whose only peer is admitted at HOME. */
+export function admitted(fields: Partial<Peer> = {}): Registrar {
+  const registrar = newRegistrar([{ scheme: VERIFYING, ...fields }]);
+  assert.equal(registrar.handle(authPacket(SIGNING, HOME), NOW, UNIX).kind, "admitted");
+  return registrar;
 }
 
 /** An admission at the server's only port. */

@@ -24,61 +24,68 @@ interface PrometheusQuery {
   readonly format?: "time_series" | "table" | "heatmap";
 }
 
+/** A version of Grafana's types. */
+interface Grafana {
+  readonly dashboard: unknown;
+  readonly row: unknown;
+  readonly panel: unknown;
+  readonly query: unknown;
+  readonly fields: { defaults: unknown };
+  /** Each type of panel: its options, and those of its fields. */
+  readonly stat: [unknown, unknown];
+  readonly table: [unknown, unknown];
+  readonly timeseries: [unknown, unknown];
+  readonly "state-timeline": [unknown, unknown];
+}
+
+type PanelType = "stat" | "table" | "timeseries" | "state-timeline";
+
 /**
  * A panel of a type that is known, with the options of that type.
  *
  * Grafana's own types leave options and queries open, as plugins may have any.
  */
-type PanelOf<Base, Type, Options, Query, Fields extends { defaults: unknown }, Custom> =
-  & Omit<Base, "type" | "options" | "fieldConfig" | "targets">
+type Panel<G extends Grafana, Type extends PanelType> =
+  & Omit<G["panel"], "type" | "options" | "fieldConfig" | "targets">
   & {
     type: Type;
-    options: Options;
-    fieldConfig: Omit<Fields, "defaults"> & {
-      defaults: Omit<Fields["defaults"], "custom"> & { custom?: Custom };
+    options: G[Type][0];
+    fieldConfig: Omit<G["fields"], "defaults"> & {
+      defaults: Omit<G["fields"]["defaults"], "custom"> & { custom?: G[Type][1] };
     };
-    targets: (Omit<Query, "key"> & PrometheusQuery)[];
+    targets: (Omit<G["query"], "key"> & PrometheusQuery)[];
   };
 
-type Panel11<Type, Options, Custom = Record<string, never>> = PanelOf<
-  v11.Panel,
-  Type,
-  Options,
-  v11.DataQuery,
-  v11.FieldConfigSource,
-  Custom
+type Dashboard<G extends Grafana> = Json<
+  Omit<G["dashboard"], "panels"> & {
+    panels: (G["row"] | { [Type in PanelType]: Panel<G, Type> }[PanelType])[];
+  }
 >;
-type Panel13<Type, Options, Custom = Record<string, never>> = PanelOf<
-  v13.Panel,
-  Type,
-  Options,
-  v13.DataQuery,
-  v13.FieldConfigSource,
-  Custom
->;
+
+type None = Record<string, never>;
 
 /** A dashboard of Grafana 11. */
-export type Dashboard11 = Json<
-  Omit<v11.Dashboard, "panels"> & {
-    panels: (
-      | v11.RowPanel
-      | Panel11<"stat", stat11.Options>
-      | Panel11<"table", table11.Options, table11.FieldConfig>
-      | Panel11<"timeseries", series11.Options, series11.FieldConfig>
-      | Panel11<"state-timeline", timeline11.Options, timeline11.FieldConfig>
-    )[];
-  }
->;
+export type Dashboard11 = Dashboard<{
+  dashboard: v11.Dashboard;
+  row: v11.RowPanel;
+  panel: v11.Panel;
+  query: v11.DataQuery;
+  fields: v11.FieldConfigSource;
+  stat: [stat11.Options, None];
+  table: [table11.Options, table11.FieldConfig];
+  timeseries: [series11.Options, series11.FieldConfig];
+  "state-timeline": [timeline11.Options, timeline11.FieldConfig];
+}>;
 
 /** A dashboard of Grafana 13. */
-export type Dashboard13 = Json<
-  Omit<v13.Dashboard, "panels"> & {
-    panels: (
-      | v13.RowPanel
-      | Panel13<"stat", stat13.Options>
-      | Panel13<"table", table13.Options, table13.FieldConfig>
-      | Panel13<"timeseries", series13.Options, series13.FieldConfig>
-      | Panel13<"state-timeline", timeline13.Options, timeline13.FieldConfig>
-    )[];
-  }
->;
+export type Dashboard13 = Dashboard<{
+  dashboard: v13.Dashboard;
+  row: v13.RowPanel;
+  panel: v13.Panel;
+  query: v13.DataQuery;
+  fields: v13.FieldConfigSource;
+  stat: [stat13.Options, None];
+  table: [table13.Options, table13.FieldConfig];
+  timeseries: [series13.Options, series13.FieldConfig];
+  "state-timeline": [timeline13.Options, timeline13.FieldConfig];
+}>;

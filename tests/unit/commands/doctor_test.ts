@@ -139,7 +139,7 @@ function eventsOf(id: number, isDropped: boolean): TraceEvent[] {
 Deno.test("doctor names the rule of a firewall that drops packets of the instance, and what lets them in", async () => {
   const patient = await Patient.begin();
   patient.rules =
-    "table inet fw {\n\tchain input { # handle 1\n\t\tct state invalid drop # handle 7\n\t}\n}\n";
+    "table inet fw {\n\tchain input { # handle 1\n\t\taccept # handle 70\n\t\tct state invalid drop # handle 7\n\t}\n}\n";
   patient.modules = ["ipip", "nf_tables"];
   for (const event of [...eventsOf(1, true), ...eventsOf(2, true)]) patient.events.put(event);
   const { text, exitCode } = await patient.examine();

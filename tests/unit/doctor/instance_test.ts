@@ -94,6 +94,7 @@ Deno.test("parseCount() reads the kernel's counts by their names", () => {
     "UdpLite: InDatagrams InCsumErrors\nUdpLite: 1 2\n";
   assert.equal(parseCount(text, "TcpExt", "IPReversePathFilter"), 12);
   assert.equal(parseCount(text, "Udp", "InCsumErrors"), 7);
+  assert.equal(parseCount("UdpLite: A B\nUdpLite: 1 2\nUdp: A B\nUdp: 3 4\n", "Udp", "B"), 4);
   assert.equal(parseCount(text, "Udp", "IPReversePathFilter"), null);
   assert.equal(parseCount("TcpExt: SyncookiesSent\n", "TcpExt", "SyncookiesSent"), null);
   assert.equal(parseCount(null, "Udp", "InCsumErrors"), null);

@@ -64,6 +64,8 @@ Deno.test("judgeRunning() names some of many tunnels that are wrong, and says ho
     "fault: tunnel: p7: silent",
     "fault: tunnel: 2 more are not up",
   ]);
+  const eight = judge({ report: { instance: sampleHub(), tunnels: silent.slice(0, 8) } });
+  assert.deepEqual([eight.length, eight[8]], [9, "fault: tunnel: p7: silent"]);
   const first = {
     instance: sampleInstance(),
     tunnels: [sampleTunnel({ state: "authenticating", ok: false })],

@@ -82,9 +82,7 @@ function findModules(release: string, host: Host, files: Files): Map<ModuleName,
 
 /** The modules that modules.dep or modules.builtin has: the beginning of each line is a module's file. */
 function namesIn(text: string): Set<string> {
-  return new Set(
-    Array.from(text.matchAll(/^(?:[^:\s]*\/)?([^/:\s]+)\.ko\b/gm), ([, name]) => name!.replaceAll("-", "_")),
-  );
+  return new Set(Array.from(text.matchAll(/^(?:[^:\s]*\/)?([^/:\s]+)\.ko\b/gm), ([, name]) => name!));
 }
 
 async function findTools({ hasProgram, runProgram }: HostSystem["system"]): Promise<ToolFacts["tools"]> {

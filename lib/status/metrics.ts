@@ -16,12 +16,15 @@ interface Sample {
   readonly value: number | null;
 }
 
+/** Makes a sample for each tunnel. */
+type SamplesOf = (valueOf: (tunnel: TunnelStatus) => number | null) => Sample[];
+
 /** Metrics of one name. */
 interface Family {
   readonly name: string;
   readonly type: "gauge" | "counter";
-  /** Base unit, with which the name ends. */
-  readonly unit?: "bytes" | "seconds";
+  /** Base unit, with which the name ends; null: it has none. */
+  readonly unit: "bytes" | "seconds" | null;
   readonly help: string;
   readonly samples: readonly Sample[];
 }
@@ -44,43 +47,34 @@ function instanceFamilies(reports: readonly Report[], unixTime: number): Family[
   const instances = reports.map(({ instance }) => ({ instance, labels: { name: instance.name } }));
   const of = (valueOf: (instance: Report["instance"]) => number | null): Sample[] =>
     instances.map(({ instance, labels }) => ({ labels, value: valueOf(instance) }));
-  const families: Family[] = [
-    {
-      name: "ipipou_instance_info",
-      type: "gauge",
-      help: "What runs.",
-      samples: instances.map(({ instance, labels }) => ({
-        labels: { ...labels, role: instance.role ?? "", version: instance.release ?? "" },
-        value: 1,
-      })),
-    },
-    {
-      name: "ipipou_instance_healthy",
-      type: "gauge",
-      help: "Whether an instance runs, and nothing keeps it from working; its tunnels are not asked.",
-      samples: of(({ ok }) => Number(ok)),
-    },
-    {
-      name: "ipipou_instance_start_time_seconds",
-      type: "gauge",
-      unit: "seconds",
-      help: "When an instance was started.",
-      samples: of(({ uptime }) => uptime === null ? null : unixTime - uptime),
-    },
-    {
-      name: "ipipou_instance_repairs",
-      type: "counter",
-      help: "Things that others had changed and that were put back.",
-      samples: of(({ heals, source }) => source === "instance" ? heals : null),
-    },
-    {
-      name: "ipipou_instance_refused_packets",
-      type: "counter",
-      help: "Auth packets that a server refused.",
-      samples: of(({ refused }) => refused?.count ?? null),
-    },
+  const info = instances.map(({ instance, labels }) => ({
+    labels: { ...labels, role: instance.role ?? "", version: instance.release ?? "" },
+    value: 1,
+  }));
+  return [
+    gauge("ipipou_instance_info", "What runs.", info),
+    gauge(
+      "ipipou_instance_healthy",
+      "Whether an instance runs, and nothing keeps it from working; its tunnels are not asked.",
+      of(({ ok }) => Number(ok)),
+    ),
+    gauge(
+      "ipipou_instance_start_time_seconds",
+      "When an instance was started.",
+      of(({ uptime }) => uptime === null ? null : unixTime - uptime),
+      "seconds",
+    ),
+    counter(
+      "ipipou_instance_repairs",
+      "Things that others had changed and that were put back.",
+      of(({ heals, source }) => source === "instance" ? heals : null),
+    ),
+    counter(
+      "ipipou_instance_refused_packets",
+      "Auth packets that a server refused.",
+      of(({ refused }) => refused?.count ?? null),
+    ),
   ];
-  return families.map(withValues);
 }
 
 function tunnelFamilies(reports: readonly Report[], unixTime: number): Family[] {
@@ -90,73 +84,72 @@ function tunnelFamilies(reports: readonly Report[], unixTime: number): Family[] 
       labels: { name: instance.name, tunnel: tunnel.name, device: tunnel.ifname },
     }))
   );
-  const of = (valueOf: (tunnel: TunnelStatus) => number | null): Sample[] =>
+  const of: SamplesOf = (valueOf) =>
     tunnels.map(({ tunnel, labels }) => ({ labels, value: valueOf(tunnel) }));
-  const since = (age: number | null) => age === null ? null : unixTime - age;
-  const traffic = (name: string, way: "rx" | "tx", unit: "bytes" | "packets"): Family => ({
-    name: `ipipou_tunnel_${name}_${unit}`,
-    type: "counter",
-    ...unit === "bytes" ? { unit } : {},
-    help: `${unit === "bytes" ? "Bytes" : "Packets"} ${
-      way === "rx" ? "out of" : "into"
-    } the tunnel's device.`,
-    samples: of(({ stats64 }) => stats64?.[way][unit] ?? null),
-  });
-  const families: Family[] = [
-    {
-      name: "ipipou_tunnel_healthy",
-      type: "gauge",
-      help: "Whether a tunnel is as it should be.",
-      samples: of(({ ok }) => Number(ok)),
-    },
-    {
-      name: "ipipou_tunnel_state",
-      type: "gauge",
-      help: "How a tunnel is.",
-      samples: tunnels.flatMap(({ tunnel, labels }) =>
-        STATES.map((state) => ({
-          labels: { ...labels, state },
-          value: Number(tunnel.state === state),
-        }))
-      ),
-    },
-    traffic("receive", "rx", "bytes"),
-    traffic("receive", "rx", "packets"),
-    traffic("transmit", "tx", "bytes"),
-    traffic("transmit", "tx", "packets"),
-    {
-      name: "ipipou_tunnel_mtu_bytes",
-      type: "gauge",
-      unit: "bytes",
-      help: "MTU of the tunnel's device.",
-      samples: of(({ mtu }) => mtu),
-    },
-    {
-      name: "ipipou_tunnel_moves",
-      type: "counter",
-      help: "Changes of a tunnel's outer place.",
-      samples: of(({ moves }) => moves),
-    },
-    {
-      name: "ipipou_tunnel_last_authentication_timestamp_seconds",
-      type: "gauge",
-      unit: "seconds",
-      help: "When a client last sent an auth packet, or a server accepted one.",
-      samples: of((tunnel) => since(tunnel.auth_age)),
-    },
-    {
-      name: "ipipou_tunnel_last_reply_timestamp_seconds",
-      type: "gauge",
-      unit: "seconds",
-      help: "When a client last got a reply, or a server sent one.",
-      samples: of((tunnel) => since(tunnel.reply_age)),
-    },
+  const states = tunnels.flatMap(({ tunnel, labels }) =>
+    STATES.map((state) => ({ labels: { ...labels, state }, value: Number(tunnel.state === state) }))
+  );
+  return [
+    gauge("ipipou_tunnel_healthy", "Whether a tunnel is as it should be.", of(({ ok }) => Number(ok))),
+    gauge("ipipou_tunnel_state", "How a tunnel is.", states),
+    ...trafficFamilies(of),
+    gauge("ipipou_tunnel_mtu_bytes", "MTU of the tunnel's device.", of(({ mtu }) => mtu), "bytes"),
+    counter("ipipou_tunnel_moves", "Changes of a tunnel's outer place.", of(({ moves }) => moves)),
+    ...momentFamilies(of, unixTime),
   ];
-  return families.map(withValues);
 }
 
-function withValues(family: Family): Family {
-  return { ...family, samples: family.samples.filter(({ value }) => value !== null) };
+function trafficFamilies(of: SamplesOf): Family[] {
+  const ways = [["receive", "rx", "out of"], ["transmit", "tx", "into"]] as const;
+  return ways.flatMap(([name, way, words]) => [
+    counter(
+      `ipipou_tunnel_${name}_bytes`,
+      `Bytes ${words} the tunnel's device.`,
+      of(({ stats64 }) => stats64?.[way].bytes ?? null),
+      "bytes",
+    ),
+    counter(
+      `ipipou_tunnel_${name}_packets`,
+      `Packets ${words} the tunnel's device.`,
+      of(({ stats64 }) => stats64?.[way].packets ?? null),
+    ),
+  ]);
+}
+
+function momentFamilies(of: SamplesOf, unixTime: number): Family[] {
+  const since = (age: number | null) => age === null ? null : unixTime - age;
+  return [
+    gauge(
+      "ipipou_tunnel_last_authentication_timestamp_seconds",
+      "When a client last sent an auth packet, or a server accepted one.",
+      of((tunnel) => since(tunnel.auth_age)),
+      "seconds",
+    ),
+    gauge(
+      "ipipou_tunnel_last_reply_timestamp_seconds",
+      "When a client last got a reply, or a server sent one.",
+      of((tunnel) => since(tunnel.reply_age)),
+      "seconds",
+    ),
+  ];
+}
+
+function gauge(name: string, help: string, samples: readonly Sample[], unit: Family["unit"] = null): Family {
+  return { name, type: "gauge", unit, help, samples: known(samples) };
+}
+
+/** @param name without the suffix that counters have */
+function counter(
+  name: string,
+  help: string,
+  samples: readonly Sample[],
+  unit: Family["unit"] = null,
+): Family {
+  return { name, type: "counter", unit, help, samples: known(samples) };
+}
+
+function known(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter(({ value }) => value !== null);
 }
 
 function linesOf({ name, type, unit, help, samples }: Family, form: MetricsForm): string[] {
@@ -165,7 +158,7 @@ function linesOf({ name, type, unit, help, samples }: Family, form: MetricsForm)
   return [
     `# HELP ${described} ${help}`,
     `# TYPE ${described} ${type}`,
-    ...unit === undefined || form === "text" ? [] : [`# UNIT ${described} ${unit}`],
+    ...unit === null || form === "text" ? [] : [`# UNIT ${described} ${unit}`],
     ...samples.map(({ labels, value }) => `${full}{${formatLabels(labels)}} ${value}`),
   ];
 }

@@ -1,5 +1,5 @@
 import type { GuestRoot } from "../tests/lab/guest.ts";
-import { LAB_PATH, runInLab, SilentLabError } from "../tests/lab/lab.ts";
+import { LAB_PATH, type LabOptions, runInLab, SilentLabError } from "../tests/lab/lab.ts";
 import { isRelease, type Release, RELEASES, unpackRoot } from "../tests/lab/roots.ts";
 import { prepareUserland } from "../tests/lab/userland.ts";
 import { must } from "./command.ts";
@@ -79,6 +79,8 @@ export async function testHere(
  */
 export async function testInMachines(paths: readonly string[], options: Options): Promise<Counts> {
   const files = await testFiles(paths);
+  // Once for all machines: two must not make the same at the same time.
+  const software = await prepareSoftware(options);
   const count = options.here ? 1 : Math.min(navigator.hardwareConcurrency, MAX_MACHINES, files.length);
   const isService = ({ path }: Timed) => path.startsWith(SYSTEMD);
   // Those need another process 1, and run one after the other.
@@ -91,7 +93,7 @@ export async function testInMachines(paths: readonly string[], options: Options)
     let counts = NONE;
     for (let batch = left.shift(); batch !== undefined; batch = left.shift()) {
       const paths = batch;
-      counts = add(counts, await attempt(() => testInMachine(paths, options, times)));
+      counts = add(counts, await attempt(() => testInMachine(paths, options, software, times)));
     }
     return counts;
   });
@@ -111,10 +113,11 @@ async function testInMachine(...args: Parameters<typeof testInLab>): Promise<Cou
   }
 }
 
-/** Runs test files on one machine of the lab, and adds to `times` how long each took. */
+/** Runs test files on one machine of the lab. @param times gets how long each took */
 async function testInLab(
   paths: readonly string[],
   options: Options,
+  software: Software,
   times: Map<string, number>,
 ): Promise<Counts> {
   // The lab has no network: all modules must be in Deno's cache before.
@@ -135,17 +138,21 @@ async function testInLab(
     silenceSeconds: SILENCE_SECONDS,
     stdout: wholeLines(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
-    ...(options.root === undefined ? {} : { root: await rootOf(options.root) }),
-    ...(options.userland === undefined ? {} : { env: await environmentOf(options.userland) }),
+    ...software,
   });
   for (const [path, seconds] of timesOf(result)) times.set(path, seconds);
   return judge(code === 0, result, options);
 }
 
-async function environmentOf(userland: string): Promise<Record<string, string>> {
+/** What machines of the lab run beside the kernel. */
+type Software = Pick<LabOptions, "env" | "root">;
+
+async function prepareSoftware({ userland, root }: Options): Promise<Software> {
+  if (root !== undefined) return { root: await rootOf(root) };
+  if (userland === undefined) return {};
   if (!isRelease(userland)) throw new Error(`--userland must be one of ${RELEASES.join(", ")}: ${userland}`);
   // For the tests, too: an older nft cannot list all that a newer one makes.
-  return { PATH: `${(await prepareUserland(userland)).folder}:${LAB_PATH}` };
+  return { env: { PATH: `${(await prepareUserland(userland)).folder}:${LAB_PATH}` } };
 }
 
 /** A release's files, with the checkout, Deno, and what that has fetched. */

@@ -17,7 +17,7 @@ export const MATRIX = [
 ] as const;
 
 /** What is tried on all of them: the gate, hubs and private addresses, take-over after a kill, reload, expiry. */
-export const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
+const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
   .map((name) => `tests/e2e/${name}_test.ts`);
 
 /** Lives of Debian's package, on a whole system. */

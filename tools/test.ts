@@ -75,40 +75,27 @@ const MAKE = "make packages";
 
 /** Stages one after the other; those of one list side by side. */
 function stages({ matrix, ...options }: Arguments): Stage[][] {
-  const { kernel, here, only } = options;
-  const labEnv = kernel === undefined ? {} : { LAB_KERNEL: kernel };
-  let fetched = Promise.resolve(FAILED);
-  const packages = checks("packages", async () => {
-    await ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests");
-    // This mostly waits for the network, so it goes on during the next stages.
-    if (!here) fetched = attempt(() => done(prepareKernel(kernel)));
-    return PASSED;
-  });
-  const labKernel = here ? [] : [checks("the lab's kernel", () => fetched)];
-  const prometheus = checks("Prometheus", () => done(fetchPrometheus()));
-  const unit = tests("unit tests", () => testHere(["tests/unit"], options));
-  const executable = checks(BUILD, () => done(build()));
-  const router = checks("bundle", () => done(makeRouter()));
-  const made = ["tests/executable", "tests/release", ...here ? [] : ["tests/lab"]];
-  const products = tests(
-    "executable, manual, completions, metrics, lab",
-    () => testHere(made, options, labEnv),
-  );
-  const e2e = tests("end-to-end tests", () => testInMachines(E2E, options));
-  const service = tests("under systemd", () => testInMachines([SYSTEMD], options));
-  const healing = tests("healing", () => testInMachines([HEALING], options));
-  const fuzz = checks("fuzz", fuzzPatiently);
-  const both = tests("end-to-end and under systemd", () => testInMachines([...E2E, SYSTEMD], options));
+  const { packages, executable, router, labKernel } = preparations(options);
   if (matrix) return inTurn(packages, executable, tests("matrix", () => runMatrix(options)));
-  switch (only) {
+  const machines = (name: string, paths: readonly string[]) =>
+    tests(name, () => testInMachines(paths, options));
+  const unit = tests("unit tests", () => testHere(["tests/unit"], options));
+  const e2e = machines("end-to-end tests", E2E);
+  switch (options.only) {
     case undefined: {
+      const both = options.here ? e2e : machines("end-to-end and under systemd", [...E2E, SYSTEMD]);
       // Each waits a good deal: unit tests for the longest, a bundle for downloads, products for their labs. The last
       // takes what processor time they leave.
       return [
-        ...inTurn(packages, prometheus, ...sourceStages(), executable),
+        ...inTurn(
+          packages,
+          checks("Prometheus", () => done(fetchPrometheus())),
+          ...sourceStages(),
+          executable,
+        ),
         [unit, router],
         ...inTurn(...labKernel),
-        [here ? e2e : both, products, fuzz],
+        [both, testsOfProducts(options), checks("fuzz", fuzzPatiently)],
       ];
     }
     case "unit":
@@ -116,14 +103,40 @@ function stages({ matrix, ...options }: Arguments): Stage[][] {
     case "e2e":
       return inTurn(packages, executable, router, ...labKernel, e2e);
     case "systemd":
-      return inTurn(packages, executable, ...labKernel, service);
+      return inTurn(packages, executable, ...labKernel, machines("under systemd", [SYSTEMD]));
     case "packages":
       return inTurn(...packageStages(options, executable));
-    case "healing":
-      return inTurn(packages, executable, checks("tools", () => done(fetchTools())), ...labKernel, healing);
+    case "healing": {
+      const tools = checks("tools", () => done(fetchTools()));
+      return inTurn(packages, executable, tools, ...labKernel, machines("healing", [HEALING]));
+    }
     default:
-      throw new Error(`--only must be unit, e2e, systemd, packages or healing: ${only}`);
+      throw new Error(`--only must be unit, e2e, systemd, packages or healing: ${options.only}`);
   }
+}
+
+/** What most runs begin with. */
+function preparations({ kernel, here }: Options) {
+  let fetched = Promise.resolve(FAILED);
+  const packages = checks("packages", async () => {
+    await ensurePackages([...labPackages(here), ...PACKAGES, ...READERS], "the tests");
+    // This mostly waits for the network, so it goes on during the next stages.
+    if (!here) fetched = attempt(() => done(prepareKernel(kernel)));
+    return PASSED;
+  });
+  return {
+    packages,
+    executable: checks(BUILD, () => done(build())),
+    router: checks("bundle", () => done(makeRouter())),
+    labKernel: here ? [] : [checks("the lab's kernel", () => fetched)],
+  };
+}
+
+function testsOfProducts(options: Options): Stage {
+  const { kernel, here } = options;
+  const paths = ["tests/executable", "tests/release", ...here ? [] : ["tests/lab"]];
+  const env = kernel === undefined ? {} : { LAB_KERNEL: kernel };
+  return tests("executable, manual, completions, metrics, lab", () => testHere(paths, options, env));
 }
 
 function inTurn(...stages: Stage[]): Stage[][] {

@@ -36,9 +36,6 @@ const SUITE_OF_KERNEL: Record<string, string> = {
   "7.2": "forky",
 };
 
-/** The kernels that the lab knows, by the first two numbers of their versions, oldest first. */
-export const KERNELS: readonly string[] = Object.keys(SUITE_OF_KERNEL);
-
 /**
  * The directory that keeps kernels between runs: `$IPIPOU_LAB_DIR`, or `ipipou-lab` in the user's cache.
  */

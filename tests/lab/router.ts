@@ -8,7 +8,7 @@ const DIST = new URL("../../dist", import.meta.url).pathname;
 export const ROUTER = `${DIST}/router`;
 
 /** What the shell there finds: busybox, and the two programs. */
-export const ROUTER_PATH = "/usr/bin:/sbin:/bin";
+const ROUTER_PATH = "/usr/bin:/sbin:/bin";
 
 /** Where on its disk the bundle was unpacked. */
 const DISK = "/mnt/usb";

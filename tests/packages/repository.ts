@@ -50,13 +50,16 @@ export async function makeOpenPgpKeys(file: string, { count = 1, passphrase = ""
     "--passphrase",
     passphrase,
   ];
-  for (let number = 0; number < count; number++) {
-    const owner = `Throw-away key ${number} <throw@away.example>`;
-    await must([...gpg, "--quick-generate-key", owner, "rsa3072", "sign", "1d"]);
+  try {
+    for (let number = 0; number < count; number++) {
+      const owner = `Throw-away key ${number} <throw@away.example>`;
+      await must([...gpg, "--quick-generate-key", owner, "rsa3072", "sign", "1d"]);
+    }
+    await must([...gpg, "--armor", "--output", file, "--export-secret-keys"]);
+  } finally {
+    await must(["gpgconf", "--homedir", home, "--kill", "all"]);
+    await Deno.remove(home, { recursive: true });
   }
-  await must([...gpg, "--armor", "--output", file, "--export-secret-keys"]);
-  await must(["gpgconf", "--homedir", home, "--kill", "all"]);
-  await Deno.remove(home, { recursive: true });
 }
 
 /** The file that install.md has for a package manager, of a repository served at `url`. */

@@ -55,8 +55,14 @@ export class Prometheus implements AsyncDisposable {
       `--storage.tsdb.path=${folder}/data`,
       "--web.listen-address=127.0.0.1:0",
     ]);
-    const listens = await process.waitForLine(/"Listening on" address=/, PATIENCE);
-    return new Prometheus(process, folder, listens.split("address=")[1]!);
+    try {
+      const listens = await process.waitForLine(/"Listening on" address=/, PATIENCE);
+      return new Prometheus(process, folder, listens.split("address=")[1]!);
+    } catch (error) {
+      await process.kill();
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    }
   }
 
   /** Asks what a query gives now. @throws {Error} as Prometheus refuses it */

@@ -46,7 +46,6 @@ export class PacketQueue implements ports.PacketQueue {
   readonly #libc: Libc;
   readonly #messages: QueueMessages;
   readonly #fd: number;
-  #maxLength = 0;
   /** Holds the queue's number. */
   readonly #binding: DisposableStack;
   /** Copies of dropped packets that were not yielded yet. */
@@ -102,7 +101,6 @@ export class PacketQueue implements ports.PacketQueue {
 
   /** Changes how many packets may wait; those that already wait are kept. @throws {IpipouError} exit code 20 */
   resize(maxLength: number): void {
-    if (maxLength === this.#maxLength) return;
     try {
       this.#setBuffer(maxLength);
       // It asks for no answer, which would come between packets. `packets()` throws what the kernel says against it.
@@ -153,7 +151,6 @@ export class PacketQueue implements ports.PacketQueue {
       const result = this.#setOption(SOL_SOCKET, SO_RCVBUF, bufferLength);
       this.#libc.check(lengthAction(this.#name, maxLength), "setsockopt", result);
     }
-    this.#maxLength = maxLength;
   }
 
   #setOption(level: number, option: number, value: number): number {

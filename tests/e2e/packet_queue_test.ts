@@ -250,6 +250,18 @@ Deno.test("resize() takes effect while packets wait to be read, without losing a
   assert.deepEqual(await take(packets, 1), [numbered(99)]);
 });
 
+Deno.test("PacketQueue.open() and resize() take the longest length that there is", async () => {
+  const longest = 2 ** 32 - 1;
+  using queue = openQueue({ maxLength: longest });
+  using socket = openSocket();
+  for (const count of [100, 200]) {
+    for (let number = count - 100; number < count; number++) socket.send(numbered(number), FAR.ip);
+    await eventually(`${count} packets wait`, () => counters()?.waiting === count);
+    queue.resize(longest);
+  }
+  assert.equal((await take(queue.packets(), 200)).length, 200);
+});
+
 Deno.test("resize() makes room in the socket for a queue that is much longer", async () => {
   using queue = openQueue({ maxLength: 1 });
   using socket = openSocket();

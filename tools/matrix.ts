@@ -16,6 +16,8 @@ export const MATRIX = [
   { kernel: "7.2", userland: "forky" },
 ] as const;
 
+type Row = (typeof MATRIX)[number];
+
 /** What is tried on all of them: the gate, hubs and private addresses, take-over after a kill, reload, expiry. */
 const CORE = ["auth", "hub", "private_address", "crash", "reload", "admission"]
   .map((name) => `tests/e2e/${name}_test.ts`);
@@ -32,28 +34,38 @@ export interface Tried {
   readonly counts: Counts;
 }
 
-/** Runs the core tests on each kernel, or on that asked for, with its programs, and writes the table of what was tried. */
-export async function runMatrix(options: Options): Promise<Counts> {
-  const asked = rowsFor(options.kernel);
-  await ensurePackages(ROOT_TOOLS, "other releases' programs");
+/**
+ * Runs the core tests on each kernel, or on that asked for, with its programs, and writes the table of what was tried.
+ *
+ * @param document path of what has the table
+ */
+export async function runMatrix(
+  options: Options,
+  tryRow: (row: Row, options: Options) => Promise<Tried> = tryInMachines,
+  document: string = DOCUMENT,
+): Promise<Counts> {
   const tried: Tried[] = [];
-  for (const { kernel, userland } of asked) {
-    print(`\n== Linux ${kernel} with the programs of ${userland}`);
-    const { release } = await prepareKernel(kernel);
-    const { versions } = await prepareUserland(userland);
-    const counts = await attempt(() => testInMachines(CORE, { ...options, kernel, userland }));
-    tried.push({ kernel: release, userland, versions, counts });
-  }
+  for (const row of rowsFor(options.kernel)) tried.push(await tryRow(row, options));
+  // With a filter, what it leaves out was not tried.
   if (options.filter === undefined) {
-    await Deno.writeTextFile(DOCUMENT, withTable(await Deno.readTextFile(DOCUMENT), tried));
+    await Deno.writeTextFile(document, withTable(await Deno.readTextFile(document), tried));
   }
   return tried.map(({ counts }) => counts).reduce(add);
+}
+
+async function tryInMachines({ kernel, userland }: Row, options: Options): Promise<Tried> {
+  await ensurePackages(ROOT_TOOLS, "other releases' programs");
+  print(`\n== Linux ${kernel} with the programs of ${userland}`);
+  const { release } = await prepareKernel(kernel);
+  const { versions } = await prepareUserland(userland);
+  const counts = await attempt(() => testInMachines(CORE, { ...options, kernel, userland }));
+  return { kernel: release, userland, versions, counts };
 }
 
 /** Installs, runs, upgrades and purges the package on each release: machines of their own, with its kernel. */
 export async function runLives(options: Options): Promise<Counts> {
   let counts = NONE;
-  for (const { kernel, userland } of MATRIX) {
+  for (const { kernel, userland } of rowsFor(options.kernel)) {
     print(`\n== ${userland} with Linux ${kernel}`);
     const machine = { ...options, kernel, root: userland };
     counts = add(counts, await attempt(() => testInMachines(LIVES, machine)));
@@ -62,7 +74,7 @@ export async function runLives(options: Options): Promise<Counts> {
 }
 
 /** The rows of the matrix for a kernel; undefined: for all. @throws {Error} when none is for it */
-export function rowsFor(asked: string | undefined): readonly (typeof MATRIX)[number][] {
+export function rowsFor(asked: string | undefined): readonly Row[] {
   const rows = MATRIX.filter(({ kernel }) => asked === undefined || kernel === asked);
   if (rows.length > 0) return rows;
   const known = MATRIX.map(({ kernel }) => kernel).join(", ");

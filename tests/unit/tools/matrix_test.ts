@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MATRIX, rowsFor, withTable } from "../../../tools/matrix.ts";
+import { MATRIX, rowsFor, runMatrix, type Tried, withTable } from "../../../tools/matrix.ts";
 
 const COMPATIBILITY = await Deno.readTextFile(new URL("../../../docs/compatibility.md", import.meta.url));
 
@@ -45,6 +45,44 @@ Deno.test("rowsFor() has the row of a kernel, or all, and names the kernels that
     assert.throws(() => rowsFor(kernel), {
       message: `--kernel must be one of 5.10, 6.1, 6.12, 7.2 with --matrix: ${kernel}`,
     });
+  }
+});
+
+const HEAD = "| Linux | iproute2 | nftables | Debian | tests |\n| --- | --- | --- | --- | --- |\n";
+
+Deno.test("runMatrix() tries the rows that are asked for, adds up, and writes what it tried whole", async () => {
+  const document = await Deno.makeTempFile({ prefix: "ipipou-matrix-" });
+  const run = async (options: { kernel?: string; filter?: string }) => {
+    await Deno.writeTextFile(document, HEAD);
+    const tryRow = ({ kernel, userland }: (typeof MATRIX)[number]): Promise<Tried> =>
+      Promise.resolve({
+        kernel: `${kernel}.0-1-amd64`,
+        ...{ userland, versions: { ip: "1", nft: "2" } },
+        counts: { passed: 10, failed: 1, ignored: 0, failures: [kernel] },
+      });
+    const { passed, failed, failures } = await runMatrix(
+      { here: false, "write-times": false, ...options },
+      tryRow,
+      document,
+    );
+    return { passed, failed, failures, text: await Deno.readTextFile(document) };
+  };
+  const rowOf = (kernel: string, userland: string) =>
+    `| ${kernel}.0-1-amd64 | 1 | 2 | ${userland} | 1 of 11 fail |\n`;
+  try {
+    assert.deepEqual(await run({}), {
+      ...{ passed: 40, failed: 4, failures: MATRIX.map(({ kernel }) => kernel) },
+      text: HEAD + MATRIX.map(({ kernel, userland }) => rowOf(kernel, userland)).join(""),
+    });
+    assert.deepEqual(await run({ kernel: "6.1" }), {
+      ...{ passed: 10, failed: 1, failures: ["6.1"], text: HEAD + rowOf("6.1", "bookworm") },
+    });
+    assert.deepEqual(await run({ kernel: "6.1", filter: "gate" }), {
+      ...{ passed: 10, failed: 1, failures: ["6.1"], text: HEAD },
+    });
+    await assert.rejects(run({ kernel: "9" }), /^Error: --kernel must be one of /);
+  } finally {
+    await Deno.remove(document);
   }
 });
 

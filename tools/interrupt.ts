@@ -15,10 +15,11 @@ export function onInterrupt(work: (signal: Deno.Signal) => void): Disposable {
 /** Cleans up before an end by a signal, until disposed of. @param clean is over when it returns: nothing waits for it */
 export function cleanUpOnInterrupt(clean: () => void): Disposable {
   const listening = onInterrupt((signal) => {
-    listening[Symbol.dispose]();
     try {
       clean();
     } finally {
+      // Not before: of a Ctrl-C, `deno task` passes on its own to a program that has got one, too.
+      listening[Symbol.dispose]();
       // Who started this program is to see that a signal ended it.
       Deno.kill(Deno.pid, signal);
     }

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { type StatusContext, StatusService } from "../../../lib/daemon/status_service.ts";
+import { Log } from "../../../lib/log.ts";
+import type { StatusSocket } from "../../../lib/ports.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { writeText } from "../../../lib/status/lines.ts";
 import type { TunnelStatus } from "../../../lib/status/snapshot.ts";
 import { ACCEPTED } from "../auth/vectors.ts";
+import { VirtualClock } from "../fake/clock.ts";
 import { clientSettings, hubOf, peersOf, SERVER, World } from "../pair/world.ts";
 import { ask, connect, linesOf } from "./status_scene.ts";
 
@@ -127,9 +132,11 @@ Deno.test("A connection takes one request after another, and ends at anything th
   const world = new World();
   await world.begin();
   const connection = connect(world.server);
+  const began = world.clock.now();
   for (let turn = 0; turn < 3; turn++) {
     assert.equal((await ask(world, world.server, { get: "status" }, connection)).tunnels.length, 3);
   }
+  assert.ok(world.clock.now() - began >= 200, "at most ten a second");
   for (const text of ["{}\n", "status\n", '{"get":"secrets"}\n', '{"get":"status","peer":7}\n']) {
     const lines = await linesOf(world, connect(world.server), text, () => false);
     assert.deepEqual(lines, [{ version: 1, error: "not a request" }], text);
@@ -176,6 +183,35 @@ Deno.test("The ninth to ask at once takes the place of the first", async () => {
   for (const connection of others) {
     assert.equal((await ask(world, world.server, { get: "status" }, connection)).tunnels.length, 3);
   }
+});
+
+Deno.test("Who asks is sent away when the instance stops", async () => {
+  const world = new World();
+  await world.begin();
+  const connection = connect(world.server);
+  await ask(world, world.server, { get: "status" }, connection);
+  let isOver = false;
+  const ending = connection.read(new Uint8Array(1)).then(() => isOver = true);
+  await world.server.stop();
+  await setImmediate();
+  assert.ok(isOver);
+  await ending;
+});
+
+Deno.test("An instance that cannot accept at its socket tries again after a second", async () => {
+  const clock = new VirtualClock();
+  let tries = 0;
+  const socket: StatusSocket = {
+    accept: () => ++tries > 50 ? Promise.resolve(null) : Promise.reject(new Error("EMFILE")),
+    [Symbol.dispose]: () => {},
+  };
+  const lines: string[] = [];
+  const write = (line: string) => lines.push(line);
+  const log = new Log({ verbosity: 1, time: false, pid: null, write, now: () => new Date() });
+  using _service = new StatusService(socket, { clock, log } as Partial<StatusContext> as StatusContext);
+  await clock.advance(3_500);
+  assert.equal(tries, 4);
+  assert.deepEqual(lines, Array.from({ length: 4 }, () => "EMFILE: ipipou status has to wait"));
 });
 
 Deno.test("An instance that cannot open its socket says so and works without", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { PeerHistory } from "../../../lib/daemon/peer_history.ts";
 import type { ReportContext } from "../../../lib/daemon/report.ts";
 import { serveStatus } from "../../../lib/daemon/status_answers.ts";
@@ -68,4 +69,30 @@ Deno.test("serveStatus() makes the next part of an answer when the one before ha
   assert.ok(writes === 2 && told > 0 && told < PEERS / 10, `${told} peers in ${writes} parts`);
   await clock.advance(2_000);
   await ended;
+});
+
+Deno.test("serveStatus() lets everything else of the program run between the parts of an answer", async () => {
+  const clock = new VirtualClock();
+  const request = new TextEncoder().encode('{"get":"status"}\n');
+  let [reads, writes] = [0, 0];
+  const serving = serveStatus(
+    {
+      read: (into) => {
+        into.set(request);
+        return Promise.resolve(++reads > 1 ? null : request.length);
+      },
+      write: (bytes) => {
+        writes++;
+        return Promise.resolve(bytes.length);
+      },
+      [Symbol.dispose]: () => {},
+    },
+    clock,
+    () => contextOf(clock, () => {}),
+  );
+  await setImmediate();
+  assert.equal(writes, 1, "the others wait for their turn");
+  await clock.advance(1_000);
+  await serving;
+  assert.equal(writes, 1 + Math.ceil(PEERS / 64));
 });

@@ -88,3 +88,16 @@ Deno.test("showStatus() says whom it could not ask, and why", async () => {
     await assert.rejects(showStatus({ ...ALL, name: "hub" }, systemOf([OFFICE, there])), problem);
   }
 });
+
+Deno.test("showStatus() keeps no connection, whatever came of it", async () => {
+  for (const there of [OFFICE, "nonsense\n", ""]) {
+    let open = 0;
+    const connectTo = async () => {
+      const connection = (await connect(there, new VirtualClock()))!;
+      open++;
+      return { ...connection, [Symbol.dispose]: () => (open--, connection[Symbol.dispose]()) };
+    };
+    await showStatus({ ...ALL, json: true }, systemOf([OFFICE, HUB], { connect: connectTo })).catch(() => {});
+    assert.equal(open, 0, JSON.stringify(there));
+  }
+});

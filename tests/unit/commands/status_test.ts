@@ -42,6 +42,7 @@ Deno.test("showStatus() shows one instance by its name or its file's, and one of
   assert.deepEqual(await namesOf({ name: "ipipou1" }), ["ipipou1 ipipou1"]);
   assert.deepEqual(await namesOf({ peer: "b" }), ["hub b"]);
   assert.deepEqual(await namesOf({ name: "nobody" }), []);
+  await assert.rejects(namesOf({ peer: "c" }), /: it is no peer of any instance; ipipou status lists them$/);
   await assert.rejects(namesOf({ name: "hub", peer: "c" }), (error) => {
     assert.ok(error instanceof IpipouError);
     assert.equal(error.message, 'Cannot show "c" (--peer): it is no peer of hub; ipipou status lists them');

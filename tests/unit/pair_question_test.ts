@@ -6,6 +6,7 @@ import type { ReachFacts } from "../../lib/doctor/reach.ts";
 import { takeSight } from "../../lib/doctor/sight.ts";
 import type { Host } from "../../lib/doctor_ports.ts";
 import { makeAnswerPayload } from "../../lib/auth/answer.ts";
+import type { RawSocket, RawSocketOptions } from "../../lib/ports.ts";
 import { buildUdpPacket, type Endpoint, formatEndpoint, parseUdpPacket } from "../../lib/packet.ts";
 import type { Peer, Settings } from "../../lib/settings/settings.ts";
 import { ACCEPTED, ed25519 } from "./auth/vectors.ts";
@@ -244,7 +245,18 @@ async function askFrom(
   host: FakeHost,
   clock: VirtualClock,
 ): Promise<{ readonly facts: MappingFacts; readonly took: number }> {
-  const around = { system: host.start().system, host: new Ports().host };
+  const { system } = host.start();
+  let open = 0;
+  const openRawSocket = (way: RawSocketOptions): RawSocket => {
+    const socket = system.openRawSocket(way);
+    open++;
+    return {
+      defaultTtl: socket.defaultTtl,
+      send: (packet, destination) => socket.send(packet, destination),
+      [Symbol.dispose]: () => (open--, socket[Symbol.dispose]()),
+    };
+  };
+  const around = { system: { ...system, openRawSocket }, host: new Ports().host };
   const settings = clientSettings(0);
   const remote = { host: "192.0.2.7", port: 9 };
   const sight = await takeSight({ ...settings, peers: [{ ...settings.peers[0]!, remote }] }, around);
@@ -254,7 +266,10 @@ async function askFrom(
     took: clock.now() - began,
   }));
   await clock.advance(60_000);
-  return await gathering;
+  const found = await gathering;
+  assert.equal(open, 0);
+  assert.equal(host.replySockets.size, 0);
+  return found;
 }
 
 Deno.test("gatherMapping() takes an answer that comes after it has asked again", async () => {

@@ -46,6 +46,8 @@ export interface ReleaseOptions {
   readonly folder: string;
 }
 
+const BASE_VARIABLE = "DENORT_BIN";
+
 /** Makes a release. @throws {Error} when a part cannot be made or signed; then the folder is as it was */
 export async function makeRelease(options: ReleaseOptions): Promise<void> {
   const { folder, keys } = options;
@@ -63,6 +65,16 @@ export async function makeRelease(options: ReleaseOptions): Promise<void> {
   await replaceFolder(folder, staged);
 }
 
+/** Has executables made with this base binary, until disposed of: those that come after it may be for another target. */
+export function useBase(path: string): Disposable {
+  const before = Deno.env.get(BASE_VARIABLE);
+  Deno.env.set(BASE_VARIABLE, path);
+  return {
+    [Symbol.dispose]: () =>
+      before === undefined ? Deno.env.delete(BASE_VARIABLE) : Deno.env.set(BASE_VARIABLE, before),
+  };
+}
+
 /** Makes what is for one processor. @returns what is in its bundle */
 async function makeTarget(
   target: Target,
@@ -71,7 +83,7 @@ async function makeTarget(
 ): Promise<Part[]> {
   const architecture = architectureOf(target);
   // What else the environment or Deno's site offers has no place in the table.
-  Deno.env.set("DENORT_BIN", await baseFromDonor(target));
+  using _base = useBase(await baseFromDonor(target));
   const { path: executable } = await build(target);
   await requireKnownBase(executable, target);
   await Deno.copyFile(executable, `${staged}/ipipou-${version}-${architecture}`);

@@ -5,6 +5,7 @@ import type { Keys } from "../../../tools/release/keys.ts";
 import { nfpmConfig } from "../../../tools/release/nfpm.ts";
 import { type Distribution, DISTRIBUTIONS } from "../../../tools/release/distributions.ts";
 import { sourceTime } from "../../../tools/release/packages.ts";
+import { useBase } from "../../../tools/release/release.ts";
 
 const RELEASE = { version: "1.2.3", time: 1_767_312_000 };
 const NO_KEYS = { openpgp: null, apk: null, opkg: null };
@@ -126,4 +127,14 @@ Deno.test("sourceTime() is the time that is given, or the commit's, and nothing 
   for (const wrong of ["yesterday", "1e9", "-1", "1767312000.5", " 1767312000", "1767312000000"]) {
     await assert.rejects(sourceTime(wrong), { message: `SOURCE_DATE_EPOCH must be Unix seconds: ${wrong}` });
   }
+});
+
+Deno.test("useBase() has a base binary used until disposed of, and no longer", () => {
+  const before = Deno.env.get("DENORT_BIN");
+  {
+    using _first = useBase("/first");
+    using _second = useBase("/second");
+    assert.equal(Deno.env.get("DENORT_BIN"), "/second");
+  }
+  assert.equal(Deno.env.get("DENORT_BIN"), before);
 });

@@ -14,13 +14,21 @@ export function check(names: readonly string[], files: Files, print: (line: stri
   let count = 0;
   for (const config of configs) {
     const { mistakes, warnings, unread } = findMistakes(config, files);
-    for (const mistake of mistakes) print(mistake);
-    for (const warning of [...warnings, ...unread]) print(`Warning: ${warning}`);
-    if (mistakes.length === 0) print(`${showPath(pathOf(config, "toml"))}: no mistakes`);
+    const path = showPath(pathOf(config, "toml"));
+    for (const mistake of mistakes) print(withPath(path, mistake));
+    for (const warning of warnings) print(`Warning: ${withPath(path, warning)}`);
+    for (const warning of unread) print(`Warning: ${warning}`);
+    if (mistakes.length === 0) print(`${path}: no mistakes`);
     count += mistakes.length;
   }
   if (count === 0) return;
   throw new SettingsError(`${count} ${count === 1 ? "mistake" : "mistakes"}`);
+}
+
+/** Of several files, one that lacks something has no place for it to be told with. */
+function withPath(path: string, message: string): string {
+  const named = [path, path.replace(/\.toml("?)$/, ".peers")];
+  return named.some((name) => message.includes(name)) ? message : `${path}: ${message}`;
 }
 
 function allConfigs({ list }: Files): string[] {

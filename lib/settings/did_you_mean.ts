@@ -1,5 +1,5 @@
 import { type Option, tomlPathOf } from "./option.ts";
-import { OPTIONS } from "./options.ts";
+import { OPTIONS, PEER_NAME } from "./options.ts";
 
 const TOML_KEYS = OPTIONS.flatMap((option) => {
   const path = tomlPathOf(option);
@@ -7,6 +7,7 @@ const TOML_KEYS = OPTIONS.flatMap((option) => {
     ? []
     : [{ long: option.long, table: path.slice(0, -1).join("."), key: path.at(-1) ?? "" }];
 });
+const PEER_NAME_KEY = tomlPathOf(PEER_NAME)![0]!;
 const LONG_NAMES = longNamesOf(OPTIONS);
 // Without a limit a whole file, given by mistake, would be compared with every name.
 const LONGEST_COMPARED = 64;
@@ -37,6 +38,8 @@ export function suggestOption(name: string, options: readonly Option[], help: st
  */
 export function suggestKey(table: string, key: string, isOfPeer: boolean): string {
   const found = guessKey(table, key);
+  const isName = isOfPeer && table === "" && nearest(toKebab(key), [PEER_NAME_KEY]) !== undefined;
+  if (found === undefined && isName) return `did you mean \`${PEER_NAME_KEY}\`?`;
   if (found === undefined) return elsewhere(joinedKey(table, key));
   const isAbove = found.table === "";
   if (found.table === table || isOfPeer && isAbove) return `did you mean \`${found.key}\`?`;

@@ -1,6 +1,7 @@
 import type { Sources } from "./invocation.ts";
 import {
   attempt,
+  MissingError,
   type OnMistake,
   type Part,
   SettingsError,
@@ -49,14 +50,17 @@ export function loadInput(
   const onFileMistake: OnMistake = (mistake) => {
     isWhole &&= !(mistake instanceof TomlSyntaxError);
     if (mistake instanceof UnusableError) unusable.push(mistake.part);
-    onMistake(mistake);
+    // A name that cannot be used is none that is missing.
+    const isTold = mistake instanceof MissingError &&
+      unusable.some(({ table, owner }) => table === mistake.part.table && owner === mistake.part.owner);
+    if (!isTold) onMistake(mistake);
   };
   const { given, paths, ...loaded } = loadFiles(sources, files.read, onFileMistake);
   const folders = paths.flatMap((path) =>
     attempt(onFileMistake, () => readPeerFolder(files, path, onFileMistake)) ?? []
   );
   const peers = [...loaded.peers, ...folders.flatMap((folder) => folder.peers)];
-  const hub = loaded.peers[0]?.place ?? folders[0]?.place ?? null;
+  const hub = loaded.firstPeer ?? folders[0]?.place ?? null;
   const isServerKnown = isWhole && !unusable.some(({ table }) => table === "server" || table === null);
   if (hub !== null && !given.server?.value && isServerKnown) {
     onMistake(
@@ -73,8 +77,10 @@ export function loadInput(
 /** Values of the files and the command line. */
 interface LoadedFiles {
   readonly given: Readonly<GivenValues>;
-  /** Every [[peer]] of the files. */
+  /** Every [[peer]] of the files that has a name. */
   readonly peers: readonly GivenPeer[];
+  /** Where the first [[peer]] is named, or begins if it has no name; null: there is none. */
+  readonly firstPeer: string | null;
   /** Paths of the files. */
   readonly paths: readonly string[];
   readonly warnings: readonly string[];
@@ -90,6 +96,7 @@ export function loadFiles(invocation: Sources, read: ReadFile, onMistake: OnMist
   const warnings: string[] = [];
   const given: GivenValues = {};
   const peers: GivenPeer[] = [];
+  let firstPeer: string | null = null;
   const paths: string[] = [];
   for (const name of invocation.configs) {
     const file = readConfig(read, name, invocation.place ?? "--config");
@@ -99,7 +106,8 @@ export function loadFiles(invocation: Sources, read: ReadFile, onMistake: OnMist
     const parsed = parseToml(file.text, file.path, null, onMistake);
     if (parsed.holdsSecret && file.isPublic) warnings.push(warnOfPublic(file.path));
     Object.assign(given, parsed.given);
+    firstPeer ??= parsed.peers[0]?.given.peerName?.place ?? parsed.peers[0]?.place ?? null;
     peers.push(...parsed.peers.flatMap((peer) => attempt(onMistake, () => namePeer(peer)) ?? []));
   }
-  return { given: { ...given, ...invocation.given }, peers, paths, warnings };
+  return { given: { ...given, ...invocation.given }, peers, firstPeer, paths, warnings };
 }

@@ -1,4 +1,4 @@
-import { attempt, type OnMistake, quote, SettingsError, showPath, THROW } from "./errors.ts";
+import { attempt, MissingError, type OnMistake, quote, SettingsError, showPath, THROW } from "./errors.ts";
 import { AS_ROOT, type Files, isDenied, readToml } from "./files.ts";
 import type { GivenPeer } from "./given.ts";
 import { PEER_NAME } from "./options.ts";
@@ -26,11 +26,14 @@ export function refuseTooMany(count: number, place: string): void {
   );
 }
 
-/** Takes the name of a [[peer]] from its key `name`. @throws {SettingsError} when it has none */
+/** Takes the name of a [[peer]] from its key `name`. @throws {MissingError} when it has none */
 export function namePeer({ place, ...peer }: TomlPeer): GivenPeer {
   const { peerName } = peer.given;
   if (peerName !== undefined) return { ...peer, name: peerName.value, place: peerName.place };
-  throw new SettingsError(`Cannot use [[peer]] at ${place} without a name: give it name = "NAME"`);
+  throw new MissingError(`Cannot use [[peer]] at ${place} without a name: give it name = "NAME"`, {
+    table: "",
+    owner: peer.given,
+  });
 }
 
 /**

@@ -87,6 +87,8 @@ Deno.test("check does not say that something is missing, or open to all, where a
     [client.replace("h:1", "h..x:1"), /^Cannot use "h\.\.x:1" as fou\.remote /],
     [hub('tunl.peer-ip = "10.0.0.9"\nauth.tokn = "x"'), /^Unknown key auth\.tokn /],
     [hub('tunl.peer-ip = "10.0.0"\nauth.token = "x"'), /^Cannot use "10\.0\.0" as /],
+    [hub('auth.token = "x"').replace('"a"', '"a b"'), /^Cannot use "a b" as name /],
+    [hub('auth.token = "x"').replace("name", "nam"), /^Unknown key nam .* did you mean `name`/],
   ];
   for (const [file, start] of cases) {
     const { lines, end } = outcomeOf(filesInMemory({ "/x.toml": file }), "/x.toml");
@@ -121,6 +123,20 @@ Deno.test("check prints the mistakes in TOML of all lines, and then nothing of w
     "/y.toml:3:14",
   ]);
   assert.equal(end, "6 mistakes");
+});
+
+Deno.test("check names the file of each mistake and warning, also of what is nowhere in it", () => {
+  const files = filesInMemory({
+    "/etc/ipipou/a.toml": "",
+    "/etc/ipipou/b.toml": 'server = true\nfou.local = "@eth0"\n',
+    "/etc/ipipou/hub.toml": 'server = true\nfou.local = "@eth0"\n',
+    "/etc/ipipou/hub.peers/d.toml": "x = 1",
+  });
+  const { lines } = outcomeOf(files);
+  for (const line of lines) assert.match(line, /\/etc\/ipipou\/(a|b|hub)\b/, lines.join("\n"));
+  assert.ok(lines.some((line) => /^\/etc\/ipipou\/a\.toml: Cannot run as a client without /.test(line)));
+  assert.ok(lines.some((line) => /^Warning: \/etc\/ipipou\/b\.toml: Anyone who can send /.test(line)));
+  assert.ok(lines.some((line) => /^Unknown key x at \/etc\/ipipou\/hub\.peers\/d\.toml:1:1: /.test(line)));
 });
 
 Deno.test("check finds every pair of peers that clash", () => {

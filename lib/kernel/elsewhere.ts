@@ -23,7 +23,9 @@ export class Elsewhere {
     for (const [pair, device] of pairs) {
       if (this.#pairs.has(pair)) continue;
       this.#pairs.add(pair);
-      const what = `${describe(pair)}, and the kernel allows one for each pair of addresses`;
+      const what = `${
+        describe(pair)
+      } was moved to another network namespace, and the kernel allows one for each pair of addresses`;
       const event: LogEvent = { event: "moved-away", dev: device, ...endsOf(pair) };
       this.#log.warning(`${device}: ${what}: ${CURE}, or move it back`, event);
     }
@@ -47,7 +49,8 @@ export class Elsewhere {
       this.#log.warning((error as Error).message, { event: "fault", code: exitCodeOf(error) });
     }
     for (const pair of this.#pairs) {
-      this.#log.warning(`${describe(pair)} stays there: ${CURE}`, { event: "left-behind", ...endsOf(pair) });
+      const what = `${describe(pair)} stays in the network namespace that it was moved to`;
+      this.#log.warning(`${what}: ${CURE}`, { event: "left-behind", ...endsOf(pair) });
     }
   }
 
@@ -76,7 +79,7 @@ export class Elsewhere {
 
 function describe(pair: string): string {
   const { local, remote } = endsOf(pair);
-  return `a tunnel device from ${local} to ${remote} was moved to another network namespace`;
+  return `a tunnel device from ${local} to ${remote}`;
 }
 
 function endsOf(pair: string): { readonly local: string; readonly remote: string } {

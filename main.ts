@@ -19,7 +19,7 @@ import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
 import { withLocalPlace } from "./lib/daemon/outside.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { Signals } from "./lib/daemon/signals.ts";
-import { EXIT, type ExitCode, exitCodeOf } from "./lib/errors.ts";
+import { EXIT, type ExitCode, exitCodeOf, IpipouError, reasonOf } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { LogOutput } from "./lib/log_output.ts";
@@ -55,11 +55,20 @@ const LAST_LINES_MILLISECONDS = 3_000;
 const LOG_OUTPUT = new LogOutput(Deno.stderr, SYSTEM.clock);
 
 function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
+  try {
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+  } catch (error) {
+    throw new IpipouError(`Cannot write to standard output: ${reasonOf(error)}`, EXIT.failure);
+  }
 }
 
+/** What a command does, and its result, are worth more than a note about it that cannot be written. */
 function printError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
+  try {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  } catch {
+    // Where to tell it is what failed.
+  }
 }
 
 /** Says why the program ends. */

@@ -38,6 +38,18 @@ export function exitCodeOf(error: unknown): ExitCode {
 }
 
 /**
+ * The system's own words for a failure, as "No such file or directory". The runtime adds the number, and what it did: " (os
+ * error 2): readfile '/x'".
+ */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(
+    /( \(os error |: (readfile|writefile|readdir|open|rename|link|chmod|mkdir|remove) ).*/s,
+    "",
+  );
+}
+
+/**
  * A failure with a documented exit code. Its message is one line for the administrator: what failed, why, and the cure
  * if there is one. It never contains a secret.
  */

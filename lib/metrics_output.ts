@@ -1,5 +1,5 @@
 import { pid } from "node:process";
-import { EXIT, IpipouError } from "./errors.ts";
+import { EXIT, IpipouError, reasonOf } from "./errors.ts";
 import type { Endpoint } from "./packet.ts";
 import { isDeadSocket, shareSocket } from "./status_socket.ts";
 
@@ -14,7 +14,7 @@ export async function replaceMetricsFile(path: string, text: string): Promise<vo
     await Deno.rename(next, path);
   } catch (error) {
     await Deno.remove(next).catch(() => {});
-    throw new IpipouError(`Cannot write ${path} (--file): ${(error as Error).message}`, EXIT.failure);
+    throw new IpipouError(`Cannot write ${path} (--file): ${reasonOf(error)}`, EXIT.failure);
   }
 }
 
@@ -49,6 +49,6 @@ export async function serveMetrics(
     await server.finished;
   } catch (error) {
     const where = isPath ? place : `${place.ip}:${place.port}`;
-    throw new IpipouError(`Cannot listen at ${where} (--listen): ${(error as Error).message}`, EXIT.failure);
+    throw new IpipouError(`Cannot listen at ${where} (--listen): ${reasonOf(error)}`, EXIT.failure);
   }
 }

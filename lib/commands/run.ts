@@ -135,7 +135,9 @@ async function offerStatus(
     return new StatusService(socket, { settings, kernel, service, clock, log, ...identity });
   } catch (error) {
     const loss = "ipipou status can only ask the kernel";
-    log.warning(`Cannot offer a status: ${(error as Error).message}; ${loss}`, null);
+    // The path is in what the runtime adds to the reason.
+    const why = (error as Error).message.replace(/ \(os error \d+\)/, "");
+    log.warning(`Cannot offer a status: ${why}; ${loss}`, null);
     return null;
   }
 }

@@ -1,4 +1,4 @@
-import { EXIT, IpipouError } from "../errors.ts";
+import { EXIT, IpipouError, reasonOf } from "../errors.ts";
 import type { Locks } from "../ports.ts";
 import { nameOfConfig, RUN_FOLDER } from "../settings/files.ts";
 
@@ -83,9 +83,13 @@ function lockFileOf(folder: string, name: string): string {
 
 function makeLockFile(folder: string, name: string): string {
   const path = lockFileOf(folder, name);
-  Deno.mkdirSync(`${folder}${name}`, { recursive: true, mode: FOLDER_MODE });
-  Deno.openSync(path, { append: true, create: true, mode: FILE_MODE }).close();
-  return path;
+  try {
+    Deno.mkdirSync(`${folder}${name}`, { recursive: true, mode: FOLDER_MODE });
+    Deno.openSync(path, { append: true, create: true, mode: FILE_MODE }).close();
+    return path;
+  } catch (error) {
+    throw new IpipouError(`Cannot make ${path}: ${reasonOf(error)}`, EXIT.failure);
+  }
 }
 
 function isThere(path: string): boolean {

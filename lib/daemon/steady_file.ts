@@ -1,3 +1,4 @@
+import { reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Clock, StateFile } from "../ports.ts";
 
@@ -70,7 +71,7 @@ export class SteadyFile {
       await this.#file.write(this.#content.format(isLast));
       this.#canWrite = true;
     } catch (error) {
-      const line = `Cannot write ${this.#file.path}: ${(error as Error).message}; ${this.#loss}`;
+      const line = `Cannot write ${this.#file.path}: ${reasonOf(error)}; ${this.#loss}`;
       if (this.#canWrite) this.#log.warning(line, { event: "state-lost", path: this.#file.path });
       this.#canWrite = false;
     }

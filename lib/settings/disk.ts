@@ -1,14 +1,20 @@
+import { Buffer } from "node:buffer";
 import { dirname } from "node:path";
+import { reasonOf } from "../errors.ts";
 import { use } from "../use.ts";
 import { SettingsError, showPath } from "./errors.ts";
-import { type Files, MODE, type Unread, type WriteOptions } from "./files.ts";
+import { type Files, LARGEST_CONFIG_MIB, MODE, type Unread, type WriteOptions } from "./files.ts";
+
+/** Bytes that a character may take, and a file that is no configuration file for its size alone. */
+const LARGEST_BYTES = 4 * LARGEST_CONFIG_MIB * 2 ** 20;
+const CHUNK_BYTES = 64 * 1024;
 
 /** Files and folders on disk. A byte order mark is dropped. */
 export const DISK: Files = {
   read: (path) =>
     attempt(() => {
-      const text = new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
-      return { ok: true, text, mode: Deno.statSync(path).mode ?? 0 };
+      const { bytes, mode } = use(Deno.openSync(path), readWhole);
+      return { ok: true, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), mode };
     }),
   list: (path) =>
     attempt(() => ({ ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) })),
@@ -18,7 +24,23 @@ function attempt<T>(look: () => T): T | Unread {
   try {
     return look();
   } catch (error) {
-    return { ok: false, missing: error instanceof Deno.errors.NotFound, reason: reasonOf(error) };
+    const reason = reasonOf(error);
+    const cure = /^Too many open files/.test(reason) ? { cure: "raise the limit (ulimit -n)" } : {};
+    return { ok: false, missing: error instanceof Deno.errors.NotFound, reason, ...cure };
+  }
+}
+
+/** Its size is not known before: a pipe has none, and /dev/zero no end. */
+function readWhole(file: Deno.FsFile): { bytes: Uint8Array; mode: number } {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (true) {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    const count = file.readSync(chunk);
+    if (count === null) return { bytes: Buffer.concat(chunks), mode: file.statSync().mode ?? 0 };
+    chunks.push(chunk.subarray(0, count));
+    size += count;
+    if (size > LARGEST_BYTES) throw new RangeError(`it is larger than ${LARGEST_BYTES / 2 ** 20} MiB`);
   }
 }
 
@@ -93,10 +115,4 @@ function removeIfThere(path: string): void {
 function writeError(action: "write" | "create" | "remove", path: string, error: unknown): SettingsError {
   const cure = error instanceof Deno.errors.PermissionDenied ? "; run as root" : "";
   return new SettingsError(`Cannot ${action} ${showPath(path)}: ${reasonOf(error)}${cure}`);
-}
-
-/** Deno adds the number and the call: "No such file or directory (os error 2): readfile '/x'". */
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/( \(os error |: (readfile|readdir|open|rename|link|chmod|mkdir|remove) ).*/s, "");
 }

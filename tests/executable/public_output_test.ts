@@ -46,3 +46,20 @@ Deno.test("the executable warns when it prints a key into a file that others can
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("the executable names standard output where that cannot be written, and goes on where standard error cannot", async () => {
+  const inShell = async (command: string) => await run(["sh", "-c", command, "sh", IPIPOU]);
+  const full = await inShell('"$1" --version > /dev/full');
+  assert.deepEqual([full.code, full.stderr], [
+    1,
+    "ipipou: Cannot write to standard output: No space left on device\n",
+  ]);
+  const directory = await Deno.makeTempDir({ prefix: "ipipou-output-" });
+  try {
+    const file = `${directory}/public`;
+    assert.equal((await inShell(`umask 022; "$1" --auth-keygen > ${file} 2> /dev/full`)).code, 0);
+    assert.equal((await Deno.readTextFile(file)).length, 90);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

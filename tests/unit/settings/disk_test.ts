@@ -50,6 +50,30 @@ Deno.test("DISK distinguishes a missing file from an unreadable one", () => {
   });
 });
 
+Deno.test("DISK reads a pipe to its end, and of what has no end no more than a configuration file can have", async () => {
+  assert.deepEqual(DISK.read("/dev/zero"), {
+    ok: false,
+    missing: false,
+    reason: "it is larger than 8 MiB",
+  });
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, "a".repeat(2 ** 20));
+    const pipe = new Deno.Command("sh", {
+      args: [
+        "-c",
+        `cat ${path} | "$0" eval '
+      const { DISK } = await import("${new URL("../../../lib/settings/disk.ts", import.meta.url)}");
+      console.log(DISK.read("/dev/stdin").text.length)'`,
+        Deno.execPath(),
+      ],
+    });
+    assert.equal(new TextDecoder().decode((await pipe.output()).stdout), `${2 ** 20}\n`);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("DISK lists a folder's names, and distinguishes a missing folder from an unreadable one", () => {
   withFolder((folder) => {
     assert.deepEqual(DISK.list(folder), { ok: true, names: [] });

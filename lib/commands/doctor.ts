@@ -65,7 +65,7 @@ export async function doctor(
   const configs = name === null ? allConfigs(sight) : [name];
   const lacksSettings = configs.length > 0 ? [] : [NO_SETTINGS];
   const parts = configs.map((config) => ({ config, ...findMistakes(config, sight.files) }));
-  const hostFacts = await gatherHost(parts.flatMap(({ settings }) => settings ?? []), sight);
+  const hostFacts = await gatherHost(parts.map(({ settings }) => settings), sight);
   const examined: Examined[] = [{
     instance: null,
     about: "",

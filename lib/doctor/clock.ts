@@ -7,8 +7,8 @@ export interface ClockFacts {
   readonly time: number;
   /** Whether some program keeps it in step with others; null: unknown. */
   readonly isKept: boolean | null;
-  /** Whether some tunnel has signed auth packets. */
-  readonly signs: boolean;
+  /** Whether some tunnel has signed auth packets; null: unknown. */
+  readonly signs: boolean | null;
 }
 
 const WHY = "a server refuses signed auth packets whose time is not later than that of the last one";
@@ -31,6 +31,6 @@ export function judgeClock({ time, isKept, signs }: ClockFacts): Finding[] {
     ? ""
     : isKept
     ? ", kept right"
-    : ", kept right by nothing; no auth packet has a time";
+    : `, kept right by nothing${signs === null ? "" : "; no auth packet has a time"}`;
   return [fine("clock", `${shown} UTC${kept}`)];
 }

@@ -12,7 +12,7 @@ export interface ConfigurationFacts {
 /** Judges an instance's files as `ipipou check` does. */
 export function judgeConfiguration({ path, mistakes, warnings, unread }: ConfigurationFacts): Finding[] {
   const found = [
-    ...mistakes.map((what) => ({ level: "fault", what, why: "it does not start with it" } as const)),
+    ...mistakes.map((what) => ({ level: "fault", what, why: "no start or reload accepts it" } as const)),
     ...warnings.map((what) => ({ level: "warning", what, why: "it starts all the same" } as const)),
   ];
   const cure = `mend it, then ipipou check ${path}`;

@@ -33,15 +33,17 @@ const PROGRAMS = { ip: ["-V"], nft: ["--version"], modprobe: ["--version"], ss: 
 /** Milliseconds that a program has to say its version. */
 const TIME_LIMIT = 5_000;
 
-/** Looks at the host. @param settings of its instances, as far as they can be read */
+/** Looks at the host. @param instances their settings; null: they have mistakes */
 export async function gatherHost(
-  settings: readonly Settings[],
+  instances: readonly (Settings | null)[],
   { system, host, files }: HostSystem,
 ): Promise<HostFacts> {
   const release = host.release();
   const osRelease = files.read("/etc/os-release");
   const distribution = parseDistribution(osRelease.ok ? osRelease.text : null, release);
   const isContainer = system.surroundings.isInnerUserNamespace();
+  const settings = instances.filter((each) => each !== null);
+  const isKnown = instances.length > 0 && settings.length === instances.length;
   const hasServer = settings.some(({ mode }) => mode === "server");
   const peers = settings.flatMap(({ peers }) => peers);
   return {
@@ -60,7 +62,7 @@ export async function gatherHost(
     clock: {
       time: system.clock.unixTime(),
       isKept: host.isClockKept(),
-      signs: peers.some(({ scheme }) => scheme.kind === "ed25519"),
+      signs: peers.some(({ scheme }) => scheme.kind === "ed25519") || (isKnown ? false : null),
     },
   };
 }

@@ -44,10 +44,21 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
       ...{ topic: "instance", level: "fault", what: state, why: "no tunnel works until then" },
       cure: instance.cure ?? `see its log: journalctl -u ipipou@${name}`,
     },
+    ...judgeReload(name, instance),
     ...judgeProcess(processStatus),
     ...judgeRefused(instance, tunnels),
     ...judgeTunnels(tunnels),
   ];
+}
+
+function judgeReload(name: string, { pid, reload_failed: failed }: InstanceStatus): Finding[] {
+  if (failed === null) return [];
+  return [{
+    ...{ topic: "instance", level: "warning" } as const,
+    what: `the last reload failed, ${showDuration(failed.age)} ago: ${failed.why}`,
+    why: "the settings from before it are in use",
+    cure: `mend that, and reload: systemctl reload ipipou@${name}, or kill -HUP ${pid}`,
+  }];
 }
 
 /** Leaves the cure of a client's tunnel to what was found of its server: the tunnel only shows what that brings about. */

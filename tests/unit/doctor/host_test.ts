@@ -152,6 +152,12 @@ Deno.test("judgeRights() tells a user from a root that lacks something, and an u
   assert.equal(judgeRights({ ...parseRights(null), isContainer: false })[0]!.level, "unseen");
 });
 
+Deno.test("judgeClock() says that no auth packet has a time only where all settings are known", () => {
+  const what = (signs: boolean | null) => judgeClock({ time: 1_800_000_000, isKept: false, signs })[0]!.what;
+  assert.match(what(false), /^2027-\S+ \S+ UTC, kept right by nothing; no auth packet has a time$/);
+  assert.match(what(null), /^2027-\S+ \S+ UTC, kept right by nothing$/);
+});
+
 Deno.test("judgeClock() minds a clock only where auth packets are signed", () => {
   const [then, now] = [86_400, Date.parse("2026-11-29T15:00:00Z") / 1000];
   const levelOf = (time: number, isKept: boolean | null, signs = true) =>

@@ -32,6 +32,15 @@ Deno.test("judgeRunning() tells an instance that runs from one that does not, or
   ]);
 });
 
+Deno.test("judgeRunning() warns of settings that the running process has not taken", () => {
+  const instance = sampleInstance({ reload_failed: { age: 120, why: "Unknown key foo" } });
+  assert.deepEqual(judge({ report: { ...OFFICE, instance } }), [
+    "ok: instance: it runs as process 7",
+    "warning: instance: the last reload failed, 2 min ago: Unknown key foo",
+    "ok: tunnel: 1 is up",
+  ]);
+});
+
 Deno.test("judgeRunning() sums up peers that do not come, and names tunnels that are wrong", () => {
   const away = Array.from(
     { length: 10 },

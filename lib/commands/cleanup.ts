@@ -23,7 +23,7 @@ export async function cleanup(
   >,
   log: Log,
 ): Promise<string> {
-  using _claim = claimInstance(name, locks, "clean up", EXIT.cleanup);
+  using _claim = claimInstance(name, locks, "clean up", "", EXIT.cleanup);
   const identity = {
     name,
     table,

@@ -60,7 +60,10 @@ export interface RunIdentity {
 export async function run({ system, settings, log, load, orders, identity }: RunContext): Promise<void> {
   const { clock, locks, openServiceManager } = system;
   const { stop } = orders;
-  using _claim = settings.reauthOnly ? null : claimInstance(settings.name, locks, "run", EXIT.failure);
+  // Files that were copied have one number.
+  const elsewise = ", or give this one another --number";
+  const claim = () => claimInstance(settings.name, locks, "run", elsewise, EXIT.failure);
+  using _claim = settings.reauthOnly ? null : claim();
   using resources = new DisposableStack();
   const { kernel, loadModules } = openKernel({ system, settings, log }, resources);
   using service = new Service(openServiceManager(), clock, log);

@@ -45,6 +45,7 @@ export function claimConfigs(
  * would undo each other's work, and the one that stops first would remove the tunnel of both.
  *
  * @param action what cannot be done while another process has it, in words that follow "Cannot"
+ * @param elsewise what else may cure it than to stop that process, in words that follow "stop that one first"
  * @param exitCode of the error. Not `EXIT.usage`, after which the unit cleans up
  * @throws {IpipouError} when another process has it
  */
@@ -52,11 +53,15 @@ export function claimInstance(
   name: string,
   { instance }: Pick<Locks, "instance">,
   action: string,
+  elsewise: string,
   exitCode: typeof EXIT.failure | typeof EXIT.cleanup,
 ): Disposable {
   const lock = instance(name);
   if (typeof lock !== "number") return lock;
-  throw new IpipouError(`Cannot ${action} ${name}: process ${lock} runs it; stop that one first`, exitCode);
+  throw new IpipouError(
+    `Cannot ${action} ${name}: process ${lock} runs it; stop that one first${elsewise}`,
+    exitCode,
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import { LONGEST_PAYLOAD } from "../auth/scheme.ts";
 import { EXIT, IpipouError } from "../errors.ts";
-import { claimsOf, describeLeftovers } from "../kernel/leftovers.ts";
+import { describeLeftovers, usersOf } from "../kernel/leftovers.ts";
 import type { Outside } from "../kernel/member.ts";
 import type { Observed } from "../kernel/state.ts";
 import type { Log } from "../log.ts";
@@ -118,13 +118,21 @@ export function release(setup: ServerSetup, other: ServerSetup): void {
   if (setup.sender !== other.sender) setup.sender[Symbol.dispose]();
 }
 
-/** Refuses a gate in front of a FOU port that another instance claims: it would cut off a tunnel. @throws {IpipouError} */
+/**
+ * Refuses a gate in front of a FOU port that another instance uses: it would cut off a tunnel, or the other's gate its
+ * clients.
+ *
+ * @throws {IpipouError}
+ */
 export function refuseShared({ local: { ports } }: Settings, outside: Outside, observed: Observed): void {
-  const [shared] = claimsOf(observed, outside, ports);
+  const [shared] = usersOf(observed, outside, ports);
   if (shared === undefined) return;
-  const { place, name } = shared;
+  const { place, name, by } = shared;
+  const why = by === "tunnel"
+    ? `${name} has a tunnel at that FOU port, and the gate would cut it off`
+    : `${name} has a gate in front of that FOU port, which drops what is for others`;
   throw new IpipouError(
-    `Cannot wait for clients at ${place}: ${name} has a tunnel at that FOU port, and the gate would cut it off; ` +
+    `Cannot wait for clients at ${place}: ${why}; ` +
       `choose another --fou-local-port, or stop ${name} (if it was killed: ipipou cleanup --tunl-dev ${name})`,
     EXIT.ipFou,
   );

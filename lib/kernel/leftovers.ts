@@ -18,13 +18,13 @@ export function describeLeftovers(
     : new Set<string>();
   const places = new Set([ANY_ADDRESS, outside.ip, ...alts]);
   const listeners = [...foreign.listeners.values()].filter(({ local }) =>
-    ports.includes(local.port) && places.has(local.ip) && !foreign.claims.has(listenerKey(local))
+    ports.includes(local.port) && places.has(local.ip) && !isUsed(foreign, local)
   );
   const addresses = [...alts].flatMap((ip) => {
     const device = foreign.addresses.get(ip);
     return device === undefined ? [] : [{ ip, device }];
   });
-  const shared = claimsOf({ foreign }, outside, ports);
+  const shared = usersOf({ foreign }, outside, ports);
   return [
     ...shared.map(({ place, name }) =>
       `FOU port ${place} is also used by ${name}: if ${name} is a server, its gate drops what is for others; ` +
@@ -52,7 +52,7 @@ export function describeLeftovers(
  */
 export function describeStrayPorts({ foreign }: Observed, ports: ReadonlySet<number>): string[] {
   const stray = [...foreign.listeners.values()].filter(({ local }) =>
-    ports.has(local.port) && !foreign.claims.has(listenerKey(local))
+    ports.has(local.port) && !isUsed(foreign, local)
   );
   return stray.map((listener) =>
     `FOU port ${
@@ -81,16 +81,21 @@ export function refuseBoundElsewhere({ foreign }: Observed, outside: Outside, { 
   );
 }
 
-/** Claims on our FOU ports, and the instances that have them. */
-export function claimsOf(
-  { foreign }: Pick<Observed, "foreign">,
+/** The other instances that use our FOU ports: by a tunnel, or by a gate alone, as a server whose clients are yet to come. */
+export function usersOf(
+  { foreign: { claims, gated } }: Pick<Observed, "foreign">,
   { ip }: Outside,
   ports: readonly number[],
-): { readonly place: string; readonly name: string }[] {
+): { readonly place: string; readonly name: string; readonly by: "tunnel" | "gate" }[] {
   return ports.map((port) => listenerKey({ ip, port })).flatMap((place) => {
-    const name = foreign.claims.get(place);
-    return name === undefined ? [] : [{ place, name }];
+    const name = claims.get(place) ?? gated.get(place);
+    return name === undefined ? [] : [{ place, name, by: claims.has(place) ? "tunnel" : "gate" }];
   });
+}
+
+function isUsed({ claims, gated }: Observed["foreign"], local: Listener["local"]): boolean {
+  const key = listenerKey(local);
+  return claims.has(key) || gated.has(key);
 }
 
 function removal({ local, device }: Listener): string {

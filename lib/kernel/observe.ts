@@ -6,7 +6,7 @@ import { FIRST_DYNAMIC_PORT } from "../packet.ts";
 import type { Identity } from "./identity.ts";
 import type { IpDevice, IpFou, IpLists, IpRoute, NftTable } from "../listing.ts";
 import { realNameOf, renameDevice, renameInFou } from "./names.ts";
-import { findGate } from "./observe_gate.ts";
+import { findGate, findOtherGates } from "./observe_gate.ts";
 import { findEmptyChains, findObsoleteRules } from "./obsolete_rules.ts";
 import {
   ANY_ADDRESS,
@@ -73,6 +73,7 @@ export function sortOut(listing: Listing, identity: Identity, now: number): Obse
       pairs: new Set(foreign.flatMap(addressPairOf)),
       listeners: listeners.foreign,
       claims,
+      gated: findOtherGates(table, identity),
       addresses: new Map(addresses.filter(([ip]) => !isOwnAlt(ip))),
       routes: foreignRoutes,
       emptyChains: findEmptyChains(table, obsoleteRules),

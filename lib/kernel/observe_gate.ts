@@ -3,8 +3,9 @@ import { isPort, placeKey } from "../packet.ts";
 import { gateNames } from "./gate_names.ts";
 import { parseGateComment } from "./gate_rules.ts";
 import type { Identity } from "./identity.ts";
+import { parseMark } from "./mark.ts";
 import type { NftElement, NftExpression, NftTable } from "../listing.ts";
-import { type Gate, type Remote, sourceKey } from "./state.ts";
+import { type Gate, listenerKey, type Remote, sourceKey } from "./state.ts";
 
 /**
  * Finds an instance's gate in its table.
@@ -61,6 +62,16 @@ export function findGate(
     parts,
     rules: null,
   };
+}
+
+/** Finds the FOU ports that have the gate of another instance in front of them, by `listenerKey`, and its name. */
+export function findOtherGates({ rules }: NftTable, { name }: Identity): Map<string, string> {
+  return new Map(rules.flatMap(({ comment, expressions }) => {
+    const said = parseGateComment(comment);
+    const owner = said === null ? name : parseMark(said.mark)!.name;
+    if (owner === name) return [];
+    return portsIn(expressions).map((port) => [listenerKey({ ip: said!.ip, port }), owner] as const);
+  }));
 }
 
 /** The ports in the gate's first rule: one, or a set. */

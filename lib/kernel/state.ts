@@ -148,6 +148,8 @@ export interface Observed {
     readonly listeners: ReadonlyMap<string, Listener>;
     /** Claims: by `listenerKey`, FOU ports that other instances use, and the name of one. The last one removes it. */
     readonly claims: ReadonlyMap<string, string>;
+    /** By `listenerKey`: FOU ports that have the gate of another instance in front of them, and its name. */
+    readonly gated: ReadonlyMap<string, string>;
     /** IPv4 addresses, and the device each is on. */
     readonly addresses: ReadonlyMap<string, string>;
     /** `routeKey` of routes in the main table that ours would clash with, and the device of each ("" for none). */

@@ -133,14 +133,17 @@ Deno.test("a second run of an instance, and its cleanup, are refused and change 
     const { pid } = running[host];
     const argv = [IPIPOU, "-n1", "-b@eth0", ...TOKEN, ...options[host]];
     const second = await scenario.network.run(host, argv);
-    const why = `process ${pid} runs it; stop that one first\n`;
+    const why = `process ${pid} runs it; stop that one first`;
     assert.equal(second.code, 1);
-    assert.ok(second.stderr.endsWith(`ipipou: Cannot run ipipou1: ${why}`), second.stderr);
+    assert.ok(
+      second.stderr.endsWith(`ipipou: Cannot run ipipou1: ${why}, or give this one another --number\n`),
+      second.stderr,
+    );
     const cleaning = await cleanUp(scenario, host, ...options[host], "-n1");
     assert.deepEqual(cleaning, {
       code: 200,
       stdout: "",
-      stderr: `ipipou: Cannot clean up ipipou1: ${why}`,
+      stderr: `ipipou: Cannot clean up ipipou1: ${why}\n`,
     });
   }
   const reauth = ["-n1", "-b@eth0", ...TOKEN, ...options.client, "--reauth-only"];

@@ -115,6 +115,22 @@ Deno.test("A server whose gate would cut off another instance's tunnel is refuse
   world.assertConnected();
 });
 
+Deno.test("A server at the FOU port of another one is refused, also while that has no client", async () => {
+  const world = new World();
+  world.server.start();
+  await world.pass(1);
+  const before = world.snapshots()[0];
+  const second = beside(world, world.server, otherServer(3, PORT));
+  second.start();
+  await world.pass(1);
+  assertEndedWith(
+    second,
+    EXIT.ipFou,
+    /^Cannot wait for clients at 192\.0\.2\.1:10000: \S+ has a gate in front of that FOU port, which drops what is for others; choose another --fou-local-port, or stop /,
+  );
+  assert.deepEqual(world.snapshots()[0], before);
+});
+
 Deno.test("Two servers on one host share the table: the one that stops leaves the other's gate", async () => {
   const world = new World();
   const before = world.snapshots();
@@ -250,7 +266,9 @@ Deno.test("A second run of an instance, and its cleanup, are refused while one r
     const second = beside(world, node, node.settings);
     second.start();
     await world.pass(5);
-    assertEndedWith(second, EXIT.failure, new RegExp(`^Cannot run ${name}: process \\d+ runs it; stop that`));
+    const why =
+      `^Cannot run ${name}: process \\d+ runs it; stop that one first, or give this one another --number$`;
+    assertEndedWith(second, EXIT.failure, new RegExp(why));
     const identification = { mode, name, ports: [PORT] as const, queue: 0, table: "ipipou" };
     await assert.rejects(cleanup(identification, node.host.start().system, SILENT), {
       exitCode: EXIT.cleanup,

@@ -82,6 +82,7 @@ export function sampleObserved(
       pairs: new Set(),
       listeners: new Map(),
       claims: new Map(),
+      gated: new Map(),
       addresses: new Map(),
       routes: new Map(),
       emptyChains: [],

@@ -139,6 +139,7 @@ const listings = target(
     "ffi/nft_rules.ts parseRule",
     "lib/kernel/observe.ts sortOut",
     "lib/kernel/observe_gate.ts findGate",
+    "lib/kernel/observe_gate.ts findOtherGates",
     "lib/kernel/obsolete_rules.ts findObsoleteRules",
     "lib/kernel/obsolete_rules.ts findEmptyChains",
     "lib/daemon/adoption.ts findAdmissions",

@@ -68,6 +68,15 @@ Deno.test("describeLeftovers() names the instance that a FOU port is shared with
   ]);
 });
 
+Deno.test("describeLeftovers() does not call a FOU port foreign that another instance's gate is in front of", () => {
+  const shared = listeners({ local: { ip: "192.0.2.1", port: 10_001 }, device: null });
+  const foreign = { listeners: shared, gated: new Map([["192.0.2.1:10001", "hub"]]) };
+  const [line, ...more] = describe(foreign);
+  assert.match(line!, /^FOU port 192\.0\.2\.1:10001 is also used by hub: /);
+  assert.deepEqual(more, []);
+  assert.deepEqual(describeStrayPorts(sampleObserved({ foreign }), new Set([10_001])), []);
+});
+
 Deno.test("describeStrayPorts() has the command for each FOU port at ours that nothing shows the owner of", () => {
   const foreign = {
     listeners: listeners(

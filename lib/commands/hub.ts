@@ -3,7 +3,7 @@ import { attempt, type OnMistake, SettingsError, showPath } from "../settings/er
 import { CONFIG_FOLDER, type Files, MODE, nameOfConfig, pathOf, readConfig } from "../settings/files.ts";
 import type { Input } from "../settings/given.ts";
 import { loadInput } from "../settings/load.ts";
-import { resolve } from "../settings/resolve.ts";
+import { resolve, resolveAll } from "../settings/resolve.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Where a hub's files are. */
@@ -49,9 +49,9 @@ export function loadHub({ path }: Hub, files: Files): LoadedHub {
 }
 
 /**
- * Loads a hub's settings without the peers' files that have mistakes.
+ * Loads a hub's settings without the peers' files that have mistakes. Of peers that clash all are there.
  *
- * @returns `mistakes`: of those files, a line each
+ * @returns `mistakes`: those, and the clashes, a line each
  * @throws {SettingsError} for the first other error
  */
 export function loadGoodPart(hub: Hub, files: Files): LoadedHub & { readonly mistakes: readonly string[] } {
@@ -65,8 +65,16 @@ export function loadGoodPart(hub: Hub, files: Files): LoadedHub & { readonly mis
     const mistakes: string[] = [];
     const onMistake: OnMistake = ({ message }) => void mistakes.push(message);
     const good = found.names.filter((name) => attempt(onMistake, () => loadHub(hub, only([name]))));
-    return { ...loadHub(hub, only(good)), mistakes };
+    return { ...loadClashing(hub, only(good), onMistake), mistakes };
   }
+}
+
+/** @param onMistake gets what two peers may not have both @throws {SettingsError} for any other error */
+function loadClashing(hub: Hub, files: Files, onMistake: OnMistake): LoadedHub {
+  const { warnings, ...input } = loadInput({ configs: [hub.path], place: "HUB", given: {} }, files);
+  const resolved = resolveAll(input, files.read, onMistake);
+  if (resolved === undefined) return loadHub(hub, files);
+  return { input, settings: resolved.settings, warnings: [...warnings, ...resolved.warnings] };
 }
 
 /** The files as if a folder existed, with what `edit` makes of the names in it. */

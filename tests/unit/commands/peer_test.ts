@@ -50,6 +50,33 @@ Deno.test("removePeer() removes a peer whose file is invalid, but none if the hu
   refused("remove hub office", { ...WITH_OFFICE, "/etc/ipipou/hub.toml": `${HUB}x = 1` }, /Unknown key x /);
 });
 
+Deno.test("Peers that clash are told of, and keep none from being listed, shown or removed", () => {
+  const peer = (token: string, ip: string) =>
+    `auth.token = "hunter2-${token}"\ntunl.peer-ip = "172.28.16.${ip}"\n`;
+  const files = {
+    ...WITH_OFFICE,
+    "/etc/ipipou/hub.peers/b.toml": peer("b", "20"),
+    "/etc/ipipou/hub.peers/c.toml": peer("b", "21"),
+    "/etc/ipipou/hub.peers/d.toml": peer("d", "22"),
+    "/etc/ipipou/hub.peers/e.toml": peer("e", "22"),
+    "/etc/ipipou/hub.peers/f.toml": "nonsense",
+  };
+  const list = succeed("list hub", files);
+  assert.deepEqual(list.result.match(/^\w+/gm), ["b", "c", "d", "e", "office"]);
+  assert.match(list.notes[0]!, /^Warning: Cannot read \S+f\.toml:1:9 as TOML: /);
+  const clashes = [
+    /^Warning: Cannot use both peer "d" .* and peer "e" /,
+    /^Warning: Cannot use both peer "b" .* and peer "c" /,
+  ];
+  for (const [index, clash] of clashes.entries()) assert.match(list.notes[index + 1]!, clash);
+  assert.doesNotMatch(list.notes.join("\n"), /hunter2/);
+  assert.match(succeed("show hub office --endpoint h", files).notes[1]!, clashes[0]!);
+  for (const name of ["b", "f", "office"]) {
+    assert.deepEqual(succeed(`remove hub ${name}`, files).removed, [`/etc/ipipou/hub.peers/${name}.toml`]);
+  }
+  refused("add hub g --make-key --endpoint h", files, /^Cannot /);
+});
+
 Deno.test("A peer's file with a mistake is told of, and keeps no other peer from being listed, shown or removed", () => {
   const mistakes: [file: string, warning: RegExp][] = [
     ["nonsense", /^Warning: Cannot read \/etc\/ipipou\/hub\.peers\/b\.toml:1:9 as TOML: /],

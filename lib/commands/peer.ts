@@ -140,7 +140,7 @@ export function removePeer(choice: PeerChoice, system: PeerSystem): PeerOutcome 
   system.remove(path);
   const outcome = after.mistakes.length === 0
     ? tell(hub, system)
-    : `Warning: ${hub.name} goes on with the settings as they were until that is mended, and it reloads`;
+    : `Warning: ${hub.name} neither reloads nor starts until that is mended: the change takes effect then`;
   return { result: "", notes: [...warnOfMistakes(after), `removed ${path}`, outcome] };
 }
 

@@ -94,7 +94,7 @@ Deno.test("A peer's file with a mistake is told of, and keeps no other peer from
     assert.match(notes[0]!, warning);
     assert.equal(
       notes.at(-1),
-      "Warning: hub goes on with the settings as they were until that is mended, and it reloads",
+      "Warning: hub neither reloads nor starts until that is mended: the change takes effect then",
     );
   }
 });

@@ -76,7 +76,8 @@ export function nearest(wanted: string, names: readonly string[]): string | unde
   const limit = Math.max(1, Math.floor(wanted.length / 3));
   return names
     .map((name) => ({ name, distance: editDistance(wanted, name) }))
-    .filter(({ distance }) => distance <= limit)
+    // What has no letter in common is not alike.
+    .filter(({ distance }) => distance <= limit && distance < wanted.length)
     .sort((a, b) => a.distance - b.distance)[0]?.name;
 }
 

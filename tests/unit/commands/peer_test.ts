@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ADD, EMPTY, HUB, refused, succeed, WITH_OFFICE } from "./peer_scene.ts";
+import { ADD, EMPTY, HUB, OFFICE, refused, succeed, WITH_OFFICE } from "./peer_scene.ts";
 
 Deno.test("removePeer() removes an added peer, and makes the hub reload", () => {
   const { removed, notes, result, told } = succeed("remove hub office", WITH_OFFICE);
@@ -48,6 +48,16 @@ Deno.test("removePeer() removes a peer whose file is invalid, but none if the hu
   assert.deepEqual(removed, ["/etc/ipipou/hub.peers/office.toml"]);
   assert.equal(notes.at(-1), "told hub (pid 123) to reload");
   refused("remove hub office", { ...WITH_OFFICE, "/etc/ipipou/hub.toml": `${HUB}x = 1` }, /Unknown key x /);
+});
+
+Deno.test("removePeer() does not suggest another peer for one whose name has one letter", () => {
+  const files = { ...EMPTY, "/etc/ipipou/hub.peers/b.toml": OFFICE };
+  refused(
+    "remove hub a",
+    files,
+    /^Cannot remove peer "a": hub has no such peer; ipipou peer list hub lists them$/,
+  );
+  refused("remove hub offic", WITH_OFFICE, /^Cannot remove peer "offic": .* did you mean office\?$/);
 });
 
 Deno.test("Peers that clash are told of, and keep none from being listed, shown or removed", () => {

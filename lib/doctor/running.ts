@@ -34,7 +34,7 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
       : "it does not run, and what it left stands in the kernel";
     return [{
       ...{ topic: "instance", level: "fault", what, why: "nobody authenticates, or looks after the tunnel" },
-      cure: `start it: systemctl start ipipou@${name}, or ipipou --config ${name}`,
+      cure: `start it: ${byUnit(name, "systemctl start")}ipipou --config ${name}`,
     }];
   }
   const { instance, tunnels } = report;
@@ -42,7 +42,7 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
   return [
     instance.ok ? fine("instance", `it runs as process ${instance.pid}`) : {
       ...{ topic: "instance", level: "fault", what: state, why: "no tunnel works until then" },
-      cure: instance.cure ?? `see its log: journalctl -u ipipou@${name}`,
+      cure: instance.cure ?? (isOfUnit(name) ? `see its log: journalctl -u ipipou@${name}` : "see its log"),
     },
     ...judgeReload(name, instance),
     ...judgeProcess(processStatus),
@@ -51,13 +51,22 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
   ];
 }
 
+/** The unit runs NAME of /etc/ipipou/NAME.toml; any other file is known by its path. */
+function isOfUnit(name: string): boolean {
+  return !name.includes("/");
+}
+
+function byUnit(name: string, command: string): string {
+  return isOfUnit(name) ? `${command} ipipou@${name}, or ` : "";
+}
+
 function judgeReload(name: string, { pid, reload_failed: failed }: InstanceStatus): Finding[] {
   if (failed === null) return [];
   return [{
     ...{ topic: "instance", level: "warning" } as const,
     what: `the last reload failed, ${showDuration(failed.age)} ago: ${failed.why}`,
     why: "the settings from before it are in use",
-    cure: `mend that, and reload: systemctl reload ipipou@${name}, or kill -HUP ${pid}`,
+    cure: `mend that, and reload: ${byUnit(name, "systemctl reload")}kill -HUP ${pid}`,
   }];
 }
 

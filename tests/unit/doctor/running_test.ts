@@ -32,6 +32,23 @@ Deno.test("judgeRunning() tells an instance that runs from one that does not, or
   ]);
 });
 
+Deno.test("judgeRunning() names the unit only of a file that the unit can run", () => {
+  const cureOf = (name: string, report: RunningFacts["report"]) =>
+    judgeRunning({ name, report, problem: null, processStatus: null })
+      .flatMap(({ cure }) => cure ?? []).join("\n");
+  const failed = { ...OFFICE, instance: sampleInstance({ reload_failed: { age: 1, why: "x" } }) };
+  const stuck = {
+    ...OFFICE,
+    instance: sampleInstance({ ok: false, state: "waiting", why: "eth9", cure: null }),
+  };
+  for (const report of [null, failed, stuck]) {
+    assert.match(cureOf("hub", report), /ctl (start|reload|-u) ipipou@hub\b/);
+    assert.doesNotMatch(cureOf("./hub.toml", report), /ipipou@/);
+  }
+  assert.equal(cureOf("/x/hub.toml", null), "start it: ipipou --config /x/hub.toml");
+  assert.equal(cureOf("/x/hub.toml", failed), "mend that, and reload: kill -HUP 7");
+});
+
 Deno.test("judgeRunning() warns of settings that the running process has not taken", () => {
   const instance = sampleInstance({ reload_failed: { age: 120, why: "Unknown key foo" } });
   assert.deepEqual(judge({ report: { ...OFFICE, instance } }), [

@@ -74,19 +74,23 @@ export async function run({ system, settings, log, load, orders, identity }: Run
     log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`, null);
   await loadModules();
   using daemon = await startOrUndo(context);
-  if (daemon === null) return;
+  if (daemon === null) return tellStop(context);
   const reloader = new Reloader(daemon, load, context);
   if (status !== null) status.running = { daemon, reloader };
   service.ready(() => describeStatus(daemon.status));
   orders.onAuthRequest = () => daemon.authenticate();
   orders.onReload = () => reloader.request();
   await daemon.serve();
-  service.stopping();
-  log.notice(`${stop.reason}: stopping`, { event: "stopping", signal: String(stop.reason) });
+  tellStop(context);
   daemon.sayGoodbye();
   await kernel.removeEverywhere().catch(async (error) => {
     throw await explainLeft(error, kernel, settings);
   });
+}
+
+function tellStop({ service, log, stop }: DaemonContext): void {
+  service.stopping();
+  log.notice(`${stop.reason}: stopping`, { event: "stopping", signal: String(stop.reason) });
 }
 
 /** What a run does in the kernel. */

@@ -25,7 +25,7 @@ export function explainWrongLength(length: number, peers: readonly Peer[]): stri
 function describe(length: number): string {
   if (length === 0) return "it is empty, as of a client that has neither key nor token";
   const isOfKey = [SIGNED_PAYLOAD_LENGTH, ANNOUNCEMENT_LENGTH].includes(length);
-  return `it has ${length} bytes, as of a client that has a ${
+  return `it has ${length} ${length === 1 ? "byte" : "bytes"}, as of a client that has a ${
     isOfKey ? "key" : "token, if it is an auth packet at all"
   }`;
 }

@@ -208,6 +208,7 @@ Deno.test("A client waits for its server's name, reports that as its status, and
   assert.equal(world.sendData(0), "p0");
   await other!.stop();
   assert.equal(other!.end, "stopped");
+  assert.ok(other!.hasLogged(/: stopping$/), world.story);
 });
 
 Deno.test("An auth packet that cannot be sent is sent once there is a route", async () => {

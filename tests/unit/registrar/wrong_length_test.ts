@@ -12,6 +12,7 @@ Deno.test("explainWrongLength() guesses how the sender authenticates, and says w
     explainWrongLength(0, [KEY]),
     `it is empty, as of a client that has neither key nor token; a key is what this server asks for: ${cure}`,
   );
+  assert.match(explainWrongLength(1, [KEY]), /^it has 1 byte, as of a client that has a token, /);
   for (const length of [73, 79]) {
     assert.match(
       explainWrongLength(length, [TOKEN]),

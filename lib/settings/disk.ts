@@ -14,7 +14,7 @@ export const DISK: Files = {
   read: (path) =>
     attempt(() => {
       const { bytes, mode } = use(Deno.openSync(path), readWhole);
-      return { ok: true, text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), mode };
+      return { ok: true, text: decode(bytes), mode };
     }),
   list: (path) =>
     attempt(() => ({ ok: true, names: Array.from(Deno.readDirSync(path), ({ name }) => name) })),
@@ -27,6 +27,14 @@ function attempt<T>(look: () => T): T | Unread {
     const reason = reasonOf(error);
     const cure = /^Too many open files/.test(reason) ? { cure: "raise the limit (ulimit -n)" } : {};
     return { ok: false, missing: error instanceof Deno.errors.NotFound, reason, ...cure };
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new RangeError("it is not UTF-8 text", { cause });
   }
 }
 

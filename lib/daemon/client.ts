@@ -121,7 +121,8 @@ export class ClientDaemon implements Daemon {
       replyState,
       expectsReplies: this.#setup.settings.peers[0]!.reply,
       knowledge,
-      problem: this.#whereabouts.lack ?? this.#wallClock.lack ?? this.#authentication.fault,
+      problem: this.#whereabouts.lack ?? this.#wallClock.lack ?? this.#reconciler.fault ??
+        this.#authentication.fault,
     };
   }
 

@@ -40,6 +40,7 @@ export class Reconciler {
   #running: Promise<void> | null = null;
   /** When a change that failed is tried again if nothing happens before; null: none failed. */
   #retryAt: number | null = null;
+  #fault: string | null = null;
 
   /** @param change brings the kernel to what is wanted at the time of the call */
   constructor(change: () => Promise<void>, context: ReconcilerContext) {
@@ -64,6 +65,11 @@ export class Reconciler {
   /** Whether a change runs, or waits to be tried again. */
   get isRunning(): boolean {
     return this.#running !== null;
+  }
+
+  /** Why a change fails again and again; null: none does. */
+  get fault(): string | null {
+    return this.#fault;
   }
 
   /** Whether a request with this key is not served yet. */
@@ -112,7 +118,7 @@ export class Reconciler {
       }
       backoff.reset();
       failedBefore = false;
-      this.#retryAt = null;
+      this.#retryAt = this.#fault = null;
       this.#served = new Map();
       for (const then of served.values()) then();
       if (attempt !== null) this.#attempt = null;
@@ -147,6 +153,7 @@ export class Reconciler {
     const { log, clock } = this.#context;
     const { message } = error;
     if (backoff === null) return log.info(`${message}; looking at the kernel again`);
+    this.#fault = message;
     if (this.#retryAt === null || this.#retryAt <= clock.now()) {
       const delay = backoff.next();
       this.#retryAt = clock.now() + delay;

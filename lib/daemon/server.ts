@@ -132,7 +132,8 @@ export class Server implements Daemon {
       missingHosts: this.#hosts.missing,
       faults: this.#faults.current,
       silent: this.#reception.liveness.silent,
-      problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack,
+      problem: this.#context.kernel.ports.lack ?? this.#whereabouts.lack ?? this.#wallClock.lack ??
+        this.#reconciler.fault,
     };
   }
 

@@ -104,6 +104,7 @@ export function judgePeer(facts: PeerFacts): Verdict {
 /** Judges a client's tunnel. */
 export function judgeClient(facts: ClientFacts): Verdict {
   const { expectsReplies, replyState, problem, isMute, packets } = facts;
+  if (problem !== null && packets === null) return faulty(problem);
   if (replyState === "accepted" && !isMute) return judgeAccepted(facts);
   if (problem !== null) return faulty(problem);
   if (expectsReplies) return judgeUnanswered(facts);

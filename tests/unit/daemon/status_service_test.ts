@@ -11,6 +11,31 @@ import { VirtualClock } from "../fake/clock.ts";
 import { clientSettings, hubOf, peersOf, SERVER, World } from "../pair/world.ts";
 import { ask, connect, linesOf } from "./status_scene.ts";
 
+Deno.test("A tunnel that the kernel refuses is faulty, on a client, and an instance whose change it refuses, on either side", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  world.admin(client!).moveElsewhere("ipipou1");
+  await world.pass(60);
+  const { instance, tunnels: [tunnel] } = await ask(world, client!);
+  for (const { state, ok, why } of [instance, tunnel!]) {
+    assert.deepEqual([state, ok], ["faulty", false]);
+    assert.match(why!, /was moved to another network namespace/);
+  }
+  client!.host.kernel.links.elsewhere.clear();
+  await world.pass(60);
+  assert.equal((await ask(world, client!)).instance.state, "up");
+  world.server.host.kernel.refuses = (line) =>
+    line.startsWith("fou add") ? "No buffer space available" : null;
+  world.admin(world.server).deleteFouPort("port 10000 local 192.0.2.1");
+  await world.pass(60);
+  const refused = (await ask(world, world.server)).instance;
+  assert.deepEqual([refused.state, refused.ok], ["faulty", false]);
+  world.server.host.kernel.refuses = () => null;
+  await world.pass(60);
+  assert.equal((await ask(world, world.server)).instance.state, "up");
+});
+
 Deno.test("A FOU port that was deleted is back once somebody has asked, on either side", async () => {
   const world = new World();
   await world.begin();

@@ -70,12 +70,14 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
   if (settings.reauthOnly) return await reauthenticate(context);
   using status = await offerStatus(context, identity);
+  let inUse = () => settings;
   orders.onImpatience = () =>
-    log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(settings)}`, null);
+    log.notice(`still stopping; if that hangs: kill -9 ${pid}, then ${remedyFor(inUse())}`, null);
   await loadModules();
   using daemon = await startOrUndo(context);
   if (daemon === null) return tellStop(context);
   const reloader = new Reloader(daemon, load, context);
+  inUse = () => reloader.settings;
   if (status !== null) status.running = { daemon, reloader };
   service.ready(() => describeStatus(daemon.status));
   orders.onAuthRequest = () => daemon.authenticate();
@@ -84,7 +86,7 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   tellStop(context);
   daemon.sayGoodbye();
   await kernel.removeEverywhere().catch(async (error) => {
-    throw await explainLeft(error, kernel, settings);
+    throw await explainLeft(error, kernel, inUse());
   });
 }
 

@@ -53,6 +53,11 @@ export class Reloader {
     this.#clock = system.clock;
   }
 
+  /** Those in use. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
   /** Why the last reload failed; null: it did not, or there was none. */
   get failure(): ReloadFailure | null {
     return this.#failure;

@@ -258,6 +258,21 @@ Deno.test("A stop that the kernel refuses names what is left, and the command th
   );
 });
 
+Deno.test("The command that removes the rest is that of the settings in use, after a reload", async () => {
+  const world = new World();
+  await world.begin();
+  const [client] = world.clients;
+  client!.reload({ ...clientSettings(0), local: { ip: null, device: "eth0", ports: [10_009] } });
+  await world.pass(5);
+  client!.host.kernel.refuses = (line) => line.startsWith("fou del") ? "Device or resource busy" : null;
+  await client!.stop();
+  assertEndedWith(
+    client!,
+    EXIT.cleanup,
+    /left: .*FOU port 10\.0\.0\.2:10009.*; to remove the rest: ipipou cleanup -n 0 --tunl-dev ipipou1 --fou-local-port 10009$/,
+  );
+});
+
 Deno.test("A second run of an instance, and its cleanup, are refused while one runs, and change nothing; a killed one is in nobody's way", async () => {
   const world = new World();
   await world.begin();

@@ -1,3 +1,4 @@
+import { reasonOf } from "./errors.ts";
 import type { LogEvent } from "./log_events.ts";
 import type { Clock } from "./ports.ts";
 
@@ -77,7 +78,7 @@ export class LogOutput {
           this.#isCut = bytes[end - 1] !== NEWLINE;
         }
       } catch (error) {
-        this.#lose(entries.slice(Math.max(0, done)), (error as Error).message);
+        this.#lose(entries.slice(Math.max(0, done)), reasonOf(error));
         break;
       }
     }

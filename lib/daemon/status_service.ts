@@ -1,3 +1,4 @@
+import { reasonOf } from "../errors.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Log } from "../log.ts";
 import type { Clock, StatusConnection, StatusSocket } from "../ports.ts";
@@ -67,7 +68,7 @@ export class StatusService implements Disposable {
         this.#serve(connection);
       } catch (error) {
         if (this.#isClosed) return;
-        log.info(`${(error as Error).message}: ipipou status has to wait`);
+        log.info(`Cannot answer who asks for the status: ${reasonOf(error)}; trying again`);
         await clock.waitUntil(clock.now() + PAUSE_MILLISECONDS);
       }
     }

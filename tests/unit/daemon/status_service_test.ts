@@ -236,7 +236,10 @@ Deno.test("An instance that cannot accept at its socket tries again after a seco
   using _service = new StatusService(socket, { clock, log } as Partial<StatusContext> as StatusContext);
   await clock.advance(3_500);
   assert.equal(tries, 4);
-  assert.deepEqual(lines, Array.from({ length: 4 }, () => "EMFILE: ipipou status has to wait"));
+  assert.deepEqual(
+    lines,
+    Array.from({ length: 4 }, () => "Cannot answer who asks for the status: EMFILE; trying again"),
+  );
 });
 
 Deno.test("An instance that cannot open its socket says so and works without", async () => {

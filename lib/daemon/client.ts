@@ -196,7 +196,7 @@ export class ClientDaemon implements Daemon {
   }
 
   /** Moves the tunnel, unless it was moved meanwhile. @throws when the kernel refuses; then all is as it was */
-  #move(from: Setup, { to, line }: Move, { isAnswered, isNews }: Occasion): Promise<void> {
+  #move(from: Setup, { to, line }: Move, { isAnswered, isTrial, isNews }: Occasion): Promise<void> {
     const { system: { clock }, log } = this.#context;
     return this.#changes.run(async () => {
       if (!isSameWay(from, this.#setup)) return;
@@ -215,6 +215,8 @@ export class ClientDaemon implements Daemon {
       else log.info(`${name}: ${line}`, event);
       if (isAnswered) this.#authentication.handleAccepted();
       else this.#client.handleStepTaken(clock.now());
+      // The packet by the way before may have arrived at the server after the one by this way.
+      if (isTrial) this.authenticate();
       this.#woken.abort();
     });
   }

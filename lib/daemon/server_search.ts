@@ -7,10 +7,15 @@ import { Homing } from "./homing.ts";
 import { Probe } from "./probe.ts";
 import { type Move, planMove } from "./steps.ts";
 
+/** Milliseconds by which an answer by the tunnel's own way may be later than one by another that was tried with it. */
+const GRACE_MILLISECONDS = 200;
+
 /** How the client comes to move. */
 export interface Occasion {
   /** Whether the server has answered from there. */
   readonly isAnswered: boolean;
+  /** Whether that was tried together with the tunnel's way, so that the server may take the client to be there still. */
+  readonly isTrial: boolean;
   /** Whether the log has not been told the like in this silence. */
   readonly isNews: boolean;
 }
@@ -57,7 +62,11 @@ export class ServerSearch implements Disposable {
     const { request } = this.#searcher;
     const onBack = (remote: Endpoint) => {
       const line = `going back to ${formatEndpoint(remote)}, which answers again`;
-      this.#moveAnswered(setup, { to: { ...setup, server: 0, remote }, line });
+      this.#move(setup, { to: { ...setup, server: 0, remote }, line }, {
+        isAnswered: true,
+        isTrial: false,
+        isNews: true,
+      });
     };
     this.#homing = new Homing(setup, this.#context, { request, onBack });
   }
@@ -97,7 +106,7 @@ export class ServerSearch implements Disposable {
       if (!isSameWay(from, this.#searcher.setup())) break;
       if (!isBlind) this.#replace(step, from, move);
       else if (move !== null) {
-        await this.#move(from, move, { isAnswered: false, isNews: !attempt.isRepeated });
+        await this.#move(from, move, { isAnswered: false, isTrial: false, isNews: !attempt.isRepeated });
         break;
       }
     }
@@ -133,14 +142,19 @@ export class ServerSearch implements Disposable {
     if (move === null) return;
     const setup = { ...move.to, outside: this.#searcher.setup().outside };
     try {
-      this.#candidates.set(step, new Probe(setup, this.#context, () => this.#moveAnswered(from, move)));
+      const probe = new Probe(setup, this.#context, () => this.#takeAnswer(step, probe, from, move));
+      this.#candidates.set(step, probe);
     } catch (error) {
       this.#context.log.info((error as Error).message);
     }
   }
 
-  #moveAnswered(from: Setup, move: Move): void {
-    this.#move(from, move, { isAnswered: true, isNews: true });
+  /** Moves, unless the tunnel's own way is answered, too. */
+  async #takeAnswer(step: Step, probe: Probe, from: Setup, move: Move): Promise<void> {
+    const { clock } = this.#context.system;
+    await clock.waitUntil(clock.now() + GRACE_MILLISECONDS);
+    if (this.#candidates.get(step) !== probe) return;
+    await this.#move(from, move, { isAnswered: true, isTrial: true, isNews: true });
   }
 
   async #move(from: Setup, move: Move, occasion: Occasion): Promise<void> {

@@ -67,6 +67,33 @@ Deno.test("A client of a server that is down stays where it is, and is back soon
   assert.equal(world.sendData(0), "p0", world.story);
 });
 
+Deno.test("A client is where its server takes it to be as soon as all ways are back at once, whichever answer is first", async () => {
+  for (const [seconds, lag] of [[10, 0], [10, 50], [25, 50], [40, 1_000], [70, 3_000]] as const) {
+    const world = worldOf(0, { monitor: PORT_STEP });
+    await world.begin();
+    const { lines } = world.clients[0]!;
+    world.nats[0].losses = Infinity;
+    while (!lines.some((line) => /Warning: .* no reply from/.test(line))) await world.pass(1);
+    await world.pass(seconds);
+    world.nats[0].losses = 0;
+    // Of two packets at a time the second one, which takes the tunnel's own way, takes longer.
+    let last = -Infinity;
+    world.lag = () => {
+      const isSecond = world.clock.now() - last < 100;
+      last = world.clock.now();
+      return isSecond ? lag : 0;
+    };
+    const { length } = lines;
+    while (!lines.slice(length).some((line) => /: accepted by/.test(line))) await world.pass(0.1);
+    // A packet that is late is older than the one by the new way, which follows within a second.
+    await world.pass(Math.max(lag / 1000, 1.5));
+    world.lag = () => 0;
+    assert.equal(world.sendData(0), "p0", world.story);
+    assert.equal(world.sendBack(0), 0, world.story);
+    if (lag <= 50) assert.deepEqual([movesOf(world, 0), portsOf(world, 0)], [[], [PORT]], world.story);
+  }
+});
+
 Deno.test("A client whose way is dead in one direction moves, whatever it hears", async () => {
   const world = worldOf(0, { monitor: PORT_STEP });
   await world.begin();

@@ -88,6 +88,8 @@ export class World {
   readonly clients: readonly Node[];
   /** Auth packets as they arrived at the server. */
   readonly seen: Uint8Array[] = [];
+  /** Milliseconds that the next packet from a client takes. */
+  lag: () => number = () => 0;
   /** What became of the last packet that arrived at the server. */
   #fate: Fate | null = null;
   /** What became of the last packet that arrived at a client, and which client that was. */
@@ -103,7 +105,11 @@ export class World {
     const onReply = (packet: Uint8Array) => this.#toClient(packet);
     this.server = new Node(this.clock, { ...options, ...kernel, onSent: onReply }, hub);
     this.clients = SCHEMES.map((_, client) => {
-      const onSent = (packet: Uint8Array) => this.#toServer(client, packet);
+      const onSent = (packet: Uint8Array) => {
+        const lag = this.lag();
+        if (lag === 0) this.#toServer(client, packet);
+        else this.clock.waitUntil(this.clock.now() + lag).then(() => this.#toServer(client, packet));
+      };
       const address = `${this.insideOf(client).ip}/24`;
       const node = new Node(
         this.clock,

@@ -99,7 +99,7 @@ async function examine(
   system: DoctorSystem,
 ): Promise<Finding[]> {
   const running = judgeRunning(await findRunning(settings, name, system));
-  const sight = await takeSight(settings, system);
+  const sight = await takeSight(settings, system, system.status.holderOf(settings.name) !== null);
   const still = judgeInstance(await gatherInstance(sight, system));
   using pinger = isWhole && may(rights, "CAP_NET_RAW")
     ? new Pinger(system.system, system.host.openIcmp())

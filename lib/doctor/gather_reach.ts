@@ -23,6 +23,8 @@ const PING_PATIENCE = 2_000;
 interface Way {
   readonly setup: Setup;
   readonly stands: boolean;
+  /** Whether a tunnel is there that needs the place at the server, or a process that will put one back. */
+  readonly isNeeded: boolean;
 }
 
 /** Asks a client's server to let it in, as a run does. @param pinger null: nothing can be sent */
@@ -52,17 +54,19 @@ export async function gatherReach(
 }
 
 /** Finds where auth packets go. @returns null: the server's address is not known */
-export function authWay({ settings, observed, devices, server }: Sight, outside: Outside): Way | null {
+export function authWay({ settings, isRun, observed, devices, server }: Sight, outside: Outside): Way | null {
   const [peer] = settings.peers;
   const tunnel = observed.own.tunnels.get(peer!.tunnel.device);
   const place: Endpoint | null = server === null ? null : { ip: server, port: peer!.remote.port! };
   const remote = tunnel?.remote ?? place;
   if (remote === null) return null;
   const port = tunnel?.local.port ?? settings.local.ports[0];
+  // That of an exported script or of other hands is as good as ours.
+  const stands = tunnel !== undefined || devices.some((device) => leadsTo(remote, port, device));
   return {
     setup: { settings: withPort(settings, port), outside, remote, server: 0 },
-    // That of an exported script or of other hands is as good as ours.
-    stands: tunnel !== undefined || devices.some((device) => leadsTo(remote, port, device)),
+    stands,
+    isNeeded: stands || isRun,
   };
 }
 
@@ -72,7 +76,7 @@ function leadsTo({ ip, port }: Endpoint, sourcePort: number, { linkinfo }: IpDev
 }
 
 async function authenticate(
-  { setup, stands }: Way,
+  { setup, isNeeded }: Way,
   system: InstanceSystem["system"],
   pinger: Pinger,
 ): Promise<Reach> {
@@ -96,7 +100,7 @@ async function authenticate(
   if (accepted.signal.aborted) {
     const after = clock.now() - began;
     // Nobody here needs the place that this host has at the server now.
-    if (!stands) use(new AuthSender(setup, system), (sender) => sender.sayGoodbye());
+    if (!isNeeded) use(new AuthSender(setup, system), (sender) => sender.sayGoodbye());
     return { kind: "accepted", after };
   }
   if (said.length > 0) return { kind: "unproven" };

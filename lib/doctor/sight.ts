@@ -31,6 +31,8 @@ export interface InstanceSystem {
 /** An instance's settings, and what they lead to on this host. */
 export interface Sight {
   readonly settings: Settings;
+  /** Whether a process runs it here. */
+  readonly isRun: boolean;
   readonly observed: Observed;
   readonly devices: readonly IpDevice[];
   /** Null: they cannot be listed. */
@@ -43,8 +45,12 @@ export interface Sight {
 /** Milliseconds for a name to be resolved. */
 const TIME_LIMIT = 5_000;
 
-/** Looks where an instance stands, or would. */
-export async function takeSight(settings: Settings, { system, host }: InstanceSystem): Promise<Sight> {
+/** Looks where an instance stands, or would. @param isRun whether a process runs it here */
+export async function takeSight(
+  settings: Settings,
+  { system, host }: InstanceSystem,
+  isRun: boolean,
+): Promise<Sight> {
   using reader = system.openReader();
   const fou = listFou(reader, host);
   const { devices, routes } = reader.lists({ routes: true });
@@ -55,6 +61,7 @@ export async function takeSight(settings: Settings, { system, host }: InstanceSy
     : null;
   return {
     settings,
+    isRun,
     observed,
     devices,
     fou,

@@ -61,7 +61,7 @@ async function ask(
   const { host, settings } = world.clients[client]!;
   const doctor = host.start();
   const around = { system: doctor.system, host: ports.host };
-  const sight = await takeSight(settings as Settings, around);
+  const sight = await takeSight(settings as Settings, around, true);
   const gathering = gatherMapping(sight, around, reach);
   await world.pass(30);
   const facts = await gathering;
@@ -198,7 +198,7 @@ Deno.test("gatherMapping() asks the first other server that has another address,
     };
     const [peer] = settings.peers;
     const remote = { host: "192.0.2.7", port: 9 };
-    const sight = await takeSight({ ...settings, peers: [{ ...peer!, remote }] }, around);
+    const sight = await takeSight({ ...settings, peers: [{ ...peer!, remote }] }, around, true);
     const gathering = gatherMapping(sight, around, ACCEPTED_HERE);
     await clock.advance(60_000);
     return (await gathering)!.elsewhere;
@@ -259,7 +259,7 @@ async function askFrom(
   const around = { system: { ...system, openRawSocket }, host: new Ports().host };
   const settings = clientSettings(0);
   const remote = { host: "192.0.2.7", port: 9 };
-  const sight = await takeSight({ ...settings, peers: [{ ...settings.peers[0]!, remote }] }, around);
+  const sight = await takeSight({ ...settings, peers: [{ ...settings.peers[0]!, remote }] }, around, true);
   const began = clock.now();
   const gathering = gatherMapping(sight, around, ACCEPTED_HERE).then((facts) => ({
     facts: facts!,

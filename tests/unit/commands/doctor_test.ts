@@ -106,6 +106,19 @@ Deno.test("doctor says no good-bye where an exported tunnel stands, which would 
   world.assertConnected();
 });
 
+Deno.test("doctor says no good-bye for a client that runs, also while somebody has its device", async () => {
+  const patient = await Patient.begin();
+  const { world, host } = patient;
+  const admin = new Admin(host.kernel);
+  assert.ok(admin.moveElsewhere("ipipou1"));
+  await world.pass(5);
+  const { text } = await patient.examine(["office"]);
+  assert.match(text, /ok +server +192\.0\.2\.1:10000 accepts this client/);
+  host.kernel.links.elsewhere.clear();
+  await world.pass(10);
+  world.assertConnected();
+});
+
 Deno.test("doctor finds the longest packets that get through the tunnel", async () => {
   const patient = await Patient.begin();
   patient.longest = 1_372;

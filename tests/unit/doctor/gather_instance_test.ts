@@ -31,7 +31,7 @@ async function look(
 ): Promise<{ readonly sight: Sight; readonly around: InstanceSystem }> {
   const { system } = newHost({ latency: null }, new VirtualClock()).start();
   const around = { system: { ...system, hasProgram: () => false }, host: HOST };
-  const sight = await takeSight(sampleSettings({ peers: [...peers] }), around);
+  const sight = await takeSight(sampleSettings({ peers: [...peers] }), around, false);
   const own = { ...sight.observed.own, tunnels: new Map(tunnels.map((tunnel) => [tunnel.name, tunnel])) };
   return { sight: { ...sight, observed: { ...sight.observed, own } }, around };
 }

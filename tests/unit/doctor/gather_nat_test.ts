@@ -45,7 +45,7 @@ async function measure(
   host.resolver.addresses.set(SERVER_NAME, SERVER.ip);
   const looking = new Looking();
   const around = { system: { ...host.start().system, ...parts }, host: looking.host };
-  const gathering = gatherNat(await takeSight(settings, around), around, reach);
+  const gathering = gatherNat(await takeSight(settings, around, false), around, reach);
   await host.clock.advance(600_000);
   return { ...(await gathering)!, isHeld: looking.isHeld };
 }
@@ -129,7 +129,7 @@ Deno.test("gatherNat() measures nothing where a tunnel stands, or the server let
   const looking = new Looking();
   const around = { system: world.clients[0]!.host.start().system, host: looking.host };
   const { length } = world.seen;
-  const facts = await gatherNat(await takeSight(clientSettings(0), around), around, ACCEPTED);
+  const facts = await gatherNat(await takeSight(clientSettings(0), around, false), around, ACCEPTED);
   assert.match(facts!.problem!, /^a tunnel stands, whose packets keep the way open/);
   assert.equal(world.seen.length, length);
   const { host, sent } = behindNat(12);

@@ -30,7 +30,7 @@ function errorAbout(fields: Partial<IcmpError> = {}): IcmpError {
 async function lookFrom(host: FakeHost): Promise<{ readonly sight: Sight; readonly around: InstanceSystem }> {
   host.resolver.addresses.set(SERVER_NAME, SERVER.ip);
   const around = { system: host.start().system, host: HOST };
-  return { sight: await takeSight(clientSettings(0), around), around };
+  return { sight: await takeSight(clientSettings(0), around, false), around };
 }
 
 /** Asks from a host without a tunnel. @param replyAfter milliseconds; null: never @returns also what was sent, by length */

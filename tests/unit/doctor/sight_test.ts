@@ -18,7 +18,7 @@ Deno.test("takeSight() goes on without FOU ports that it may not list, and a nam
     resolve: () => new Promise<never>(() => {}),
   };
   const sees: Partial<Host> = { families: () => new Set(["fou"]) };
-  const looking = takeSight(clientSettings(0), { system: blind, host: sees as Host });
+  const looking = takeSight(clientSettings(0), { system: blind, host: sees as Host }, false);
   await host.clock.advance(5_000);
   const { fou, server } = await looking;
   assert.deepEqual([fou, server], [null, null]);

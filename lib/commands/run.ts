@@ -52,8 +52,8 @@ export interface RunIdentity {
 }
 
 /**
- * Runs a server or client until told to stop, then removes everything it made. A failed start leaves the kernel as it
- * was. A later failure leaves the tunnels, for the next start to take over.
+ * Runs a server or client until told to stop, then removes everything it made or took over. A failed start leaves the
+ * kernel as it was. A later failure leaves the tunnels, for the next start to take over.
  *
  * @throws {IpipouError} when it cannot start or continue, or another process runs the instance
  */
@@ -85,8 +85,12 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   await daemon.serve();
   tellStop(context);
   daemon.sayGoodbye();
+  await removeAll(kernel, inUse());
+}
+
+async function removeAll(kernel: Kernel, settings: Settings): Promise<void> {
   await kernel.removeEverywhere().catch(async (error) => {
-    throw await explainLeft(error, kernel, inUse());
+    throw await explainLeft(error, kernel, settings);
   });
 }
 
@@ -157,13 +161,17 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   try {
     return await (settings.mode === "server" ? Server.start(context) : ClientDaemon.start(context));
   } catch (error) {
+    if (error === stop.reason) {
+      // Also what an earlier run left: nobody is to take it over now.
+      await removeAll(kernel, settings);
+      return null;
+    }
     if (isEmpty(before)) {
       await kernel.remove().catch(async (failure) => {
         const left = await explainLeft(failure, kernel, settings);
         log.error(left.message, { event: "fault", code: left.exitCode });
       });
     }
-    if (error === stop.reason) return null;
     throw error;
   }
 }

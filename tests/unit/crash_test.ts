@@ -134,6 +134,20 @@ for (const [name, act] of Object.entries(ACTS)) {
   });
 }
 
+Deno.test("a service that is told to stop while it waits for its address removes what a killed one left", async () => {
+  const world = await prepare("");
+  const node = client(world);
+  node.kill();
+  world.admin(node).flushAddresses("eth0");
+  node.start();
+  await world.pass(3);
+  assert.match(node.status!, /^waiting for the network device eth0/);
+  assert.ok(node.host.kernel.devices.has("ipipou1"));
+  await node.stop();
+  assert.ok(!node.host.kernel.devices.has("ipipou1"), world.story);
+  assert.equal(node.end, "stopped");
+});
+
 Deno.test("a server killed at any moment after it shut out a client does not let it in again", async () => {
   const other = { ...FIRST.scheme, secret: "another" } as typeof FIRST.scheme;
   let count = 0;

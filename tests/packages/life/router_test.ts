@@ -91,8 +91,10 @@ async function upgradeServer(): Promise<void> {
   assert.equal(await opkg("postinst", "configure", "PKG_UPGRADE=1"), "");
 }
 
-/** Kills the client and checks that OpenRC restarts it from the new executable. */
+/** Kills the client and checks that OpenRC restarts it from the new executable, and that it takes over. */
 async function takeOverClient(network: Network): Promise<void> {
+  const countStarts = async () => (await Deno.readTextFile(LOG)).split(" event=set-up ").length - 1;
+  const before = await countStarts();
   const { pid, files } = (await programOn(network, "client"))!;
   assert.ok(files.every((file) => file.endsWith(" (deleted)")));
   Deno.kill(pid, "SIGKILL");
@@ -100,6 +102,8 @@ async function takeOverClient(network: Network): Promise<void> {
     const again = await programOn(network, "client");
     return again !== undefined && again.pid !== pid && again.files.length > 5;
   });
+  // Before, a signal would end it as any program that has not begun.
+  await eventually("it has taken over", async () => await countStarts() > before);
 }
 
 Deno.test("packages for routers run without glibc, upgrade without a lost packet, and stop instances when removed", async () => {

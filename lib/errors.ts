@@ -42,6 +42,11 @@ export function exitCodeOf(error: unknown): ExitCode {
  * error 2): readfile '/x'".
  */
 export function reasonOf(error: unknown): string {
+  // The executable may not, whoever runs it. The runtime says how to compile another one.
+  if (error instanceof Deno.errors.NotCapable) {
+    const place = /(?<=")[^"]+(?=")/.exec(error.message)?.[0] ?? "there";
+    return `this program may not write ${place}, but below /etc/ipipou, /var/lib/ipipou and /run/ipipou`;
+  }
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(
     /( \(os error |: (readfile|writefile|readdir|open|rename|link|chmod|mkdir|remove) ).*/s,

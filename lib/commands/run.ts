@@ -9,7 +9,7 @@ import { Service } from "../daemon/service.ts";
 import { describeStatus } from "../daemon/status.ts";
 import { StatusService } from "../daemon/status_service.ts";
 import { Executor } from "../kernel/executor.ts";
-import { EXIT } from "../errors.ts";
+import { EXIT, reasonOf } from "../errors.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Runner } from "../kernel/runner.ts";
 import type { KernelState } from "../kernel/state.ts";
@@ -149,7 +149,9 @@ async function offerStatus(
   } catch (error) {
     const loss = "ipipou status can only ask the kernel";
     // The path is in what the runtime adds to the reason.
-    const why = (error as Error).message.replace(/ \(os error \d+\)/, "");
+    const why = error instanceof Deno.errors.NotCapable
+      ? reasonOf(error)
+      : (error as Error).message.replace(/ \(os error \d+\)/, "");
     log.warning(`Cannot offer a status: ${why}; ${loss}`, null);
     return null;
   }

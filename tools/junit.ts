@@ -3,13 +3,18 @@ export interface Counts {
   passed: number;
   failed: number;
   ignored: number;
-  /** What failed, by file and name. Shorter than `failed` where a report does not name all. */
+  /** What failed, by file and name, and why on further lines. Shorter than `failed` where a report does not name all. */
   failures: readonly string[];
 }
 
 const TEST = /^\s*<testcase name="([^"]*)" classname="([^"]*)" time="([\d.]+)"/gm;
-/** A test that failed: its result follows its start at once. */
-const FAILURE = /^\s*<testcase name="([^"]*)" classname="(?:\.\/)?([^"]*)"[^>]*>\s*<(?:failure|error)\b/gm;
+/** A test that failed: its result follows its start at once, with the error's message and where it was thrown. */
+const FAILURE =
+  /^\s*<testcase name="([^"]*)" classname="(?:\.\/)?([^"]*)"[^>]*>\s*<(?:failure|error)\b[^>]*>([^<]*)/gm;
+/** Where an error came from, past the test that it ended. */
+const RUNTIME_FRAMES = /\n +at [^\n]*ext:[^]*$/;
+/** Lines of an error that are shown, of its beginning and of its end. */
+const REASON_LINES = [20, 15] as const;
 const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", lt: "<", gt: ">", amp: "&" };
 /** Separates the names of a test and its step. */
 const STEP = " &gt; ";
@@ -39,10 +44,21 @@ export function timesOf(report: string): Map<string, number> {
   return times;
 }
 
-/** Names of the tests that failed, with their files; of a test with steps, those of its steps that failed. */
+/** Names of the tests that failed, with their files, and why; of a test with steps, those of its steps that failed. */
 function failuresOf(report: string): string[] {
-  const failed = Array.from(report.matchAll(FAILURE), ([, name, file]) => `${file}: ${name}`);
-  return failed.filter((one) => !failed.some((other) => other.startsWith(`${one}${STEP}`))).map(unescape);
+  const failed = Array.from(report.matchAll(FAILURE), ([, name, file, reason]) => {
+    return { name: `${file}: ${name}`, reason: reason! };
+  });
+  return failed.filter(({ name }) => !failed.some((other) => other.name.startsWith(`${name}${STEP}`)))
+    .map(({ name, reason }) => [unescape(name), ...reasonLines(unescape(reason))].join("\n    "));
+}
+
+/** An error's lines, without the middle of a long one. */
+function reasonLines(reason: string): string[] {
+  const lines = reason.replace(RUNTIME_FRAMES, "").split("\n").filter((line) => line.trim() !== "");
+  const [first, last] = REASON_LINES;
+  const left = lines.length - first - last;
+  return left <= 1 ? lines : [...lines.slice(0, first), `[${left} lines]`, ...lines.slice(-last)];
 }
 
 function unescape(text: string): string {

@@ -60,6 +60,9 @@ const READERS = ["man-db", "mandoc", "zsh", "fish"];
 /** How long the readers of outside input are fuzzed, in seconds. */
 const FUZZ_SECONDS = 30;
 
+/** How many failures are told with their reasons in the end. */
+const FAILURES_EXPLAINED = 10;
+
 /** @property matrix whether core tests run on all kernels instead */
 type Arguments = Options & { readonly matrix: boolean };
 
@@ -217,6 +220,11 @@ async function run(stage: Stage): Promise<Counts> {
   return named ? counts : { ...counts, failures: [stage.name] };
 }
 
+/** The names of all that failed, and why the first ones did. */
+function shown(failures: readonly string[]): string[] {
+  return failures.map((failure, index) => index < FAILURES_EXPLAINED ? failure : failure.split("\n")[0]!);
+}
+
 function parse(args: string[]): Arguments | undefined {
   const { values } = parseArgs({
     args,
@@ -255,7 +263,7 @@ async function main(args: string[]): Promise<number> {
     if (counts.some(({ failed }, index) => failed > 0 && [BUILD, MAKE].includes(group[index]!.name))) break;
   }
   if (testsRun === 0) total = add(total, { ...FAILED, failures: ["No test ran"] });
-  if (total.failures.length > 0) print(["\nFailed:", ...total.failures].join("\n  "));
+  if (total.failures.length > 0) print(["\nFailed:", ...shown(total.failures)].join("\n  "));
   print(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 ? 0 : 1;
 }

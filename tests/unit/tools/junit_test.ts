@@ -6,7 +6,11 @@ Deno.test("countTests() adds up test files without ignored tests", () => {
 <testsuites name="deno test" tests="9" failures="3" errors="0" time="0.117">
     <testsuite name="./a_test.ts" tests="7" disabled="1" errors="0" failures="3">
         <testcase name="fails &lt;testsuite tests=&quot;90&quot;&gt;" classname="./a_test.ts" time="0.000" line="2" col="6">
-            <failure message="tests">Error: tests</failure>
+            <failure message="tests &gt;">Error: tests &gt; 1
+
+    at file:///a_test.ts:2:67
+    at innerWrapped (ext:cli/40_test.js:280:11)
+    at file:///a_test.ts:2:39</failure>
         </testcase>
         <testcase name="ends" classname="./a_test.ts" time="0.000" line="3" col="6">
             <error message="tests">Error: tests</error>
@@ -25,7 +29,11 @@ Deno.test("countTests() adds up test files without ignored tests", () => {
     passed: 4,
     failed: 4,
     ignored: 1,
-    failures: ['a_test.ts: fails <testsuite tests="90">', "a_test.ts: ends", "a_test.ts: ends early"],
+    failures: [
+      'a_test.ts: fails <testsuite tests="90">\n    Error: tests > 1\n        at file:///a_test.ts:2:67',
+      "a_test.ts: ends\n    Error: tests",
+      "a_test.ts: ends early\n    Error: tests",
+    ],
   });
 });
 
@@ -40,19 +48,27 @@ Deno.test.ignore("left out", () => {});
 Deno.test("has a step", async (t) => { await t.step("step", () => {}) });
 Deno.test("has steps & 'more'", async (t) => {
   await t.step("passes", () => {});
-  await t.step("fails", () => { throw 1 });
+  await t.step("fails", () => { throw new Error(Array.from({ length: 100 }, (_, i) => "line " + i).join("\\n")) });
 });`,
     );
     const args = ["test", "--no-check", `--junit-path=${directory}/report.xml`];
     await new Deno.Command(Deno.execPath(), { args, cwd: directory, stdout: "null", stderr: "null" })
       .output();
     const report = await Deno.readTextFile(`${directory}/report.xml`);
-    assert.deepEqual(countTests(report), {
-      passed: 4,
-      failed: 3,
-      ignored: 1,
-      failures: ["some_test.ts: fails", "some_test.ts: has steps & 'more' > fails"],
-    });
+    const { failures, ...counts } = countTests(report);
+    assert.deepEqual(counts, { passed: 4, failed: 3, ignored: 1 });
+    assert.equal(failures.length, 2);
+    assert.match(
+      failures[0]!,
+      /^some_test\.ts: fails\n {4}Error: <testsuite name="x" tests="5">\n[^]*some_test\.ts:2:\d+$/,
+    );
+    const [name, first, ...more] = failures[1]!.split("\n    ");
+    assert.equal(name, "some_test.ts: has steps & 'more' > fails");
+    assert.equal(first, "Error: line 0");
+    assert.equal(more.length, 35);
+    assert.equal(more[18], "line 19");
+    assert.match(more[19]!, /^\[\d+ lines\]$/);
+    assert.match(more.at(-1)!, /^ +at .*some_test\.ts:7:\d+$/);
     assert.deepEqual([...timesOf(report).keys()], ["some_test.ts"]);
   } finally {
     await Deno.remove(directory, { recursive: true });

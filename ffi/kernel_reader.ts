@@ -135,7 +135,8 @@ function readTable(asker: Asker, name: string, isWanted: (set: string) => boolea
     sets: sets.filter(({ isAnonymous }) => !isAnonymous).map((set) => {
       const elements = isWanted(set.name) ? elementsOf(set) : [];
       const readable = elements.filter((element) => element !== null);
-      return { name: set.name, elements: readable, isUnclear: readable.length < elements.length };
+      const isUnclear = readable.length < elements.length;
+      return { name: set.name, type: set.type, elements: readable, isUnclear };
     }),
   };
 }

@@ -15,7 +15,8 @@ import {
 
 const NFTA_GEN_ID = 1;
 const NFTA_TABLE_USE = 3;
-const NFTA_SET = { name: 2, flags: 3, keyType: 4, dataType: 6 } as const;
+const NFTA_SET = { name: 2, flags: 3, keyType: 4, dataType: 6, description: 9, timeout: 11 } as const;
+const NFTA_SET_DESC_SIZE = 1;
 /** By code; those with a chain are none that is asked for. */
 const VERDICTS: Readonly<Record<number, string>> = { 0: "drop", 1: "accept" };
 
@@ -47,12 +48,29 @@ export function parseChain({ body }: Message, table: string): string | null {
 }
 
 const NFT_SET_ANONYMOUS = 1;
+/** Flags that follow from the rest of a set: that it is a map, or has keys of several parts. */
+const IMPLIED_FLAGS = 0x08 | 0x80;
+/** The other flags of a set, as `nft` declares them; sets with more are none of a gate. */
+const FLAG_WORDS: Readonly<Record<number, string>> = {
+  0: "",
+  0x04: " flags interval;",
+  0x10: " flags timeout;",
+};
+/** Types as `nft` calls them. */
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  [TYPE.ip]: "ipv4_addr",
+  [TYPE.port]: "inet_service",
+  [TYPE.deviceName]: "ifname",
+  [0xffffff00]: "verdict",
+};
 
 /** What a set is called, and the types of its keys and data. */
 export interface SetRecord {
   readonly name: string;
   /** Whether it belongs to a rule. */
   readonly isAnonymous: boolean;
+  /** See `NftSet`. */
+  readonly type: string | null;
   readonly keyTypes: readonly number[];
   /** Of a map; undefined: it is none. */
   readonly dataType: number | undefined;
@@ -63,13 +81,34 @@ export function parseSet({ body }: Message): SetRecord | null {
   const fields = new Attributes(body, NFT_HEADER);
   const name = fields.text(NFTA_SET.name);
   if (name === undefined) return null;
-  const keyType = fields.networkWord(NFTA_SET.keyType) ?? 0;
+  const keyTypes = partTypesOf(fields.networkWord(NFTA_SET.keyType) ?? 0);
+  const dataType = fields.networkWord(NFTA_SET.dataType);
+  const flags = fields.networkWord(NFTA_SET.flags) ?? 0;
   return {
     name,
-    isAnonymous: ((fields.networkWord(NFTA_SET.flags) ?? 0) & NFT_SET_ANONYMOUS) !== 0,
-    keyTypes: partTypesOf(keyType),
-    dataType: fields.networkWord(NFTA_SET.dataType),
+    isAnonymous: (flags & NFT_SET_ANONYMOUS) !== 0,
+    type: isLimited(fields) ? null : declarationOf(keyTypes, dataType, flags),
+    keyTypes,
+    dataType,
   };
+}
+
+/** Whether a set has a size, or a timeout for elements that have none of their own. */
+function isLimited(fields: Attributes): boolean {
+  return fields.nested(NFTA_SET.description).networkWord(NFTA_SET_DESC_SIZE) !== undefined ||
+    fields.networkLong(NFTA_SET.timeout) !== undefined;
+}
+
+function declarationOf(
+  keyTypes: readonly number[],
+  dataType: number | undefined,
+  flags: number,
+): string | null {
+  const names = [...keyTypes, ...dataType === undefined ? [] : [dataType]].map((type) => TYPE_NAMES[type]);
+  const words = FLAG_WORDS[flags & ~IMPLIED_FLAGS];
+  if (names.includes(undefined) || words === undefined) return null;
+  const data = dataType === undefined ? "" : ` : ${names.pop()}`;
+  return `type ${names.join(" . ")}${data};${words}`;
 }
 
 function partTypesOf(type: number): number[] {

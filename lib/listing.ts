@@ -101,6 +101,8 @@ export interface NftElement {
 /** A map or set. */
 export interface NftSet {
   readonly name: string;
+  /** As `nft` declares it: "type ipv4_addr . inet_service : verdict; flags timeout;". Null: it is of a kind that no gate has. */
+  readonly type: string | null;
   readonly elements: readonly NftElement[];
   /** Whether there are elements that cannot be read. */
   readonly isUnclear: boolean;

@@ -178,7 +178,7 @@ function isFields(value: unknown): boolean {
   return typeof value === "object" && !Array.isArray(value);
 }
 
-function readSet({ name, elem }: Fields, isMap: boolean): NftSet | null {
+function readSet({ name, elem, ...kind }: Fields, isMap: boolean): NftSet | null {
   if (typeof name !== "string") return null;
   const elements = listIn(elem).map((item) => {
     const [key, data] = isMap ? listIn(item) : [item];
@@ -186,7 +186,20 @@ function readSet({ name, elem }: Fields, isMap: boolean): NftSet | null {
   });
   const readable = elements.filter((element) => element !== null);
   const isUnclear = readable.length < elements.length || elem !== undefined && !Array.isArray(elem);
-  return { name, elements: readable, isUnclear };
+  return { name, type: typeIn(kind), elements: readable, isUnclear };
+}
+
+/** How a set is declared; null: it is of no kind that a gate has. */
+function typeIn({ type, map, flags, size, timeout }: Fields): string | null {
+  const [keys, data, words] = [type, map, flags].map((
+    field,
+  ) => (typeof field === "string" ? [field] : listIn(field)));
+  const isKnown = [...keys!, ...data!].every((name) =>
+    /^(ipv4_addr|inet_service|ifname|verdict)$/.test(String(name))
+  );
+  if (!isKnown || size !== undefined || timeout !== undefined || words!.length > 1) return null;
+  return [`type ${[keys!.join(" . "), ...data!].join(" : ")};`, ...words!.map((word) => `flags ${word};`)]
+    .join(" ");
 }
 
 /** An element is bare, or has its timeout or a comment with it. */

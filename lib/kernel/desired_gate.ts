@@ -100,6 +100,7 @@ function gateOf(rules: GateRules): DesiredGate {
     ...{ addresses: new Set(), shared: new Set(), endpoints: new Set(), alts: new Set() },
     ...{ devices: new Set(), sources: new Set(), clamped: new Set(), hints: new Set() },
     parts: partsOf(rules),
+    declarations: new Map(),
   };
 }
 

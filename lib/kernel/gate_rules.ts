@@ -86,14 +86,24 @@ export function deleteGate(
 }
 
 /**
- * Names of the chains, sets and maps that two gates have in common. They can stay where one replaces the other: a packet
- * that is in the old rules at that moment finds nothing more in a map that goes (Linux 6.1 to 7.2), though the new one
- * has the same in it. What remembers rates begins anew, and so does what some versions of nft cannot read again.
+ * Names of the parts of a gate that can stay where another one replaces it: a packet that is in the old rules at that
+ * moment finds nothing more in a map that goes (Linux 6.1 to 7.2), though the new one has the same in it. What remembers
+ * rates begins anew, and so does what some versions of nft cannot read again. Of rules that another process made, only
+ * sets and maps can stay, as the kernel tells how they are declared.
  */
-export function commonParts(before: GateRules, after: GateRules): Set<string> {
-  const partsIn = (rules: GateRules) =>
-    new Set(definitionsOf(rules, "").filter((line) => !/^add rule|^add table|dynamic|typeof/.test(line)));
-  return new Set([...partsIn(before).intersection(partsIn(after))].map(nameIn));
+export function commonParts({ rules, declarations }: Gate, after: GateRules): Set<string> {
+  const wanted = lastingParts(after);
+  const names = rules === null
+    ? declarations.entries().filter(([name, type]) => wanted.get(name)?.endsWith(` { ${type} }`))
+    : lastingParts(rules).entries().filter(([name, definition]) => wanted.get(name) === definition);
+  return new Set(names.map(([name]) => name));
+}
+
+/** Definitions of chains, sets and maps by name, without those of which nothing lasts. */
+function lastingParts(rules: GateRules): Map<string, string> {
+  const definitions = definitionsOf(rules, "")
+    .filter((line) => !/^add rule|^add table|dynamic|typeof/.test(line));
+  return new Map(definitions.map((line) => [nameIn(line), line]));
 }
 
 /** The name in "add chain ip TABLE NAME …", and the like. */

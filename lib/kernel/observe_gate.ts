@@ -36,10 +36,9 @@ export function findGate(
   );
   const verdicts = elements(names.remotes);
   const remotes = verdicts.map((element) => toRemote(element, locals, now));
-  const isWhole = said?.fingerprint.endsWith(`.${ourRules.length}`) === true &&
-    !ourSets.some(({ isUnclear }) => isUnclear) && !remotes.includes(null) &&
-    alts.every(({ data }) => isAddress(data)) &&
-    fit(verdicts, locals);
+  const isClear = !ourSets.some(({ isUnclear }) => isUnclear) && !remotes.includes(null) &&
+    alts.every(({ data }) => isAddress(data)) && fit(verdicts, locals);
+  const isWhole = isClear && said?.fingerprint.endsWith(`.${ourRules.length}`) === true;
   return {
     table,
     name,
@@ -61,6 +60,9 @@ export function findGate(
     hints: keysOf(names.hints),
     parts,
     rules: null,
+    declarations: new Map(
+      isClear ? ourSets.flatMap((set) => set.type === null ? [] : [[set.name, set.type]]) : [],
+    ),
   };
 }
 

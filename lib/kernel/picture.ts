@@ -320,7 +320,7 @@ function isWhole(gate: Gate | null): boolean {
 
 /** A gate whose rules are not to be relied on. */
 function spoilt(gate: Gate | null): Gate | null {
-  return gate === null ? null : { ...gate, fingerprint: "", rules: null };
+  return gate === null ? null : { ...gate, fingerprint: "", rules: null, declarations: new Map() };
 }
 
 function hasRoutes({ peers }: Settings): boolean {

@@ -18,7 +18,7 @@ export function planGate(
   if (gate === null) return { close: [], open: old === null ? [] : deleteGate(old).map(command) };
   const { table, name } = gate;
   const isThere = old?.fingerprint === gate.fingerprint && old.mark === gate.mark;
-  const there = isThere ? old.parts : commonPartsOf(old, gate);
+  const there = isThere ? old.parts : old === null ? NONE : commonParts(old, gate.rules);
   const names = gateNames(name);
   const stays = (set: GateSet) => there.has(names[set]);
   const { kept, leaving, coming, isReplaced } = sortRemotes(current, desired, stays("remotes"), now);
@@ -46,11 +46,6 @@ export function planGate(
       ...changeSets(guarded, gate),
     ],
   };
-}
-
-/** Names of the parts of the gate that stay under other rules. */
-function commonPartsOf(old: Gate | null, { rules }: DesiredGate): ReadonlySet<string> {
-  return old?.rules ? commonParts(old.rules, rules) : NONE;
 }
 
 /** Replaces the rules. @param there names of the parts that stay */

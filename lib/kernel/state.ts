@@ -114,6 +114,8 @@ export interface Gate extends Pick<GateRules, "table" | "name" | "mark" | "ip" |
   readonly parts: ReadonlySet<string>;
   /** What its rules follow from; null: this process did not make them, or somebody changed them. */
   readonly rules: GateRules | null;
+  /** How its sets and maps are declared, by name, where only that tells what can stay, and all in them can be read. */
+  readonly declarations: ReadonlyMap<string, string>;
 }
 
 /** A network device, as far as it matters to routes. */

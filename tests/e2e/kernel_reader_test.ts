@@ -48,8 +48,9 @@ async function printed(): Promise<ReturnType<typeof readListing>> {
 
 /** Without what is undefined; the elements of sets in order, and without the time that each has left. */
 function comparable({ nft, ...lists }: ReturnType<typeof readListing>): unknown {
-  const sets = nft!.sets.map(({ name, elements, isUnclear }) => ({
+  const sets = nft!.sets.map(({ name, type, elements, isUnclear }) => ({
     name,
+    type,
     isUnclear,
     elements: elements.map(({ key, data, expires }) => [key.join(" . "), data, expires !== null].join(" "))
       .sort(),

@@ -8,6 +8,16 @@ const TERMINAL = new URL("terminal.py", import.meta.url).pathname;
 
 const TOKEN = ["--auth-token", "open sesame"];
 
+/** Handles of the server's sets and maps by name, but for those that remember rates: each that is made gets another. */
+async function handles({ network }: Scenario): Promise<Map<string, string>> {
+  const listed = await network.must("server", ["nft", "-a", "list", "table", "ip", "ipipou"]);
+  const sets = listed.matchAll(/^\t(?:set|map) (\S+) \{ # handle (\d+)$/gm);
+  return new Map(
+    Array.from(sets, ([, name, handle]) => [name!, handle!] as const)
+      .filter(([name]) => !/^(places|limits|hinted)-/.test(name)),
+  );
+}
+
 Deno.test("a killed program leaves a working tunnel and a closed gate; the next run takes both over", async (t) => {
   await using scenario = await Scenario.create({ direct: true });
   const before = { server: await scenario.snapshot("server"), client: await scenario.snapshot("client") };
@@ -34,6 +44,18 @@ Deno.test("a killed program leaves a working tunnel and a closed gate; the next 
     assert.equal(await scenario.snapshot("client"), standing.client);
     await endUnharmed(flood);
   });
+  await t.step(
+    "a next run with other rules leaves the sets and maps that packets are looked up in",
+    async () => {
+      const parts = await handles(scenario);
+      assert.ok(parts.has("remotes-ipipou1") && parts.has("addresses-ipipou1"), [...parts.keys()].join());
+      await server.kill("SIGKILL");
+      server = await scenario.server(...TOKEN, "--no-nft-counter");
+      assert.doesNotMatch(await scenario.snapshot("server"), /counter/);
+      assert.deepEqual(await handles(scenario), parts);
+      await scenario.ping("client");
+    },
+  );
   await t.step(
     "after nft flush ruleset the next run shuts out strangers again, and admits the client",
     async () => {

@@ -121,7 +121,8 @@ function tableOf(
     sets: all(sets, parseSet).map((set, index) => {
       const found = all(elements[index % elements.length]!, (message) => parseElements(message, set)).flat();
       const readable = found.filter((element) => element !== null);
-      return { name: set.name, elements: readable, isUnclear: readable.length < found.length };
+      const isUnclear = readable.length < found.length;
+      return { name: set.name, type: set.type, elements: readable, isUnclear };
     }),
   };
 }

@@ -37,6 +37,7 @@ function left(
     hints: new Set<string>(),
     parts: new Set<string>(),
     rules: null,
+    declarations: new Map(),
   };
   const devices = Object.entries(tunnels).map(([name, [local, remote]]): [string, Tunnel] => [name, {
     name,

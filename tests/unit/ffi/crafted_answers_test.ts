@@ -151,14 +151,37 @@ Deno.test("parseSet() takes a set for a rule's own only if it has no name of its
       encoder.attribute(4, () => encoder.networkWord(NAME_TYPE << 6 | PORT_TYPE));
     }));
   assert.deepEqual(set(1), {
-    ...{ name: "s", isAnonymous: true, keyTypes: [NAME_TYPE, PORT_TYPE], dataType: undefined },
+    ...{ name: "s", isAnonymous: true, type: null, keyTypes: [NAME_TYPE, PORT_TYPE], dataType: undefined },
   });
   assert.equal(set(2)!.isAnonymous, false, "flags constant");
 });
 
+Deno.test("parseSet() tells how a set is declared, unless it is of a kind that no gate has", () => {
+  const typeOf = (flags: number, write: (encoder: NetlinkEncoder) => void = () => {}) =>
+    parseSet(message(0xa09, NFGENMSG, (encoder) => {
+      encoder.attribute(2, () => encoder.string("s"));
+      encoder.attribute(3, () => encoder.networkWord(flags));
+      encoder.attribute(4, () => encoder.networkWord(NAME_TYPE << 6 | PORT_TYPE));
+      write(encoder);
+    }))!.type;
+  const declared = "type ifname . inet_service;";
+  assert.equal(typeOf(0), declared);
+  assert.equal(typeOf(0x88), declared, "a map without data, of keys with several parts");
+  assert.equal(typeOf(0x04), `${declared} flags interval;`);
+  assert.equal(typeOf(0x10), `${declared} flags timeout;`);
+  for (const flags of [0x01, 0x02, 0x20, 0x14, 0x40]) assert.equal(typeOf(flags), null, `${flags}`);
+  const dataOf = (type: number) => typeOf(0x08, (it) => it.attribute(6, () => it.networkWord(type)));
+  assert.equal(dataOf(7), "type ifname . inet_service : ipv4_addr;");
+  assert.equal(dataOf(0xffffff00), "type ifname . inet_service : verdict;");
+  assert.equal(dataOf(5), null);
+  const size = typeOf(0, (it) => it.nested(9, () => it.attribute(1, () => it.networkWord(9))));
+  const timeout = typeOf(0x10, (it) => it.attribute(11, () => it.networkLong(1000)));
+  assert.deepEqual([size, timeout], [null, null]);
+});
+
 Deno.test("parseElements() reads no ends of intervals, and no names that have no place in a command", () => {
   const read = (type: number, flags: number | null, key: (encoder: NetlinkEncoder) => void) => {
-    const set = { name: "s", isAnonymous: false, keyTypes: [type], dataType: undefined };
+    const set = { name: "s", isAnonymous: false, type: null, keyTypes: [type], dataType: undefined };
     const elements = parseElements(
       message(0xa0c, NFGENMSG, (encoder) => {
         encoder.nested(3, () =>

@@ -195,6 +195,13 @@ Deno.test("parseSet() and parseElements() read elements as nft prints them, also
       .map((element) => element && [element.key.join(" . "), element.data, element.expires] as const);
   };
   assert.deepEqual(sets.filter(({ isAnonymous }) => isAnonymous).map(({ name }) => name), ["__set0"]);
+  const place = "type ipv4_addr . inet_service . inet_service";
+  const types = new Map(sets.map(({ name, type }) => [name, type]));
+  assert.equal(types.get("remotes-p0"), `${place} : verdict; flags timeout;`);
+  assert.equal(types.get("locals-p0"), `${place} : ipv4_addr; flags timeout;`);
+  assert.equal(types.get("addresses-p0"), "type ipv4_addr;");
+  assert.equal(types.get("devices-p0"), "type ifname;");
+  assert.equal(types.get("sources-p0"), "type ifname . ipv4_addr; flags interval;");
   const sorted = (name: string, datagram: Uint8Array) =>
     elementsOf(name, datagram).sort().map((element) => element?.slice(0, 2));
   assert.deepEqual(sorted("remotes-p0", samples.ELEMENTS_REMOTES), [

@@ -97,21 +97,54 @@ Deno.test("planTransition() leaves the maps alone that other rules have, too, wi
   assert.deepEqual(instance.rest(UNCOUNTED), []);
 });
 
-Deno.test("planTransition() makes a gate anew that others changed", () => {
+/** Names of the sets and maps that are made anew. */
+function renewed(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => /^delete (?:set|map) ip ipipou (\w+)-p0$/.exec(line)?.[1] ?? []).sort();
+}
+
+Deno.test("planTransition() leaves sets and maps alone that a killed run left under other rules, or others changed", () => {
   const instance = new Instance();
   instance.change(HUB, BOTH);
-  instance.kernel.nft(["add rule ip ipipou input-p0 accept"]);
-  const { open } = instance.change(UNCOUNTED, BOTH);
-  assert.ok(open.includes("delete map ip ipipou remotes-p0"));
-  assert.deepEqual(instance.rest(UNCOUNTED), []);
+  const next = new Instance(instance.kernel);
+  const { close, ip, open } = next.change(UNCOUNTED, BOTH);
+  assert.deepEqual([close, ip], [[], []]);
+  assert.deepEqual(renewed(open), ["limits", "places"]);
+  assert.ok(!open.some((line) => / element /.test(line)));
+  assert.deepEqual(next.rest(UNCOUNTED), []);
+  next.kernel.nft(["add rule ip ipipou input-p0 accept"]);
+  assert.deepEqual(renewed(next.change(UNCOUNTED, BOTH).open), ["limits", "places"]);
+  assert.deepEqual(next.rest(UNCOUNTED), []);
+});
+
+Deno.test("planTransition() makes a set anew that is declared in another way", () => {
+  for (const type of ["ipv4_addr . inet_service; ", "ipv4_addr; flags timeout; ", "ipv4_addr; size 9; "]) {
+    const instance = new Instance();
+    instance.change(HUB, BOTH);
+    const chains = [...instance.kernel.tables.get("ipipou")!.chains.keys()];
+    instance.kernel.nft([
+      ...chains.map((chain) => `flush chain ip ipipou ${chain}`),
+      "delete set ip ipipou alts-p0",
+      `add set ip ipipou alts-p0 { type ${type}}`,
+    ]);
+    assert.deepEqual(renewed(instance.change(HUB, BOTH).open), ["alts", "limits", "places"], type);
+    assert.deepEqual(instance.rest(HUB), []);
+  }
+});
+
+Deno.test("planTransition() makes all anew where some element is not of ours", () => {
+  const instance = new Instance();
+  instance.change(HUB, BOTH);
+  const foreign = "add element ip ipipou remotes-p0 { 203.0.113.1 . 1 . 1 : drop }";
+  instance.kernel.nft([foreign, "add rule ip ipipou input-p0 accept"]);
+  assert.ok(renewed(instance.change(HUB, BOTH).open).includes("remotes"));
+  assert.deepEqual(instance.rest(HUB), []);
 });
 
 Deno.test("planTransition() begins the memory of rates anew with other rules", () => {
   const instance = new Instance();
   instance.change(HUB, BOTH, { hints: HINTS });
   const { open } = instance.change(UNCOUNTED, BOTH, { hints: HINTS });
-  const renewed = open.flatMap((line) => /^delete set ip ipipou (\w+)-p0$/.exec(line)?.[1] ?? []).sort();
-  assert.deepEqual(renewed, ["hinted", "hints", "limits", "places"]);
+  assert.deepEqual(renewed(open), ["hinted", "hints", "limits", "places"]);
   assert.deepEqual(instance.rest(UNCOUNTED), []);
 });
 

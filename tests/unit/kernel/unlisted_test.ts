@@ -50,6 +50,7 @@ const GATE: Gate = {
   hints: new Set(),
   parts: new Set(),
   rules: null,
+  declarations: new Map(),
 };
 
 /** A hub with these listed FOU ports. */

@@ -1,11 +1,11 @@
 import { constants } from "node:os";
 import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
-import { type Libc, MSG_DONTWAIT } from "./libc.ts";
+import { type Libc, MSG_DONTWAIT, MSG_TRUNC } from "./libc.ts";
 
-/** Bytes of struct mmsghdr and struct iovec, and where fields are in the first: msg_iov, msg_iovlen, msg_len. */
+/** Bytes of struct mmsghdr and struct iovec, and where fields are in the first: msg_iov, msg_iovlen, msg_flags, msg_len. */
 const MMSGHDR = 64;
 const IOVEC = 16;
-const [MSG_IOV, MSG_IOVLEN, MSG_LEN] = [16, 24, 56];
+const [MSG_IOV, MSG_IOVLEN, MSG_FLAGS, MSG_LEN] = [16, 24, 48, 56];
 
 /** Reads up to so many datagrams at once. What was read is good until the next time. */
 export class DatagramBatch {
@@ -47,6 +47,11 @@ export class DatagramBatch {
       read.push(this.#bytes.subarray(start, start + length));
     }
     return read;
+  }
+
+  /** Whether a datagram that was read last was longer than it may be. @param index among those */
+  isTruncated(index: number): boolean {
+    return (this.#view.getUint32(index * MMSGHDR + MSG_FLAGS, IS_LITTLE_ENDIAN) & MSG_TRUNC) !== 0;
   }
 
   #setLong(offset: number, value: bigint): void {

@@ -73,7 +73,7 @@ export class Asker {
   /** The messages of the next datagram that answer the request. Others may send to our socket, too. */
   #receive(): Message[] {
     const datagram = this.#receiveFromKernel();
-    const messages = [...messagesIn(datagram)];
+    const messages = messagesIn(datagram);
     if (messages.includes(null)) throw this.#protocolError();
     return messages.filter((message) => message?.sequence === this.#sequence) as Message[];
   }

@@ -20,7 +20,7 @@ export interface Answer {
 
 /** Reads a datagram of answers. What is none is left out. */
 export function readAnswers(datagram: Uint8Array): Answer[] {
-  return [...messagesIn(datagram)].flatMap((message) => (message && parseAnswer(message)) ?? []);
+  return messagesIn(datagram).flatMap((message) => (message && parseAnswer(message)) ?? []);
 }
 
 /** Reads an answer. @returns null: it is none */

@@ -17,22 +17,27 @@ export interface Message {
   readonly body: DataView;
 }
 
-/** Yields the messages of a datagram, and null for a remainder that is no message. */
-export function* messagesIn(datagram: Uint8Array): Generator<Message | null, void, void> {
+/** The messages of a datagram, and null for a remainder that is no message. */
+export function messagesIn(datagram: Uint8Array): (Message | null)[] {
   const { buffer, byteOffset, byteLength } = datagram;
   const view = new DataView(buffer, byteOffset, byteLength);
+  const messages: (Message | null)[] = [];
   let offset = 0;
   do {
     const length = offset + HEADER <= byteLength ? view.getUint32(offset, IS_LITTLE_ENDIAN) : 0;
-    if (length < HEADER || offset + length > byteLength) return yield null;
-    yield {
+    if (length < HEADER || offset + length > byteLength) {
+      messages.push(null);
+      break;
+    }
+    messages.push({
       type: view.getUint16(offset + 4, IS_LITTLE_ENDIAN),
       flags: view.getUint16(offset + 6, IS_LITTLE_ENDIAN),
       sequence: view.getUint32(offset + 8, IS_LITTLE_ENDIAN),
       body: new DataView(buffer, byteOffset + offset + HEADER, length - HEADER),
-    };
+    });
     offset += align(length);
   } while (offset < byteLength);
+  return messages;
 }
 
 /** Views bytes as they are in memory. */
@@ -42,5 +47,5 @@ export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView
 
 /** Rounds a length up to where the next message or attribute begins. */
 export function align(length: number): number {
-  return Math.ceil(length / 4) * 4;
+  return (length + 3) & ~3;
 }

@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import type { KernelChange, KernelNews, TableChange } from "../lib/kernel_ports.ts";
 import { EXIT, IpipouError } from "../lib/errors.ts";
+import { DatagramBatch } from "./datagram_batch.ts";
 import { NETLINK, openNetlink, setIntOption, SO_RCVBUFFORCE, SOL_SOCKET } from "./descriptors.ts";
-import { Libc, MSG_TRUNC } from "./libc.ts";
+import { Libc } from "./libc.ts";
 import { parseRouteNews } from "./route_news.ts";
 import { SysError } from "./sys_error.ts";
 import { parseTableNews, tableName } from "./table_news.ts";
@@ -21,6 +22,9 @@ const ROOM = 64 * 1024;
 const ROOM_FOR_COMMAND = 8 * 1024;
 /** Bytes of the nftables socket's receive buffer. The kernel doubles it; a transaction for 4,096 peers takes 1.5 MB. */
 const NFT_ROOM = 8 * 1024 * 1024;
+/** Datagrams that are read at once. Those of nftables take up to 8 KiB; of a device mostly 2. */
+const MOST_DATAGRAMS = 8;
+const LONGEST_DATAGRAM = 16 * 1024;
 
 /**
  * Reads what the kernel multicasts about devices, IPv4 addresses and routes, and about one nftables table, in the
@@ -35,8 +39,7 @@ export class NetlinkNews implements KernelNews {
   #room = ROOM;
   /** What the part read so far of an unfinished nftables transaction touched of the table; null: nothing. */
   #touched: TableChange | null = null;
-  /** Holds any datagram: those of nftables take up to 8 KiB, an attribute of a device or route up to 64 KiB. */
-  readonly #buffer = new Uint8Array(128 * 1024);
+  readonly #batch = new DatagramBatch(MOST_DATAGRAMS, LONGEST_DATAGRAM);
 
   /**
    * @param table the nftables table (family ip) to watch; null: none, which needs no privileges
@@ -122,21 +125,22 @@ export class NetlinkNews implements KernelNews {
   #drain(name: string, fd: number, parse: (datagram: Uint8Array) => readonly KernelChange[]): KernelChange[] {
     const changes: KernelChange[] = [];
     while (true) {
-      const datagram = this.#receive(name, fd);
-      if (datagram === null) return changes;
-      if (datagram === "lost") changes.push({ kind: "unknown" });
-      else changes.push(...parse(datagram));
+      const datagrams = this.#receive(name, fd);
+      if (datagrams.length === 0) return changes;
+      for (const datagram of datagrams) {
+        if (datagram === "lost") changes.push({ kind: "unknown" });
+        else changes.push(...parse(datagram));
+      }
     }
   }
 
-  /** The next datagram; null: there is none now; "lost": it did not fit into our buffer, or some into the kernel's. */
-  #receive(name: string, fd: number): Uint8Array | "lost" | null {
+  /** The next datagrams; none: there is none now; "lost": it did not fit into our buffer, or some into the kernel's. */
+  #receive(name: string, fd: number): (Uint8Array | "lost")[] {
     try {
-      const length = this.#libc.receive(`read ${name}`, fd, this.#buffer, MSG_TRUNC);
-      if (length === null) return null;
-      return length > this.#buffer.length ? "lost" : this.#buffer.subarray(0, length);
+      return this.#batch.receive(this.#libc, `read ${name}`, fd)
+        .map((datagram, index) => this.#batch.isTruncated(index) ? "lost" : datagram);
     } catch (error) {
-      if (error instanceof SysError && error.errno === constants.errno.ENOBUFS) return "lost";
+      if (error instanceof SysError && error.errno === constants.errno.ENOBUFS) return ["lost"];
       throw error;
     }
   }

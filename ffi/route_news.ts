@@ -13,10 +13,7 @@ const UNKNOWN: KernelChange = { kind: "unknown" };
  * @returns one change for each message, "unknown" for what cannot be read; never empty
  */
 export function parseRouteNews(datagram: Uint8Array): KernelChange[] {
-  return Array.from(
-    messagesIn(datagram),
-    (message) => message === null ? UNKNOWN : parseRouteMessage(message),
-  );
+  return messagesIn(datagram).map((message) => message === null ? UNKNOWN : parseRouteMessage(message));
 }
 
 function parseRouteMessage({ type, body }: Message): KernelChange {
@@ -65,11 +62,9 @@ function deviceChange(body: DataView, fields: Attributes, name: string, isGone: 
 
 /** The outer endpoints and header of a FOU tunnel; "" for other devices. */
 function outerEnds(tunnel: Attributes): string {
-  const ends = ([["local", "encapSport"], ["remote", "encapDport"]] as const).map(([ip, port]) => (
-    [tunnel.ip(IPTUN[ip]), tunnel.port(IPTUN[port])] as const
-  ));
-  if (ends.flat().includes(undefined)) return "";
+  const endOf = (ip: number, port: number) => `${tunnel.ip(ip)}:${tunnel.port(port)}`;
+  const ends = `${endOf(IPTUN.local, IPTUN.encapSport)} ${endOf(IPTUN.remote, IPTUN.encapDport)}`;
+  if (ends.includes("undefined")) return "";
   const byte = (type: number) => tunnel.byte(type) ?? 0;
-  const header = outerHeader(byte(IPTUN.ttl), byte(IPTUN.tos), byte(IPTUN.pmtudisc) !== 0);
-  return [...ends.map(([ip, port]) => `${ip}:${port}`), header].join(" ");
+  return `${ends} ${outerHeader(byte(IPTUN.ttl), byte(IPTUN.tos), byte(IPTUN.pmtudisc) !== 0)}`;
 }

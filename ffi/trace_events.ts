@@ -24,7 +24,7 @@ const FAMILIES: Readonly<Record<number, string>> = {
 
 /** Reads a datagram of NETLINK_NETFILTER's group for traces. What cannot be read is left out. */
 export function parseTrace(datagram: Uint8Array): TraceEvent[] {
-  return [...messagesIn(datagram)].flatMap((message) => (message && readEvent(message)) ?? []);
+  return messagesIn(datagram).flatMap((message) => (message && readEvent(message)) ?? []);
 }
 
 function readEvent({ type, body }: Message): TraceEvent | null {

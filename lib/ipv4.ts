@@ -3,14 +3,20 @@ const QUAD_REGEXP = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[
 
 /** Reads a dotted quad (four decimal bytes, no leading zeros) as a number; null: it is none. */
 export function parseIpv4(text: string): number | null {
-  const bytes = QUAD_REGEXP.exec(text)?.slice(1).map(Number);
-  if (bytes === undefined || bytes.some((byte) => byte > 255)) return null;
-  return bytes.reduce((address, byte) => address * 256 + byte, 0);
+  const match = QUAD_REGEXP.exec(text);
+  if (match === null) return null;
+  let address = 0;
+  for (let part = 1; part <= 4; part++) {
+    const byte = Number(match[part]);
+    if (byte > 255) return null;
+    address = address * 256 + byte;
+  }
+  return address;
 }
 
 /** Formats an address, a whole number from 0 to 2^32 - 1, as a dotted quad. */
 export function formatIpv4(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
+  return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
 }
 
 /** Adds `count` to an address; null when the result or `text` is no address. */

@@ -86,8 +86,8 @@ export function buildUdpPacket({ source, destination, payload }: Datagram, ttl: 
   view.setUint16(IP_HEADER_LENGTH + 2, destination.port);
   view.setUint16(IP_HEADER_LENGTH + 4, udpLength);
   packet.set(payload, IP_HEADER_LENGTH + UDP_HEADER_LENGTH);
-  const pseudoHeader = [...packet.subarray(12, 20), 0, UDP_PROTOCOL, udpLength >> 8, udpLength & 0xff];
-  const checksum = internetChecksum([...pseudoHeader, ...packet.subarray(IP_HEADER_LENGTH)]);
+  // The pseudo header has both addresses, which precede the UDP header here, its protocol and its length.
+  const checksum = internetChecksum(packet.subarray(12), UDP_PROTOCOL + udpLength);
   view.setUint16(IP_HEADER_LENGTH + 6, checksum === 0 ? 0xffff : checksum);
   return packet;
 }
@@ -110,7 +110,7 @@ export function buildPing(
   if (length !== null) packet[6] = DONT_FRAGMENT;
   packet.set([ECHO_REQUEST], IP_HEADER_LENGTH);
   packet.set(id, IP_HEADER_LENGTH + 4);
-  const checksum = internetChecksum([...packet.subarray(IP_HEADER_LENGTH)]);
+  const checksum = internetChecksum(packet.subarray(IP_HEADER_LENGTH));
   new DataView(packet.buffer).setUint16(IP_HEADER_LENGTH + 2, checksum);
   return packet;
 }
@@ -134,9 +134,9 @@ function buildIpPacket(
   return packet;
 }
 
-/** The Internet checksum of RFC 1071. */
-function internetChecksum(bytes: readonly number[]): number {
-  let sum = 0;
+/** The Internet checksum of RFC 1071. @param more a number to add */
+function internetChecksum(bytes: Uint8Array, more = 0): number {
+  let sum = more;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return ~sum & 0xffff;

@@ -1,11 +1,12 @@
 // Reads a real kernel's notifications of changes in a network namespace. Needs root and a kernel with nftables: the
-import { EXIT } from "../../lib/errors.ts";
 // lab, or a disposable machine.
 import assert from "node:assert/strict";
+import { EXIT } from "../../lib/errors.ts";
 import { NetlinkNews } from "../../ffi/netlink_news.ts";
 import type { DeviceChange, KernelChange } from "../../lib/kernel_ports.ts";
 import { must } from "../../tools/command.ts";
 import { CAP_NET_ADMIN, enter, run, soon, withoutCapability } from "./link.ts";
+import { loadModules } from "./modules.ts";
 
 const NAMESPACE = `${crypto.randomUUID().slice(0, 4)}-news`;
 const DEVICE = "news0";
@@ -74,7 +75,10 @@ function assertTold(news: NetlinkNews, ...expected: readonly KernelChange[]): vo
   assert.ok(changes.every(({ kind }) => kind !== "unknown" && kind !== "table"));
 }
 
-Deno.test.beforeAll(() => run(`ip netns add ${NAMESPACE}`));
+Deno.test.beforeAll(async () => {
+  await loadModules();
+  await run(`ip netns add ${NAMESPACE}`);
+});
 Deno.test.afterAll(() => run(`ip netns delete ${NAMESPACE}`));
 
 Deno.test("changes() reports devices, addresses and routes that are added, changed and deleted", async () => {

@@ -89,7 +89,7 @@ function assertSound(observed: Observed): void {
 }
 
 const all = <T>(datagram: Uint8Array, parse: (message: Message) => T | null): T[] =>
-  [...messagesIn(datagram)].flatMap((message) => (message && parse(message)) ?? []);
+  messagesIn(datagram).flatMap((message) => (message && parse(message)) ?? []);
 /** An answer as it was, or with changes. */
 const answer = (...datagrams: readonly Uint8Array[]) =>
   fc.oneof(

@@ -19,7 +19,7 @@ const NAME_TYPE = 41;
 function message(type: number, header: readonly number[], write: (encoder: NetlinkEncoder) => void): Message {
   const encoder = new NetlinkEncoder();
   encoder.message({ type, flags: 0, sequence: 0 }, header, () => write(encoder));
-  return [...messagesIn(encoder.bytes)][0]!;
+  return messagesIn(encoder.bytes)[0]!;
 }
 
 function link(write: (encoder: NetlinkEncoder) => void) {

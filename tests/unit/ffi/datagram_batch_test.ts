@@ -28,7 +28,7 @@ Deno.test("DatagramBatch reads what there is, in order, and as much as it holds 
   sendToKernel(libc, "ask for none", fd, linkRequest("none"));
   sendToKernel(libc, "ask for lo", fd, linkRequest("lo"));
   const types = batch.receive(libc, "read lo", fd).flatMap((datagram) =>
-    [...messagesIn(datagram)].map((message) => message?.type)
+    messagesIn(datagram).map((message) => message?.type)
   );
   assert.deepEqual(types, [2, 16], "NLMSG_ERROR and RTM_NEWLINK");
 });
@@ -37,9 +37,14 @@ Deno.test("DatagramBatch truncates a datagram that is too long, and touches no o
   using libc = new Libc();
   using resources = new DisposableStack();
   const fd = answered(libc, 2, resources);
-  const datagrams = new DatagramBatch(2, 100).receive(libc, "read lo", fd);
+  const batch = new DatagramBatch(3, 100);
+  const datagrams = batch.receive(libc, "read lo", fd);
   assert.deepEqual(datagrams.map(({ length }) => length), [100, 100]);
-  for (const datagram of datagrams) assert.deepEqual([...messagesIn(datagram)], [null]);
+  for (const datagram of datagrams) assert.deepEqual(messagesIn(datagram), [null]);
+  assert.deepEqual([batch.isTruncated(0), batch.isTruncated(1)], [true, true]);
+  sendToKernel(libc, "ask for none", fd, linkRequest("none"));
+  assert.equal(batch.receive(libc, "read lo", fd).length, 1);
+  assert.equal(batch.isTruncated(0), false);
 });
 
 Deno.test("DatagramBatch reports a failure", () => {

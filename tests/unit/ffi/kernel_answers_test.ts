@@ -15,7 +15,7 @@ import * as samples from "./kernel_samples.ts";
 
 /** What was read of each message that can be read. */
 function all<T>(datagram: Uint8Array, parse: (message: Message) => T | null): T[] {
-  return [...messagesIn(datagram)].map((message) => parse(message!)).filter((item) => item !== null);
+  return messagesIn(datagram).map((message) => parse(message!)).filter((item) => item !== null);
 }
 
 /** Without what is undefined. */

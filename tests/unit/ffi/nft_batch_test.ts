@@ -33,7 +33,7 @@ function countIn({ body }: Message): number {
 
 Deno.test("encodeBatch() puts as many elements into a message as an attribute holds, all in one transaction", () => {
   const { bytes, requests } = encodeBatch([request(1), request(5_000), request(2)], 100);
-  const messages = [...messagesIn(bytes)] as Message[];
+  const messages = messagesIn(bytes) as Message[];
   assert.ok(!messages.includes(null as never));
   assert.deepEqual([messages[0]!.type, messages.at(-1)!.type], [BEGIN, END]);
   const between = messages.slice(1, -1);

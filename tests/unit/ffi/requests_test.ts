@@ -185,7 +185,7 @@ function essence(line: string, body: Uint8Array): string[] {
 for (const [at, { line, type, flags, body }] of CAPTURED.entries()) {
   const request = REQUESTS[at]!;
   Deno.test(`a request is what a program sends: ${line}`, () => {
-    const messages = [...messagesIn(encode(request))] as Message[];
+    const messages = messagesIn(encode(request)) as Message[];
     const message = messages.length === 1 ? messages[0]! : messages[1]!;
     const { buffer, byteOffset, byteLength } = message.body;
     const ours = new Uint8Array(buffer, byteOffset, byteLength);

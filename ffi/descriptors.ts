@@ -1,3 +1,4 @@
+import { parseIpv4 } from "../lib/ipv4.ts";
 import type { Libc } from "./libc.ts";
 
 /** Constants of the C headers, under their names there; Linux has the same on x86-64 and AArch64, but for one. */
@@ -77,14 +78,14 @@ export function bindToDevice(libc: Libc, action: string, fd: number, device: str
 }
 
 /** A struct sockaddr_in. @throws {TypeError} when `ip` is no IPv4 address */
-export function socketAddress(libc: Libc, ip: string, port: number): Uint8Array<ArrayBuffer> {
+export function socketAddress(ip: string, port: number): Uint8Array<ArrayBuffer> {
+  const number = parseIpv4(ip);
+  if (number === null) throw new TypeError(`Cannot use ${ip} as it is no IPv4 address`);
   const address = new Uint8Array(16); // family, port, address, padding
-  new Uint16Array(address.buffer)[0] = AF_INET;
-  new DataView(address.buffer).setUint16(2, port);
-  const text = new TextEncoder().encode(`${ip}\0`);
-  if (libc.symbols.inet_pton(AF_INET, text, address.subarray(4)) !== 1) {
-    throw new TypeError(`Cannot use ${ip} as it is no IPv4 address`);
-  }
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_INET, IS_LITTLE_ENDIAN);
+  view.setUint16(2, port);
+  view.setUint32(4, number);
   return address;
 }
 

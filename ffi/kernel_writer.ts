@@ -10,11 +10,13 @@ import {
   SOL_NETLINK,
   SOL_SOCKET,
 } from "./descriptors.ts";
+import { DatagramBatch } from "./datagram_batch.ts";
 import { familyRequest, fouChange, parseFamily } from "./fou_messages.ts";
 import { Libc } from "./libc.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
 import { type Answer, readAnswers } from "./netlink_answers.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
+import { joined } from "./netlink_encoding.ts";
 import { linkRequest } from "./netlink_requests.ts";
 import { encodeBatch } from "./nft_batch.ts";
 import { addressChange, linkChange, localRouteChange, newLink, routeChange } from "./object_requests.ts";
@@ -32,6 +34,20 @@ const ROOM = 1024 * 1024;
 const OVERHEAD = 4096;
 const ANSWER_LENGTH = 64 * 1024;
 const SEQUENCES = 2 ** 32;
+/** Changes that are sent together, so that the answers to all of them have room. */
+const MOST_CHANGES = 64;
+/** Answers that are read together, and the bytes of the longest: it may have the request and what the kernel says. */
+const MOST_ANSWERS = 16;
+const LONGEST_ANSWER = 4096;
+
+/** A change on its way to the kernel. */
+interface Change {
+  /** Its index in what was asked for. */
+  readonly at: number;
+  readonly protocol: number;
+  readonly sequence: number;
+  readonly message: Uint8Array<ArrayBuffer>;
+}
 
 /** The kernel's answer to something that a request needs: it cannot be sent. */
 class Missing extends Error {}
@@ -47,6 +63,7 @@ export class NetlinkWriter implements KernelWriter {
   readonly #sockets = new Map<number, number>();
   /** Of the latest answer. */
   readonly #buffer = new Uint8Array(ANSWER_LENGTH);
+  readonly #answers = new DatagramBatch(MOST_ANSWERS, LONGEST_ANSWER);
   #sequence = 1;
   /** Bytes that a batch may have. */
   #longestBatch = 0;
@@ -63,30 +80,37 @@ export class NetlinkWriter implements KernelWriter {
     }
   }
 
-  change(request: ObjectRequest): string | null {
-    try {
-      const sequence = this.#nextSequence();
-      const indexOf = (device: string) => this.#findIndex(device);
-      switch (request.kind) {
-        case "new link":
-          return this.#tell(NETLINK.route, newLink(request, indexOf, sequence), sequence);
-        case "route":
-          return this.#tell(NETLINK.route, routeChange(request, indexOf, sequence), sequence);
-        case "link":
-          return this.#tell(NETLINK.route, linkChange(request, indexOf, sequence), sequence);
-        case "address":
-          return this.#tell(NETLINK.route, addressChange(request, indexOf, sequence), sequence);
-        case "local route":
-          return this.#tell(NETLINK.route, localRouteChange(request, indexOf, sequence), sequence);
-        case "fou": {
-          const message = fouChange(request, this.#findFouFamily(), indexOf, sequence);
-          return this.#tell(NETLINK.generic, message, sequence);
-        }
+  change(requests: readonly ObjectRequest[]): (string | null)[] {
+    const said: (string | null)[] = requests.map(() => null);
+    const indexes = new Map<string, number>();
+    let batch: Change[] = [];
+    const send = () => {
+      if (batch.length > 0) this.#tell(batch, said);
+      batch = [];
+    };
+    const indexOf = (device: string) => {
+      const known = indexes.get(device);
+      if (known !== undefined) return known;
+      // It may be one that they make.
+      send();
+      const index = this.#findIndex(device);
+      indexes.set(device, index);
+      return index;
+    };
+    for (const [at, request] of requests.entries()) {
+      const protocol = request.kind === "fou" ? NETLINK.generic : NETLINK.route;
+      if (batch.length === MOST_CHANGES || batch.some((change) => change.protocol !== protocol)) send();
+      try {
+        const sequence = this.#nextSequence();
+        const message = this.#encode(request, sequence, indexOf);
+        batch.push({ at, protocol, sequence, message });
+      } catch (error) {
+        if (!(error instanceof Missing)) throw error;
+        said[at] = error.message;
       }
-    } catch (error) {
-      if (error instanceof Missing) return error.message;
-      throw error;
     }
+    send();
+    return said;
   }
 
   transact(requests: readonly ElementsRequest[]): TransactionRefusal[] {
@@ -111,10 +135,53 @@ export class NetlinkWriter implements KernelWriter {
     this.#resources.dispose();
   }
 
-  #tell(protocol: number, message: Uint8Array<ArrayBuffer>, sequence: number): string | null {
-    const answer = this.#ask(protocol, message, readAnswers).find((answer) => answer.sequence === sequence);
-    if (answer === undefined) throw this.#noAnswer();
-    return answer.errno === 0 ? null : this.#describe(answer);
+  #encode(
+    request: ObjectRequest,
+    sequence: number,
+    indexOf: (device: string) => number,
+  ): Uint8Array<ArrayBuffer> {
+    switch (request.kind) {
+      case "new link":
+        return newLink(request, indexOf, sequence);
+      case "route":
+        return routeChange(request, indexOf, sequence);
+      case "link":
+        return linkChange(request, indexOf, sequence);
+      case "address":
+        return addressChange(request, indexOf, sequence);
+      case "local route":
+        return localRouteChange(request, indexOf, sequence);
+      case "fou":
+        return fouChange(request, this.#findFouFamily(), indexOf, sequence);
+    }
+  }
+
+  /** Sends changes, and reads the answer to each. @param said gets why the kernel refused it */
+  #tell(changes: readonly Change[], said: (string | null)[]): void {
+    const fd = this.#socket(changes[0]!.protocol);
+    sendToKernel(this.#libc, `ask for ${NAME}`, fd, joined(changes.map(({ message }) => message)));
+    const waiting = new Map(changes.map(({ at, sequence }) => [sequence, at]));
+    while (waiting.size > 0) {
+      const answers = this.#receive(fd);
+      if (answers.length === 0) throw this.#noAnswer();
+      for (const answer of answers) {
+        const at = waiting.get(answer.sequence);
+        if (at === undefined) continue;
+        waiting.delete(answer.sequence);
+        if (answer.errno !== 0) said[at] = this.#describe(answer);
+      }
+    }
+  }
+
+  /** The next answers. After a failure none is left, as it would pass for that to the next request. */
+  #receive(fd: number): Answer[] {
+    const action = `read the answer to ${NAME}`;
+    try {
+      return this.#answers.receive(this.#libc, action, fd).flatMap(readAnswers);
+    } catch (error) {
+      while (this.#answers.receive(this.#libc, action, fd).length > 0);
+      throw error;
+    }
   }
 
   #findIndex(device: string): number {
@@ -136,8 +203,7 @@ export class NetlinkWriter implements KernelWriter {
     request: Uint8Array<ArrayBuffer>,
     parse: (message: Message) => T | null,
   ): T | null {
-    const read = (datagram: Uint8Array) =>
-      [...messagesIn(datagram)].map((message) => message && parse(message));
+    const read = (datagram: Uint8Array) => messagesIn(datagram).map((message) => message && parse(message));
     const [found = null] = this.#ask(protocol, request, read);
     return found;
   }

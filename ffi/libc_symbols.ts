@@ -57,14 +57,6 @@ export const LIBC_SYMBOLS = {
     ],
     result: "i32",
   },
-  inet_pton: {
-    parameters: [
-      "i32", // int af
-      "buffer", // const char *src
-      "buffer", // void *dst
-    ],
-    result: "i32",
-  },
   sendto: {
     parameters: [
       "i32", // int sockfd

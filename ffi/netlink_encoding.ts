@@ -14,6 +14,7 @@ export const NLM_F = {
 /** Says that an attribute consists of others. */
 const NLA_F_NESTED = 0x8000;
 const FIRST_CAPACITY = 512;
+const ENCODER = new TextEncoder();
 
 interface MessageHead {
   readonly type: number;
@@ -24,22 +25,35 @@ interface MessageHead {
 }
 
 /**
- * Encodes a request whose answer is read before another one is sent.
+ * Encodes a request.
  *
  * @param type of the message
  * @param flags of struct nlmsghdr besides NLM_F_REQUEST
  * @param header what follows struct nlmsghdr; a multiple of 4 bytes
  * @param writeBody writes the attributes
+ * @param sequence by which its answer is known, where several are sent before it is read
  */
 export function makeRequest(
   type: number,
   flags: number,
   header: Uint8Array | readonly number[],
   writeBody: (encoder: NetlinkEncoder) => void = () => {},
+  sequence = 0,
 ): Uint8Array<ArrayBuffer> {
   const encoder = new NetlinkEncoder();
-  const head = { type, flags: NLM_F.request | flags, sequence: 0 };
+  const head = { type, flags: NLM_F.request | flags, sequence };
   return encoder.message(head, header, () => writeBody(encoder)).bytes;
+}
+
+/** Messages in one datagram, which the kernel takes one after the other. */
+export function joined(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const datagram = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const message of messages) {
+    datagram.set(message, offset);
+    offset += message.length;
+  }
+  return datagram;
 }
 
 /** Writes netlink messages one after the other, into one buffer, as a hub may have thousands of elements to change. */
@@ -146,7 +160,7 @@ export class NetlinkEncoder {
 
   /** A text without a NUL. */
   text(value: string): void {
-    this.raw(new TextEncoder().encode(value));
+    this.raw(ENCODER.encode(value));
   }
 
   /** A text with the NUL that ends it. */

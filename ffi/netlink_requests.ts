@@ -7,7 +7,7 @@ const RTM_F_FIB_MATCH = 0x2000;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
 /** What to find a route for. */
-interface RouteQuery {
+export interface RouteRequest {
   /** IPv4 address. */
   readonly destination: string;
   /** Own IPv4 address; null: the kernel chooses one. */
@@ -49,13 +49,13 @@ export function routesRequest(): Uint8Array<ArrayBuffer> {
 }
 
 /** Asks for the route that the kernel would send by, with what it has learned of the path. */
-export function routeRequest(query: RouteQuery): Uint8Array<ArrayBuffer> {
-  return makeRouteRequest(query, 0);
+export function routeRequest(query: RouteRequest): Uint8Array<ArrayBuffer> {
+  return makeRouteRequest(query, 0, 0);
 }
 
-/** Asks for a route as it is in the table; fails where there is none. */
-export function tableRequest(query: RouteQuery): Uint8Array<ArrayBuffer> {
-  return makeRouteRequest(query, RTM_F_FIB_MATCH);
+/** Asks for a route as it is in the table; fails where there is none. @param sequence by which the answer is known */
+export function tableRequest(query: RouteRequest, sequence = 0): Uint8Array<ArrayBuffer> {
+  return makeRouteRequest(query, RTM_F_FIB_MATCH, sequence);
 }
 
 /** Asks for all IPv4 routing rules. */
@@ -66,8 +66,9 @@ export function rulesRequest(): Uint8Array<ArrayBuffer> {
 }
 
 function makeRouteRequest(
-  { destination, source, device, mark }: RouteQuery,
+  { destination, source, device, mark }: RouteRequest,
   flags: number,
+  sequence: number,
 ): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(ROUTE.size);
   header.set([AF_INET, 32, source === null ? 0 : 32]); // prefix lengths of destination and source
@@ -77,5 +78,5 @@ function makeRouteRequest(
     if (source !== null) encoder.attribute(RTA.src, () => encoder.address(source));
     if (device !== null) encoder.attribute(RTA.oif, () => encoder.hostWord(device));
     if (mark !== 0) encoder.attribute(RTA.mark, () => encoder.hostWord(mark));
-  });
+  }, sequence);
 }

@@ -1,12 +1,21 @@
 import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/kernel_ports.ts";
+import { DatagramBatch } from "./datagram_batch.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
+import { joined } from "./netlink_encoding.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
-import { linkRequest, routeRequest, rulesRequest, tableRequest } from "./netlink_requests.ts";
+import {
+  linkRequest,
+  linksRequest,
+  type RouteRequest,
+  routeRequest,
+  rulesRequest,
+  tableRequest,
+} from "./netlink_requests.ts";
 import {
   isRuleFor,
   isRuleForMark,
@@ -21,6 +30,11 @@ import type { SysError } from "./sys_error.ts";
 const NAME = "the kernel's routes";
 /** Longer than any answer; the kernel's dumps come in parts of at most 32 KiB. */
 const ANSWER_LENGTH = 64 * 1024;
+/** Requests that are sent together, so that the answers to all of them have room. */
+const MOST_REQUESTS = 64;
+/** Answers that are read together, and bytes of the longest: a route may have many next hops, of which none matters. */
+const MOST_ANSWERS = 16;
+const LONGEST_ANSWER = 4096;
 
 /** Asks the kernel for routes and counts, in the network namespace it was opened in. The kernel answers while it is asked. */
 export class NetlinkRoutes implements Routes {
@@ -28,6 +42,7 @@ export class NetlinkRoutes implements Routes {
   readonly #fd: number;
   readonly #resources: DisposableStack;
   readonly #buffer = new Uint8Array(ANSWER_LENGTH);
+  readonly #answers = new DatagramBatch(MOST_ANSWERS, LONGEST_ANSWER);
 
   /** @throws {SysError} */
   constructor() {
@@ -41,13 +56,21 @@ export class NetlinkRoutes implements Routes {
     return parseCounts(this.#ask(linkRequest(device)));
   }
 
-  findWay(destination: string, source: string, device: number | null, mark: number): Way | null {
-    const request = { destination, source, device, mark };
-    const answer = parseRouteAnswer(this.#ask(routeRequest(request)));
-    if (answer === null) return null;
-    const { index, isLearned } = answer;
-    const mtu = isLearned ? parseRouteAnswer(this.#ask(tableRequest(request)))?.mtu ?? null : answer.mtu;
-    return { index, mtu };
+  findWays(
+    destinations: readonly string[],
+    source: string,
+    device: number | null,
+    mark: number,
+  ): (Way | null)[] {
+    const requests = destinations.map((destination) => ({ destination, source, device, mark }));
+    const listed = this.#findListed(requests);
+    return requests.map((request, at) => {
+      const { index, mtu } = listed[at] ?? { index: 0, mtu: null };
+      if (index > 0) return { index, mtu, isListed: true };
+      // It leads there by several devices, or there is none.
+      const way = this.#findRouteTo(request);
+      return way === null ? null : { index: way.index, mtu, isListed: listed[at] !== null };
+    });
   }
 
   findRoute(destination: string): FoundRoute | null {
@@ -55,12 +78,25 @@ export class NetlinkRoutes implements Routes {
   }
 
   findSource(query: RouteQuery): string | null {
-    return this.#findRouteBy({ ...query, source: null })?.source ?? null;
+    return this.#findRouteBy(query)?.source ?? null;
   }
 
-  /** Whether there is a route from an own address; not so where there is no such device or address. @throws {SysError} */
-  hasRoute(query: RouteQuery & { readonly source: string }): boolean {
-    return this.#findRouteBy(query) !== null;
+  /** The number of a device; null: there is no such device. @throws {SysError} */
+  findIndex(device: string): number | null {
+    return parseLinkAnswer(this.#ask(linkRequest(device)))?.index ?? null;
+  }
+
+  /**
+   * Whether there is a route from an own address; not so where there is no such device or address.
+   *
+   * @param query its device is the number of the one that packets are bound to; null: none
+   * @throws {SysError}
+   */
+  hasRoute(query: RouteRequest & { readonly source: string }): boolean {
+    if (this.#findListed([query])[0] !== null) return true;
+    if (query.device === null) return false;
+    const link = parseLinkAnswer(this.#ask(linksRequest(query.device)));
+    return link !== null && link.isDirect && this.#findRouteTo(query) !== null;
   }
 
   hasRuleFor(source: string): boolean {
@@ -92,12 +128,47 @@ export class NetlinkRoutes implements Routes {
    * Finds the route by a device. Of one that has none, the kernel says that every host is its neighbour. That counts
    * only where there are no neighbours to ask for: on devices like PPP.
    */
-  #findRouteBy(query: RouteQuery & { readonly source: string | null }): RouteAnswer | null {
+  #findRouteBy(query: RouteQuery): RouteAnswer | null {
     const link = query.device === null ? null : parseLinkAnswer(this.#ask(linkRequest(query.device)));
     if (query.device !== null && link === null) return null;
-    const request = { ...query, device: link?.index ?? null };
-    const exists = parseRouteAnswer(this.#ask(tableRequest(request))) !== null;
-    if (!exists && !link?.isDirect) return null;
+    const request = { ...query, source: null, device: link?.index ?? null };
+    if (this.#findListed([request])[0] === null && !link?.isDirect) return null;
+    return this.#findRouteTo(request);
+  }
+
+  /**
+   * Routes as they are in their tables, without what was learned of the path; null: there is none. Their device is 0 if
+   * they have several. Few requests ask for many.
+   */
+  #findListed(requests: readonly RouteRequest[]): (RouteAnswer | null)[] {
+    const answers: (RouteAnswer | null)[] = requests.map(() => null);
+    for (let first = 0; first < requests.length; first += MOST_REQUESTS) {
+      const part = requests.slice(first, first + MOST_REQUESTS);
+      this.#send(joined(part.map((request, at) => tableRequest(request, first + at))));
+      let left = part.length;
+      do {
+        const messages = this.#receiveAll();
+        if (messages.length === 0) throw this.#noAnswer();
+        left -= messages.length;
+        for (const message of messages) {
+          if (message !== null) answers[message.sequence] = parseRouteAnswer(message);
+        }
+      } while (left > 0);
+    }
+    return answers;
+  }
+
+  /** The next answers. After a failure none is left, as it would pass for that to the next request. */
+  #receiveAll(): (Message | null)[] {
+    try {
+      return this.#answers.receive(this.#libc, `read ${NAME}`, this.#fd).flatMap(messagesIn);
+    } catch (error) {
+      while (this.#answers.receive(this.#libc, `read ${NAME}`, this.#fd).length > 0);
+      throw error;
+    }
+  }
+
+  #findRouteTo(request: RouteRequest): RouteAnswer | null {
     return parseRouteAnswer(this.#ask(routeRequest(request)));
   }
 
@@ -113,7 +184,7 @@ export class NetlinkRoutes implements Routes {
     sendToKernel(this.#libc, `ask for ${NAME}`, this.#fd, request);
   }
 
-  #receive(): Iterable<Message | null> {
+  #receive(): readonly (Message | null)[] {
     const length = this.#libc.receive(`read ${NAME}`, this.#fd, this.#buffer);
     if (length === null) throw this.#noAnswer();
     return messagesIn(this.#buffer.subarray(0, length));

@@ -28,7 +28,7 @@ export function holdPort({ ip, port }: Endpoint, device: string | null): Disposa
   const action = `bind to ${ip}:${port}`;
   const fd = openSocket(libc, action, KIND, resources);
   if (device !== null) bindToDevice(libc, action, fd, device);
-  const address = socketAddress(libc, ip, port);
+  const address = socketAddress(ip, port);
   libc.check(action, "bind", libc.symbols.bind(fd, address, address.length));
   return resources.move();
 }

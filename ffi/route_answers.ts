@@ -3,11 +3,10 @@ import type { IpRoute } from "../lib/listing.ts";
 import type { FoundRoute, Way } from "../lib/kernel_ports.ts";
 import { Attributes } from "./attributes.ts";
 import { AF_INET, IS_LITTLE_ENDIAN } from "./descriptors.ts";
-import { type Message, viewOf } from "./netlink_messages.ts";
+import type { Message } from "./netlink_messages.ts";
 import { ROUTE, RT_TABLE, RTA, RTM, RTN, RULE } from "./rtnetlink.ts";
 
 const RTAX_MTU = 2; // in RTA_METRICS
-const RTA_EXPIRES = 8; // offset in struct rta_cacheinfo
 const FRA_SRC = 2;
 const FRA_FWMARK = 10;
 const FRA_FWMASK = 16;
@@ -68,26 +67,19 @@ function destinationOf(body: DataView, fields: Attributes): string {
 }
 
 /** A route that was asked for. */
-export interface RouteAnswer extends Way {
+export interface RouteAnswer extends Pick<Way, "index" | "mtu"> {
   /** The source address of what is sent by it; null: the kernel names none. */
   readonly source: string | null;
-  /** Whether its MTU was learned of the path. */
-  readonly isLearned: boolean;
 }
 
 /** Reads the answer to a request for a route. @returns null: there is none, or it cannot be read */
 export function parseRouteAnswer({ type, body }: Message): RouteAnswer | null {
   if (type !== RTM.newRoute || body.byteLength < ROUTE.size) return null;
   const fields = new Attributes(body, ROUTE.size);
-  const cache = fields.bytes(RTA.cacheInfo);
-  const expires = cache !== undefined && cache.length >= RTA_EXPIRES + 4
-    ? viewOf(cache).getInt32(RTA_EXPIRES, IS_LITTLE_ENDIAN)
-    : 0;
   return {
     index: fields.word(RTA.oif) ?? 0,
     mtu: fields.nested(RTA.metrics).word(RTAX_MTU) ?? null,
     source: fields.ip(RTA.prefsrc) ?? null,
-    isLearned: expires !== 0,
   };
 }
 

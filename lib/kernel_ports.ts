@@ -91,6 +91,8 @@ export interface Way {
   readonly index: number;
   /** MTU that the route itself has; null: none. What the kernel learned of the path does not count. */
   readonly mtu: number | null;
+  /** Whether it is a route in a table; else the kernel takes the far end for a neighbour. */
+  readonly isListed: boolean;
 }
 
 /** A route as it is in its table. */
@@ -120,15 +122,20 @@ export interface Routes extends Disposable {
   /** @returns null: there is no such device @throws {SysError} */
   findCounts(device: string): TrafficCounts | null;
   /**
-   * Finds the way to an IPv4 address. By a device that has no route there, it is a neighbour.
+   * Finds the ways to IPv4 addresses. By a device that has no route there, one is a neighbour.
    *
    * @param source own address that the packets come from
    * @param device number of the device that they are bound to; null: none
    * @param mark their firewall mark; 0: none
-   * @returns null: there is none
+   * @returns one for each; null: there is none
    * @throws {SysError}
    */
-  findWay(destination: string, source: string, device: number | null, mark: number): Way | null;
+  findWays(
+    destinations: readonly string[],
+    source: string,
+    device: number | null,
+    mark: number,
+  ): readonly (Way | null)[];
   /**
    * Finds the own address that the kernel would send from.
    *
@@ -154,8 +161,13 @@ export interface TransactionRefusal {
 
 /** Changes the kernel without a program; never waits. */
 export interface KernelWriter extends Disposable {
-  /** @returns why the kernel refused it, in its words; null: it is done @throws {SysError} it is unknown whether it is done */
-  change(request: ObjectRequest): string | null;
+  /**
+   * Makes changes in this order, all of them even if some are refused.
+   *
+   * @returns why the kernel refused each, in its words; null: it is done
+   * @throws {SysError} it is unknown which are done
+   */
+  change(requests: readonly ObjectRequest[]): readonly (string | null)[];
   /**
    * Changes all elements in one transaction, or none.
    *

@@ -72,8 +72,9 @@ export class Log {
     this.#line(VERBOSITY.info, "info", message, event);
   }
 
-  command(message: string): void {
-    this.#line(VERBOSITY.command, "command", message, null);
+  /** @param tell makes the line, which may be long, if anybody reads it */
+  command(tell: () => string): void {
+    if (VERBOSITY.command <= this.#options.verbosity) this.#line(VERBOSITY.command, "command", tell(), null);
   }
 
   debug(message: string): void {

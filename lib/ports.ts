@@ -169,8 +169,12 @@ export interface RawSocketOptions {
 
 /** Sends whole IPv4 packets, header included. */
 export interface RawSocket extends Disposable {
-  /** @param destination IPv4 address to route by @throws {SysError} when it cannot be sent */
-  send(packet: Uint8Array, destination: string): void;
+  /**
+   * @param destination IPv4 address to route by
+   * @param isRouted whether a route there is known, so that none must be looked for
+   * @throws {SysError} when it cannot be sent
+   */
+  send(packet: Uint8Array, destination: string, isRouted?: boolean): void;
   /** net.ipv4.ip_default_ttl */
   readonly defaultTtl: number;
 }

@@ -2,6 +2,7 @@ import type { KernelNews, KernelReader, KernelWriter } from "../kernel_ports.ts"
 import { formatEndpoint } from "../packet.ts";
 import type { PacketQueue, ProgramName, RawSocket, System } from "../ports.ts";
 import { IN_USE } from "../kernel/cures.ts";
+import type { ObjectRequest } from "../requests.ts";
 import { stepOf } from "../kernel/step.ts";
 import type { Script } from "./script.ts";
 
@@ -52,17 +53,18 @@ function record(script: Script, program: ProgramName, args: readonly string[], i
 /** It refuses what another program's socket would make the kernel refuse: a UDP port that is taken. */
 function writerTo(script: Script, { isPortFree }: System): KernelWriter {
   const given = new Set<string>();
+  const change = (request: ObjectRequest) => {
+    if (request.kind === "fou") {
+      const { verb, local, device } = request;
+      if (verb === "del") given.add(formatEndpoint(local));
+      else if (!given.has(formatEndpoint(local)) && !isPortFree(local, device)) return IN_USE;
+    }
+    script.ip(stepOf(request).line);
+    return null;
+  };
   return {
     ...NOTHING,
-    change: (request) => {
-      if (request.kind === "fou") {
-        const { verb, local, device } = request;
-        if (verb === "del") given.add(formatEndpoint(local));
-        else if (!given.has(formatEndpoint(local)) && !isPortFree(local, device)) return IN_USE;
-      }
-      script.ip(stepOf(request).line);
-      return null;
-    },
+    change: (requests) => requests.map(change),
     transact: (requests) => {
       script.nft(requests.map((request) => stepOf(request).line));
       return [];

@@ -26,6 +26,8 @@ const PAUSE_AFTER_KILL = 1_000;
 /** As IPsec does through NATs, see RFC 3948. */
 const KEEPALIVE = Uint8Array.of(0xff);
 
+type AnnouncerContext = Pick<DaemonContext, "system" | "kernel" | "log" | "stop">;
+
 /** A client that takes news, and where it is or was last. */
 interface Listener {
   readonly peer: Peer;
@@ -38,11 +40,11 @@ interface Listener {
  */
 export class Announcer {
   readonly #setup: () => ServerSetup;
-  readonly #context: Pick<DaemonContext, "system" | "log" | "stop">;
+  readonly #context: AnnouncerContext;
   readonly #places: Places;
 
   /** @param setup the server's at any time */
-  constructor(setup: () => ServerSetup, context: Pick<DaemonContext, "system" | "log" | "stop">) {
+  constructor(setup: () => ServerSetup, context: AnnouncerContext) {
     const { system } = context;
     this.#setup = setup;
     this.#context = context;
@@ -54,12 +56,12 @@ export class Announcer {
     if (reply && remote !== null) this.#places.note(name, { remote, port });
   }
 
-  /** Replies to an auth packet that was accepted. */
-  reply({ name, scheme, reply }: Peer, datagram: Datagram): void {
+  /** Replies to an auth packet that was accepted. @param unixTime seconds of `Clock.unixTime()` */
+  reply({ name, scheme, reply }: Peer, datagram: Datagram, unixTime: number): void {
     if (!reply) return;
-    const { clock, random } = this.#context.system;
+    const { random } = this.#context.system;
     const randomBytes = (length: number) => random.bytes(length);
-    this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, clock.unixTime(), randomBytes));
+    this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, unixTime, randomBytes));
   }
 
   /** Tells a peer that asked where it is seen. */
@@ -172,6 +174,6 @@ export class Announcer {
   /** @throws {SysError} when it cannot be sent */
   #send(datagram: Datagram): void {
     const { settings: { authPacketTtl }, sender } = this.#setup();
-    sender.send(datagram, authPacketTtl);
+    sender.send(datagram, authPacketTtl, this.#context.kernel.isRouted(datagram.destination.ip));
   }
 }

@@ -185,7 +185,7 @@ export class ClientDaemon implements Daemon {
       if (this.#client.replyState === "accepted") this.#search.settle();
       if ((this.#client.nextSend ?? Infinity) <= clock.now()) this.#search.tryCandidates();
       const attempt = this.#authentication.act();
-      kernel.ports.check();
+      kernel.ports.check(clock.now());
       if (attempt !== null) this.#search.take(attempt);
       this.#search.act();
       service.update();

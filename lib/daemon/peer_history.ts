@@ -48,19 +48,19 @@ export class PeerHistory {
     return this.#records.get(name) ?? null;
   }
 
-  /** A peer authenticated, and the kernel has followed. */
-  authenticated(name: string, how: "again" | "arrived" | "moved"): void {
+  /** A peer authenticated, and the kernel has followed. @param now milliseconds of `Clock.now()` */
+  authenticated(name: string, how: "again" | "arrived" | "moved", now: number): void {
     const record = this.#recordOf(name);
-    record.authenticatedAt = this.#clock.now();
+    record.authenticatedAt = now;
     record.parkedAs = null;
     record.refused = null;
     if (how !== "again") record.arrivedAt = record.authenticatedAt;
     if (how === "moved") record.moves++;
   }
 
-  /** A peer moved. @param between two places, as `A and B`, if it moves back and forth between them; else null */
-  moved(name: string, between: string | null): void {
-    this.#recordOf(name).flapping = between === null ? null : { between, at: this.#clock.now() };
+  /** A peer moved. @param between two places, as `A and B`, if it moves back and forth between them; else null @param now as of `authenticated()` */
+  moved(name: string, between: string | null, now: number): void {
+    this.#recordOf(name).flapping = between === null ? null : { between, at: now };
   }
 
   parked(name: string, as: string): void {

@@ -46,13 +46,13 @@ export class PeerLog {
     }
   }
 
-  /** The kernel has followed an admission. */
-  admitted({ peer: { name, tunnel: { device, ip, peerIp } }, admission }: Admitted): void {
+  /** The kernel has followed an admission. @param now milliseconds of `Clock.now()` */
+  admitted({ peer: { name, tunnel: { device, ip, peerIp } }, admission }: Admitted, now: number): void {
     const remote = formatEndpoint(admission.remote);
     const told = this.#told.get(name);
     this.#told.set(name, admission);
     const isHere = told !== undefined && isSamePlace(told, admission);
-    this.history.authenticated(name, told === undefined ? "arrived" : isHere ? "again" : "moved");
+    this.history.authenticated(name, told === undefined ? "arrived" : isHere ? "again" : "moved", now);
     if (told === undefined) {
       const event: LogEvent = { event: "up", peer: name, remote, port: admission.port, dev: device };
       this.#log.notice(`${name}: tunnel up to ${remote}: ${ip} peer ${peerIp} dev ${device}`, event);
@@ -60,17 +60,17 @@ export class PeerLog {
       const event: LogEvent = { event: "authenticated", peer: name, remote };
       this.#log.info(`${name}: authenticated again from ${remote}`, event);
     } else {
-      this.#moved(name, told, admission);
+      this.#moved(name, told, admission, now);
     }
   }
 
-  #moved(name: string, before: Admission, admission: Admission): void {
+  #moved(name: string, before: Admission, admission: Admission, now: number): void {
     const [from, to] = [before, admission].map(({ remote }) => formatEndpoint(remote!)) as [string, string];
     const event: LogEvent = { event: "moved", peer: name, from, remote: to, port: admission.port };
     const port = before.port === admission.port ? "" : `, to UDP port ${admission.port} here`;
     const move = `${name}: moved from ${from} to ${to}${port}`;
-    const telling = this.#flapping.note(name, before, admission, this.#clock.now());
-    this.history.moved(name, telling === "move" ? null : [from, to].sort().join(" and "));
+    const telling = this.#flapping.note(name, before, admission, now);
+    this.history.moved(name, telling === "move" ? null : [from, to].sort().join(" and "), now);
     if (telling === "move") return this.#log.notice(move, event);
     this.#log.info(move, event);
     if (telling === "nothing") return;

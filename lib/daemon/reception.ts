@@ -29,6 +29,14 @@ interface ReceptionContext extends Pick<DaemonContext, "system" | "kernel" | "lo
   readonly announcer: Announcer;
 }
 
+/** When something happens. The clocks are read once for what happens together, as in a crowd they are read for each. */
+interface Moment {
+  /** Milliseconds of `Clock.now()`. */
+  readonly now: number;
+  /** Seconds of `Clock.unixTime()`. */
+  readonly unixTime: number;
+}
+
 /** Takes a server's auth packets in: what the registrar makes of each, and of time, is logged, applied and answered. */
 export class Reception {
   readonly #context: ReceptionContext;
@@ -40,6 +48,8 @@ export class Reception {
   readonly #alarm: Alarm;
   readonly liveness: Liveness;
   readonly #firstData: FirstData;
+  /** When the kernel followed the last change. */
+  #applied: Moment;
 
   constructor(context: ReceptionContext) {
     const { system: { clock }, kernel, log, setup, reconciler, announcer, peerLog, stop } = context;
@@ -58,6 +68,7 @@ export class Reception {
       sendKeepalive: (remote, port) => announcer.keepAlive(remote, port),
     });
     this.#firstData = new FirstData(watched);
+    this.#applied = { now: clock.now(), unixTime: clock.unixTime() };
     this.#hints = new Hints(clock);
     this.#alarm = new Alarm(() => this.#due, () => this.#ring(), clock);
   }
@@ -79,6 +90,7 @@ export class Reception {
 
   /** The kernel follows the admissions. */
   handleApplied(): void {
+    this.#applied = this.#moment;
     this.liveness.update();
     this.#firstData.update();
     this.#alarm.update();
@@ -89,11 +101,17 @@ export class Reception {
     const datagram = parseUdpPacket(packet);
     if (datagram === null) return;
     const { registrar } = this.#context.setup();
-    this.#context.kernel.ports.check();
-    this.#renewHints();
-    this.#follow(registrar.handle(datagram, this.#clock.now(), this.#clock.unixTime()));
-    for (const outcome of registrar.ended()) this.#follow(outcome);
+    const moment = this.#moment;
+    const { now, unixTime } = moment;
+    this.#context.kernel.ports.check(now);
+    this.#renewHints(moment);
+    this.#follow(registrar.handle(datagram, now, unixTime), moment);
+    for (const outcome of registrar.ended()) this.#follow(outcome, moment);
     if (registrar.isSearching) this.#searches.start();
+  }
+
+  get #moment(): Moment {
+    return { now: this.#clock.now(), unixTime: this.#clock.unixTime() };
   }
 
   get #due(): number | null {
@@ -105,31 +123,33 @@ export class Reception {
   /** Runs one turn of pending key searches. @returns whether any is left */
   #search(): boolean {
     const { registrar } = this.#context.setup();
-    for (const outcome of registrar.search(this.#clock.now())) this.#follow(outcome);
+    const moment = this.#moment;
+    for (const outcome of registrar.search(moment.now)) this.#follow(outcome, moment);
     if (!registrar.isSearching) this.#log.debug(`${registrar.verifications} signatures verified so far`);
     return registrar.isSearching;
   }
 
   #ring(): void {
     const { setup, peerLog, service } = this.#context;
-    const now = this.#clock.now();
-    for (const outcome of setup().registrar.settle(now)) this.#follow(outcome);
+    const moment = this.#moment;
+    const { now } = moment;
+    for (const outcome of setup().registrar.settle(now)) this.#follow(outcome, moment);
     peerLog.sumUp();
     if ((this.#firstData.due ?? Infinity) <= now) this.#firstData.look();
-    this.#renewHints();
+    this.#renewHints(moment);
     if (this.liveness.due === null || this.liveness.due > now) return;
     this.liveness.look();
     service.update();
   }
 
   /** The gate gets the hints of now. */
-  #renewHints(): void {
-    if (!this.#hints.check()) return;
+  #renewHints({ now, unixTime }: Moment): void {
+    if (!this.#hints.check(now, unixTime)) return;
     this.#hints.of(this.#context.setup().settings.peers);
     this.#context.reconciler.follow();
   }
 
-  #follow(outcome: Outcome): void {
+  #follow(outcome: Outcome, moment: Moment): void {
     const { record, peerLog, announcer, reconciler, faults } = this.#context;
     record.update();
     this.#alarm.update();
@@ -143,8 +163,8 @@ export class Reception {
       announcer.forget(displaced);
     }
     const isDone = isUnchanged(outcome) && !reconciler.isPending(name) && !faults.has(name);
-    if (isDone) this.#complete(outcome);
-    else reconciler.request(name, () => this.#complete(outcome));
+    if (isDone) this.#complete(outcome, moment);
+    else reconciler.request(name, () => this.#complete(outcome, this.#applied));
   }
 
   #refused(outcome: Refused): void {
@@ -167,16 +187,16 @@ export class Reception {
   }
 
   /** The kernel has followed an admission: logs it, and replies to the client if the settings say so. */
-  #complete(outcome: Admitted): void {
+  #complete(outcome: Admitted, { now, unixTime }: Moment): void {
     const { setup, faults, peerLog, service, announcer } = this.#context;
     const { peer, admission, datagram } = outcome;
     const current = setup().registrar.admissions.get(peer.name);
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
     if (faults.has(peer.name)) return; // the log has been told why
-    peerLog.admitted(outcome);
+    peerLog.admitted(outcome, now);
     if (this.liveness.note(peer.name)) service.update();
     this.#firstData.note(peer);
     announcer.note(peer, admission);
-    announcer.reply(peer, datagram);
+    announcer.reply(peer, datagram, unixTime);
   }
 }

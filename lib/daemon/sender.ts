@@ -20,12 +20,13 @@ export class Sender implements Disposable {
    * name has replaced.
    *
    * @param ttl of the IPv4 header; null: the system's
+   * @param isRouted whether a route there is known, so that none must be looked for
    * @throws {SysError} when it cannot be sent
    */
-  send(datagram: Datagram, ttl: number | null): void {
+  send(datagram: Datagram, ttl: number | null, isRouted = false): void {
     if (this.#socket !== null) {
       try {
-        return this.#sendBy(this.#socket, datagram, ttl);
+        return this.#sendBy(this.#socket, datagram, ttl, isRouted);
       } catch {
         this[Symbol.dispose]();
       }
@@ -33,15 +34,15 @@ export class Sender implements Disposable {
     const socket = this.#system.openRawSocket(this.#options);
     this.#socket = socket;
     try {
-      this.#sendBy(socket, datagram, ttl);
+      this.#sendBy(socket, datagram, ttl, false);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  #sendBy(socket: RawSocket, datagram: Datagram, ttl: number | null): void {
-    socket.send(buildUdpPacket(datagram, ttl ?? socket.defaultTtl), datagram.destination.ip);
+  #sendBy(socket: RawSocket, datagram: Datagram, ttl: number | null, isRouted: boolean): void {
+    socket.send(buildUdpPacket(datagram, ttl ?? socket.defaultTtl), datagram.destination.ip, isRouted);
   }
 
   [Symbol.dispose](): void {

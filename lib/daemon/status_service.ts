@@ -81,7 +81,7 @@ export class StatusService implements Disposable {
       const { serveStatus } = await import("./status_answers.ts");
       await serveStatus(connection, clock, () => {
         // Of these the kernel tells no news, and who asks may miss them.
-        rest.kernel.ports.check();
+        rest.kernel.ports.check(clock.now());
         return {
           ...{ ...rest, clock, view: this.running?.daemon.view ?? null },
           reloadFailure: this.running?.reloader.failure ?? null,

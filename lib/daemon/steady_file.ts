@@ -27,6 +27,8 @@ export class SteadyFile {
   #written: number;
   #urgency: number;
   #canWrite = true;
+  /** Whether it waits for a change, and not for the end of a pause. */
+  #isIdle = false;
   #woken = new AbortController();
 
   constructor(file: StateFile, content: Content, loss: string, clock: Clock, log: Log) {
@@ -45,7 +47,8 @@ export class SteadyFile {
 
   /** The content may have changed. */
   update(): void {
-    if (this.isChanged) this.#woken.abort();
+    const isUrgent = this.#content.urgency > this.#urgency;
+    if (this.isChanged && (this.#isIdle || isUrgent)) this.#woken.abort();
   }
 
   /** Writes changes until told to stop. */
@@ -58,7 +61,9 @@ export class SteadyFile {
         await this.write(false);
         pauseEnd = this.#clock.now() + PAUSE_MILLISECONDS;
       } else {
+        this.#isIdle = !isChanged;
         await this.#clock.waitUntil(isChanged ? pauseEnd : null, stop, this.#woken.signal);
+        this.#isIdle = false;
       }
     }
   }

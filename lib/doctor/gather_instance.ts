@@ -82,7 +82,8 @@ function reversePathFacts(
   if ("lack" in outside) return { filters: null, dropped, device: null, ways: new Map(), tunnels, unrouted };
   const nameOf = new Map(devices.map(({ ifindex, ifname }) => [ifindex, ifname]));
   // The kernel's check knows neither a mark nor the device that sockets are bound to.
-  const wayTo = (ip: string) => nameOf.get(routes.findWay(ip, outside.ip, null, 0)?.index ?? -1) ?? null;
+  const wayTo = (ip: string) =>
+    nameOf.get(routes.findWays([ip], outside.ip, null, 0)[0]?.index ?? -1) ?? null;
   return {
     filters: readValues("rp_filter", ["all", "default", outside.device, ...tunnels], host),
     ways: new Map(remotesOf(observed, server).map((ip) => [ip, wayTo(ip)])),

@@ -52,7 +52,7 @@ function findPathMtu(
 ): number {
   using routes = openRoutes();
   const bound = devices.find(({ ifname }) => ifname === link)?.ifindex ?? null;
-  const way = routes.findWay(server, ip, bound, settings.fouMark);
+  const [way = null] = routes.findWays([server], ip, bound, settings.fouMark);
   return way?.mtu ?? devices.find(({ ifindex }) => ifindex === way?.index)?.mtu ?? USUAL_MTU;
 }
 

@@ -84,6 +84,6 @@ export class Decisions {
     const far = peers.flatMap(({ name, tunnel }) =>
       mode === "client" || tunnel.mtu === null ? admissions.get(name)?.remote?.ip ?? [] : []
     );
-    picture.findWays(far, outside, (ip) => routes.findWay(ip, outside.ip, index, fouMark));
+    picture.findWays(far, outside, (ips) => routes.findWays(ips, outside.ip, index, fouMark));
   }
 }

@@ -23,13 +23,21 @@ export class Executor {
     this.#log = log;
   }
 
-  /** Changes devices, addresses, routes and FOU ports, up to the first step that fails. @throws {IpipouError} naming it */
+  /**
+   * Changes devices, addresses, routes and FOU ports, up to the first step that fails. Changes of devices in a row are
+   * made together: of those, all are tried.
+   *
+   * @throws {IpipouError} naming it
+   */
   async ip(steps: readonly Step[]): Promise<void> {
     const requests = requestsOf(steps, isOfObject);
     if (requests === null) return void await this.#runner.ip(steps.map(({ line }) => line));
-    for (const [index, request] of requests.entries()) {
-      const said = this.#change(steps[index]!, request);
-      if (said !== null) throw await this.#refusal(steps[index]!, said, [index]);
+    for (let first = 0, end = 0; first < steps.length; first = end) {
+      end = endOfGroup(requests, first);
+      const group = steps.slice(first, end);
+      const said = this.#change(group, requests.slice(first, end));
+      const at = said.findIndex((refusal) => refusal !== null);
+      if (at >= 0) throw await this.#refusal(group[at]!, said[at]!, [first + at]);
     }
   }
 
@@ -43,10 +51,8 @@ export class Executor {
   async ipEach(steps: readonly Step[], done: string): Promise<void> {
     const requests = requestsOf(steps, isOfObject);
     if (requests === null) return await this.#runner.ipEach(steps.map(({ line }) => line), done);
-    const failed = requests.flatMap((request, index) => {
-      const said = this.#change(steps[index]!, request);
-      return said === null || said.includes(done) ? [] : [{ index, said }];
-    });
+    const failed = this.#change(steps, requests)
+      .flatMap((said, index) => said === null || said.includes(done) ? [] : [{ index, said }]);
     const [first] = failed;
     if (first === undefined) return;
     throw await this.#refusal(steps[first.index]!, first.said, failed.map(({ index }) => index));
@@ -56,7 +62,7 @@ export class Executor {
   async nft(steps: readonly Step[]): Promise<void> {
     const requests = requestsOf(steps, isOfElements);
     if (requests === null) return await this.#runner.nft(steps.map(({ line }) => line));
-    for (const { line } of steps) this.#log.command(`nft '${line}'`);
+    for (const step of steps) this.#log.command(() => `nft '${step.line}'`);
     const refusals = this.#orUnknown("nft", EXIT.nft, steps[0]!, () => this.#writer.transact(requests));
     const [first] = refusals;
     if (first === undefined) return;
@@ -65,25 +71,34 @@ export class Executor {
     throw this.#runner.nftRefusal({ command, said: first.said }, [...new Set(indexes)]);
   }
 
-  /** @returns why the kernel refused it; null: it is done */
-  #change(step: Step, request: ObjectRequest): string | null {
-    this.#log.command(`ip ${step.line}`);
-    return this.#orUnknown("ip", EXIT.ipLink, step, () => this.#writer.change(request));
+  /** @returns why the kernel refused each; null: it is done */
+  #change(steps: readonly Step[], requests: readonly ObjectRequest[]): readonly (string | null)[] {
+    for (const step of steps) this.#log.command(() => `ip ${step.line}`);
+    return this.#orUnknown("ip", EXIT.ipLink, steps[0]!, () => this.#writer.change(requests));
   }
 
   #refusal({ line }: Step, said: string, lines: readonly number[]): Promise<IpipouError> {
     return this.#runner.ipRefusal({ command: line, said }, said, lines);
   }
 
-  #orUnknown<T>(program: string, code: ExitCode, { line }: Step, ask: () => T): T {
+  #orUnknown<T>(program: string, code: ExitCode, step: Step, ask: () => T): T {
     try {
       return ask();
     } catch (cause) {
       const { message } = cause as Error;
       const cure = message.includes("EMSGSIZE") ? TOO_LONG_CURE : "";
-      throw new IpipouError(`Cannot run '${program} ${shorten(line)}': ${message}${cure}`, code, { cause });
+      throw new IpipouError(`Cannot run '${program} ${shorten(step.line)}': ${message}${cure}`, code, {
+        cause,
+      });
     }
   }
+}
+
+/** Index of the first request that is not made together with that at `first`. */
+function endOfGroup(requests: readonly ObjectRequest[], first: number): number {
+  if (requests[first]!.kind !== "link") return first + 1;
+  const others = requests.slice(first).findIndex(({ kind }) => kind !== "link");
+  return others < 0 ? requests.length : first + others;
 }
 
 /** What the steps ask of the kernel; null: some take a program, so all do, as they go together. */

@@ -2,6 +2,7 @@ import { formatEndpoint } from "../packet.ts";
 import type { DeviceChange, KernelChange } from "../kernel_ports.ts";
 import type { Transition } from "./plan.ts";
 import { type KernelState, routeKey } from "./state.ts";
+import type { Step } from "./step.ts";
 
 /** The news that the kernel sends while the steps of a plan are taken. */
 export class ExpectedNews {
@@ -14,7 +15,7 @@ export class ExpectedNews {
 
   /** @param from the state that the plan begins with */
   constructor(from: KernelState, { close, ip, open }: Transition) {
-    this.#keys = new Set(ip.flatMap(({ line }) => keysOf(line, from)));
+    this.#keys = new Set(ip.flatMap((step) => keysOf(step, from)));
     this.#transactions = [close, open].filter(({ length }) => length > 0).length;
   }
 
@@ -57,23 +58,28 @@ function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }
     outer === `${formatEndpoint(local)} ${formatEndpoint(remote)} ${header}`;
 }
 
-/** Keys of what a line of `ip` changes. */
-function keysOf(line: string, from: KernelState): string[] {
-  const [object, verb, ...words] = line.split(" ");
-  const prefix = verb === "delete" ? "gone " : "";
-  switch (object) {
+/** Keys of what a step changes; `changeKey` makes the same of the news. */
+function keysOf({ request, line }: Step, from: KernelState): string[] {
+  switch (request?.kind) {
     case "link":
-      return words[0] === "group" ? [] : linkKeys(words, from);
+    case "new link":
+      return [`device ${request.device}`];
     case "address":
-      return [`${prefix}address ${words[0]!.split("/")[0]}`];
-    default:
-      return [`${prefix}${object} ${words[0]}`];
+      return [`${request.verb === "delete" ? "gone " : ""}address ${request.ip}`];
+    case "route":
+      return [`${request.verb === "delete" ? "gone " : ""}route ${request.network}`];
+    case "local route":
+    case "fou":
+    case "elements":
+      return [];
+    case undefined:
+      return doomedKeys(line, from);
   }
 }
 
-/** What `link add` and `link set` change. What is put into a group goes with it, and its address with it. */
-function linkKeys([, name, ...words]: readonly string[], from: KernelState): string[] {
-  const inner = from.tunnels.get(name!)?.inner;
-  const gone = words[0] === "group" ? [`gone device ${name}`, `gone address ${inner?.ip}`] : [];
-  return [`device ${name}`, ...gone];
+/** Keys of a device that is put into a group to go with it: its address goes with it. */
+function doomedKeys(line: string, from: KernelState): string[] {
+  const name = /^link set dev (\S+) group /.exec(line)?.[1];
+  if (name === undefined) return [];
+  return [`device ${name}`, `gone device ${name}`, `gone address ${from.tunnels.get(name)?.inner?.ip}`];
 }

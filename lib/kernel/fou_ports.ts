@@ -57,9 +57,8 @@ export class FouPorts {
    * Has a repair follow if a FOU port of ours is gone, of which the kernel sends no news. Cheap, and does nothing if it was
    * called within the last second: so it may be called at events that strangers can cause.
    */
-  check(): void {
-    const { picture, bell, clock, isPortFree } = this.#context;
-    const now = clock.now();
+  check(now: number): void {
+    const { picture, bell, isPortFree } = this.#context;
     if (now < this.#checkedAt + LEAST_CHECK_INTERVAL) return;
     if (picture.isChanging || picture.gate.isClosed) return;
     this.#checkedAt = now;

@@ -31,35 +31,41 @@ export class Hints {
     return this.#due;
   }
 
-  /** Whether there are others by now. That may be earlier than was due, or later: the clock was set. */
-  check(): boolean {
+  /**
+   * Whether there are others by now. That may be earlier than was due, or later: the clock was set.
+   *
+   * @param now milliseconds of `Clock.now()`
+   * @param unixTime seconds of `Clock.unixTime()`
+   */
+  check(now: number, unixTime: number): boolean {
     if (this.#due === null) return false;
-    if (this.#due <= this.#clock.now()) this.#setDue();
-    return this.#epoch !== this.#latestEpoch;
+    if (this.#due <= now) this.#setDue(now, unixTime);
+    return this.#epoch !== latestEpoch(unixTime);
   }
 
   /** By `hintKey`. They are computed again only for other peers, or when they are old. */
   of(peers: readonly Peer[]): ReadonlySet<string> {
-    const epoch = this.#latestEpoch;
+    const unixTime = this.#clock.unixTime();
+    const epoch = latestEpoch(unixTime);
     if (peers !== this.#peers || epoch !== this.#epoch) {
       // A clock that was never set may be in the first of all.
       const epochs = [epoch - 1, epoch].filter((epoch) => epoch >= 0);
       this.#keys = new Set(epochs.flatMap((epoch) => hintsIn(epoch, peers)));
       [this.#peers, this.#epoch] = [peers, epoch];
-      this.#setDue();
+      this.#setDue(this.#clock.now(), unixTime);
     }
     return this.#keys;
   }
 
-  #setDue(): void {
-    const left = (this.#latestEpoch + 1) * EPOCH_SECONDS - TOLERANCE_SECONDS - this.#clock.unixTime();
-    this.#due = this.#keys.size === 0 ? null : this.#clock.now() + left * 1000;
+  #setDue(now: number, unixTime: number): void {
+    const left = (latestEpoch(unixTime) + 1) * EPOCH_SECONDS - TOLERANCE_SECONDS - unixTime;
+    this.#due = this.#keys.size === 0 ? null : now + left * 1000;
   }
+}
 
-  /** The latest epoch that a client may be in. */
-  get #latestEpoch(): number {
-    return epochOf(this.#clock.unixTime() + TOLERANCE_SECONDS);
-  }
+/** The latest epoch that a client may be in. */
+function latestEpoch(unixTime: number): number {
+  return epochOf(unixTime + TOLERANCE_SECONDS);
 }
 
 function hintsIn(epoch: number, peers: readonly Peer[]): string[] {

@@ -228,6 +228,11 @@ export class Kernel {
     return this.#ports;
   }
 
+  /** Whether there is a route to a far end, as far as is known. */
+  isRouted(ip: string): boolean {
+    return this.#picture.isRouted(ip);
+  }
+
   /** Whether the way to the far ends may be another one than at the last call. */
   takeWayNews(): boolean {
     return this.#picture.takeWayNews();

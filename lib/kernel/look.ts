@@ -45,7 +45,7 @@ export function listKernel(
     ...options.routes ? ["routes"] : [],
     ...options.nft === "none" ? [] : [`table ip ${table}`],
   ];
-  log.command(`reading the kernel's ${what.join(", ")}`);
+  log.command(() => `reading the kernel's ${what.join(", ")}`);
   const lists = attempt(context, EXIT.ipAddress, () => reader.lists({ routes: options.routes }));
   const fou = readFouPorts(context);
   if (fou === null && options.needsFou) throw withoutFou(context);
@@ -54,7 +54,7 @@ export function listKernel(
 
 /** Lists the FOU ports. @throws {IpipouError} */
 export function listFouPorts(context: LookContext): readonly IpFou[] {
-  context.log.command("reading the kernel's FOU ports");
+  context.log.command(() => "reading the kernel's FOU ports");
   const fou = readFouPorts(context);
   if (fou === null) throw withoutFou(context);
   return fou;

@@ -2,7 +2,7 @@ import { concerns, coversPrivate, type Ground, isOfWay } from "./concerns.ts";
 import { GATE_CHAINS, gateNames } from "./gate_names.ts";
 import { GateWatch, TABLE_ITSELF } from "./gate_watch.ts";
 import type { Outside } from "./member.ts";
-import type { KernelChange, Way } from "../kernel_ports.ts";
+import type { KernelChange } from "../kernel_ports.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Identity, identityOf } from "./identity.ts";
 import { ExpectedNews } from "./expected_news.ts";
@@ -16,7 +16,7 @@ import {
   listenerKey,
   type Observed,
 } from "./state.ts";
-import { NO_WAYS, Ways } from "./ways.ts";
+import { type FindWays, NO_WAYS, Ways } from "./ways.ts";
 
 /** What must be looked at before the kernel can be changed. The kernel sends no news of FOU ports. */
 type Need = "nothing" | "listeners" | "all";
@@ -271,12 +271,17 @@ export class Picture {
   }
 
   /** Finds the ways to far addresses that are not known. @param from the outside @param find asks the kernel */
-  findWays(far: readonly string[], from: object, find: (ip: string) => Way | null): void {
+  findWays(far: readonly string[], from: object, find: FindWays): void {
     if (this.#from !== from || this.#ways === NO_WAYS) this.#ways = new Ways(this.#observed!.links);
     this.#from = from;
     this.#ways.find(far, find);
     if (this.#observed!.paths === this.#ways.mtus) return;
     this.#observed = { ...this.#observed!, paths: this.#ways.mtus };
+  }
+
+  /** Whether there is a route to a far address, as far as is known. */
+  isRouted(ip: string): boolean {
+    return this.#ways.isListed(ip);
   }
 
   /** Takes the news that the way to the far ends may be another one. @returns whether there was any */

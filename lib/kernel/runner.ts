@@ -76,7 +76,7 @@ export class Runner {
    * @throws {IpipouError} naming the command that failed; its `cause` is the {@linkcode CommandError}
    */
   async ip(commands: readonly string[], options: readonly string[] = []): Promise<string> {
-    for (const command of commands) this.#log.command(["ip", ...options, command].join(" "));
+    for (const command of commands) this.#log.command(() => ["ip", ...options, command].join(" "));
     try {
       return await this.#run("ip", [...options, "-batch", "-"], commands);
     } catch (error) {
@@ -92,7 +92,7 @@ export class Runner {
    * @throws {IpipouError} when the program failed
    */
   async ipEach(commands: readonly string[], done: string): Promise<void> {
-    for (const command of commands) this.#log.command(`ip ${command}`);
+    for (const command of commands) this.#log.command(() => `ip ${command}`);
     try {
       await this.#run("ip", ["-force", "-batch", "-"], commands);
     } catch (error) {
@@ -108,7 +108,7 @@ export class Runner {
 
   /** Runs commands with one `nft -f`, as one transaction: all take effect or none. */
   async nft(commands: readonly string[]): Promise<void> {
-    for (const command of commands) this.#log.command(`nft '${command}'`);
+    for (const command of commands) this.#log.command(() => `nft '${command}'`);
     try {
       await this.#run("nft", ["-f", "-"], commands);
     } catch (error) {
@@ -119,7 +119,7 @@ export class Runner {
   /** Loads kernel modules. @throws {IpipouError} exit code 10 when one cannot be loaded */
   async modprobe(modules: readonly string[]): Promise<void> {
     const command = `modprobe -a ${modules.join(" ")}`;
-    this.#log.command(command);
+    this.#log.command(() => command);
     try {
       await this.#run("modprobe", ["-a", ...modules], []);
     } catch (error) {

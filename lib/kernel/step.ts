@@ -21,9 +21,14 @@ export function command(line: string): Step {
   return { line, request: null };
 }
 
-/** A step that takes none. */
+/** A step that takes none. Hardly anybody reads its line, which is made when it is read. */
 export function stepOf(request: KernelRequest): Step {
-  return { line: lineOf(request), request };
+  return {
+    get line() {
+      return lineOf(request);
+    },
+    request,
+  };
 }
 
 function lineOf(request: KernelRequest): string {

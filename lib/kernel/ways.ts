@@ -5,6 +5,9 @@ import type { Link } from "./state.ts";
 /** How many ways are kept that nobody asks for any more, at least. */
 const SPARE = 64;
 
+/** Asks the kernel for the way to each address; null: there is none. */
+export type FindWays = (ips: readonly string[]) => readonly (Way | null)[];
+
 /** The ways from one own address and device to far addresses. They hold until others change the kernel. */
 export class Ways {
   readonly #links: ReadonlyMap<number, Link>;
@@ -24,10 +27,17 @@ export class Ways {
     return this.#mtus;
   }
 
-  /** Finds the ways that are not known yet. @param find asks the kernel; null: there is none */
-  find(far: readonly string[], find: (ip: string) => Way | null): void {
+  /** Finds the ways that are not known yet. */
+  find(far: readonly string[], find: FindWays): void {
     if (this.#ways.size > 2 * far.length + SPARE) this.#forget();
-    for (const ip of far) if (!this.#ways.has(ip)) this.#add(ip, find(ip));
+    const unknown = [...new Set(far)].filter((ip) => !this.#ways.has(ip));
+    if (unknown.length === 0) return;
+    for (const [index, way] of find(unknown).entries()) this.#add(unknown[index]!, way);
+  }
+
+  /** Whether a way is known to be a route in a table. */
+  isListed(ip: string): boolean {
+    return this.#ways.get(ip)?.isListed === true;
   }
 
   /** Whether a route to a network may be the way to some far address. @param network IP/LENGTH */

@@ -27,21 +27,28 @@ function sourceTo(destination: string, query: Partial<RouteQuery> = {}): string 
 
 function hasRoute(destination: string, source: string, device: string | null): boolean {
   using routes = openRoutes();
-  return routes.hasRoute({ destination, source, device, mark: 0 });
+  const index = device === null ? null : routes.findIndex(device)!;
+  return routes.hasRoute({ destination, source, device: index, mark: 0 });
 }
 
 Deno.test.beforeEach(makeLink);
 Deno.test.afterEach(removeLink);
 
-Deno.test("findWay() returns the device of a route and the MTU that the route has, not one learned of the path", async () => {
+Deno.test("findWays() returns the device of a route and the MTU that the route has, not one learned of the path", async () => {
   await ip("link add name other type dummy", "link set dev other up", "address add 10.8.0.1/24 dev other");
   const listed = JSON.parse(await must(["ip", "-netns", NEAR.namespace, "-json", "link"]));
   const indexOf = (name: string): number =>
     listed.find(({ ifname }: { ifname: string }) => ifname === name).ifindex;
   const [near, other] = [indexOf(NEAR.device), indexOf("other")];
   using routes = openRoutes();
-  const find = (to: string, device: number | null = null) => routes.findWay(to, NEAR.ip, device, 0);
-  assert.deepEqual(find(FAR.ip), { index: near, mtu: null });
+  const find = (to: string, device: number | null = null) => {
+    const [way] = routes.findWays([to], NEAR.ip, device, 0);
+    // Together with others, and more than are asked for at once.
+    const many = routes.findWays([FAR.ip, to, ...Array(200).fill("198.51.100.250"), to], NEAR.ip, device, 0);
+    assert.deepEqual([many.length, many[1], many[202]], [203, way, way]);
+    return way;
+  };
+  assert.deepEqual(find(FAR.ip), { index: near, mtu: null, isListed: true });
   assert.equal(find("198.51.100.1"), null, "no route");
   await ip(
     `route add 198.51.100.0/24 via ${FAR.ip} mtu 1400`,
@@ -51,15 +58,19 @@ Deno.test("findWay() returns the device of a route and the MTU that the route ha
     `rule add from ${NEAR.ip} to 203.0.113.0/24 table 77`,
     `route change 203.0.113.0/24 via ${FAR.ip} mtu 1300 table 77`,
   );
-  assert.deepEqual(find("198.51.100.1"), { index: near, mtu: 1400 });
-  assert.deepEqual(find("198.51.100.9"), { index: other, mtu: null });
-  assert.deepEqual(find("192.0.2.1"), { index: near, mtu: null });
+  assert.deepEqual(find("198.51.100.1"), { index: near, mtu: 1400, isListed: true });
+  assert.deepEqual(find("198.51.100.9"), { index: other, mtu: null, isListed: true });
+  assert.deepEqual(find("192.0.2.1"), { index: near, mtu: null, isListed: true });
   assert.deepEqual(
     find("198.51.100.1", other),
-    { index: other, mtu: null },
+    { index: other, mtu: null, isListed: false },
     "bound to a device: a neighbour there",
   );
-  assert.deepEqual(find("203.0.113.1"), { index: near, mtu: 1300 }, "by a rule for the own address");
+  assert.deepEqual(
+    find("203.0.113.1"),
+    { index: near, mtu: 1300, isListed: true },
+    "by a rule for the own address",
+  );
   // Another host says that its way on is narrower: the kernel remembers that for the destination.
   await must(["ip", "netns", "exec", FAR.namespace, "sh", "-ec", NARROW]);
   await must([
@@ -73,7 +84,12 @@ Deno.test("findWay() returns the device of a route and the MTU that the route ha
   ]);
   const learned = await must(["ip", "-netns", NEAR.namespace, "route", "get", "192.0.2.1", "from", NEAR.ip]);
   assert.match(learned, /mtu 1280/);
-  assert.deepEqual(find("192.0.2.1"), { index: near, mtu: null });
+  assert.deepEqual(find("192.0.2.1"), { index: near, mtu: null, isListed: true });
+  // Of a route with several next hops its table names no device.
+  await ip(`route add 192.0.3.0/24 mtu 1350 nexthop via ${FAR.ip} nexthop dev other`);
+  const { index, ...way } = find("192.0.3.1")!;
+  assert.deepEqual([near, other].includes(index), true);
+  assert.deepEqual(way, { mtu: 1350, isListed: true });
 });
 
 /** Makes the far end a router with a narrow device behind it. */
@@ -91,8 +107,8 @@ Deno.test("findSource() and hasRoute() tell how the kernel would send, by device
   assert.equal(sourceTo(FAR.ip, { device: "none0" }), "none");
   assert.equal(hasRoute(FAR.ip, NEAR.ip, null), true);
   assert.equal(hasRoute(FAR.ip, NEAR.ip, device), true);
-  assert.equal(hasRoute(FAR.ip, NEAR.ip, "none0"), false);
   assert.equal(hasRoute(FAR.ip, "10.9.0.99", null), false);
+  assert.equal(hasRoute(FAR.ip, "10.9.0.99", device), false);
   await ip(
     `address add 10.9.7.1/32 dev ${device}`,
     `route add default via ${FAR.ip} dev ${device} table 102 src 10.9.7.1`,
@@ -104,15 +120,31 @@ Deno.test("findSource() and hasRoute() tell how the kernel would send, by device
   assert.equal(hasRoute(FARTHER, NEAR.ip, device), false);
   await ip(`rule add from ${NEAR.ip} lookup 102`);
   assert.equal(hasRoute(FARTHER, NEAR.ip, device), true);
+  await ip("route replace unreachable default table 102");
+  assert.equal(hasRoute(FARTHER, NEAR.ip, device), false);
 });
 
-Deno.test("findSource() takes every host for reachable by a device without neighbours", async () => {
+Deno.test("hasRoute() knows no route by a device that is gone, whatever has its name", async () => {
+  const { device } = NEAR;
+  using routes = openRoutes();
+  assert.equal(routes.findIndex("none0"), null);
+  await ip("link add other type dummy", "address add 10.9.6.1/24 dev other", "link set other up");
+  const query = { destination: "10.9.6.2", source: "10.9.6.1", device: routes.findIndex("other"), mark: 0 };
+  assert.equal(routes.hasRoute(query), true);
+  await ip("link del other", "link add other type dummy", "address add 10.9.6.1/24 dev other");
+  await ip("link set other up");
+  assert.equal(routes.hasRoute(query), false);
+  assert.equal(routes.hasRoute({ ...query, device: routes.findIndex(device) }), false);
+});
+
+Deno.test("every host is reachable by a device without neighbours", async () => {
   await ip(
     `link add p0 type ipip remote ${FAR.ip} local ${NEAR.ip}`,
     "address add 10.9.8.1/32 dev p0",
     "link set p0 up",
   );
   assert.equal(sourceTo(FARTHER, { device: "p0" }), "10.9.8.1");
+  assert.equal(hasRoute(FARTHER, "10.9.8.1", "p0"), true);
 });
 
 Deno.test("hasRuleForMark() tells whether routing rules ask for a mark, with and without a mask", async () => {

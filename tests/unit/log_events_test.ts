@@ -150,7 +150,7 @@ Deno.test("Log writes no pairs for people alone, at what tells of no event, or a
   const log = new Log({ ...options, pairs: true });
   log.warning("remove it: ip fou del port 10001", null);
   log.info("sent auth packet");
-  log.command("ip link");
+  log.command(() => "ip link");
   log.debug("one");
   assert.deepEqual(lines, [
     "a: heard again after 3 s",

@@ -61,7 +61,7 @@ export function sampleSettings(fields: Partial<Settings> = {}): Settings {
 export function sampleRoutes(fields: Partial<Routes> = {}): Routes {
   return {
     findCounts: () => null,
-    findWay: () => null,
+    findWays: (ips: readonly string[]) => ips.map(() => null),
     findSource: () => null,
     findRoute: () => null,
     hasRuleFor: () => false,

@@ -36,6 +36,20 @@ Deno.test("send() tries once more with a new socket, as the old one may be bound
   assert.equal(sockets.open, 0);
 });
 
+Deno.test("send() passes on that a route is known, but not to a new socket, which may have another device", () => {
+  const known: (boolean | undefined)[] = [];
+  const openRawSocket = (): RawSocket => ({
+    defaultTtl: 64,
+    send: (_packet, _destination, isRouted) => {
+      if (known.push(isRouted) === 2) throw new Error("No such device");
+    },
+    [Symbol.dispose]: () => {},
+  });
+  const sender = new Sender({ openRawSocket }, OPTIONS);
+  for (const isRouted of [true, true, false]) sender.send(DATAGRAM, null, isRouted);
+  assert.deepEqual(known, [true, true, false, false]);
+});
+
 Deno.test("send() that fails leaves no socket open, and the next one begins anew", () => {
   const { sender, sockets } = senderWith(false, false, true);
   assert.throws(() => sender.send(DATAGRAM, null), /No such device/);

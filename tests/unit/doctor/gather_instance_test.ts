@@ -41,11 +41,11 @@ Deno.test("gatherInstance() looks for the ways to some of many peers, and to non
   const parked = tunnelOf(200, { remote: { ip: "0.0.1.11", port: 1 } });
   const { sight, around } = await look([parked, ...tunnels]);
   const asked: string[] = [];
-  const findWay: Routes["findWay"] = (ip) => {
-    asked.push(ip);
-    return null;
+  const findWays: Routes["findWays"] = (ips) => {
+    asked.push(...ips);
+    return ips.map(() => null);
   };
-  const openRoutes = () => Object.assign(around.system.openRoutes(), { findWay });
+  const openRoutes = () => Object.assign(around.system.openRoutes(), { findWays });
   const { reversePath } = await gatherInstance(sight, {
     ...around,
     system: { ...around.system, openRoutes },

@@ -85,11 +85,12 @@ export class FakeProcess implements Parent {
           const found = kernel.devices.get(device);
           return found === undefined ? null : { ...found.counts };
         },
-        findWay: (destination, _source, device) => {
-          const route = kernel.fib.lookup(destination);
-          const index = route?.device ?? device;
-          return index === null ? null : { index, mtu: route?.mtu ?? null };
-        },
+        findWays: (destinations, _source, device) =>
+          destinations.map((destination) => {
+            const route = kernel.fib.lookup(destination);
+            const index = route?.device ?? device;
+            return index === null ? null : { index, mtu: route?.mtu ?? null, isListed: route !== null };
+          }),
         findSource: (query) => kernel.findSource(query),
         hasRuleFor: (source) => kernel.sourceRules.has(source),
         hasRuleForMark: () => false,

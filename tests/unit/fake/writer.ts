@@ -16,7 +16,11 @@ export class FakeWriter implements KernelWriter {
     this.#programs = programs;
   }
 
-  change(request: ObjectRequest): string | null {
+  change(requests: readonly ObjectRequest[]): (string | null)[] {
+    return requests.map((request) => this.#change(request));
+  }
+
+  #change(request: ObjectRequest): string | null {
     const { line } = stepOf(request);
     if (this.#isAbandoned) return null;
     this.#programs.note(`netlink ip ${line}`);

@@ -5,7 +5,7 @@ import { RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { command, type Step, stepOf } from "../../../lib/kernel/step.ts";
 import { Log } from "../../../lib/log.ts";
 import type { KernelWriter } from "../../../lib/kernel_ports.ts";
-import type { ElementsRequest } from "../../../lib/requests.ts";
+import type { ElementsRequest, ObjectRequest } from "../../../lib/requests.ts";
 import { FakeSysError } from "../fake/sys_error.ts";
 import { USUAL_SURROUNDINGS } from "./fake_programs.ts";
 
@@ -20,9 +20,14 @@ function elements(count: number): Step {
   return stepOf(request);
 }
 
+/** Answers each request by itself. */
+function each(answer: (request: ObjectRequest) => string | null): KernelWriter["change"] {
+  return (requests) => requests.map(answer);
+}
+
 /** An executor whose kernel answers so. @param lines gets the log @param inputs gets what programs are given */
 function newExecutor(answers: Partial<KernelWriter>, lines: string[] = [], inputs: string[] = []): Executor {
-  const writer = { change: () => null, transact: () => [], [Symbol.dispose]: () => {}, ...answers };
+  const writer = { change: each(() => null), transact: () => [], [Symbol.dispose]: () => {}, ...answers };
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 2, time: false, pid: null, write, now: () => new Date() });
   const runProgram = (_program: string, _args: readonly string[], input: string) => {
@@ -36,7 +41,7 @@ function newExecutor(answers: Partial<KernelWriter>, lines: string[] = [], input
 Deno.test("ip() asks the kernel itself, tells each line, and stops at the first that is refused", async () => {
   const lines: string[] = [];
   const executor = newExecutor({
-    change: ({ kind }) => kind === "fou" ? "Cannot assign requested address" : null,
+    change: each(({ kind }) => kind === "fou" ? "Cannot assign requested address" : null),
   }, lines);
   const work = executor.ip([MTU, PORT, MTU]);
   await assert.rejects(work, (error) => {
@@ -49,6 +54,24 @@ Deno.test("ip() asks the kernel itself, tells each line, and stops at the first 
   assert.deepEqual(lines, [`ip ${MTU.line}`, `ip ${PORT.line}`]);
 });
 
+Deno.test("ip() hands over changes of devices in a row together, and names the first that is refused", async () => {
+  const asked: string[][] = [];
+  const change: KernelWriter["change"] = (requests) => {
+    asked.push(requests.map(({ kind }) => kind));
+    return requests.map((request) =>
+      request.kind === "link" && request.mtu === 1 ? "Invalid argument" : null
+    );
+  };
+  const bad = stepOf({ kind: "link", device: "p1", mtu: 1, alias: null, outer: null, isUp: null });
+  await newExecutor({ change }).ip([MTU, MTU, PORT, PORT, MTU]);
+  assert.deepEqual(asked.splice(0), [["link", "link"], ["fou"], ["fou"], ["link"]]);
+  await assert.rejects(newExecutor({ change }).ip([PORT, MTU, bad, bad, PORT]), {
+    lines: [2],
+    message: `Cannot run 'ip ${bad.line}': Invalid argument`,
+  });
+  assert.deepEqual(asked, [["fou"], ["link", "link", "link"]]);
+});
+
 Deno.test("ip() leaves all to one program where one step takes it", async () => {
   const inputs: string[] = [];
   await newExecutor({ change: () => assert.fail("asked") }, [], inputs).ip([MTU, UP]);
@@ -57,10 +80,13 @@ Deno.test("ip() leaves all to one program where one step takes it", async () => 
 
 Deno.test("ipEach() takes all steps, and names those that were refused for another reason", async () => {
   const said = ["Address already in use", "No such device", null, "Operation not permitted"];
-  const executor = newExecutor({ change: () => said.shift()! });
+  const executor = newExecutor({ change: each(() => said.shift()!) });
   await assert.rejects(executor.ipEach([PORT, MTU, PORT, PORT], "Address already in use"), { lines: [1, 3] });
   assert.deepEqual(said, []);
-  await newExecutor({ change: () => "Address already in use" }).ipEach([PORT], "Address already in use");
+  await newExecutor({ change: each(() => "Address already in use") }).ipEach(
+    [PORT],
+    "Address already in use",
+  );
 });
 
 Deno.test("nft() makes one transaction, and names its steps that were refused", async () => {

@@ -107,7 +107,11 @@ export function newRunner(
 
 /** Has everything that takes no program done without a refusal, and nothing changed. @param lines gets the log */
 export function newExecutor(runner: Runner, lines: string[] = []): Executor {
-  const writer = { change: () => null, transact: () => [], [Symbol.dispose]: () => {} };
+  const writer = {
+    change: (requests: readonly unknown[]) => requests.map(() => null),
+    transact: () => [],
+    [Symbol.dispose]: () => {},
+  };
   const write = (line: string) => lines.push(line);
   const log = new Log({ verbosity: 3, time: false, pid: null, write, now: () => new Date() });
   return new Executor(runner, writer, log);

@@ -170,17 +170,17 @@ Deno.test("check() has a deleted FOU port restored, looks once a second at most,
   await clock.advance(10_000);
   const { length } = programs.runs;
   for (let second = 0; second < 5; second++) {
-    kernel.ports.check();
+    kernel.ports.check(clock.now());
     await clock.advance(1_000);
   }
   assert.equal(programs.runs.length, length);
-  kernel.ports.check();
+  kernel.ports.check(clock.now());
   bench.host.kernel.ip("fou del port 10000 local 192.0.2.1 ipproto 4");
-  kernel.ports.check();
+  kernel.ports.check(clock.now());
   await clock.advance(900);
   assert.equal(isOpen(), false, "it has looked just before");
   await clock.advance(100);
-  kernel.ports.check();
+  kernel.ports.check(clock.now());
   await clock.advance(1_000);
   assert.equal(isOpen(), true);
   assert.equal(linesOf(/FOU port 192\.0\.2\.1:10000 is gone: restoring it/).length, 1);

@@ -68,9 +68,10 @@ Deno.test("Picture calls for a repair when a way to a far end may have changed, 
     const picture = newPicture();
     picture.beginLook(NOW);
     picture.handleLook(sampleObserved({ own: TO, links: new Map([[INDEX.other, link]]) }), NOW);
-    picture.findWays(["198.51.100.2", "203.0.113.2"], OUTSIDE, (ip) => {
-      asked.push(ip);
-      return ip === "198.51.100.2" ? { index: INDEX.other, mtu: 1400 } : null;
+    picture.findWays(["198.51.100.2", "203.0.113.2"], OUTSIDE, (ips) => {
+      asked.push(...ips);
+      const way = { index: INDEX.other, mtu: 1400, isListed: true };
+      return ips.map((ip) => ip === "198.51.100.2" ? way : null);
     });
     return picture;
   };
@@ -96,9 +97,12 @@ Deno.test("Picture calls for a repair when a way to a far end may have changed, 
   }
   const picture = seen();
   asked.length = 0;
-  const find = (ip: string) => {
-    asked.push(ip);
-    return null;
+  assert.deepEqual(["198.51.100.2", "203.0.113.2", "203.0.113.9"].map((ip) => picture.isRouted(ip)), [
+    ...[true, false, false],
+  ]);
+  const find = (ips: readonly string[]) => {
+    asked.push(...ips);
+    return ips.map(() => null);
   };
   picture.findWays(["198.51.100.2", "203.0.113.9"], OUTSIDE, find);
   assert.deepEqual(asked, ["203.0.113.9"]);

@@ -1,4 +1,5 @@
-import { command } from "../../../lib/kernel/step.ts";
+import { planDevices } from "../../../lib/kernel/plan_devices.ts";
+import { command, type Step } from "../../../lib/kernel/step.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import type { Transition } from "../../../lib/kernel/plan.ts";
 import { EMPTY_STATE, type KernelState, type Tunnel } from "../../../lib/kernel/state.ts";
@@ -60,26 +61,16 @@ export const route = (protocol: number, network = "10.7.0.0/16", isGone = false)
 export const TABLE: KernelChange = { kind: "table", chains: [], onlyRemoves: false };
 export const UNKNOWN: KernelChange = { kind: "unknown" };
 
-/** Commands that make the first tunnel, with a private address and a route. */
-const MAKE = [
-  "link add name a type ipip remote 198.51.100.2 local 192.0.2.1 encap fou encap-sport 2 encap-dport 1",
-  "link set dev a alias ipipou:hub",
-  "address add 172.29.0.0/32 dev eth0 scope global",
-  "fou add port 2 ipproto 4 local 172.29.0.0",
-  "address add 172.28.0.0 peer 172.28.0.1 dev a",
-  "link set dev a up",
-  "route add 10.7.0.0/16 dev a proto 201",
-];
-export const REMOVE = [
-  "address delete 172.29.0.0/32 dev eth0",
-  "link set dev b group 7",
-  "link delete group 7",
-];
+const ALT = { altAddresses: new Map([["172.29.0.0", "eth0"]]), gate: null };
+/** Steps that make the first tunnel, with a private address and a route. */
+const MAKE = planDevices(FROM, { ...stateOf({ ...TUNNEL, routes: ["10.7.0.0/16"] }, STANDING), ...ALT }, 7);
+/** Steps that remove the other one, and the private address. */
+export const REMOVE = planDevices({ ...FROM, ...ALT }, EMPTY_STATE, 7);
 
 /** A plan with this many runs of `nft`. */
-export function planOf(transactions: number, ip: readonly string[] = MAKE): Transition {
+export function planOf(transactions: number, ip: readonly Step[] = MAKE): Transition {
   const [close, open] = [1, 2].map((least) => transactions >= least ? [command("a command")] : []);
-  return { confirm: [], withdraw: [], close: close!, ip: ip.map(command), open: open! };
+  return { confirm: [], withdraw: [], close: close!, ip, open: open! };
 }
 
 /** A picture of a kernel in which one tunnel was found. */

@@ -20,6 +20,12 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
+/** Milliseconds of processor time that a process took so far. */
+export async function cpuMs(pid: number): Promise<number> {
+  const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** The results of several measurements, made one after the other. */
 export async function repeat(rounds: number, measure: () => Promise<number>): Promise<number[]> {
   const values = [];

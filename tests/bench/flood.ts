@@ -5,7 +5,7 @@
 import { ADDRESS } from "../lab/network.ts";
 import type { Process } from "../lab/process.ts";
 import { makeKeys, PATIENCE, PORT, Scenario } from "../e2e/scenario.ts";
-import { print } from "./figures.ts";
+import { cpuMs, print } from "./figures.ts";
 
 const FLOODER = new URL("../e2e/flood.py", import.meta.url).pathname;
 const KINDS = ["quiet", "many", "stranger", "address", "place", "quiet"] as const;
@@ -53,10 +53,9 @@ async function start(scenario: Scenario): Promise<Process> {
 }
 
 async function usage(pid: number): Promise<{ ms: number; mib: number }> {
-  const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ");
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const mib = Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1024;
-  return { ms: (Number(fields[11]) + Number(fields[12])) * 10, mib };
+  return { ms: await cpuMs(pid), mib };
 }
 
 /** Entries of the gate's rate limits, by the set's name. */

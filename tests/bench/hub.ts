@@ -14,13 +14,12 @@ import {
 } from "../e2e/crowd.ts";
 import { eventually, IPIPOU, Scenario } from "../e2e/scenario.ts";
 import type { Process } from "../lab/process.ts";
-import { median, print, repeat, throughput, timed, yardstick } from "./figures.ts";
+import { cpuMs, median, print, repeat, throughput, timed, yardstick } from "./figures.ts";
 
 const COUNTS = [1, 10, 100, 1000];
 const ROUNDS = 5;
 const DATA_ROUNDS = 2;
 const WAIT = 600_000;
-const CLOCK_TICK_MS = 10;
 
 /** Names of figures, and their values in the order of COUNTS. */
 const rows = new Map<string, number[]>();
@@ -28,11 +27,6 @@ const rows = new Map<string, number[]>();
 function note(name: string, value: number): void {
   rows.set(name, [...rows.get(name) ?? [], value]);
   print(`${name}: ${format(value)}`);
-}
-
-async function cpuMs(pid: number): Promise<number> {
-  const fields = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
 }
 
 async function residentMiB(pid: number): Promise<number> {

@@ -6,7 +6,7 @@
 import { ADDRESS } from "../lab/network.ts";
 import { makeKeys, PATIENCE, PORT, Scenario } from "../e2e/scenario.ts";
 import { IPIPOU } from "../e2e/scenario.ts";
-import { median, print } from "./figures.ts";
+import { cpuMs, median, print } from "./figures.ts";
 
 const FLOODER = new URL("../e2e/flood.py", import.meta.url).pathname;
 const NEWCOMER = new URL("../e2e/newcomer.py", import.meta.url).pathname;
@@ -37,6 +37,8 @@ interface Arrival {
 interface Figures {
   readonly arrivals: Arrival[];
   readonly throughputs: number[];
+  /** The hub's processor time while data is sent, in percent. */
+  readonly shares: number[];
 }
 
 /** A hub with all the clients of one round. */
@@ -50,7 +52,8 @@ class Hub {
     this.#scenario = scenario;
   }
 
-  async start(executable: string): Promise<void> {
+  /** @returns the hub's process id */
+  async start(executable: string): Promise<number> {
     const { network } = this.#scenario;
     const keys = [this.#steady, this.#roamer, ...[...this.#keys.values()].flat()];
     const peers = keys.map(({ publicKey }, index) =>
@@ -89,9 +92,13 @@ class Hub {
     );
     await hub.waitForLine(/ p0: tunnel up/, PATIENCE);
     network.spawn("server", ["iperf3", "-s"]);
+    return hub.pid;
   }
 
-  async measure(kind: typeof KINDS[number]): Promise<{ arrivals: Arrival[]; throughput: number }> {
+  async measure(
+    kind: typeof KINDS[number],
+    pid: number,
+  ): Promise<{ arrivals: Arrival[]; throughput: number; share: number }> {
     const rate = FLOODS[kind];
     const ends = [`${ADDRESS.server}:${PORT}`, `${ROAMER}:${PORT}`];
     const flood = rate === 0 ? null : this.#scenario.network.spawn("router", [
@@ -99,10 +106,12 @@ class Hub {
     ]);
     // Whatever the limits let through in the first moment is used up.
     await new Promise((resolve) => setTimeout(resolve, 3000));
+    const before = { ms: await cpuMs(pid), at: performance.now() };
     const throughput = await this.#throughput();
+    const share = 100 * (await cpuMs(pid) - before.ms) / (performance.now() - before.at);
     const arrivals = await this.#arrivals(this.#keys.get(kind)!);
     await flood?.kill("SIGKILL");
-    return { arrivals, throughput };
+    return { arrivals, throughput, share };
   }
 
   async #arrivals(keys: readonly ReturnType<typeof makeKeys>[]): Promise<Arrival[]> {
@@ -145,33 +154,34 @@ function describe(arrivals: readonly Arrival[], which: string): string {
 const executables = [IPIPOU, ...Deno.args];
 const figures = new Map(executables.map((executable) => [
   executable,
-  new Map(KINDS.map((kind): [string, Figures] => [kind, { arrivals: [], throughputs: [] }])),
+  new Map(KINDS.map((kind): [string, Figures] => [kind, { arrivals: [], throughputs: [], shares: [] }])),
 ]));
 for (let round = 0; round < ROUNDS; round++) {
   for (const executable of executables) {
     await using scenario = await Scenario.create({ direct: true });
     const hub = new Hub(scenario);
-    await hub.start(executable);
+    const pid = await hub.start(executable);
     for (const kind of KINDS) {
-      const { arrivals, throughput } = await hub.measure(kind);
+      const { arrivals, throughput, share } = await hub.measure(kind, pid);
       const mine = figures.get(executable)!.get(kind)!;
       mine.arrivals.push(...arrivals);
       mine.throughputs.push(throughput);
+      mine.shares.push(share);
       print(
         `${executable} ${kind}: ${describe(arrivals, "new")}; ${describe(arrivals, "moved")}; ` +
-          `${throughput.toFixed(0)} Mbit/s`,
+          `${throughput.toFixed(0)} Mbit/s; hub's CPU ${share.toFixed(1)} %`,
       );
     }
   }
   // After each round, as a run may be cut short.
   for (const [executable, byKind] of figures) {
-    for (const [kind, { arrivals, throughputs }] of byKind) {
+    for (const [kind, { arrivals, throughputs, shares }] of byKind) {
       const sorted = throughputs.toSorted((a, b) => a - b);
       print(
         `TOTAL ${executable} ${kind}: ${describe(arrivals, "new")}; ${describe(arrivals, "moved")}; ` +
           `Mbit/s median ${median(throughputs).toFixed(0)}, ${sorted[0]!.toFixed(0)} to ${
             sorted.at(-1)!.toFixed(0)
-          }`,
+          }; hub's CPU ${median(shares).toFixed(1)} %`,
       );
     }
   }

@@ -12,6 +12,7 @@ const NFT_TRACETYPE = { policy: 1, rule: 3 } as const;
 /** What is above says why. Verdicts within nftables, such as "continue", are -1 to -5. */
 const VERDICT_MASK = 0xff;
 const NF_DROP = 0;
+const NF_QUEUE = 3;
 
 /** By the number in struct nfgenmsg. */
 const FAMILIES: Readonly<Record<number, string>> = {
@@ -39,11 +40,13 @@ function readEvent({ type, body }: Message): TraceEvent | null {
   const code = isPolicy
     ? fields.networkWord(NFTA_TRACE.policy)
     : fields.nested(NFTA_TRACE.verdict).networkWord(NFTA_VERDICT_CODE);
+  const verdict = code === undefined ? null : code & VERDICT_MASK;
   const none = new Uint8Array();
   return {
     ...{ id, family, table, chain },
     handle: isPolicy ? null : fields.networkLong(NFTA_TRACE.handle) ?? null,
-    isDropped: code !== undefined && (code & VERDICT_MASK) === NF_DROP,
+    isDropped: verdict === NF_DROP,
+    isQueued: verdict === NF_QUEUE,
     from: fields.networkWord(NFTA_TRACE.iif) ?? 0,
     to: fields.networkWord(NFTA_TRACE.oif) ?? 0,
     header: fields.bytes(NFTA_TRACE.networkHeader)?.slice() ?? none,

@@ -71,6 +71,8 @@ export interface TraceEvent {
   /** The rule's handle; null: the chain's policy. */
   readonly handle: number | null;
   readonly isDropped: boolean;
+  /** Whether a program gets it. */
+  readonly isQueued: boolean;
   /** Of the first event in a chain: the packet's devices, by the kernel's number; 0: none. */
   readonly from: number;
   readonly to: number;

@@ -14,14 +14,19 @@ export interface FirewallFacts {
   /** Why they could not be traced; null: they were. */
   readonly problem: string | null;
   readonly traced: ReadonlyMap<PacketKind, number>;
+  /** How many of them came to their end in our own gate, and so could not come to it elsewhere. */
+  readonly ended: ReadonlyMap<PacketKind, number>;
   readonly drops: readonly ExplainedDrop[];
 }
 
 /** Judges whether a firewall of this host drops packets of the instance. */
-export function judgeFirewall({ problem, traced, drops }: FirewallFacts): Finding[] {
+export function judgeFirewall({ problem, traced, ended, drops }: FirewallFacts): Finding[] {
   if (problem !== null) return [unseen("firewall", "packets cannot be traced through nftables", problem)];
   if (drops.length > 0) {
-    return drops.map((drop) => judgeDrop(drop, Math.max(drop.count, traced.get(drop.kind) ?? 0)));
+    return drops.map((drop) => {
+      const left = (traced.get(drop.kind) ?? 0) - (ended.get(drop.kind) ?? 0);
+      return judgeDrop(drop, Math.max(drop.count, left));
+    });
   }
   const count = [...traced.values()].reduce((sum, number) => sum + number, 0);
   if (count > 0) {

@@ -25,7 +25,7 @@ export async function traceWhile<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly firewall: FirewallFacts }> {
   const subjects = subjectsOf(sight);
-  const none = { problem: null, traced: new Map(), drops: [] };
+  const none = { problem: null, traced: new Map(), ended: new Map(), drops: [] };
   if (subjects.ends.length + subjects.devices.size === 0) return { result: await work(), firewall: none };
   let trace: PacketTrace;
   try {
@@ -46,7 +46,7 @@ export async function traceWhile<T>(
   const drops = await Promise.all(
     summary.drops.slice(0, MOST_DROPS).map((drop) => explainDrop(drop, system)),
   );
-  return { result, firewall: { ...none, problem, traced: summary.traced, drops } };
+  return { result, firewall: { ...none, problem, traced: summary.traced, ended: summary.ended, drops } };
 }
 
 function subjectsOf({ settings, observed, devices, outside, server }: Sight): Omit<TraceSubjects, "trace"> {

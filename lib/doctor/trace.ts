@@ -46,6 +46,7 @@ export class TraceSummary {
   readonly #packets = new Map<number, Packet>();
   readonly #drops = new Map<string, Drop>();
   readonly #traced = new Map<PacketKind, number>();
+  readonly #ended = new Map<PacketKind, number>();
 
   constructor(subjects: TraceSubjects) {
     this.#subjects = subjects;
@@ -56,14 +57,21 @@ export class TraceSummary {
     return this.#traced;
   }
 
+  /** How many of them came to their end in our own gate: auth packets, and what it keeps out. */
+  get ended(): ReadonlyMap<PacketKind, number> {
+    return this.#ended;
+  }
+
   get drops(): readonly Drop[] {
     return [...this.#drops.values()];
   }
 
   add(event: TraceEvent): void {
-    const { id, family, table, chain, handle, isDropped } = event;
+    const { id, family, table, chain, handle, isDropped, isQueued } = event;
     const packet = event.header.length === 0 ? this.#packets.get(id) : this.#identify(event);
-    if (packet === undefined || !isDropped || family === "ip" && table === this.#subjects.gate) return;
+    if (packet === undefined || !isDropped && !isQueued) return;
+    if (family === "ip" && table === this.#subjects.gate) return count(this.#ended, packet.kind);
+    if (!isDropped) return;
     const place = [family, table, chain, handle, packet.kind, packet.subject];
     const key = place.join("\n");
     const known = this.#drops.get(key);
@@ -79,9 +87,7 @@ export class TraceSummary {
       return undefined;
     }
     this.#packets.set(event.id, packet);
-    if (this.#isCounted(event, packet)) {
-      this.#traced.set(packet.kind, (this.#traced.get(packet.kind) ?? 0) + 1);
-    }
+    if (this.#isCounted(event, packet)) count(this.#traced, packet.kind);
     return packet;
   }
 
@@ -109,4 +115,8 @@ export class TraceSummary {
     }
     return null;
   }
+}
+
+function count(counts: Map<PacketKind, number>, kind: PacketKind): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + 1);
 }

@@ -13,7 +13,7 @@ function eventsOf(id: number, isDropped: boolean): TraceEvent[] {
     destination: { ip: "10.0.0.2", port: PORT },
     payload: new Uint8Array(9),
   }, 64);
-  const place = { id, from: 2, to: 0, header: packet.slice(0, 20), body: packet.slice(20) };
+  const place = { id, from: 2, to: 0, isQueued: false, header: packet.slice(0, 20), body: packet.slice(20) };
   return [
     { ...place, family: "ip", table: "ipipou-doctor-1", chain: "prerouting", handle: 4, isDropped: false },
     { ...place, family: "inet", table: "fw", chain: "input", handle: 7, isDropped },

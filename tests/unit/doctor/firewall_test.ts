@@ -20,7 +20,8 @@ const SUBJECTS = {
   trace: "trace",
 };
 const NONE = new Uint8Array();
-const PLACE = { family: "inet", table: "fw", chain: "input", handle: 5, isDropped: false, from: 2, to: 0 };
+const NOT_ENDED = { isDropped: false, isQueued: false };
+const PLACE = { family: "inet", table: "fw", chain: "input", handle: 5, from: 2, to: 0, ...NOT_ENDED };
 
 /** The first event of a packet. */
 function firstOf(id: number, packet: Uint8Array, fields: Partial<TraceEvent> = {}): TraceEvent {
@@ -82,6 +83,20 @@ Deno.test("TraceSummary minds neither what strangers send, nor what our own gate
   assert.deepEqual([...summary.traced], [["udp in", 1]]);
 });
 
+Deno.test("TraceSummary tells what ended in our own gate: that is no part of what a firewall could drop", () => {
+  const summary = new TraceSummary(SUBJECTS);
+  const gate = { family: "ip", table: "ipipou" };
+  for (const id of [1, 2, 3, 4]) summary.add(firstOf(id, IN));
+  summary.add(eventOf(1, IN, { ...gate, isQueued: true }));
+  summary.add(eventOf(2, IN, { ...gate, isDropped: true }));
+  summary.add(eventOf(3, IN, gate));
+  summary.add(eventOf(3, IN, { isDropped: true }));
+  // To a program of others.
+  summary.add(eventOf(4, IN, { isQueued: true }));
+  const { traced, ended, drops } = summary;
+  assert.deepEqual([[...traced], [...ended], drops.length], [[["udp in", 4]], [["udp in", 2]], 1]);
+});
+
 Deno.test("TraceSummary remembers a bounded number of packets and drops", () => {
   const summary = new TraceSummary(SUBJECTS);
   for (let id = 0; id < 10_000; id++) summary.add(eventOf(id, IN, { isDropped: true, handle: id }));
@@ -99,7 +114,7 @@ const DROP: ExplainedDrop = {
 
 function judge(fields: Partial<FirewallFacts>) {
   const traced = new Map([["udp in", 5], ["out of tunnel", 3]] as const);
-  return judgeFirewall({ problem: null, traced, drops: [], ...fields });
+  return judgeFirewall({ problem: null, traced, ended: new Map(), drops: [], ...fields });
 }
 
 Deno.test("judgeFirewall() tells what drops all packets of a kind from what drops some, and what was not seen", () => {
@@ -110,6 +125,8 @@ Deno.test("judgeFirewall() tells what drops all packets of a kind from what drop
     "fault: inet fw input drops what comes out of ipipou1: counter drop",
   ]);
   assert.match(brief({ drops: [{ ...DROP, count: 2 }] })[0]!, /^warning: /);
+  const ended = new Map([["out of tunnel", 1]] as const);
+  assert.match(brief({ ended, drops: [{ ...DROP, count: 2 }] })[0]!, /^fault: /);
   // What answers our own pings is dropped and not counted.
   assert.match(judge({ drops: [{ ...DROP, count: 9 }] })[0]!.why!, /^9 of 9 such packets /);
   assert.match(brief({ drops: [{ ...DROP, rule: null, handle: null }] })[0]!, /: its policy is drop$/);

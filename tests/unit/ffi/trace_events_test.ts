@@ -16,9 +16,13 @@ function eventOf(type: number, verdict: number, policy: number | null = null): U
   }).bytes;
 }
 
-Deno.test("parseTrace() tells a drop from all other verdicts", () => {
+Deno.test("parseTrace() tells a drop from all other verdicts, and a program that gets a packet", () => {
   const dropsOf = (...event: Parameters<typeof eventOf>) =>
     parseTrace(eventOf(...event)).map(({ isDropped }) => isDropped);
+  const queues = [0, 1, 0x000b_0003, 0x0003_0003, 0xffff_ffff, 0xffff_fffd].filter((verdict) =>
+    parseTrace(eventOf(3, verdict))[0]!.isQueued
+  );
+  assert.deepEqual(queues, [0x000b_0003, 0x0003_0003]);
   const [drop, dropWithErrno, accept, queue, goOn, jump] = [
     0,
     0x0001_0000,

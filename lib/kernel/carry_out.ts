@@ -3,7 +3,7 @@ import { IN_USE } from "./cures.ts";
 import type { Refusals } from "./kept_out.ts";
 import { apart, type Owners } from "./owners.ts";
 import type { Transition } from "./plan.ts";
-import type { Executor } from "./executor.ts";
+import { type Executor, RefusedSteps } from "./executor.ts";
 import { RefusedError } from "./runner.ts";
 import type { Step } from "./step.ts";
 
@@ -55,13 +55,18 @@ async function runIp(
       return;
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      const at = error.lines[0]!;
-      const { line } = rest[at]!;
-      const devices = owners.ofIp(line);
-      if (devices.length === 0) throw error;
-      if (!owners.isVictim(line, left)) { for (const device of devices) refusals.set(device, error); }
-      for (const device of devices) left.add(device);
-      rest = rest.slice(at + 1).filter(({ line }) => {
+      const [first] = error.lines as readonly [number];
+      const { refused, tried } = error instanceof RefusedSteps
+        ? error
+        : { refused: [{ at: first, error }], tried: first + 1 };
+      for (const { at, error } of refused) {
+        const { line } = rest[at]!;
+        const devices = owners.ofIp(line);
+        if (devices.length === 0) throw error;
+        if (!owners.isVictim(line, left)) { for (const device of devices) refusals.set(device, error); }
+        for (const device of devices) left.add(device);
+      }
+      rest = rest.slice(tried).filter(({ line }) => {
         const others = owners.ofIp(line);
         return others.length === 0 || others.some((device) => !left.has(device));
       });

@@ -2,11 +2,33 @@ import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { KernelWriter } from "../kernel_ports.ts";
 import type { ElementsRequest, ObjectRequest } from "../requests.ts";
-import { type Runner, shorten } from "./runner.ts";
+import { RefusedError, type Runner, shorten } from "./runner.ts";
 import type { Step } from "./step.ts";
 
 /** A transaction is one message, which without privileges in the first user namespace is limited. */
 const TOO_LONG_CURE = "; in a container, have the host allow more: sysctl -w net.core.wmem_max=16777216";
+
+/** A step that the kernel refused. */
+interface Refused {
+  /** Its index in those that were given. */
+  readonly at: number;
+  /** Names it. */
+  readonly error: IpipouError;
+}
+
+/** The kernel refused some of the steps that it was asked for together. It is worded as the first of them. */
+export class RefusedSteps extends RefusedError {
+  readonly refused: readonly Refused[];
+  /** How many of the steps that were given were tried. */
+  readonly tried: number;
+
+  constructor(refused: readonly Refused[], tried: number) {
+    const [{ error }] = refused as readonly [Refused];
+    super(error.message, error.exitCode, refused.map(({ at }) => at), { cause: error });
+    this.refused = refused;
+    this.tried = tried;
+  }
+}
 
 /**
  * Carries out steps. Where the kernel understands all of them without a program, it is asked itself: that takes
@@ -24,20 +46,25 @@ export class Executor {
   }
 
   /**
-   * Changes devices, addresses, routes and FOU ports, up to the first step that fails. Changes of devices in a row are
-   * made together: of those, all are tried.
+   * Changes devices, addresses, routes and FOU ports, up to the first step that fails. Changes of several devices in a row
+   * are made together: of those, all are tried.
    *
-   * @throws {IpipouError} naming it
+   * @throws {RefusedSteps} if the kernel was asked itself
+   * @throws {IpipouError} naming the step that failed
    */
   async ip(steps: readonly Step[]): Promise<void> {
     const requests = requestsOf(steps, isOfObject);
     if (requests === null) return void await this.#runner.ip(steps.map(({ line }) => line));
     for (let first = 0, end = 0; first < steps.length; first = end) {
       end = endOfGroup(requests, first);
-      const group = steps.slice(first, end);
-      const said = this.#change(group, requests.slice(first, end));
-      const at = said.findIndex((refusal) => refusal !== null);
-      if (at >= 0) throw await this.#refusal(group[at]!, said[at]!, [first + at]);
+      const refused: Refused[] = [];
+      for (
+        const [index, said] of this.#change(steps.slice(first, end), requests.slice(first, end)).entries()
+      ) {
+        const at = first + index;
+        if (said !== null) refused.push({ at, error: await this.#refusal(steps[at]!, said, [at]) });
+      }
+      if (refused.length > 0) throw new RefusedSteps(refused, end);
     }
   }
 
@@ -94,11 +121,16 @@ export class Executor {
   }
 }
 
-/** Index of the first request that is not made together with that at `first`. */
+/** Index of the first request that is not made together with that at `first`: a device's next one awaits its last one. */
 function endOfGroup(requests: readonly ObjectRequest[], first: number): number {
-  if (requests[first]!.kind !== "link") return first + 1;
-  const others = requests.slice(first).findIndex(({ kind }) => kind !== "link");
-  return others < 0 ? requests.length : first + others;
+  const devices = new Set<string>();
+  let end = first;
+  for (; end < requests.length; end++) {
+    const request = requests[end]!;
+    if (request.kind !== "link" || devices.has(request.device)) break;
+    devices.add(request.device);
+  }
+  return Math.max(end, first + 1);
 }
 
 /** What the steps ask of the kernel; null: some take a program, so all do, as they go together. */

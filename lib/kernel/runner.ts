@@ -43,7 +43,7 @@ export class CommandError extends Error {
 
 /** The kernel or a program refused commands. */
 export class RefusedError extends IpipouError {
-  /** Indexes of these commands in those that were run: for `ip` of the first, which also was the last to run. */
+  /** Indexes of these commands in those that were run. One `ip -batch` ends with the first. */
   readonly lines: readonly number[];
 
   constructor(message: string, exitCode: ExitCode, lines: readonly number[], options: ErrorOptions) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EXIT, IpipouError } from "../../../lib/errors.ts";
-import { Executor } from "../../../lib/kernel/executor.ts";
+import { Executor, RefusedSteps } from "../../../lib/kernel/executor.ts";
 import { RefusedError, Runner } from "../../../lib/kernel/runner.ts";
 import { command, type Step, stepOf } from "../../../lib/kernel/step.ts";
 import { Log } from "../../../lib/log.ts";
@@ -54,7 +54,7 @@ Deno.test("ip() asks the kernel itself, tells each line, and stops at the first 
   assert.deepEqual(lines, [`ip ${MTU.line}`, `ip ${PORT.line}`]);
 });
 
-Deno.test("ip() hands over changes of devices in a row together, and names the first that is refused", async () => {
+Deno.test("ip() hands over changes of several devices in a row together, and tells all that are refused", async () => {
   const asked: string[][] = [];
   const change: KernelWriter["change"] = (requests) => {
     asked.push(requests.map(({ kind }) => kind));
@@ -62,13 +62,20 @@ Deno.test("ip() hands over changes of devices in a row together, and names the f
       request.kind === "link" && request.mtu === 1 ? "Invalid argument" : null
     );
   };
-  const bad = stepOf({ kind: "link", device: "p1", mtu: 1, alias: null, outer: null, isUp: null });
-  await newExecutor({ change }).ip([MTU, MTU, PORT, PORT, MTU]);
-  assert.deepEqual(asked.splice(0), [["link", "link"], ["fou"], ["fou"], ["link"]]);
-  await assert.rejects(newExecutor({ change }).ip([PORT, MTU, bad, bad, PORT]), {
-    lines: [2],
-    message: `Cannot run 'ip ${bad.line}': Invalid argument`,
-  });
+  const bad = (device: string) =>
+    stepOf({ kind: "link", device, mtu: 1, alias: null, outer: null, isUp: null });
+  const other = stepOf({ kind: "link", device: "p1", mtu: 1400, alias: null, outer: null, isUp: null });
+  await newExecutor({ change }).ip([MTU, other, MTU, PORT, PORT, MTU]);
+  assert.deepEqual(asked.splice(0), [["link", "link"], ["link"], ["fou"], ["fou"], ["link"]]);
+  const work = newExecutor({ change }).ip([PORT, MTU, bad("p1"), bad("p2"), bad("p1"), PORT]);
+  const error: unknown = await work.catch((error) => error);
+  assert.ok(error instanceof RefusedSteps);
+  const messages = ["p1", "p2"].map((device) => `Cannot run 'ip ${bad(device).line}': Invalid argument`);
+  assert.deepEqual([error.message, error.lines, error.tried], [messages[0], [2, 3], 4]);
+  assert.deepEqual(error.refused.map(({ at, error }) => [at, error.message]), [[2, messages[0]], [
+    3,
+    messages[1],
+  ]]);
   assert.deepEqual(asked, [["fou"], ["link", "link", "link"]]);
 });
 

@@ -96,7 +96,11 @@ export function commonParts({ rules, declarations }: Gate, after: GateRules): Se
   const names = rules === null
     ? declarations.entries().filter(([name, type]) => wanted.get(name)?.endsWith(` { ${type} }`))
     : lastingParts(rules).entries().filter(([name, definition]) => wanted.get(name) === definition);
-  return new Set(names.map(([name]) => name));
+  const common = new Set(names.map(([name]) => name));
+  // What is in the second map is told apart by the first one: alone it would keep what is for peers that are shut out.
+  const { remotes, locals } = gateNames(after.name);
+  if (!common.has(remotes)) common.delete(locals);
+  return common;
 }
 
 /** Definitions of chains, sets and maps by name, without those of which nothing lasts. */

@@ -217,3 +217,26 @@ Deno.test("planTransition() keeps a peer in at each moment while rules are repla
     { numRuns: 100 },
   );
 });
+
+Deno.test("planTransition() leaves no private address to a peer that is shut out while the map of places is made anew", () => {
+  const peers = [0, 1].map((index) => ({ ...PEERS[index]!, altIp: `172.29.0.${index + 1}`, forceAlt: true }));
+  const hub = { ...HUB, peers };
+  const instance = new Instance();
+  instance.change(hub, BOTH);
+  const chains = [...instance.kernel.tables.get("ipipou")!.chains.keys()];
+  instance.kernel.nft([
+    ...chains.map((chain) => `flush chain ip ipipou ${chain}`),
+    "delete map ip ipipou remotes-p0",
+    "add map ip ipipou remotes-p0 { type ipv4_addr . inet_service . inet_service : verdict; flags timeout; size 9; }",
+    ...[1001, 1002].map((port) =>
+      `add element ip ipipou remotes-p0 { 198.51.100.1 . ${port} . 10000 : accept }`
+    ),
+  ]);
+  instance.change(hub, new Map([...BOTH].slice(1)));
+  const { sets } = instance.kernel.list("ipipou").nft!;
+  const keysIn = (name: string) =>
+    sets.find((set) => set.name === name)!.elements.map(({ key }) => key.join(" . "));
+  assert.deepEqual(keysIn("locals-p0"), keysIn("remotes-p0"));
+  assert.equal(keysIn("remotes-p0").length, 1);
+  assert.deepEqual(instance.rest(hub), []);
+});

@@ -15,7 +15,10 @@ import {
 
 const NFTA_GEN_ID = 1;
 const NFTA_TABLE_USE = 3;
-const NFTA_SET = { name: 2, flags: 3, keyType: 4, dataType: 6, description: 9, timeout: 11 } as const;
+const NFTA_SET = {
+  ...{ name: 2, flags: 3, keyType: 4, dataType: 6, description: 9, timeout: 11 },
+  ...{ expression: 17, expressions: 18 },
+} as const;
 const NFTA_SET_DESC_SIZE = 1;
 /** By code; those with a chain are none that is asked for. */
 const VERDICTS: Readonly<Record<number, string>> = { 0: "drop", 1: "accept" };
@@ -87,16 +90,24 @@ export function parseSet({ body }: Message): SetRecord | null {
   return {
     name,
     isAnonymous: (flags & NFT_SET_ANONYMOUS) !== 0,
-    type: isLimited(fields) ? null : declarationOf(keyTypes, dataType, flags),
+    type: hasMore(fields) ? null : declarationOf(keyTypes, dataType, flags),
     keyTypes,
     dataType,
   };
 }
 
-/** Whether a set has a size, or a timeout for elements that have none of their own. */
-function isLimited(fields: Attributes): boolean {
+/** Whether a set has a size, a timeout for elements that have none of their own, or counters or limits of each. */
+function hasMore(fields: Attributes): boolean {
   return fields.nested(NFTA_SET.description).networkWord(NFTA_SET_DESC_SIZE) !== undefined ||
-    fields.networkLong(NFTA_SET.timeout) !== undefined;
+    fields.networkLong(NFTA_SET.timeout) !== undefined || hasExpressions(fields, NFTA_SET);
+}
+
+/** Whether there is a counter, a limit or the like: an element beyond its limit does not match. */
+function hasExpressions(
+  fields: Attributes,
+  { expression, expressions }: { readonly expression: number; readonly expressions: number },
+): boolean {
+  return fields.bytes(expression) !== undefined || fields.bytes(expressions) !== undefined;
 }
 
 function declarationOf(
@@ -127,7 +138,7 @@ function readElement(fields: Attributes, { keyTypes, dataType }: SetRecord): Nft
   const last = fields.nested(ELEMENT.keyEnd).bytes(NFTA_DATA.value) ?? first;
   // The end of an interval, or what is for all keys.
   const isPoint = (fields.networkWord(ELEMENT.flags) ?? 0) === 0;
-  if (first === undefined || last === undefined || !isPoint) return null;
+  if (first === undefined || last === undefined || !isPoint || hasExpressions(fields, ELEMENT)) return null;
   const [from, to] = [first, last].map((bytes) => splitKey(bytes, keyTypes));
   if (!from || !to) return null;
   const key = keyTypes.map((type, index) => {

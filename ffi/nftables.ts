@@ -37,7 +37,10 @@ export const ELEMENT_LIST = { set: 2, elements: 3 } as const;
 /** Lists hold elements of this type. */
 export const NFTA_LIST_ELEM = 1;
 /** In an element of a set: NFTA_SET_ELEM_… */
-export const ELEMENT = { key: 1, data: 2, flags: 3, timeout: 4, expiration: 5, keyEnd: 10 } as const;
+export const ELEMENT = {
+  ...{ key: 1, data: 2, flags: 3, timeout: 4, expiration: 5 },
+  ...{ expression: 7, keyEnd: 10, expressions: 11 },
+} as const;
 export const NFTA_DATA = { value: 1, verdict: 2 } as const;
 export const NFTA_VERDICT_CODE = 1;
 /** In an expression of a rule. */

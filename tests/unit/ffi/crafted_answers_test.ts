@@ -177,10 +177,14 @@ Deno.test("parseSet() tells how a set is declared, unless it is of a kind that n
   const size = typeOf(0, (it) => it.nested(9, () => it.attribute(1, () => it.networkWord(9))));
   const timeout = typeOf(0x10, (it) => it.attribute(11, () => it.networkLong(1000)));
   assert.deepEqual([size, timeout], [null, null]);
+  // What each element has of its own may keep it from matching.
+  for (const type of [17, 18]) {
+    assert.equal(typeOf(0, (it) => it.nested(type, () => it.attribute(1, () => it.string("limit")))), null);
+  }
 });
 
 Deno.test("parseElements() reads no ends of intervals, and no names that have no place in a command", () => {
-  const read = (type: number, flags: number | null, key: (encoder: NetlinkEncoder) => void) => {
+  const read = (type: number, flags: number | null, key: Write, more: Write = () => {}) => {
     const set = { name: "s", isAnonymous: false, type: null, keyTypes: [type], dataType: undefined };
     const elements = parseElements(
       message(0xa0c, NFGENMSG, (encoder) => {
@@ -188,6 +192,7 @@ Deno.test("parseElements() reads no ends of intervals, and no names that have no
           encoder.nested(1, () => {
             encoder.nested(1, () => encoder.attribute(1, () => key(encoder)));
             if (flags !== null) encoder.attribute(3, () => encoder.networkWord(flags));
+            more(encoder);
           }));
       }),
       set,
@@ -198,6 +203,10 @@ Deno.test("parseElements() reads no ends of intervals, and no names that have no
   assert.deepEqual(read(PORT_TYPE, null, port), [["80"]]);
   assert.deepEqual(read(PORT_TYPE, 0, port), [["80"]]);
   assert.deepEqual(read(PORT_TYPE, 1, port), [null], "the end of an interval");
+  for (const type of [7, 11]) {
+    const limit: Write = (encoder) => encoder.nested(type, () => encoder.attribute(1, () => port(encoder)));
+    assert.deepEqual(read(PORT_TYPE, null, port, limit), [null], "one with a limit may not match");
+  }
   const named = (name: string) => (encoder: NetlinkEncoder) => {
     encoder.text(name);
     encoder.fill(encoder.length + 16 - name.length);

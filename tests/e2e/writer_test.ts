@@ -1,7 +1,7 @@
 // Changes a real kernel without programs, in network namespaces. Needs root: the lab, or a disposable machine.
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ACCEPT, type Element, type ElementsRequest } from "../../lib/requests.ts";
+import { ACCEPT, type Element, type ElementsRequest, type ObjectRequest } from "../../lib/requests.ts";
 import { command, type Step, stepOf } from "../../lib/kernel/step.ts";
 import { OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { listed, listingOf, RealHost } from "./real_host.ts";
@@ -201,4 +201,51 @@ Deno.test("steps of one part that only a program can take are all left to progra
   await executor.ip([command(make), stepOf({ ...LINK, alias: "x" })]);
   const devices = await listed(host, "ip", "-details", "link", "show", "dev", "p0");
   assert.match(devices, /remote 198\.51\.100\.2 .*encap-dport 40000.*\n.*alias x/s);
+});
+
+Deno.test("changes are made in order, also of what others of them make, and each has its own answer", async () => {
+  await using host = await RealHost.create();
+  using writer = openWriter(host);
+  const address = (device: string, peerIp: string): ObjectRequest => (
+    { kind: "address", verb: "add", ip: "172.28.0.1", peerIp, device, scope: "global" }
+  );
+  const many = Array.from({ length: 100 }, (_, index): ObjectRequest => ({
+    kind: "new link",
+    device: `p${index}`,
+    mtu: 1400,
+    outer: { ...OUTER, remote: { ip: `198.51.100.${index >> 1}`, port: 40_000 } },
+  }));
+  const fou = (verb: "add" | "del"): ObjectRequest => ({
+    kind: "fou",
+    verb,
+    local: OUTER.local,
+    device: null,
+  });
+  const requests = [
+    ...many,
+    address("p0", "172.28.1.0"),
+    address("none0", "172.28.1.1"),
+    address("p1", "172.28.1.1"),
+    fou("add"),
+    fou("add"),
+    address("p2", "172.28.1.2"),
+    fou("del"),
+  ];
+  const said = writer.change(requests);
+  const refused = said.map((why, index) => [index, why] as const).filter(([, why]) => why !== null);
+  // Of each two devices one has the outer addresses of the other.
+  assert.deepEqual(refused, [
+    ...many.flatMap((_, index) => index % 2 === 1 ? [[index, "File exists"] as const] : []),
+    [101, 'Cannot find device "none0"'],
+    [102, 'Cannot find device "p1"'],
+    [104, "Address already in use"],
+  ]);
+  assert.equal(said.length, requests.length);
+  const devices = await listed(host, "ip", "-oneline", "address", "show");
+  assert.deepEqual(Array.from(devices.matchAll(/ peer (172\.28\.1\.\d)/g), ([, ip]) => ip), [
+    "172.28.1.0",
+    "172.28.1.2",
+  ]);
+  assert.deepEqual(writer.change([LINK, { ...LINK, device: "p2", outer: null }]), ["File exists", null]);
+  assert.deepEqual(writer.change([]), []);
 });

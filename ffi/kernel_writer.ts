@@ -2,6 +2,7 @@ import { constants } from "node:os";
 import type { KernelWriter, TransactionRefusal } from "../lib/kernel_ports.ts";
 import { type ElementsRequest, NO_FOU, type ObjectRequest } from "../lib/requests.ts";
 import {
+  connectToKernel,
   NETLINK,
   openNetlink,
   sendToKernel,
@@ -36,7 +37,7 @@ const ANSWER_LENGTH = 64 * 1024;
 const SEQUENCES = 2 ** 32;
 /** Changes that are sent together, so that the answers to all of them have room. */
 const MOST_CHANGES = 64;
-/** Answers that are read together, and the bytes of the longest: it may have the request and what the kernel says. */
+/** Answers that are read together, and the bytes of the longest: an errno and what the kernel says of it. */
 const MOST_ANSWERS = 16;
 const LONGEST_ANSWER = 4096;
 
@@ -250,6 +251,7 @@ export class NetlinkWriter implements KernelWriter {
     if (known !== undefined) return known;
     const libc = this.#libc;
     const fd = openNetlink(libc, NAME, protocol, 0, this.#resources);
+    connectToKernel(libc, `ask for ${NAME}`, fd);
     // Without the privilege there is less room. Answers without their message are as good.
     setIntOption(libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM);
     for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK]) setIntOption(libc, fd, SOL_NETLINK, option, 1);

@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/kernel_ports.ts";
 import { DatagramBatch } from "./datagram_batch.ts";
-import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
+import { connectToKernel, NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
@@ -49,6 +49,7 @@ export class NetlinkRoutes implements Routes {
     using resources = new DisposableStack();
     this.#libc = resources.use(new Libc());
     this.#fd = openNetlink(this.#libc, NAME, NETLINK.route, 0, resources);
+    connectToKernel(this.#libc, `ask for ${NAME}`, this.#fd);
     this.#resources = resources.move();
   }
 

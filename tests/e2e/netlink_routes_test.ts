@@ -1,5 +1,10 @@
 // Asks a real kernel for routes and rules in a network namespace. Needs root: the lab, or a disposable machine.
 import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { NETLINK, openNetlink } from "../../ffi/descriptors.ts";
+import { NetlinkWriter } from "../../ffi/kernel_writer.ts";
+import { Libc } from "../../ffi/libc.ts";
+import { linkRequest } from "../../ffi/netlink_requests.ts";
 import { NetlinkRoutes } from "../../ffi/netlink_routes.ts";
 import { must } from "../../tools/command.ts";
 import type { RouteQuery } from "../../lib/kernel_ports.ts";
@@ -184,4 +189,27 @@ Deno.test("findRoute() finds the network of each of its addresses, the first and
   assert.match(routes.findRoute("10.8.0.0")!.network, /^10\.8\.0\.0(\/24)?$/);
   assert.match(routes.findRoute("10.8.0.255")!.network, /^10\.8\.0\.(255|0\/24)$/);
   for (const address of ["10.8.0.0", "10.8.0.255"]) assert.equal(routes.findRoute(address)!.isLocal, false);
+});
+
+Deno.test("questions and changes are answered by the kernel alone: another process cannot send anything", async () => {
+  await ip("link add other type dummy");
+  using _ = enter(NEAR.namespace);
+  using routes = new NetlinkRoutes();
+  using writer = new NetlinkWriter();
+  using resources = new DisposableStack();
+  using libc = new Libc();
+  const listed = Deno.readTextFileSync("/proc/thread-self/net/netlink").matchAll(/^\S+ +(\d+) +(\d+) /gm);
+  const readers = Array.from(listed, ([, protocol, port]) => [Number(protocol), Number(port)] as const)
+    .filter(([, port]) => port !== 0);
+  assert.equal(readers.length, 1 + Object.keys(NETLINK).length);
+  const forged = linkRequest("forged");
+  for (const [protocol, port] of readers) {
+    const other = openNetlink(libc, "a socket to forge by", protocol, 0, resources);
+    const reader = new Uint32Array([16, port, 0]); // struct sockaddr_nl
+    const sent = libc.symbols.sendto(other, forged, BigInt(forged.length), 0, reader, reader.byteLength);
+    assert.deepEqual([Number(sent), libc.errno], [-1, constants.errno.ECONNREFUSED]);
+  }
+  assert.notEqual(routes.findIndex("other"), null);
+  const up = { kind: "link", device: "other", mtu: null, alias: null, outer: null, isUp: true } as const;
+  assert.deepEqual(writer.change([up]), [null]);
 });

@@ -33,6 +33,7 @@ Deno.test("Log says more with each level of verbosity, and everything from the h
   assert.deepEqual(linesOf({ verbosity: 2 }, sayEverything), [...notices, "i", "c"]);
   assert.deepEqual(linesOf({ verbosity: 3 }, sayEverything), [...notices, "i", "c", "d"]);
   assert.deepEqual(linesOf({ verbosity: 9 }, sayEverything), [...notices, "i", "c", "d"]);
+  linesOf({ verbosity: 1 }, (log) => log.command(() => assert.fail("a line that nobody reads")));
 });
 
 Deno.test("Log begins lines with local time and process id if configured", () => {

@@ -38,7 +38,7 @@ export class FakeRawSocket implements RawSocket {
     this.#device = found?.index ?? null;
   }
 
-  send(packet: Uint8Array, destination: string): void {
+  send(packet: Uint8Array, destination: string, isRouted = false): void {
     if (this.#isAbandoned) return;
     if (this.#isClosed) throw new TypeError(`Cannot send to ${destination} as the raw socket is closed`);
     const { kernel, path, onSent, sendError } = this.#host;
@@ -46,7 +46,9 @@ export class FakeRawSocket implements RawSocket {
     const code = sendError ?? (isGone ? "ENODEV" : null);
     if (code !== null) throw new FakeSysError(`send to ${destination}`, "sendto", code);
     const { source } = this.#way;
-    const isLost = this.#device !== null && kernel.fib.lookup(destination, this.#device) === null;
+    // Without a route by the device the kernel takes any destination for a neighbour.
+    const isLost = !isRouted && this.#device !== null &&
+      kernel.fib.lookup(destination, this.#device) === null;
     if (isLost) {
       const why = `no route from ${source} by ${kernel.links.nameOf(this.#device!)}`;
       throw new FakeSysError(`send to ${destination}`, "sendto", "ENETUNREACH", why);

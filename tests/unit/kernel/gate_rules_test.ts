@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { partsOf } from "../../../lib/kernel/gate_names.ts";
-import { capacityFor, defineGate, deleteGate, fingerprintOf } from "../../../lib/kernel/gate_rules.ts";
-import type { GateRules } from "../../../lib/kernel/state.ts";
+import {
+  capacityFor,
+  commonParts,
+  defineGate,
+  deleteGate,
+  fingerprintOf,
+} from "../../../lib/kernel/gate_rules.ts";
+import type { Gate, GateRules } from "../../../lib/kernel/state.ts";
 import { RULES } from "./sample_rules.ts";
 
 /** The rules of one chain, in order. */
@@ -282,4 +288,18 @@ Deno.test("defineGate() limits auth packets so that all peers get through at onc
 
 Deno.test("capacityFor() changes at powers of two alone", () => {
   assert.deepEqual([0, 1, 2, 3, 4, 5, 512, 513, 1000].map(capacityFor), [1, 1, 2, 4, 4, 8, 512, 1024, 1024]);
+});
+
+Deno.test("commonParts() tells which parts are the same, not only by name", () => {
+  const rules = { ...RULES, readdresses: true, shares: true };
+  const common = (after: GateRules) => commonParts({ rules } as Gate, after);
+  const all = common(rules);
+  for (const part of ["rewrite-t0", "locals-t0", "shared-t0", "gate-t0"]) assert.ok(all.has(part), part);
+  assert.deepEqual(
+    all.difference(common({ ...rules, reroutes: 7 })),
+    new Set(["rewrite-t0"]),
+    "of another type",
+  );
+  assert.deepEqual(all.difference(common({ ...rules, shares: false })), new Set(["shared-t0"]));
+  assert.deepEqual(common({ ...rules, counter: true }), all);
 });

@@ -66,6 +66,8 @@ const ALT = { altAddresses: new Map([["172.29.0.0", "eth0"]]), gate: null };
 const MAKE = planDevices(FROM, { ...stateOf({ ...TUNNEL, routes: ["10.7.0.0/16"] }, STANDING), ...ALT }, 7);
 /** Steps that remove the other one, and the private address. */
 export const REMOVE = planDevices({ ...FROM, ...ALT }, EMPTY_STATE, 7);
+/** Steps that remove a route of a tunnel that stays. */
+export const UNROUTE = planDevices(stateOf({ ...STANDING, routes: ["10.7.0.0/16"] }), { ...FROM, ...ALT }, 7);
 
 /** A plan with this many runs of `nft`. */
 export function planOf(transactions: number, ip: readonly Step[] = MAKE): Transition {

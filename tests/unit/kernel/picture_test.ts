@@ -17,6 +17,7 @@ import {
   TABLE,
   TO,
   UNKNOWN,
+  UNROUTE,
 } from "./picture_scene.ts";
 
 Deno.test("Picture needs a look at everything before the first change and after a failure", () => {
@@ -41,6 +42,9 @@ Deno.test("Picture keeps what it knows during our own change, whatever news the 
     address("172.29.0.0", INDEX.eth0, true),
   ];
   assert.equal(afterChange(gone, planOf(0, REMOVE)).need, "nothing", "what we remove");
+  const unrouted = (isGone: boolean) =>
+    afterChange([route(201, "10.7.0.0/16", isGone)], planOf(0, UNROUTE)).need;
+  assert.deepEqual([unrouted(true), unrouted(false)], ["nothing", "all"]);
 });
 
 Deno.test("Picture needs a look at everything after a change by others, even during our own", () => {

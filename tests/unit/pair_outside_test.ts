@@ -204,3 +204,15 @@ Deno.test("A client without a route by its device says so in its status, and sen
   await world.pass(10);
   assert.equal(client.status, "accepted by 192.0.2.1:10000", world.story);
 });
+
+Deno.test("A server that has no route to a client by its device says so instead of a reply to nobody", async () => {
+  const world = new World();
+  const { server } = world;
+  await world.begin();
+  assert.ok(!server.hasLogged(/ENETUNREACH/), world.story);
+  world.admin(server).deleteRoute("default");
+  await world.pass(3);
+  world.clients[0]!.authenticate();
+  await world.pass(5);
+  assert.ok(server.hasLogged(/no route from 192\.0\.2\.1 by eth0/), world.story);
+});

@@ -156,3 +156,18 @@ Deno.test("A hub forgets what happened to a peer that its settings no longer hav
   await world.pass(5);
   assert.deepEqual(await movesOf(), ["p0 0", "p1 1", "p2 0"]);
 });
+
+Deno.test("A peer's last auth packet counts from when the kernel follows it, which may refuse to for a while", async () => {
+  const world = new World();
+  await world.begin();
+  const { kernel } = world.server.host;
+  kernel.refuses = () => "Operation not permitted";
+  world.nats[0].forget();
+  world.clients[1]!.authenticate();
+  await world.pass(60);
+  kernel.refuses = () => null;
+  await world.pass(3);
+  const p1 = byName((await ask(world, world.server)).tunnels, "p1");
+  assert.equal(world.sendData(1), "p1", world.story);
+  assert.ok(p1.auth_age! < 5, `${p1.auth_age}`);
+});

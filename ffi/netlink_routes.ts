@@ -2,7 +2,15 @@ import { constants } from "node:os";
 import { parseIpv4 } from "../lib/ipv4.ts";
 import type { FoundRoute, RouteQuery, Routes, TrafficCounts, Way } from "../lib/kernel_ports.ts";
 import { DatagramBatch } from "./datagram_batch.ts";
-import { connectToKernel, NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
+import {
+  connectToKernel,
+  NETLINK,
+  openNetlink,
+  sendToKernel,
+  setIntOption,
+  SO_RCVBUFFORCE,
+  SOL_SOCKET,
+} from "./descriptors.ts";
 import { Libc } from "./libc.ts";
 import { parseCounts } from "./netlink_counts.ts";
 import { parseLinkAnswer } from "./link_answers.ts";
@@ -32,6 +40,8 @@ const NAME = "the kernel's routes";
 const ANSWER_LENGTH = 64 * 1024;
 /** Requests that are sent together, so that the answers to all of them have room. */
 const MOST_REQUESTS = 64;
+/** Bytes of that room. A host may give its sockets less than a quarter of it, and so too little. */
+const ROOM = 256 * 1024;
 /** Answers that are read together, and bytes of the longest: a route may have many next hops, of which none matters. */
 const MOST_ANSWERS = 16;
 const LONGEST_ANSWER = 4096;
@@ -50,6 +60,8 @@ export class NetlinkRoutes implements Routes {
     this.#libc = resources.use(new Libc());
     this.#fd = openNetlink(this.#libc, NAME, NETLINK.route, 0, resources);
     connectToKernel(this.#libc, `ask for ${NAME}`, this.#fd);
+    // Without the privilege it stays what the host gives.
+    setIntOption(this.#libc, this.#fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM);
     this.#resources = resources.move();
   }
 

@@ -97,6 +97,17 @@ Deno.test("findWays() returns the device of a route and the MTU that the route h
   assert.deepEqual(way, { mtu: 1350, isListed: true });
 });
 
+Deno.test("findWays() gets on with the little room for answers that a host may give its sockets", () => {
+  const path = "/proc/sys/net/core/rmem_default";
+  const usual = Deno.readTextFileSync(path);
+  Deno.writeTextFileSync(path, "16384");
+  using routes = openRoutes();
+  Deno.writeTextFileSync(path, usual);
+  const far = Array.from({ length: 200 }, (_, index) => `10.9.0.${2 + index}`);
+  const ways = routes.findWays(far, NEAR.ip, null, 0);
+  assert.deepEqual([ways.length, ways.includes(null)], [200, false]);
+});
+
 /** Makes the far end a router with a narrow device behind it. */
 const NARROW = `echo 1 > /proc/sys/net/ipv4/ip_forward
 ip link add name narrow type dummy

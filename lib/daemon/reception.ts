@@ -12,6 +12,7 @@ import type { Announcer } from "./announcer.ts";
 import type { DaemonContext } from "./context.ts";
 import { FirstData } from "./first_data.ts";
 import { Liveness } from "./liveness.ts";
+import { Patience } from "./patience.ts";
 import type { PeerFaults } from "./peer_faults.ts";
 import type { PeerLog } from "./peer_log.ts";
 import type { Reconciler } from "./reconciler.ts";
@@ -43,6 +44,7 @@ export class Reception {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #searches: Turns;
+  readonly #patience = new Patience();
   readonly #hints: Hints;
   /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters or hints are due. */
   readonly #alarm: Alarm;
@@ -56,7 +58,8 @@ export class Reception {
     this.#context = context;
     this.#clock = clock;
     this.#log = log;
-    this.#searches = new Turns(() => this.#search(), () => reconciler.isRunning, clock, stop);
+    const pauses = () => this.#patience.pauses(reconciler.isRunning);
+    this.#searches = new Turns(() => this.#search(), pauses, clock, stop);
     const watched = {
       ...{ clock, log },
       wanted: () => ({ settings: setup().settings, admissions: setup().registrar.admissions }),
@@ -124,7 +127,9 @@ export class Reception {
   #search(): boolean {
     const { registrar } = this.#context.setup();
     const moment = this.#moment;
-    for (const outcome of registrar.search(moment.now)) this.#follow(outcome, moment);
+    const ended = registrar.search(moment.now);
+    this.#patience.note(ended);
+    for (const outcome of ended) this.#follow(outcome, moment);
     if (!registrar.isSearching) this.#log.debug(`${registrar.verifications} signatures verified so far`);
     return registrar.isSearching;
   }

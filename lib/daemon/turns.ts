@@ -2,24 +2,22 @@ import type { Clock } from "../ports.ts";
 
 /** Least milliseconds between two turns. */
 const LEAST_PAUSE_MILLISECONDS = 1;
-/** Milliseconds to pause for each of a turn while something more urgent is under way. */
-const PATIENCE = 7;
 
-/** Does work that strangers can cause, in short turns that together take at most half of the time, and an eighth while something else is urgent. */
+/** Does work that strangers can cause, in short turns that together take at most some share of the time. */
 export class Turns {
   readonly #turn: () => boolean;
-  readonly #isUrgent: () => boolean;
+  readonly #patience: () => number;
   readonly #clock: Clock;
   readonly #stop: AbortSignal;
   #isRunning = false;
 
   /**
    * @param turn does a little of the work, and returns whether there is more
-   * @param isUrgent whether what is done for others is to be slowed down as little as possible
+   * @param patience milliseconds to pause after a turn for each that it took; 1: half of the time is for turns
    */
-  constructor(turn: () => boolean, isUrgent: () => boolean, clock: Clock, stop: AbortSignal) {
+  constructor(turn: () => boolean, patience: () => number, clock: Clock, stop: AbortSignal) {
     this.#turn = turn;
-    this.#isUrgent = isUrgent;
+    this.#patience = patience;
     this.#clock = clock;
     this.#stop = stop;
   }
@@ -38,8 +36,7 @@ export class Turns {
       if (this.#stop.aborted) return;
       const begin = clock.now();
       if (!this.#turn()) break;
-      const pauses = this.#isUrgent() ? PATIENCE : 1;
-      pause = Math.max(LEAST_PAUSE_MILLISECONDS, pauses * (clock.now() - begin));
+      pause = Math.max(LEAST_PAUSE_MILLISECONDS, this.#patience() * (clock.now() - begin));
     }
     this.#isRunning = false;
   }

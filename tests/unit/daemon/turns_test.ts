@@ -3,12 +3,12 @@ import { CLOCK } from "../../../lib/clock.ts";
 import { Turns } from "../../../lib/daemon/turns.ts";
 import { FakeTime } from "../fake_time.ts";
 
-const never = () => false;
+const ONCE = () => 1;
 
 Deno.test("start() runs turns until no work is left", async () => {
   using time = new FakeTime();
   let left = 3;
-  const turns = new Turns(() => --left > 0, never, CLOCK, new AbortController().signal);
+  const turns = new Turns(() => --left > 0, ONCE, CLOCK, new AbortController().signal);
   turns.start();
   await time.settle();
   assert.equal(left, 3, "the first is not at once");
@@ -25,7 +25,7 @@ Deno.test("start() runs turns until no work is left", async () => {
 Deno.test("start() changes nothing while turns run", async () => {
   using time = new FakeTime();
   let count = 0;
-  const turns = new Turns(() => ++count < 5, never, CLOCK, new AbortController().signal);
+  const turns = new Turns(() => ++count < 5, ONCE, CLOCK, new AbortController().signal);
   turns.start();
   turns.start();
   await time.advance(1);
@@ -34,7 +34,7 @@ Deno.test("start() changes nothing while turns run", async () => {
 });
 
 /** When turns of these durations begin, in milliseconds from one to the next. */
-async function pausesAfter(durations: readonly number[], isUrgent: () => boolean): Promise<number[]> {
+async function pausesAfter(durations: readonly number[], patience: () => number): Promise<number[]> {
   using time = new FakeTime();
   const begins: number[] = [];
   const turns = new Turns(
@@ -43,7 +43,7 @@ async function pausesAfter(durations: readonly number[], isUrgent: () => boolean
       performance.now = () => end;
       return begins.length <= durations.length;
     },
-    isUrgent,
+    patience,
     CLOCK,
     new AbortController().signal,
   );
@@ -54,18 +54,19 @@ async function pausesAfter(durations: readonly number[], isUrgent: () => boolean
 }
 
 Deno.test("start() pauses after each turn as long as it took", async () => {
-  assert.deepEqual(await pausesAfter([3, 10], never), [3, 10]);
+  assert.deepEqual(await pausesAfter([3, 10], ONCE), [3, 10]);
 });
 
-Deno.test("start() pauses seven times as long while something is urgent", async () => {
-  assert.deepEqual(await pausesAfter([3, 10], () => true), [21, 70]);
+Deno.test("start() pauses as many times as long as it is told after each turn", async () => {
+  const patience = [7, 15];
+  assert.deepEqual(await pausesAfter([3, 10], () => patience.shift()!), [21, 150]);
 });
 
 Deno.test("start() runs no more turns once the program is to stop", async () => {
   using time = new FakeTime();
   const stop = new AbortController();
   let count = 0;
-  new Turns(() => ++count > 0, never, CLOCK, stop.signal).start();
+  new Turns(() => ++count > 0, ONCE, CLOCK, stop.signal).start();
   await time.advance(2);
   stop.abort();
   await time.advance(100);

@@ -49,6 +49,16 @@ export class DatagramBatch {
     return read;
   }
 
+  /** As `receive()`, of answers. After a failure none is left, as it would pass for that to a later request. */
+  receiveAnswers(libc: Libc, action: string, fd: number): Uint8Array<ArrayBuffer>[] {
+    try {
+      return this.receive(libc, action, fd);
+    } catch (error) {
+      while (this.receive(libc, action, fd).length > 0);
+      throw error;
+    }
+  }
+
   /** Whether a datagram that was read last was longer than it may be. @param index among those */
   isTruncated(index: number): boolean {
     return (this.#view.getUint32(index * MMSGHDR + MSG_FLAGS, IS_LITTLE_ENDIAN) & MSG_TRUNC) !== 0;

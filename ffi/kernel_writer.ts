@@ -163,7 +163,8 @@ export class NetlinkWriter implements KernelWriter {
     sendToKernel(this.#libc, `ask for ${NAME}`, fd, joined(changes.map(({ message }) => message)));
     const waiting = new Map(changes.map(({ at, sequence }) => [sequence, at]));
     while (waiting.size > 0) {
-      const answers = this.#receive(fd);
+      const answers = this.#answers.receiveAnswers(this.#libc, `read the answer to ${NAME}`, fd)
+        .flatMap(readAnswers);
       if (answers.length === 0) throw this.#noAnswer();
       for (const answer of answers) {
         const at = waiting.get(answer.sequence);
@@ -171,17 +172,6 @@ export class NetlinkWriter implements KernelWriter {
         waiting.delete(answer.sequence);
         if (answer.errno !== 0) said[at] = this.#describe(answer);
       }
-    }
-  }
-
-  /** The next answers. After a failure none is left, as it would pass for that to the next request. */
-  #receive(fd: number): Answer[] {
-    const action = `read the answer to ${NAME}`;
-    try {
-      return this.#answers.receive(this.#libc, action, fd).flatMap(readAnswers);
-    } catch (error) {
-      while (this.#answers.receive(this.#libc, action, fd).length > 0);
-      throw error;
     }
   }
 

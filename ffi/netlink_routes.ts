@@ -160,7 +160,8 @@ export class NetlinkRoutes implements Routes {
       this.#send(joined(part.map((request, at) => tableRequest(request, first + at))));
       let left = part.length;
       do {
-        const messages = this.#receiveAll();
+        const messages = this.#answers.receiveAnswers(this.#libc, `read ${NAME}`, this.#fd)
+          .flatMap(messagesIn);
         if (messages.length === 0) throw this.#noAnswer();
         left -= messages.length;
         for (const message of messages) {
@@ -169,16 +170,6 @@ export class NetlinkRoutes implements Routes {
       } while (left > 0);
     }
     return answers;
-  }
-
-  /** The next answers. After a failure none is left, as it would pass for that to the next request. */
-  #receiveAll(): (Message | null)[] {
-    try {
-      return this.#answers.receive(this.#libc, `read ${NAME}`, this.#fd).flatMap(messagesIn);
-    } catch (error) {
-      while (this.#answers.receive(this.#libc, `read ${NAME}`, this.#fd).length > 0);
-      throw error;
-    }
   }
 
   #findRouteTo(request: RouteRequest): RouteAnswer | null {

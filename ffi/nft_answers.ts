@@ -96,7 +96,7 @@ export function parseSet({ body }: Message): SetRecord | null {
   };
 }
 
-/** Whether a set has a size, a timeout for elements that have none of their own, or counters or limits of each. */
+/** Whether a set has a size, a timeout for elements that have none of their own, or a counter or limit for each. */
 function hasMore(fields: Attributes): boolean {
   return fields.nested(NFTA_SET.description).networkWord(NFTA_SET_DESC_SIZE) !== undefined ||
     fields.networkLong(NFTA_SET.timeout) !== undefined || hasExpressions(fields, NFTA_SET);

@@ -62,9 +62,10 @@ function deviceChange(body: DataView, fields: Attributes, name: string, isGone: 
 
 /** The outer endpoints and header of a FOU tunnel; "" for other devices. */
 function outerEnds(tunnel: Attributes): string {
-  const endOf = (ip: number, port: number) => `${tunnel.ip(ip)}:${tunnel.port(port)}`;
-  const ends = `${endOf(IPTUN.local, IPTUN.encapSport)} ${endOf(IPTUN.remote, IPTUN.encapDport)}`;
-  if (ends.includes("undefined")) return "";
+  const [local, localPort] = [tunnel.ip(IPTUN.local), tunnel.port(IPTUN.encapSport)];
+  const [remote, remotePort] = [tunnel.ip(IPTUN.remote), tunnel.port(IPTUN.encapDport)];
+  if (!local || !remote || localPort === undefined || remotePort === undefined) return "";
   const byte = (type: number) => tunnel.byte(type) ?? 0;
-  return `${ends} ${outerHeader(byte(IPTUN.ttl), byte(IPTUN.tos), byte(IPTUN.pmtudisc) !== 0)}`;
+  const header = outerHeader(byte(IPTUN.ttl), byte(IPTUN.tos), byte(IPTUN.pmtudisc) !== 0);
+  return `${local}:${localPort} ${remote}:${remotePort} ${header}`;
 }

@@ -97,7 +97,7 @@ export function commonParts({ rules, declarations }: Gate, after: GateRules): Se
     ? declarations.entries().filter(([name, type]) => wanted.get(name)?.endsWith(` { ${type} }`))
     : lastingParts(rules).entries().filter(([name, definition]) => wanted.get(name) === definition);
   const common = new Set(names.map(([name]) => name));
-  // What is in the second map is told apart by the first one: alone it would keep what is for peers that are shut out.
+  // Private addresses are known by the places that they are for: alone, their map would keep those of who was shut out.
   const { remotes, locals } = gateNames(after.name);
   if (!common.has(remotes)) common.delete(locals);
   return common;

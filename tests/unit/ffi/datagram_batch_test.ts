@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { DatagramBatch } from "../../../ffi/datagram_batch.ts";
-import { NETLINK, openNetlink, sendToKernel } from "../../../ffi/descriptors.ts";
+import {
+  NETLINK,
+  openNetlink,
+  sendToKernel,
+  setIntOption,
+  SO_RCVBUF,
+  SOL_SOCKET,
+} from "../../../ffi/descriptors.ts";
 import { Libc } from "../../../ffi/libc.ts";
 import { messagesIn } from "../../../ffi/netlink_messages.ts";
 import { linkRequest } from "../../../ffi/netlink_requests.ts";
@@ -45,6 +52,17 @@ Deno.test("DatagramBatch truncates a datagram that is too long, and touches no o
   sendToKernel(libc, "ask for none", fd, linkRequest("none"));
   assert.equal(batch.receive(libc, "read lo", fd).length, 1);
   assert.equal(batch.isTruncated(0), false);
+});
+
+Deno.test("receiveAnswers() leaves none after a failure", () => {
+  using libc = new Libc();
+  using resources = new DisposableStack();
+  const fd = openNetlink(libc, "lo", NETLINK.route, 0, resources);
+  setIntOption(libc, fd, SOL_SOCKET, SO_RCVBUF, 8192);
+  for (let sent = 0; sent < 100; sent++) sendToKernel(libc, "ask for lo", fd, linkRequest("lo"));
+  const batch = new DatagramBatch(2, LONGEST);
+  assert.throws(() => batch.receiveAnswers(libc, "read lo", fd), /ENOBUFS/);
+  assert.deepEqual(batch.receiveAnswers(libc, "read lo", fd), []);
 });
 
 Deno.test("DatagramBatch reports a failure", () => {

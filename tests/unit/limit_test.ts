@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Limit } from "../../lib/limit.ts";
+import { turn } from "./turn.ts";
 
 Deno.test("run() runs no more tasks than allowed, and goes on after a failure", async () => {
   const limit = new Limit(16);
@@ -11,12 +12,11 @@ Deno.test("run() runs no more tasks than allowed, and goes on after a failure", 
   };
   const works = Array.from({ length: 41 }, (_, index) => limit.run(() => begin(index === 0)));
   const all = Promise.allSettled(works);
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
-  await settle();
+  await turn();
   assert.equal(ends.length, 16);
   for (let begun = 17; begun <= 41; begun++) {
     ends.shift()!();
-    await settle();
+    await turn();
     assert.equal(ends.length, 16, "the end of one makes room for another");
   }
   for (const end of ends) end();

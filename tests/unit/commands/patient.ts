@@ -9,6 +9,7 @@ import { ACCEPTED } from "../auth/vectors.ts";
 import { Mailbox } from "../fake/mailbox.ts";
 import { PORT, SERVER_NAME, World } from "../pair/world.ts";
 import { filesInMemory } from "../settings/memory_files.ts";
+import { turn } from "../turn.ts";
 
 /** The file of its settings. */
 export const OFFICE = `number = 1
@@ -116,7 +117,7 @@ export class Patient {
     while (!isOver) {
       await this.world.clock.advance(50);
       // What a running instance loads when it is asked takes real time.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
     }
     return await examining;
   }

@@ -9,6 +9,7 @@ import { Log } from "../../../lib/log.ts";
 import type { ServiceManager } from "../../../lib/ports.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { sampleObserved, sampleRoutes, sampleSettings } from "../samples.ts";
+import { turn } from "../turn.ts";
 
 /** There is a routing rule for one address. */
 const SYSTEM = { openRoutes: () => sampleRoutes({ hasRuleFor: (source) => source === "192.0.2.77" }) };
@@ -76,7 +77,7 @@ Deno.test("awaitOutside() fails at once when run by hand", async () => {
 
 Deno.test("awaitOutside() waits by hand with --wait, and says for what", async () => {
   const { lines, stop, waiting } = awaitDevice(null, true);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await turn();
   assert.match(lines.join(), /network device eth9 .* there is no such device.*; waiting for it$/);
   stop.abort("SIGTERM");
   await assert.rejects(waiting, (reason) => reason === "SIGTERM");
@@ -84,7 +85,7 @@ Deno.test("awaitOutside() waits by hand with --wait, and says for what", async (
 
 Deno.test("awaitOutside() waits by hand for a way to the server", async () => {
   const { lines, stop, waiting } = awaitDevice(null, false, null);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await turn();
   assert.match(
     lines.join("\n"),
     /Cannot use the way to the server: there is no route to it; waiting for it$/,

@@ -4,6 +4,7 @@ import { LineReader, writeText } from "../../../lib/status/lines.ts";
 import type { InstanceStatus, TunnelStatus } from "../../../lib/status/snapshot.ts";
 import type { Node } from "../pair/node.ts";
 import type { World } from "../pair/world.ts";
+import { turn } from "../turn.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -49,8 +50,8 @@ export async function linesOf(
     isOver = true;
   })();
   await writeText(connection, text);
-  for (let turn = 0; turn < 2_000 && !isOver; turn++) {
-    await new Promise((resolve) => setTimeout(resolve));
+  for (let count = 0; count < 2_000 && !isOver; count++) {
+    await turn();
     await world.clock.advance(1);
   }
   assert.ok(isOver, `only ${lines.length} lines came`);

@@ -10,6 +10,7 @@ import { ACCEPTED } from "../auth/vectors.ts";
 import { VirtualClock } from "../fake/clock.ts";
 import { clientSettings, hubOf, peersOf, SERVER, World } from "../pair/world.ts";
 import { ask, connect, linesOf } from "./status_scene.ts";
+import { turn } from "../turn.ts";
 
 Deno.test("A tunnel that the kernel refuses is faulty, on a client, and an instance whose change it refuses, on either side", async () => {
   const world = new World();
@@ -190,7 +191,7 @@ Deno.test("Who does not read or says nothing is sent away, and others get their 
   const [deaf, dumb] = [connect(world.server), connect(world.server)];
   await writeText(deaf, '{"get":"status"}\n');
   for (let second = 0; second < 25; second++) {
-    await new Promise((resolve) => setTimeout(resolve));
+    await turn();
     await world.pass(1);
   }
   const { tunnels } = await ask(world, world.server);
@@ -203,7 +204,7 @@ Deno.test("The ninth to ask at once takes the place of the first", async () => {
   await world.begin();
   const first = connect(world.server);
   const others = Array.from({ length: 8 }, () => connect(world.server));
-  await new Promise((resolve) => setTimeout(resolve));
+  await turn();
   assert.equal(await first.read(new Uint8Array(1)), null);
   for (const connection of others) {
     assert.equal((await ask(world, world.server, { get: "status" }, connection)).tunnels.length, 3);

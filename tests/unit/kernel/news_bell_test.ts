@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CLOCK } from "../../../lib/clock.ts";
 import { NewsBell } from "../../../lib/kernel/news_bell.ts";
+import { turn } from "../turn.ts";
 
 /** News that come when the test says so. It throws when two wait. */
 class Source {
@@ -30,7 +31,6 @@ class Source {
 }
 
 const never = () => new AbortController().signal;
-const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 Deno.test("wait() wakes all who wait, by one wait for the news", async () => {
   const source = new Source();

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Clock, Random } from "./ports.ts";
 
 /** Longest delay of a timer, in milliseconds. */
@@ -18,8 +19,10 @@ export const RANDOM: Random = {
 
 /** Takes several signals, because each call of `AbortSignal.any` would leave something behind on a lasting signal. */
 function waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void> {
+  if (signals.some(({ aborted }) => aborted)) return Promise.resolve();
+  // All else that is ready has its turn, as with a timer, which would take two milliseconds.
+  if (moment !== null && moment <= performance.now()) return setImmediate();
   return new Promise((resolve) => {
-    if (signals.some(({ aborted }) => aborted)) return resolve();
     const finish = () => {
       clearTimeout(timer);
       for (const signal of signals) signal.removeEventListener("abort", finish);
@@ -28,7 +31,7 @@ function waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): P
     // An idle interval keeps the process alive when only signals can end the wait.
     const timer = moment === null
       ? setInterval(() => {}, LONGEST_DELAY)
-      : setTimeout(finish, Math.max(0, Math.min(moment - performance.now(), LONGEST_DELAY)));
+      : setTimeout(finish, Math.min(moment - performance.now(), LONGEST_DELAY));
     for (const signal of signals) signal.addEventListener("abort", finish);
   });
 }

@@ -19,11 +19,16 @@ Deno.test("waitUntil() waits until the moment, not less", async () => {
   assert.equal(time.pending, 0);
 });
 
-Deno.test("waitUntil() does not wait for a moment in the past", async () => {
+Deno.test("waitUntil() waits for a moment that has come without a timer, for a turn of everything else", async () => {
   using time = new FakeTime();
-  const waiting = watch(CLOCK.waitUntil(Date.now() - 1_000, new AbortController().signal));
-  await time.advance(0);
-  assert.equal(waiting.isDone, true);
+  for (const ago of [0, 1_000]) {
+    const waiting = watch(CLOCK.waitUntil(Date.now() - ago, new AbortController().signal));
+    assert.equal(time.pending, 0);
+    await Promise.resolve();
+    assert.equal(waiting.isDone, false);
+    await time.settle();
+    assert.equal(waiting.isDone, true);
+  }
 });
 
 Deno.test("waitUntil() ends when the signal is aborted, and leaves no timer", async () => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { CLOCK } from "../../../lib/clock.ts";
 import { Reconciler } from "../../../lib/daemon/reconciler.ts";
 import { Log } from "../../../lib/log.ts";
 import { FakeTime } from "../fake_time.ts";
+
+/** Milliseconds in which a change begins that several wait for. */
+const GATHERING = 2;
 
 /** A reconciler whose changes end when the test says so. */
 class Bench implements Disposable {
@@ -36,9 +40,9 @@ class Bench implements Disposable {
   }
 
   async succeed(): Promise<void> {
-    await this.time.settle();
+    await this.time.advance(GATHERING);
     this.#current.resolve();
-    await this.time.settle();
+    await this.time.advance(GATHERING);
   }
 
   async tell(): Promise<void> {
@@ -126,12 +130,13 @@ Deno.test("request() is served together with what comes in turn after turn, but 
   let together = 0;
   const ask = () => {
     if (bench.changes > 0) return;
-    bench.request(`${together++}`);
-    if (together < 100) setTimeout(ask, 0);
+    bench.request(`${together++}`, `${together++}`);
+    if (together < 200) setTimeout(ask, 1);
   };
   ask();
+  await bench.time.advance(100);
   await bench.succeed();
-  assert.ok(together > 10 && together < 40, `${together} together`);
+  assert.ok(together > 20 && together < 80, `${together} together`);
   assert.equal(bench.served.length, together);
 });
 
@@ -142,7 +147,7 @@ Deno.test("request() waits no longer for others once a turn brought none", async
   const count = () => {
     if (bench.changes > 0) return;
     turns++;
-    setTimeout(count, 0);
+    setImmediate(count);
   };
   count();
   await bench.succeed();
@@ -214,6 +219,7 @@ Deno.test("Reconciler serves requests that came during failures with the change 
   await bench.time.settle();
   bench.request("b");
   await bench.fail("Cannot");
+  await bench.time.advance(GATHERING);
   bench.request("c");
   await bench.succeed();
   assert.deepEqual([bench.changes, bench.served], [3, ["a", "b"]]);
@@ -289,6 +295,7 @@ Deno.test("attempt() tries twice, then undoes it and requests another change", a
   await bench.fail("first");
   assert.deepEqual([bench.changes, events], [2, []]);
   await bench.fail("second");
+  await bench.time.advance(GATHERING);
   assert.deepEqual([bench.changes, events], [3, ["undone before change 3", "failed: second"]]);
   assert.deepEqual(bench.served, []);
   await bench.succeed();

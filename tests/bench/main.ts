@@ -4,6 +4,7 @@ import { measureAuthentication } from "./authentication.ts";
 
 const USAGE = `Usage: deno task bench [tunnel|hub|flood|authentication|idle [EXECUTABLE...]]
        deno task bench newcomers [EXECUTABLE...]
+       deno task bench flooded-data [ROUNDS [EXECUTABLE]]
        deno task bench hotpath [--rows NAME,...] [--rounds N] [--peers N] [--foreign N] [EXECUTABLE...]
        deno task bench crowd [ROUNDS [PEERS]]
        deno task bench queue [CHECKOUT...]
@@ -18,12 +19,13 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   hotpath: "hotpath.ts",
   crowd: "crowd.ts",
   newcomers: "newcomers.ts",
+  "flooded-data": "flooded_data.ts",
   queue: "queue.ts",
   soak: "soak.ts",
   walk: "walk.ts",
 };
 /** Those that take arguments of their own. */
-const WITH_ARGUMENTS = ["idle", "newcomers", "hotpath", "crowd", "queue", "soak", "walk"];
+const WITH_ARGUMENTS = ["idle", "newcomers", "flooded-data", "hotpath", "crowd", "queue", "soak", "walk"];
 /** Those that measure the program's code in their own process, where it has to be as slow as in the executable. */
 const INTERPRETED = ["queue.ts"];
 /** 1,000 devices, and a walk of 1,000 events, take long under emulation. */

@@ -1,18 +1,6 @@
 import process from "node:process";
 import { KEY_LENGTH } from "./lib/auth/keys.ts";
-import { check } from "./lib/commands/check.ts";
-import { cleanup } from "./lib/commands/cleanup.ts";
-import { convert } from "./lib/commands/convert.ts";
-import { keygen, KEYGEN_NOTE } from "./lib/commands/keygen.ts";
-import {
-  addPeer,
-  listPeers,
-  type PeerOutcome,
-  type PeerSystem,
-  removePeer,
-  showPeer,
-} from "./lib/commands/peer.ts";
-import { run } from "./lib/commands/run.ts";
+import type { PeerOutcome, PeerSystem } from "./lib/commands/peer.ts";
 import type { StatusSystem } from "./lib/commands/status_system.ts";
 import { COMMIT } from "./lib/commit.ts";
 import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
@@ -112,6 +100,7 @@ async function runDaemon(invocation: Invocation & { kind: "run" }): Promise<void
   }
   const config = paths.map(nameOfConfig).find((name) => name !== null) ?? null;
   const identity = { config, release: deno.version, pid: process.pid };
+  const { run } = await import("./lib/commands/run.ts");
   await run({ system: SYSTEM, settings, log, load, orders: signals, identity }).catch((error) => {
     throw withLocalPlace(error, localPlaces);
   });
@@ -200,6 +189,7 @@ function instanceOf(config: string): string | null {
 
 async function cleanUp(invocation: Invocation & { kind: "cleanup" }): Promise<void> {
   const { given } = loadFiles(invocation, DISK.read);
+  const { cleanup } = await import("./lib/commands/cleanup.ts");
   const removed = await cleanup(identify(given), SYSTEM, makeLog(chooseLog(given)));
   await LOG_OUTPUT.flush(LAST_LINES_MILLISECONDS);
   print(removed);
@@ -220,10 +210,43 @@ function printSecret(text: string): void {
   print(text);
 }
 
+async function makeKeys(labelled: boolean): Promise<void> {
+  const { keygen, KEYGEN_NOTE } = await import("./lib/commands/keygen.ts");
+  printSecret(keygen(labelled));
+  if (!labelled && Deno.stderr.isTerminal()) printError(KEYGEN_NOTE);
+}
+
+async function checkFiles(names: readonly string[]): Promise<void> {
+  const { check } = await import("./lib/commands/check.ts");
+  check(names, DISK, (line) => print(`${line}\n`));
+}
+
+async function convertFiles(invocation: Invocation & { kind: "convert" }): Promise<void> {
+  const { convert } = await import("./lib/commands/convert.ts");
+  print(convert(invocation, DISK, writeToDisk));
+}
+
 /** The result goes to standard output, so that it can be piped; notes go to standard error. */
 function printPeers({ result, notes }: PeerOutcome, printResult: (result: string) => void): void {
   for (const note of notes) printError(`${note}\n`);
   printResult(result);
+}
+
+async function managePeers(invocation: Extract<Invocation, { kind: `peer-${string}` }>): Promise<void> {
+  const { addPeer, listPeers, removePeer, showPeer } = await import("./lib/commands/peer.ts");
+  switch (invocation.kind) {
+    case "peer-add": {
+      for (const warning of invocation.warnings) printError(`Warning: ${warning}\n`);
+      const key = crypto.getRandomValues(new Uint8Array(KEY_LENGTH));
+      return printPeers(addPeer(invocation, PEER_SYSTEM, key), printSecret);
+    }
+    case "peer-show":
+      return printPeers(showPeer(invocation, DISK), printSecret);
+    case "peer-remove":
+      return printPeers(removePeer(invocation, PEER_SYSTEM), print);
+    case "peer-list":
+      return printPeers(listPeers(invocation.hub, DISK), print);
+  }
 }
 
 function helpOf(commands: readonly Command[]): string {
@@ -239,9 +262,7 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
     case "version":
       return print(`ipipou ${deno.version} (${COMMIT})\n`);
     case "keygen":
-      printSecret(keygen(invocation.labelled));
-      if (!invocation.labelled && Deno.stderr.isTerminal()) printError(KEYGEN_NOTE);
-      return;
+      return await makeKeys(invocation.labelled);
     case "run":
       return await runDaemon(invocation);
     case "dry-run":
@@ -251,27 +272,20 @@ async function main(argv: readonly string[]): Promise<ExitCode | void> {
     case "metrics":
       return await withStatusSystem((system) => showMetrics(invocation, system));
     case "check":
-      return check(invocation.names, DISK, (line) => print(`${line}\n`));
+      return await checkFiles(invocation.names);
     case "doctor":
       return await examine(invocation);
     case "export":
       return await showExport(invocation);
     case "convert":
-      return print(convert(invocation, DISK, writeToDisk));
+      return await convertFiles(invocation);
     case "cleanup":
       return await cleanUp(invocation);
     case "peer-add":
-      for (const warning of invocation.warnings) printError(`Warning: ${warning}\n`);
-      return printPeers(
-        addPeer(invocation, PEER_SYSTEM, crypto.getRandomValues(new Uint8Array(KEY_LENGTH))),
-        printSecret,
-      );
     case "peer-show":
-      return printPeers(showPeer(invocation, DISK), printSecret);
     case "peer-remove":
-      return printPeers(removePeer(invocation, PEER_SYSTEM), print);
     case "peer-list":
-      return printPeers(listPeers(invocation.hub, DISK), print);
+      return await managePeers(invocation);
   }
 }
 

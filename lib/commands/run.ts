@@ -1,10 +1,7 @@
 import { pid } from "node:process";
 import { claimInstance } from "../daemon/claim.ts";
-import { ClientDaemon } from "../daemon/client.ts";
 import type { Daemon, DaemonContext } from "../daemon/context.ts";
-import { reauthenticate } from "../daemon/reauthenticate.ts";
 import { Reloader } from "../daemon/reload.ts";
-import { Server } from "../daemon/server.ts";
 import { Service } from "../daemon/service.ts";
 import { describeStatus } from "../daemon/status.ts";
 import { StatusService } from "../daemon/status_service.ts";
@@ -68,7 +65,10 @@ export async function run({ system, settings, log, load, orders, identity }: Run
   const { kernel, loadModules } = openKernel({ system, settings, log }, resources);
   using service = new Service(openServiceManager(), clock, log);
   const context: DaemonContext = { system, settings, kernel, log, service, stop };
-  if (settings.reauthOnly) return await reauthenticate(context);
+  if (settings.reauthOnly) {
+    const { reauthenticate } = await import("../daemon/reauthenticate.ts");
+    return await reauthenticate(context);
+  }
   using status = await offerStatus(context, identity);
   let inUse = () => settings;
   orders.onImpatience = () =>
@@ -161,7 +161,7 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   const { settings, kernel, log, stop } = context;
   const before = (await kernel.observe()).own;
   try {
-    return await (settings.mode === "server" ? Server.start(context) : ClientDaemon.start(context));
+    return await start(context);
   } catch (error) {
     if (error === stop.reason) {
       // Also what an earlier run left: nobody is to take it over now.
@@ -176,6 +176,16 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
     }
     throw error;
   }
+}
+
+/** The code of only one side is read. */
+async function start(context: DaemonContext): Promise<Daemon> {
+  if (context.settings.mode === "server") {
+    const { Server } = await import("../daemon/server.ts");
+    return await Server.start(context);
+  }
+  const { ClientDaemon } = await import("../daemon/client.ts");
+  return await ClientDaemon.start(context);
 }
 
 function isEmpty({ tunnels, listeners, gate }: KernelState): boolean {

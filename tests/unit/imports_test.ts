@@ -109,34 +109,28 @@ function loadedWith(path: string, loaded = new Set<string>()): ReadonlySet<strin
   return loaded;
 }
 
-Deno.test("a start loads nothing of what only looks, tells or exports", () => {
-  const loaded = [...loadedWith("main.ts")];
-  assert.ok(loaded.includes("lib/commands/run.ts") && loaded.includes("ffi/netlink_news.ts"));
+/** Files that a start of either side has loaded. */
+function loadedByStart(side: "server" | "client"): string[] {
+  const files = ["main.ts", "lib/commands/run.ts", `lib/daemon/${side}.ts`];
+  return [...new Set(files.flatMap((file) => [...loadedWith(file)]))];
+}
+
+Deno.test("a start loads nothing of the other side, and no command's but that of a run", () => {
   assert.ok(
     loadedWith("lib/commands/doctor.ts").has("lib/doctor/judge.ts"),
     "what it does not load is found",
   );
-  const commands = [
-    "doctor",
-    "dry_run",
-    "dry_system",
-    "export",
-    "metrics",
-    "script",
-    "status",
-    "unanswered",
-    "watch",
-  ];
   const late = [
-    ...[
-      "lib/doctor/",
-      "lib/export/",
-      "lib/status/",
-      "lib/system/",
-      "lib/terminal.ts",
-      "lib/metrics_output.ts",
-    ],
-    ...commands.map((name) => `lib/commands/${name}.ts`),
+    ...["lib/doctor/", "lib/export/", "lib/status/", "lib/system/", "lib/terminal.ts"],
+    ...["lib/metrics_output.ts", "lib/commands/", "lib/daemon/reauthenticate.ts"],
   ];
-  assert.deepEqual(loaded.filter((path) => late.some((room) => path.startsWith(room))), []);
+  // What a run itself tells of what is left.
+  const ofRun = ["lib/commands/run.ts", "lib/commands/left.ts"];
+  for (const [side, other] of [["server", "client"], ["client", "server"]] as const) {
+    const loaded = loadedByStart(side);
+    assert.ok(loaded.includes("ffi/netlink_news.ts") && loaded.includes(`lib/daemon/${side}.ts`));
+    const isEarly = (path: string) =>
+      late.some((room) => path.startsWith(room)) || path === `lib/daemon/${other}.ts`;
+    assert.deepEqual(loaded.filter((path) => isEarly(path) && !ofRun.includes(path)), [], side);
+  }
 });

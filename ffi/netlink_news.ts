@@ -17,9 +17,13 @@ const NFTABLES_GROUP = 1 << 6;
 const NAME = "the kernel's news of devices, addresses and routes";
 const NFT_NAME = "the kernel's news of nftables";
 
-/** Bytes of the route socket's receive buffer, and what each command adds. The kernel counts its overhead in. */
-const ROOM = 64 * 1024;
+/**
+ * Bytes of the route socket's receive buffer: for others' news and those of a few commands of ours. More commands have so
+ * much each. The kernel counts its overhead in.
+ */
+const ROOM = 256 * 1024;
 const ROOM_FOR_COMMAND = 8 * 1024;
+const FEW_COMMANDS = 24;
 /** Bytes of the nftables socket's receive buffer. The kernel doubles it; a transaction for 4,096 peers takes 1.5 MB. */
 const NFT_ROOM = 8 * 1024 * 1024;
 /** Datagrams that are read at once. Those of nftables take up to 8 KiB; of a device mostly 2. */
@@ -96,7 +100,7 @@ export class NetlinkNews implements KernelNews {
   /** @throws {TypeError} when closed */
   makeRoom(commands: number): void {
     this.#refuseIfClosed();
-    const room = ROOM + commands * ROOM_FOR_COMMAND;
+    const room = ROOM + Math.max(0, commands - FEW_COMMANDS) * ROOM_FOR_COMMAND;
     if (room === this.#room) return;
     this.#room = room;
     this.#setRoom(this.#route, NAME, room);

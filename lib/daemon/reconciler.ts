@@ -135,7 +135,7 @@ export class Reconciler {
     const { clock, stop } = this.#context;
     for (let turn = 0, count = 0; turn < 2 || turn < MOST_TURNS && this.#waiting.size > count; turn++) {
       count = this.#waiting.size;
-      await clock.waitUntil(clock.now() + (count > 1 ? CROWD_MILLISECONDS : 0), stop);
+      await clock.waitUntil(count > 1 ? clock.now() + CROWD_MILLISECONDS : -Infinity, stop);
     }
   }
 

@@ -84,8 +84,12 @@ export class Kernel {
 
   /** Looks at what is not known. @throws {IpipouError} when the kernel cannot be read */
   async observe(): Promise<Observed> {
-    const picture = this.#picture;
     this.#takeNews();
+    return await this.#observe();
+  }
+
+  async #observe(): Promise<Observed> {
+    const picture = this.#picture;
     const { need, observed } = picture;
     if (need === "nothing") return observed!;
     picture.beginLook(this.#context.clock.now());
@@ -126,9 +130,10 @@ export class Kernel {
     if (picture.need !== "nothing" || isDue) keptOut.retry();
     keptOut.follow(placesIn(settings, admissions));
     while (true) {
-      const wanted = { ...given, outside: locate(await this.observe()) };
+      const wanted = { ...given, outside: locate(await this.#observe()) };
       const faults = await this.#attempt(wanted);
       if (faults !== null) return faults;
+      this.#takeNews();
     }
   }
 
@@ -163,13 +168,14 @@ export class Kernel {
       return await this.#nft.goOnWithout(error, () => this.apply(wanted));
     }
     const { isClosed } = picture.gate;
-    picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed), clock.now());
+    const now = clock.now();
+    picture.handleChange(state, faults.size > 0 || !isThere(wanted, observed), now);
     if (isClosed && !picture.gate.isClosed) {
       this.#losses.tellOpen("the gate is back, and so are the FOU ports behind it");
     }
     this.#losses.handleChange();
     this.#inUse.hid();
-    this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, clock.now());
+    this.#keptOut.settle(placesIn(settings, admissions), faults.size === 0, now);
     if (state.gate !== null) this.#nft.need();
     news.makeRoom(0);
     this.#decisions.handleChange(decision);
@@ -228,6 +234,11 @@ export class Kernel {
     return this.#ports;
   }
 
+  /** How often everything was looked at; see `Picture.looks`. */
+  get looks(): number {
+    return this.#picture.looks;
+  }
+
   /** Whether there is a route to a far end, as far as is known. */
   isRouted(ip: string): boolean {
     return this.#picture.isRouted(ip);
@@ -278,7 +289,8 @@ export class Kernel {
 
   #takeNews(): void {
     const { news, clock } = this.#context;
-    this.#picture.handleNews(news.changes(), clock.now());
+    const changes = news.changes();
+    if (changes.length > 0) this.#picture.handleNews(changes, clock.now());
   }
 
   #instance(): Instance {

@@ -45,6 +45,7 @@ export class Picture {
   #identity: Identity;
   #hasRoutes: boolean;
   #observed: Observed | null = null;
+  #looks = 0;
   /** The result of the last change that succeeded. */
   #written: KernelState | null = null;
   /** Listeners and private addresses of a change that failed after they were made: nothing else may tell whose they are. */
@@ -88,6 +89,11 @@ export class Picture {
 
   get hasRoutes(): boolean {
     return this.#hasRoutes;
+  }
+
+  /** How often everything was looked at. As long as that stays, nothing is known to have changed but by us. */
+  get looks(): number {
+    return this.#looks;
   }
 
   /** What was seen, with our changes since; null when everything must be looked at. */
@@ -175,6 +181,7 @@ export class Picture {
   }
 
   handleLook(found: Observed, now: number): void {
+    this.#looks++;
     const own = recallGate(found.own, this.#written);
     const isMissing = !isWhole(own.gate) && (this.#written?.gate ?? null) !== null ||
       own.listeners.size > 0 && !isWhole(own.gate);

@@ -74,7 +74,9 @@ export class VirtualClock implements Clock {
       finish();
       if (moment !== null) this.#forgetAborted();
     };
-    const wait: Wait = { moment: moment ?? Infinity, order: ++this.#lastOrder, fire: finish };
+    // What waits for a moment that has come goes behind all that waits for now.
+    const due = Math.max(moment ?? Infinity, this.#now);
+    const wait: Wait = { moment: due, order: ++this.#lastOrder, fire: finish };
     for (const signal of signals) signal.addEventListener("abort", abort);
     this.#pending++;
     if (moment !== null) this.#push(wait);

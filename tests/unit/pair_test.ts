@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hubOf, KEEPALIVE, packetBetween, peersOf, World } from "./pair/world.ts";
+import { hubOf, KEEPALIVE, packetBetween, peersOf, SERVER, World } from "./pair/world.ts";
 
 const CLIENTS = [0, 1, 2] as const;
 
@@ -96,6 +96,20 @@ Deno.test("A client reconnects at once when it is asked to authenticate", async 
   world.clients[2]!.authenticate();
   await world.pass(1);
   world.assertConnected();
+});
+
+Deno.test("A server asks for routing rules when something changed, not for each client that moves", async () => {
+  const world = await connected();
+  const { kernel } = world.server.host;
+  const admin = world.admin(world.server);
+  const before = kernel.ruleQuestions;
+  for (const nat of world.nats) nat.forget();
+  await world.pass(KEEPALIVE);
+  world.assertConnected();
+  assert.equal(kernel.ruleQuestions, before);
+  admin.changeSourceRule(SERVER.ip);
+  await world.pass(5);
+  assert.equal(kernel.ruleQuestions, before + 1);
 });
 
 Deno.test("A server renews a lifetime with one transaction, and follows a move with one more message, without a program", async () => {

@@ -40,6 +40,8 @@ export class FakeKernel {
   readonly fou = new FouPorts();
   /** Source addresses that routing rules ask for; their routes are not modelled. */
   readonly sourceRules = new Set<string>();
+  /** How often it was asked for them. */
+  ruleQuestions = 0;
   readonly nftables: FakeNft;
   /** The modules for FOU and ipip devices. */
   modules: "loaded" | "loadable" | "missing" = "loadable";

@@ -92,7 +92,10 @@ export class FakeProcess implements Parent {
             return index === null ? null : { index, mtu: route?.mtu ?? null, isListed: route !== null };
           }),
         findSource: (query) => kernel.findSource(query),
-        hasRuleFor: (source) => kernel.sourceRules.has(source),
+        hasRuleFor: (source) => {
+          kernel.ruleQuestions++;
+          return kernel.sourceRules.has(source);
+        },
         hasRuleForMark: () => false,
         [Symbol.dispose]: () => {},
       }),

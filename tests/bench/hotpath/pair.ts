@@ -1,4 +1,5 @@
 /** A server of one client: what the stand-in for version 0.1 can do, too. */
+import { must } from "../../../tools/command.ts";
 import { ADDRESS } from "../../lab/network.ts";
 import type { Process } from "../../lab/process.ts";
 import { Flow } from "../../e2e/flow.ts";
@@ -7,6 +8,7 @@ import { median, timed } from "../figures.ts";
 import { type Arena, TOKEN } from "./contender.ts";
 import type { Figure, Note } from "./results.ts";
 
+const VERSION: Figure = { name: "--version, which is hardly more than the runtime's start", unit: "ms" };
 const READY: Figure = { name: "server start to gate ready", unit: "ms" };
 const READY_CPU: Figure = { name: "server's CPU until its gate is ready", unit: "ms" };
 const READY_RSS: Figure = { name: "server's resident memory when its gate is ready", unit: "MiB" };
@@ -24,6 +26,8 @@ const FLOW_RATE = 200;
 
 /** Measures starts, a first auth packet and moves of its sender. */
 export async function measureAuthentication(arena: Arena, note: Note): Promise<void> {
+  const { executable } = arena.contender;
+  if (executable !== null) note(VERSION, await timed(() => must([executable, "--version"])));
   let server!: Process;
   const idle = await arena.cpuMs();
   note(READY, await timed(async () => server = await arena.server()));

@@ -30,11 +30,16 @@ import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify, type Resolved } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import { connectStatusSocket, listStatusSockets } from "./lib/status_socket.ts";
-import { SYSTEM } from "./lib/system.ts";
+import { awaitWritable, SYSTEM } from "./lib/system.ts";
+import { writeAll } from "./lib/write_all.ts";
 import deno from "./deno.json" with { type: "json" };
 
 // Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
+
+/** The numbers of these streams. */
+const STDOUT = 1;
+const STDERR = 2;
 
 /** Milliseconds that the last lines of a log may take. */
 const LAST_LINES_MILLISECONDS = 3_000;
@@ -44,7 +49,7 @@ const LOG_OUTPUT = new LogOutput(Deno.stderr, SYSTEM.clock);
 
 function print(text: string): void {
   try {
-    Deno.stdout.writeSync(new TextEncoder().encode(text));
+    writeAll(Deno.stdout, text, () => awaitWritable(STDOUT));
   } catch (error) {
     throw new IpipouError(`Cannot write to standard output: ${reasonOf(error)}`, EXIT.failure);
   }
@@ -53,7 +58,7 @@ function print(text: string): void {
 /** What a command does, and its result, are worth more than a note about it that cannot be written. */
 function printError(text: string): void {
   try {
-    Deno.stderr.writeSync(new TextEncoder().encode(text));
+    writeAll(Deno.stderr, text, () => awaitWritable(STDERR));
   } catch {
     // Where to tell it is what failed.
   }

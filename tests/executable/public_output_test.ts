@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { run } from "../../tools/command.ts";
 
 const TERMINAL = new URL("../e2e/terminal.py", import.meta.url).pathname;
+const NARROW_PIPE = new URL("narrow_pipe.py", import.meta.url).pathname;
 const IPIPOU = new URL("../../dist/ipipou", import.meta.url).pathname;
 
 Deno.test("--auth-keygen says which line is which in a terminal, on standard error", async () => {
@@ -62,4 +63,11 @@ Deno.test("the executable names standard output where that cannot be written, an
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("the executable writes all of its output, though the reader takes a part at a time and has it not wait", async () => {
+  const whole = await run([IPIPOU, "--help"]);
+  assert.ok(whole.stdout.length > 2 * 4096);
+  const inParts = await run(["/usr/bin/python3", "-B", NARROW_PIPE, IPIPOU, "--help"]);
+  assert.deepEqual(inParts, whole);
 });

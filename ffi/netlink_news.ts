@@ -18,8 +18,8 @@ const NAME = "the kernel's news of devices, addresses and routes";
 const NFT_NAME = "the kernel's news of nftables";
 
 /**
- * Bytes of the route socket's receive buffer: for others' news and those of a few commands of ours. More commands have so
- * much each. The kernel counts its overhead in.
+ * Bytes of the route socket's receive buffer, for others' news and those of a few commands of ours, and what each command
+ * beyond those adds. The kernel counts its overhead in.
  */
 const ROOM = 256 * 1024;
 const ROOM_FOR_COMMAND = 8 * 1024;

@@ -53,7 +53,7 @@ export class Server implements Daemon {
   #setup: ServerSetup;
   /** Aborted when the setup is another one. */
   #switched = new AbortController();
-  /** At which look, and for which setup, the outside was seen to be as it is. */
+  /** After which look, and for which setup, the outside was found to stay as it is. */
   #located: readonly [looks: number, setup: ServerSetup | null] = [0, null];
   /** Of the setup. */
   readonly #changes = new Sequence();
@@ -267,15 +267,17 @@ export class Server implements Daemon {
     }
   }
 
-  /** Follows the own address if it has changed. Each move of a peer asks: the kernel is asked after a look alone. */
+  /** Follows the own address if it has changed. Each move of a peer asks, but the kernel is asked only after a look. */
   #followAddress(observed: Observed): Outside {
     const previous = this.#setup;
     const { looks } = this.#context.kernel;
     const [located, setup] = this.#located;
     if (located === looks && setup === previous) return previous.outside;
     const outside = this.#locate(previous.settings, observed);
-    this.#located = [looks, previous];
-    if (outside === previous.outside) return outside;
+    if (outside === previous.outside) {
+      this.#located = [looks, previous];
+      return outside;
+    }
     this.#setup = withOutside(this.#context.system, previous, outside);
     release(previous, this.#setup);
     this.#whereabouts.moved(previous.outside, outside);

@@ -8,8 +8,9 @@ import { type ReportContext, reportInstance, reportTunnels } from "./report.ts";
 const PATIENCE_MILLISECONDS = 10_000;
 /** Least milliseconds between two answers to one who asks again and again. */
 const GAP_MILLISECONDS = 100;
-/** So many tunnels are told at a time: in between, everything else of the program runs. */
+/** So many tunnels are told at a time: in between, everything else of the program runs, and other programs. */
 const PORTION = 64;
+const REST_MILLISECONDS = 1;
 
 /** Answers requests until they end. @param look makes what the answers are made from @throws {Error} when they end badly */
 export async function serveStatus(
@@ -26,7 +27,7 @@ export async function serveStatus(
     const texts = request === null ? [formatLine({ error: "not a request" })] : answersTo(request, look);
     for (const text of texts) {
       await inTime(writeText(connection, text), PATIENCE_MILLISECONDS, clock);
-      await clock.waitUntil(clock.now());
+      await clock.waitUntil(clock.now() + REST_MILLISECONDS);
     }
     if (request === null) return;
     await clock.waitUntil(began + GAP_MILLISECONDS);

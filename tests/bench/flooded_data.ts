@@ -77,8 +77,8 @@ for (let round = 0; round <= Number(rounds); round++) {
   }
   print(`round ${round} of ${rounds}`);
 }
-const quiet = figures.get(null)!;
-print(`\n| flood | Mbit/s | of quiet | of dropped by the first rule |\n| --- | --- | --- | --- |`);
+const none = figures.get(null)!;
+print(`\n| flood | Mbit/s | of none | of dropped by the first rule |\n| --- | --- | --- | --- |`);
 let dropped: readonly number[] = [];
 for (const [phase, values] of figures) {
   const ratios = (of: readonly number[]) => spread(values.map((value, round) => value / of[round]!), 2);
@@ -86,6 +86,6 @@ for (const [phase, values] of figures) {
     ? "none"
     : `${phase.kind}, ${phase.isDropped ? "dropped by the first rule" : "to the gate"}`;
   const isAtGate = phase !== null && !phase.isDropped;
-  print(`| ${name} | ${spread(values, 0)} | ${ratios(quiet)} | ${isAtGate ? ratios(dropped) : ""} |`);
+  print(`| ${name} | ${spread(values, 0)} | ${ratios(none)} | ${isAtGate ? ratios(dropped) : ""} |`);
   dropped = values;
 }

@@ -22,7 +22,7 @@ interface Import {
 function readImports(path: string): Import[] {
   const url = new URL(path, ROOT);
   const found = Deno.readTextFileSync(url).matchAll(
-    /^(?:import|export) (type )?[^;]*?from "(\.[^"]+\.ts)";$|\bimport\("(\.[^"]+\.ts)"\)/gm,
+    /^(?:import|export) (type )?(?:[^;]*?from )?"(\.[^"]+\.ts)";$|\bimport\("(\.[^"]+\.ts)"\)/gm,
   );
   return [...found].map(([, type, eager, lazy]) => ({
     path: new URL((eager ?? lazy)!, url).href.slice(ROOT.href.length),
@@ -75,6 +75,17 @@ function findCircle(imports: Imports): string[] | null {
   }
   return null;
 }
+
+Deno.test("readImports() finds each form of an import", () => {
+  const found = readImports("tests/unit/imports_sample.ts").map(({ path, when }) => `${when}: ${path}`);
+  assert.deepEqual(found, [
+    "at once: lib/ipv4.ts",
+    "never: lib/ports.ts",
+    "at once: lib/errors.ts",
+    "at once: lib/packet.ts",
+    "later: lib/clock.ts",
+  ]);
+});
 
 Deno.test("no file of main.ts, lib and ffi imports itself, directly or indirectly", () => {
   assert.equal(findCircle(allImports())?.join(" -> ") ?? null, null);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hubOf, KEEPALIVE, packetBetween, peersOf, SERVER, World } from "./pair/world.ts";
+import { hubOf, KEEPALIVE, packetBetween, peersOf, PORT, SERVER, World } from "./pair/world.ts";
 
 const CLIENTS = [0, 1, 2] as const;
 
@@ -110,6 +110,33 @@ Deno.test("A server asks for routing rules when something changed, not for each 
   admin.changeSourceRule(SERVER.ip);
   await world.pass(5);
   assert.equal(kernel.ruleQuestions, before + 1);
+});
+
+Deno.test("A server whose socket cannot be opened once at its new address follows at the next try", async () => {
+  const world = await connected();
+  const { host } = world.server;
+  const admin = world.admin(world.server);
+  const moved = "192.0.2.7";
+  host.failRawSockets = 1;
+  admin.deleteAddress("eth0", SERVER.ip);
+  admin.addAddress("eth0", `${moved}/24`);
+  await world.pass(60);
+  assert.equal(host.failRawSockets, 0);
+  assert.match(world.server.status!, /192\.0\.2\.7/);
+});
+
+Deno.test("A reload to an address that is there ends what the one before lacked", async () => {
+  const at = (ip: string) => hubOf(peersOf(), { local: { ip, device: "eth0", ports: [PORT, PORT + 1] } });
+  const world = new World(at(SERVER.ip));
+  await world.begin();
+  const admin = world.admin(world.server);
+  admin.deleteAddress("eth0", SERVER.ip);
+  admin.addAddress("eth0", "192.0.2.7/24");
+  await world.pass(5);
+  assert.match(world.server.status!, /Cannot use/);
+  world.server.reload(at("192.0.2.7"));
+  await world.pass(5);
+  assert.doesNotMatch(world.server.status!, /Cannot use/);
 });
 
 Deno.test("A server renews a lifetime with one transaction, and follows a move with one more message, without a program", async () => {

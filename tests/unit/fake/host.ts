@@ -51,6 +51,8 @@ export class FakeHost implements RawSocketHost {
   readonly statusSockets = new Map<string, FakeStatusSocket>();
   /** Why they cannot be opened; null: they can. */
   failSockets: string | null = null;
+  /** How many raw sockets cannot be opened from now on. */
+  failRawSockets = 0;
   readonly onSent: (packet: Uint8Array) => void;
   /** Whether the kernel has nftables, as far as news of it go. */
   hasNftables = true;

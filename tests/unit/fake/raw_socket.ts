@@ -11,6 +11,8 @@ export interface RawSocketHost {
   readonly onSent: (packet: Uint8Array) => void;
   /** The error with which every send fails; null: sends succeed. */
   sendError: ErrorCode | null;
+  /** How many of the next ones cannot be opened. */
+  failRawSockets: number;
 }
 
 /** A raw socket that sends packets through a fake kernel. */
@@ -26,6 +28,10 @@ export class FakeRawSocket implements RawSocket {
   /** @throws {FakeSysError} when there is no such device or source */
   constructor(host: RawSocketHost, way: RawSocketOptions) {
     const { source, device } = way;
+    if (host.failRawSockets > 0) {
+      host.failRawSockets--;
+      throw new FakeSysError("open the raw socket", "socket", "ENOBUFS");
+    }
     const found = device === null ? null : host.kernel.devices.get(device);
     if (found === undefined) {
       throw new FakeSysError(`bind the raw socket to device ${device}`, "setsockopt", "ENODEV");

@@ -37,9 +37,8 @@ import deno from "./deno.json" with { type: "json" };
 // Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
 
-/** The numbers of these streams. */
+/** The number of standard output. */
 const STDOUT = 1;
-const STDERR = 2;
 
 /** Milliseconds that the last lines of a log may take. */
 const LAST_LINES_MILLISECONDS = 3_000;
@@ -55,10 +54,10 @@ function print(text: string): void {
   }
 }
 
-/** What a command does, and its result, are worth more than a note about it that cannot be written. */
+/** What a command does, and its result, are worth more than a note about it that cannot be written, or not all of it. */
 function printError(text: string): void {
   try {
-    writeAll(Deno.stderr, text, () => awaitWritable(STDERR));
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
   } catch {
     // Where to tell it is what failed.
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 // A start loads one of these, which takes time of a real clock if it is the first.
 import "../../../lib/daemon/client.ts";
+import "../../../lib/daemon/reauthenticate.ts";
 import "../../../lib/daemon/server.ts";
 import { type Orders, run } from "../../../lib/commands/run.ts";
 import { Log } from "../../../lib/log.ts";

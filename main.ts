@@ -30,15 +30,11 @@ import { loadFiles, loadSettings } from "./lib/settings/load.ts";
 import { chooseLog, identify, type Resolved } from "./lib/settings/resolve.ts";
 import type { Settings } from "./lib/settings/settings.ts";
 import { connectStatusSocket, listStatusSockets } from "./lib/status_socket.ts";
-import { awaitWritable, SYSTEM } from "./lib/system.ts";
-import { writeAll } from "./lib/write_all.ts";
+import { SYSTEM } from "./lib/system.ts";
 import deno from "./deno.json" with { type: "json" };
 
 // Deprecation warnings of the runtime's own modules are of no use to users.
 Object.assign(process, { noDeprecation: true });
-
-/** The number of standard output. */
-const STDOUT = 1;
 
 /** Milliseconds that the last lines of a log may take. */
 const LAST_LINES_MILLISECONDS = 3_000;
@@ -48,7 +44,9 @@ const LOG_OUTPUT = new LogOutput(Deno.stderr, SYSTEM.clock);
 
 function print(text: string): void {
   try {
-    writeAll(Deno.stdout, text, () => awaitWritable(STDOUT));
+    const bytes = new TextEncoder().encode(text);
+    // A pipe may take a part. Where it has no room and nobody may wait, what it took is not known: that is an error.
+    for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
   } catch (error) {
     throw new IpipouError(`Cannot write to standard output: ${reasonOf(error)}`, EXIT.failure);
   }

@@ -21,8 +21,6 @@ import { readManager } from "./service_manager.ts";
 import { stateFile } from "./state_file.ts";
 import { openStatusSocket } from "./status_socket.ts";
 
-export { awaitWritable } from "../ffi/writable.ts";
-
 /** The real system. Nothing is opened before it is asked for. */
 export const SYSTEM: System = {
   clock: CLOCK,

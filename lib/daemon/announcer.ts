@@ -9,6 +9,7 @@ import type { Asked } from "../registrar/outcome.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
 import { type Place, Places } from "./places.ts";
+import { describeSendFault } from "./send_fault.ts";
 import type { ServerSetup } from "./server_setup.ts";
 
 /** Clients told at once, and milliseconds until the next ones are: the gate's queue must hold their auth packets. */
@@ -42,6 +43,8 @@ export class Announcer {
   readonly #setup: () => ServerSetup;
   readonly #context: AnnouncerContext;
   readonly #places: Places;
+  /** By peer: why the last reply to it could not be sent. */
+  readonly #faults = new Map<string, string>();
 
   /** @param setup the server's at any time */
   constructor(setup: () => ServerSetup, context: AnnouncerContext) {
@@ -56,12 +59,17 @@ export class Announcer {
     if (reply && remote !== null) this.#places.note(name, { remote, port });
   }
 
-  /** Replies to an auth packet that was accepted. @param unixTime seconds of `Clock.unixTime()` */
-  reply({ name, scheme, reply }: Peer, datagram: Datagram, unixTime: number): void {
-    if (!reply) return;
+  /**
+   * Replies to an auth packet that was accepted.
+   *
+   * @param unixTime seconds of `Clock.unixTime()`
+   * @returns whether a reply was sent
+   */
+  reply({ name, scheme, reply }: Peer, datagram: Datagram, unixTime: number): boolean {
+    if (!reply) return false;
     const { random } = this.#context.system;
     const randomBytes = (length: number) => random.bytes(length);
-    this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, unixTime, randomBytes));
+    return this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, unixTime, randomBytes));
   }
 
   /** Tells a peer that asked where it is seen. */
@@ -74,13 +82,24 @@ export class Announcer {
     this.#respond(name, datagram, makeAnswerPayload(scheme, payload, source, clock.unixTime(), randomBytes));
   }
 
-  #respond(peer: string, { source, destination }: Datagram, payload: Uint8Array): void {
+  /** @returns whether it was sent */
+  #respond(peer: string, { source, destination }: Datagram, payload: Uint8Array): boolean {
+    const { log } = this.#context;
+    const remote = formatEndpoint(source);
     try {
       this.#send({ source: destination, destination: source, payload });
+      if (this.#faults.delete(peer)) {
+        log.notice(`${peer}: replies can be sent again`, { event: "send-restored", peer, remote });
+      }
+      return true;
     } catch (error) {
-      const remote = formatEndpoint(source);
+      const fault = describeSendFault(error as Error, this.#setup().outside, source.ip);
       const event: LogEvent = { event: "send-failed", peer, remote, packet: "reply" };
-      this.#context.log.warning(`${(error as Error).message}: no reply to ${remote}`, event);
+      // A client that gets no reply soon tries again.
+      const isKnown = this.#faults.get(peer) === fault;
+      log[isKnown ? "info" : "warning"](`${peer}: no reply to ${remote}: ${fault}`, event);
+      this.#faults.set(peer, fault);
+      return false;
     }
   }
 
@@ -97,6 +116,7 @@ export class Announcer {
   /** A peer will not be found where it was. */
   forget(peer: string): void {
     this.#places.forget(peer);
+    this.#faults.delete(peer);
   }
 
   /** Settings have changed. A client that was let in, and is unknown now, learns that it has no server here any more. */
@@ -105,7 +125,9 @@ export class Announcer {
     const schemes = new Map(peers.map(({ name, scheme }) => [name, scheme]));
     const isUnknown = ({ peer }: Listener) => !isDeepStrictEqual(schemes.get(peer.name), peer.scheme);
     this.#tell("stops", this.#listeners(true, previous).filter(isUnknown));
-    this.#places.keepOnly(new Set(peers.filter(({ reply }) => reply).map(({ name }) => name)));
+    const replied = new Set(peers.filter(({ reply }) => reply).map(({ name }) => name));
+    this.#places.keepOnly(replied);
+    for (const peer of this.#faults.keys()) if (!replied.has(peer)) this.#faults.delete(peer);
   }
 
   /** Greets the clients that an earlier run had and this one has not, and keeps the record, until told to stop. */

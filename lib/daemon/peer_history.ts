@@ -5,6 +5,7 @@ import type { Clock } from "../ports.ts";
 /** What happened to one peer of a server in this run. Moments are milliseconds of `Clock.now()`; null: never. */
 interface PeerRecord {
   authenticatedAt: number | null;
+  repliedAt: number | null;
   /** When it came to the place where it is. */
   arrivedAt: number | null;
   /** When it was first seen that more had come than before. */
@@ -58,6 +59,11 @@ export class PeerHistory {
     if (how === "moved") record.moves++;
   }
 
+  /** A reply to a peer was sent. @param now as of `authenticated()` */
+  replied(name: string, now: number): void {
+    this.#recordOf(name).repliedAt = now;
+  }
+
   /** A peer moved. @param between two places, as `A and B`, if it moves back and forth between them; else null @param now as of `authenticated()` */
   moved(name: string, between: string | null, now: number): void {
     this.#recordOf(name).flapping = between === null ? null : { between, at: now };
@@ -94,7 +100,7 @@ export class PeerHistory {
     const known = this.#records.get(name);
     if (known !== undefined) return known;
     const record: PeerRecord = {
-      ...{ authenticatedAt: null, arrivedAt: null, receivedAt: null },
+      ...{ authenticatedAt: null, repliedAt: null, arrivedAt: null, receivedAt: null },
       ...{ received: null, moves: 0, flapping: null, parkedAs: null, refused: null },
     };
     this.#records.set(name, record);

@@ -202,6 +202,6 @@ export class Reception {
     if (this.liveness.note(peer.name)) service.update();
     this.#firstData.note(peer);
     announcer.note(peer, admission);
-    announcer.reply(peer, datagram, unixTime);
+    if (announcer.reply(peer, datagram, unixTime)) peerLog.history.replied(peer.name, now);
   }
 }

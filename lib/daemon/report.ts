@@ -122,7 +122,7 @@ function peerTunnel(
   { neighbours, silent }: Others,
   { kernel, clock }: ReportContext,
 ): TunnelStatus {
-  const { name, reply, tunnel: { device } } = peer;
+  const { name, tunnel: { device } } = peer;
   const { outside, history, liveness, admissions } = view;
   const now = clock.now();
   const admission = admissions.get(name);
@@ -130,7 +130,7 @@ function peerTunnel(
   // Most peers of a large hub may be away.
   const packets = kernel.tunnels.has(device) ? kernel.countsOf(device) : null;
   const receivedAt = history.see(name, packets);
-  const at = history.of(name)?.authenticatedAt ?? null;
+  const record = history.of(name);
   const others = place === null ? [] : neighbours[place.ip]!.filter((other) => other !== peer);
   const facts = { silence: silent.has(name) ? now - (liveness.heardAt(name) ?? now) : null, packets, now };
   return {
@@ -138,13 +138,13 @@ function peerTunnel(
     ...judgePeer(factsOf(peer, view, facts)),
     local: admission === undefined ? null : placeAt({ ip: outside.ip, port: admission.port }),
     remote: place === null ? null : placeAt(place),
-    "auth_age": age(at, clock),
-    "reply_age": reply ? age(at, clock) : null,
+    "auth_age": age(record?.authenticatedAt ?? null, clock),
+    "reply_age": age(record?.repliedAt ?? null, clock),
     "received_age": age(receivedAt, clock),
     "expires_in": place === null || admission!.expiresAt === null
       ? null
       : seconds(admission!.expiresAt - now),
-    moves: history.of(name)?.moves ?? 0,
+    moves: record?.moves ?? 0,
     sharing: others.length,
     "shares_with": others.slice(0, MOST_NAMES).map(({ name }) => name),
   };

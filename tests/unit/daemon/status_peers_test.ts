@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TunnelStatus } from "../../../lib/status/snapshot.ts";
-import { clientSettings, hubOf, peersOf, SERVER, World } from "../pair/world.ts";
+import { clientSettings, hubOf, peersOf, PORT, SERVER, World } from "../pair/world.ts";
 import { ask, byName } from "./status_scene.ts";
 
 Deno.test("A hub tells of its places and of each peer: where it is, since when, what came, who shares its address", async () => {
@@ -170,4 +170,32 @@ Deno.test("A peer's last auth packet counts from when the kernel follows it, whi
   const p1 = byName((await ask(world, world.server)).tunnels, "p1");
   assert.equal(world.sendData(1), "p1", world.story);
   assert.ok(p1.auth_age! < 5, `${p1.auth_age}`);
+});
+
+Deno.test("A hub that cannot send its replies says so once, with the cure, and tells of none as sent", async () => {
+  const world = new World();
+  const { server } = world;
+  // If it were bound to a device, they would be sent even without a route.
+  server.settings = hubOf(peersOf(), { local: { ip: SERVER.ip, device: null, ports: [PORT] } });
+  world.admin(server).deleteRoute("default");
+  await world.begin();
+  await world.pass(60);
+  const told = () => server.lines.filter((line) => line.includes("p0: no reply to"));
+  const warnings = () => told().filter((line) => line.includes("Warning: "));
+  const replyAge = async () => byName((await ask(world, server)).tunnels, "p0").reply_age;
+  assert.ok(told().length > 2, world.story);
+  assert.equal(warnings().length, 1, world.story);
+  assert.match(
+    warnings()[0]!,
+    /p0: no reply to \S+: Cannot send to \S+: ENETUNREACH .*; this host needs a route there: ip route get /,
+  );
+  assert.equal(await replyAge(), null);
+  world.admin(server).addRoute("default dev eth0 via 192.0.2.254");
+  await world.pass(60);
+  assert.equal(server.lines.filter((line) => line.includes("p0: replies can be sent again")).length, 1);
+  assert.ok(await replyAge() !== null);
+  world.admin(server).deleteRoute("default");
+  await world.pass(60);
+  assert.equal(warnings().length, 2, "it is another time");
+  assert.ok((await replyAge())! > 30, "the last that was sent");
 });

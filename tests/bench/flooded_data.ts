@@ -6,18 +6,13 @@
 import { ADDRESS } from "../lab/network.ts";
 import { IPIPOU, makeKeys, PATIENCE, PORT, Scenario } from "../e2e/scenario.ts";
 import { median, print } from "./figures.ts";
-import { FLOODED, startFloodedHub } from "./flooded_hub.ts";
+import { FLOODED, FLOODS, startFlood, startFloodedHub } from "./flooded_hub.ts";
 
-const FLOODER = new URL("../e2e/flood.py", import.meta.url).pathname;
-/** Packets a second by what the flood pretends; that of the client's address is so often to be told apart by its port. */
-const FLOODS = { many: 20_000, stranger: 20_000, address: 5_000 } as const;
 type Kind = keyof typeof FLOODS;
 const KINDS = Object.keys(FLOODS) as Kind[];
 const CLIENTS = 42;
 const WARM_UP_MILLISECONDS = 1_000;
 const IPERF_SECONDS = 3;
-/** Longer than any phase; floods are ended. */
-const FLOOD_SECONDS = 600;
 /** Of a UDP datagram with a signed auth packet. */
 const JUNK_LENGTH = 81;
 const TABLE = "first";
@@ -50,10 +45,7 @@ async function measure(phase: Phase | null): Promise<number> {
   if (phase?.isDropped) {
     await nft(`add rule ip ${TABLE} incoming udp dport ${PORT} udp length ${JUNK_LENGTH} drop`);
   }
-  const flood = phase === null ? null : network.spawn("router", [
-    ...["/usr/bin/python3", "-B", FLOODER, phase.kind, `${ADDRESS.server}:${PORT}`],
-    ...[`${ADDRESS.nat}:${PORT}`, String(FLOODS[phase.kind]), String(FLOOD_SECONDS)],
-  ]);
+  const flood = phase === null ? null : startFlood(scenario, phase.kind, FLOODS[phase.kind], ADDRESS.nat);
   // Whatever the limits let through in the first moment is used up.
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MILLISECONDS));
   const run = ["iperf3", "-J", "-c", FLOODED.hub, "-t", String(IPERF_SECONDS)];

@@ -6,20 +6,17 @@
 import { ADDRESS } from "../lab/network.ts";
 import { IPIPOU, makeKeys, PORT, Scenario } from "../e2e/scenario.ts";
 import { print } from "./figures.ts";
-import { SECRET, startFloodedHub } from "./flooded_hub.ts";
+import { FLOODS, SECRET, startFlood, startFloodedHub } from "./flooded_hub.ts";
 
-const FLOODER = new URL("../e2e/flood.py", import.meta.url).pathname;
 const NEWCOMER = new URL("../e2e/newcomer.py", import.meta.url).pathname;
-/** Packets a second by what the flood pretends; "other" is what the gate drops at once. */
-const FLOODS = { quiet: 0, other: 20_000, many: 20_000, stranger: 20_000, address: 5_000 } as const;
-const KINDS = Object.keys(FLOODS) as (keyof typeof FLOODS)[];
+/** Packets a second of each flood; "other" is what the gate drops at once. */
+const RATES = { quiet: 0, other: 20_000, ...FLOODS } as const;
+const KINDS = Object.keys(RATES) as (keyof typeof RATES)[];
 const ROUNDS = 4;
 /** New clients, and moves, in each flood of each round. */
 const COUNT = 8;
 const MOST_TRIES = 3;
 const RETRY_SECONDS = 3;
-/** Longer than any phase; floods are ended. */
-const FLOOD_SECONDS = 600;
 const NEW_NETWORK = "100.66.0.";
 const ROAMER = "203.0.113.50";
 
@@ -56,11 +53,8 @@ class Hub {
   }
 
   async measure(kind: typeof KINDS[number]): Promise<readonly Arrival[]> {
-    const rate = FLOODS[kind];
-    const ends = [`${ADDRESS.server}:${PORT}`, `${ROAMER}:${PORT}`];
-    const flood = rate === 0 ? null : this.#scenario.network.spawn("router", [
-      ...["/usr/bin/python3", "-B", FLOODER, kind, ...ends, String(rate), String(FLOOD_SECONDS)],
-    ]);
+    const rate = RATES[kind];
+    const flood = rate === 0 ? null : startFlood(this.#scenario, kind, rate, ROAMER);
     // Whatever the limits let through in the first moment is used up.
     await new Promise((resolve) => setTimeout(resolve, 3000));
     const arrivals = await this.#arrivals(this.#keys.get(kind)!);

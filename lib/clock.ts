@@ -20,7 +20,7 @@ export const RANDOM: Random = {
 /** Takes several signals, because each call of `AbortSignal.any` would leave something behind on a lasting signal. */
 function waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void> {
   if (signals.some(({ aborted }) => aborted)) return Promise.resolve();
-  // All else that is ready has its turn, as with a timer, which would take two milliseconds.
+  // A timer would take two milliseconds.
   if (moment !== null && moment <= performance.now()) return setImmediate();
   return new Promise((resolve) => {
     const finish = () => {

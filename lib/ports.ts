@@ -89,7 +89,10 @@ export interface Clock {
   now(): number;
   /** Unix seconds, for the time in auth packets. The clock may be set at any time. */
   unixTime(): number;
-  /** Resolves at a moment of `now()` (null: never), or when one of the signals is aborted. */
+  /**
+   * Resolves at a moment of `now()` (null: never), or when one of the signals is aborted. For a moment that has come, all
+   * else that is ready has its turn first.
+   */
   waitUntil(moment: number | null, ...signals: readonly AbortSignal[]): Promise<void>;
 }
 

@@ -178,7 +178,7 @@ async function startOrUndo(context: DaemonContext): Promise<Daemon | null> {
   }
 }
 
-/** The code of only one side is read. */
+/** Starts the server or client. The code of the other one is not read. */
 async function start(context: DaemonContext): Promise<Daemon> {
   if (context.settings.mode === "server") {
     const { Server } = await import("../daemon/server.ts");

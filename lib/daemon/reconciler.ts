@@ -21,7 +21,7 @@ interface Attempt {
 
 /** Turns in which others may ask for more before a change begins. In each a queue's reader takes 16 packets at most. */
 const MOST_TURNS = 16;
-/** How long a turn of several takes: on a host with one processor, those who ask have it meanwhile. */
+/** How long a turn lasts when several ask: on a host with one processor, they and the kernel have it meanwhile. */
 const CROWD_MILLISECONDS = 1;
 
 /** Key of requests without a callback; no peer has this name. */
@@ -130,7 +130,7 @@ export class Reconciler {
     this.#running = null;
   }
 
-  /** Lets others have their turn, and more turns while each brings requests: many peers may move at once. */
+  /** Lets others have two turns, and more while each brings requests: many peers may move at once. */
   async #gather(): Promise<void> {
     const { clock, stop } = this.#context;
     for (let turn = 0, count = 0; turn < 2 || turn < MOST_TURNS && this.#waiting.size > count; turn++) {

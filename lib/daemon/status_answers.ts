@@ -8,8 +8,9 @@ import { type ReportContext, reportInstance, reportTunnels } from "./report.ts";
 const PATIENCE_MILLISECONDS = 10_000;
 /** Least milliseconds between two answers to one who asks again and again. */
 const GAP_MILLISECONDS = 100;
-/** So many tunnels are told at a time: in between, everything else of the program runs, and other programs. */
+/** So many tunnels are told at a time. */
 const PORTION = 64;
+/** Rest after each portion: the program's other work runs, and on a host with one processor other programs. */
 const REST_MILLISECONDS = 1;
 
 /** Answers requests until they end. @param look makes what the answers are made from @throws {Error} when they end badly */

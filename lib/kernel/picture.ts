@@ -91,7 +91,7 @@ export class Picture {
     return this.#hasRoutes;
   }
 
-  /** How often everything was looked at. While that stays, and nothing is needed, no change by others is known but of FOU ports. */
+  /** How often everything was looked at. As long as that stays, nobody else has changed what was seen, as far as is known. */
   get looks(): number {
     return this.#looks;
   }

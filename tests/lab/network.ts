@@ -89,10 +89,14 @@ export class Network implements AsyncDisposable {
     return process;
   }
 
-  /** Makes the NAT forget its connections and use other public ports from now on, as after a restart of it. */
-  async remapNat(): Promise<void> {
+  /**
+   * Makes the NAT forget its connections and use other public ports from now on, as after a restart of it.
+   *
+   * @param then a shell command that is run at once
+   */
+  async remapNat(then = ":"): Promise<void> {
     const first = 20000 + 1000 * (this.#remaps++ % 40);
-    await this.#remap(natRules(`masquerade to :${first}-${first + 999}`));
+    await this.#remap(natRules(`masquerade to :${first}-${first + 999}`), then);
   }
 
   /** Makes the NAT forget its connections and give the two clients these public UDP ports from now on. */
@@ -103,8 +107,8 @@ export class Network implements AsyncDisposable {
     await this.#remap(natRules("masquerade", rules.join("\n")));
   }
 
-  async #remap(rules: string): Promise<void> {
-    await this.must("nat", ["sh", "-ec", "nft -f -; conntrack -F"], { stdin: rules });
+  async #remap(rules: string, then = ":"): Promise<void> {
+    await this.must("nat", ["sh", "-ec", `nft -f -; conntrack -F; ${then}`], { stdin: rules });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

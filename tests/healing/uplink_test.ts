@@ -186,8 +186,9 @@ row({
   isTold: true,
   event: on(
     "client",
-    "ip link set dev eth0 down name wan; ip link set dev wan up; ip link set dev wan down name eth0; " +
-      "ip link set dev eth0 up; ip route add default via 10.0.1.1",
+    // Before 6.2 the kernel renames none that is up, and does that before it sets it down.
+    "ip link set dev eth0 down; ip link set dev eth0 name wan; ip link set dev wan up; ip link set dev wan down; " +
+      "ip link set dev wan name eth0; ip link set dev eth0 up; ip route add default via 10.0.1.1",
   ),
 });
 

@@ -7,7 +7,7 @@ import { claimConfigs, tellToReload } from "./lib/daemon/claim.ts";
 import { withLocalPlace } from "./lib/daemon/outside.ts";
 import { logStyle } from "./lib/daemon/reload.ts";
 import { Signals } from "./lib/daemon/signals.ts";
-import { EXIT, type ExitCode, exitCodeOf, IpipouError, reasonOf } from "./lib/errors.ts";
+import { EXIT, type ExitCode, exitCodeOf, outputError } from "./lib/errors.ts";
 import { logsToJournal } from "./lib/journal.ts";
 import { Log } from "./lib/log.ts";
 import { LogOutput } from "./lib/log_output.ts";
@@ -48,7 +48,7 @@ function print(text: string): void {
     // A pipe may take a part. Where it has no room and nobody may wait, what it took is not known: that is an error.
     for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
   } catch (error) {
-    throw new IpipouError(`Cannot write to standard output: ${reasonOf(error)}`, EXIT.failure);
+    throw outputError(error);
   }
 }
 

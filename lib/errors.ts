@@ -54,6 +54,11 @@ export function reasonOf(error: unknown): string {
   );
 }
 
+/** The error that what a command prints cannot be written. @param error what the runtime says */
+export function outputError(error: unknown): IpipouError {
+  return new IpipouError(`Cannot write to standard output: ${reasonOf(error)}`, EXIT.failure);
+}
+
 /**
  * A failure with a documented exit code. Its message is one line for the administrator: what failed, why, and the cure
  * if there is one. It never contains a secret.

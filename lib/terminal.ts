@@ -1,4 +1,5 @@
 /** The terminal that the program was started in, if it was. */
+import { outputError } from "./errors.ts";
 
 /** In characters. */
 interface Size {
@@ -18,7 +19,12 @@ export function knownSize({ columns, rows }: Size): Size {
 
 let lastWrite: Promise<unknown> = Promise.resolve();
 
-/** Writes to standard output, after all before. @returns false when nobody reads it any more */
+/**
+ * Writes to standard output, after all before.
+ *
+ * @returns false when nobody reads it any more
+ * @throws {IpipouError} when it cannot be written
+ */
 export async function writeToTerminal(text: string): Promise<boolean> {
   const writing = lastWrite.then(() => writeAll(new TextEncoder().encode(text)));
   lastWrite = writing.catch(() => {});
@@ -27,7 +33,7 @@ export async function writeToTerminal(text: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
+    throw outputError(error);
   }
 }
 

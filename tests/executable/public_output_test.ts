@@ -50,11 +50,11 @@ Deno.test("the executable warns when it prints a key into a file that others can
 
 Deno.test("the executable names standard output where that cannot be written, and goes on where standard error cannot", async () => {
   const inShell = async (command: string) => await run(["sh", "-c", command, "sh", IPIPOU]);
-  const full = await inShell('"$1" --version > /dev/full');
-  assert.deepEqual([full.code, full.stderr], [
-    1,
-    "ipipou: Cannot write to standard output: No space left on device\n",
-  ]);
+  for (const command of ["--version", "status --watch"]) {
+    const { code, stderr } = await inShell(`"$1" ${command} > /dev/full`);
+    const message = "ipipou: Cannot write to standard output: No space left on device\n";
+    assert.deepEqual([code, stderr], [1, message], command);
+  }
   const directory = await Deno.makeTempDir({ prefix: "ipipou-output-" });
   try {
     const file = `${directory}/public`;

@@ -68,7 +68,12 @@ export async function runLives(options: Options): Promise<Counts> {
   for (const { kernel, userland } of rowsFor(options.kernel)) {
     print(`\n== ${userland} with Linux ${kernel}`);
     const machine = { ...options, kernel, root: userland };
-    counts = add(counts, await attempt(() => testInMachines(LIVES, machine)));
+    const live = async () => {
+      // Here, as two machines would fetch it at the same time, and apt lets only one.
+      await prepareKernel(kernel);
+      return await testInMachines(LIVES, machine);
+    };
+    counts = add(counts, await attempt(live));
   }
   return counts;
 }

@@ -3,11 +3,11 @@ import { type Admission, isLive } from "../admission.ts";
 import { makeAnswerPayload } from "../auth/answer.ts";
 import { makeNewsPayload, type News, newsGroup } from "../auth/news.ts";
 import { makeReplyPayload } from "../auth/scheme.ts";
-import type { LogEvent } from "../log_events.ts";
 import { type Datagram, type Endpoint, formatEndpoint } from "../packet.ts";
 import type { Asked } from "../registrar/outcome.ts";
 import type { Peer } from "../settings/settings.ts";
 import type { DaemonContext } from "./context.ts";
+import type { PeerLog } from "./peer_log.ts";
 import { type Place, Places } from "./places.ts";
 import { describeSendFault } from "./send_fault.ts";
 import type { ServerSetup } from "./server_setup.ts";
@@ -43,13 +43,17 @@ export class Announcer {
   readonly #setup: () => ServerSetup;
   readonly #context: AnnouncerContext;
   readonly #places: Places;
-  /** By peer: why the last reply to it could not be sent. */
-  readonly #faults = new Map<string, string>();
+  readonly #peerLog: Pick<PeerLog, "replied" | "notReplied">;
 
-  /** @param setup the server's at any time */
-  constructor(setup: () => ServerSetup, context: AnnouncerContext) {
+  /** @param setup the server's at any time @param peerLog is told what became of replies */
+  constructor(
+    setup: () => ServerSetup,
+    peerLog: Pick<PeerLog, "replied" | "notReplied">,
+    context: AnnouncerContext,
+  ) {
     const { system } = context;
     this.#setup = setup;
+    this.#peerLog = peerLog;
     this.#context = context;
     this.#places = new Places(system.openState(`${setup().settings.name}.places.json`), context);
   }
@@ -62,14 +66,15 @@ export class Announcer {
   /**
    * Replies to an auth packet that was accepted.
    *
+   * @param now milliseconds of `Clock.now()`
    * @param unixTime seconds of `Clock.unixTime()`
-   * @returns whether a reply was sent
    */
-  reply({ name, scheme, reply }: Peer, datagram: Datagram, unixTime: number): boolean {
-    if (!reply) return false;
+  reply({ name, scheme, reply }: Peer, datagram: Datagram, now: number, unixTime: number): void {
+    if (!reply) return;
     const { random } = this.#context.system;
     const randomBytes = (length: number) => random.bytes(length);
-    return this.#respond(name, datagram, makeReplyPayload(scheme, datagram.payload, unixTime, randomBytes));
+    const payload = makeReplyPayload(scheme, datagram.payload, unixTime, randomBytes);
+    if (this.#respond(name, datagram, payload)) this.#peerLog.replied(name, datagram.source, now);
   }
 
   /** Tells a peer that asked where it is seen. */
@@ -84,21 +89,12 @@ export class Announcer {
 
   /** @returns whether it was sent */
   #respond(peer: string, { source, destination }: Datagram, payload: Uint8Array): boolean {
-    const { log } = this.#context;
-    const remote = formatEndpoint(source);
     try {
       this.#send({ source: destination, destination: source, payload });
-      if (this.#faults.delete(peer)) {
-        log.notice(`${peer}: replies can be sent again`, { event: "send-restored", peer, remote });
-      }
       return true;
     } catch (error) {
       const fault = describeSendFault(error as Error, this.#setup().outside, source.ip);
-      const event: LogEvent = { event: "send-failed", peer, remote, packet: "reply" };
-      // A client that gets no reply soon tries again.
-      const isKnown = this.#faults.get(peer) === fault;
-      log[isKnown ? "info" : "warning"](`${peer}: no reply to ${remote}: ${fault}`, event);
-      this.#faults.set(peer, fault);
+      this.#peerLog.notReplied(peer, source, fault);
       return false;
     }
   }
@@ -116,7 +112,6 @@ export class Announcer {
   /** A peer will not be found where it was. */
   forget(peer: string): void {
     this.#places.forget(peer);
-    this.#faults.delete(peer);
   }
 
   /** Settings have changed. A client that was let in, and is unknown now, learns that it has no server here any more. */
@@ -125,9 +120,7 @@ export class Announcer {
     const schemes = new Map(peers.map(({ name, scheme }) => [name, scheme]));
     const isUnknown = ({ peer }: Listener) => !isDeepStrictEqual(schemes.get(peer.name), peer.scheme);
     this.#tell("stops", this.#listeners(true, previous).filter(isUnknown));
-    const replied = new Set(peers.filter(({ reply }) => reply).map(({ name }) => name));
-    this.#places.keepOnly(replied);
-    for (const peer of this.#faults.keys()) if (!replied.has(peer)) this.#faults.delete(peer);
+    this.#places.keepOnly(new Set(peers.filter(({ reply }) => reply).map(({ name }) => name)));
   }
 
   /** Greets the clients that an earlier run had and this one has not, and keeps the record, until told to stop. */

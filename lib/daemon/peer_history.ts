@@ -6,6 +6,8 @@ import type { Clock } from "../ports.ts";
 interface PeerRecord {
   authenticatedAt: number | null;
   repliedAt: number | null;
+  /** Why the last reply could not be sent, and what to do about it; null: it could, or there was none. */
+  replyFault: string | null;
   /** When it came to the place where it is. */
   arrivedAt: number | null;
   /** When it was first seen that more had come than before. */
@@ -61,7 +63,12 @@ export class PeerHistory {
 
   /** A reply to a peer was sent. @param now as of `authenticated()` */
   replied(name: string, now: number): void {
-    this.#recordOf(name).repliedAt = now;
+    Object.assign(this.#recordOf(name), { repliedAt: now, replyFault: null });
+  }
+
+  /** A reply to a peer could not be sent. @param fault why, and what to do about it */
+  notReplied(name: string, fault: string): void {
+    this.#recordOf(name).replyFault = fault;
   }
 
   /** A peer moved. @param between two places, as `A and B`, if it moves back and forth between them; else null @param now as of `authenticated()` */
@@ -100,7 +107,7 @@ export class PeerHistory {
     const known = this.#records.get(name);
     if (known !== undefined) return known;
     const record: PeerRecord = {
-      ...{ authenticatedAt: null, repliedAt: null, arrivedAt: null, receivedAt: null },
+      ...{ authenticatedAt: null, repliedAt: null, replyFault: null, arrivedAt: null, receivedAt: null },
       ...{ received: null, moves: 0, flapping: null, parkedAs: null, refused: null },
     };
     this.#records.set(name, record);

@@ -81,6 +81,26 @@ export class PeerLog {
     );
   }
 
+  /** A reply to a peer was sent. @param now milliseconds of `Clock.now()` */
+  replied(peer: string, place: Endpoint, now: number): void {
+    const fault = this.history.of(peer)?.replyFault ?? null;
+    this.history.replied(peer, now);
+    if (fault === null) return;
+    const event: LogEvent = { event: "send-restored", peer, remote: formatEndpoint(place) };
+    this.#log.notice(`${peer}: replies can be sent again`, event);
+  }
+
+  /** A reply to a peer could not be sent. @param fault why, and what to do about it */
+  notReplied(peer: string, place: Endpoint, fault: string): void {
+    const remote = formatEndpoint(place);
+    const line = `${peer}: no reply to ${remote}: ${fault}`;
+    const event: LogEvent = { event: "send-failed", peer, remote, packet: "reply" };
+    // A client that gets no reply soon tries again.
+    if (this.history.of(peer)?.replyFault === fault) this.#log.info(line, event);
+    else this.#log.warning(line, event);
+    this.history.notReplied(peer, fault);
+  }
+
   /** A peer lost its place to one that was admitted there. */
   displaced(name: string, { peer, admission }: Admitted): void {
     this.#told.delete(name);

@@ -202,6 +202,6 @@ export class Reception {
     if (this.liveness.note(peer.name)) service.update();
     this.#firstData.note(peer);
     announcer.note(peer, admission);
-    if (announcer.reply(peer, datagram, unixTime)) peerLog.history.replied(peer.name, now);
+    announcer.reply(peer, datagram, now, unixTime);
   }
 }

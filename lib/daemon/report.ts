@@ -151,7 +151,7 @@ function peerTunnel(
 }
 
 function factsOf(
-  { name, remote: { host }, byRemote, tunnel: { device } }: Peer,
+  { name, remote: { host }, byRemote, reply, tunnel: { device } }: Peer,
   { settings, hosts, admissions, faults, history }: ServerView,
   { silence, packets, now }: {
     readonly silence: number | null;
@@ -159,7 +159,8 @@ function factsOf(
     readonly now: number;
   },
 ): PeerFacts {
-  const { refused = null, parkedAs = null, arrivedAt = null, flapping = null } = history.of(name) ?? {};
+  const { refused = null, parkedAs = null, arrivedAt = null, flapping = null, replyFault = null } =
+    history.of(name) ?? {};
   const isFlapping = flapping !== null && now - flapping.at < FLAPPING_PERIOD;
   const isAlone = settings.peers.length === 1 && !admissions.has(name);
   return {
@@ -170,6 +171,7 @@ function factsOf(
     refused: refused ?? (isAlone ? history.lastRefused : null),
     parkedAs: parkedAs ?? "until it authenticates again",
     flapping: isFlapping ? flapping.between : null,
+    replyFault: reply ? replyFault : null,
     age: arrivedAt === null ? null : now - arrivedAt,
     ...{ silence, packets, ports: settings.local.ports, device },
   };

@@ -71,7 +71,7 @@ export class Server implements Daemon {
     this.#faults = new PeerFaults(log);
     this.#peerLog = new PeerLog(log, clock);
     this.#record = record;
-    this.#announcer = new Announcer(() => this.#setup, context);
+    this.#announcer = new Announcer(() => this.#setup, this.#peerLog, context);
     const parts = {
       ...{ reconciler: this.#reconciler, faults: this.#faults, peerLog: this.#peerLog },
       ...{ record, announcer: this.#announcer },

@@ -31,6 +31,8 @@ export interface PeerFacts {
   readonly parkedAs: string;
   /** The two places, as `A and B`, between which it moves all the time; null: it does not. */
   readonly flapping: string | null;
+  /** Why the last reply could not be sent; null: it could, or it gets none. */
+  readonly replyFault: string | null;
   /** Since it is where it is; null: longer than this run. */
   readonly age: number | null;
   /** Since something came, if that is too long ago; else null. */
@@ -82,7 +84,8 @@ const FINE = { ok: true, why: null, cure: null } as const;
 
 /** Judges a tunnel of a server. */
 export function judgePeer(facts: PeerFacts): Verdict {
-  const { admission, fault, refused, flapping, silence, packets, age, parkedAs, missingHost } = facts;
+  const { admission, fault, refused, replyFault, flapping, silence, packets, age, parkedAs, missingHost } =
+    facts;
   if (fault !== null) return faulty(fault);
   if (admission !== "in" && refused !== null) return refusedAs(refused);
   switch (admission) {
@@ -95,6 +98,7 @@ export function judgePeer(facts: PeerFacts): Verdict {
     case "over":
       return { state: "parked", ok: false, why: "its authentication has expired", cure: CURE_OF_ABSENCE };
     case "in":
+      if (replyFault !== null) return faulty(`no reply can be sent: ${replyFault}`);
       if (flapping !== null) return flappingBetween(flapping);
       if (silence !== null) return silent(silence);
       return judgeTraffic(packets, age, cureAtServer(facts));

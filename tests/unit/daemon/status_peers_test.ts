@@ -182,20 +182,27 @@ Deno.test("A hub that cannot send its replies says so once, with the cure, and t
   await world.pass(60);
   const told = () => server.lines.filter((line) => line.includes("p0: no reply to"));
   const warnings = () => told().filter((line) => line.includes("Warning: "));
-  const replyAge = async () => byName((await ask(world, server)).tunnels, "p0").reply_age;
+  const look = async () => byName((await ask(world, server)).tunnels, "p0");
   assert.ok(told().length > 2, world.story);
   assert.equal(warnings().length, 1, world.story);
   assert.match(
     warnings()[0]!,
     /p0: no reply to \S+: Cannot send to \S+: ENETUNREACH .*; this host needs a route there: ip route get /,
   );
-  assert.equal(await replyAge(), null);
+  const { state, ok, why, reply_age: age } = await look();
+  assert.deepEqual([state, ok, age], ["faulty", false, null]);
+  assert.match(why!, /^no reply can be sent: Cannot send to .*; this host needs a route there: /);
   world.admin(server).addRoute("default dev eth0 via 192.0.2.254");
   await world.pass(60);
   assert.equal(server.lines.filter((line) => line.includes("p0: replies can be sent again")).length, 1);
-  assert.ok(await replyAge() !== null);
+  const restored = await look();
+  assert.ok(restored.ok && restored.reply_age !== null, JSON.stringify(restored));
   world.admin(server).deleteRoute("default");
   await world.pass(60);
   assert.equal(warnings().length, 2, "it is another time");
-  assert.ok((await replyAge())! > 30, "the last that was sent");
+  assert.ok((await look()).reply_age! > 30, "the last that was sent");
+  server.settings = { ...server.settings, peers: peersOf({ reply: false }) };
+  server.reload();
+  await world.pass(5);
+  assert.ok((await look()).ok, "where it gets none, none is missing");
 });

@@ -10,6 +10,7 @@ import {
 const PEER: PeerFacts = {
   ...{ admission: "in", fault: null, missingHost: null, refused: null, parkedAs: "it said good-bye" },
   flapping: null,
+  replyFault: null,
   ...{ age: 60_000, silence: null, packets: { received: 5, sent: 5 }, ports: [10_001], device: "a" },
 };
 const CLIENT: ClientFacts = {
@@ -63,6 +64,9 @@ Deno.test("judgePeer() says how a server's peer is, and what is in its way", () 
     assert.equal(ofPeer({ admission, refused: REFUSED }), refused);
   }
   assert.equal(ofPeer({ refused: REFUSED }), "up", "somebody repeats an old packet of a peer that is in");
+  const replyFault = "Cannot send";
+  assert.equal(ofPeer({ replyFault, flapping }), "not ok: faulty: no reply can be sent: Cannot send");
+  assert.equal(ofPeer({ replyFault, admission: "parked" }), "not ok: parked: it said good-bye");
   assert.equal(ofPeer({ fault: "File exists", silence: 1 }), "not ok: faulty: File exists");
 });
 

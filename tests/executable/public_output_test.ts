@@ -68,8 +68,9 @@ Deno.test("the executable names standard output where that cannot be written, an
 Deno.test("the executable writes all of its output, or says that it could not, where a pipe takes little and has nobody wait", async () => {
   const whole = await run([IPIPOU, "--help"]);
   assert.ok(whole.stdout.length > 2 * 4096);
-  for (let round = 0; round < 10; round++) {
-    const { code, stdout, stderr } = await run(["/usr/bin/python3", "-B", NARROW_PIPE, IPIPOU, "--help"]);
+  for (const reader of Array.from({ length: 5 }, () => ["slow", "keen"]).flat()) {
+    const command = ["/usr/bin/python3", "-B", NARROW_PIPE, reader, IPIPOU, "--help"];
+    const { code, stdout, stderr } = await run(command);
     if (code === 0) assert.deepEqual([stdout, stderr], [whole.stdout, ""]);
     else {
       const message = "ipipou: Cannot write to standard output: Resource temporarily unavailable\n";

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { CommandError, must, mustWithProgress, run } from "./command.ts";
 import { say } from "./say.ts";
 
@@ -100,10 +101,32 @@ export async function foreignArchitecture(architecture: string, state: string): 
   ].flatMap((option) => ["-o", option]);
 }
 
-/** Runs `apt-get` without prompts, waiting for its lock. @throws {CommandError} */
-export async function aptGet(args: readonly string[], options: { cwd?: string } = {}): Promise<void> {
-  await mustWithProgress(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", ...args], {
-    ...options,
-    env: { DEBIAN_FRONTEND: "noninteractive" },
-  });
+/** How often to try again, a second later, what another apt-get keeps from being done. */
+const LOCK_TRIES = 300;
+
+/**
+ * Runs `apt-get` without prompts, and waits while another one runs, as after the start of a machine.
+ *
+ * @param pause waits a moment for the other one
+ * @throws {CommandError}
+ */
+export async function aptGet(
+  args: readonly string[],
+  options: { cwd?: string } = {},
+  pause: () => Promise<unknown> = () => setTimeout(1000),
+): Promise<void> {
+  for (let left = LOCK_TRIES;; left--) {
+    try {
+      // The option is for dpkg's locks alone.
+      return await mustWithProgress(["apt-get", "-q", "-o", `DPkg::Lock::Timeout=${LOCK_TRIES}`, ...args], {
+        ...options,
+        env: { DEBIAN_FRONTEND: "noninteractive" },
+      });
+    } catch (error) {
+      const isLocked = error instanceof CommandError && error.outcome.stderr.includes("Could not get lock");
+      if (!isLocked || left === 0) throw error;
+      if (left === LOCK_TRIES) say("Waiting for another apt-get");
+      await pause();
+    }
+  }
 }

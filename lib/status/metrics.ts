@@ -64,6 +64,11 @@ function instanceFamilies(reports: readonly Report[], unixTime: number): Family[
       of(({ uptime }) => uptime === null ? null : unixTime - uptime),
       "seconds",
     ),
+    gauge(
+      "ipipou_instance_last_reload_successful",
+      "Whether the last reload was not refused, so that the settings of the file are in use.",
+      of(({ reload_failed: failed, source }) => source === "instance" ? Number(failed === null) : null),
+    ),
     counter(
       "ipipou_instance_repairs",
       "Things that others had changed and that were put back.",

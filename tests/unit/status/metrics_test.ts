@@ -29,6 +29,9 @@ ipipou_instance_healthy{name="ipipou1"} 1
 # HELP ipipou_instance_start_time_seconds When an instance was started.
 # TYPE ipipou_instance_start_time_seconds gauge
 ipipou_instance_start_time_seconds{name="ipipou1"} 1795211700
+# HELP ipipou_instance_last_reload_successful Whether the last reload was not refused, so that the settings of the file are in use.
+# TYPE ipipou_instance_last_reload_successful gauge
+ipipou_instance_last_reload_successful{name="ipipou1"} 1
 # HELP ipipou_instance_repairs_total Things that others had changed and that were put back.
 # TYPE ipipou_instance_repairs_total counter
 ipipou_instance_repairs_total{name="ipipou1"} 2
@@ -76,6 +79,13 @@ Deno.test("formatMetrics() makes OpenMetrics: counters without their suffix wher
   assert.ok(text.endsWith("\n# EOF\n"));
 });
 
+Deno.test("formatMetrics() tells of a reload that was refused", () => {
+  const instance = sampleInstance({ "reload_failed": { why: "office.toml:3:1: unknown key", age: 60 } });
+  const text = formatMetrics([{ instance, tunnels: [] }], NOW, "text");
+  assert.match(text, /^ipipou_instance_last_reload_successful\{name="ipipou1"\} 0$/m);
+  assert.match(text, /^ipipou_instance_healthy\{name="ipipou1"\} 1$/m);
+});
+
 Deno.test("formatMetrics() has one state of each tunnel, and nothing that is not known", () => {
   const unknown = { mtu: null, stats64: null, "auth_age": null, "reply_age": null };
   const text = formatMetrics([{ ...HUB, tunnels: [samplePeerStatus("a", unknown)] }], NOW, "text");
@@ -86,7 +96,7 @@ Deno.test("formatMetrics() has one state of each tunnel, and nothing that is not
   assert.equal(formatMetrics([], NOW, "openMetrics"), "# EOF\n");
   const gone = sampleInstance({ source: "kernel", uptime: null });
   const kernels = formatMetrics([{ instance: gone, tunnels: [] }], NOW, "text");
-  assert.doesNotMatch(kernels, /null|NaN|start_time|repairs|refused/);
+  assert.doesNotMatch(kernels, /null|NaN|start_time|reload|repairs|refused/);
   assert.match(kernels, /^ipipou_instance_info\{name="ipipou1"/m);
 });
 

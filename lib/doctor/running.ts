@@ -151,6 +151,7 @@ function judgeTunnel({ name, state, why, cure }: TunnelStatus): Finding {
     level: state === "authenticating" ? "warning" : "fault",
     what: `${name}: ${state}`,
     why: why ?? "no data gets through",
-    cure: cure ?? "see the log of both sides",
+    cure: cure ??
+      (state === "faulty" ? "mend that; the log here says when it is over" : "see the log of both sides"),
   };
 }

@@ -99,6 +99,15 @@ Deno.test("judgeRunning() names some of many tunnels that are wrong, and says ho
   assert.equal(judge({ report: first })[1], "warning: tunnel: ipipou1: authenticating");
 });
 
+Deno.test("judgeRunning() names this side's fault as what is to be mended, and sends nobody to the other side for it", () => {
+  const why = "no reply can be sent: Network is unreachable; this host needs a route there";
+  const faulty = samplePeerStatus("b", { state: "faulty", ok: false, why, cure: null });
+  const report = { instance: sampleHub(), tunnels: [faulty] };
+  const { why: said, cure } = judgeRunning({ name: "hub", report, problem: null, processStatus: null })
+    .find(({ topic }) => topic === "tunnel")!;
+  assert.deepEqual({ said, cure }, { said: why, cure: "mend that; the log here says when it is over" });
+});
+
 Deno.test("judgeRunning() does not call a tunnel up through which nothing has come", () => {
   const tunnels = [sampleTunnel(), sampleTunnel({ state: "accepted" })];
   assert.deepEqual(judge({ report: { ...OFFICE, tunnels } }).slice(1), [

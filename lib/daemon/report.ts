@@ -64,14 +64,16 @@ export function* reportTunnels(context: ReportContext, only: string | null): Gen
     for (const peer of peers) yield clientTunnel(peer, view, context);
     return;
   }
+  // Peers come and move while others are told of: all are told of as they are now, and so is who is beside whom.
+  const seen = { ...view, admissions: new Map(view.admissions) };
   const neighbours = Object.groupBy(
-    view.settings.peers.filter(({ name }) =>
-      placeOf(view.admissions.get(name), context.clock.now()) !== null
+    seen.settings.peers.filter(({ name }) =>
+      placeOf(seen.admissions.get(name), context.clock.now()) !== null
     ),
-    ({ name }) => view.admissions.get(name)!.remote!.ip,
+    ({ name }) => seen.admissions.get(name)!.remote!.ip,
   );
-  const silent = new Set(view.liveness.silent);
-  for (const peer of peers) yield peerTunnel(peer, view, { neighbours, silent }, context);
+  const silent = new Set(seen.liveness.silent);
+  for (const peer of peers) yield peerTunnel(peer, seen, { neighbours, silent }, context);
 }
 
 function refusedOf({ history }: ServerView, now: number): InstanceStatus["refused"] {

@@ -1,4 +1,3 @@
-import type { Clock } from "../ports.ts";
 import { formatMetrics, METRICS_TYPES, type MetricsForm } from "../status/metrics.ts";
 import { collectReports, describeNothing, type Findings } from "./status.ts";
 import type { StatusSystem } from "./status_system.ts";
@@ -19,7 +18,7 @@ export class Metrics {
   #collecting: Promise<Findings> | null = null;
 
   /** @param name of an instance or its file; null: of all */
-  constructor(name: string | null, system: StatusSystem & { readonly clock: Clock }) {
+  constructor(name: string | null, system: StatusSystem) {
     this.#name = name;
     this.#system = system;
   }
@@ -29,7 +28,7 @@ export class Metrics {
     const { reports } = await this.#collect();
     // Several network namespaces may have one of a name each, and whoever reads metrics takes each only once.
     const byName = new Map(reports.toReversed().map((report) => [report.instance.name, report]));
-    return formatMetrics([...byName.values()].reverse(), this.#system.clock.unixTime(), form);
+    return formatMetrics([...byName.values()].reverse(), form);
   }
 
   /** Makes them for somebody who reads. @returns with what is to be said beside them @throws {IpipouError} as `make()` */

@@ -4,7 +4,6 @@ import type { Outside } from "../kernel/member.ts";
 import { isParked, type Tunnel } from "../kernel/state.ts";
 import { type Endpoint, formatEndpoint } from "../packet.ts";
 import type { TrafficCounts } from "../kernel_ports.ts";
-import type { Clock } from "../ports.ts";
 import type { Peer, Settings } from "../settings/settings.ts";
 import {
   type InstanceStatus,
@@ -34,24 +33,27 @@ export interface ReportContext {
   readonly waitsFor: string | null;
   readonly reloadFailure: ReloadFailure | null;
   readonly kernel: Pick<Kernel, "countsOf" | "tunnels" | "heals">;
-  readonly clock: Clock;
+  /** The moment that all ages are counted from: whole milliseconds of `Clock.now()`, and as Unix milliseconds. */
+  readonly now: number;
+  readonly unixNow: number;
 }
 
 /** Makes the status of an instance. */
 export function reportInstance(context: ReportContext): InstanceStatus {
-  const { view, config, release, pid, startedAt, waitsFor, reloadFailure, kernel, clock } = context;
+  const { view, config, release, pid, startedAt, waitsFor, reloadFailure, kernel, now, unixNow } = context;
   const { mode, name, isOfMany, local: { ports, device } } = view?.settings ?? context.settings;
   return {
     ...{ version: STATUS_VERSION, name, config, role: mode, source: "instance", pid, release },
     ...judgeInstance(waitsFor, view?.problem ?? null, view !== null),
-    uptime: seconds(clock.now() - startedAt),
+    uptime: age(startedAt, now),
+    time: seconds(unixNow),
     local: view === null ? [] : ports.map((port) => ({ address: view.outside.ip, port })),
     dev: view?.outside.device ?? device,
     hub: isOfMany,
     heals: kernel.heals,
     "reload_failed": reloadFailure &&
-      { why: reloadFailure.why, age: seconds(clock.now() - reloadFailure.at) },
-    refused: view?.role === "server" ? refusedOf(view, clock.now()) : null,
+      { why: reloadFailure.why, age: age(reloadFailure.at, now) },
+    refused: view?.role === "server" ? refusedOf(view, now) : null,
   };
 }
 
@@ -67,9 +69,7 @@ export function* reportTunnels(context: ReportContext, only: string | null): Gen
   // Peers come and move while others are told of: all are told of as they are now, and so is who is beside whom.
   const seen = { ...view, admissions: new Map(view.admissions) };
   const neighbours = Object.groupBy(
-    seen.settings.peers.filter(({ name }) =>
-      placeOf(seen.admissions.get(name), context.clock.now()) !== null
-    ),
+    seen.settings.peers.filter(({ name }) => placeOf(seen.admissions.get(name), context.now) !== null),
     ({ name }) => seen.admissions.get(name)!.remote!.ip,
   );
   const silent = new Set(seen.liveness.silent);
@@ -81,13 +81,13 @@ function refusedOf({ history }: ServerView, now: number): InstanceStatus["refuse
   if (lastRefused === null) return { count, last: null };
   const { refusal: why, source, at } = lastRefused;
   const [address = "", port] = source.split(":");
-  return { count, last: { address, port: Number(port), why, age: seconds(now - at) } };
+  return { count, last: { address, port: Number(port), why, age: age(at, now) } };
 }
 
-function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportContext): TunnelStatus {
+function clientTunnel(peer: Peer, view: ClientView, { kernel, now }: ReportContext): TunnelStatus {
   const { settings, outside, remote, replyState, problem, isMute, moves, knowledge, data } = view;
   const { sentAt, acceptedAt, acceptedSince, heardAt, isDeaf } = knowledge;
-  const ageOf = (moment: number | null) => moment === null ? null : clock.now() - moment;
+  const ageOf = (moment: number | null) => moment === null ? null : Math.max(0, now - moment);
   const verdict = judgeClient({
     ...{ server: formatEndpoint(remote), expectsReplies: peer.reply, replyState, packets: data },
     ...{
@@ -104,9 +104,9 @@ function clientTunnel(peer: Peer, view: ClientView, { kernel, clock }: ReportCon
     ...verdict,
     local: placeAt({ ip: outside.ip, port: settings.local.ports[0] }),
     remote: placeAt(remote),
-    "auth_age": age(sentAt, clock),
-    "reply_age": age(acceptedAt, clock),
-    "received_age": age(heardAt, clock),
+    "auth_age": age(sentAt, now),
+    "reply_age": age(acceptedAt, now),
+    "received_age": age(heardAt, now),
     ...{ "expires_in": null, moves, sharing: 0, "shares_with": [] },
   };
 }
@@ -122,11 +122,10 @@ function peerTunnel(
   peer: Peer,
   view: ServerView,
   { neighbours, silent }: Others,
-  { kernel, clock }: ReportContext,
+  { kernel, now }: ReportContext,
 ): TunnelStatus {
   const { name, tunnel: { device } } = peer;
   const { outside, history, liveness, admissions } = view;
-  const now = clock.now();
   const admission = admissions.get(name);
   const place = placeOf(admission, now);
   // Most peers of a large hub may be away.
@@ -140,9 +139,9 @@ function peerTunnel(
     ...judgePeer(factsOf(peer, view, facts)),
     local: admission === undefined ? null : placeAt({ ip: outside.ip, port: admission.port }),
     remote: place === null ? null : placeAt(place),
-    "auth_age": age(record?.authenticatedAt ?? null, clock),
-    "reply_age": age(record?.repliedAt ?? null, clock),
-    "received_age": age(receivedAt, clock),
+    "auth_age": age(record?.authenticatedAt ?? null, now),
+    "reply_age": age(record?.repliedAt ?? null, now),
+    "received_age": age(receivedAt, now),
     "expires_in": place === null || admission!.expiresAt === null
       ? null
       : seconds(admission!.expiresAt - now),
@@ -215,6 +214,9 @@ function placeAt({ ip, port }: Endpoint): Place {
   return { address: ip, port };
 }
 
-function age(moment: number | null, clock: Clock): number | null {
-  return moment === null ? null : seconds(clock.now() - moment);
+/** Seconds since a moment. What happened while the answer was made, happened just now. */
+function age(moment: number, now: number): number;
+function age(moment: number | null, now: number): number | null;
+function age(moment: number | null, now: number): number | null {
+  return moment === null ? null : seconds(Math.max(0, now - moment));
 }

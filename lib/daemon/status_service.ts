@@ -41,6 +41,8 @@ export class StatusService implements Disposable {
   readonly #socket: StatusSocket;
   readonly #context: StatusContext;
   readonly #startedAt: number;
+  /** Unix milliseconds at 0 of `Clock.now()`, to a second; so what happened once is told with one time, always. */
+  #epoch = -Infinity;
   readonly #connections = new Set<StatusConnection>();
   #isClosed = false;
 
@@ -83,7 +85,7 @@ export class StatusService implements Disposable {
         // Of these the kernel tells no news, and who asks may miss them.
         rest.kernel.ports.check(clock.now());
         return {
-          ...{ ...rest, clock, view: this.running?.daemon.view ?? null },
+          ...{ ...rest, ...this.#moment(), view: this.running?.daemon.view ?? null },
           reloadFailure: this.running?.reloader.failure ?? null,
           ...{ startedAt: this.#startedAt, waitsFor: service.waitsFor },
         };
@@ -93,6 +95,15 @@ export class StatusService implements Disposable {
     } finally {
       this.#end(connection);
     }
+  }
+
+  #moment(): { readonly now: number; readonly unixNow: number } {
+    const { clock } = this.#context;
+    const now = Math.floor(clock.now());
+    const epoch = clock.unixTime() * 1000 - now;
+    // The Unix time is known in whole seconds. Farther off, the clock was set, or the host suspended.
+    if (Math.abs(epoch - this.#epoch) > 1_000) this.#epoch = epoch;
+    return { now, unixNow: this.#epoch + now };
   }
 
   #end(connection: StatusConnection): void {

@@ -90,7 +90,7 @@ export function nameInstance({ name, config, role, local, dev, uptime, heals }: 
   const where = local.length === 0 ? "" : ` at ${local.map(showPlace).join(", ")}`;
   const device = dev === null ? "" : ` by ${dev}`;
   const running = uptime === null ? "" : `, running for ${showDuration(uptime)}`;
-  const repairs = heals === 0 ? "" : `, ${heals} ${heals === 1 ? "repair" : "repairs"}`;
+  const repairs = !heals ? "" : `, ${heals} ${heals === 1 ? "repair" : "repairs"}`;
   return `${title}: ${role ?? "instance"}${where}${device}${running}${repairs}`;
 }
 
@@ -125,7 +125,7 @@ function formatTunnel({ instance }: Report, tunnel: TunnelStatus, rates: Rates):
     ...row(instance.role === "client" ? "auth packet" : "authenticated", describeAuth(instance, tunnel)),
     ...row("received", stats64 && describeReceived(tunnel, stats64.rx.bytes, rate?.rx)),
     ...row("sent", stats64 && describeCounts(stats64.tx.bytes, rate?.tx, null)),
-    ...moves === 0 ? [] : [labelled("moves", String(moves))],
+    ...!moves ? [] : [labelled("moves", String(moves))],
     ...row("shared address", describeShare(tunnel)),
   ];
 }
@@ -190,7 +190,12 @@ function formatTable({ instance, tunnels }: Report, rates: Rates): string[] {
     return [
       ...[name, state, peer],
       ...[remote === null ? NONE : showPlace(remote), auth === null ? NONE : showDuration(auth)],
-      ...[counts(stats64?.rx.bytes, rate?.rx), counts(stats64?.tx.bytes, rate?.tx), String(moves), why ?? ""],
+      ...[
+        counts(stats64?.rx.bytes, rate?.rx),
+        counts(stats64?.tx.bytes, rate?.tx),
+        String(moves ?? NONE),
+        why ?? "",
+      ],
     ];
   });
   return rows.length === 0 ? [] : alignColumns([HEADINGS, ...rows]);

@@ -1,4 +1,4 @@
-import { type Report, STATES, type TunnelStatus } from "./snapshot.ts";
+import { type InstanceStatus, type Report, STATES, type TunnelStatus } from "./snapshot.ts";
 
 /** Media types of what `formatMetrics` makes. */
 export const METRICS_TYPES = {
@@ -17,7 +17,7 @@ interface Sample {
 }
 
 /** Makes a sample for each tunnel. */
-type SamplesOf = (valueOf: (tunnel: TunnelStatus) => number | null) => Sample[];
+type SamplesOf = (valueOf: (tunnel: TunnelStatus, instance: InstanceStatus) => number | null) => Sample[];
 
 /** Metrics of one name. */
 interface Family {
@@ -32,18 +32,16 @@ interface Family {
 /**
  * Formats instances as metrics with names by Prometheus' conventions. Both forms have the same metrics: of Prometheus' own
  * text format and OpenMetrics, some tools read only the one or the other.
- *
- * @param unixTime now, seconds
  */
-export function formatMetrics(reports: readonly Report[], unixTime: number, form: MetricsForm): string {
-  const families = [...instanceFamilies(reports, unixTime), ...tunnelFamilies(reports, unixTime)];
+export function formatMetrics(reports: readonly Report[], form: MetricsForm): string {
+  const families = [...instanceFamilies(reports), ...tunnelFamilies(reports)];
   const lines = families.filter(({ samples }) => samples.length > 0).flatMap((family) =>
     linesOf(family, form)
   );
   return [...lines, ...form === "openMetrics" ? ["# EOF"] : [], ""].join("\n");
 }
 
-function instanceFamilies(reports: readonly Report[], unixTime: number): Family[] {
+function instanceFamilies(reports: readonly Report[]): Family[] {
   const instances = reports.map(({ instance }) => ({ instance, labels: { name: instance.name } }));
   const of = (valueOf: (instance: Report["instance"]) => number | null): Sample[] =>
     instances.map(({ instance, labels }) => ({ labels, value: valueOf(instance) }));
@@ -61,7 +59,7 @@ function instanceFamilies(reports: readonly Report[], unixTime: number): Family[
     gauge(
       "ipipou_instance_start_time_seconds",
       "When an instance was started.",
-      of(({ uptime }) => uptime === null ? null : unixTime - uptime),
+      of(({ uptime, time }) => momentOf(uptime, time)),
       "seconds",
     ),
     gauge(
@@ -72,7 +70,7 @@ function instanceFamilies(reports: readonly Report[], unixTime: number): Family[
     counter(
       "ipipou_instance_repairs",
       "Things that others had changed and that were put back.",
-      of(({ heals, source }) => source === "instance" ? heals : null),
+      of(({ heals }) => heals),
     ),
     counter(
       "ipipou_instance_refused_packets",
@@ -82,15 +80,16 @@ function instanceFamilies(reports: readonly Report[], unixTime: number): Family[
   ];
 }
 
-function tunnelFamilies(reports: readonly Report[], unixTime: number): Family[] {
+function tunnelFamilies(reports: readonly Report[]): Family[] {
   const tunnels = reports.flatMap(({ instance, tunnels }) =>
     tunnels.map((tunnel) => ({
       tunnel,
+      instance,
       labels: { name: instance.name, tunnel: tunnel.name, device: tunnel.ifname },
     }))
   );
   const of: SamplesOf = (valueOf) =>
-    tunnels.map(({ tunnel, labels }) => ({ labels, value: valueOf(tunnel) }));
+    tunnels.map(({ tunnel, instance, labels }) => ({ labels, value: valueOf(tunnel, instance) }));
   const states = tunnels.flatMap(({ tunnel, labels }) =>
     STATES.map((state) => ({ labels: { ...labels, state }, value: Number(tunnel.state === state) }))
   );
@@ -100,43 +99,52 @@ function tunnelFamilies(reports: readonly Report[], unixTime: number): Family[] 
     ...trafficFamilies(of),
     gauge("ipipou_tunnel_mtu_bytes", "MTU of the tunnel's device.", of(({ mtu }) => mtu), "bytes"),
     counter("ipipou_tunnel_moves", "Changes of a tunnel's outer place.", of(({ moves }) => moves)),
-    ...momentFamilies(of, unixTime),
+    ...momentFamilies(of),
   ];
 }
 
 function trafficFamilies(of: SamplesOf): Family[] {
   const ways = [["receive", "rx", "out of"], ["transmit", "tx", "into"]] as const;
-  return ways.flatMap(([name, way, words]) => [
-    counter(
-      `ipipou_tunnel_${name}_bytes`,
-      `Bytes ${words} the tunnel's device.`,
-      of(({ stats64 }) => stats64?.[way].bytes ?? null),
-      "bytes",
-    ),
-    counter(
-      `ipipou_tunnel_${name}_packets`,
-      `Packets ${words} the tunnel's device.`,
-      of(({ stats64 }) => stats64?.[way].packets ?? null),
-    ),
-  ]);
+  return ways.flatMap(([name, way, words]) => {
+    // The kernel counts a client's replies, too: counters would go back once the instance answers again.
+    const counts = ({ stats64 }: TunnelStatus, { source }: InstanceStatus) =>
+      way === "rx" && source === "kernel" ? null : stats64?.[way] ?? null;
+    return [
+      counter(
+        `ipipou_tunnel_${name}_bytes`,
+        `Bytes ${words} the tunnel's device.`,
+        of((tunnel, instance) => counts(tunnel, instance)?.bytes ?? null),
+        "bytes",
+      ),
+      counter(
+        `ipipou_tunnel_${name}_packets`,
+        `Packets ${words} the tunnel's device.`,
+        of((tunnel, instance) => counts(tunnel, instance)?.packets ?? null),
+      ),
+    ];
+  });
 }
 
-function momentFamilies(of: SamplesOf, unixTime: number): Family[] {
-  const since = (age: number | null) => age === null ? null : unixTime - age;
+function momentFamilies(of: SamplesOf): Family[] {
   return [
     gauge(
       "ipipou_tunnel_last_authentication_timestamp_seconds",
       "When a client last sent an auth packet, or a server accepted one.",
-      of((tunnel) => since(tunnel.auth_age)),
+      of(({ auth_age: age }, { time }) => momentOf(age, time)),
       "seconds",
     ),
     gauge(
       "ipipou_tunnel_last_reply_timestamp_seconds",
       "When a client last got a reply, or a server sent one.",
-      of((tunnel) => since(tunnel.reply_age)),
+      of(({ reply_age: age }, { time }) => momentOf(age, time)),
       "seconds",
     ),
   ];
+}
+
+/** Unix time of what happened so long ago, as precise as both are. */
+function momentOf(age: number | null, time: number | null): number | null {
+  return age === null || time === null ? null : Math.round((time - age) * 1000) / 1000;
 }
 
 function gauge(name: string, help: string, samples: readonly Sample[], unit: Family["unit"] = null): Family {

@@ -79,11 +79,11 @@ export interface TunnelStatus extends Verdict {
   /** Until its admission ends. */
   readonly "expires_in": number | null;
   /** How often its far end, or a client's own one, was another one than before. */
-  readonly moves: number;
+  readonly moves: number | null;
   /** How many other peers are at its far address, and the names of some. */
   readonly sharing: number;
   readonly "shares_with": readonly string[];
-  /** Data since the device was made, without replies. */
+  /** Data since the device was made, without replies; where the kernel says it, with them. */
   readonly stats64: { readonly rx: Counts; readonly tx: Counts } | null;
 }
 
@@ -102,13 +102,15 @@ export interface InstanceStatus extends Verdict {
   readonly release: string | null;
   /** Seconds since it was started. */
   readonly uptime: number | null;
+  /** Unix time of all ages here. It goes on with them: what happened once is always as long ago as it says. */
+  readonly time: number | null;
   readonly local: readonly Place[];
   /** The outer device. */
   readonly dev: string | null;
   /** Whether it has several named peers, or may have. */
   readonly hub: boolean;
   /** How often something that others had changed was put back. */
-  readonly heals: number;
+  readonly heals: number | null;
   /** Why the last reload was refused, and its age in seconds; null: it was not. Settings are those from before it. */
   readonly "reload_failed": { readonly why: string; readonly age: number } | null;
   /** Auth packets that were refused; null: a client. */

@@ -32,13 +32,16 @@ function metricsOf(count: number, form: MetricsForm): string {
   const counts = { bytes: 1_000 * count, packets: 10 * count };
   const fields = { moves: count, stats64: { rx: counts, tx: counts } };
   const refused = { count, last: null };
+  const time = Date.now() / 1_000;
   const silent = samplePeerStatus("b", { ...fields, state: "silent", ok: false });
   return formatMetrics(
     [
-      { instance: sampleHub({ heals: count, refused }), tunnels: [samplePeerStatus("a", fields), silent] },
-      { instance: sampleInstance({ heals: count }), tunnels: [sampleTunnel(fields)] },
+      {
+        instance: sampleHub({ time, heals: count, refused }),
+        tunnels: [samplePeerStatus("a", fields), silent],
+      },
+      { instance: sampleInstance({ time, heals: count }), tunnels: [sampleTunnel(fields)] },
     ],
-    Date.now() / 1_000,
     form,
   );
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { Metrics } from "../../../lib/commands/metrics.ts";
 import type { StatusSystem } from "../../../lib/commands/status_system.ts";
+import { DEVICE, HUB, systemOf as systemWith, type There } from "./status_scene.ts";
 import { CLOCK } from "../../../lib/clock.ts";
 import { replaceMetricsFile, serveMetrics } from "../../../lib/metrics_output.ts";
 import { FakeStatusSocket } from "../fake/status_socket.ts";
-import { sampleInstance } from "../status/samples.ts";
+import { sampleInstance, samplePeerStatus } from "../status/samples.ts";
 
 /** A host without instances. @param looks gets a line for each look */
 function systemOf(looks: string[] = [], fields: Partial<StatusSystem> = {}): StatusSystem {
@@ -134,4 +135,27 @@ Deno.test("replaceMetricsFile() replaces a file in one step, which all can read,
   await assert.rejects(replaceMetricsFile(`${folder}/taken.prom`, ""), /Cannot write/);
   assert.equal([...Deno.readDirSync(folder)].length, 2);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("Metrics has no counter that goes back while an instance does not answer", async () => {
+  const up = { ...HUB, tunnels: [samplePeerStatus("a", { moves: 5 })] };
+  const { name, pid } = HUB.instance;
+  const looks: Map<string, number>[] = [];
+  for (const there of [up, "silence", up] satisfies There[]) {
+    const text = await new Metrics(
+      null,
+      systemWith([there], {
+        standing: () => new Map([[name, [DEVICE]]]),
+        holderOf: () => pid,
+        instanceOf: () => name,
+        countsOf: () => ({ received: 1, receivedBytes: 2, sent: 1_000_000, sentBytes: 1_000_000_000 }),
+      }),
+    ).make();
+    looks.push(
+      new Map([...text.matchAll(/^(\w+_total\{.*\}) (\S+)$/gm)].map(([, of, value]) => [of!, Number(value)])),
+    );
+  }
+  const [before, meanwhile] = looks as [Map<string, number>, Map<string, number>];
+  assert.ok(before.size > meanwhile.size && meanwhile.size > 0);
+  for (const [counter, value] of meanwhile) assert.ok(value >= before.get(counter)!, counter);
 });

@@ -46,7 +46,8 @@ function contextOf(
       startedAt: 0,
       waitsFor: null,
       reloadFailure: null,
-      clock,
+      now: clock.now(),
+      unixNow: clock.unixTime() * 1_000,
     },
     kernel: { countsOf: () => null, tunnels, heals: 0 },
   };

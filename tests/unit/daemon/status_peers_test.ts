@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { formatMetrics } from "../../../lib/status/metrics.ts";
 import type { TunnelStatus } from "../../../lib/status/snapshot.ts";
 import { clientSettings, hubOf, peersOf, PORT, SERVER, World } from "../pair/world.ts";
 import { ask, byName } from "./status_scene.ts";
@@ -205,4 +206,31 @@ Deno.test("A hub that cannot send its replies says so once, with the cure, and t
   server.reload();
   await world.pass(5);
   assert.ok((await look()).ok, "where it gets none, none is missing");
+});
+
+Deno.test("A moment is told with the same time whenever somebody asks, and with another one once the clock was set", async () => {
+  const world = new World();
+  await world.begin();
+  /** The moments of the metrics. */
+  const moments = async () => {
+    const { instance, tunnels } = await ask(world, world.server);
+    const text = formatMetrics([{ instance, tunnels: [byName(tunnels, "p1")] }], "text");
+    return [...text.matchAll(/^(\w+_seconds)\{.*\} (\S+)$/gm)].map((
+      [, name, value],
+    ) => [name!, Number(value)]);
+  };
+  const first = await moments();
+  assert.deepEqual(first.map(([name]) => name), [
+    "ipipou_instance_start_time_seconds",
+    "ipipou_tunnel_last_authentication_timestamp_seconds",
+  ]);
+  for (const [, time] of first) assert.ok(Math.abs(Number(time) - world.clock.unixTime()) < 60);
+  for (let look = 0; look < 20; look++) {
+    await world.clock.advance(130.4);
+    assert.deepEqual(await moments(), first);
+  }
+  world.clock.jump(3_600);
+  // It authenticates at once when the clock is set.
+  const [[, started]] = await moments() as [[string, number]];
+  assert.ok(Math.abs(started - Number(first[0]![1]) - 3_600) <= 1);
 });

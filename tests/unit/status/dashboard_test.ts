@@ -30,7 +30,6 @@ const METRICS = formatMetrics(
     instance: sampleHub(),
     tunnels: [samplePeerStatus("a")],
   }],
-  1_795_219_200,
   "text",
 );
 /** Each metric's type by its name. */

@@ -3,7 +3,6 @@ import { formatMetrics } from "../../../lib/status/metrics.ts";
 import { STATES } from "../../../lib/status/snapshot.ts";
 import { sampleHub, sampleInstance, samplePeerStatus, sampleTunnel } from "./samples.ts";
 
-const NOW = 1_795_219_200;
 const OFFICE = { instance: sampleInstance({ heals: 2 }), tunnels: [sampleTunnel()] };
 const refused = { count: 3, last: null };
 const HUB = {
@@ -18,7 +17,7 @@ function briefly(text: string): string {
 
 Deno.test("formatMetrics() makes Prometheus' text of a client", () => {
   assert.equal(
-    briefly(formatMetrics([OFFICE], NOW, "text")),
+    briefly(formatMetrics([OFFICE], "text")),
     `\
 # HELP ipipou_instance_info What runs.
 # TYPE ipipou_instance_info gauge
@@ -70,7 +69,7 @@ ipipou_tunnel_last_reply_timestamp_seconds{name="ipipou1",tunnel="ipipou1",devic
 });
 
 Deno.test("formatMetrics() makes OpenMetrics: counters without their suffix where they are described, units, and an end", () => {
-  const text = formatMetrics([OFFICE, HUB], NOW, "openMetrics");
+  const text = formatMetrics([OFFICE, HUB], "openMetrics");
   assert.match(
     text,
     /^# HELP ipipou_tunnel_receive_bytes .*\n# TYPE ipipou_tunnel_receive_bytes counter\n# UNIT ipipou_tunnel_receive_bytes bytes\nipipou_tunnel_receive_bytes_total\{/m,
@@ -81,26 +80,29 @@ Deno.test("formatMetrics() makes OpenMetrics: counters without their suffix wher
 
 Deno.test("formatMetrics() tells of a reload that was refused", () => {
   const instance = sampleInstance({ "reload_failed": { why: "office.toml:3:1: unknown key", age: 60 } });
-  const text = formatMetrics([{ instance, tunnels: [] }], NOW, "text");
+  const text = formatMetrics([{ instance, tunnels: [] }], "text");
   assert.match(text, /^ipipou_instance_last_reload_successful\{name="ipipou1"\} 0$/m);
   assert.match(text, /^ipipou_instance_healthy\{name="ipipou1"\} 1$/m);
 });
 
 Deno.test("formatMetrics() has one state of each tunnel, and nothing that is not known", () => {
   const unknown = { mtu: null, stats64: null, "auth_age": null, "reply_age": null };
-  const text = formatMetrics([{ ...HUB, tunnels: [samplePeerStatus("a", unknown)] }], NOW, "text");
+  const text = formatMetrics([{ ...HUB, tunnels: [samplePeerStatus("a", unknown)] }], "text");
   const states = [...text.matchAll(/^ipipou_tunnel_state\{.*state="(.*)"\} (\d)$/gm)];
   assert.deepEqual(states.map(([, state]) => state), [...STATES]);
   assert.deepEqual(states.filter(([, , value]) => value === "1").map(([, state]) => state), ["up"]);
   assert.doesNotMatch(text, /null|NaN|mtu|bytes|timestamp/);
-  assert.equal(formatMetrics([], NOW, "openMetrics"), "# EOF\n");
-  const gone = sampleInstance({ source: "kernel", uptime: null });
-  const kernels = formatMetrics([{ instance: gone, tunnels: [] }], NOW, "text");
-  assert.doesNotMatch(kernels, /null|NaN|start_time|reload|repairs|refused/);
+  assert.equal(formatMetrics([], "openMetrics"), "# EOF\n");
+  const gone = sampleInstance({ source: "kernel", uptime: null, time: null, heals: null });
+  const tunnel = sampleTunnel({ moves: null, "auth_age": null, "reply_age": null });
+  const kernels = formatMetrics([{ instance: gone, tunnels: [tunnel] }], "text");
+  assert.doesNotMatch(kernels, /null|NaN|start_time|reload|repairs|refused_packets|moves|timestamp/);
+  assert.doesNotMatch(kernels, /receive_/, "with replies it would go back when the instance answers again");
+  assert.match(kernels, /^ipipou_tunnel_transmit_bytes_total\{/m);
   assert.match(kernels, /^ipipou_instance_info\{name="ipipou1"/m);
 });
 
 Deno.test("formatMetrics() escapes what a name may have", () => {
-  const text = formatMetrics([{ instance: sampleInstance({ name: 'a"\\b' }), tunnels: [] }], NOW, "text");
+  const text = formatMetrics([{ instance: sampleInstance({ name: 'a"\\b' }), tunnels: [] }], "text");
   assert.match(text, /^ipipou_instance_healthy\{name="a\\"\\\\b"\} 1$/m);
 });

@@ -23,6 +23,7 @@ export function sampleInstance(fields: Partial<InstanceStatus> = {}): InstanceSt
       pid: 7,
       release: "1.0.0",
       uptime: 7_500,
+      time: 1_795_219_200,
       local: [{ address: "10.0.0.2", port: 10_001 }],
       dev: "eth0",
     },

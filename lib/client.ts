@@ -1,5 +1,5 @@
 import { Backoff } from "./backoff.ts";
-import { Hearing } from "./client/hearing.ts";
+import { type Amount, Hearing } from "./client/hearing.ts";
 import { type Attempt, Ladder, type Step } from "./client/ladder.ts";
 import type { PacketCounts, TrafficCounts } from "./kernel_ports.ts";
 
@@ -70,6 +70,8 @@ export class Client {
   readonly #failures = new Backoff();
   readonly #retries = new Backoff();
   readonly #hearing: Hearing;
+  /** What was heard before may be another server's. */
+  readonly #since: number;
   readonly #ladder: Ladder;
   #replyState: ReplyState = "unknown";
   /** When the first, next regular or requested packet is due; null: never. */
@@ -93,10 +95,12 @@ export class Client {
   /**
    * @param now milliseconds of `Clock.now()`; the first packet is due at once
    * @param random from 0 to below 1, like `Math.random()`
+   * @param before one that had the same tunnel until now, under other settings
    */
-  constructor(options: ClientOptions, now: number, random: () => number) {
+  constructor(options: ClientOptions, now: number, random: () => number, before: Client | null = null) {
     this.#options = options;
-    this.#hearing = new Hearing(options.replyLength);
+    this.#hearing = before === null ? new Hearing() : before.#hearing;
+    this.#since = now;
     this.#ladder = new Ladder(options.steps, !options.expectsReplies);
     this.#sendDue = now;
     this.#random = random;
@@ -108,7 +112,7 @@ export class Client {
 
   get knowledge(): Knowledge {
     const sentAt = this.#lastSent === -Infinity ? null : this.#lastSent;
-    const { heardAt } = this.#hearing;
+    const heardAt = this.#heardAt;
     const isDeaf = this.#isDeaf && (heardAt ?? -Infinity) < this.#lastSent;
     return { sentAt, acceptedAt: this.#acceptedAt, acceptedSince: this.#acceptedSince, heardAt, isDeaf };
   }
@@ -117,9 +121,22 @@ export class Client {
     return this.#replyState === "accepted" && this.#deafness >= DEAF_AFTER;
   }
 
-  /** How many replies may have come that it was not told of yet. */
-  get #awaited(): number {
-    return this.#replyDue === null ? 0 : this.#unanswered;
+  /** Replies that the tunnel's device may have counted and that it was not told of yet. */
+  get #awaited(): Amount {
+    const { replyLength } = this.#options;
+    const packets = this.#replyDue === null || replyLength === 0 ? 0 : this.#unanswered;
+    return { packets, bytes: packets * replyLength };
+  }
+
+  /** When it was last seen that data had come; null: not in its time. */
+  get #heardAt(): number | null {
+    const { heardAt } = this.#hearing;
+    return heardAt !== null && heardAt > this.#since ? heardAt : null;
+  }
+
+  /** The tunnel stands. @param counts of its device, which may be of another run */
+  takeOver(counts: TrafficCounts): void {
+    this.#hearing.takeOver(counts);
   }
 
   /** What came out of the tunnel without replies, and went into it. @param counts of its device */
@@ -189,7 +206,7 @@ export class Client {
 
   /** A datagram of the server's came by the tunnel's way that is no data: a reply, mostly. @param length of its payload */
   handleNoData(length: number): void {
-    this.#hearing.handleNoData(length);
+    if (this.#options.replyLength > 0) this.#hearing.handleNoData(length);
   }
 
   handleAccepted(now: number): void {
@@ -251,7 +268,7 @@ export class Client {
 
   /** Whether data that came since the first auth packet without an answer shows that the server is there. */
   #isHeard(now: number): boolean {
-    const heardAt = this.#hearing.heardAt ?? -Infinity;
+    const heardAt = this.#heardAt ?? -Infinity;
     if (this.#acceptedAt !== null && now - this.#listensSince >= RESTART_MILLISECONDS) return false;
     return heardAt > this.#listensSince && now - heardAt < HEARD_MILLISECONDS;
   }
@@ -259,7 +276,7 @@ export class Client {
   /** Without replies. Who has never been heard may be one that never sends. */
   #judge(traffic: ReturnType<Hearing["note"]>): void {
     if (traffic === "heard") this.#ladder.reset();
-    const canTell = this.#options.pings || this.#hearing.heardAt !== null;
+    const canTell = this.#options.pings || this.#heardAt !== null;
     if (traffic === "unanswered" && canTell) this.#attempt = this.#ladder.miss();
   }
 

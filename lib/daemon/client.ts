@@ -96,6 +96,8 @@ export class ClientDaemon implements Daemon {
       );
     }
     await applySetup(kernel, setup);
+    const counts = kernel.countsOf(device);
+    if (counts !== null) client.#client.takeOver(counts);
     for (const clash of clashes) log.warning(clash, null);
     const accepted = reply ? "not yet accepted" : "unconfirmed, as replies are off";
     log.notice(
@@ -157,7 +159,7 @@ export class ClientDaemon implements Daemon {
       const next = await this.#nextSetup(settings);
       const previous = this.#setup;
       const isHere = isDeepStrictEqual(settings.local, this.#settings.local);
-      const client = makeClient(settings, this.#context.system);
+      const client = makeClient(settings, this.#context.system, this.#client);
       await this.#goTo(next, client);
       this.#settings = settings;
       return describeNews(previous, next, isHere);

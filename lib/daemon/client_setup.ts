@@ -46,7 +46,11 @@ function stepsOf(settings: Settings): Step[] {
 }
 
 /** Makes the state machine of a client. */
-export function makeClient(settings: Settings, { clock, random }: Pick<System, "clock" | "random">): Client {
+export function makeClient(
+  settings: Settings,
+  { clock, random }: Pick<System, "clock" | "random">,
+  before: Client | null = null,
+): Client {
   const { keepalive, monitor, peers: [peer] } = settings;
   const length = authPayloadLength(peer!.scheme);
   const options = {
@@ -56,7 +60,7 @@ export function makeClient(settings: Settings, { clock, random }: Pick<System, "
     steps: stepsOf(settings),
     pings: monitor.ping,
   };
-  return new Client(options, clock.now(), () => random.fraction());
+  return new Client(options, clock.now(), () => random.fraction(), before);
 }
 
 /** What is new though the settings are as before, a line each. @param isHere whether they name the same outside */

@@ -83,7 +83,7 @@ export interface TunnelStatus extends Verdict {
   /** How many other peers are at its far address, and the names of some. */
   readonly sharing: number;
   readonly "shares_with": readonly string[];
-  /** Data since the device was made, without replies; where the kernel says it, with them. */
+  /** Data since the device was made. To a client: since its start, without replies; where the kernel says it, with them. */
   readonly stats64: { readonly rx: Counts; readonly tx: Counts } | null;
 }
 

@@ -5,6 +5,7 @@ import { Ladder, type Step } from "../../lib/client/ladder.ts";
 import { SeededRandom } from "./fake/surroundings.ts";
 
 const NOW = 1_795_219_200_000;
+const NONE = { packets: 0, bytes: 0 };
 const STEPS: readonly Step[] = ["resolve", "remote", "port"];
 
 /** What a ladder says of so many answers that are missing. */
@@ -51,15 +52,15 @@ Deno.test("Ladder guesses once at a time where nothing tells before where that l
 });
 
 Deno.test("Hearing tells silence from an idle tunnel, and from a device that was made anew", () => {
-  const hearing = new Hearing(0);
-  const note = (received: number, sent: number, now: number) => hearing.note({ received, sent }, 0, now);
+  const hearing = new Hearing();
+  const note = (received: number, sent: number, now: number) => hearing.note({ received, sent }, NONE, now);
   assert.equal(note(5, 5, NOW), "idle", "nothing is known of before");
   assert.equal(note(5, 5, NOW + 1), "idle");
   assert.equal(note(5, 6, NOW + 2), "unanswered");
   assert.equal(hearing.heardAt, null);
   assert.equal(note(6, 7, NOW + 3), "heard");
   assert.equal(note(0, 1, NOW + 4), "idle");
-  assert.equal(hearing.note(null, 0, NOW + 5), "idle");
+  assert.equal(hearing.note(null, NONE, NOW + 5), "idle");
   assert.equal(note(1, 1, NOW + 6), "idle");
   hearing.restart();
   assert.equal(note(1, 2, NOW + 7), "idle", "that was sent by the way before");
@@ -67,10 +68,10 @@ Deno.test("Hearing tells silence from an idle tunnel, and from a device that was
 });
 
 Deno.test("Hearing tells data from replies, also while a reply may have been counted before it was read", () => {
-  const hearing = new Hearing(73);
+  const hearing = new Hearing();
   const look = (received: number, receivedBytes: number, awaited: number, now: number) => {
     const counts = { received, receivedBytes, sent: 9, sentBytes: 900 };
-    const data = hearing.dataIn(counts, awaited, now);
+    const data = hearing.dataIn(counts, { packets: awaited, bytes: 73 * awaited }, now);
     assert.deepEqual([data.sent, data.sentBytes], [9, 900]);
     return [data.received, data.receivedBytes, hearing.heardAt];
   };
@@ -85,9 +86,21 @@ Deno.test("Hearing tells data from replies, also while a reply may have been cou
   assert.deepEqual(look(4, 346, 0, NOW + 6), [2, 200, NOW + 6]);
   assert.deepEqual(look(0, 0, 0, NOW + 7), [0, 0, NOW + 6], "a device that was made anew");
   assert.deepEqual(look(1, 100, 0, NOW + 8), [1, 100, NOW + 8]);
-  const short = new Hearing(0);
-  short.handleNoData(16);
-  assert.equal(short.dataIn({ received: 1, receivedBytes: 100, sent: 0, sentBytes: 0 }, 1, NOW).received, 1);
+  hearing.takeOver({ received: 5, receivedBytes: 500, sent: 0, sentBytes: 0 });
+  assert.deepEqual(look(5, 500, 0, NOW + 9), [0, 0, NOW + 8], "a device that stands since another run");
+  assert.deepEqual(look(6, 550, 0, NOW + 10), [1, 50, NOW + 10]);
+});
+
+Deno.test("Client takes nothing off what its device counts where that counts no replies", () => {
+  const client = new Client(
+    { keepalive: 25, expectsReplies: true, replyLength: 0, steps: STEPS, pings: false },
+    NOW,
+    () => 0.5,
+  );
+  client.handleSent(NOW, null);
+  client.handleNoData(16);
+  const counts = { received: 1, receivedBytes: 100, sent: 0, sentBytes: 0 };
+  assert.deepEqual(client.dataIn(counts, NOW), counts);
 });
 
 /** Runs a client without an answer. @param received packets that have come out of the tunnel by then @returns its steps */

@@ -108,6 +108,35 @@ Deno.test("A client whose data gets no answer is not up, however often it is acc
   assert.equal((await look()).state, "up");
 });
 
+Deno.test("A client takes replies of before a reload or a kill for no data, and keeps what it has of data", async () => {
+  for (const again of ["reload", "kill"] as const) {
+    const world = new World();
+    world.clients[0]!.settings = { ...clientSettings(0), keepalive: 8 };
+    await world.begin();
+    const [client] = world.clients;
+    const look = async () => (await ask(world, client!)).tunnels[0]!;
+    const restart = async () => {
+      if (again === "reload") client!.reload();
+      else {
+        client!.kill();
+        client!.start();
+      }
+      world.sendData(0);
+      await world.pass(30);
+    };
+    await world.pass(30);
+    await restart();
+    const deaf = await look();
+    assert.deepEqual([deaf.state, deaf.ok], ["authenticated, nothing received", false], again);
+    assert.deepEqual(deaf.stats64!.rx, { bytes: 0, packets: 0 });
+    world.sendBack(0);
+    assert.deepEqual([(await look()).state, (await look()).stats64!.rx.bytes], ["up", 100]);
+    await restart();
+    const bytes = (await look()).stats64!.rx.bytes;
+    assert.equal(bytes, again === "reload" ? 100 : 0, "a new process cannot tell");
+  }
+});
+
 Deno.test("A client tells whether it is accepted, and what it waits for before it is ready", async () => {
   const world = new World();
   const [client] = world.clients;

@@ -141,9 +141,7 @@ export class Registrar {
     if (!this.#isOurs(datagram)) return refused(packet, "to a port no longer used");
     if (!isFarEnd(datagram)) return refused(packet, "not from an address of another host");
     const bare = this.#credentials.bare(datagram.payload);
-    const sender = typeof bare === "string"
-      ? bare
-      : bare.senderOf(datagram.payload, datagram.source, timestamp);
+    const sender = typeof bare === "string" ? bare : bare.peerAt(datagram.source);
     if (typeof sender !== "string") return this.#admit(sender, packet, now);
     if (!this.#credentials.maySign(datagram.payload)) return refused(packet, sender);
     if (purposeOf(datagram.payload) === null) return refused(packet, "not an extension of a known form");
@@ -228,16 +226,16 @@ export class Registrar {
   #admit(peer: Peer, packet: AuthPacket, now: number): Outcome {
     const { datagram: { source, destination, payload }, order } = packet;
     const { key } = this.#credentials.of(peer.name)!;
-    const replay = key === null ? null : this.#replays.refusalOf(key, payload, peer, packet.timestamp);
-    if (replay !== null) return { ...refused(packet, replay), peer: peer.name };
     const purpose = purposeOf(payload);
+    const refusal = key && this.#replays.judge(key.id, payload, peer, packet.timestamp);
+    if (refusal !== null) return { ...refused(packet, refusal), peer: peer.name };
     if (key !== null && purpose === "good-bye") return this.#dismiss(peer, key, packet, now);
     if (key !== null && purpose === "question") return this.#hearQuestion(peer, key, packet);
     const admission = { remote: source, port: destination.port, expiresAt: expiryOf(peer, now) };
     if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
     if (!this.#mayMove(peer, admission, now)) return refused(packet, "moved too recently");
     this.#overtakeSearch(packet);
-    if (key !== null) this.#replays.note(key, payload, peer, packet.timestamp);
+    if (key !== null) this.#replays.note(key.id, payload, peer, packet.timestamp);
     const { holder, seats } = this.#roll.bid({ peer, packet, admission }, now);
     const outcomes = seats.map((seat) => this.#admitted(seat));
     this.#ended.push(...outcomes.filter((outcome) => outcome.peer !== peer));
@@ -250,7 +248,7 @@ export class Registrar {
     const { datagram: { source, destination, payload }, order, timestamp } = packet;
     if (peer.replay === "off") return refused(packet, "a good-bye, which could be a repeated one");
     if (this.#roll.latestOf(peer.name) > order) return refused(packet, "overtaken by a later one");
-    this.#replays.note(key, payload, peer, timestamp);
+    this.#replays.note(key.id, payload, peer, timestamp);
     const admission = this.admissions.get(peer.name);
     const here = { remote: source, port: destination.port, expiresAt: null };
     if (admission === undefined || !isLive(admission, now) || !isSamePlace(admission, here)) {
@@ -266,7 +264,7 @@ export class Registrar {
   #hearQuestion(peer: Peer, key: NonNullable<Credential["key"]>, packet: AuthPacket): Outcome {
     const { datagram, timestamp } = packet;
     if (peer.replay === "off") return refused(packet, "a question, which could be a repeated one");
-    this.#replays.note(key, datagram.payload, peer, timestamp);
+    this.#replays.note(key.id, datagram.payload, peer, timestamp);
     return { kind: "asked", datagram, peer };
   }
 

@@ -52,6 +52,12 @@ export class ReplayRecord {
     this.#file.update();
   }
 
+  /** Our clock was set. @param step seconds that it went forward */
+  handleStep(step: number): void {
+    this.replays.handleStep(step);
+    this.update();
+  }
+
   /** Writes changes until told to stop. */
   keep(stop: AbortSignal): Promise<void> {
     return this.#file.keep(stop);

@@ -166,8 +166,7 @@ export class Server implements Daemon {
       this.#record.keep(stop),
       this.#announcer.keep(),
       this.#reception.keep(stop),
-      // Nothing else of a server depends on when its clock is set.
-      ...this.#wallClock.lack === null ? [] : [this.#wallClock.follow(stop, () => {})],
+      this.#wallClock.follow(stop, (step) => this.#record.handleStep(step)),
     ]);
     await this.#reconciler.settled();
     await this.#record.close();

@@ -1,8 +1,7 @@
 import type { ClockWatch, System } from "../ports.ts";
+import { EARLIEST_TIME } from "../earliest_time.ts";
 import type { DaemonContext } from "./context.ts";
 
-/** Unix seconds at the start of 2026: a clock that shows less was never set. */
-export const EARLIEST_TIME = 1_767_225_600;
 /** How long to wait for a clock to be set. Then it is tried with the wrong time, as some servers do not look at it. */
 const PATIENCE_MILLISECONDS = 30_000;
 /** Seconds of a step from which on the clock counts as set, or the host as suspended, rather than corrected. */
@@ -46,8 +45,12 @@ export class WallClock {
     return isOver || this.lack === null ? null : this.#patientUntil;
   }
 
-  /** Calls `onSet` whenever the clock was set or the host was suspended, until `stop` is aborted. */
-  async follow(stop: AbortSignal, onSet: () => void): Promise<void> {
+  /**
+   * Calls `onSet` whenever the clock was set or the host was suspended, until `stop` is aborted.
+   *
+   * @param onSet gets the seconds that the clock went forward
+   */
+  async follow(stop: AbortSignal, onSet: (step: number) => void): Promise<void> {
     const { system: { clock }, log, service } = this.#context;
     using watch = this.#open();
     if (watch === null) return;
@@ -65,7 +68,7 @@ export class WallClock {
         { event: "clock-set", seconds: step },
       );
       if (this.lack !== null) log.warning(this.lack, { event: "clock-unset" });
-      onSet();
+      onSet(step);
     }
   }
 

@@ -1,4 +1,4 @@
-import { EARLIEST_TIME } from "../daemon/wall_clock.ts";
+import { EARLIEST_TIME } from "../earliest_time.ts";
 import { type Finding, fine } from "./finding.ts";
 
 /** What was seen of the clock. */

@@ -1,5 +1,5 @@
 import { authPayloadLength, type Scheme } from "../auth/scheme.ts";
-import { extensionOf, isTimely, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
+import { extensionOf, SIGNED_PAYLOAD_LENGTH } from "../auth/ed25519.ts";
 import { parseExtension } from "../auth/extension.ts";
 import { bareProofId, makeProof, type Proof, proofId } from "../auth/proof.ts";
 import type { Endpoint } from "../packet.ts";
@@ -10,8 +10,6 @@ import type { Peer } from "../settings/settings.ts";
 interface Key {
   /** The public key in base64. */
   readonly id: string;
-  /** Whether several peers have it. */
-  readonly isShared: boolean;
   readonly publicKey: Uint8Array;
   readonly secret: string;
 }
@@ -39,22 +37,14 @@ export class Credential {
   }
 
   /** Finds the peer of a sender at this endpoint, in constant time. */
-  peerAt({ ip, port }: Endpoint, isGood: (peer: Peer) => Refusal | null = () => null): Peer | Refusal {
+  peerAt({ ip, port }: Endpoint): Peer | Refusal {
     const places = [`${ip}:${port}`, `${ip}:*`, `*:${port}`, "*:*"];
     const fitting = places.flatMap((place) => this.#peers.get(place) ?? []).sort((a, b) => a.rank - b.rank);
     if (fitting.length === 0) {
       const isAddressGood = this.#addresses.has(ip) || this.#addresses.has("*");
       return isAddressGood ? "wrong remote port" : "wrong remote address";
     }
-    const good = fitting.find(({ peer }) => isGood(peer) === null);
-    return good?.peer ?? isGood(fitting[0]!.peer)!;
-  }
-
-  /** Finds the sender of a payload that proves this. @param timestamp our Unix seconds when it came */
-  senderOf(payload: Uint8Array, source: Endpoint, timestamp: number): Peer | Refusal {
-    const isGood = ({ maxTimeDiscrepancy }: Peer) =>
-      this.key === null || isTimely(payload, timestamp, maxTimeDiscrepancy) ? null : "time too far from ours";
-    return this.peerAt(source, isGood);
+    return fitting[0]!.peer;
   }
 }
 
@@ -76,12 +66,11 @@ export class Credentials {
     known: Credentials | null = null,
   ) {
     const keys: Credential[] = [];
-    const owners = Map.groupBy(peers, ({ scheme }) => publicKeyOf(scheme));
     for (const [rank, peer] of peers.entries()) {
       const id = proofId(peer.scheme);
       const credential = this.#byId.get(id) ?? new Credential(
         known?.get(id)?.proof ?? makeProof(peer.scheme),
-        keyOf(peer.scheme, owners),
+        keyOf(peer.scheme),
       );
       if (!this.#byId.has(id) && credential.key !== null) keys.push(credential);
       if (credential.key === null) this.#bareLengths.add(authPayloadLength(peer.scheme));
@@ -127,15 +116,9 @@ export function purposeOf(payload: Uint8Array): "authentication" | "good-bye" | 
   return said.has("client stops") ? "good-bye" : "authentication";
 }
 
-/** @param owners the peers of each public key */
-function keyOf(scheme: Scheme, owners: ReadonlyMap<string | null, readonly Peer[]>): Key | null {
-  const id = publicKeyOf(scheme);
-  if (scheme.kind !== "ed25519" || id === null) return null;
-  const isShared = owners.get(id)!.length > 1;
-  return { id, isShared, publicKey: scheme.remotePublicKey!, secret: scheme.secret };
-}
-
-/** In base64; null: the peer proves none. */
-function publicKeyOf(scheme: Scheme): string | null {
-  return scheme.kind === "ed25519" ? scheme.remotePublicKey!.toBase64() : null;
+/** Null: the peer proves none. */
+function keyOf(scheme: Scheme): Key | null {
+  if (scheme.kind !== "ed25519") return null;
+  const publicKey = scheme.remotePublicKey!;
+  return { id: publicKey.toBase64(), publicKey, secret: scheme.secret };
 }

@@ -51,7 +51,7 @@ export class Search {
    * @returns who sent the packet, or why it is refused; null when more keys are left
    */
   tryKeys(most: number, groups: number): Peer | Refusal | null {
-    const { datagram: { source, payload }, timestamp } = this.packet;
+    const { source, payload } = this.packet.datagram;
     for (let count = 0; count < most && this.#untried > 0;) {
       const credential = this.#candidates.next().value!;
       if (credential === null) {
@@ -61,7 +61,7 @@ export class Search {
       count++;
       this.#untried--;
       if (!credential.proof.verify(payload)) continue;
-      const sender = credential.senderOf(payload, source, timestamp);
+      const sender = credential.peerAt(source);
       return typeof sender === "string" ? closerRefusal(sender, this.#refusal) : sender;
     }
     return this.#untried > 0 ? null : this.#refusal;

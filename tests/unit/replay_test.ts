@@ -141,3 +141,20 @@ Deno.test("a server writes a new key down at once, and a killed one leaves it", 
   const { keys } = JSON.parse(world.server.host.files.get("/var/lib/ipipou/hub.replays.json")!);
   assert.equal(keys.length, 2);
 });
+
+Deno.test("a server whose clock was wrong when it accepted a client, and is set, writes down that the client's is right", async () => {
+  const world = new World();
+  const { server } = world;
+  const path = "/var/lib/ipipou/hub.replays.json";
+  const uses = { floor: -1, newest: -1, latest: -1, ahead: [], packets: [] };
+  const record = (offset: number) => ({ isWhole: true, keys: [["key", { ...uses, offset }]] });
+  server.host.files.set(path, JSON.stringify(record(3_600)));
+  server.start();
+  await world.pass(2);
+  const offset = () => JSON.parse(server.host.files.get(path)!).keys[0][1].offset;
+  assert.equal(offset(), 3_600);
+  world.clock.jump(3_600);
+  await world.pass(2);
+  assert.ok(server.hasLogged(/the clock went forward by 3600 s/), world.story);
+  assert.equal(offset(), 0);
+});

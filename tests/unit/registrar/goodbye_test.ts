@@ -41,6 +41,17 @@ function remoteOf(registrar: Registrar): Endpoint | null {
   return registrar.admissions.get("ipipou0")!.remote;
 }
 
+Deno.test("handle() lets no good-bye end what a later auth packet began, in whatever order packets may come", () => {
+  for (const replay of ["strict", "window"] as const) {
+    const registrar = newRegistrar([{ scheme: VERIFYING, replay }]);
+    // Of a client that stopped and started again.
+    const late = goodbye(SIGNING, HOME, UNIX + 10);
+    assert.equal(wordsOf(registrar.handle(authPacket(SIGNING, HOME, UNIX + 12), NOW, UNIX + 12)), "admitted");
+    assert.equal(wordsOf(registrar.handle(late, NOW + 20_000, UNIX + 32)), "older than one accepted before");
+    assert.match(wordsOf(registrar.handle(goodbye(SIGNING, HOME, UNIX + 33), NOW, UNIX + 33)), /left/);
+  }
+});
+
 Deno.test("handle() ends an admission by a good-bye from its place, and admits the peer again", () => {
   for (const later of [0, 1, 100]) {
     const registrar = admitted();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Registrar } from "../../../lib/registrar.ts";
 import { Replays } from "../../../lib/registrar/replays.ts";
+import { layOut } from "../../../lib/auth/ed25519.ts";
 import type { Datagram } from "../../../lib/packet.ts";
 import type { Peer, Settings } from "../../../lib/settings/settings.ts";
 import { samplePeer } from "../samples.ts";
@@ -9,6 +10,7 @@ import {
   authPacket,
   ELSEWHERE,
   HOME,
+  nextSalt,
   noReplays,
   NOW,
   settings,
@@ -56,6 +58,17 @@ class Runs {
   #newRegistrar(): Registrar {
     return new Registrar(this.#settings, this.#addresses, this.#replays);
   }
+}
+
+const PEER = samplePeer({ scheme: VERIFYING });
+
+/** Uses a payload of this time, Unix seconds by the client's clock, as if it were signed. @returns whether it is good */
+function takeBare(replays: Replays, time: number, now: number): boolean {
+  const payload = layOut(time, nextSalt(4));
+  if (replays.judge("key", payload, PEER, now) !== null) return false;
+  replays.note("key", payload, PEER, now);
+  assert.notEqual(replays.judge("key", payload, PEER, now + 1), null, "it is good once");
+  return true;
 }
 
 const OLD = "older than one accepted before";
@@ -113,23 +126,6 @@ Deno.test("handle() accepts repeated packets where that is set", () => {
   for (let count = 0; count < 3; count++) assert.equal(runs.take(packet), "ipipou0");
 });
 
-Deno.test("handle() lets clients with one key have clocks of their own, and takes no packet of one for another", () => {
-  const peers = ["p0", "p1"].map((name) => ({
-    name,
-    scheme: VERIFYING,
-    byRemote: { ip: true, port: false },
-  }));
-  const runs = new Runs(peers, { p0: HOME.ip, p1: ELSEWHERE.ip });
-  const packets = [0, 1, 2].flatMap((time) => [
-    authPacket(SIGNING, HOME, UNIX + time + 30),
-    authPacket(SIGNING, ELSEWHERE, UNIX + time),
-  ]);
-  for (const packet of packets) assert.match(String(runs.take(packet)), /^p/);
-  for (const packet of packets) {
-    for (const source of [HOME, ELSEWHERE]) assert.equal(runs.take(packet, UNIX, source), "repeated");
-  }
-});
-
 Deno.test("handle() lets a client in again once its clock is right, however far ahead it was, and no old packet of it", () => {
   const runs = new Runs();
   const before = [0, 1, 2].map((time) => authPacket(SIGNING, HOME, UNIX + time));
@@ -142,6 +138,64 @@ Deno.test("handle() lets a client in again once its clock is right, however far 
     for (const packet of [...before, ...far]) assert.notEqual(runs.take(packet, time), "ipipou0");
   }
   assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 3_700), UNIX + 3_700), "ipipou0");
+});
+
+Deno.test("handle() lets a client in whenever its clock is right, however long it was ahead and by how much", () => {
+  for (
+    const [ahead, seconds] of [[3_600, 600], [3_600, 86_400], [7_200, 7_200], [86_400, 200_000]] as const
+  ) {
+    const replays = noReplays();
+    const take = (time: number, now: number) => takeBare(replays, time, now);
+    let now = UNIX;
+    for (const until = now + seconds; now < until; now += 25) assert.ok(take(now + ahead, now));
+    // From here on it is right, which shows within a minute.
+    const rightSince = now;
+    let [refusedSince, longest] = [Infinity, 0];
+    for (const until = now + ahead + seconds + 3_600; now < until;) {
+      const isIn = take(now, now);
+      if (!isIn && now < rightSince + 60) {
+        now += 3;
+        continue;
+      }
+      if (!isIn) refusedSince = Math.min(refusedSince, now);
+      else {
+        longest = Math.max(longest, now - refusedSince);
+        refusedSince = Infinity;
+      }
+      now += isIn ? 25 : 3;
+    }
+    const isRemembered = Math.min(seconds, ahead) / 25 <= 256;
+    assert.ok(longest <= (isRemembered ? 0 : 600), `${ahead} s ahead for ${seconds} s: out for ${longest} s`);
+  }
+});
+
+Deno.test("handle() refuses a packet that somebody held back while its client goes on, also one that is ahead", () => {
+  const runs = new Runs();
+  const held = authPacket(SIGNING, HOME, UNIX + 3_660);
+  for (let time = UNIX; time < UNIX + 3_700; time += 25) {
+    if (time > UNIX + 50) assert.equal(runs.take(held, time), OLD);
+    assert.equal(runs.take(authPacket(SIGNING, HOME, time + 3_601 + 25), time), "ipipou0");
+  }
+  // Whatever is ahead still, it also refuses after a silence.
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 7_290), UNIX + 4_000), OLD);
+});
+
+Deno.test("handle() refuses what was ahead when its time comes, accepted or too far, also in any order and after a restart", () => {
+  for (const replay of ["strict", "window"] as const) {
+    for (const maxTimeDiscrepancy of [0, 30]) {
+      const runs = new Runs([{ scheme: VERIFYING, replay, maxTimeDiscrepancy }]);
+      const far = [100, 101, 3_600].map((time) => authPacket(SIGNING, HOME, UNIX + time));
+      for (const [index, packet] of far.entries()) {
+        const expected = maxTimeDiscrepancy === 0 ? "ipipou0" : "time too far from ours";
+        assert.equal(runs.take(packet, UNIX + index), expected);
+      }
+      for (let time = UNIX + 5; time < UNIX + 3_700; time += 25) {
+        assert.equal(runs.take(authPacket(SIGNING, HOME, time), time), "ipipou0");
+        for (const packet of far) assert.notEqual(runs.take(packet, time + 1, ELSEWHERE), "ipipou0");
+        if (time % 100 < 25) runs.start(runs.save(true), time + 2);
+      }
+    }
+  }
 });
 
 Deno.test("handle() lets a client in whose clock was ahead twice, as soon as it is right", () => {
@@ -158,11 +212,11 @@ Deno.test("Replays forgets the keys that were not used for longest, beyond 16,38
   const replays = noReplays();
   const peer = samplePeer({ scheme: VERIFYING });
   const { payload } = authPacket(SIGNING, HOME);
-  const key = (number: number) => ({ id: `key ${number}`, isShared: false });
+  const key = (number: number) => `key ${number}`;
   for (let number = 0; number <= 16_384; number++) replays.note(key(number), payload, peer, UNIX);
   assert.equal(replays.size, 16_384);
-  assert.equal(replays.refusalOf(key(0), payload, peer, UNIX), null);
-  assert.equal(replays.refusalOf(key(1), payload, peer, UNIX), "repeated");
+  assert.equal(replays.judge(key(0), payload, peer, UNIX), null);
+  assert.equal(replays.judge(key(1), payload, peer, UNIX), "repeated");
 });
 
 Deno.test("handle() keeps a client out whose clock went back, until it has caught up", () => {
@@ -210,6 +264,33 @@ Deno.test("handle() refuses packets from before a start that knows nothing, wher
     const unchecked = new Runs();
     unchecked.start(text, UNIX);
     assert.equal(unchecked.take(authPacket(SIGNING, HOME, 5), UNIX), "ipipou0");
+  }
+});
+
+Deno.test("handle() refuses what a killed run accepted of a client that is a little ahead, in any order", () => {
+  const runs = new Runs([{ scheme: VERIFYING, replay: "window" }]);
+  assert.equal(runs.take(authPacket(SIGNING, HOME, UNIX + 30), UNIX), "ipipou0");
+  const saved = runs.save(false);
+  const unsaved = authPacket(SIGNING, HOME, UNIX + 31);
+  assert.equal(runs.take(unsaved, UNIX + 1), "ipipou0");
+  runs.start(saved, UNIX + 2);
+  assert.notEqual(runs.take(unsaved, UNIX + 3, ELSEWHERE), "ipipou0");
+});
+
+Deno.test("handle() lets a client with the right time in though the server's clock was wrong when it was killed", () => {
+  for (const first of [100, UNIX - 86_400, UNIX + 86_400]) {
+    for (const isToldOfStep of [false, true]) {
+      // Of a clock that was set nothing tells that it was wrong.
+      if (!isToldOfStep && first !== 100) continue;
+      const replays = Replays.parse(null, first);
+      assert.ok(takeBare(replays, UNIX + 10, first + 10));
+      if (isToldOfStep) replays.handleStep(UNIX - first);
+      const next = Replays.parse(replays.format(false), UNIX + 3_600);
+      assert.ok(!takeBare(next, UNIX + 3_599, UNIX + 3_601), "sent before the kill, perhaps");
+      for (const later of [3_610, 3_635, 90_000, 90_000_000]) {
+        assert.ok(takeBare(next, UNIX + later, UNIX + later), `${first}, ${later}`);
+      }
+    }
   }
 });
 
@@ -261,8 +342,67 @@ Deno.test("handle() never accepts a packet twice, and every new one of a client 
   );
 });
 
+Deno.test("Replays never finds a packet good twice, nor one that was too far ahead, however both clocks are set", () => {
+  const offsets = fc.constantFrom(-1_700_000_000, -300, 0, 5, 30, 100, 3_600, 100_000);
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("send"), by: fc.integer({ min: 1, max: 60 }) }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant("repeat"), by: fc.nat(1_000) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("client's clock"), by: offsets }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("server's clock"), by: offsets }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom("restart", "kill", "pass"), by: fc.nat(4_000) }),
+    },
+  );
+  const modes = fc.record({
+    replay: fc.constantFrom("strict", "window"),
+    maxTimeDiscrepancy: fc.constantFrom(0, 20, 600),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), modes, (steps, mode) => {
+      const peer = samplePeer({ scheme: VERIFYING, ...mode });
+      let replays = noReplays();
+      const sent: Uint8Array[] = [];
+      let [now, client, server, saved] = [UNIX, 0, 0, ""];
+      const send = () => {
+        const payload = layOut(now + client, nextSalt(4));
+        const refusal = replays.judge("key", payload, peer, now + server);
+        if (refusal === null) replays.note("key", payload, peer, now + server);
+        if (refusal === null || refusal === "time too far from ours") sent.push(payload);
+        return refusal;
+      };
+      // A key that is new is written down at once.
+      send();
+      saved = replays.format(false);
+      for (const { kind, by } of steps) {
+        if (kind === "repeat") {
+          const payload = sent[by % Math.max(1, sent.length)];
+          if (payload !== undefined) assert.notEqual(replays.judge("key", payload, peer, now + server), null);
+          continue;
+        }
+        now += kind === "send" || kind === "pass" ? by : 1;
+        if (kind === "send" && send() !== null) saved = replays.format(false);
+        if (kind === "client's clock") client = by;
+        if (kind === "server's clock") {
+          replays.handleStep(by - server);
+          server = by;
+        }
+        // What a killed run did not write is what a clock sent that went on.
+        if (kind.endsWith("clock")) {
+          send();
+          saved = replays.format(false);
+        }
+        if (kind === "restart") replays = Replays.parse(replays.format(true), now + server);
+        if (kind === "kill") replays = Replays.parse(saved, now + server);
+        if (kind === "restart" || kind === "kill") saved = replays.format(false);
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 Deno.test("Replays.parse() takes a record with numbers that no run writes for lost", () => {
-  const uses = { floor: 1, newest: 2, ahead: null, offset: 0, packets: [] };
+  const uses = { floor: 1, newest: 2, latest: -1, ahead: [], offset: 0, packets: [] };
   const past = (fields: string) =>
     Replays.parse(
       `{"isWhole":true,"keys":[["k",${JSON.stringify(uses).replace(/}$/, `,${fields}}`)}]]}`,
@@ -276,8 +416,13 @@ Deno.test("Replays.parse() takes a record with numbers that no run writes for lo
         '"floor":0.5',
         '"newest":1e300',
         '"offset":"1"',
-        '"ahead":[1,1e999]',
-        '"ahead":[null,2]',
+        '"latest":null',
+        '"ahead":null',
+        '"ahead":[[1,1e999,null]]',
+        '"ahead":[[null,2,null]]',
+        '"ahead":[[3,2,null]]',
+        '"ahead":[[1,2,3]]',
+        '"ahead":[[1,2]]',
       ],
       ...[
         '"ahead":{}',
@@ -294,7 +439,15 @@ Deno.test("Replays.parse() keeps no more than a run would, however much a record
   const packets = Array.from({ length: 200_000 }, (_, index) => [`p${index}`, index]);
   const keys = Array.from({ length: 20_000 }, (_, index) => [
     `k${index}`,
-    { floor: -1, newest: 5, ahead: null, offset: 0, packets: index === 19_999 ? packets : [], more: "x" },
+    {
+      ...{ floor: -1, newest: 5, latest: -1, offset: 0, more: "x" },
+      ahead: index === 19_999
+        ? packets.slice(0, 2_000).map((
+          [id, time],
+        ) => [300_000 + 2 * Number(time), 300_000 + 2 * Number(time), id])
+        : [],
+      packets: index === 19_999 ? packets : [],
+    },
   ]);
   for (const isWhole of [true, false]) {
     const replays = Replays.parse(JSON.stringify({ isWhole, keys }), 100);
@@ -302,7 +455,8 @@ Deno.test("Replays.parse() keeps no more than a run would, however much a record
     const kept = JSON.parse(replays.format(true)).keys;
     const [key, last] = kept.at(-1);
     assert.equal(key, "k19999");
-    assert.deepEqual(Object.keys(last), ["floor", "newest", "ahead", "offset", "packets"]);
+    assert.deepEqual(Object.keys(last).sort(), ["ahead", "floor", "latest", "newest", "offset", "packets"]);
+    assert.ok(last.ahead.length <= 256 && last.ahead[0][0] === 300_000 && last.ahead.at(-1)[1] === 303_998);
     assert.ok(last.packets.length <= 64);
     assert.ok(last.floor >= 199_900, "what it forgot counts as used");
   }

@@ -3,6 +3,7 @@ import { use } from "../lib/use.ts";
 import { IS_LITTLE_ENDIAN, openNetlink, sendToKernel, setIntOption, SOL_NETLINK } from "./descriptors.ts";
 import type { Libc } from "./libc.ts";
 import { type Message, messagesIn, NLMSG, viewOf } from "./netlink_messages.ts";
+import { Sequences } from "./netlink_sequences.ts";
 import { SysError } from "./sys_error.ts";
 
 const NLM_F_MULTI = 2;
@@ -26,6 +27,8 @@ export class Asker {
   readonly #fd: number;
   readonly #name: string;
   readonly #buffer = new Uint8Array(ANSWER_LENGTH);
+  readonly #sequences = new Sequences();
+  /** Of the latest request. */
   #sequence = 0;
 
   /** @param name what is asked for @param resources closes it @throws {SysError} */
@@ -45,7 +48,8 @@ export class Asker {
    * @throws {InterruptedDump}
    */
   ask<T>(request: Uint8Array<ArrayBuffer>, parse: (message: Message) => T | null): T[] {
-    viewOf(request).setUint32(SEQUENCE, ++this.#sequence, IS_LITTLE_ENDIAN);
+    this.#sequence = this.#sequences.take(1);
+    viewOf(request).setUint32(SEQUENCE, this.#sequence, IS_LITTLE_ENDIAN);
     sendToKernel(this.#libc, `ask for ${this.#name}`, this.#fd, request);
     const found: T[] = [];
     let [isDone, isInterrupted] = [false, false];

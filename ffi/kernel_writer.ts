@@ -19,6 +19,7 @@ import { type Answer, readAnswers } from "./netlink_answers.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
 import { joined } from "./netlink_encoding.ts";
 import { linkRequest } from "./netlink_requests.ts";
+import { Sequences } from "./netlink_sequences.ts";
 import { encodeBatch } from "./nft_batch.ts";
 import { addressChange, linkChange, localRouteChange, newLink, routeChange } from "./object_requests.ts";
 import { SysError } from "./sys_error.ts";
@@ -34,7 +35,6 @@ const ROOM = 1024 * 1024;
 /** Bytes that the kernel adds to each batch when it counts. */
 const OVERHEAD = 4096;
 const ANSWER_LENGTH = 64 * 1024;
-const SEQUENCES = 2 ** 32;
 /** Changes that are sent together, so that the answers to all of them have room. */
 const MOST_CHANGES = 64;
 /** Answers that are read together, and the bytes of the longest: an errno and what the kernel says of it. */
@@ -65,12 +65,13 @@ export class NetlinkWriter implements KernelWriter {
   /** Of the latest answer. */
   readonly #buffer = new Uint8Array(ANSWER_LENGTH);
   readonly #answers = new DatagramBatch(MOST_ANSWERS, LONGEST_ANSWER);
-  #sequence = 1;
+  readonly #sequences: Sequences;
   /** Bytes that a batch may have. */
   #longestBatch = 0;
 
-  /** @throws {IpipouError} when the C library cannot be loaded */
-  constructor() {
+  /** @param sequences numbers its requests @throws {IpipouError} when the C library cannot be loaded */
+  constructor(sequences = new Sequences()) {
+    this.#sequences = sequences;
     this.#libc = this.#resources.use(new Libc());
     for (const protocol of Object.values(NETLINK)) {
       try {
@@ -102,7 +103,7 @@ export class NetlinkWriter implements KernelWriter {
       const protocol = request.kind === "fou" ? NETLINK.generic : NETLINK.route;
       if (batch.length === MOST_CHANGES || batch.some((change) => change.protocol !== protocol)) send();
       try {
-        const sequence = this.#nextSequence();
+        const sequence = this.#sequences.take(1);
         const message = this.#encode(request, sequence, indexOf);
         batch.push({ at, protocol, sequence, message });
       } catch (error) {
@@ -115,10 +116,8 @@ export class NetlinkWriter implements KernelWriter {
   }
 
   transact(requests: readonly ElementsRequest[]): TransactionRefusal[] {
-    const first = this.#sequence;
-    const batch = encodeBatch(requests, first);
-    const last = first + batch.requests.size;
-    this.#sequence = last + 2;
+    const batch = encodeBatch(requests, this.#sequences);
+    const { first, last } = batch;
     this.#makeRoom(batch.bytes.length);
     const answers = this.#ask(NETLINK.netfilter, batch.bytes, readAnswers);
     const refused = answers.filter(({ sequence, errno }) =>
@@ -251,10 +250,6 @@ export class NetlinkWriter implements KernelWriter {
 
   #describe({ errno, message }: Answer): string {
     return message ?? this.#libc.describe(errno);
-  }
-
-  #nextSequence(): number {
-    return this.#sequence = (this.#sequence + 1) % SEQUENCES;
   }
 
   #noAnswer(): Error {

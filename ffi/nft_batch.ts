@@ -3,6 +3,7 @@ import { ACCEPT, type Element, type ElementsRequest, type KeyPart } from "../lib
 import { AF_INET } from "./descriptors.ts";
 import { NetlinkEncoder, NLM_F } from "./netlink_encoding.ts";
 import { ATTRIBUTE_HEADER } from "./netlink_messages.ts";
+import type { Sequences } from "./netlink_sequences.ts";
 import {
   ELEMENT,
   ELEMENT_LIST,
@@ -25,20 +26,22 @@ const LONGEST_ELEMENT = 128;
 /** One transaction, as nfnetlink takes it. */
 interface Batch {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** First and last sequence number that an answer may have. */
+  readonly first: number;
+  readonly last: number;
   /** Index of the request that each sequence number is for, in order; the last one is acknowledged. */
   readonly requests: ReadonlyMap<number, number>;
 }
 
 /**
  * Encodes a transaction that takes effect as a whole or not at all.
- *
- * @param first the first sequence number; as many follow as there are messages
  */
-export function encodeBatch(requests: readonly ElementsRequest[], first: number): Batch {
+export function encodeBatch(requests: readonly ElementsRequest[], sequences: Sequences): Batch {
   const encoder = new NetlinkEncoder();
   const parts = requests.flatMap((request, index) =>
     partsOf(request.elements).map((elements) => ({ index, request: { ...request, elements } }))
   );
+  const first = sequences.take(parts.length + 2);
   const edge = (type: number, sequence: number) =>
     encoder.message({ type, flags: NLM_F.request, sequence }, [0, 0, 0, NFNL_SUBSYS_NFTABLES]);
   edge(NFNL_MSG_BATCH.begin, first);
@@ -48,7 +51,7 @@ export function encodeBatch(requests: readonly ElementsRequest[], first: number)
   }
   edge(NFNL_MSG_BATCH.end, first + 1 + parts.length);
   return {
-    bytes: encoder.bytes,
+    ...{ bytes: encoder.bytes, first, last: first + parts.length },
     requests: new Map(parts.map(({ index }, at) => [first + 1 + at, index])),
   };
 }

@@ -1,5 +1,6 @@
 import { NetlinkReader } from "../../ffi/kernel_reader.ts";
 import { NetlinkWriter } from "../../ffi/kernel_writer.ts";
+import { Sequences } from "../../ffi/netlink_sequences.ts";
 import { Executor } from "../../lib/kernel/executor.ts";
 import { Runner } from "../../lib/kernel/runner.ts";
 import { Log } from "../../lib/log.ts";
@@ -7,10 +8,10 @@ import { USUAL_SURROUNDINGS } from "../unit/kernel/fake_programs.ts";
 import { enter } from "./link.ts";
 import type { RealHost } from "./real_host.ts";
 
-/** A writer to the kernel of a host. */
-export function openWriter({ name }: RealHost): NetlinkWriter {
+/** A writer to the kernel of a host. @param sequences numbers its requests */
+export function openWriter({ name }: RealHost, sequences = new Sequences()): NetlinkWriter {
   using _ = enter(name);
-  return new NetlinkWriter();
+  return new NetlinkWriter(sequences);
 }
 
 /** A reader that asks the kernel of a host. */

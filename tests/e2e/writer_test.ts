@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ACCEPT, type Element, type ElementsRequest, type ObjectRequest } from "../../lib/requests.ts";
+import { Sequences } from "../../ffi/netlink_sequences.ts";
 import { command, type Step, stepOf } from "../../lib/kernel/step.ts";
 import { OUTSIDE } from "../unit/kernel/plan_scene.ts";
 import { listed, listingOf, RealHost } from "./real_host.ts";
@@ -165,6 +166,24 @@ const REFUSED: [Step, RegExp][] = [
     /: Cannot assign requested address$/,
   ],
 ];
+
+Deno.test("what is asked for is done and answered, also where the numbers of requests begin again", async () => {
+  await using host = await RealHost.create();
+  await newTable(host);
+  for (let before = 0; before < 8; before++) {
+    using writer = openWriter(host, new Sequences(2 ** 32 - before));
+    const set = (last: number): ElementsRequest => ({
+      ...{ kind: "elements", verb: "add", table: TABLE, set: "addresses" },
+      elements: [{ key: [`192.0.2.${last}`], ...none }],
+    });
+    assert.deepEqual(writer.transact([set(2 * before), set(2 * before + 1)]), [], `${before}`);
+    const absent: ElementsRequest = { ...set(200), verb: "delete" };
+    assert.deepEqual(writer.transact([set(201), absent]).map(({ index }) => index), [1], `${before}`);
+  }
+  const ruleset = await rulesetOf(host);
+  for (let last = 0; last < 16; last++) assert.match(ruleset!, RegExp(`\\b192\\.0\\.2\\.${last}\\b`));
+  assert.doesNotMatch(ruleset!, /192\.0\.2\.201/);
+});
 
 Deno.test("what the kernel refuses is told with the line that was refused, and others of the transaction take no effect", async () => {
   await using host = await RealHost.create();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Attributes } from "../../../ffi/attributes.ts";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
+import { Sequences } from "../../../ffi/netlink_sequences.ts";
 import { encodeBatch } from "../../../ffi/nft_batch.ts";
 import { ACCEPT, type Element, type ElementsRequest } from "../../../lib/requests.ts";
 
@@ -32,7 +33,7 @@ function countIn({ body }: Message): number {
 }
 
 Deno.test("encodeBatch() puts as many elements into a message as an attribute holds, all in one transaction", () => {
-  const { bytes, requests } = encodeBatch([request(1), request(5_000), request(2)], 100);
+  const { bytes, requests } = encodeBatch([request(1), request(5_000), request(2)], new Sequences(100));
   const messages = messagesIn(bytes) as Message[];
   assert.ok(!messages.includes(null as never));
   assert.deepEqual([messages[0]!.type, messages.at(-1)!.type], [BEGIN, END]);

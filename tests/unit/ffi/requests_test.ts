@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Message, messagesIn } from "../../../ffi/netlink_messages.ts";
 import { fouChange } from "../../../ffi/fou_messages.ts";
+import { Sequences } from "../../../ffi/netlink_sequences.ts";
 import { encodeBatch } from "../../../ffi/nft_batch.ts";
 import {
   addressChange,
@@ -131,7 +132,7 @@ function indexOf(device: string): number {
 function encode(request: KernelRequest): Uint8Array<ArrayBuffer> {
   switch (request.kind) {
     case "elements":
-      return encodeBatch([request], 1).bytes;
+      return encodeBatch([request], new Sequences()).bytes;
     case "new link":
       return newLink(request, indexOf, 7);
     case "route":

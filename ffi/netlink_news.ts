@@ -81,10 +81,10 @@ export class NetlinkNews implements KernelNews {
    */
   changes(): KernelChange[] {
     this.#refuseIfClosed();
-    const changes = this.#drain(NAME, this.#route, parseRouteNews);
+    const changes = this.#drain(NAME, this.#route, "others", parseRouteNews);
     if (this.#nft === null) return changes;
     const { fd, table } = this.#nft;
-    const tableChanges = this.#drain(NFT_NAME, fd, (datagram) => {
+    const tableChanges = this.#drain(NFT_NAME, fd, "tables", (datagram) => {
       const { changes, touched } = parseTableNews(datagram, table, this.#touched);
       this.#touched = touched;
       return changes;
@@ -126,13 +126,18 @@ export class NetlinkNews implements KernelNews {
    * Reads until a socket is empty. Stopping earlier would lose changes: once its buffer was full, the kernel drops
    * datagrams, without another error, until everything was read.
    */
-  #drain(name: string, fd: number, parse: (datagram: Uint8Array) => readonly KernelChange[]): KernelChange[] {
+  #drain(
+    name: string,
+    fd: number,
+    of: "tables" | "others",
+    parse: (datagram: Uint8Array) => readonly KernelChange[],
+  ): KernelChange[] {
     const changes: KernelChange[] = [];
     while (true) {
       const datagrams = this.#receive(name, fd);
       if (datagrams.length === 0) return changes;
       for (const datagram of datagrams) {
-        if (datagram === "lost") changes.push({ kind: "unknown" });
+        if (datagram === "lost") changes.push({ kind: "unknown", of });
         else changes.push(...parse(datagram));
       }
     }

@@ -5,7 +5,7 @@ import { IS_LITTLE_ENDIAN } from "./descriptors.ts";
 import { type Message, messagesIn } from "./netlink_messages.ts";
 import { ADDRESS, IFA, IFF, IFLA, IFLA_INFO, IPTUN, LINK, ROUTE, RTA, RTM } from "./rtnetlink.ts";
 
-const UNKNOWN: KernelChange = { kind: "unknown" };
+const UNKNOWN: KernelChange = { kind: "unknown", of: "others" };
 
 /**
  * Reads a datagram of NETLINK_ROUTE.

@@ -11,7 +11,7 @@ import {
   NFTA_TABLE,
 } from "./nftables.ts";
 
-const UNKNOWN: KernelChange = { kind: "unknown" };
+const UNKNOWN: KernelChange = { kind: "unknown", of: "tables" };
 
 const { newTable, delTable, newChain, delChain, newRule, delRule } = NFT_MSG;
 /** The attribute with a chain's name in messages about chains and rules, new ones and deleted ones. */

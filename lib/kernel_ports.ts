@@ -42,7 +42,7 @@ export type KernelChange =
   /** One nftables transaction that touched the table that was asked for. Those that touched others are not told. */
   | TableChange
   /** Anything: there was more news than the kernel keeps for us, or some that cannot be read. */
-  | { readonly kind: "unknown" };
+  | { readonly kind: "unknown"; readonly of: "tables" | "others" };
 
 /** The kernel's news of changes in this network namespace since it was opened. There is none of FOU ports. */
 export interface KernelNews extends Disposable {

@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../packet.ts";
 import type { DeviceChange, KernelChange } from "../kernel_ports.ts";
+import { TABLE_ITSELF } from "./gate_watch.ts";
 import type { Transition } from "./plan.ts";
 import { type KernelState, routeKey } from "./state.ts";
 import type { Step } from "./step.ts";
@@ -10,19 +11,19 @@ export class ExpectedNews {
   readonly #keys: ReadonlySet<string>;
   /** The latest news of each such device that exists, by name. */
   readonly #devices = new Map<string, DeviceChange>();
-  /** nftables transactions of which there was no news yet. */
-  #transactions: number;
+  /** The chains that each nftables transaction changes, of those of which there was no news yet, in order. */
+  readonly #transactions: ReadonlySet<string>[];
 
   /** @param from the state that the plan begins with */
   constructor(from: KernelState, { close, ip, open }: Transition) {
     this.#keys = new Set(ip.flatMap((step) => keysOf(step, from)));
-    this.#transactions = [close, open].filter(({ length }) => length > 0).length;
+    this.#transactions = [close, open].filter(({ length }) => length > 0).map(chainsOf);
   }
 
   /** Notes a change. @returns whether it follows from our own */
   take(change: KernelChange): boolean {
     if (change.kind === "unknown" || change.kind === "rule") return false;
-    if (change.kind === "table") return --this.#transactions >= 0;
+    if (change.kind === "table") return this.#takeTransaction(new Set(change.chains));
     const isOurs = this.#keys.has(changeKey(change));
     if (isOurs && change.kind === "device") {
       if (change.isGone) this.#devices.delete(change.name);
@@ -31,10 +32,32 @@ export class ExpectedNews {
     return isOurs;
   }
 
+  /**
+   * Others' change of elements may pass for one of ours. Then ours does not, and all elements are looked at. Not so with
+   * rules, of which a look does not show what they say.
+   */
+  #takeTransaction(chains: ReadonlySet<string>): boolean {
+    const isOfElements = chains.size === 0;
+    const index = this.#transactions.findIndex((ours) =>
+      isOfElements ? ours.size === 0 : chains.isSubsetOf(ours)
+    );
+    this.#transactions.splice(0, index + 1);
+    return index >= 0;
+  }
+
   /** The latest news of each of our devices that does not show it as we left it. */
   differencesFrom(desired: KernelState): DeviceChange[] {
     return [...this.#devices.values()].filter((news) => !isAsWanted(news, desired));
   }
+}
+
+/** The chains that steps of nftables change, or make, or change rules of; TABLE_ITSELF for the table. */
+function chainsOf(steps: readonly Step[]): Set<string> {
+  return new Set(steps.flatMap(({ request, line }) => {
+    if (request !== null) return [];
+    const [, kind, chain] = /^\w+ (table|chain|rule) ip \S+(?: (\S+))?/.exec(line) ?? [];
+    return kind === undefined ? [] : [kind === "table" ? TABLE_ITSELF : chain!];
+  }));
 }
 
 /** Key of a change: its object, and whether that is gone. */

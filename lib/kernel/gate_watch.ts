@@ -11,7 +11,7 @@ const GRACE_MILLISECONDS = 1_000;
  * picture that it is part of.
  */
 export class GateWatch {
-  /** How many news there were of others that changed the gate's rules, and how many of them came before the latest look. */
+  /** How often others may have changed the gate's rules, and how often before the latest look. */
   #alarms = 0;
   #seen = 0;
   /** How many had come when the gate was last known to be as it should. */
@@ -36,7 +36,7 @@ export class GateWatch {
     return this.#isClosed;
   }
 
-  /** Whether others changed rules since these were last known to be right: a look does not show what each rule says. */
+  /** Whether others may have changed rules since these were last known to be right: a look does not show what each says. */
   get isSuspect(): boolean {
     return this.#seen > this.#cleared;
   }
@@ -66,6 +66,11 @@ export class GateWatch {
     this.#isBare = false;
     this.#alarms++;
     this.#awaySince ??= now;
+  }
+
+  /** News were lost: others may have changed the gate's rules. That it is gone would show at a look. */
+  handleLoss(): void {
+    this.#alarms++;
   }
 
   /** Whether this news does not matter, as there was nothing left to remove. */

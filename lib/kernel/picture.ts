@@ -271,6 +271,7 @@ export class Picture {
       if (change.kind === "table" && change.chains.some((name) => this.#chains.has(name))) {
         this.#gate.handleNews(change, now);
       }
+      if (change.kind === "unknown" && change.of === "tables") this.#gate.handleLoss();
       this.#isWayNew ||= isOfWay(change, this.#ground);
       this.#need = "all";
       this.#needsRepair ||= this.#isHindered || concerns(change, this.#ground);
@@ -332,7 +333,7 @@ function isWhole(gate: Gate | null): boolean {
 
 /** A gate whose rules are not to be relied on. */
 function spoilt(gate: Gate | null): Gate | null {
-  return gate === null ? null : { ...gate, fingerprint: "", rules: null, declarations: new Map() };
+  return gate === null ? null : { ...gate, fingerprint: "", rules: null };
 }
 
 function hasRoutes({ peers }: Settings): boolean {

@@ -38,7 +38,7 @@ export class FakeNews implements KernelNews {
   /** Loses all news that was not read yet, as when the buffer overflows. */
   overflow(): void {
     this.#changes = [];
-    this.#add({ kind: "unknown" });
+    for (const  of of["others", "tables"] as const) this.#add({ kind: "unknown", of });
   }
 
   /** Called when its process is killed. */

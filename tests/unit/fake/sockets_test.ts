@@ -121,7 +121,7 @@ Deno.test("FakeNews reports each change once, the transactions of one table, and
     { kind: "route", network: "10.0.0.1/32", protocol: 2, isGone: false },
   ]);
   process.news[0]!.overflow();
-  assert.deepEqual(news.changes(), [{ kind: "unknown" }]);
+  assert.deepEqual(news.changes(), [{ kind: "unknown", of: "others" }, { kind: "unknown", of: "tables" }]);
   const waiting = news.wait(stop.signal);
   stop.abort();
   await waiting;

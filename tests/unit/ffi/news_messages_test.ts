@@ -9,7 +9,8 @@ import type { KernelChange, TableChange } from "../../../lib/kernel_ports.ts";
 import * as samples from "./netlink_samples.ts";
 
 const { ALL_FLUSHED, DEVICE_GONE, OURS_CHANGED, OURS_IN_IP6, ROUTE_ADDED, TRANSACTION_END } = samples;
-const UNKNOWN: KernelChange = { kind: "unknown" };
+const UNKNOWN: KernelChange = { kind: "unknown", of: "others" };
+const UNKNOWN_OF_TABLES: KernelChange = { kind: "unknown", of: "tables" };
 /** News of a transaction that did not only remove, by the names of the chains that it touched; "" for the table itself. */
 const table = (...chains: readonly string[]): KernelChange => ({ kind: "table", chains, onlyRemoves: false });
 /** News of one that did. */
@@ -140,7 +141,7 @@ Deno.test("parseTableNews() reports what it cannot read as unknown, and then the
   const withoutAttributes = OURS_CHANGED.slice(0, 20);
   withoutAttributes[0] = 20;
   const news = tableNews(OURS, OURS_CHANGED.slice(0, 161), withoutAttributes, ROUTE_ADDED, TRANSACTION_END);
-  assert.deepEqual(news, [[UNKNOWN], [UNKNOWN], [UNKNOWN], [table()]]);
+  assert.deepEqual(news, [[UNKNOWN_OF_TABLES], [UNKNOWN_OF_TABLES], [UNKNOWN_OF_TABLES], [table()]]);
 });
 
 Deno.test("the parsers never throw, and parseRouteNews() reports something for each datagram", () => {

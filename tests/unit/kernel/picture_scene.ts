@@ -59,7 +59,7 @@ export const route = (protocol: number, network = "10.7.0.0/16", isGone = false)
   isGone,
 });
 export const TABLE: KernelChange = { kind: "table", chains: [], onlyRemoves: false };
-export const UNKNOWN: KernelChange = { kind: "unknown" };
+export const UNKNOWN: KernelChange = { kind: "unknown", of: "others" };
 
 const ALT = { altAddresses: new Map([["172.29.0.0", "eth0"]]), gate: null };
 /** Steps that make the first tunnel, with a private address and a route. */

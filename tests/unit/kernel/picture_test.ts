@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { command } from "../../../lib/kernel/step.ts";
+import type { KernelChange } from "../../../lib/kernel_ports.ts";
+import type { Gate } from "../../../lib/kernel/state.ts";
 import { Picture } from "../../../lib/kernel/picture.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 import {
@@ -70,6 +73,43 @@ Deno.test("Picture needs a look at everything after a change by others, even dur
   assert.equal(afterChange([device("a", { isGone: true })], planOf(1, REMOVE)).need, "all");
   assert.equal(afterChange([TABLE, TABLE], planOf(1)).need, "all", "one transaction more than ours");
   assert.equal(afterChange([TABLE, TABLE, TABLE], planOf(2)).need, "all");
+});
+
+Deno.test("Picture takes no change of the gate's rules for ours, while we change elements or other rules", () => {
+  const chains = ["fou", "gate"].map((kind) => `${kind}-${SETTINGS.name}`) as [string, string];
+  const news = (...chains: string[]) => ({ ...TABLE, chains });
+  const theirs = [news(chains[0]), news(""), news(chains[0], "another-chain")];
+  for (const change of theirs) {
+    for (const told of [[change, TABLE, TABLE], [TABLE, change, TABLE], [TABLE, TABLE, change], [change]]) {
+      const picture = afterChange([...OURS, ...told], planOf(2));
+      assert.deepEqual([picture.need, picture.gate.isAway], ["all", true], JSON.stringify(told));
+    }
+  }
+  const lines = (chain: string) => [`flush chain ip ipipou ${chain}`, `add rule ip ipipou ${chain} accept`];
+  const replaces = { ...planOf(1), close: ["add table ip ipipou", ...lines(chains[0])].map(command) };
+  const after = (...told: KernelChange[]) => {
+    const { need, gate } = afterChange([...OURS, ...told], replaces);
+    return [need, gate.isAway];
+  };
+  assert.deepEqual(after(news("", chains[0])), ["nothing", false]);
+  assert.deepEqual(after(news(chains[0])), ["nothing", false], "the table was there");
+  assert.deepEqual(after(news(chains[1]), news("", chains[0])), ["all", true]);
+  assert.deepEqual(after(news(chains[0]), news(chains[0])), ["all", true], "one of them is not ours");
+  assert.deepEqual(after(TABLE, news(chains[0])), ["all", false], "elements");
+});
+
+Deno.test("Picture does not rely on the gate's rules when news of tables were lost", () => {
+  const own = { ...FROM, gate: { fingerprint: "abc.1", remotes: new Map() } as unknown as Gate };
+  for (const [of, isMade] of [["tables", true], ["others", false]] as const) {
+    const picture = newPicture(own);
+    picture.beginChange(planOf(0));
+    picture.handleChange(own, false, NOW);
+    picture.handleNews([{ kind: "unknown", of }], NOW);
+    assert.equal(picture.gate.isAway, false, "a look shows that");
+    picture.beginLook(NOW);
+    picture.handleLook(sampleObserved({ own }), NOW);
+    assert.equal(picture.observed!.own.gate!.fingerprint === "", isMade, of);
+  }
 });
 
 Deno.test("Picture ignores routes that follow from addresses", () => {

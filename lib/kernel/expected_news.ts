@@ -7,15 +7,18 @@ import type { Step } from "./step.ts";
 
 /** The news that the kernel sends while the steps of a plan are taken. */
 export class ExpectedNews {
-  /** Keys of devices, addresses and routes: see `changeKey`. */
+  /** Keys of devices, addresses and routes: see `keyOf`. */
   readonly #keys: ReadonlySet<string>;
+  /** Names of devices by number. */
+  readonly #names: Map<number, string>;
   /** The latest news of each such device that exists, by name. */
   readonly #devices = new Map<string, DeviceChange>();
   /** The chains that each nftables transaction changes, of those of which there was no news yet, in order. */
   readonly #transactions: ReadonlySet<string>[];
 
-  /** @param from the state that the plan begins with */
-  constructor(from: KernelState, { close, ip, open }: Transition) {
+  /** @param from the state that the plan begins with @param names of devices by number, as far as they are known */
+  constructor(from: KernelState, { close, ip, open }: Transition, names: ReadonlyMap<number, string>) {
+    this.#names = new Map(names);
     this.#keys = new Set(ip.flatMap((step) => keysOf(step, from)));
     this.#transactions = [close, open].filter(({ length }) => length > 0).map(chainsOf);
   }
@@ -24,12 +27,26 @@ export class ExpectedNews {
   take(change: KernelChange): boolean {
     if (change.kind === "unknown" || change.kind === "rule") return false;
     if (change.kind === "table") return this.#takeTransaction(new Set(change.chains));
-    const isOurs = this.#keys.has(changeKey(change));
+    if (change.kind === "device") this.#names.set(change.index, change.name);
+    const isOurs = this.#keys.has(this.#keyOf(change));
     if (isOurs && change.kind === "device") {
       if (change.isGone) this.#devices.delete(change.name);
       else this.#devices.set(change.name, change);
     }
     return isOurs;
+  }
+
+  /** Key of a change: its object, and whether that is gone. All tunnels of a hub may have one address. */
+  #keyOf(change: Exclude<KernelChange, { kind: "rule" | "table" | "unknown" }>): string {
+    const prefix = change.isGone ? "gone " : "";
+    switch (change.kind) {
+      case "device":
+        return `${prefix}device ${change.name}`;
+      case "address":
+        return `${prefix}address ${this.#names.get(change.index)} ${change.ip}`;
+      case "route":
+        return `${prefix}route ${routeKey(change.network)}`;
+    }
   }
 
   /**
@@ -60,19 +77,6 @@ function chainsOf(steps: readonly Step[]): Set<string> {
   }));
 }
 
-/** Key of a change: its object, and whether that is gone. */
-function changeKey(change: Exclude<KernelChange, { kind: "rule" | "table" | "unknown" }>): string {
-  const prefix = change.isGone ? "gone " : "";
-  switch (change.kind) {
-    case "device":
-      return `${prefix}device ${change.name}`;
-    case "address":
-      return `${prefix}address ${change.ip}`;
-    case "route":
-      return `${prefix}route ${routeKey(change.network)}`;
-  }
-}
-
 function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }: KernelState): boolean {
   const tunnel = tunnels.get(name);
   if (tunnel === undefined) return true;
@@ -81,14 +85,14 @@ function isAsWanted({ name, isUp, alias, mtu, outer }: DeviceChange, { tunnels }
     outer === `${formatEndpoint(local)} ${formatEndpoint(remote)} ${header}`;
 }
 
-/** Keys of what a step changes; `changeKey` makes the same of the news. */
+/** Keys of what a step changes; `#keyOf` makes the same of the news. */
 function keysOf({ request, line }: Step, from: KernelState): string[] {
   switch (request?.kind) {
     case "link":
     case "new link":
       return [`device ${request.device}`];
     case "address":
-      return [`${request.verb === "delete" ? "gone " : ""}address ${request.ip}`];
+      return [`${request.verb === "delete" ? "gone " : ""}address ${request.device} ${request.ip}`];
     case "route":
       return [`${request.verb === "delete" ? "gone " : ""}route ${request.network}`];
     case "local route":
@@ -104,5 +108,9 @@ function keysOf({ request, line }: Step, from: KernelState): string[] {
 function doomedKeys(line: string, from: KernelState): string[] {
   const name = /^link set dev (\S+) group /.exec(line)?.[1];
   if (name === undefined) return [];
-  return [`device ${name}`, `gone device ${name}`, `gone address ${from.tunnels.get(name)?.inner?.ip}`];
+  return [
+    `device ${name}`,
+    `gone device ${name}`,
+    `gone address ${name} ${from.tunnels.get(name)?.inner?.ip}`,
+  ];
 }

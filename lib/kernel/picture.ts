@@ -52,8 +52,8 @@ export class Picture {
   #made: Pick<KernelState, "listeners" | "altAddresses"> = EMPTY_STATE;
   #need: Need = "all";
   #expected: ExpectedNews | null = null;
-  /** Numbers of our devices: the news of a renamed device has only its new name. */
-  readonly #indexes = new Set<number>();
+  /** Names of our devices by number: the news of a renamed device has only its new name. */
+  readonly #devices = new Map<number, string>();
   /** The ways to the far ends of our tunnels. */
   #ways = NO_WAYS;
   /** Where they begin. */
@@ -84,7 +84,7 @@ export class Picture {
     const { listeners, altAddresses } = this.#written ?? EMPTY_STATE;
     const keys = [this.#made, { listeners, altAddresses }]
       .flatMap((state) => [...state.listeners.keys(), ...state.altAddresses.keys()]);
-    return { ...this.#identity, made: new Set(keys), indexes: new Set(this.#indexes) };
+    return { ...this.#identity, made: new Set(keys), indexes: new Set(this.#devices.keys()) };
   }
 
   get hasRoutes(): boolean {
@@ -188,8 +188,8 @@ export class Picture {
     this.#gate.handleLook(!isMissing ? "all" : own.gate === null ? "nothing" : "part", now);
     this.#observed = { ...found, own: this.#gate.isSuspect ? { ...own, gate: spoilt(own.gate) } : own };
     this.#ways = NO_WAYS;
-    this.#indexes.clear();
-    for (const index of found.ownIndexes) this.#indexes.add(index);
+    this.#devices.clear();
+    for (const index of found.ownIndexes) this.#devices.set(index, found.links.get(index)!.name);
   }
 
   /** A look or a change failed: nothing is known any more. */
@@ -201,7 +201,9 @@ export class Picture {
 
   /** We are about to change the kernel. */
   beginChange(plan: Transition): void {
-    this.#expected = new ExpectedNews(this.#observed!.own, plan);
+    const { own, links } = this.#observed!;
+    const names = new Map([...links].map(([index, { name }]) => [index, name]));
+    this.#expected = new ExpectedNews(own, plan, new Map([...names, ...this.#devices]));
   }
 
   /** Of the change that runs, all of `ip` succeeded. */
@@ -264,7 +266,7 @@ export class Picture {
       ) continue;
       if (change.kind === "table" && this.#gate.isVoid(change)) continue;
       if (this.#expected?.take(change)) {
-        if (change.kind === "device") this.#indexes.add(change.index);
+        if (change.kind === "device") this.#devices.set(change.index, change.name);
         if (change.kind === "table") this.#gate.handleOurs();
         continue;
       }
@@ -306,7 +308,7 @@ export class Picture {
       outside: this.#outside,
       written: this.#written ?? EMPTY_STATE,
       observed: this.#observed,
-      indexes: this.#indexes,
+      indexes: new Set(this.#devices.keys()),
       ways: this.#ways,
     };
   }

@@ -75,11 +75,16 @@ export function planOf(transactions: number, ip: readonly Step[] = MAKE): Transi
   return { confirm: [], withdraw: [], close: close!, ip, open: open! };
 }
 
+/** The devices that there are. */
+const LINKS = new Map(
+  (["b", "eth0"] as const).map((name) => [INDEX[name], { name, mtu: 1500, isUp: true }]),
+);
+
 /** A picture of a kernel in which one tunnel was found. */
 export function newPicture(own: KernelState = FROM, now = NOW): Picture {
   const picture = new Picture(SETTINGS);
   picture.beginLook(now);
-  picture.handleLook(sampleObserved({ own, ownIndexes: new Set([INDEX.b]) }), NOW);
+  picture.handleLook(sampleObserved({ own, ownIndexes: new Set([INDEX.b]), links: LINKS }), NOW);
   return picture;
 }
 
@@ -92,4 +97,7 @@ export function afterChange(changes: readonly KernelChange[], plan: Transition):
   return picture;
 }
 
-export const OURS = [device("a"), address("172.28.0.0"), address("172.29.0.0"), route(2), route(201)];
+export const OURS = [
+  ...[device("a"), address("172.28.0.0", INDEX.a), address("172.29.0.0", INDEX.eth0)],
+  ...[route(2), route(201)],
+];

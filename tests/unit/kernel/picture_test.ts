@@ -35,7 +35,7 @@ Deno.test("Picture needs a look at everything before the first change and after 
 });
 
 Deno.test("Picture keeps what it knows during our own change, whatever news the kernel sends of it", () => {
-  for (const told of [OURS, [], OURS.slice(1), [...OURS, TABLE]]) {
+  for (const told of [OURS, [], OURS.slice(0, 2), [...OURS, TABLE]]) {
     const picture = afterChange(told, planOf(1));
     assert.deepEqual([picture.need, picture.repairDue], ["nothing", null]);
     assert.equal(picture.observed!.own, TO);
@@ -45,6 +45,9 @@ Deno.test("Picture keeps what it knows during our own change, whatever news the 
     address("172.29.0.0", INDEX.eth0, true),
   ];
   assert.equal(afterChange(gone, planOf(0, REMOVE)).need, "nothing", "what we remove");
+  // All tunnels of a hub may have one address.
+  const others = address("172.28.0.2", INDEX.other, true);
+  assert.equal(afterChange([...gone, others], planOf(0, REMOVE)).need, "all", "the same of another device");
   const unrouted = (isGone: boolean) =>
     afterChange([route(201, "10.7.0.0/16", isGone)], planOf(0, UNROUTE)).need;
   assert.deepEqual([unrouted(true), unrouted(false)], ["nothing", "all"]);

@@ -1,7 +1,7 @@
 import { parseOuterHeader } from "../outer_header.ts";
 import { placeKey } from "../packet.ts";
 import type { OuterRequest } from "../requests.ts";
-import { pairKey, parkedAddresses, type Tunnel } from "./state.ts";
+import { asideAddresses, pairKey, type Tunnel } from "./state.ts";
 import { type Step, stepOf } from "./step.ts";
 
 /** A tunnel as found and as wanted. */
@@ -59,19 +59,21 @@ function moveTunnel(found: Tunnel, tunnel: Tunnel): Step {
 }
 
 function changeTunnel(found: Tunnel, { name, mtu, alias }: Tunnel, outer: OuterRequest | null): Step {
+  // With another mark, the kernel derives the MTU anew, unless it is given.
+  const isDerived = outer !== null && outer.fwmark !== found.fwmark;
   return stepOf({
     kind: "link",
     device: name,
-    mtu: found.mtu === mtu ? null : mtu,
+    mtu: found.mtu === mtu && !isDerived ? null : mtu,
     alias: found.alias === alias ? null : alias,
     outer,
     isUp: null,
   });
 }
 
-/** The tunnel with a pair of outer addresses that no other tunnel can have. */
+/** The tunnel with a pair of outer addresses that no other tunnel can have, not even a parked one. */
 function stepAside(tunnel: Tunnel): Tunnel {
-  const { local, remote } = parkedAddresses(tunnel.inner!.peerIp);
+  const { local, remote } = asideAddresses(tunnel.inner!.peerIp);
   return {
     ...tunnel,
     local: { ...tunnel.local, ip: local },

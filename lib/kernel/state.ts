@@ -236,6 +236,12 @@ export function parkedAddresses(peerIp: string): { readonly local: string; reado
   return { local: formatIpv4(0x7f00_0000 + (address >>> 8)), remote: formatIpv4(0x0100 + (address & 0xff)) };
 }
 
+/** Outer addresses for a moment, while another tunnel still has those that are wanted. A tunnel with them is parked, too. */
+export function asideAddresses(peerIp: string): { readonly local: string; readonly remote: string } {
+  const { local, remote } = parkedAddresses(peerIp);
+  return { local, remote: remote.replace(/^0\.0\.1\./, "0.0.2.") };
+}
+
 /** Whether a tunnel is parked; see `parkedAddresses`. */
 export function isParked({ remote }: Tunnel): boolean {
   return remote.ip.startsWith("0.");

@@ -1,5 +1,6 @@
 import { outerHeader } from "../../../lib/outer_header.ts";
 import type { Changes } from "./changes.ts";
+import { OVERHEAD } from "../../../lib/kernel/mtu.ts";
 import { Refused } from "./refused.ts";
 
 /** An IPv4 address of a device. */
@@ -129,13 +130,16 @@ export class Links {
     if (outer !== undefined) this.#checkPair(device, outer);
     if (name !== undefined) this.#checkName(name);
     const wasUp = device.up;
+    // With another mark, the kernel derives the MTU anew, unless it is given.
+    const isDerived = outer !== undefined && outer.fwmark !== device.outer?.fwmark;
+    const wanted = mtu ?? (isDerived ? (this.byIndex(device.link ?? 0)?.mtu ?? 1500) - OVERHEAD : device.mtu);
     if (outer !== undefined) device.outer = outer;
     if (alias !== undefined) device.alias = alias;
     if (group !== undefined) device.group = group;
     if (name !== undefined) this.#rename(device, name);
     // The kernel sends no notifications about changes of a device that is down.
-    const isOfMtu = mtu !== undefined && mtu !== device.mtu;
-    if (isOfMtu) device.mtu = mtu;
+    const isOfMtu = wanted !== device.mtu;
+    device.mtu = wanted;
     if (isOfMtu || wasUp && (outer ?? alias ?? group) !== undefined) this.#tell(device);
     if (up !== undefined && up !== wasUp) this.#switch(device, up);
   }

@@ -30,7 +30,7 @@ Deno.test("planTransition() parks one of two peers that swap places, and lets ne
   const place = (device: string, remote: string, local: string) =>
     `link set dev ${device} type ipip remote ${remote} local ${local} ttl 64 tos 0x00 pmtudisc fwmark 0 encap fou encap-sport 10000`;
   assert.deepEqual(ip.map((line) => line.replace(/ encap-dport.*/, "")), [
-    place("p0", "0.0.1.1", "127.172.28.0"),
+    place("p0", "0.0.2.1", "127.172.28.0"),
     place("p1", "198.51.100.1", "192.0.2.1"),
     place("p0", "198.51.100.2", "192.0.2.1"),
   ]);

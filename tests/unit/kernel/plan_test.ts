@@ -7,7 +7,17 @@ import { EMPTY_STATE } from "../../../lib/kernel/state.ts";
 import type { Settings } from "../../../lib/settings/settings.ts";
 import { asLines } from "../fake/lines.ts";
 import { samplePeer, sampleSettings } from "../samples.ts";
-import { acceptedRemotes, admission, newKernel, NOW, OUTSIDE, plan, planRemoval } from "./plan_scene.ts";
+import {
+  acceptedRemotes,
+  admission,
+  HUB,
+  newKernel,
+  NOW,
+  OUTSIDE,
+  PEERS,
+  plan,
+  planRemoval,
+} from "./plan_scene.ts";
 
 Deno.test("planTransition() makes a tunnel between two transactions", () => {
   const kernel = newKernel();
@@ -140,13 +150,13 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
     assert.deepEqual(plan(kernel, sampleSettings(fields), admissions).ip, []);
     return ip;
   };
-  const set = (mark: number, checksum: "encap-csum" | "noencap-csum") =>
-    "link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 ttl 64 tos 0x00 pmtudisc " +
+  const set = (mark: number, checksum: "encap-csum" | "noencap-csum", mtu = "") =>
+    `link set dev ipipou0${mtu} type ipip remote 198.51.100.2 local 192.0.2.1 ttl 64 tos 0x00 pmtudisc ` +
     `fwmark ${mark} encap fou encap-sport 10000 encap-dport 40001 ${checksum}`;
   assert.deepEqual(change({ encapCsum: false }), []);
-  assert.deepEqual(change({ fouMark: 0x66 }), [set(102, "noencap-csum")]);
-  assert.deepEqual(change({ fouMark: 7, encapCsum: true }), [set(7, "encap-csum")]);
-  assert.deepEqual(change({ fouMark: 0, encapCsum: false }), [set(0, "noencap-csum")]);
+  assert.deepEqual(change({ fouMark: 0x66 }), [set(102, "noencap-csum", " mtu 1472")]);
+  assert.deepEqual(change({ fouMark: 7, encapCsum: true }), [set(7, "encap-csum", " mtu 1472")]);
+  assert.deepEqual(change({ fouMark: 0, encapCsum: false }), [set(0, "noencap-csum", " mtu 1472")]);
   assert.deepEqual(change({ encapCsum: true }), [set(0, "encap-csum")]);
   assert.deepEqual(change({ encapCsum: null }), [set(0, "noencap-csum")]);
   assert.deepEqual(change({ encapCsum: true }), [set(0, "encap-csum")]);
@@ -161,6 +171,38 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
     "address delete 172.28.0.0 peer 172.28.0.9 dev ipipou0",
     "address add 172.28.0.8 peer 172.28.0.9 dev ipipou0",
   ]);
+});
+
+Deno.test("planTransition() keeps a tunnel's MTU when its mark changes", () => {
+  const kernel = newKernel();
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40_001)]]);
+  const peers = [samplePeer({ tunnel: { mtu: 1_300 } })];
+  for (const fouMark of [0, 0x66, 7, 0]) {
+    kernel.run(plan(kernel, sampleSettings({ peers, fouMark }), admissions));
+    assert.equal(kernel.devices.get("ipipou0")!.mtu, 1_300, `${fouMark}`);
+    assert.deepEqual(plan(kernel, sampleSettings({ peers, fouMark }), admissions).ip, []);
+  }
+});
+
+Deno.test("planTransition() lets peers exchange their inner addresses that are at no place, or wait for each other's", () => {
+  for (const place of [null, { ip: "198.51.100.1", port: 40_000 }]) {
+    const kernel = newKernel();
+    const admissions = new Map(
+      PEERS.map(({ name }, index) => [
+        name,
+        { remote: place && { ...place, port: place.port + index }, port: 10_000, expiresAt: null },
+      ]),
+    );
+    kernel.run(plan(kernel, HUB, admissions));
+    const peerIps = PEERS.map(({ tunnel }) => tunnel.peerIp);
+    const peers = PEERS.map((peer, index) => ({
+      ...peer,
+      tunnel: { ...peer.tunnel, peerIp: peerIps[(index + 1) % peerIps.length]! },
+      allowedIps: null,
+    }));
+    kernel.run(plan(kernel, { ...HUB, peers }, admissions));
+    assert.deepEqual(plan(kernel, { ...HUB, peers }, admissions).ip, []);
+  }
 });
 
 Deno.test("planTransition() follows routing rules that come and go, by one transaction and a device", () => {

@@ -239,7 +239,8 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
   const info = device.linkinfo!.info_data!;
   const { remote = NO_ADDRESS, local = NO_ADDRESS, link, encap } = info;
   const { fwmark = 0, ttl = 0, tos = 0, pmtudisc = true } = info;
-  const [inner] = device.addr_info;
+  // Others may have given it more.
+  const inner = device.addr_info.find(({ prefixlen, address }) => prefixlen === 32 && address !== undefined);
   return {
     name: device.ifname,
     alias: device.ifalias ?? "",
@@ -250,7 +251,7 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
     mtu: device.mtu,
     fwmark,
     link: link ?? device.link ?? null,
-    inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address ?? inner.local },
+    inner: inner === undefined ? null : { ip: inner.local, peerIp: inner.address! },
     up: device.flags.includes("UP"),
     routes,
   };

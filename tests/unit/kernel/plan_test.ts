@@ -173,6 +173,22 @@ Deno.test("planTransition() changes only what differs of a tunnel that stands", 
   ]);
 });
 
+Deno.test("planTransition() puts a tunnel's address back, and leaves those of networks that others gave to its device", () => {
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40_001)]]);
+  for (const theirs of ["10.9.9.1/24", "10.9.9.1/32", "172.28.0.0/20"]) {
+    const kernel = newKernel();
+    kernel.run(plan(kernel, sampleSettings(), admissions));
+    kernel.ip("address delete 172.28.0.0 peer 172.28.0.1 dev ipipou0");
+    kernel.ip(`address add ${theirs} dev ipipou0`);
+    assert.deepEqual(plan(kernel, sampleSettings(), admissions).ip, [
+      "address add 172.28.0.0 peer 172.28.0.1 dev ipipou0",
+    ], theirs);
+    kernel.run(plan(kernel, sampleSettings(), admissions));
+    assert.deepEqual(plan(kernel, sampleSettings(), admissions).ip, []);
+    assert.equal(kernel.devices.get("ipipou0")!.addresses.length, 2);
+  }
+});
+
 Deno.test("planTransition() keeps a tunnel's MTU when its mark changes", () => {
   const kernel = newKernel();
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40_001)]]);

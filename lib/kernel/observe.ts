@@ -145,9 +145,10 @@ export function withListeners(
 function isOwnTunnel(device: IpDevice, identity: Identity): boolean {
   const { name, devices, ports, serverPorts, indexes } = identity;
   if (device.linkinfo?.info_kind !== "ipip") return false;
+  // Others may have made it plain IPIP.
+  if (device.ifalias !== undefined) return parseMark(device.ifalias)?.name === name;
   const encap = device.linkinfo.info_data?.encap;
   if (encap?.type !== "fou") return false;
-  if (device.ifalias !== undefined) return parseMark(device.ifalias)?.name === name;
   if (indexes?.has(device.ifindex)) return true;
   const isMoved = encap.sport >= FIRST_DYNAMIC_PORT && serverPorts?.has(encap.dport) === true;
   return devices.has(device.ifname) && (ports.has(encap.sport) || isMoved);
@@ -239,14 +240,16 @@ function toTunnel(device: IpDevice, routes: readonly string[]): Tunnel {
   const info = device.linkinfo!.info_data!;
   const { remote = NO_ADDRESS, local = NO_ADDRESS, link, encap } = info;
   const { fwmark = 0, ttl = 0, tos = 0, pmtudisc = true } = info;
+  // No tunnel is to be at port 0.
+  const { dport, sport, csum } = encap?.type === "fou" ? encap : { dport: 0, sport: 0, csum: false };
   // Others may have given it more.
   const inner = device.addr_info.find(({ prefixlen, address }) => prefixlen === 32 && address !== undefined);
   return {
     name: device.ifname,
     alias: device.ifalias ?? "",
-    remote: { ip: remote, port: encap!.dport },
-    local: { ip: local, port: encap!.sport },
-    checksum: encap!.csum,
+    remote: { ip: remote, port: dport },
+    local: { ip: local, port: sport },
+    checksum: csum,
     header: outerHeader(ttl, tos, pmtudisc),
     mtu: device.mtu,
     fwmark,

@@ -117,7 +117,9 @@ function setLink({ links }: IpTargets, words: Words): void {
 function readOuter(words: Words, found: ReadonlyMap<string, string>, before: Outer | null): Outer {
   if (found.get("type") !== "ipip") words.fail("unknown type");
   const port = (name: string) => Number(words.value(found, name));
-  const encap = found.has("encap")
+  const encap = found.get("encap") === "none"
+    ? null
+    : found.has("encap")
     ? { type: found.get("encap")!, sport: port("encap-sport"), dport: port("encap-dport") }
     : before?.encap ?? null;
   const csum = found.has("encap-csum") || !found.has("noencap-csum") && (before?.csum ?? false);

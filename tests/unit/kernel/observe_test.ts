@@ -173,7 +173,7 @@ Deno.test("sortOut() does not take over a device of our name with a foreign mark
   assert.equal(foreign.devices.get("p2"), "ipip");
 });
 
-Deno.test("sortOut() does not take over a device of our name without FOU, marked or not", () => {
+Deno.test("sortOut() takes over a device of our name without FOU only if it is marked as ours", () => {
   for (const alias of ["ipipou:p0", undefined]) {
     const listing = hubWith((device) => {
       const { ifalias: _, linkinfo, ...rest } = device;
@@ -183,8 +183,8 @@ Deno.test("sortOut() does not take over a device of our name without FOU, marked
       return { ...rest, linkinfo: gue, ...(alias === undefined ? {} : { ifalias: alias }) };
     });
     const { own, foreign } = sortOut(listing, HUB, NOW);
-    assert.equal(own.tunnels.has("p2"), false);
-    assert.ok(foreign.pairs.has("172.29.0.2 198.51.100.2"));
+    assert.equal(own.tunnels.has("p2"), alias !== undefined);
+    assert.equal(foreign.pairs.has("172.29.0.2 198.51.100.2"), alias === undefined);
   }
 });
 

@@ -189,6 +189,21 @@ Deno.test("planTransition() puts a tunnel's address back, and leaves those of ne
   }
 });
 
+Deno.test("planTransition() makes a tunnel of ours FOU again that others made plain, or another kind of it", () => {
+  const admissions = new Map([["ipipou0", admission("198.51.100.2", 40_001)]]);
+  for (const encap of ["encap none", "encap gue encap-sport 10000 encap-dport 40001"]) {
+    const kernel = newKernel();
+    kernel.run(plan(kernel, sampleSettings(), admissions));
+    const before = kernel.devices.get("ipipou0")!.outer;
+    kernel.ip(`link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 ${encap}`);
+    kernel.run(plan(kernel, sampleSettings(), admissions));
+    assert.deepEqual(kernel.devices.get("ipipou0")!.outer, before, encap);
+    kernel.ip(`link set dev ipipou0 type ipip remote 198.51.100.2 local 192.0.2.1 ${encap}`);
+    kernel.run(planRemoval(kernel, sampleSettings()));
+    assert.ok(!kernel.devices.has("ipipou0"));
+  }
+});
+
 Deno.test("planTransition() keeps a tunnel's MTU when its mark changes", () => {
   const kernel = newKernel();
   const admissions = new Map([["ipipou0", admission("198.51.100.2", 40_001)]]);

@@ -26,6 +26,7 @@ import { SysError } from "./sys_error.ts";
 
 /** What it is opened for, in words that follow "ask for". */
 const NAME = "changes of the kernel";
+const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 /** Answers come without the request that they are for, and with a message where the kernel has one. */
 const NETLINK_CAP_ACK = 10;
@@ -231,7 +232,10 @@ export class NetlinkWriter implements KernelWriter {
   #makeRoom(length: number): void {
     if (length + OVERHEAD <= this.#longestBatch) return;
     this.#longestBatch = length + OVERHEAD;
-    setIntOption(this.#libc, this.#socket(NETLINK.netfilter), SOL_SOCKET, SO_SNDBUFFORCE, this.#longestBatch);
+    const set = (option: number) =>
+      setIntOption(this.#libc, this.#socket(NETLINK.netfilter), SOL_SOCKET, option, this.#longestBatch);
+    // Without the privilege as much as the host allows everybody.
+    if (set(SO_SNDBUFFORCE) < 0) set(SO_SNDBUF);
   }
 
   /** @throws {SysError} */

@@ -9,7 +9,7 @@ import type { GoodHints } from "./hints.ts";
 import { assignLocals } from "./layout.ts";
 import { USUAL_MTU } from "./mtu.ts";
 import { type Foreign, isForeignListener, type Member, memberOf, type Outside } from "./member.ts";
-import { findRecursions } from "./recursion.ts";
+import { findInnerHosts, findRecursions } from "./recursion.ts";
 import {
   HIDING_DEVICE,
   isParked,
@@ -61,7 +61,7 @@ export function desiredState(
   const { peers, mode } = settings;
   const hindrances = findFaults(peers, admissions, foreign, keptOut.faults);
   const { unhindered: possible, faults } = goesByMainTable(outside)
-    ? withoutRecursions(hindrances, admissions, outside)
+    ? withoutRecursions(withoutInnerHosts(hindrances, admissions, own.tunnels, outside), admissions, outside)
     : hindrances;
   // While the outer device is gone nothing can be bound to it. What was stays, and waits for one of that name.
   const isLinkGone = outside.link !== null && !observed.hostAddresses.has(outside.link);
@@ -183,6 +183,31 @@ function withoutRecursions(
   });
   return {
     unhindered: unhindered.filter(({ name }) => !recursions.has(name)),
+    faults: new Map([...faults, ...more]),
+  };
+}
+
+/** Leaves out the peers whose inner address is where packets of tunnels go, or the other way round. */
+function withoutInnerHosts(
+  { unhindered, faults }: ReturnType<typeof findFaults>,
+  admissions: Wanted["admissions"],
+  standing: KernelState["tunnels"],
+  outside: Outside,
+): ReturnType<typeof findFaults> {
+  const found = findInnerHosts(unhindered, admissions, standing);
+  const more = [...found].map(([name, { owner, guest }]) => {
+    const { tunnel: { device, peerIp } } = owner;
+    const problem = owner.name === name
+      ? `Cannot make the tunnel device ${device}: its far address in the tunnel, ${peerIp} (--tunl-peer-ip), is where ` +
+        `${guest === name ? "this peer" : guest} is outside of it`
+      : `Cannot make the tunnel to ${peerIp}: that is the far address in the tunnel of ${owner.name} (--tunl-peer-ip)`;
+    const message =
+      `${problem}, so the tunnel's own packets would be routed into a tunnel; give another one, or a ` +
+      `device to send by: --fou-local ${outside.ip}@${outside.device}`;
+    return [name, new IpipouError(message, EXIT.ipLink)] as const;
+  });
+  return {
+    unhindered: unhindered.filter(({ name }) => !found.has(name)),
     faults: new Map([...faults, ...more]),
   };
 }

@@ -1,5 +1,6 @@
 import type { Admission } from "../admission.ts";
 import { formatNetwork, networkOf, parseIpv4, parseNetwork } from "../ipv4.ts";
+import type { Tunnel } from "./state.ts";
 import type { Peer } from "../settings/settings.ts";
 
 /** A network that is routed into a peer's tunnel. */
@@ -28,5 +29,35 @@ export function findRecursions(
     const keys = lengths.map((length) => formatNetwork(networkOf(address, length)));
     const found = keys.map((key) => routes.get(key)).find((route) => route !== undefined);
     return found === undefined ? [] : [[name, found] as const];
+  }));
+}
+
+/** A tunnel to whose far inner address another tunnel's packets go, or its own. */
+interface InnerHost {
+  /** The peer that has it. */
+  readonly owner: Peer;
+  /** A peer that is at this very address outside. */
+  readonly guest: string;
+}
+
+/**
+ * Finds the peers whose far address is the inner address of a tunnel, by the name of the one that is to have no tunnel:
+ * all that is sent there would go into the tunnel that has it. A tunnel that has it already stays, as the other peer may
+ * only pretend to be there.
+ *
+ * @param standing tunnels that there are, by device name
+ */
+export function findInnerHosts(
+  peers: readonly Peer[],
+  admissions: ReadonlyMap<string, Admission>,
+  standing: ReadonlyMap<string, Tunnel>,
+): Map<string, InnerHost> {
+  const guests = Map.groupBy(peers, ({ name }) => admissions.get(name)?.remote?.ip);
+  return new Map(peers.flatMap((owner) => {
+    const { name, tunnel: { device, peerIp } } = owner;
+    const names = guests.get(peerIp)?.map(({ name }) => name) ?? [];
+    const isThere = standing.get(device)?.inner?.peerIp === peerIp;
+    const out = names.length === 0 ? [] : !isThere || names.includes(name) ? [name] : names;
+    return out.map((each) => [each, { owner, guest: each === name ? names[0]! : each }] as const);
   }));
 }

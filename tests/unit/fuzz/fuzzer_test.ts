@@ -21,6 +21,7 @@ const NO_READERS = new Set([
   "lib/commands/hub.ts loadGoodPart",
   "lib/daemon/hosts.ts findHosts",
   "lib/kernel/renewal.ts findRenewal",
+  "lib/kernel/recursion.ts findInnerHosts",
   "lib/kernel/recursion.ts findRecursions",
   "lib/outer_header.ts parseOuterHeader",
   "lib/settings/words.ts findLong",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { EXIT } from "../../../lib/errors.ts";
 import { desiredState } from "../../../lib/kernel/desired.ts";
-import { type Observed, pairKey } from "../../../lib/kernel/state.ts";
+import type { Admission } from "../../../lib/admission.ts";
+import { EMPTY_STATE, type KernelState, type Observed, pairKey } from "../../../lib/kernel/state.ts";
 import { sampleObserved, samplePeer, sampleSettings } from "../samples.ts";
 import { desire, desireAll, HERE, HOME, HUB, listening, NOW, OUTSIDE, PEERS } from "./desired_scene.ts";
 
@@ -94,6 +95,37 @@ Deno.test("desiredState() keeps out peers whose own packets would be routed into
   assert.equal(
     desire(settings, { a: { ...HERE, remote: null }, b: { ...HERE, remote: null } }).tunnels.size,
     2,
+  );
+});
+
+Deno.test("desiredState() keeps out a peer whose inner address is where peers are outside, and who comes to be where one stands", () => {
+  const local = { ip: OUTSIDE.ip, device: null, ports: [10_000] as const };
+  const peers = HUB.peers.map((peer) =>
+    peer.name === "a" ? { ...peer, tunnel: { ...peer.tunnel, peerIp: HOME.ip } } : peer
+  );
+  const settings = { ...HUB, peers, local };
+  const wanted = (admissions: Readonly<Record<string, Admission>>, own: KernelState = EMPTY_STATE) =>
+    desiredState(
+      { settings, outside: { ...OUTSIDE, link: null }, admissions: new Map(Object.entries(admissions)) },
+      sampleObserved({ own, hostAddresses: new Map([["eth0", [OUTSIDE.ip]]]) }),
+      NOW,
+    );
+  const elsewhere = { ...HERE, remote: { ip: "203.0.113.2", port: 1 } };
+  const outOf = (...args: Parameters<typeof wanted>) => [...wanted(...args).faults.keys()];
+  assert.deepEqual(outOf({ a: elsewhere, b: elsewhere }), []);
+  assert.deepEqual(outOf({ a: HERE }), ["a"]);
+  assert.deepEqual(outOf({ a: HERE, b: { ...HERE, port: 1 } }), ["a"], "not its neighbour");
+  assert.deepEqual(outOf({ a: elsewhere, b: HERE }), ["a"], "which did not come first");
+  assert.deepEqual(outOf({ a: { ...HERE, remote: null }, b: HERE }), ["a"]);
+  const before = wanted({ a: elsewhere }).state;
+  assert.deepEqual(outOf({ a: elsewhere, b: HERE }, before), ["b"], "it may be no more than a forged source");
+  assert.match(
+    wanted({ a: elsewhere, b: HERE }).faults.get("a")!.message,
+    /^Cannot make the tunnel device a: its far address in the tunnel, 198\.51\.100\.2 \(--tunl-peer-ip\), is where b is outside of it, .*; give another one, or a device to send by: --fou-local 192\.0\.2\.1@eth0$/,
+  );
+  assert.deepEqual(
+    [...desireAll({ ...settings, local: { ...local, device: "eth0" } }, { a: HERE }).faults],
+    [],
   );
 });
 

@@ -48,6 +48,8 @@ export class Reception {
   readonly #hints: Hints;
   /** Rings when a peer has waited long enough for a place of another one, a lifetime may be over, or counters or hints are due. */
   readonly #alarm: Alarm;
+  /** The latest admission of each peer that is kept out. */
+  #hindered = new Map<string, Admitted>();
   readonly liveness: Liveness;
   readonly #firstData: FirstData;
   /** When the kernel followed the last change. */
@@ -94,6 +96,9 @@ export class Reception {
   /** The kernel follows the admissions. */
   handleApplied(): void {
     this.#applied = this.#moment;
+    const hindered = this.#hindered;
+    this.#hindered = new Map();
+    for (const outcome of hindered.values()) this.#complete(outcome, this.#applied);
     this.liveness.update();
     this.#firstData.update();
     this.#alarm.update();
@@ -197,7 +202,8 @@ export class Reception {
     const { peer, admission, datagram } = outcome;
     const current = setup().registrar.admissions.get(peer.name);
     if (current === undefined || !isSamePlace(current, admission)) return; // it has lost its place meanwhile
-    if (faults.has(peer.name)) return; // the log has been told why
+    // The log has been told why. What is in its way may go without another packet.
+    if (faults.has(peer.name)) return void this.#hindered.set(peer.name, outcome);
     peerLog.admitted(outcome, now);
     if (this.liveness.note(peer.name)) service.update();
     this.#firstData.note(peer);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ask, byName } from "./daemon/status_scene.ts";
 import { changesIn, runsDuring } from "./pair/commands.ts";
 import { hubOf, peersOf, World } from "./pair/world.ts";
 
@@ -65,6 +66,23 @@ Deno.test("A peer of which the kernel refuses something is kept out alone, named
   assert.equal(world.sendData(0), "p0", world.story);
   assert.ok(server.hasLogged(/p0: nothing is in its way any more/));
   assert.doesNotMatch(server.status!, /kept out/);
+});
+
+Deno.test("A peer that was kept out is told of as up once nothing is in its way, without another packet of its", async () => {
+  const world = new World();
+  const { server, clients } = world;
+  server.host.kernel.refuses = (line) =>
+    line.startsWith("link add name p0") ? "No buffer space available" : null;
+  await world.begin();
+  clients[0]!.kill();
+  assert.ok(!server.hasLogged(/p0: tunnel up to/));
+  server.host.kernel.refuses = () => null;
+  await world.pass(60);
+  assert.ok(server.hasLogged(/p0: nothing is in its way any more/));
+  assert.equal(server.lines.filter((line) => /p0: tunnel up to/.test(line)).length, 1, world.story);
+  const { tunnels } = await ask(world, server);
+  const { state, auth_age: auth } = byName(tunnels, "p0");
+  assert.deepEqual([state, typeof auth], ["authenticated, nothing received", "number"]);
 });
 
 Deno.test("A client whose device was moved to another network namespace says so, and goes on within 30 s once it is gone", async () => {

@@ -130,8 +130,9 @@ function peerTunnel(
   const place = placeOf(admission, now);
   // Most peers of a large hub may be away.
   const packets = kernel.tunnels.has(device) ? kernel.countsOf(device) : null;
-  const receivedAt = history.see(name, packets);
   const record = history.of(name);
+  // Nothing comes from a peer that is not let in.
+  const receivedAt = place === null ? record?.receivedAt ?? null : history.see(name, packets);
   const others = place === null ? [] : neighbours[place.ip]!.filter((other) => other !== peer);
   const facts = { silence: silent.has(name) ? now - (liveness.heardAt(name) ?? now) : null, packets, now };
   return {

@@ -169,7 +169,7 @@ function describeReceived(
 
 function describeCounts(bytes: number, rate: number | undefined, age: number | null): string {
   const speed = rate === undefined ? "" : `, ${showBytes(rate)}/s`;
-  return `${showBytes(bytes)}${speed}${age === null ? "" : `, last ${showDuration(age)} ago`}`;
+  return `${showBytes(bytes)}${speed}${age === null ? "" : `, noticed ${showDuration(age)} ago`}`;
 }
 
 function describeShare({ private: address, sharing, shares_with: names }: TunnelStatus): string | null {

@@ -234,3 +234,15 @@ Deno.test("A moment is told with the same time whenever somebody asks, and with 
   const [[, started]] = await moments() as [[string, number]];
   assert.ok(Math.abs(started - Number(first[0]![1]) - 3_600) <= 1);
 });
+
+Deno.test("Nothing is said to have come from a peer after it left", async () => {
+  const world = new World();
+  await world.begin();
+  const look = async () => byName((await ask(world, world.server)).tunnels, "p0");
+  await look();
+  world.sendData(0);
+  await world.clients[0]!.stop();
+  await world.pass(30);
+  const { state, received_age: age } = await look();
+  assert.deepEqual([state, age], ["parked", null]);
+});

@@ -13,7 +13,7 @@ office (ipipou1): client at 10.0.0.2:10001 by eth0, running for 2 h 5 min
   tunnel          ipipou1: 172.28.0.3 to 172.28.0.2, MTU 1472
   outside         10.0.0.2:10001 to 192.0.2.1:10001
   auth packet     sent 3 s ago, last reply 3 s ago
-  received        1.24 MiB, 3.42 KiB/s, last 1 s ago
+  received        1.24 MiB, 3.42 KiB/s, noticed 1 s ago
   sent            11.7 KiB, 0 B/s
 `,
   );

@@ -13,6 +13,7 @@ const CHUNK_BYTES = 64 * 1024;
 export const DISK: Files = {
   read: (path) =>
     attempt(() => {
+      refuseNamedPipe(path);
       const { bytes, mode } = use(Deno.openSync(path), readWhole);
       return { ok: true, text: decode(bytes), mode };
     }),
@@ -24,10 +25,18 @@ function attempt<T>(look: () => T): T | Unread {
   try {
     return look();
   } catch (error) {
-    const reason = reasonOf(error);
+    // The runtime's own check of permissions says so of a link to nothing, too.
+    const isLink = error instanceof Deno.errors.FilesystemLoop;
+    const reason = isLink ? "a symbolic link leads nowhere, or in a circle" : reasonOf(error);
     const cure = /^Too many open files/.test(reason) ? { cure: "raise the limit (ulimit -n)" } : {};
     return { ok: false, missing: error instanceof Deno.errors.NotFound, reason, ...cure };
   }
+}
+
+/** A named pipe has no end until somebody writes to it, and the process would wait. A shell's <(…) has its writer. */
+function refuseNamedPipe(path: string): void {
+  if (/^\/(dev|proc)\//.test(path) || !Deno.statSync(path).isFifo) return;
+  throw new RangeError("it is a named pipe");
 }
 
 function decode(bytes: Uint8Array): string {

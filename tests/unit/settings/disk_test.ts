@@ -74,6 +74,20 @@ Deno.test("DISK reads a pipe to its end, and of what has no end no more than a c
   }
 });
 
+Deno.test("DISK does not wait for somebody to write into a named pipe", () => {
+  withFolder((folder) => {
+    assert.ok(new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).outputSync().success);
+    Deno.symlinkSync("pipe", `${folder}/link`);
+    for (const name of ["pipe", "link"]) {
+      assert.deepEqual(DISK.read(`${folder}/${name}`), {
+        ok: false,
+        missing: false,
+        reason: "it is a named pipe",
+      });
+    }
+  });
+});
+
 Deno.test("DISK lists a folder's names, and distinguishes a missing folder from an unreadable one", () => {
   withFolder((folder) => {
     assert.deepEqual(DISK.list(folder), { ok: true, names: [] });

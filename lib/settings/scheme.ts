@@ -131,6 +131,7 @@ function loadSecret<T>(
   if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
   const file = readSecretFile(read, value.file, place);
   if (file.isPublic) warn(warnOfPublic(file.path));
+  if (/^\s|\s$|[\r\n]/.test(file.text)) warn(warnOfSpace(file.path));
   return { value: file.text, what: describeContent(file.path, place) };
 }
 
@@ -138,13 +139,15 @@ function loadSecret<T>(
  * Reads a secret file; its final line break is not part of the secret.
  *
  * @param place the option that names it
- * @throws {SettingsError} when it cannot be read, or is empty
+ * @throws {SettingsError} when it cannot be read, or is empty or blank
  */
 export function readSecretFile(read: ReadFile, path: string, place: string): TextFile {
   const file = readText(read, path, place);
   const text = file.text.replace(/\r?\n$/, "");
-  if (text !== "") return { ...file, text };
-  throw new SettingsError(`Cannot use ${describeContent(path, place)}: it is empty`);
+  if (/\S/.test(text)) return { ...file, text };
+  throw new SettingsError(
+    `Cannot use ${describeContent(path, place)}: it is ${text === "" ? "empty" : "blank"}`,
+  );
 }
 
 function describeContent(path: string, place: string): string {
@@ -159,6 +162,13 @@ function isSecretFile(value: unknown): value is SecretFile {
 export function warnOfPublic(path: string): string {
   const shown = showPath(path);
   return `${shown} holds secrets and every user of this host can read it: chmod o-r ${shown}`;
+}
+
+function warnOfSpace(path: string): string {
+  return `${
+    showPath(path)
+  } begins or ends with white space, or has several lines: all but its last line break is part ` +
+    "of the secret, and has to be the same on both sides";
 }
 
 function readToken(

@@ -157,6 +157,54 @@ const CASES: readonly {
       "/dir/key holds secrets and every user of this host can read it: chmod o-r /dir/key",
     ],
   },
+  {
+    name: "an empty line at the end of a secret, which is part of it",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s\n\n" },
+    mode: 0o600,
+    warnings: [
+      "/dir/secret begins or ends with white space, or has several lines: all but its last line break is part of the secret, and has to be the same on both sides",
+    ],
+  },
+  {
+    name: "a blank before a secret, which is part of it",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: " s\n" },
+    mode: 0o600,
+    warnings: [
+      "/dir/secret begins or ends with white space, or has several lines: all but its last line break is part of the secret, and has to be the same on both sides",
+    ],
+  },
+  {
+    name: "several lines in a secret, which is part of it",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s\nt\n" },
+    mode: 0o600,
+    warnings: [
+      "/dir/secret begins or ends with white space, or has several lines: all but its last line break is part of the secret, and has to be the same on both sides",
+    ],
+  },
+  {
+    name: "nothing about a secret with one line break at its end",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s s\n" },
+    mode: 0o600,
+    warnings: [],
+  },
+  {
+    name: "nothing about a secret with none",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s" },
+    mode: 0o600,
+    warnings: [],
+  },
+  {
+    name: "nothing about a secret with one of Windows",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s\r\n" },
+    mode: 0o600,
+    warnings: [],
+  },
 ];
 
 for (const { name, argv, files, mode, warnings } of CASES) {

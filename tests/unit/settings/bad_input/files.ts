@@ -58,6 +58,11 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
     k: GOOD_FILES["a.key"] ?? "",
     s: "",
   }, "Cannot use the content of {dir}/s (--auth-secret-file): it is empty"],
+  [[...OK_CLIENT, "--auth-key-file", "{dir}/k", "--auth-secret-file", "{dir}/s"], {
+    ...GOOD_FILES,
+    k: GOOD_FILES["a.key"] ?? "",
+    s: "\n \t\r\n\n",
+  }, "Cannot use the content of {dir}/s (--auth-secret-file): it is blank"],
   [
     "--config {dir}",
     {},

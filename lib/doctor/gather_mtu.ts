@@ -22,12 +22,18 @@ export async function gatherMtus(
 ): Promise<readonly MtuFacts[]> {
   const { settings, observed, outside, server } = sight;
   const tunnels = openTunnels(observed);
-  if (tunnels.length > 0) return await Promise.all(tunnels.map((tunnel) => probeTunnel(tunnel, pinger)));
+  const peerOf = ({ name }: Tunnel) => settings.peers.find(({ tunnel: { device } }) => device === name);
+  if (tunnels.length > 0) {
+    return await Promise.all(tunnels.map(async (tunnel) => {
+      const peer = settings.isOfMany ? peerOf(tunnel)?.name ?? null : null;
+      return { ...await probeTunnel(tunnel, pinger), peer };
+    }));
+  }
   if (settings.mode === "server" || server === null || "lack" in outside) return [];
   const path = findPathMtu(sight, outside, server, system);
   const way = { source: outside.ip, device: outside.link, mark: settings.fouMark };
   return [{
-    ...{ device: null, target: server, mtu: settings.peers[0]!.tunnel.mtu ?? path - OVERHEAD },
+    ...{ device: null, peer: null, target: server, mtu: settings.peers[0]!.tunnel.mtu ?? path - OVERHEAD },
     longest: await searchLongest(patient(way, server, pinger), path),
   }];
 }
@@ -38,7 +44,7 @@ export function openTunnels({ own: { tunnels } }: Observed): Tunnel[] {
   return [...tunnels.values()].filter(isOpen).slice(0, MOST_TUNNELS);
 }
 
-async function probeTunnel({ name, mtu, inner }: Tunnel, pinger: Pinger): Promise<MtuFacts> {
+async function probeTunnel({ name, mtu, inner }: Tunnel, pinger: Pinger): Promise<Omit<MtuFacts, "peer">> {
   const way = { source: inner!.ip, device: name, mark: 0 };
   const longest = await searchLongest(patient(way, inner!.peerIp, pinger), mtu);
   return { device: name, target: inner!.peerIp, mtu, longest };

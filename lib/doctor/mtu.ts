@@ -16,6 +16,8 @@ export interface Longest {
 export interface MtuFacts {
   /** The tunnel device; null: there is none, and the way to the server was probed. */
   readonly device: string | null;
+  /** The peer of a hub that it leads to; null: there is one peer. */
+  readonly peer: string | null;
   /** Who was pinged. */
   readonly target: string;
   /** The tunnel's MTU, or the one that it will have. */
@@ -29,7 +31,7 @@ export interface MtuFacts {
  *
  * @param isIn whether the far end is let in, so that only a firewall can drop all pings
  */
-export function judgeMtu({ device, target, mtu, longest }: MtuFacts, isIn: boolean): Finding {
+export function judgeMtu({ device, peer, target, mtu, longest }: MtuFacts, isIn: boolean): Finding {
   if (longest === null) {
     return unseen(
       "mtu",
@@ -52,8 +54,11 @@ export function judgeMtu({ device, target, mtu, longest }: MtuFacts, isIn: boole
     why: longest.isTold
       ? "who sends longer ones is told so, and sends them again"
       : "longer ones are lost, and nobody is told: ping works, and TCP hangs",
-    cure: `mtu = ${fits} in [tunl], on both sides; then reload them; where one forwards, TCP needs ` +
-      'mss-clamp = "auto" there, too',
+    cure: `${
+      peer === null
+        ? `mtu = ${fits} in [tunl], on both sides`
+        : `mtu = ${fits} as tunl.mtu of peer ${peer} here, and in [tunl] at its client`
+    }; then reload them; where one forwards, TCP needs mss-clamp = "auto" there, too`,
   };
 }
 

@@ -81,18 +81,27 @@ Deno.test("searchLongest() finds the longest packets in a few steps, and whether
 });
 
 Deno.test("judgeMtu() minds packets that are lost more than packets that are refused", () => {
-  const judge = (length: number, isTold: boolean, device: string | null = "ipipou1") =>
-    judgeMtu({ device, target: "172.28.0.2", mtu: 1_472, longest: { length, isTold } }, true);
+  const judge = (
+    length: number,
+    isTold: boolean,
+    device: string | null = "ipipou1",
+    peer: string | null = null,
+  ) => judgeMtu({ device, peer, target: "172.28.0.2", mtu: 1_472, longest: { length, isTold } }, true);
   assert.equal(judge(1_472, true).level, "ok");
   assert.equal(judge(1_372, false).level, "fault");
   assert.equal(judge(1_372, true).level, "warning");
   // A table that the file has already takes no dotted key of its name.
   assert.match(judge(1_372, true).cure!, /^mtu = 1372 in \[tunl\], on both sides; /);
+  // In a hub's own file it would be for all its peers.
+  assert.match(
+    judge(1_372, true, "office", "office").cure!,
+    /^mtu = 1372 as tunl\.mtu of peer office here, and in \[tunl\] at its client; /,
+  );
   assert.equal(judge(1_500, true, null).level, "ok");
   assert.match(judge(1_400, false, null).cure!, /^mtu = 1372 in /);
   assert.match(judge(1_372, true).cure!, /; then reload them; /);
   const unanswered = (device: string | null, isIn = true) =>
-    judgeMtu({ device, target: "172.28.0.2", mtu: 1_472, longest: null }, isIn);
+    judgeMtu({ device, peer: null, target: "172.28.0.2", mtu: 1_472, longest: null }, isIn);
   assert.deepEqual([unanswered(null).level, unanswered(null).cure], ["unseen", null]);
   assert.equal(unanswered("ipipou1", false).cure, null, "no firewall needs to be looked for");
   // What only others begin to send is not traced unless they do so meanwhile.

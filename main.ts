@@ -240,7 +240,14 @@ async function managePeers(invocation: Extract<Invocation, { kind: `peer-${strin
     case "peer-add": {
       for (const warning of invocation.warnings) printError(`Warning: ${warning}\n`);
       const key = crypto.getRandomValues(new Uint8Array(KEY_LENGTH));
-      return printPeers(addPeer(invocation, PEER_SYSTEM, key), printSecret);
+      const added = addPeer(invocation, PEER_SYSTEM, key);
+      try {
+        return printPeers(added, printSecret);
+      } catch (error) {
+        // Nobody else has the private key of its client.
+        if (invocation.makeKey) printPeers(removePeer(invocation, PEER_SYSTEM), () => {});
+        throw error;
+      }
     }
     case "peer-show":
       return printPeers(showPeer(invocation, DISK), printSecret);

@@ -25,9 +25,7 @@ function attempt<T>(look: () => T): T | Unread {
   try {
     return look();
   } catch (error) {
-    // The runtime's own check of permissions says so of a link to nothing, too.
-    const isLink = error instanceof Deno.errors.FilesystemLoop;
-    const reason = isLink ? "a symbolic link leads nowhere, or in a circle" : reasonOf(error);
+    const reason = reasonOf(error);
     const cure = /^Too many open files/.test(reason) ? { cure: "raise the limit (ulimit -n)" } : {};
     return { ok: false, missing: error instanceof Deno.errors.NotFound, reason, ...cure };
   }

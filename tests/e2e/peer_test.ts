@@ -91,6 +91,17 @@ Deno.test("a peer is added to a running hub and removed with one command each, w
       new RegExp(`^home .* key  ${file("home")}\noffice +${inner} +key  ${file("office")}\n$`),
     );
   });
+  await t.step("not where the private key of its client would be lost", async () => {
+    const add = `${IPIPOU} peer add ${HUB} lost --make-key --endpoint 192.0.2.1 > /dev/full`;
+    const { code, stderr } = await scenario.network.run("server", ["sh", "-c", add]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /removed .*lost\.toml\n(.*\n)*ipipou: Cannot write to standard output: No space left/,
+    );
+    const { stdout } = await peer(scenario, "list", HUB);
+    assert.doesNotMatch(stdout, /^lost /m);
+  });
   await t.step("a conflicting peer is refused, and changes nothing", async () => {
     const { length } = hub.lines;
     const refused = await peer(

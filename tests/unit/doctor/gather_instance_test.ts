@@ -93,7 +93,13 @@ Deno.test("gatherMtus() waits no longer for a ping than it may take, and long en
     const { sight, around } = await look([tunnelOf(1)]);
     const [facts] = await gatherMtus(sight, around, { ping } as Partial<Pinger> as Pinger);
     assert.deepEqual(facts, {
-      ...{ device: "p1", target: "172.28.0.1", mtu: 1_472, longest: { length: 1_000, isTold: false } },
+      ...{
+        device: "p1",
+        peer: null,
+        target: "172.28.0.1",
+        mtu: 1_472,
+        longest: { length: 1_000, isTold: false },
+      },
     });
     // The first length, the whole MTU, has no answer in three tries.
     assert.deepEqual(patiences.slice(0, 4), [1_000, 1_000, 1_000, 1_000]);

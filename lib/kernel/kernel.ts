@@ -17,6 +17,7 @@ import { Picture } from "./picture.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { FouPorts } from "./fou_ports.ts";
 import { type KernelState, type Observed, pairKey } from "./state.ts";
+import { command } from "./step.ts";
 import { WildcardWarnings } from "./wildcards.ts";
 
 interface KernelContext extends InstanceContext {
@@ -150,13 +151,16 @@ export class Kernel {
     news.makeRoom(confirm.length + withdraw.length + ip.length);
     this.#takeNews();
     const observed = picture.observed!;
-    picture.beginChange(plan);
     try {
       // The kernel wakes a dormant table only in a transaction of its own.
       if (picture.gate.isTableSuspect && observed.own.gate !== null && state.gate !== null) {
+        const wake = command(`add table ip ${state.gate.table}`);
+        picture.beginChange({ confirm: [], withdraw: [], close: [wake], ip: [], open: [] });
         using _lock = await this.#context.lock();
-        await runner.nft([`add table ip ${state.gate.table}`]);
+        await runner.nft([wake.line]);
+        this.#takeNews();
       }
+      picture.beginChange(plan);
       const onMade = () => picture.handleMade(state);
       const refusals = await this.#instance().carryOut(plan, observed.own, state, onMade);
       if (refusals.size > 0) return this.#takeRefusals(refusals);

@@ -99,7 +99,11 @@ export function loadFiles(invocation: Sources, read: ReadFile, onMistake: OnMist
   let firstPeer: string | null = null;
   const paths: string[] = [];
   for (const name of invocation.configs) {
-    const file = readConfig(read, name, invocation.place ?? "--config");
+    const place = invocation.place ?? "--config";
+    const file = readConfig(read, name, place);
+    if (paths.includes(file.path)) {
+      throw new SettingsError(`Cannot use ${showPath(file.path)} as ${place} twice: give each file once`);
+    }
     paths.push(file.path);
     // Before parsing, which is slow.
     refuseTooMany(countPeers(file.text), showPath(file.path));

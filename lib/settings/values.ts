@@ -269,7 +269,9 @@ function readRemote(text: string, assign: Assign): void {
   const [first, ...others] = text.split(",").map((remote) => {
     if (remote === "") refuseValue({ kind: "remote" });
     const [host, port] = splitAt(remote, ":");
-    if (host !== "" && !isHost(host)) throw new ValueError("the host must be an IPv4 address or a host name");
+    if (host !== "" && !isHost(host)) {
+      throw new ValueError("the host must be an IPv4 address of a host, or a host name");
+    }
     return { host, port: port === null ? null : readPort(port) };
   });
   const { host, port } = first!;

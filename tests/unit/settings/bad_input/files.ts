@@ -64,6 +64,11 @@ const WITH_FILES: readonly (readonly [Words, Readonly<Record<string, string>>, s
     s: "\n \t\r\n\n",
   }, "Cannot use the content of {dir}/s (--auth-secret-file): it is blank"],
   [
+    "--config {dir}/a.toml --config {dir}/b.toml --config {dir}/a.toml",
+    { "a.toml": "", "b.toml": "" },
+    "Cannot use {dir}/a.toml as --config twice: give each file once",
+  ],
+  [
     "--config {dir}",
     {},
     "Cannot read {dir} (--config): Is a directory; make it a UTF-8 text file that this user can read",

@@ -5,7 +5,7 @@ const PORT = "must be a whole number from 1 to 65535";
 const NET = "must be a network like 172.28.16.0/20, of length 8 to 30";
 const NETS = "must be networks like 10.1.0.0/16";
 const MANY_PORTS = Array.from({ length: 65 }, (_, index) => index + 1).join(",");
-const HOST = "the host must be an IPv4 address or a host name";
+const HOST = "the host must be an IPv4 address of a host, or a host name";
 const TABLE = "must be a table name: A-Z a-z 0-9 _ . - beginning with a letter or _";
 const TTL = "must be inherit, or a whole number from 1 to 255";
 const TOS =

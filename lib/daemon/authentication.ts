@@ -210,10 +210,10 @@ export class Authentication implements Disposable {
     const time = this.#clock.unixTime();
     const behind = this.#newestTime - time;
     if (this.#signs && behind > 0 && !this.#isBehind) {
-      const line = `this host's clock went back by ${behind} s`;
+      const line = `this host's clock is ${behind} s behind the time of an earlier auth packet`;
       this.#context.log.warning(
         `${this.#names.peer}: ${line}: the server may refuse auth packets until it has caught up`,
-        { event: "clock-set", seconds: -behind },
+        null,
       );
     }
     this.#isBehind = behind > 0;

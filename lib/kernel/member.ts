@@ -99,7 +99,7 @@ function makeTunnel(
   const local = { ip: ip ?? parked.local, port };
   const isPrivate = ip !== null && ip !== outside.ip;
   const { path, deviceMtu, found } = grounds;
-  const { mtu, marked } = chooseMtu({ given, path, device: deviceMtu, found });
+  const { mtu, marked } = chooseMtu({ given, path, device: deviceMtu, fwmark: settings.fouMark, found });
   const alias = formatMark({
     name: settings.name,
     foreignPorts: isForeignListener(foreign, local) ? [port] : [],

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { chooseMtu } from "../../../lib/kernel/mtu.ts";
 import type { Tunnel } from "../../../lib/kernel/state.ts";
 
-const NEW = { given: null, path: 1500, device: 1500, found: undefined };
+const NEW = { given: null, path: 1500, device: 1500, fwmark: 0, found: undefined };
 
 /** A tunnel with this MTU. @param marked the one in its mark; null: none */
-function tunnel(mtu: number, marked: number | null): Tunnel {
-  return { mtu, alias: `ipipou:a${marked === null ? "" : `:mtu-${marked}`}` } as Tunnel;
+function tunnel(mtu: number, marked: number | null, fwmark = 0): Tunnel {
+  return { mtu, fwmark, alias: `ipipou:a${marked === null ? "" : `:mtu-${marked}`}` } as Tunnel;
 }
 
 Deno.test("chooseMtu() takes what the settings give, or what fits the route, and notes it as ours", () => {
@@ -30,6 +30,17 @@ Deno.test("chooseMtu() leaves what was set by hand, whatever the route does mean
   for (const path of [1500, 1400, 1328, null]) {
     assert.deepEqual(chooseMtu({ ...NEW, path, found }), { mtu: 1300, marked: 1472 });
   }
+});
+
+Deno.test("chooseMtu() takes for nobody's wish what the kernel derives when somebody changes the firewall mark", () => {
+  const found = tunnel(1472, 1372, 7);
+  assert.deepEqual(chooseMtu({ ...NEW, path: 1400, found }), { mtu: 1372, marked: 1372 });
+  assert.deepEqual(chooseMtu({ ...NEW, path: null, found }), { mtu: 1372, marked: 1372 });
+  assert.deepEqual(chooseMtu({ ...NEW, path: 1400, fwmark: 7, found }), { mtu: 1472, marked: 1372 });
+  assert.deepEqual(chooseMtu({ ...NEW, path: 1400, found: tunnel(1300, 1372, 7) }), {
+    mtu: 1300,
+    marked: 1372,
+  });
 });
 
 Deno.test("chooseMtu() takes over a tunnel whose mark shows no MTU, unless the kernel did not choose the one it has", () => {

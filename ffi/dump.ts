@@ -31,10 +31,20 @@ export class Asker {
   /** Of the latest request. */
   #sequence = 0;
 
+  /** Whether it takes an answer although something changed while the kernel made it. */
+  readonly isTolerant: boolean;
+
   /** @param name what is asked for @param resources closes it @throws {SysError} */
-  constructor(libc: Libc, protocol: number, name: string, resources: DisposableStack) {
+  constructor(
+    libc: Libc,
+    protocol: number,
+    name: string,
+    isTolerant: boolean,
+    resources: DisposableStack,
+  ) {
     this.#libc = libc;
     this.#name = name;
+    this.isTolerant = isTolerant;
     this.#fd = openNetlink(libc, name, protocol, 0, resources);
     setIntOption(libc, this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   }
@@ -61,7 +71,9 @@ export class Asker {
         if (item !== null) found.push(item);
       }
     }
-    if (isInterrupted) throw new InterruptedDump(`Cannot read ${this.#name}: they change all the time`);
+    if (isInterrupted && !this.isTolerant) {
+      throw new InterruptedDump(`Cannot read ${this.#name}: they change all the time`);
+    }
     return found;
   }
 
@@ -115,13 +127,23 @@ export class Asker {
  * Asks the kernel, again if it was interrupted: each time by a new socket, as there may be more of the old answer.
  *
  * @param name what for
+ * @param isTolerant whether the last try takes what it gets, as others may change all the time what was not asked for
  * @throws {SysError}
  * @throws {InterruptedDump} each time
  */
-export function askKernel<T>(libc: Libc, protocol: number, name: string, work: (asker: Asker) => T): T {
+export function askKernel<T>(
+  libc: Libc,
+  protocol: number,
+  name: string,
+  work: (asker: Asker) => T,
+  isTolerant = false,
+): T {
   for (let left = TRIES;; left--) {
     try {
-      return use(new DisposableStack(), (resources) => work(new Asker(libc, protocol, name, resources)));
+      return use(
+        new DisposableStack(),
+        (resources) => work(new Asker(libc, protocol, name, isTolerant && left === 1, resources)),
+      );
     } catch (error) {
       if (!(error instanceof InterruptedDump) || left === 1) throw error;
     }

@@ -234,3 +234,21 @@ Deno.test("the reader lists 1,000 devices, 5,000 routes and 1,000 elements, all 
   assert.equal(new Set(routes.map(({ dst }) => dst).filter((dst) => dst.endsWith(".0/24"))).size, 5_001);
   assert.equal(table!.sets[0]!.elements.length, 1_000);
 });
+
+Deno.test("the reader lists a table of many elements while others change another one all the time", async () => {
+  const elements = Array.from({ length: 4_000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+  await nft(`add table ip ipipou; add set ip ipipou many { type ipv4_addr; }
+    add element ip ipipou many { ${elements.join(", ")} }
+    add table ip other; add set ip other s { type ipv4_addr; }`);
+  const change = 'echo "add element ip other s { 192.0.2.1 }"; echo "flush set ip other s"';
+  const changes = `(while ${change}; do :; done | ip netns exec ${NAMESPACE} nft -i)`;
+  await using _writer = new Deno.Command("setsid", {
+    args: ["sh", "-c", `trap 'kill 0' TERM; ${changes} & wait`],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  for (let looks = 0; looks < 10; looks++) {
+    const { sets } = read((reader) => reader.table("ipipou", () => true))!;
+    assert.equal(new Set(sets.flatMap(({ elements }) => elements.map(({ key }) => key[0]))).size, 4_000);
+  }
+});

@@ -80,10 +80,10 @@ class FakeLibc {
 
 const number = ({ type, body }: Message) => type === OURS ? body.getInt32(0, true) : null;
 
-function ask(libc: FakeLibc, times = 1): number[] {
+function ask(libc: FakeLibc, times = 1, isTolerant = false): number[] {
   const work = (asker: Asker) =>
     Array.from({ length: times }, () => asker.ask(makeRequest(18, 0, []), number)).flat();
-  return askKernel(libc as unknown as Libc, 0, "things", work);
+  return askKernel(libc as unknown as Libc, 0, "things", work, isTolerant);
 }
 
 const item = (value: number, flags = MULTI): Sent => [OURS, flags, value];
@@ -138,6 +138,18 @@ Deno.test("askKernel() gives up on what changes all the time", () => {
     (error) => error instanceof InterruptedDump && /they change all the/.test(error.message),
   );
   assert.deepEqual([libc.requests, libc.closed], [10, 10]);
+});
+
+Deno.test("askKernel() takes what it gets at last, where that is wanted", () => {
+  const events = Array.from({ length: 10 }, (_, index): Event[] => [
+    { messages: [item(index)] },
+    done(MULTI | INTERRUPTED),
+  ]).flat();
+  const libc = new FakeLibc(...events);
+  assert.deepEqual(ask(libc, 1, true), [9]);
+  assert.deepEqual([libc.requests, libc.closed], [10, 10]);
+  const full = Array.from({ length: 10 }, (): Event => ({ errno: "ENOBUFS" }));
+  assert.throws(() => ask(new FakeLibc(...full), 1, true), InterruptedDump, "but no part of it");
 });
 
 Deno.test("askKernel() fails with the kernel's errno, also at the end of what it listed, and closes its socket", () => {

@@ -154,8 +154,7 @@ function findFaults(
     if (!admissions.has(peer.name)) return false;
     const hindrance = findHindrance(peer, foreign);
     if (hindrance === null) return true;
-    const message = `Cannot make the tunnel device ${peer.tunnel.device}: ${hindrance}`;
-    faults.set(peer.name, new IpipouError(message, EXIT.ipLink));
+    faults.set(peer.name, new IpipouError(hindrance, EXIT.ipLink));
     return false;
   });
   return { unhindered, faults };
@@ -215,13 +214,14 @@ function withoutInnerHosts(
 function findHindrance({ tunnel: { device }, routes }: Peer, foreign: Foreign): string | null {
   const kind = foreign.devices.get(device);
   if (kind !== undefined) {
-    return `there is a device of this name that is not ours (${kind}); ` +
+    return `Cannot make the tunnel device ${device}: there is a device of this name that is not ours (${kind}); ` +
       "remove it or choose another name with --tunl-dev";
   }
   const route = routes.find((network) => (foreign.routes.get(routeKey(network)) ?? device) !== device);
   if (route === undefined) return null;
   const owner = foreign.routes.get(routeKey(route));
-  return `there is a route to ${route} that is not ours${owner ? ` (dev ${owner})` : ""}; ` +
+  const where = owner ? ` (dev ${owner})` : "";
+  return `Cannot route ${route} into ${device}: there is a route to it that is not ours${where}; ` +
     "remove it or leave it out of the peer's routes";
 }
 

@@ -47,8 +47,11 @@ Deno.test("desiredState() has no tunnel where a foreign object is in the way, an
   const both = { a: HERE, b: { ...HERE, remote: { ...HOME, port: 40_002 } } };
   const cases: [Partial<Observed["foreign"]>, RegExp][] = [
     [{ devices: new Map([["a", "dummy"]]) }, /device a: there is a device of this name .* \(dummy\)/],
-    [{ routes: new Map([["10.1.0.0/16", "eth1"]]) }, /a route to 10\.1\.0\.0\/16 .* \(dev eth1\)/],
-    [{ routes: new Map([["10.1.0.0/16", ""]]) }, /a route to 10\.1\.0\.0\/16 that is not ours;/],
+    [{ routes: new Map([["10.1.0.0/16", "eth1"]]) }, /route 10\.1\.0\.0\/16 into a: .* \(dev eth1\)/],
+    [
+      { routes: new Map([["10.1.0.0/16", ""]]) },
+      /route 10\.1\.0\.0\/16 into a: there is a route to it that is not ours;/,
+    ],
     [{
       pairs: new Set([pairKey("192.0.2.1", HOME.ip), pairKey("172.29.0.0", HOME.ip)]),
     }, /tunnel of a to 198\.51\.100\.2: another tunnel leads there from its private address 172\.29\.0\.0/],

@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { dirname } from "node:path";
 import { reasonOf } from "../errors.ts";
 import { use } from "../use.ts";
@@ -8,6 +8,7 @@ import { type Files, LARGEST_CONFIG_MIB, MODE, type Unread, type WriteOptions } 
 /** Bytes that a character may take, and a file that is no configuration file for its size alone. */
 const LARGEST_BYTES = 4 * LARGEST_CONFIG_MIB * 2 ** 20;
 const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
 
 /** Files and folders on disk. A byte order mark is dropped. */
 export const DISK: Files = {
@@ -38,11 +39,13 @@ function refuseNamedPipe(path: string): void {
 }
 
 function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new RangeError("it is not UTF-8 text", { cause });
+  if (isUtf8(bytes)) return new TextDecoder().decode(bytes);
+  let [start, line] = [0, 1];
+  for (let end = bytes.indexOf(NEWLINE); end >= 0 && isUtf8(bytes.subarray(start, end)); line++) {
+    start = end + 1;
+    end = bytes.indexOf(NEWLINE, start);
   }
+  throw new RangeError(`it is not UTF-8 text, in line ${line}`);
 }
 
 /** Its size is not known before: a pipe has none, and /dev/zero no end. */

@@ -45,7 +45,10 @@ Deno.test("DISK distinguishes a missing file from an unreadable one", () => {
     });
     const latin = DISK.read(`${folder}/latin`);
     assert.ok(!latin.ok && !latin.missing);
-    assert.match(latin.reason, /^it is not UTF-8 text$/);
+    assert.equal(latin.reason, "it is not UTF-8 text, in line 1");
+    Deno.writeFileSync(`${folder}/third`, Uint8Array.of(0x61, 0x0a, 0x0a, 0x62, 0xff, 0x0a, 0xff));
+    const third = DISK.read(`${folder}/third`);
+    assert.equal(!third.ok && third.reason, "it is not UTF-8 text, in line 3");
     assert.equal(DISK.read("a\0\nb").ok, false);
   });
 });

@@ -123,7 +123,7 @@ async function tellDryRun(invocation: Invocation & { kind: "dry-run" }): Promise
 }
 
 async function showExport({ format, name }: ExportRequest): Promise<void> {
-  const { settings, warnings } = loaderOf({ configs: [name], given: {}, warnings: [] })();
+  const { settings, warnings } = loaderOf({ configs: [name], place: "NAME", given: {}, warnings: [] })();
   for (const warning of warnings) printError(`Warning: ${warning}\n`);
   const { exportInstance } = await import("./lib/commands/export.ts");
   print(await exportInstance({ format, name }, settings, SYSTEM));

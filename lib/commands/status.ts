@@ -1,6 +1,7 @@
 import { EXIT, type ExitCode, IpipouError } from "../errors.ts";
 import type { StatusRequest } from "../settings/invocation.ts";
 import { quote } from "../settings/errors.ts";
+import { nameOfConfig, pathOf } from "../settings/files.ts";
 import { formatReports, ratesBetween } from "../status/format.ts";
 import { inTime, LineReader, writeText } from "../status/lines.ts";
 import { LONGEST_LINE, parseInstance, parseTunnel } from "../status/protocol.ts";
@@ -48,7 +49,10 @@ export async function showStatus(request: StatusRequest, system: StatusSystem): 
 }
 
 /** Asks the instances, and for those that do not answer the kernel. */
-export async function collectReports({ name, peer }: Choice, system: StatusSystem): Promise<Findings> {
+export async function collectReports(choice: Choice, system: StatusSystem): Promise<Findings> {
+  const { peer } = choice;
+  // A file of /etc/ipipou is known by its name alone.
+  const name = choice.name === null ? null : nameOfConfig(pathOf(choice.name, "toml")) ?? choice.name;
   const answers = await Promise.all(system.sockets().map((path) => askInTurn(path, peer, system)));
   const unasked = answers.filter((answer) => answer !== null && "why" in answer);
   const answered = answers.filter((answer) => answer !== null && "instance" in answer);

@@ -41,7 +41,7 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
   const state = instance.why === null ? instance.state : `${instance.state}: ${instance.why}`;
   return [
     instance.ok ? fine("instance", `it runs as process ${instance.pid}`) : {
-      ...{ topic: "instance", level: "fault", what: state, why: "no tunnel works until then" },
+      ...{ topic: "instance", level: "fault", what: state, why: consequenceFor(tunnels) },
       cure: instance.cure ?? (isOfUnit(name) ? `see its log: journalctl -u ipipou@${name}` : "see its log"),
     },
     ...judgeReload(name, instance),
@@ -49,6 +49,13 @@ export function judgeRunning({ name, report, problem, processStatus }: RunningFa
     ...judgeRefused(instance, tunnels),
     ...judgeTunnels(tunnels),
   ];
+}
+
+/** What an instance's trouble means: what stands in the kernel needs no process. */
+function consequenceFor(tunnels: readonly TunnelStatus[]): string {
+  return tunnels.some(({ state }) => state === "up")
+    ? "tunnels that stand may go on, and nobody looks after them until then"
+    : "no tunnel works until then";
 }
 
 /** The unit runs NAME of /etc/ipipou/NAME.toml; any other file is known by its path. */

@@ -38,7 +38,9 @@ Deno.test("showStatus() shows one instance by its name or its file's, and one of
     );
   };
   assert.deepEqual(await namesOf({}), ["ipipou1 ipipou1", "hub a b"]);
-  assert.deepEqual(await namesOf({ name: "office" }), ["ipipou1 ipipou1"]);
+  for (const name of ["office", "office.toml", "/etc/ipipou/office.toml"]) {
+    assert.deepEqual(await namesOf({ name }), ["ipipou1 ipipou1"]);
+  }
   assert.deepEqual(await namesOf({ name: "ipipou1" }), ["ipipou1 ipipou1"]);
   assert.deepEqual(await namesOf({ peer: "b" }), ["hub b"]);
   assert.deepEqual(await namesOf({ name: "nobody" }), []);

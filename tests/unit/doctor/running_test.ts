@@ -32,6 +32,14 @@ Deno.test("judgeRunning() tells an instance that runs from one that does not, or
   ]);
 });
 
+Deno.test("judgeRunning() does not say that no tunnel works where some are up", () => {
+  const instance = sampleHub({ ok: false, state: "faulty", why: "its network device eth0 is gone" });
+  const whyOf = (tunnels: TunnelStatus[]) =>
+    judgeRunning({ name: "hub", report: { instance, tunnels }, problem: null, processStatus: null })[0]!.why;
+  assert.match(whyOf([samplePeerStatus("a")])!, /^tunnels that stand may go on/);
+  assert.equal(whyOf([samplePeerStatus("a", { state: "waiting", ok: false })]), "no tunnel works until then");
+});
+
 Deno.test("judgeRunning() names the unit only of a file that the unit can run", () => {
   const cureOf = (name: string, report: RunningFacts["report"]) =>
     judgeRunning({ name, report, problem: null, processStatus: null })

@@ -116,7 +116,7 @@ export function checkCommonSecrets(given: Readonly<GivenValues>, context: Scheme
 
 /** What is signed ends with the secret, which must not pass for a part of what is before it. */
 function readSharedSecret(given: NonNullable<GivenValues["secret"]>, context: SchemeContext): string {
-  const { value, what } = loadSecret(given, context);
+  const { value, what } = loadText(given, context);
   if (!beginsLikeExtension(value)) return value;
   throw new SettingsError(
     `Cannot use ${what}: it begins as an extension of an auth packet does, choose another`,
@@ -131,8 +131,15 @@ function loadSecret<T>(
   if (!isSecretFile(value)) return { value, what: `${HIDDEN} as ${place}` };
   const file = readSecretFile(read, value.file, place);
   if (file.isPublic) warn(warnOfPublic(file.path));
-  if (/^\s|\s$|[\r\n]/.test(file.text)) warn(warnOfSpace(file.path));
   return { value: file.text, what: describeContent(file.path, place) };
+}
+
+/** A secret that all of its file is, but for the last line break, as a key is not. */
+function loadText<T>(given: Given<T | SecretFile>, context: SchemeContext): ReturnType<typeof loadSecret<T>> {
+  const loaded = loadSecret(given, context);
+  const { value } = given;
+  if (isSecretFile(value) && /^\s|\s$|[\r\n]/.test(`${loaded.value}`)) context.warn(warnOfSpace(value.file));
+  return loaded;
 }
 
 /**
@@ -176,7 +183,7 @@ function readToken(
   isSentBack: boolean,
   context: SchemeContext,
 ): Uint8Array<ArrayBuffer> {
-  const { value, what } = loadSecret(given, context);
+  const { value, what } = loadText(given, context);
   const token = typeof value === "string" ? new TextEncoder().encode(value) : value;
   const { length } = token;
   if (length === 0 || length > LONGEST_PAYLOAD) {

@@ -185,6 +185,16 @@ const CASES: readonly {
     ],
   },
   {
+    name: "nothing about a key's file as --auth-keygen makes it",
+    argv: [...CLIENT, "--config", "{dir}/c.toml"],
+    files: {
+      "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }",
+      key: `${PRIVATE_KEY}\n${PUBLIC_KEY}\n`,
+    },
+    mode: 0o600,
+    warnings: [],
+  },
+  {
     name: "nothing about a secret with one line break at its end",
     argv: [...CLIENT, "--config", "{dir}/c.toml"],
     files: { "c.toml": "auth = { key-file = 'key', secret-file = 'secret' }", secret: "s s\n" },

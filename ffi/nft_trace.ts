@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import type { PacketTrace, TraceEvent, TraceRequest } from "../lib/doctor_ports.ts";
 import { NETLINK, openNetlink, sendToKernel } from "./descriptors.ts";
 import { Libc } from "./libc.ts";
@@ -14,6 +15,8 @@ const TRACE_GROUP = 1 << 8;
 const LONGEST = 64 * 1024;
 /** Most datagrams that are read after the trace was stopped: others may trace, too, and never stop. */
 const MOST_LAST = 4_096;
+/** More than a packet takes through all rules, also on a slow machine. */
+const IN_HAND_MILLISECONDS = 100;
 const NAME = "a trace of packets";
 const FIRST_SEQUENCE = 1;
 
@@ -45,7 +48,13 @@ export class NftTrace implements PacketTrace {
 
   async *events(): AsyncGenerator<TraceEvent, void, void> {
     yield* this.#loop.read(() => this.#receive(), this.#stopped.signal);
-    // What became of the last packets waits in the socket.
+    // What became of the last packets waits in the socket, or a processor has one of them in hand.
+    yield* this.#rest();
+    await setTimeout(IN_HAND_MILLISECONDS);
+    yield* this.#rest();
+  }
+
+  *#rest(): Generator<TraceEvent, void, void> {
     for (let count = 0; count < MOST_LAST && !this.#isClosed; count++) {
       const events = this.#receive();
       if (events === null) return;

@@ -24,3 +24,16 @@ Deno.test("A rule that others change while a change of ours waits for another in
     world.assertConnected();
   }
 });
+
+Deno.test("A table that others put to sleep is woken, and that is no change by others", async () => {
+  const world = new World();
+  await world.begin();
+  const { host } = world.server;
+  host.kernel.nft(["add table ip ipipou { flags dormant; }"]);
+  await world.pass(5);
+  assert.equal(host.kernel.tables.get("ipipou")!.isDormant, false);
+  const told = world.server.lines.filter((line) => /the gate in nftables is no longer as it was/.test(line));
+  assert.equal(told.length, 1, world.story);
+  assert.ok(!world.server.hasLogged(/FOU ports are closed/));
+  world.assertConnected();
+});

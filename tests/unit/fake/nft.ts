@@ -105,10 +105,10 @@ export class FakeNft {
   #command(line: string): void {
     this.#isRemoval = /^(?:delete|flush) /.test(line);
     if (line === "flush ruleset") return [...this.tables.keys()].forEach((name) => this.#deleteTable(name));
-    const [, verb, kind, table, name = "", rest = ""] = COMMAND.exec(line) ?? [];
+    const [, verb, kind, table, name = "", rest = ""] = COMMAND.exec(line.replace(DORMANT, "")) ?? [];
     switch (`${verb} ${kind}`) {
       case "add table":
-        return this.#addTable(table!);
+        return this.#addTable(table!, DORMANT.test(line));
       case "delete table":
         return this.#deleteTable(table!);
       case "add chain":
@@ -131,11 +131,16 @@ export class FakeNft {
     throw new TypeError(`Unknown command: nft ${line}`);
   }
 
-  #addTable(name: string): void {
-    if (this.tables.has(name)) return;
+  #addTable(name: string, isDormant: boolean): void {
+    if (this.tables.get(name)?.isDormant === isDormant) return;
+    if (this.tables.has(name)) {
+      this.#find(name).isDormant = isDormant;
+      return this.#note(name, [""]);
+    }
     if (!this.#before.has(name)) this.#before.set(name, null);
     this.#note(name, [""]);
-    this.tables.set(name, { handle: ++this.#lastHandle, chains: new Map(), sets: new Map(), lastHandle: 0 });
+    const empty = { chains: new Map(), sets: new Map(), lastHandle: 0, isDormant };
+    this.tables.set(name, { handle: ++this.#lastHandle, ...empty });
   }
 
   #deleteTable(name: string): void {
@@ -277,6 +282,7 @@ export class FakeNft {
   }
 }
 
+const DORMANT = / \{ flags dormant; \}$/;
 const COMMAND = /^(\w+) (table|chain|rule|set|map|element) ip ([\w.-]+)(?: ([\w.-]+)(?: (.*))?)?$/;
 
 /** An address, perhaps with ports, or a quoted device, perhaps with a network; then perhaps a timeout and data. */

@@ -50,6 +50,8 @@ export interface FakeTable {
   readonly chains: Map<string, FakeChain>;
   readonly sets: Map<string, FakeSet>;
   lastHandle: number;
+  /** Whether packets pass it by. */
+  isDormant: boolean;
 }
 
 /** A deep copy of a table. */

@@ -37,7 +37,7 @@ export function judge(
   interfaces: Interfaces,
   now: number,
 ): Verdict {
-  const chains = [...tables.values()].flatMap((table) =>
+  const chains = [...tables.values()].filter(({ isDormant }) => !isDormant).flatMap((table) =>
     [...table.chains.values()].filter((chain) => chain.hook?.hook === hook).map((chain) => ({ table, chain }))
   ).sort((a, b) => a.chain.hook!.priority - b.chain.hook!.priority);
   for (const { table, chain } of chains) {
